@@ -1,0 +1,246 @@
+/* akidb/embed.h - text embeddings in process: the public C API of libakidb_embed.
+ *
+ * A complete use, from a folder that holds a sentence-transformers model as published:
+ *
+ *     #include <akidb/embed.h>
+ *     #include <stdio.h>
+ *     #include <stdlib.h>
+ *     #include <string.h>
+ *
+ *     int main(int argc, char **argv)
+ *     {
+ *         aki_model *model = NULL;
+ *         aki_error error;
+ *         if (argc != 2 || aki_open(&model, argv[1], NULL, &error) != AKI_OK) {
+ *             fprintf(stderr, "%s\n%s\n", error.message, error.hint);
+ *             return 1;
+ *         }
+ *         const char *words[] = {"a cat sits on the mat", "ein Satz auf Deutsch"};
+ *         aki_text texts[2] = {{words[0], strlen(words[0])}, {words[1], strlen(words[1])}};
+ *         float *vectors = malloc(2 * aki_dimension(model) * sizeof(float)); // [2][dimension]
+ *         if (aki_embed(model, texts, 2, NULL, vectors, NULL, &error) != AKI_OK)
+ *             fprintf(stderr, "%s\n%s\n", error.message, error.hint);
+ *         free(vectors);
+ *         aki_close(&model);
+ *     }
+ *
+ * Rules that hold for every function
+ *   - A model handle may be used from any number of threads at once; only aki_close needs to be alone with it.
+ *   - The library never writes to stdout or stderr, never exits, never reads the environment. It reports
+ *     through return values, the caller's aki_error, and the log callback of the settings.
+ *   - Texts are UTF-8 with an explicit length; they need no terminating NUL and may contain U+0000.
+ *   - A text's vector depends on the text, the model, the precision and the CPU tier only: it is bit-identical
+ *     whatever other texts stand in the same call or are embedded by other threads.
+ *   - Where aki_error * is taken, NULL is allowed. On success the error is left untouched.
+ *   - Anything not declared here is not part of the interface.
+ */
+#ifndef AKIDB_EMBED_H
+#define AKIDB_EMBED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define AKI_API __attribute__((visibility("default")))
+#define AKI_MUST_CHECK __attribute__((warn_unused_result))
+#else
+#define AKI_API
+#define AKI_MUST_CHECK
+#endif
+
+/* ---- Errors ------------------------------------------------------------------------------------------- */
+
+/* X(symbol, number, name, text, default hint). Numbers are stable; new ones are only appended. */
+#define AKI_STATUS_TABLE(X)                                                                                  \
+    X(AKI_OK, 0, "ok", "no error", "")                                                                       \
+    X(AKI_INVALID_ARGUMENT, 1, "invalid_argument", "an argument is not valid",                               \
+      "Correct the argument named in the message.")                                                          \
+    X(AKI_EMPTY_TEXT, 2, "empty_text", "a text is the empty string",                                         \
+      "Leave empty texts out, or send at least one character.")                                              \
+    X(AKI_INVALID_UTF8, 3, "invalid_utf8", "a text is not valid UTF-8",                                      \
+      "Encode the text as UTF-8; the message names the first bad byte.")                                     \
+    X(AKI_TEXT_TOO_LONG, 4, "text_too_long", "a text has more tokens than the model takes",                  \
+      "Shorten or split the text, or allow truncation.")                                                     \
+    X(AKI_MODEL_NOT_FOUND, 5, "model_not_found", "the model, or a file of it, is missing",                   \
+      "Check the folder's name, or download the model with `akidb-embed pull <id>`.")                        \
+    X(AKI_MODEL_INVALID, 6, "model_invalid", "a model file is damaged or contradicts itself",                \
+      "Download the model again; the message names the file and what is wrong with it.")                     \
+    X(AKI_MODEL_UNSUPPORTED, 7, "model_unsupported", "the model is of a kind this program does not run",     \
+      "Use a BERT sentence-embedding model with WordPiece tokens and safetensors weights.")                  \
+    X(AKI_MODEL_CHANGED, 8, "model_changed", "a model file was cut while it was in use",                     \
+      "Restore the file and restart; replace model files by rename, never in place.")                        \
+    X(AKI_MODEL_DOWNLOAD_FAILED, 9, "model_download_failed", "the model could not be downloaded",            \
+      "Check the network and the model's name, or put the files in a folder and pass --model <folder>.")     \
+    X(AKI_OUT_OF_MEMORY, 10, "out_of_memory", "memory ran out",                                              \
+      "Send fewer or shorter texts at once, or give the process more memory.")                               \
+    X(AKI_IO_ERROR, 11, "io_error", "a file could not be read or written",                                   \
+      "Check that the path exists, its permissions and the free space on its disk.")                         \
+    X(AKI_NOT_FINITE, 12, "not_finite", "a vector came out with NaN or infinity",                            \
+      "The weights may be damaged: run `akidb-embed doctor`, then download the model again.")                \
+    X(AKI_DEADLINE_EXCEEDED, 13, "deadline_exceeded", "the time allowed for the request has passed",         \
+      "Retry later, send less at once, or allow more time.")                                                 \
+    X(AKI_OVERLOADED, 14, "overloaded", "the service has as much work queued as it accepts",                 \
+      "Retry after the time given in Retry-After.")                                                          \
+    X(AKI_CANCELLED, 15, "cancelled", "the work was given up before it was done", "Send the request again.") \
+    X(AKI_CPU_UNSUPPORTED, 16, "cpu_unsupported", "this CPU lacks the instructions asked for",               \
+      "Leave the CPU tier at auto, or name a tier listed by `akidb-embed doctor`.")                          \
+    X(AKI_INTERNAL, 17, "internal_error", "something failed that should not",                                \
+      "Please report this with the message and the log around it.")
+
+typedef enum aki_status {
+#define AKI_STATUS_ENUM(symbol, number, name, text, hint) symbol = number,
+    AKI_STATUS_TABLE(AKI_STATUS_ENUM)
+#undef AKI_STATUS_ENUM
+} aki_status;
+
+#define AKI_NO_INDEX SIZE_MAX
+
+/* Filled by a failing call, owned by the caller. */
+typedef struct aki_error {
+    aki_status status;
+    size_t text_index; /* which text of the call is at fault, or AKI_NO_INDEX */
+    char message[512]; /* what happened, NUL-terminated UTF-8 */
+    char hint[256];    /* what to do about it, NUL-terminated UTF-8 */
+} aki_error;
+
+/* Stable lower-case name ("invalid_utf8") and one-line text of a status. Never NULL, static storage. */
+AKI_API const char *aki_status_name(aki_status status);
+AKI_API const char *aki_status_text(aki_status status);
+
+/* ---- Settings ----------------------------------------------------------------------------------------- */
+
+typedef enum aki_log_level {
+    AKI_LOG_TRACE,
+    AKI_LOG_DEBUG,
+    AKI_LOG_INFO,
+    AKI_LOG_WARN,
+    AKI_LOG_ERROR
+} aki_log_level;
+
+/* Receives log lines. May be called from any thread, also from several at once. `target` names the part of the
+ * library ("model", "kernels"), `message` is NUL-terminated; both are valid during the call only. The callback
+ * must not call back into the library. Input texts are never logged. */
+typedef void (*aki_log_fn)(void *cookie, aki_log_level level, const char *target, const char *message);
+
+typedef enum aki_precision {
+    AKI_PRECISION_AUTO, /* the fastest whose vectors stay within the documented accuracy gate */
+    AKI_PRECISION_FP32,
+} aki_precision;
+
+typedef enum aki_pooling {
+    AKI_POOLING_MODEL, /* as the model's 1_Pooling/config.json says */
+    AKI_POOLING_MEAN,  /* mean over all tokens, [CLS] and [SEP] included */
+    AKI_POOLING_CLS,   /* the first token */
+    AKI_POOLING_MAX,   /* element-wise maximum over all tokens */
+} aki_pooling;
+
+typedef struct aki_settings {
+    size_t struct_size;      /* set by aki_settings_init; lets later versions add fields */
+    aki_precision precision; /* default AKI_PRECISION_AUTO */
+    const char *cpu_tier;    /* NULL = best this CPU has; else a name listed by aki_cpu_tiers */
+    unsigned threads;        /* 0 = one per CPU this process may use (affinity, cgroup); at most 1024 */
+    size_t max_pass_tokens;  /* 0 = default; upper bound of tokens that one thread computes at once */
+    aki_log_fn log;          /* NULL = silent */
+    void *log_cookie;        /* handed to log */
+} aki_settings;
+
+/* Fills *settings with the defaults. Call it before changing fields. */
+AKI_API void aki_settings_init(aki_settings *settings);
+
+/* ---- Model -------------------------------------------------------------------------------------------- */
+
+/* A loaded model with its threads. Opaque, thread-safe. */
+typedef struct aki_model aki_model;
+
+/* Loads the model in `folder` (config.json, model.safetensors, tokenizer.json or vocab.txt; and, where present,
+ * modules.json, sentence_bert_config.json, 1_Pooling/config.json). settings NULL = defaults. Blocks while reading.
+ * On success *model is a handle that the caller closes; on failure it is NULL.
+ * Errors: AKI_MODEL_NOT_FOUND, AKI_MODEL_INVALID, AKI_MODEL_UNSUPPORTED, AKI_CPU_UNSUPPORTED, AKI_INVALID_ARGUMENT,
+ * AKI_OUT_OF_MEMORY, AKI_IO_ERROR. */
+AKI_API AKI_MUST_CHECK aki_status aki_open(aki_model **model, const char *folder,
+                                           const aki_settings *settings, aki_error *error);
+
+/* Ends the model's threads, frees it and sets *model to NULL. NULL and *model == NULL are allowed. No other call may
+ * be using the handle. */
+AKI_API void aki_close(aki_model **model);
+
+/* Length of a vector; limit of tokens per text ([CLS] and [SEP] included). */
+AKI_API size_t aki_dimension(const aki_model *model);
+AKI_API size_t aki_max_tokens(const aki_model *model);
+
+/* What was loaded and chosen. Strings live as long as the handle. */
+typedef struct aki_model_info {
+    const char *architecture;    /* "bert" */
+    const char *cpu_tier;        /* tier of the kernels in use, as in aki_cpu_tiers */
+    aki_precision precision;     /* never AKI_PRECISION_AUTO */
+    aki_pooling default_pooling; /* never AKI_POOLING_MODEL */
+    bool default_normalize;      /* the model's modules.json ends in Normalize */
+    unsigned threads;
+    size_t max_pass_tokens;
+    size_t layers, hidden_size, heads, intermediate_size, vocabulary_size;
+    size_t weight_bytes; /* memory that weights take in this process, mapped files included */
+} aki_model_info;
+AKI_API void aki_model_describe(const aki_model *model, aki_model_info *info);
+
+/* Names of the CPU tiers that this build has and this CPU can run, best first, NULL-terminated, static storage. */
+AKI_API const char *const *aki_cpu_tiers(void);
+
+/* "2.0.0-rc2" */
+AKI_API const char *aki_version(void);
+
+/* ---- Embedding ---------------------------------------------------------------------------------------- */
+
+typedef struct aki_text {
+    const char *data; /* UTF-8; need not end in NUL */
+    size_t length;    /* bytes; 0 is refused as AKI_EMPTY_TEXT */
+} aki_text;
+
+typedef enum aki_switch { AKI_MODEL_DEFAULT, AKI_ON, AKI_OFF } aki_switch;
+
+typedef struct aki_embed_options {
+    aki_pooling pooling;  /* default AKI_POOLING_MODEL */
+    aki_switch normalize; /* L2 norm; default AKI_MODEL_DEFAULT */
+    bool refuse_long;     /* false: cut a text at the model's limit; true: fail with AKI_TEXT_TOO_LONG */
+} aki_embed_options;
+
+typedef struct aki_text_info {
+    uint32_t tokens; /* tokens computed, [CLS] and [SEP] included */
+    bool truncated;  /* the text had more than the model's limit */
+} aki_text_info;
+
+/* Embeds `count` texts. options NULL = all defaults. Writes vectors[i] for texts[i] to `vectors` ([count][dimension]
+ * f32, row-major, caller-owned, no alignment needed) and, when `info` is not NULL, info[i] ([count]). Blocks until
+ * done; calls of several threads share the model's threads. All or nothing: on failure the contents of vectors and
+ * info are unspecified and error->text_index names the text at fault where there is one.
+ * Errors: AKI_INVALID_ARGUMENT (NULL or count 0), AKI_EMPTY_TEXT, AKI_INVALID_UTF8, AKI_TEXT_TOO_LONG,
+ * AKI_OUT_OF_MEMORY, AKI_NOT_FINITE, AKI_MODEL_CHANGED. */
+AKI_API AKI_MUST_CHECK aki_status aki_embed(aki_model *model, const aki_text *texts, size_t count,
+                                            const aki_embed_options *options, float *vectors,
+                                            aki_text_info *info, aki_error *error);
+
+/* ---- Tokens ------------------------------------------------------------------------------------------- */
+
+typedef struct aki_tokens {
+    int32_t *ids;   /* [count], owned by the struct, freed by aki_tokens_free */
+    size_t count;   /* special tokens of the post-processor included */
+    bool truncated; /* max_tokens cut something off */
+} aki_tokens;
+
+/* Token ids of one text. max_tokens 0 = uncut, else at least 2. On success the caller frees *tokens.
+ * Errors: AKI_INVALID_ARGUMENT, AKI_EMPTY_TEXT, AKI_INVALID_UTF8, AKI_OUT_OF_MEMORY. */
+AKI_API AKI_MUST_CHECK aki_status aki_tokenize(const aki_model *model, aki_text text, size_t max_tokens,
+                                               aki_tokens *tokens, aki_error *error);
+AKI_API void aki_tokens_free(aki_tokens *tokens);
+
+/* Text of a token id as in the vocabulary ("##ing"), or NULL for an unknown id. Lives as long as the handle. */
+AKI_API const char *aki_token_text(const aki_model *model, int32_t id);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,30 @@
+/* Read-only memory maps of files that survive the file being cut while mapped.
+ *
+ * Touching a page that lies beyond a shrunken file raises SIGBUS, which by default kills the process. mapping_open
+ * installs a process-wide SIGBUS handler: a fault inside a registered mapping gets a page of zeros put in
+ * its place and marks the mapping as damaged; any other SIGBUS goes to the handler that was there before. Whoever
+ * computes from a mapping asks mapping_damaged afterwards and throws the result away if so.
+ *
+ * Invariant: at most MAPPING_MAX mappings at once. Thread-safe. */
+#ifndef BASE_MAPPING_H
+#define BASE_MAPPING_H
+
+#include "akidb/embed.h"
+
+#define MAPPING_MAX 64
+
+typedef struct mapping mapping;
+
+/* Maps the whole regular file at `path`. On success *out is to be closed by the caller, on failure NULL.
+ * Errors: AKI_MODEL_NOT_FOUND (no such file), AKI_MODEL_INVALID (empty, not a regular file), AKI_IO_ERROR,
+ * AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status mapping_open(mapping **out, const char *path, aki_error *error);
+/* NULL allowed. Pointers into the mapping die with it. */
+void mapping_close(mapping *map);
+
+const unsigned char *mapping_data(const mapping *map);
+size_t mapping_size(const mapping *map);
+/* True once a page of the mapping could not be read. Never goes back to false. */
+bool mapping_damaged(const mapping *map);
+
+#endif

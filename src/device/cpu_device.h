@@ -1,0 +1,46 @@
+/* The CPU as a device: BERT's forward pass over the kernel table.
+ *
+ * A pass takes token ids of several texts laid end to end, without padding: all tokens are rows of one matrix, and the
+ * texts' bounds matter in attention only. A row's result does not depend on the other rows (same order of additions
+ * whatever the number of rows), so vectors are bit-identical whatever stands beside a text.
+ *
+ * Three structs: model_config + model_weights (const), cpu_device (weights packed once at open, const, shared) and
+ * cpu_state (buffers, one per worker thread, sized at open: a pass allocates nothing). */
+#ifndef DEVICE_CPU_DEVICE_H
+#define DEVICE_CPU_DEVICE_H
+
+#include "akidb/embed.h"
+#include "base/log.h"
+#include "model/model.h"
+
+typedef struct cpu_device cpu_device;
+typedef struct cpu_state cpu_state;
+
+/* tier NULL = best for this CPU. The model must outlive the device. Errors: AKI_CPU_UNSUPPORTED,
+ * AKI_MODEL_UNSUPPORTED, AKI_OUT_OF_MEMORY, AKI_MODEL_CHANGED. */
+AKI_MUST_CHECK aki_status cpu_device_open(cpu_device **out, const model *m, aki_precision precision,
+                                          const char *tier, const log_sink *log, aki_error *error);
+void cpu_device_close(cpu_device *device);
+
+const char *cpu_device_tier(const cpu_device *device);
+aki_precision cpu_device_precision(const cpu_device *device);
+/* Memory of the packed weights. */
+size_t cpu_device_packed_bytes(const cpu_device *device);
+
+/* max_tokens: the most tokens of a pass (>= the longest text). */
+AKI_MUST_CHECK aki_status cpu_state_open(cpu_state **out, const cpu_device *device, size_t max_tokens,
+                                         aki_error *error);
+void cpu_state_close(cpu_state *state);
+
+typedef struct device_batch {
+    const int32_t *token_ids; /* [offsets[texts]], each checked to be within the vocabulary by the caller */
+    const uint32_t
+        *offsets; /* [texts + 1], rising from 0; text i is token_ids[offsets[i] .. offsets[i + 1]) */
+    size_t texts; /* >= 1; every text has 1 .. max_positions tokens */
+} device_batch;
+
+/* Last hidden states, [offsets[texts]][hidden] f32 row-major, 64-byte aligned, in the state: valid until its next
+ * use. Cannot fail on valid arguments. */
+const float *cpu_forward(const cpu_device *device, cpu_state *state, const device_batch *batch);
+
+#endif

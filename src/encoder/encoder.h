@@ -1,0 +1,50 @@
+/* From texts to vectors: model + tokenizer + device, pooling and normalisation. What the public API, the scheduler and
+ * the commands build upon.
+ *
+ * Tokenizing and computing are separate steps, so that a scheduler may put token sequences of several requests into one
+ * pass: encoder_tokenize on any thread, encoder_run on a worker's thread with the worker's own state. */
+#ifndef ENCODER_ENCODER_H
+#define ENCODER_ENCODER_H
+
+#include "akidb/embed.h"
+#include "tokenizer/tokenizer.h"
+
+typedef struct encoder encoder;             /* const after open, shared by all threads */
+typedef struct encoder_state encoder_state; /* one per worker thread */
+
+/* As aki_open, but without threads. */
+AKI_MUST_CHECK aki_status encoder_open(encoder **out, const char *folder, const aki_settings *settings,
+                                       aki_error *error);
+void encoder_close(encoder *enc);
+void encoder_describe(const encoder *enc, aki_model_info *info); /* threads as in the settings */
+size_t encoder_dimension(const encoder *enc);
+size_t encoder_max_tokens(const encoder *enc);
+size_t encoder_max_pass_tokens(const encoder *enc); /* >= encoder_max_tokens */
+const tokenizer *encoder_tokenizer(const encoder *enc);
+
+/* Token ids of one text cut at the model's limit, or AKI_TEXT_TOO_LONG if refuse_long. out->ids lives in the scratch.
+ * Errors as tokenizer_encode. */
+AKI_MUST_CHECK aki_status encoder_tokenize(const encoder *enc, tokenizer_scratch *scratch, aki_text text,
+                                           bool refuse_long, token_span *out, aki_error *error);
+
+typedef struct encoder_sequence {
+    const int32_t *ids;
+    size_t count; /* 1 .. encoder_max_tokens */
+    aki_pooling pooling;
+    aki_switch normalize;
+    float *vector;     /* [dimension] f32, written by encoder_run */
+    aki_status status; /* written by encoder_run: AKI_OK or AKI_NOT_FINITE */
+} encoder_sequence;
+
+AKI_MUST_CHECK aki_status encoder_state_open(encoder_state **out, const encoder *enc, aki_error *error);
+void encoder_state_close(encoder_state *state);
+
+/* One pass over `count` sequences whose counts add up to at most encoder_max_pass_tokens. Each sequence gets its vector
+ * and its own status; the call itself fails only as a whole. Error: AKI_MODEL_CHANGED. */
+AKI_MUST_CHECK aki_status encoder_run(const encoder *enc, encoder_state *state, encoder_sequence *sequences,
+                                      size_t count, aki_error *error);
+
+/* How many of the first sequences (>= 1 if count >= 1) fit a pass: greedy, in order. */
+size_t encoder_plan_pass(const encoder *enc, const encoder_sequence *sequences, size_t count);
+
+#endif

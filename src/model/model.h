@@ -1,0 +1,84 @@
+/* A model folder as published by sentence-transformers, read and checked: configuration and weight tensors.
+ *
+ * Everything in the folder is untrusted. Weights are views into a guarded memory map of model.safetensors; they are
+ * const and shared. Whoever computes from them checks model_damaged afterwards (see base/mapping.h). */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+
+#include "akidb/embed.h"
+
+typedef enum model_activation { MODEL_GELU_ERF, MODEL_GELU_TANH, MODEL_RELU } model_activation;
+
+/* Numbers of the architecture; all checked to be within model/limits.h and consistent with each other. */
+typedef struct model_config {
+    size_t vocabulary_size;
+    size_t hidden_size; /* = heads * head_size */
+    size_t layers;
+    size_t heads;
+    size_t head_size;
+    size_t intermediate_size;
+    size_t max_positions;
+    size_t token_types;
+    float layer_norm_epsilon;
+    model_activation activation;
+    size_t
+        max_tokens; /* per text, special tokens included: sentence_bert_config.json, at most max_positions */
+    aki_pooling pooling; /* never AKI_POOLING_MODEL */
+    bool normalize;
+} model_config;
+
+typedef enum model_dtype { MODEL_F32, MODEL_F16, MODEL_BF16 } model_dtype;
+
+/* A view: row-major, little-endian, in the mapped file, aligned to the element size or not at all: read through
+ * tensor_read_f32. */
+typedef struct model_tensor {
+    const unsigned char *data;
+    model_dtype dtype;
+    size_t rows, columns; /* a vector has rows = 1 */
+} model_tensor;
+
+/* y = x W^T + b, W: [out][in], b: [out]. */
+typedef struct model_linear {
+    model_tensor weight, bias;
+} model_linear;
+
+typedef struct model_norm {
+    model_tensor gamma, beta; /* [hidden] */
+} model_norm;
+
+typedef struct model_layer {
+    model_linear query, key, value; /* [hidden][hidden] */
+    model_linear attention_output;  /* [hidden][hidden] */
+    model_norm attention_norm;
+    model_linear intermediate; /* [intermediate][hidden] */
+    model_linear output;       /* [hidden][intermediate] */
+    model_norm output_norm;
+} model_layer;
+
+typedef struct model_weights {
+    model_tensor word_embeddings;     /* [vocabulary][hidden] */
+    model_tensor position_embeddings; /* [max_positions][hidden] */
+    model_tensor type_embeddings;     /* [token_types][hidden] */
+    model_norm embedding_norm;
+    model_layer *layers; /* [layers] */
+} model_weights;
+
+typedef struct model model;
+
+/* Reads the folder. On success the caller owns *out. Errors: AKI_MODEL_NOT_FOUND, AKI_MODEL_INVALID,
+ * AKI_MODEL_UNSUPPORTED, AKI_IO_ERROR, AKI_OUT_OF_MEMORY; each message names the file and, where it applies, the
+ * tensor. */
+AKI_MUST_CHECK aki_status model_open(model **out, const char *folder, aki_error *error);
+void model_close(model *m);
+
+const model_config *model_configuration(const model *m);
+const model_weights *model_weights_of(const model *m);
+/* Bytes of the mapped weight file. */
+size_t model_weight_bytes(const model *m);
+/* True once a page of the weight file could not be read: what was computed since is worthless. */
+bool model_damaged(const model *m);
+
+/* Converts `count` elements from element `first` on to f32. The range must lie within the tensor. */
+void tensor_read_f32(const model_tensor *tensor, size_t first, size_t count, float *out);
+
+#endif

@@ -1,0 +1,41 @@
+/* The HTTP service: libmicrohttpd in front of the scheduler. Routes, limits and error replies of docs/API.md. */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include "akidb/embed.h"
+#include "base/log.h"
+#include "encoder/encoder.h"
+
+typedef struct server server;
+
+typedef struct server_settings {
+    const char *host;       /* address or name to listen on */
+    uint16_t port;          /* 0 = any free one; server_port tells */
+    const char *model_name; /* what replies call the model; a request naming another one gets 404 */
+    size_t max_texts;       /* per request */
+    size_t max_body_bytes;
+    size_t max_header_bytes;
+    size_t max_queue_requests, max_queue_tokens;
+    unsigned max_connections;
+    unsigned http_threads;
+    unsigned workers; /* 0 = one per CPU */
+    int64_t request_timeout_ms;
+    int64_t idle_timeout_ms;
+    int64_t drain_timeout_ms;
+    size_t memory_limit_bytes; /* readiness fails above it */
+    log_sink log;
+} server_settings;
+
+void server_settings_init(server_settings *settings);
+
+/* Opens the socket and answers /health/live at once and everything else with 503 until server_attach. */
+AKI_MUST_CHECK aki_status server_open(server **out, const server_settings *settings, aki_error *error);
+/* Hands the loaded model over: runs a real inference, then becomes ready. The encoder must outlive the server. */
+AKI_MUST_CHECK aki_status server_attach(server *s, const encoder *enc, aki_error *error);
+uint16_t server_port(const server *s);
+/* Readiness turns 503, no new connections, waits for the requests in flight up to drain_timeout_ms. True when all
+ * were finished. */
+bool server_drain(server *s);
+void server_close(server *s);
+
+#endif

@@ -1,0 +1,46 @@
+/* BERT uncased/cased WordPiece tokenization, id for id equal to the Hugging Face `tokenizers` library.
+ *
+ * Reads tokenizer.json (normalizer flags, added tokens, WordPiece model, post-processor) or, where there is none,
+ * vocab.txt (+ tokenizer_config.json) with BERT's defaults. Truncation and padding written in tokenizer.json are
+ * ignored: they are artefacts of an export; the limit is the caller's.
+ *
+ * A tokenizer is const after loading and may be used by any number of threads; each thread brings its own scratch.
+ * Time is linear in the bytes looked at, and at most the prefix that can fill `max_tokens` is looked at (plus what is
+ * needed to know whether anything was cut). */
+#ifndef TOKENIZER_TOKENIZER_H
+#define TOKENIZER_TOKENIZER_H
+
+#include "akidb/embed.h"
+
+typedef struct tokenizer tokenizer;
+typedef struct tokenizer_scratch tokenizer_scratch;
+
+/* Loads from a model folder. On success the caller owns *out. vocabulary_limit: ids >= it (the rows of the embedding
+ * table) are refused as AKI_MODEL_INVALID. Errors: AKI_MODEL_NOT_FOUND, AKI_MODEL_INVALID, AKI_MODEL_UNSUPPORTED,
+ * AKI_IO_ERROR, AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status tokenizer_open(tokenizer **out, const char *folder, size_t vocabulary_limit,
+                                         aki_error *error);
+void tokenizer_close(tokenizer *tok);
+
+size_t tokenizer_vocabulary_size(const tokenizer *tok);
+/* "##ing", or NULL for an unknown id. Lives as long as the tokenizer. */
+const char *tokenizer_token_text(const tokenizer *tok, int32_t id);
+
+/* NULL = out of memory. One per thread; grows as needed and is reused between calls. */
+tokenizer_scratch *tokenizer_scratch_open(void);
+void tokenizer_scratch_close(tokenizer_scratch *scratch);
+
+typedef struct token_span {
+    const int32_t *ids; /* in the scratch: valid until its next use */
+    size_t count;       /* special tokens of the post-processor included */
+    bool truncated;
+} token_span;
+
+/* text: any bytes; refused with AKI_INVALID_UTF8 (message names the byte offset) unless valid UTF-8, over its whole
+ * length, and with AKI_EMPTY_TEXT when length is 0. max_tokens 0 = uncut, else >= the number of special tokens the
+ * post-processor adds. A cut text keeps its first tokens and the closing special tokens, as `tokenizers` truncates
+ * ("longest_first", right). Other error: AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status tokenizer_encode(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text,
+                                           size_t max_tokens, token_span *out, aki_error *error);
+
+#endif

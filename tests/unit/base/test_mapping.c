@@ -1,0 +1,85 @@
+#include "unit.h"
+
+#include "base/mapping.h"
+
+static char folder[200], path[256];
+
+static void maps_a_file(void **state)
+{
+    (void)state;
+    unit_write_file(path, "hello", 5);
+    mapping *map = NULL;
+    assert_int_equal(mapping_open(&map, path, NULL), AKI_OK);
+    assert_int_equal(mapping_size(map), 5);
+    assert_memory_equal(mapping_data(map), "hello", 5);
+    assert_false(mapping_damaged(map));
+    mapping_close(map);
+    mapping_close(NULL);
+}
+
+static void survives_a_file_cut_while_mapped(void **state)
+{
+    (void)state;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), size = 4 * page;
+    char *bytes = malloc(size);
+    memset(bytes, 7, size);
+    unit_write_file(path, bytes, size);
+    free(bytes);
+    mapping *map = NULL;
+    assert_int_equal(mapping_open(&map, path, NULL), AKI_OK);
+    const volatile unsigned char *data = mapping_data(map);
+    assert_int_equal(data[3 * page], 7);
+    assert_int_equal(truncate(path, (off_t)page), 0);
+    assert_int_equal(data[0], 7);
+    assert_false(mapping_damaged(map));
+    assert_int_equal(data[2 * page], 0); /* would kill the process without the guard */
+    assert_int_equal(data[3 * page + 5], 0);
+    assert_true(mapping_damaged(map));
+    mapping_close(map);
+}
+
+static void refuses_what_cannot_be_mapped(void **state)
+{
+    (void)state;
+    aki_error error;
+    mapping *map = NULL;
+    assert_int_equal(mapping_open(&map, "/nonexistent", &error), AKI_MODEL_NOT_FOUND);
+    assert_int_equal(mapping_open(&map, folder, &error), AKI_MODEL_INVALID);
+    unit_write_file(path, "", 0);
+    assert_int_equal(mapping_open(&map, path, &error), AKI_MODEL_INVALID);
+    assert_null(map);
+}
+
+static void slots_are_bounded_and_reused(void **state)
+{
+    (void)state;
+    aki_error error;
+    unit_write_file(path, "x", 1);
+    mapping *maps[MAPPING_MAX], *extra = NULL;
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < MAPPING_MAX; i++)
+            assert_int_equal(mapping_open(&maps[i], path, NULL), AKI_OK);
+        assert_int_equal(mapping_open(&extra, path, &error), AKI_INTERNAL);
+        for (size_t i = 0; i < MAPPING_MAX; i++)
+            mapping_close(maps[i]);
+    }
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    unit_temporary_folder(folder, sizeof folder);
+    snprintf(path, sizeof path, "%s/file", folder);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(maps_a_file),
+        cmocka_unit_test(survives_a_file_cut_while_mapped),
+        cmocka_unit_test(refuses_what_cannot_be_mapped),
+        cmocka_unit_test(slots_are_bounded_and_reused),
+    };
+    return cmocka_run_group_tests(tests, make_folder, NULL);
+}
