@@ -1,0 +1,52 @@
+"""What the parity tools share: where things are, the corpus, the comparison, the program as a subprocess."""
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+
+MAX_TOKENS = 256  # max_seq_length of sentence_bert_config.json
+
+
+def model_folder():
+    """The sentence-transformers folder of all-MiniLM-L6-v2 that vectors are compared on."""
+    folder = Path(os.environ.get("AKIDB_TEST_MODEL", ROOT / "models" / "all-MiniLM-L6-v2"))
+    if not (folder / "model.safetensors").exists():
+        raise SystemExit(f"no model in {folder}: run `make model`, or set AKIDB_TEST_MODEL to a folder that has it")
+    return folder.resolve()
+
+
+def program():
+    return os.environ.get("AKIDB_PROGRAM", str(ROOT / "build" / "akidb-embed"))
+
+
+def read_corpus(path=HERE / "corpus.jsonl"):
+    """The rows of a corpus file. Lines end in \\n only: other Unicode line ends are part of the texts."""
+    with open(path, encoding="utf-8", newline="\n") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def write_texts(path, texts):
+    """A JSONL file as `akidb-embed embed` reads it."""
+    with open(path, "w", encoding="utf-8", newline="\n") as out:
+        for text in texts:
+            out.write(json.dumps({"text": text}) + "\n")
+
+
+def run_program(*arguments, timeout=600):
+    """stdout (bytes) of the program; its stderr is in the exception when it fails."""
+    done = subprocess.run([program(), *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout)
+    if done.returncode != 0:
+        raise AssertionError(f"akidb-embed {' '.join(map(str, arguments))} exited {done.returncode}:\n"
+                             + done.stderr.decode(errors="replace"))
+    return done.stdout
+
+
+def cosines(a, b):
+    """Cosine of each row of a with the same row of b, in float64: a, b [n][dimension] -> [n]."""
+    a, b = numpy.asarray(a, numpy.float64), numpy.asarray(b, numpy.float64)
+    return (a * b).sum(1) / numpy.sqrt((a * a).sum(1) * (b * b).sum(1))
