@@ -11,10 +11,15 @@ aki_status json_file_read(const char *path, size_t max_bytes, json_t **out, aki_
     buf_init(&text, max_bytes);
     aki_status status = file_read(path, &text, error);
     if (status == AKI_OK) {
+        const char *data = text.length > 0 ? text.data : "";
+        const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
         json_error_t reason;
-        *out = json_loadb(text.length > 0 ? text.data : "", text.length,
-                          JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &reason);
-        if (*out == NULL)
+        *out = json_loadb(data, text.length, flags, &reason);
+        if (*out == NULL && json_error_code(&reason) == json_error_numeric_overflow)
+            *out = json_loadb(data, text.length, flags | JSON_DECODE_INT_AS_REAL, &reason);
+        if (*out == NULL && json_error_code(&reason) == json_error_out_of_memory)
+            status = error_set(error, AKI_OUT_OF_MEMORY, "no memory to read '%s'", path);
+        else if (*out == NULL)
             status = error_set(error, AKI_MODEL_INVALID, "'%s' is not valid JSON: line %d, column %d: %s",
                                path, reason.line, reason.column, reason.text);
     }
@@ -29,13 +34,24 @@ static const json_t *field(const json_t *object, const char *key)
     return json_is_null(value) ? NULL : value;
 }
 
+/* A whole number >= 0 that a real holds exactly, or an integer; else -1. */
+static json_int_t whole_number(const json_t *value)
+{
+    if (json_is_integer(value))
+        return json_integer_value(value);
+    double real = json_real_value(value);
+    if (!json_is_real(value) || !(real >= 0 && real <= 0x1p53) || real != (double)(json_int_t)real)
+        return -1;
+    return (json_int_t)real;
+}
+
 aki_status json_field_size(const json_t *object, const char *path, const char *key, size_t minimum,
                            size_t maximum, size_t *value, aki_error *error)
 {
     const json_t *found = field(object, key);
     if (found == NULL)
         return AKI_OK;
-    json_int_t number = json_is_integer(found) ? json_integer_value(found) : -1;
+    json_int_t number = whole_number(found);
     if (number < 0 || (size_t)number < minimum || (size_t)number > maximum)
         return error_set(error, AKI_MODEL_INVALID, "'%s': \"%s\" must be a whole number from %zu to %zu",
                          path, key, minimum, maximum);

@@ -6,8 +6,10 @@
 
 #include <jansson.h>
 
-/* Parses the file's bytes (duplicate keys refused). On success the caller owns *out (json_decref).
- * Errors: AKI_MODEL_NOT_FOUND, AKI_MODEL_INVALID (not JSON: with line and column), AKI_IO_ERROR. */
+/* Parses the file's bytes (duplicate keys refused). On success the caller owns *out (json_decref). Where a whole number
+ * is beyond 64 bits (tokenizer_config.json: "model_max_length": 10^30), all numbers of the file become reals;
+ * json_field_size takes whole reals too. Errors: AKI_MODEL_NOT_FOUND, AKI_MODEL_INVALID (not JSON: with line and
+ * column), AKI_IO_ERROR, AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status json_file_read(const char *path, size_t max_bytes, json_t **out, aki_error *error);
 
 /* Fields of an object. Where the key is absent (or null), *value keeps what it had; a value of the wrong type or out

@@ -65,14 +65,16 @@ typedef struct model_weights {
 
 typedef struct model model;
 
-/* Reads the folder. On success the caller owns *out. Errors: AKI_MODEL_NOT_FOUND, AKI_MODEL_INVALID,
- * AKI_MODEL_UNSUPPORTED, AKI_IO_ERROR, AKI_OUT_OF_MEMORY; each message names the file and, where it applies, the
- * tensor. */
+/* Reads the folder. On success the caller owns *out. Takes milliseconds: the weights' pages are not touched. Each
+ * model takes one of MAPPING_MAX mappings. Errors: AKI_MODEL_NOT_FOUND, AKI_MODEL_INVALID, AKI_MODEL_UNSUPPORTED, AKI_MODEL_CHANGED (cut while being read), AKI_IO_ERROR, AKI_OUT_OF_MEMORY; each message names
+ * the file and, where it applies, the tensor or field. */
 AKI_MUST_CHECK aki_status model_open(model **out, const char *folder, aki_error *error);
 void model_close(model *m);
 
 const model_config *model_configuration(const model *m);
 const model_weights *model_weights_of(const model *m);
+/* Where the tokenizer's files lie: the folder given to model_open, or the one in it that modules.json names. */
+const char *model_folder(const model *m);
 /* Bytes of the mapped weight file. */
 size_t model_weight_bytes(const model *m);
 /* True once a page of the weight file could not be read: what was computed since is worthless. */

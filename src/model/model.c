@@ -1,0 +1,131 @@
+#include "model/model.h"
+
+#include "base/error.h"
+#include "base/mapping.h"
+#include "base/memory.h"
+#include "model/config.h"
+#include "model/folder.h"
+#include "model/weights.h"
+
+#define WEIGHTS_FILE "model.safetensors"
+
+struct model {
+    model_config config;
+    model_weights weights;
+    mapping *file;
+    char *folder;
+};
+
+/* Says what is there instead of the weight file. */
+static aki_status no_weights(const char *folder, aki_error *error)
+{
+    static const char hint[] =
+        "Save the model once with sentence-transformers or transformers "
+        "(save_pretrained writes " WEIGHTS_FILE "), or take a revision of it that carries " WEIGHTS_FILE ".";
+    if (folder_lists(folder, WEIGHTS_FILE ".index.json")) {
+        error_set(error, AKI_MODEL_UNSUPPORTED,
+                  "the weights in '%s' are split over several files (" WEIGHTS_FILE
+                  ".index.json); supported is a single " WEIGHTS_FILE,
+                  folder);
+        error_hint(error, "%s", hint);
+        return AKI_MODEL_UNSUPPORTED;
+    }
+    if (folder_lists(folder, "pytorch_model.bin")) {
+        error_set(error, AKI_MODEL_UNSUPPORTED,
+                  "'%s' has its weights only in pytorch_model.bin, a format that can run code when read; "
+                  "supported is " WEIGHTS_FILE,
+                  folder);
+        error_hint(error, "%s", hint);
+        return AKI_MODEL_UNSUPPORTED;
+    }
+    return error_set(error, AKI_MODEL_NOT_FOUND, "'%s' has no weights: there is no " WEIGHTS_FILE, folder);
+}
+
+static aki_status read_weights(model *m, aki_error *error)
+{
+    if (!folder_lists(m->folder, WEIGHTS_FILE))
+        return no_weights(m->folder, error);
+    char *path = NULL;
+    safetensors *header = NULL;
+    aki_status status = folder_path(&path, m->folder, WEIGHTS_FILE, error);
+    if (status == AKI_OK)
+        status = mapping_open(&m->file, path, error);
+    if (status == AKI_OK)
+        status = safetensors_parse(&header, mapping_data(m->file), mapping_size(m->file), path, error);
+    if (status == AKI_OK)
+        status = weights_bind(&m->weights, &m->config, header, mapping_data(m->file), path, error);
+    if (m->file != NULL && mapping_damaged(m->file))
+        status = error_set(error, AKI_MODEL_CHANGED, "'%s' was cut while it was being read", path);
+    safetensors_close(header);
+    mem_free(path);
+    return status;
+}
+
+static aki_status read_configuration(model *m, const char *folder, aki_error *error)
+{
+    model_modules modules;
+    aki_status status = modules_read(&modules, folder, error);
+    if (status == AKI_OK)
+        status = config_read_architecture(&m->config, modules.transformer, error);
+    if (status == AKI_OK)
+        status = config_read_pooling(&m->config, modules.pooling, error);
+    if (status == AKI_OK)
+        status = config_read_sentence(&m->config, &modules, folder, error);
+    m->config.normalize = modules.normalize;
+    m->folder = modules.transformer;
+    modules.transformer = NULL;
+    modules_free(&modules);
+    return status;
+}
+
+aki_status model_open(model **out, const char *folder, aki_error *error)
+{
+    *out = NULL;
+    model *m = mem_zalloc(1, sizeof *m);
+    if (m == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory to open '%s'", folder);
+    aki_status status = read_configuration(m, folder, error);
+    if (status == AKI_OK)
+        status = read_weights(m, error);
+    if (status != AKI_OK) {
+        model_close(m);
+        return status;
+    }
+    *out = m;
+    return AKI_OK;
+}
+
+void model_close(model *m)
+{
+    if (m == NULL)
+        return;
+    weights_free(&m->weights);
+    mapping_close(m->file);
+    mem_free(m->folder);
+    mem_free(m);
+}
+
+const model_config *model_configuration(const model *m)
+{
+    return &m->config;
+}
+
+const model_weights *model_weights_of(const model *m)
+{
+    return &m->weights;
+}
+
+const char *model_folder(const model *m)
+{
+    return m->folder;
+}
+
+size_t model_weight_bytes(const model *m)
+{
+    return mapping_size(m->file);
+}
+
+bool model_damaged(const model *m)
+{
+    return mapping_damaged(m->file);
+}

@@ -1,0 +1,142 @@
+#include "model/modules.h"
+
+#include "base/error.h"
+#include "base/json_file.h"
+#include "base/memory.h"
+#include "model/folder.h"
+#include "model/quote.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *const chain[] = {"Transformer", "Pooling", "Normalize"};
+enum { TRANSFORMER, POOLING, NORMALIZE, CHAIN_LENGTH };
+
+/* Class of "sentence_transformers.models.Pooling" and of the longer dotted paths of later versions; NULL for code that
+ * does not come from that package. */
+static const char *class_of(const char *type)
+{
+    static const char package[] = "sentence_transformers.";
+    return strncmp(type, package, sizeof package - 1) == 0 ? strrchr(type, '.') + 1 : NULL;
+}
+
+static aki_status read_path(char **out, const char *folder, const char *file, const json_t *path,
+                            size_t index, aki_error *error)
+{
+    if (!json_is_string(path))
+        return error_set(error, AKI_MODEL_INVALID, "'%s': module %zu has no \"path\" string", file, index);
+    const char *relative = json_string_value(path);
+    size_t length = json_string_length(path);
+    if (!folder_contains(relative, length))
+        return error_set(error, AKI_MODEL_INVALID,
+                         "'%s': the path '%s' of module %zu leads out of the model folder", file,
+                         quote_name(relative, length).text, index);
+    *out = length > 0 ? NULL : mem_copy_string(folder);
+    if (length > 0)
+        return folder_path(out, folder, relative, error);
+    return *out != NULL ? AKI_OK : error_set(error, AKI_OUT_OF_MEMORY, "no memory to read '%s'", file);
+}
+
+/* A Normalize that works on something else than the pooled vector belongs to multi-vector models. */
+static aki_status check_normalize(const char *folder, aki_error *error)
+{
+    static const char *const keys[] = {"module_input_name", "module_output_name"};
+    folder_json file;
+    aki_status status = folder_json_read(&file, folder, "config.json", JSON_OBJECT, FOLDER_OPTIONAL, error);
+    for (size_t i = 0; i < 2 && status == AKI_OK && file.root != NULL; i++) {
+        const char *name = "sentence_embedding";
+        status = json_field_string(file.root, file.path, keys[i], &name, error);
+        if (status == AKI_OK && strcmp(name, "sentence_embedding") != 0)
+            status = error_set(error, AKI_MODEL_UNSUPPORTED,
+                               "'%s': \"%s\" is '%s'; supported is 'sentence_embedding'", file.path, keys[i],
+                               quote_name(name, strlen(name)).text);
+    }
+    folder_json_free(&file);
+    return status;
+}
+
+static aki_status read_module(model_modules *out, const char *folder, const char *file, const json_t *module,
+                              size_t index, aki_error *error)
+{
+    const json_t *type = json_object_get(module, "type");
+    if (!json_is_string(type))
+        return error_set(error, AKI_MODEL_INVALID, "'%s': module %zu has no \"type\" string", file, index);
+    const char *name = class_of(json_string_value(type));
+    if (index >= CHAIN_LENGTH || name == NULL || strcmp(name, chain[index]) != 0)
+        return error_set(error, AKI_MODEL_UNSUPPORTED,
+                         "'%s': module %zu is '%s'; supported are Transformer, Pooling and, optionally, "
+                         "Normalize, in this order",
+                         file, index, quote_name(json_string_value(type), json_string_length(type)).text);
+    char *path = NULL;
+    aki_status status = read_path(&path, folder, file, json_object_get(module, "path"), index, error);
+    if (status != AKI_OK)
+        return status;
+    if (index == TRANSFORMER) {
+        out->transformer = path;
+    } else if (index == POOLING) {
+        out->pooling = path;
+    } else {
+        status = check_normalize(path, error);
+        mem_free(path);
+        out->normalize = true;
+    }
+    return status;
+}
+
+static aki_status read_chain(model_modules *out, const char *folder, const folder_json *file,
+                             aki_error *error)
+{
+    size_t count = json_array_size(file->root);
+    for (size_t i = 0; i < count; i++) {
+        aki_status status = read_module(out, folder, file->path, json_array_get(file->root, i), i, error);
+        if (status != AKI_OK)
+            return status;
+    }
+    if (count <= POOLING)
+        return error_set(error, AKI_MODEL_UNSUPPORTED, "'%s' lists no %s module", file->path, chain[count]);
+    return AKI_OK;
+}
+
+static aki_status check_folder(const char *folder, aki_error *error)
+{
+    struct stat info;
+    if (folder[0] == '\0')
+        return error_set(error, AKI_MODEL_NOT_FOUND, "the name of the model folder is empty");
+    if (stat(folder, &info) != 0)
+        return error_set_errno(error,
+                               errno == ENOENT || errno == ENOTDIR ? AKI_MODEL_NOT_FOUND : AKI_IO_ERROR,
+                               errno, "cannot open the model folder '%s'", folder);
+    if (!S_ISDIR(info.st_mode))
+        return error_set(error, AKI_MODEL_NOT_FOUND, "'%s' is not a folder", folder);
+    return AKI_OK;
+}
+
+aki_status modules_read(model_modules *out, const char *folder, aki_error *error)
+{
+    *out = (model_modules){0};
+    aki_status status = check_folder(folder, error);
+    if (status != AKI_OK)
+        return status;
+    folder_json file;
+    status = folder_json_read(&file, folder, "modules.json", JSON_ARRAY, FOLDER_OPTIONAL, error);
+    if (status == AKI_OK && file.root != NULL) {
+        status = read_chain(out, folder, &file, error);
+    } else if (status == AKI_OK) {
+        out->transformer = mem_copy_string(folder);
+        if (out->transformer == NULL)
+            status = error_set(error, AKI_OUT_OF_MEMORY, "no memory to read '%s'", folder);
+        else if (!folder_lists(folder, "config.json"))
+            status = error_set(error, AKI_MODEL_NOT_FOUND,
+                               "'%s' holds no model: it has neither modules.json nor config.json", folder);
+    }
+    folder_json_free(&file);
+    return status;
+}
+
+void modules_free(model_modules *modules)
+{
+    mem_free(modules->transformer);
+    mem_free(modules->pooling);
+    *modules = (model_modules){0};
+}

@@ -1,0 +1,21 @@
+/* modules.json: which modules a sentence-transformers model is a chain of, and in which folders they lie.
+ *
+ * Supported is the chain Transformer, Pooling and, optionally, Normalize, in the order of the file as in the reference.
+ * A folder without modules.json is a bare transformer: mean pooling, no normalisation. */
+#ifndef MODEL_MODULES_H
+#define MODEL_MODULES_H
+
+#include "akidb/embed.h"
+
+typedef struct model_modules {
+    char *transformer; /* folder of config.json, weights and tokenizer */
+    char *pooling;     /* folder of the pooling's config.json, or NULL: a bare transformer */
+    bool normalize;
+} model_modules;
+
+/* Whatever the result, release it with modules_free. Errors: AKI_MODEL_NOT_FOUND (the folder), AKI_MODEL_INVALID,
+ * AKI_MODEL_UNSUPPORTED (names the module), AKI_IO_ERROR, AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status modules_read(model_modules *out, const char *folder, aki_error *error);
+void modules_free(model_modules *modules);
+
+#endif

@@ -1,0 +1,16 @@
+/* Names out of untrusted files, made fit for messages: cut to a bound, without control characters. */
+#ifndef MODEL_QUOTE_H
+#define MODEL_QUOTE_H
+
+#include <stddef.h>
+
+#define QUOTE_MAX_BYTES 96 /* of the name; longer ones are cut and end in "..." */
+
+typedef struct quote {
+    char text[QUOTE_MAX_BYTES + sizeof "..."];
+} quote;
+
+/* name: valid UTF-8 of `length` bytes. Bytes below 0x20 and 0x7F become '?'. The result stays valid UTF-8. */
+quote quote_name(const char *name, size_t length);
+
+#endif

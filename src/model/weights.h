@@ -1,0 +1,20 @@
+/* Binds the tensors of a BERT encoder to the fields of model_weights, by one table of names and shapes.
+ *
+ * Names are those of transformers' BertModel, with or without the "bert." prefix of its task models, and LayerNorm's
+ * also by their older names gamma and beta. Tensors that the encoder does not use (pooler, cls, position_ids) are left
+ * alone. */
+#ifndef MODEL_WEIGHTS_H
+#define MODEL_WEIGHTS_H
+
+#include "model/model.h"
+#include "model/safetensors.h"
+
+/* data: the file that `file` was parsed from; the weights are views into it. Whatever the result, release them with
+ * weights_free. Errors: AKI_MODEL_INVALID (missing tensor, wrong shape), AKI_MODEL_UNSUPPORTED (element type),
+ * AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status weights_bind(model_weights *weights, const model_config *config,
+                                       const safetensors *file, const unsigned char *data, const char *path,
+                                       aki_error *error);
+void weights_free(model_weights *weights);
+
+#endif
