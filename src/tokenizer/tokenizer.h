@@ -4,9 +4,13 @@
  * vocab.txt (+ tokenizer_config.json) with BERT's defaults. Truncation and padding written in tokenizer.json are
  * ignored: they are artefacts of an export; the limit is the caller's.
  *
+ * What a character is and becomes is taken from generated tables (unicode_data.h), so that ids do not depend on the
+ * Unicode version of any library on the machine.
+ *
  * A tokenizer is const after loading and may be used by any number of threads; each thread brings its own scratch.
- * Time is linear in the bytes looked at, and at most the prefix that can fill `max_tokens` is looked at (plus what is
- * needed to know whether anything was cut). */
+ * Time is linear in the bytes looked at, and at most the prefix that can fill `max_tokens` is tokenized (plus what is
+ * needed to know whether anything was cut). A model with added tokens that are matched in normalised text is the
+ * exception: there each text is normalised to its end. */
 #ifndef TOKENIZER_TOKENIZER_H
 #define TOKENIZER_TOKENIZER_H
 
@@ -26,6 +30,9 @@ size_t tokenizer_vocabulary_size(const tokenizer *tok);
 /* "##ing", or NULL for an unknown id. Lives as long as the tokenizer. */
 const char *tokenizer_token_text(const tokenizer *tok, int32_t id);
 
+/* How many special tokens the post-processor adds to a text: the least max_tokens. */
+size_t tokenizer_special_count(const tokenizer *tok);
+
 /* NULL = out of memory. One per thread; grows as needed and is reused between calls. */
 tokenizer_scratch *tokenizer_scratch_open(void);
 void tokenizer_scratch_close(tokenizer_scratch *scratch);
@@ -38,7 +45,7 @@ typedef struct token_span {
 
 /* text: any bytes; refused with AKI_INVALID_UTF8 (message names the byte offset) unless valid UTF-8, over its whole
  * length, and with AKI_EMPTY_TEXT when length is 0. max_tokens 0 = uncut, else >= the number of special tokens the
- * post-processor adds. A cut text keeps its first tokens and the closing special tokens, as `tokenizers` truncates
+ * post-processor adds (AKI_INVALID_ARGUMENT). A cut text keeps its first tokens and the closing special tokens, as `tokenizers` truncates
  * ("longest_first", right). Other error: AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status tokenizer_encode(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text,
                                            size_t max_tokens, token_span *out, aki_error *error);

@@ -1,0 +1,12 @@
+#include "tokenizer/definition.h"
+
+#include "base/memory.h"
+
+void definition_free(definition *def)
+{
+    vocabulary_free(&def->vocab);
+    mem_free(def->unknown);
+    mem_free(def->prefix);
+    mem_free(def->added);
+    *def = (definition){0};
+}

@@ -1,0 +1,43 @@
+/* A tokenizer as its files describe it: what the readers of tokenizer.json and of vocab.txt produce and tokenizer_open
+ * builds from. Everything in it has been checked against everything else. */
+#ifndef TOKENIZER_DEFINITION_H
+#define TOKENIZER_DEFINITION_H
+
+#include "tokenizer/added_tokens.h"
+#include "tokenizer/normalizer.h"
+#include "tokenizer/tokenizer_limits.h"
+#include "tokenizer/vocabulary.h"
+
+typedef struct definition_added_token {
+    added_token token;
+    bool normalized; /* looked for in the normalised text, in its normalised form */
+} definition_added_token;
+
+/* Ids that the post-processor puts on one side of the text. */
+typedef struct special_ids {
+    int32_t ids[TOKENIZER_SPECIAL_TOKENS_MAX];
+    size_t count;
+} special_ids;
+
+typedef struct definition {
+    vocabulary vocab;
+    size_t model_count; /* the first ones of the vocabulary are WordPiece's; added tokens follow */
+    normalizer_flags flags;
+    char *unknown, *prefix;
+    size_t max_chars;
+    definition_added_token *added; /* [added_count], no text twice */
+    size_t added_count;
+    special_ids before, after;
+} definition;
+
+/* path: the file; must outlive the definition. On failure *out is empty. Errors as tokenizer_open. */
+AKI_MUST_CHECK aki_status definition_read_json(definition *out, const char *path, size_t vocabulary_limit,
+                                               aki_error *error);
+/* config_path: tokenizer_config.json, which need not exist. */
+AKI_MUST_CHECK aki_status definition_read_vocab(definition *out, const char *path, const char *config_path,
+                                                size_t vocabulary_limit, aki_error *error);
+
+/* A zeroed definition is allowed. */
+void definition_free(definition *def);
+
+#endif

@@ -1,0 +1,325 @@
+/* tokenizer.json as `tokenizers` writes it. Understood: BertNormalizer, BertPreTokenizer, WordPiece, TemplateProcessing and
+ * BertProcessing; anything else is refused by name, since guessing would give other ids without a word. "truncation",
+ * "padding" and "decoder" have no bearing on the ids of a text. */
+#include "tokenizer/definition.h"
+
+#include "base/error.h"
+#include "base/json_file.h"
+#include "base/memory.h"
+
+#include <string.h>
+
+typedef struct reader {
+    definition *def;
+    const char *path;
+    aki_error *error;
+} reader;
+
+static aki_status invalid(const reader *in, const char *what)
+{
+    return error_set(in->error, AKI_MODEL_INVALID, "'%s': %s", in->path, what);
+}
+
+/* The object under `key` of `root`, whose "type" must be `type`. */
+static aki_status read_part(const reader *in, const json_t *root, const char *key, const char *type,
+                            const json_t **part)
+{
+    *part = json_object_get(root, key);
+    const char *found = json_string_value(json_object_get(*part, "type"));
+    if (!json_is_object(*part))
+        return error_set(in->error, AKI_MODEL_UNSUPPORTED,
+                         "'%s' has no \"%s\"; this program runs tokenizers with a %s", in->path, key, type);
+    if (found == NULL || strcmp(found, type) != 0)
+        return error_set(in->error, AKI_MODEL_UNSUPPORTED,
+                         "'%s' has the \"%s\" type '%s'; this program runs tokenizers with a %s", in->path,
+                         key, found != NULL ? found : "(none)", type);
+    return AKI_OK;
+}
+
+static aki_status read_normalizer(const reader *in, const json_t *root)
+{
+    const json_t *part;
+    normalizer_flags *flags = &in->def->flags;
+    *flags = (normalizer_flags){true, true, true, true};
+    aki_status status = read_part(in, root, "normalizer", "BertNormalizer", &part);
+    if (status == AKI_OK)
+        status = json_field_bool(part, in->path, "clean_text", &flags->clean_text, in->error);
+    if (status == AKI_OK)
+        status =
+            json_field_bool(part, in->path, "handle_chinese_chars", &flags->handle_chinese_chars, in->error);
+    if (status == AKI_OK)
+        status = json_field_bool(part, in->path, "lowercase", &flags->lowercase, in->error);
+    flags->strip_accents = flags->lowercase; /* unless it is given and not null */
+    if (status == AKI_OK)
+        status = json_field_bool(part, in->path, "strip_accents", &flags->strip_accents, in->error);
+    return status;
+}
+
+static aki_status read_text(const reader *in, const json_t *object, const char *key, char **copy)
+{
+    const json_t *value = json_object_get(object, key);
+    const char *text = json_string_value(value);
+    if (text == NULL || strlen(text) != json_string_length(value))
+        return error_set(in->error, AKI_MODEL_INVALID,
+                         "'%s': \"model\" needs \"%s\", a string without U+0000", in->path, key);
+    *copy = mem_copy_string(text);
+    if (*copy == NULL)
+        return error_set(in->error, AKI_OUT_OF_MEMORY, "no memory for '%s'", in->path);
+    return AKI_OK;
+}
+
+static aki_status put(const reader *in, const json_t *id, const char *text, size_t length)
+{
+    if (!json_is_integer(id))
+        return error_set(in->error, AKI_MODEL_INVALID, "'%s': the id of token '%s' is not a whole number",
+                         in->path, text);
+    return vocabulary_put(&in->def->vocab, json_integer_value(id), text, length, in->error);
+}
+
+/* Whether an added token counts, and is not one of WordPiece's own. */
+static bool is_new(const json_t *vocab, const json_t *added)
+{
+    const char *content = json_string_value(json_object_get(added, "content"));
+    return content != NULL && content[0] != '\0' && json_object_get(vocab, content) == NULL;
+}
+
+static aki_status read_vocabulary(const reader *in, const json_t *model, const json_t *added, size_t limit)
+{
+    definition *def = in->def;
+    const json_t *vocab = json_object_get(model, "vocab");
+    if (!json_is_object(vocab))
+        return invalid(in, "\"model\" needs \"vocab\", an object of tokens and their ids");
+    def->model_count = json_object_size(vocab);
+    size_t count = def->model_count;
+    for (size_t i = 0; i < json_array_size(added); i++)
+        count += is_new(vocab, json_array_get(added, i));
+    aki_status status = vocabulary_init(&def->vocab, count, limit, in->path, in->error);
+    if (status != AKI_OK)
+        return status;
+    const char *text;
+    json_t *id;
+    json_object_foreach((json_t *)vocab, text, id)
+    {
+        if (json_is_integer(id) && json_integer_value(id) >= (json_int_t)def->model_count)
+            return error_set(
+                in->error, AKI_MODEL_INVALID,
+                "'%s': token '%s' has the id %lld, but the vocabulary has %zu tokens: ids must be "
+                "0 to %zu without holes",
+                in->path, text, (long long)json_integer_value(id), def->model_count, def->model_count - 1);
+        status = put(in, id, text, strlen(text));
+        if (status != AKI_OK)
+            return status;
+    }
+    return AKI_OK;
+}
+
+static aki_status read_model(const reader *in, const json_t *root, size_t limit)
+{
+    const json_t *model = json_object_get(root, "model");
+    aki_status status = AKI_OK;
+    if (!json_is_object(model) || json_object_get(model, "type") != NULL) /* old files leave the type out */
+        status = read_part(in, root, "model", "WordPiece", &model);
+    if (status == AKI_OK)
+        status = read_text(in, model, "unk_token", &in->def->unknown);
+    if (status == AKI_OK)
+        status = read_text(in, model, "continuing_subword_prefix", &in->def->prefix);
+    in->def->max_chars = SIZE_MAX;
+    if (status == AKI_OK)
+        status = json_field_size(model, in->path, "max_input_chars_per_word", 0, INT32_MAX,
+                                 &in->def->max_chars, in->error);
+    if (status == AKI_OK && in->def->max_chars == SIZE_MAX)
+        status = invalid(in, "\"model\" needs \"max_input_chars_per_word\"");
+    if (status == AKI_OK)
+        status = read_vocabulary(in, model, json_object_get(root, "added_tokens"), limit);
+    return status;
+}
+
+/* seen: texts of the rows before; *new_count: how many of them WordPiece does not have. */
+static aki_status read_added_token(const reader *in, const json_t *vocab, const json_t *row,
+                                   token_index *seen, size_t *new_count)
+{
+    definition *def = in->def;
+    const json_t *content = json_object_get(row, "content"), *id = json_object_get(row, "id");
+    const char *text = json_string_value(content);
+    if (text == NULL || !json_is_integer(id))
+        return invalid(in,
+                       "\"added_tokens\" must hold objects with \"content\", a string, and \"id\", a number");
+    size_t length = json_string_length(content);
+    if (length == 0)
+        return AKI_OK; /* has no effect */
+    if (length > TOKENIZER_ADDED_TOKEN_BYTES_MAX)
+        return error_set(in->error, AKI_MODEL_UNSUPPORTED,
+                         "'%s': the added token with the id %lld has %zu bytes; this program takes up to %d",
+                         in->path, (long long)json_integer_value(id), length,
+                         TOKENIZER_ADDED_TOKEN_BYTES_MAX);
+    if (strlen(text) != length)
+        return invalid(in, "\"added_tokens\" holds one with U+0000");
+    if (!token_index_add(seen, text, length, 0))
+        return error_set(in->error, AKI_MODEL_INVALID, "'%s': the added token '%s' is there twice", in->path,
+                         text);
+    /* `tokenizers` goes by the vocabulary and numbers new tokens in their order; a file that says otherwise is damaged. */
+    const json_t *known = json_object_get(vocab, text);
+    json_int_t expected =
+        known != NULL ? json_integer_value(known) : (json_int_t)(def->model_count + *new_count);
+    if (json_integer_value(id) != expected)
+        return error_set(in->error, AKI_MODEL_INVALID,
+                         "'%s': the added token '%s' has the id %lld, but by the vocabulary it must be %lld",
+                         in->path, text, (long long)json_integer_value(id), (long long)expected);
+    aki_status status = AKI_OK;
+    if (known == NULL) {
+        status = put(in, id, text, length);
+        ++*new_count;
+    }
+    bool special = false;
+    if (status == AKI_OK)
+        status = json_field_bool(row, in->path, "special", &special, in->error);
+    definition_added_token added = {.normalized = !special};
+    added.token.id = (int32_t)json_integer_value(id);
+    if (status == AKI_OK)
+        status = json_field_bool(row, in->path, "single_word", &added.token.single_word, in->error);
+    if (status == AKI_OK)
+        status = json_field_bool(row, in->path, "lstrip", &added.token.strip_left, in->error);
+    if (status == AKI_OK)
+        status = json_field_bool(row, in->path, "rstrip", &added.token.strip_right, in->error);
+    if (status == AKI_OK)
+        status = json_field_bool(row, in->path, "normalized", &added.normalized, in->error);
+    if (status == AKI_OK)
+        def->added[def->added_count++] = added;
+    return status;
+}
+
+static aki_status read_added_tokens(const reader *in, const json_t *root)
+{
+    definition *def = in->def;
+    const json_t *rows = json_object_get(root, "added_tokens");
+    const json_t *vocab = json_object_get(json_object_get(root, "model"), "vocab");
+    if (rows != NULL && !json_is_array(rows))
+        return invalid(in, "\"added_tokens\" must be an array");
+    size_t count = json_array_size(rows), new_count = 0;
+    token_index seen = {0};
+    def->added = mem_alloc(count, sizeof *def->added);
+    if (def->added == NULL || !token_index_init(&seen, count))
+        return error_set(in->error, AKI_OUT_OF_MEMORY, "no memory for '%s'", in->path);
+    aki_status status = AKI_OK;
+    for (size_t i = 0; i < count && status == AKI_OK; i++)
+        status = read_added_token(in, vocab, json_array_get(rows, i), &seen, &new_count);
+    token_index_free(&seen);
+    return status;
+}
+
+static aki_status add_special(const reader *in, special_ids *side, const json_t *text, const json_t *id)
+{
+    const vocabulary *vocab = &in->def->vocab;
+    const char *name = json_string_value(text);
+    json_int_t value = json_is_integer(id) ? json_integer_value(id) : -1;
+    if (name == NULL || value < 0 || (size_t)value >= vocab->count ||
+        strcmp(vocabulary_text(vocab, (int32_t)value), name) != 0)
+        return error_set(
+            in->error, AKI_MODEL_INVALID,
+            "'%s': \"post_processor\" names the token '%s' with the id %lld, which the vocabulary "
+            "does not have",
+            in->path, name != NULL ? name : "", (long long)value);
+    if (side->count == TOKENIZER_SPECIAL_TOKENS_MAX)
+        return error_set(in->error, AKI_MODEL_UNSUPPORTED,
+                         "'%s': \"post_processor\" adds more than %d tokens to one side of a text", in->path,
+                         TOKENIZER_SPECIAL_TOKENS_MAX);
+    side->ids[side->count++] = (int32_t)value;
+    return AKI_OK;
+}
+
+static aki_status add_template_special(const reader *in, special_ids *side, const json_t *part,
+                                       const json_t *name)
+{
+    const char *key = json_string_value(name);
+    const json_t *token = key != NULL ? json_object_get(json_object_get(part, "special_tokens"), key) : NULL;
+    const json_t *ids = json_object_get(token, "ids"), *texts = json_object_get(token, "tokens");
+    if (!json_is_array(ids) || json_array_size(ids) != json_array_size(texts))
+        return error_set(
+            in->error, AKI_MODEL_INVALID,
+            "'%s': \"post_processor\" uses '%s', but its \"special_tokens\" do not say what that is",
+            in->path, key != NULL ? key : "");
+    for (size_t i = 0; i < json_array_size(ids); i++) {
+        aki_status status = add_special(in, side, json_array_get(texts, i), json_array_get(ids, i));
+        if (status != AKI_OK)
+            return status;
+    }
+    return AKI_OK;
+}
+
+static aki_status read_template(const reader *in, const json_t *part)
+{
+    definition *def = in->def;
+    const json_t *pieces = json_object_get(part, "single");
+    size_t sequences = 0;
+    for (size_t i = 0; i < json_array_size(pieces); i++) {
+        const json_t *piece = json_array_get(pieces, i);
+        const json_t *sequence = json_object_get(json_object_get(piece, "Sequence"), "id");
+        const json_t *special = json_object_get(json_object_get(piece, "SpecialToken"), "id");
+        if (json_is_string(sequence) && strcmp(json_string_value(sequence), "A") == 0) {
+            sequences++;
+            continue;
+        }
+        if (special == NULL)
+            return invalid(in,
+                           "\"post_processor\" has a \"single\" with something else than the sequence A and "
+                           "special tokens");
+        aki_status status =
+            add_template_special(in, sequences == 0 ? &def->before : &def->after, part, special);
+        if (status != AKI_OK)
+            return status;
+    }
+    if (sequences != 1)
+        return error_set(in->error, AKI_MODEL_UNSUPPORTED,
+                         "'%s': \"post_processor\" puts the text %zu times into its result instead of once",
+                         in->path, sequences);
+    return AKI_OK;
+}
+
+static aki_status read_post_processor(const reader *in, const json_t *root)
+{
+    definition *def = in->def;
+    const json_t *part = json_object_get(root, "post_processor");
+    const char *type = json_string_value(json_object_get(part, "type"));
+    if (type == NULL || strcmp(type, "BertProcessing") != 0) {
+        aki_status status = read_part(in, root, "post_processor", "TemplateProcessing", &part);
+        return status == AKI_OK ? read_template(in, part) : status;
+    }
+    const json_t *cls = json_object_get(part, "cls"), *sep = json_object_get(part, "sep");
+    aki_status status = add_special(in, &def->before, json_array_get(cls, 0), json_array_get(cls, 1));
+    if (status == AKI_OK)
+        status = add_special(in, &def->after, json_array_get(sep, 0), json_array_get(sep, 1));
+    return status;
+}
+
+static aki_status read_root(const reader *in, const json_t *root, size_t limit)
+{
+    const json_t *version = json_object_get(root, "version"), *part;
+    if (!json_is_object(root))
+        return invalid(in, "is not a JSON object");
+    if (version != NULL && (!json_is_string(version) || strcmp(json_string_value(version), "1.0") != 0))
+        return error_set(in->error, AKI_MODEL_UNSUPPORTED, "'%s' has another \"version\" than \"1.0\"",
+                         in->path);
+    aki_status status = read_normalizer(in, root);
+    if (status == AKI_OK)
+        status = read_part(in, root, "pre_tokenizer", "BertPreTokenizer", &part);
+    if (status == AKI_OK)
+        status = read_model(in, root, limit);
+    if (status == AKI_OK)
+        status = read_added_tokens(in, root);
+    if (status == AKI_OK)
+        status = read_post_processor(in, root);
+    return status;
+}
+
+aki_status definition_read_json(definition *out, const char *path, size_t vocabulary_limit, aki_error *error)
+{
+    *out = (definition){0};
+    json_t *root = NULL;
+    aki_status status = json_file_read(path, TOKENIZER_FILE_BYTES_MAX, &root, error);
+    if (status == AKI_OK)
+        status = read_root(&(reader){out, path, error}, root, vocabulary_limit);
+    json_decref(root);
+    if (status != AKI_OK)
+        definition_free(out);
+    return status;
+}

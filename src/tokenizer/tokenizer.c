@@ -1,0 +1,329 @@
+/* The stages put together: added tokens in the raw text, normalizer, added tokens in the normalised text, words, ids.
+ *
+ * Text is normalised and split a window at a time, so that a text that is cut costs no more than the part that is kept.
+ * Only where a model has added tokens to be found in normalised text is each stretch normalised as a whole. */
+#include "tokenizer/tokenizer.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/utf8.h"
+#include "tokenizer/definition.h"
+
+#include <string.h>
+
+struct tokenizer {
+    vocabulary vocab;
+    normalizer norm;
+    word_classes classes;
+    wordpiece model;
+    added_tokens raw, normalized;
+    buf *normalized_texts; /* [normalized.count], what `normalized` points to */
+    special_ids before, after;
+};
+
+struct tokenizer_scratch {
+    id_list ids;
+    buf normal; /* normalised text, from the open word on */
+    normalizer_state marks;
+};
+
+static aki_status add_normalized(tokenizer *tok, const char *path, const definition_added_token *added,
+                                 aki_error *error)
+{
+    const char *text = vocabulary_text(&tok->vocab, added->token.id);
+    buf *out = &tok->normalized_texts[tok->normalized.count];
+    normalizer_state state = {0};
+    buf_init(out, SIZE_MAX / 2);
+    bool done = normalizer_run(&tok->norm, &state, text, strlen(text), out) && normalizer_finish(&state, out);
+    normalizer_state_free(&state);
+    aki_status status = AKI_OK;
+    if (!done)
+        status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for the added tokens of '%s'", path);
+    else if (out->length == 0)
+        status = error_set(error, AKI_MODEL_INVALID,
+                           "'%s': nothing is left of the added token '%s' when it is "
+                           "normalised",
+                           path, text);
+    else if (out->length > TOKENIZER_TOKEN_BYTES_MAX)
+        status = error_set(error, AKI_MODEL_UNSUPPORTED,
+                           "'%s': the added token '%s' is longer than %d bytes when "
+                           "normalised",
+                           path, text, TOKENIZER_TOKEN_BYTES_MAX);
+    else if (!added_tokens_put(&tok->normalized, out->data, out->length, added->token))
+        status = error_set(error, AKI_MODEL_INVALID,
+                           "'%s': the added token '%s' is the same as another one when "
+                           "both are normalised",
+                           path, text);
+    if (status != AKI_OK)
+        buf_free(out);
+    return status;
+}
+
+static aki_status build_added_tokens(tokenizer *tok, const definition *def, const char *path,
+                                     aki_error *error)
+{
+    size_t normalized = 0;
+    for (size_t i = 0; i < def->added_count; i++)
+        normalized += def->added[i].normalized;
+    tok->normalized_texts = mem_zalloc(normalized, sizeof *tok->normalized_texts);
+    if (tok->normalized_texts == NULL || !added_tokens_init(&tok->normalized, normalized) ||
+        !added_tokens_init(&tok->raw, def->added_count - normalized))
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the added tokens of '%s'", path);
+    for (size_t i = 0; i < def->added_count; i++) {
+        const definition_added_token *added = &def->added[i];
+        const char *text = vocabulary_text(&tok->vocab, added->token.id);
+        aki_status status = AKI_OK;
+        if (added->normalized)
+            status = add_normalized(tok, path, added, error);
+        else
+            added_tokens_put(&tok->raw, text, strlen(text), added->token);
+        if (status != AKI_OK)
+            return status;
+    }
+    return AKI_OK;
+}
+
+static aki_status build(tokenizer *tok, definition *def, const char *path, aki_error *error)
+{
+    tok->vocab = def->vocab;
+    def->vocab = (vocabulary){0};
+    tok->before = def->before;
+    tok->after = def->after;
+    aki_status status = wordpiece_build(&tok->model, &tok->vocab, def->model_count, def->prefix, def->unknown,
+                                        def->max_chars, error);
+    tok->vocab.path = NULL; /* the caller's, for messages while loading */
+    if (status != AKI_OK)
+        return status;
+    if (!normalizer_build(&tok->norm, def->flags) || !word_classes_build(&tok->classes))
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the tokenizer of '%s'", path);
+    return build_added_tokens(tok, def, path, error);
+}
+
+static aki_status open_file(tokenizer *tok, const char *json_path, const char *vocab_path,
+                            const char *config_path, const char *folder, size_t vocabulary_limit,
+                            aki_error *error)
+{
+    definition def;
+    const char *path = json_path;
+    aki_status status;
+    if (file_exists(json_path)) {
+        status = definition_read_json(&def, json_path, vocabulary_limit, error);
+    } else if (file_exists(vocab_path)) {
+        path = vocab_path;
+        status = definition_read_vocab(&def, vocab_path, config_path, vocabulary_limit, error);
+    } else {
+        return error_set(error, AKI_MODEL_NOT_FOUND, "'%s' has neither tokenizer.json nor vocab.txt", folder);
+    }
+    if (status == AKI_OK)
+        status = build(tok, &def, path, error);
+    definition_free(&def);
+    return status;
+}
+
+aki_status tokenizer_open(tokenizer **out, const char *folder, size_t vocabulary_limit, aki_error *error)
+{
+    *out = NULL;
+    tokenizer *tok = mem_zalloc(1, sizeof *tok);
+    char *json_path = path_join(folder, "tokenizer.json");
+    char *vocab_path = path_join(folder, "vocab.txt");
+    char *config_path = path_join(folder, "tokenizer_config.json");
+    aki_status status;
+    if (tok == NULL || json_path == NULL || vocab_path == NULL || config_path == NULL)
+        status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for the tokenizer of '%s'", folder);
+    else
+        status = open_file(tok, json_path, vocab_path, config_path, folder, vocabulary_limit, error);
+    mem_free(json_path);
+    mem_free(vocab_path);
+    mem_free(config_path);
+    if (status == AKI_OK)
+        *out = tok;
+    else
+        tokenizer_close(tok);
+    return status;
+}
+
+void tokenizer_close(tokenizer *tok)
+{
+    if (tok == NULL)
+        return;
+    for (size_t i = 0; i < tok->normalized.count; i++)
+        buf_free(&tok->normalized_texts[i]);
+    mem_free(tok->normalized_texts);
+    added_tokens_free(&tok->raw);
+    added_tokens_free(&tok->normalized);
+    wordpiece_free(&tok->model);
+    word_classes_free(&tok->classes);
+    normalizer_free(&tok->norm);
+    vocabulary_free(&tok->vocab);
+    mem_free(tok);
+}
+
+size_t tokenizer_vocabulary_size(const tokenizer *tok)
+{
+    return tok->vocab.count;
+}
+
+const char *tokenizer_token_text(const tokenizer *tok, int32_t id)
+{
+    return id >= 0 && (size_t)id < tok->vocab.count ? vocabulary_text(&tok->vocab, id) : NULL;
+}
+
+size_t tokenizer_special_count(const tokenizer *tok)
+{
+    return tok->before.count + tok->after.count;
+}
+
+tokenizer_scratch *tokenizer_scratch_open(void)
+{
+    tokenizer_scratch *scratch = mem_zalloc(1, sizeof *scratch);
+    if (scratch != NULL)
+        buf_init(&scratch->normal, SIZE_MAX / 2);
+    return scratch;
+}
+
+void tokenizer_scratch_close(tokenizer_scratch *scratch)
+{
+    if (scratch == NULL)
+        return;
+    id_list_free(&scratch->ids);
+    buf_free(&scratch->normal);
+    normalizer_state_free(&scratch->marks);
+    mem_free(scratch);
+}
+
+/* Length of the next window: at most TOKENIZER_WINDOW_BYTES, ending between characters. */
+static size_t window_of(const char *text, size_t length)
+{
+    if (length <= TOKENIZER_WINDOW_BYTES)
+        return length;
+    size_t window = TOKENIZER_WINDOW_BYTES;
+    while (((unsigned char)text[window] & 0xC0) == 0x80)
+        window--;
+    return window;
+}
+
+/* Drops what the splitter no longer needs of the buffer. Moves the open word only once as much has gone by before it, so
+ * that the moves add up to no more than the text. */
+static void drop_done(word_splitter *splitter, buf *normal)
+{
+    if (splitter->chars == 0 || splitter->chars > splitter->model->max_chars) {
+        buf_clear(normal);
+        splitter->word_start = 0;
+    } else if (splitter->word_start > normal->length / 2) {
+        size_t kept = normal->length - splitter->word_start;
+        memmove(normal->data, normal->data + splitter->word_start, kept);
+        normal->length = 0;
+        buf_commit(normal, kept);
+        splitter->word_start = 0;
+    }
+}
+
+static bool encode_windows(const tokenizer *tok, tokenizer_scratch *scratch, word_splitter *splitter,
+                           const char *text, size_t length)
+{
+    buf *normal = &scratch->normal;
+    buf_clear(normal);
+    while (length > 0 && !word_splitter_stopped(splitter)) {
+        size_t window = window_of(text, length), done = normal->length;
+        if (!normalizer_run(&tok->norm, &scratch->marks, text, window, normal))
+            return false;
+        text += window;
+        length -= window;
+        if (length == 0 && !normalizer_finish(&scratch->marks, normal))
+            return false;
+        if (!word_splitter_run(splitter, normal->data, done, normal->length))
+            return false;
+        if (length > 0)
+            drop_done(splitter, normal);
+    }
+    return word_splitter_finish(splitter, normal->data, normal->length);
+}
+
+static bool push_id(word_splitter *splitter, int32_t id)
+{
+    id_list *out = splitter->out;
+    if (!id_list_reserve(out, 1))
+        return false;
+    out->ids[out->count++] = id;
+    return true;
+}
+
+/* Normalises the stretch as a whole and looks for added tokens in the outcome. */
+static bool encode_whole(const tokenizer *tok, tokenizer_scratch *scratch, word_splitter *splitter,
+                         const char *text, size_t length)
+{
+    buf *normal = &scratch->normal;
+    buf_clear(normal);
+    if (!normalizer_run(&tok->norm, &scratch->marks, text, length, normal) ||
+        !normalizer_finish(&scratch->marks, normal))
+        return false;
+    added_tokens_cursor cursor =
+        added_tokens_search(&tok->normalized, &tok->classes, normal->data, normal->length);
+    added_tokens_piece piece;
+    while (!word_splitter_stopped(splitter) && added_tokens_next(&cursor, &piece)) {
+        bool done = piece.id != ADDED_TOKENS_TEXT
+                        ? push_id(splitter, piece.id)
+                        : word_splitter_run(splitter, normal->data, piece.start, piece.end) &&
+                              word_splitter_finish(splitter, normal->data, piece.end);
+        if (!done)
+            return false;
+    }
+    return true;
+}
+
+static bool encode_content(const tokenizer *tok, tokenizer_scratch *scratch, word_splitter *splitter,
+                           aki_text text)
+{
+    added_tokens_cursor cursor = added_tokens_search(&tok->raw, &tok->classes, text.data, text.length);
+    added_tokens_piece piece;
+    while (!word_splitter_stopped(splitter) && added_tokens_next(&cursor, &piece)) {
+        const char *start = text.data + piece.start;
+        size_t length = piece.end - piece.start;
+        scratch->marks.count = 0; /* a text that was cut may have left some */
+        bool done = piece.id != ADDED_TOKENS_TEXT ? push_id(splitter, piece.id)
+                    : tok->normalized.count > 0   ? encode_whole(tok, scratch, splitter, start, length)
+                                                  : encode_windows(tok, scratch, splitter, start, length);
+        if (!done)
+            return false;
+    }
+    return true;
+}
+
+static bool append_special(id_list *list, const special_ids *special)
+{
+    if (!id_list_reserve(list, special->count))
+        return false;
+    for (size_t i = 0; i < special->count; i++)
+        list->ids[list->count++] = special->ids[i];
+    return true;
+}
+
+aki_status tokenizer_encode(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text,
+                            size_t max_tokens, token_span *out, aki_error *error)
+{
+    size_t bad, special = tok->before.count + tok->after.count;
+    if (text.length == 0)
+        return error_set(error, AKI_EMPTY_TEXT, "the text is the empty string");
+    if (!utf8_valid(text.data, text.length, &bad))
+        return error_set(error, AKI_INVALID_UTF8, "the text is not valid UTF-8: byte %zu (0x%02X)", bad,
+                         (unsigned)(unsigned char)text.data[bad]);
+    if (max_tokens != 0 && max_tokens < special)
+        return error_set(error, AKI_INVALID_ARGUMENT,
+                         "a limit of %zu tokens has no room for the %zu special tokens", max_tokens, special);
+    id_list *ids = &scratch->ids;
+    ids->count = 0;
+    /* With the tokens before the text, and one more than fit: whether there is one is what `truncated` says. */
+    size_t room = max_tokens != 0 ? max_tokens - tok->after.count : SIZE_MAX - 1;
+    word_splitter splitter = {
+        .classes = &tok->classes, .model = &tok->model, .out = ids, .stop_count = room + 1};
+    bool done = append_special(ids, &tok->before) && encode_content(tok, scratch, &splitter, text);
+    bool truncated = ids->count > room;
+    if (truncated)
+        ids->count = room;
+    if (!done || !append_special(ids, &tok->after))
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the tokens of a text of %zu bytes",
+                         text.length);
+    *out = (token_span){ids->ids, ids->count, truncated};
+    return AKI_OK;
+}
