@@ -20,11 +20,16 @@ typedef struct cpu_state cpu_state;
  * AKI_MODEL_UNSUPPORTED, AKI_OUT_OF_MEMORY, AKI_MODEL_CHANGED. */
 AKI_MUST_CHECK aki_status cpu_device_open(cpu_device **out, const model *m, aki_precision precision,
                                           const char *tier, const log_sink *log, aki_error *error);
+/* The same from a configuration and weights that need no folder; the word embeddings must outlive the device, the other
+ * tensors are copied. */
+AKI_MUST_CHECK aki_status cpu_device_open_weights(cpu_device **out, const model_config *config,
+                                                  const model_weights *weights, aki_precision precision,
+                                                  const char *tier, const log_sink *log, aki_error *error);
 void cpu_device_close(cpu_device *device);
 
 const char *cpu_device_tier(const cpu_device *device);
 aki_precision cpu_device_precision(const cpu_device *device);
-/* Memory of the packed weights. */
+/* Memory of the packed weights and of the vectors kept beside them. */
 size_t cpu_device_packed_bytes(const cpu_device *device);
 
 /* max_tokens: the most tokens of a pass (>= the longest text). */

@@ -1,0 +1,53 @@
+#include "kernels/kernels.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "akidb/embed.h"
+#include "kernels/cpu.h"
+#include "kernels/tiers.h"
+
+#define MAX_TIERS 8
+
+/* Filled once by detect(), const afterwards: the only mutable globals of the library. */
+static const kernel_table *available[MAX_TIERS + 1];
+static const char *names[MAX_TIERS + 1];
+static pthread_once_t detected = PTHREAD_ONCE_INIT;
+
+static void detect(void)
+{
+    size_t count = 0;
+#if defined(__x86_64__)
+    cpu_features features = cpu_detect();
+    if (features.avx512)
+        available[count++] = &kernels_avx512;
+    if (features.avx2)
+        available[count++] = &kernels_avx2;
+#endif
+    available[count++] = &kernels_reference;
+    for (size_t i = 0; i < count; i++)
+        names[i] = available[i]->name;
+}
+
+const kernel_table *const *kernels_available(void)
+{
+    pthread_once(&detected, detect);
+    return available;
+}
+
+const kernel_table *kernels_find(const char *name)
+{
+    const kernel_table *const *tiers = kernels_available();
+    if (name == NULL)
+        return tiers[0];
+    for (; *tiers != NULL; tiers++)
+        if (strcmp((*tiers)->name, name) == 0)
+            return *tiers;
+    return NULL;
+}
+
+const char *const *aki_cpu_tiers(void)
+{
+    pthread_once(&detected, detect);
+    return names;
+}

@@ -1,0 +1,51 @@
+/* Template: residual addition and LayerNorm. Include after a tier's vec header. The output row holds input + residual
+ * between the steps; the variance is taken from the deviations, not from a difference of squares. */
+#ifndef KERNELS_SIMD_NORM_H
+#define KERNELS_SIMD_NORM_H
+
+#include <math.h>
+
+#include "kernels/kernels.h"
+
+static void simd_norm(const kernel_norm *norm)
+{
+    const size_t columns = norm->columns, whole = columns / VF_LANES * VF_LANES, rest = columns - whole;
+    const vf32 zero = vf_set1(0.0f);
+    for (size_t r = 0; r < norm->rows; r++) {
+        const float *input = norm->input + r * norm->input_stride;
+        const float *residual = norm->residual + r * norm->residual_stride;
+        float *output = norm->output + r * norm->output_stride;
+        vf32 sum = zero, squares = zero;
+        for (size_t i = 0; i < whole; i += VF_LANES) {
+            vf32 x = vf_add(vf_load(input + i), vf_load(residual + i));
+            vf_store(output + i, x);
+            sum = vf_add(sum, x);
+        }
+        if (rest > 0) {
+            vf32 x = vf_add(vf_load_first(input + whole, rest), vf_load_first(residual + whole, rest));
+            vf_store_first(output + whole, rest, x);
+            sum = vf_add(sum, x);
+        }
+        const vf32 mean = vf_set1(vf_sum(sum) / (float)columns);
+        for (size_t i = 0; i < whole; i += VF_LANES) {
+            vf32 x = vf_sub(vf_load(output + i), mean);
+            squares = vf_fma(x, x, squares);
+        }
+        if (rest > 0) {
+            vf32 x = vf_first(vf_sub(vf_load_first(output + whole, rest), mean), rest, zero);
+            squares = vf_fma(x, x, squares);
+        }
+        const vf32 factor = vf_set1(1.0f / sqrtf(vf_sum(squares) / (float)columns + norm->epsilon));
+        for (size_t i = 0; i < whole; i += VF_LANES) {
+            vf32 x = vf_mul(vf_sub(vf_load(output + i), mean), factor);
+            vf_store(output + i, vf_fma(x, vf_load(norm->gamma + i), vf_load(norm->beta + i)));
+        }
+        if (rest > 0) {
+            vf32 x = vf_mul(vf_sub(vf_load_first(output + whole, rest), mean), factor);
+            x = vf_fma(x, vf_load_first(norm->gamma + whole, rest), vf_load_first(norm->beta + whole, rest));
+            vf_store_first(output + whole, rest, x);
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,97 @@
+/* Template: the register block that all products are made of. Include after a tier's vec header.
+ *
+ * A tile is up to TILE_ROWS rows by PANEL columns (two vectors), its sums held in registers over the whole depth. Every
+ * number of rows has its own code, but each row's arithmetic is the same in all of them: start, then one fused
+ * multiply-add per k, k rising. This is what makes a row's result independent of its neighbours. */
+#ifndef KERNELS_SIMD_TILE_H
+#define KERNELS_SIMD_TILE_H
+
+#include <stddef.h>
+
+#define PANEL (2 * VF_LANES)
+
+/* c[r][j] = start[j] + sum over k of a[r][k] * panel[k][j], r < rows, j < PANEL */
+typedef struct tile {
+    size_t depth;
+    const float *a; /* [rows][depth] */
+    size_t a_stride;
+    const float *panel; /* [depth][PANEL] dense */
+    const float *start; /* [PANEL] */
+    float *c;           /* [rows][PANEL] */
+    size_t c_stride;
+    const float *ahead; /* depth / 16 cache lines from here on are asked into the L2 cache; any address */
+} tile;
+
+/* rows is a constant at every use, so that all loops over rows unroll and sums stay in registers. Rows are addressed from
+ * a pointer per three of them: more would not fit the integer registers. */
+static inline __attribute__((always_inline)) void tile_multiply(const tile *t, const size_t rows)
+{
+    vf32 sums[TILE_ROWS][2];
+    vf32 start0 = vf_load(t->start), start1 = vf_load(t->start + VF_LANES);
+#pragma GCC unroll 16
+    for (size_t r = 0; r < rows; r++) {
+        sums[r][0] = start0;
+        sums[r][1] = start1;
+    }
+    const size_t stride = t->a_stride;
+    const float *a[(TILE_ROWS + 2) / 3];
+#pragma GCC unroll 16
+    for (size_t g = 0; g < (TILE_ROWS + 2) / 3; g++)
+        a[g] = t->a + 3 * g * stride;
+    const float *panel = t->panel, *ahead = t->ahead;
+    for (size_t k = 0; k < t->depth; k++) {
+        vf32 b0 = vf_load(panel), b1 = vf_load(panel + VF_LANES);
+#pragma GCC unroll 16
+        for (size_t r = 0; r < rows; r++) {
+            vf32 x = vf_set1(a[r / 3][r % 3 * stride + k]);
+            sums[r][0] = vf_fma(x, b0, sums[r][0]);
+            sums[r][1] = vf_fma(x, b1, sums[r][1]);
+        }
+        panel += PANEL;
+        __builtin_prefetch(ahead, 0, 2);
+        ahead += 16;
+    }
+#pragma GCC unroll 16
+    for (size_t r = 0; r < rows; r++) {
+        vf_store(t->c + r * t->c_stride, sums[r][0]);
+        vf_store(t->c + r * t->c_stride + VF_LANES, sums[r][1]);
+    }
+}
+
+static void tile_run(const tile *t, size_t rows)
+{
+    switch (rows) {
+#define TILE_CASE(n)                                                                                         \
+    case n:                                                                                                  \
+        tile_multiply(t, n);                                                                                 \
+        break;
+        TILE_CASE(1)
+        TILE_CASE(2)
+        TILE_CASE(3)
+        TILE_CASE(4)
+        TILE_CASE(5)
+        TILE_CASE(6)
+#if TILE_ROWS > 6
+        TILE_CASE(7)
+        TILE_CASE(8)
+        TILE_CASE(9)
+        TILE_CASE(10)
+        TILE_CASE(11)
+        TILE_CASE(12)
+#endif
+#undef TILE_CASE
+    }
+}
+
+/* Cuts `rows` rows into ceil(rows / TILE_ROWS) blocks of nearly even size: where block `index` begins. */
+static inline size_t tile_first_row(size_t rows, size_t blocks, size_t index)
+{
+    return rows * index / blocks;
+}
+
+static inline size_t tile_blocks(size_t rows)
+{
+    return (rows + TILE_ROWS - 1) / TILE_ROWS;
+}
+
+#endif

@@ -1,0 +1,15 @@
+#include "kernels/x86/avx512.h"
+
+#include "kernels/x86/avx512_vec.h"
+
+#include "kernels/simd/attention.h"
+
+size_t avx512_attention_scratch_bytes(size_t tokens, size_t head_size)
+{
+    return simd_attention_scratch_bytes(tokens, head_size);
+}
+
+void avx512_attention(const kernel_attention *attention)
+{
+    simd_attention(attention);
+}
