@@ -1,0 +1,111 @@
+#include "synthetic.h"
+
+#include "kernels/kernels.h"
+
+static void opens_every_tier_by_its_name(void **state)
+{
+    (void)state;
+    synthetic s;
+    synthetic_open(&s, 32, 2, 64, MODEL_GELU_ERF);
+    for (const char *const *name = aki_cpu_tiers(); *name != NULL; name++) {
+        cpu_device *device = NULL;
+        aki_error error;
+        assert_int_equal(
+            cpu_device_open_weights(&device, &s.config, &s.weights, AKI_PRECISION_AUTO, *name, NULL, &error),
+            AKI_OK);
+        assert_string_equal(cpu_device_tier(device), *name);
+        assert_int_equal(cpu_device_precision(device), AKI_PRECISION_FP32);
+        /* At least the weights of two layers, at most twice that. */
+        size_t least = 2 * (4 * 32 * 32 + 2 * 32 * 64) * sizeof(float);
+        assert_in_range(cpu_device_packed_bytes(device), least, 4 * least);
+        cpu_device_close(device);
+    }
+    synthetic_close(&s);
+}
+
+static void takes_the_best_tier_when_none_is_named(void **state)
+{
+    (void)state;
+    synthetic s;
+    synthetic_open(&s, 32, 2, 64, MODEL_GELU_ERF);
+    cpu_device *device = NULL;
+    assert_int_equal(
+        cpu_device_open_weights(&device, &s.config, &s.weights, AKI_PRECISION_FP32, NULL, NULL, NULL),
+        AKI_OK);
+    assert_string_equal(cpu_device_tier(device), aki_cpu_tiers()[0]);
+    cpu_device_close(device);
+    synthetic_close(&s);
+}
+
+static void an_unknown_tier_is_an_error_that_lists_those_available(void **state)
+{
+    (void)state;
+    synthetic s;
+    synthetic_open(&s, 32, 2, 64, MODEL_GELU_ERF);
+    cpu_device *device = (cpu_device *)&s;
+    aki_error error;
+    assert_int_equal(
+        cpu_device_open_weights(&device, &s.config, &s.weights, AKI_PRECISION_AUTO, "avx9", NULL, &error),
+        AKI_CPU_UNSUPPORTED);
+    assert_null(device);
+    assert_int_equal(error.status, AKI_CPU_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "\"avx9\""));
+    for (const char *const *name = aki_cpu_tiers(); *name != NULL; name++)
+        assert_non_null(strstr(error.message, *name));
+    synthetic_close(&s);
+}
+
+static void a_model_too_large_for_the_machine_is_an_error(void **state)
+{
+    (void)state;
+    synthetic s;
+    synthetic_open(&s, 32, 2, 64, MODEL_GELU_ERF);
+    cpu_device *device = NULL;
+    aki_error error;
+    s.config.intermediate_size = SIZE_MAX / 4;
+    assert_int_equal(
+        cpu_device_open_weights(&device, &s.config, &s.weights, AKI_PRECISION_AUTO, NULL, NULL, &error),
+        AKI_MODEL_UNSUPPORTED);
+    assert_null(device);
+    s.config.intermediate_size = (size_t)1 << 45;
+    assert_int_equal(
+        cpu_device_open_weights(&device, &s.config, &s.weights, AKI_PRECISION_AUTO, NULL, NULL, &error),
+        AKI_OUT_OF_MEMORY);
+    assert_null(device);
+    synthetic_close(&s);
+}
+
+static void a_state_of_impossible_size_is_an_error(void **state)
+{
+    (void)state;
+    synthetic s;
+    synthetic_open(&s, 32, 2, 64, MODEL_GELU_ERF);
+    cpu_device *device = NULL;
+    cpu_state *run = NULL;
+    aki_error error;
+    assert_int_equal(
+        cpu_device_open_weights(&device, &s.config, &s.weights, AKI_PRECISION_AUTO, NULL, NULL, &error),
+        AKI_OK);
+    assert_int_equal(cpu_state_open(&run, device, 0, &error), AKI_INVALID_ARGUMENT);
+    assert_null(run);
+    assert_int_equal(cpu_state_open(&run, device, SIZE_MAX / 8, &error), AKI_INVALID_ARGUMENT);
+    assert_null(run);
+    assert_int_equal(cpu_state_open(&run, device, (size_t)1 << 45, &error), AKI_OUT_OF_MEMORY);
+    assert_null(run);
+    cpu_state_close(NULL);
+    cpu_device_close(device);
+    cpu_device_close(NULL);
+    synthetic_close(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(opens_every_tier_by_its_name),
+        cmocka_unit_test(takes_the_best_tier_when_none_is_named),
+        cmocka_unit_test(an_unknown_tier_is_an_error_that_lists_those_available),
+        cmocka_unit_test(a_model_too_large_for_the_machine_is_an_error),
+        cmocka_unit_test(a_state_of_impossible_size_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,223 @@
+/* The forward pass of every tier: against double precision, and bit by bit against itself in other company. */
+#include "synthetic.h"
+
+#include "kernels/kernels.h"
+
+#define MOST_TOKENS 700
+
+typedef struct run {
+    cpu_device *device;
+    cpu_state *state;
+} run;
+
+static run run_open(const synthetic *s, const char *tier)
+{
+    run r = {0};
+    aki_error error;
+    assert_int_equal(
+        cpu_device_open_weights(&r.device, &s->config, &s->weights, AKI_PRECISION_FP32, tier, NULL, &error),
+        AKI_OK);
+    assert_int_equal(cpu_state_open(&r.state, r.device, MOST_TOKENS, &error), AKI_OK);
+    return r;
+}
+
+static void run_close(run *r)
+{
+    cpu_state_close(r->state);
+    cpu_device_close(r->device);
+}
+
+typedef struct texts {
+    int32_t ids[MOST_TOKENS];
+    uint32_t offsets[MOST_TOKENS + 1];
+    size_t count;
+} texts;
+
+static void add_text(synthetic *s, texts *t, size_t tokens)
+{
+    uint32_t first = t->count > 0 ? t->offsets[t->count] : 0;
+    assert_true(first + tokens <= MOST_TOKENS);
+    t->offsets[0] = 0;
+    for (size_t i = 0; i < tokens; i++)
+        t->ids[first + i] = (int32_t)(fabs(synthetic_unit(s)) * 99.99);
+    t->offsets[++t->count] = first + (uint32_t)tokens;
+}
+
+static const float *forward(run *r, const texts *t)
+{
+    return cpu_forward(r->device, r->state, &(device_batch){t->ids, t->offsets, t->count});
+}
+
+/* Values of the last norm are around 1; single precision through two layers loses 5 of its 24 bits at most. */
+static void check_against_doubles(size_t hidden, size_t heads, size_t intermediate,
+                                  model_activation activation)
+{
+    synthetic s;
+    texts t = {.count = 0};
+    synthetic_open(&s, hidden, heads, intermediate, activation);
+    const size_t lengths[] = {1, 2, 7, 16, 33, 150};
+    for (size_t i = 0; i < 6; i++)
+        add_text(&s, &t, lengths[i]);
+    for (const char *const *tier = aki_cpu_tiers(); *tier != NULL; tier++) {
+        run r = run_open(&s, *tier);
+        const float *states = forward(&r, &t);
+        assert_int_equal((uintptr_t)states % KERNEL_ALIGNMENT, 0);
+        for (size_t i = 0; i < t.count; i++) {
+            double *expected = synthetic_forward(&s, t.ids + t.offsets[i], t.offsets[i + 1] - t.offsets[i]);
+            size_t values = (t.offsets[i + 1] - t.offsets[i]) * hidden;
+            for (size_t j = 0; j < values; j++) {
+                double actual = states[t.offsets[i] * hidden + j];
+                if (!(fabs(actual - expected[j]) <= 1e-5))
+                    fail_msg("%s, text %zu, value %zu: %.9g instead of %.9g", *tier, i, j, actual,
+                             expected[j]);
+            }
+            mem_free(expected);
+        }
+        run_close(&r);
+    }
+    synthetic_close(&s);
+}
+
+static void agrees_with_double_precision(void **state)
+{
+    (void)state;
+    check_against_doubles(64, 4, 256, MODEL_GELU_ERF);
+    check_against_doubles(64, 2, 128, MODEL_GELU_TANH);
+    check_against_doubles(64, 1, 128, MODEL_RELU);
+}
+
+static void agrees_where_no_size_fits_a_vector(void **state)
+{
+    (void)state;
+    check_against_doubles(48, 3, 100, MODEL_GELU_ERF);
+    check_against_doubles(60, 5, 77, MODEL_GELU_TANH);
+    check_against_doubles(30, 10, 33, MODEL_RELU);
+}
+
+static void agrees_where_rows_are_a_power_of_two_apart(void **state)
+{
+    (void)state;
+    check_against_doubles(512, 8, 1024, MODEL_GELU_ERF);
+}
+
+static void a_text_does_not_depend_on_its_batch_mates(void **state)
+{
+    (void)state;
+    const size_t hidden = 48;
+    synthetic s;
+    synthetic_open(&s, hidden, 3, 100, MODEL_GELU_ERF);
+    for (const char *const *tier = aki_cpu_tiers(); *tier != NULL; tier++) {
+        run r = run_open(&s, *tier);
+        for (int round = 0; round < 20; round++) {
+            texts together = {.count = 0};
+            size_t room = MOST_TOKENS;
+            while (room >= 150 && together.count < 40) {
+                size_t tokens = 1 + (size_t)(fabs(synthetic_unit(&s)) * (round % 2 == 0 ? 20 : 149));
+                add_text(&s, &together, tokens);
+                room -= tokens;
+            }
+            size_t values = together.offsets[together.count] * hidden;
+            float *first = mem_alloc(values, sizeof *first);
+            assert_non_null(first);
+            memcpy(first, forward(&r, &together), values * sizeof *first);
+            for (size_t i = 0; i < together.count; i++) {
+                const uint32_t from = together.offsets[i], tokens = together.offsets[i + 1] - from;
+                const uint32_t offsets[2] = {0, tokens};
+                const float *alone =
+                    cpu_forward(r.device, r.state, &(device_batch){together.ids + from, offsets, 1});
+                assert_memory_equal(alone, first + from * hidden, tokens * hidden * sizeof(float));
+            }
+            mem_free(first);
+        }
+        run_close(&r);
+    }
+    synthetic_close(&s);
+}
+
+static void a_text_of_nan_harms_no_other(void **state)
+{
+    (void)state;
+    synthetic s;
+    synthetic_open(&s, 64, 4, 256, MODEL_GELU_ERF);
+    texts t = {.count = 0};
+    for (size_t i = 0; i < 9; i++)
+        add_text(&s, &t, 5);
+    for (size_t i = 0; i < 45; i++)
+        if (t.ids[i] == 7)
+            t.ids[i] = 8;
+    t.ids[22] = 7; /* in text 4 */
+    s.values[7 * 64 + 3] = NAN;
+    for (const char *const *tier = aki_cpu_tiers(); *tier != NULL; tier++) {
+        run r = run_open(&s, *tier);
+        const float *states = forward(&r, &t);
+        for (size_t i = 0; i < 45 * 64; i++)
+            assert_int_equal(isnan(states[i]), i / 64 / 5 == 4);
+        run_close(&r);
+    }
+    synthetic_close(&s);
+}
+
+/* The real model: every tier within single precision of the reference tier, on the real sizes. */
+static void the_real_model_agrees_over_tiers(void **state)
+{
+    (void)state;
+    const char *folder = getenv("AKIDB_TEST_MODEL");
+    if (folder == NULL || *folder == '\0') {
+        print_message("AKIDB_TEST_MODEL names no model folder\n");
+        skip();
+    }
+    aki_error error;
+    model *m = NULL;
+    if (model_open(&m, folder, &error) != AKI_OK)
+        fail_msg("%s", error.message);
+    const size_t hidden = model_configuration(m)->hidden_size, lengths[] = {3, 17, 45};
+    const uint32_t offsets[] = {0, 3, 20, 65};
+    int32_t ids[65];
+    for (size_t i = 0; i < 65; i++)
+        ids[i] = (int32_t)(2000 + i * 397 % 20000);
+    for (size_t i = 0; i < 3; i++) {
+        ids[offsets[i]] = 101;
+        ids[offsets[i] + lengths[i] - 1] = 102;
+    }
+    float *expected = mem_alloc(65 * hidden, sizeof *expected);
+    assert_non_null(expected);
+    const char *order[] = {"reference", "avx2", "avx512"};
+    for (size_t i = 0; i < 3; i++) {
+        cpu_device *device = NULL;
+        cpu_state *run_state = NULL;
+        if (kernels_find(order[i]) == NULL)
+            continue;
+        assert_int_equal(cpu_device_open(&device, m, AKI_PRECISION_FP32, order[i], NULL, &error), AKI_OK);
+        assert_int_equal(cpu_state_open(&run_state, device, 65, &error), AKI_OK);
+        const float *states = cpu_forward(device, run_state, &(device_batch){ids, offsets, 3});
+        if (i == 0)
+            memcpy(expected, states, 65 * hidden * sizeof *expected);
+        for (size_t r = 0; r < 65; r++) {
+            double dot = 0.0, a = 0.0, b = 0.0;
+            for (size_t j = 0; j < hidden; j++) {
+                double x = states[r * hidden + j], y = expected[r * hidden + j];
+                dot += x * y;
+                a += x * x;
+                b += y * y;
+            }
+            assert_true(dot / sqrt(a * b) >= 0.999999999);
+        }
+        cpu_state_close(run_state);
+        cpu_device_close(device);
+    }
+    mem_free(expected);
+    model_close(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(agrees_with_double_precision),
+        cmocka_unit_test(agrees_where_no_size_fits_a_vector),
+        cmocka_unit_test(agrees_where_rows_are_a_power_of_two_apart),
+        cmocka_unit_test(a_text_does_not_depend_on_its_batch_mates),
+        cmocka_unit_test(a_text_of_nan_harms_no_other),
+        cmocka_unit_test(the_real_model_agrees_over_tiers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,103 @@
+/* What the kernel tests share: numbers biased to edges, exact-size buffers (so that an address sanitizer sees a read or
+ * write past an end), and the loop over all tiers of this CPU. */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include "unit.h"
+
+#include <math.h>
+
+#include "base/memory.h"
+#include "kernels/kernels.h"
+
+#define U 0x1p-24
+
+static uint64_t check_state = UINT64_C(0x9e3779b97f4a7c15);
+
+static inline uint64_t check_random(void)
+{
+    check_state ^= check_state << 13;
+    check_state ^= check_state >> 7;
+    check_state ^= check_state << 17;
+    return check_state;
+}
+
+/* 0 .. limit - 1 */
+static inline size_t check_below(size_t limit)
+{
+    return (size_t)(check_random() >> 11) % limit;
+}
+
+/* Uniform in [-1, 1). */
+static inline float check_unit(void)
+{
+    return (float)((double)(check_random() >> 11) * 0x1p-52 - 1.0);
+}
+
+typedef enum check_kind { CHECK_USUAL, CHECK_LARGE, CHECK_TINY, CHECK_SPARSE, CHECK_KINDS } check_kind;
+
+/* CHECK_LARGE up to 1e15, CHECK_TINY denormal, CHECK_SPARSE mostly zeros of both signs with ones. */
+static inline float check_float(check_kind kind)
+{
+    switch (kind) {
+    case CHECK_LARGE:
+        return check_unit() * 1e15f;
+    case CHECK_TINY:
+        return check_unit() * 0x1p-130f;
+    case CHECK_SPARSE:
+        return check_below(8) == 0 ? 1.0f : check_below(2) == 0 ? 0.0f : -0.0f;
+    case CHECK_USUAL:
+    case CHECK_KINDS:
+        break;
+    }
+    return check_unit() + check_unit() + check_unit();
+}
+
+/* Owned by the caller, freed by mem_free. */
+static inline float *check_floats(size_t count, check_kind kind)
+{
+    float *values = mem_alloc(count, sizeof *values);
+    assert_non_null(values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = check_float(kind);
+    return values;
+}
+
+/* What must not be written holds this. */
+#define CHECK_UNTOUCHED (-12345.0f)
+
+static inline float *check_untouched(size_t count)
+{
+    float *values = mem_alloc(count, sizeof *values);
+    assert_non_null(values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = CHECK_UNTOUCHED;
+    return values;
+}
+
+/* Floats that `rows` rows take when the last one ends at its last column. */
+static inline size_t check_extent(size_t rows, size_t columns, size_t stride)
+{
+    return (rows - 1) * stride + columns;
+}
+
+static inline void check_gaps_untouched(const float *values, size_t rows, size_t columns, size_t stride)
+{
+    for (size_t r = 0; r + 1 < rows; r++)
+        for (size_t i = columns; i < stride; i++)
+            assert_true(values[r * stride + i] == CHECK_UNTOUCHED);
+}
+
+#define CHECK_CLOSE(tier, actual, expected, bound)                                                           \
+    do {                                                                                                     \
+        double actual_ = (actual), expected_ = (expected), bound_ = (bound);                                 \
+        if (!(fabs(actual_ - expected_) <= bound_))                                                          \
+            fail_msg("%s: %.9g is not within %.3g of %.9g", (tier)->name, actual_, bound_, expected_);       \
+    } while (0)
+
+/* Runs the statement that follows once for each tier, named `tier`. */
+#define CHECK_EACH_TIER(tier)                                                                                \
+    for (const kernel_table *const *tier##_list = kernels_available(); *tier##_list != NULL; tier##_list++)  \
+        for (const kernel_table *tier = *tier##_list; tier != NULL; tier = NULL)
+
+#endif

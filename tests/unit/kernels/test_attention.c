@@ -1,0 +1,222 @@
+/* Self-attention of every tier against double precision, with the bound of kernels.h. */
+#include "check.h"
+
+typedef struct problem {
+    size_t tokens, heads, head_size, stride;
+    float *qkv; /* [tokens][3][heads][head_size] */
+} problem;
+
+/* Queries and keys are multiplied by `sharpness`: 0 makes all weights even, large values pick one token. */
+static problem make_problem(size_t tokens, size_t heads, size_t head_size, float sharpness)
+{
+    const size_t hidden = heads * head_size;
+    problem p = {tokens, heads, head_size, 3 * hidden + check_below(4), NULL};
+    p.qkv = check_floats(check_extent(tokens, 3 * hidden, p.stride), CHECK_USUAL);
+    for (size_t t = 0; t < tokens; t++)
+        for (size_t i = 0; i < 2 * hidden; i++)
+            p.qkv[t * p.stride + i] *= sharpness;
+    return p;
+}
+
+static float *attend(const kernel_table *tier, const problem *p, size_t output_stride)
+{
+    size_t bytes = tier->attention_scratch_bytes(p->tokens, p->head_size);
+    assert_true(bytes > 0 && bytes % KERNEL_ALIGNMENT == 0);
+    void *scratch = mem_alloc_aligned(bytes, 1);
+    assert_non_null(scratch);
+    memset(scratch, 0xff, bytes); /* NaN: whoever reads what was not written shows it */
+    float *output = check_untouched(check_extent(p->tokens, p->heads * p->head_size, output_stride));
+    kernel_attention attention = {p->tokens, p->heads, p->head_size,  p->qkv,
+                                  p->stride, output,   output_stride, scratch};
+    tier->attention(&attention);
+    check_gaps_untouched(output, p->tokens, p->heads * p->head_size, output_stride);
+    mem_free(scratch);
+    return output;
+}
+
+static void check_problem(const kernel_table *tier, const problem *p)
+{
+    const size_t hidden = p->heads * p->head_size, output_stride = hidden + check_below(4);
+    float *output = attend(tier, p, output_stride);
+    double *scores = mem_alloc(p->tokens, sizeof *scores);
+    assert_non_null(scores);
+    for (size_t t = 0; t < p->tokens; t++)
+        for (size_t h = 0; h < p->heads; h++) {
+            const float *query = p->qkv + t * p->stride + h * p->head_size;
+            double greatest = -INFINITY, magnitude = 0.0, sum = 0.0;
+            for (size_t s = 0; s < p->tokens; s++) {
+                const float *key = p->qkv + s * p->stride + hidden + h * p->head_size;
+                double size = 0.0;
+                scores[s] = 0.0;
+                for (size_t d = 0; d < p->head_size; d++) {
+                    scores[s] += (double)query[d] * key[d];
+                    size += fabs((double)query[d] * key[d]);
+                }
+                greatest = fmax(greatest, scores[s]);
+                magnitude = fmax(magnitude, size);
+            }
+            for (size_t s = 0; s < p->tokens; s++)
+                sum += exp2(scores[s] - greatest);
+            for (size_t d = 0; d < p->head_size; d++) {
+                double mixed = 0.0, largest = 0.0;
+                for (size_t s = 0; s < p->tokens; s++) {
+                    double value = p->qkv[s * p->stride + 2 * hidden + h * p->head_size + d];
+                    mixed += exp2(scores[s] - greatest) / sum * value;
+                    largest = fmax(largest, fabs(value));
+                }
+                double bound =
+                    (4 * ((double)p->head_size + 2) * magnitude + 2 * (double)p->tokens + 32) * U * largest;
+                CHECK_CLOSE(tier, output[t * output_stride + h * p->head_size + d], mixed, bound);
+            }
+        }
+    mem_free(scores);
+    mem_free(output);
+}
+
+static void attends_over_texts_of_all_lengths(void **state)
+{
+    (void)state;
+    CHECK_EACH_TIER(tier)
+    for (size_t tokens = 1; tokens <= 70; tokens++) {
+        problem p = make_problem(tokens, 2, 32, (float)(tokens % 4) * 0.25f);
+        check_problem(tier, &p);
+        mem_free(p.qkv);
+    }
+}
+
+static void attends_with_heads_of_all_sizes(void **state)
+{
+    (void)state;
+    CHECK_EACH_TIER(tier)
+    for (size_t size = 1; size <= 80; size++) {
+        problem p = make_problem(1 + check_below(40), 1 + check_below(3), size, 0.3f);
+        check_problem(tier, &p);
+        mem_free(p.qkv);
+    }
+}
+
+static void attends_over_long_texts(void **state)
+{
+    (void)state;
+    CHECK_EACH_TIER(tier)
+    {
+        problem p = make_problem(256, 2, 32, 0.5f), q = make_problem(601, 1, 64, 0.5f);
+        check_problem(tier, &p);
+        check_problem(tier, &q);
+        mem_free(p.qkv);
+        mem_free(q.qkv);
+    }
+}
+
+/* Scores of 1e9 and more: the winner's value, never a NaN or a sum of nothing. */
+static void survives_scores_of_any_size(void **state)
+{
+    (void)state;
+    CHECK_EACH_TIER(tier)
+    for (size_t round = 0; round < 20; round++) {
+        problem p = make_problem(1 + check_below(50), 2, 32, 1e5f);
+        float *output = attend(tier, &p, 64);
+        for (size_t t = 0; t < p.tokens; t++)
+            for (size_t i = 0; i < 64; i++) {
+                float least = INFINITY, greatest = -INFINITY;
+                for (size_t s = 0; s < p.tokens; s++) {
+                    float value = p.qkv[s * p.stride + 128 + i];
+                    least = fminf(least, value);
+                    greatest = fmaxf(greatest, value);
+                }
+                float x = output[t * 64 + i];
+                assert_true(x >= least - 1e-5f && x <= greatest + 1e-5f);
+            }
+        mem_free(output);
+        mem_free(p.qkv);
+    }
+}
+
+/* All scores far below zero: the subtraction of the greatest must see them, not the padding's zeros. */
+static void survives_scores_that_are_all_negative(void **state)
+{
+    (void)state;
+    CHECK_EACH_TIER(tier)
+    for (size_t tokens = 1; tokens <= 33; tokens++) {
+        problem p = make_problem(tokens, 1, 8, 1.0f);
+        for (size_t t = 0; t < tokens; t++)
+            for (size_t d = 0; d < 8; d++) {
+                p.qkv[t * p.stride + d] = -100.0f;
+                p.qkv[t * p.stride + 8 + d] = 100.0f;
+            }
+        float *output = attend(tier, &p, 8);
+        for (size_t d = 0; d < 8; d++) {
+            double mean = 0.0;
+            for (size_t s = 0; s < tokens; s++)
+                mean += p.qkv[s * p.stride + 16 + d] / (double)tokens;
+            CHECK_CLOSE(tier, output[d], mean, 1e-5);
+        }
+        mem_free(output);
+        mem_free(p.qkv);
+    }
+}
+
+static void keeps_nan(void **state)
+{
+    (void)state;
+    CHECK_EACH_TIER(tier)
+    for (size_t part = 0; part < 3; part++) {
+        problem p = make_problem(21, 2, 32, 0.5f);
+        p.qkv[20 * p.stride + part * 64 + 5] = NAN; /* head 0 of the last token: its query, key or value */
+        float *output = attend(tier, &p, 64);
+        for (size_t t = 0; t < p.tokens; t++)
+            for (size_t i = 0; i < 64; i++) {
+                bool hit = i < 32 && (part == 0 ? t == 20 : part == 1 ? true : i == 5);
+                assert_int_equal(isnan(output[t * 64 + i]), hit);
+            }
+        mem_free(output);
+        mem_free(p.qkv);
+    }
+}
+
+static void does_not_depend_on_addresses(void **state)
+{
+    (void)state;
+    CHECK_EACH_TIER(tier)
+    for (size_t round = 0; round < 20; round++) {
+        problem p = make_problem(1 + check_below(80), 2, 24, 0.5f);
+        float *output = attend(tier, &p, 48);
+        size_t offset = 1 + check_below(15), stride = p.stride + check_below(20);
+        problem q = {p.tokens, 2, 24, stride, NULL};
+        float *block = mem_alloc(offset + check_extent(p.tokens, 144, stride), sizeof *block);
+        assert_non_null(block);
+        q.qkv = block + offset;
+        for (size_t t = 0; t < p.tokens; t++)
+            memcpy(q.qkv + t * stride, p.qkv + t * p.stride, 144 * sizeof(float));
+        float *other = attend(tier, &q, 48);
+        assert_memory_equal(other, output, p.tokens * 48 * sizeof(float));
+        mem_free(other);
+        mem_free(block);
+        mem_free(output);
+        mem_free(p.qkv);
+    }
+}
+
+static void refuses_sizes_that_overflow(void **state)
+{
+    (void)state;
+    CHECK_EACH_TIER(tier)
+    {
+        assert_int_equal(tier->attention_scratch_bytes(SIZE_MAX, 32), 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(attends_over_texts_of_all_lengths),
+        cmocka_unit_test(attends_with_heads_of_all_sizes),
+        cmocka_unit_test(attends_over_long_texts),
+        cmocka_unit_test(survives_scores_of_any_size),
+        cmocka_unit_test(survives_scores_that_are_all_negative),
+        cmocka_unit_test(keeps_nan),
+        cmocka_unit_test(does_not_depend_on_addresses),
+        cmocka_unit_test(refuses_sizes_that_overflow),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

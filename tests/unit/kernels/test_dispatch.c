@@ -1,0 +1,67 @@
+#include "check.h"
+
+#include "akidb/embed.h"
+#include "kernels/cpu.h"
+
+static void lists_tiers_best_first_and_the_reference_last(void **state)
+{
+    (void)state;
+    const kernel_table *const *tiers = kernels_available();
+    const char *const *names = aki_cpu_tiers();
+    size_t count = 0;
+    for (; tiers[count] != NULL; count++) {
+        assert_string_equal(names[count], tiers[count]->name);
+        assert_ptr_equal(kernels_find(names[count]), tiers[count]);
+    }
+    assert_null(names[count]);
+    assert_true(count >= 1);
+    assert_string_equal(names[count - 1], "reference");
+    assert_ptr_equal(kernels_find(NULL), tiers[0]);
+}
+
+static void does_not_find_other_names(void **state)
+{
+    (void)state;
+    assert_null(kernels_find("avx1024"));
+    assert_null(kernels_find(""));
+    assert_null(kernels_find("REFERENCE"));
+}
+
+static void offers_what_the_cpu_can_do_and_nothing_else(void **state)
+{
+    (void)state;
+    cpu_features features = cpu_detect();
+    assert_int_equal(kernels_find("avx2") != NULL, features.avx2);
+    assert_int_equal(kernels_find("avx512") != NULL, features.avx512);
+    assert_true(features.avx2 || !features.avx512);
+#if defined(__x86_64__)
+    /* The compiler's runtime asks the CPU by code of its own. */
+    __builtin_cpu_init();
+    assert_int_equal(features.avx2, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"));
+    assert_int_equal(features.avx512,
+                     __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"));
+#endif
+}
+
+static void bursts_report_the_work_they_do(void **state)
+{
+    (void)state;
+    CHECK_EACH_TIER(tier)
+    {
+        double once = tier->fma_burst(10);
+        assert_true(once >= 10);
+        assert_true(tier->fma_burst(1000) == 100 * once);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lists_tiers_best_first_and_the_reference_last),
+        cmocka_unit_test(does_not_find_other_names),
+        cmocka_unit_test(offers_what_the_cpu_can_do_and_nothing_else),
+        cmocka_unit_test(bursts_report_the_work_they_do),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,144 @@
+/* Residual addition and LayerNorm of every tier against double precision, with the bound of kernels.h. */
+#include "check.h"
+
+static void check_row(const kernel_table *tier, const kernel_norm *norm, const float *input,
+                      const float *residual, const float *output)
+{
+    const size_t columns = norm->columns;
+    double mean = 0.0, variance = 0.0, greatest = 0.0;
+    for (size_t i = 0; i < columns; i++) {
+        double x = (double)input[i] + residual[i];
+        mean += x / (double)columns;
+        greatest = fmax(greatest, fabs(x));
+    }
+    for (size_t i = 0; i < columns; i++) {
+        double x = (double)input[i] + residual[i] - mean;
+        variance += x * x / (double)columns;
+    }
+    double deviation = sqrt(variance + norm->epsilon);
+    for (size_t i = 0; i < columns; i++) {
+        double y = ((double)input[i] + residual[i] - mean) / deviation;
+        double scale = fabs(norm->gamma[i]) * (fabs(y) + greatest / deviation) + fabs(norm->beta[i]);
+        CHECK_CLOSE(tier, output[i], norm->gamma[i] * y + norm->beta[i],
+                    ((double)columns / 8 + 16) * U * scale + 0x1p-126);
+    }
+}
+
+static void check_norm(const kernel_table *tier, size_t rows, size_t columns, check_kind kind, float offset)
+{
+    const size_t stride = columns + check_below(5);
+    float *input = check_floats(check_extent(rows, columns, stride), kind);
+    float *residual = check_floats(check_extent(rows, columns, stride + 1), kind);
+    float *gamma = check_floats(columns, CHECK_USUAL), *beta = check_floats(columns, CHECK_USUAL);
+    float *output = check_untouched(check_extent(rows, columns, stride + 2));
+    for (size_t i = 0; i < check_extent(rows, columns, stride); i++)
+        input[i] += offset;
+    kernel_norm norm = {.rows = rows,
+                        .columns = columns,
+                        .input = input,
+                        .input_stride = stride,
+                        .residual = residual,
+                        .residual_stride = stride + 1,
+                        .gamma = gamma,
+                        .beta = beta,
+                        .epsilon = 1e-12f,
+                        .output = output,
+                        .output_stride = stride + 2};
+    tier->norm(&norm);
+    check_gaps_untouched(output, rows, columns, stride + 2);
+    for (size_t r = 0; r < rows; r++)
+        check_row(tier, &norm, input + r * stride, residual + r * (stride + 1), output + r * (stride + 2));
+
+    /* Writing over the residual or the input gives the same bits. */
+    float *over = mem_alloc(check_extent(rows, columns, stride + 1), sizeof *over);
+    assert_non_null(over);
+    memcpy(over, residual, check_extent(rows, columns, stride + 1) * sizeof *over);
+    norm.residual = norm.output = over;
+    norm.output_stride = stride + 1;
+    tier->norm(&norm);
+    norm.residual = residual;
+    norm.input = norm.output = input;
+    float *rows_before = output;
+    for (size_t r = 0; r < rows; r++)
+        assert_memory_equal(over + r * (stride + 1), rows_before + r * (stride + 2), columns * sizeof(float));
+    norm.output_stride = stride;
+    tier->norm(&norm);
+    for (size_t r = 0; r < rows; r++)
+        assert_memory_equal(input + r * stride, rows_before + r * (stride + 2), columns * sizeof(float));
+    mem_free(over);
+    mem_free(output);
+    mem_free(beta);
+    mem_free(gamma);
+    mem_free(residual);
+    mem_free(input);
+}
+
+static void normalises_rows_of_all_tails(void **state)
+{
+    (void)state;
+    CHECK_EACH_TIER(tier)
+    {
+        for (size_t columns = 1; columns <= 70; columns++)
+            check_norm(tier, 1 + check_below(9), columns, (check_kind)(columns % CHECK_KINDS), 0.0f);
+        check_norm(tier, 20, 384, CHECK_USUAL, 0.0f);
+        check_norm(tier, 3, 4096, CHECK_USUAL, 0.0f);
+    }
+}
+
+/* Deviations far smaller than the mean: a difference of squares would lose them. */
+static void normalises_around_a_distant_mean(void **state)
+{
+    (void)state;
+    CHECK_EACH_TIER(tier)
+    {
+        check_norm(tier, 5, 384, CHECK_USUAL, 1000.0f);
+        check_norm(tier, 5, 48, CHECK_USUAL, -5000.0f);
+    }
+}
+
+static void equal_values_give_beta(void **state)
+{
+    (void)state;
+    CHECK_EACH_TIER(tier)
+    {
+        float input[20], residual[20] = {0}, gamma[20], beta[20], output[20];
+        for (size_t i = 0; i < 20; i++) {
+            input[i] = 2.0f;
+            gamma[i] = 3.0f;
+            beta[i] = (float)i;
+        }
+        kernel_norm norm = {1, 20, input, 20, residual, 20, gamma, beta, 1e-12f, output, 20};
+        tier->norm(&norm);
+        assert_memory_equal(output, beta, sizeof output);
+    }
+}
+
+static void keeps_nan_in_its_row(void **state)
+{
+    (void)state;
+    CHECK_EACH_TIER(tier)
+    {
+        float *input = check_floats(3 * 37, CHECK_USUAL), *residual = check_floats(3 * 37, CHECK_USUAL);
+        float *gamma = check_floats(37, CHECK_USUAL), *beta = check_floats(37, CHECK_USUAL), output[3 * 37];
+        residual[37 + 36] = NAN;
+        kernel_norm norm = {3, 37, input, 37, residual, 37, gamma, beta, 1e-12f, output, 37};
+        tier->norm(&norm);
+        for (size_t i = 0; i < 3 * 37; i++)
+            assert_int_equal(isnan(output[i]), i / 37 == 1);
+        mem_free(beta);
+        mem_free(gamma);
+        mem_free(residual);
+        mem_free(input);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(normalises_rows_of_all_tails),
+        cmocka_unit_test(normalises_around_a_distant_mean),
+        cmocka_unit_test(equal_values_give_beta),
+        cmocka_unit_test(keeps_nan_in_its_row),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
