@@ -46,5 +46,7 @@ AKI_MUST_CHECK aki_status encoder_run(const encoder *enc, encoder_state *state, 
 
 /* How many of the first sequences (>= 1 if count >= 1) fit a pass: greedy, in order. */
 size_t encoder_plan_pass(const encoder *enc, const encoder_sequence *sequences, size_t count);
+/* The same for a budget of the caller's own, at most encoder_max_pass_tokens. */
+size_t encoder_plan_tokens(const encoder_sequence *sequences, size_t count, size_t budget_tokens);
 
 #endif

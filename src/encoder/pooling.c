@@ -1,0 +1,62 @@
+#include "encoder/pooling.h"
+
+#include <math.h>
+#include <string.h>
+
+#define SMALLEST_NORM 1e-12
+
+static void mean(const float *hidden, size_t tokens, size_t dimension, float *vector)
+{
+    memcpy(vector, hidden, dimension * sizeof *vector);
+    for (size_t t = 1; t < tokens; t++)
+        for (size_t d = 0; d < dimension; d++)
+            vector[d] += hidden[t * dimension + d];
+    for (size_t d = 0; d < dimension; d++)
+        vector[d] /= (float)tokens;
+}
+
+/* Written so that a NaN in any token reaches the result and is caught there. */
+static void maximum(const float *hidden, size_t tokens, size_t dimension, float *vector)
+{
+    memcpy(vector, hidden, dimension * sizeof *vector);
+    for (size_t t = 1; t < tokens; t++)
+        for (size_t d = 0; d < dimension; d++) {
+            float x = hidden[t * dimension + d];
+            vector[d] = vector[d] >= x || isnan(vector[d]) ? vector[d] : x;
+        }
+}
+
+void pooling_apply(aki_pooling pooling, const float *hidden, size_t tokens, size_t dimension, float *vector)
+{
+    switch (pooling) {
+    case AKI_POOLING_CLS:
+        memcpy(vector, hidden, dimension * sizeof *vector);
+        break;
+    case AKI_POOLING_MAX:
+        maximum(hidden, tokens, dimension, vector);
+        break;
+    case AKI_POOLING_MODEL:
+    case AKI_POOLING_MEAN:
+        mean(hidden, tokens, dimension, vector);
+        break;
+    }
+}
+
+void pooling_normalize(float *vector, size_t dimension)
+{
+    double squares = 0;
+    for (size_t d = 0; d < dimension; d++)
+        squares += (double)vector[d] * vector[d];
+    double norm = sqrt(squares);
+    float scale = (float)(1.0 / (norm > SMALLEST_NORM ? norm : SMALLEST_NORM));
+    for (size_t d = 0; d < dimension; d++)
+        vector[d] *= scale;
+}
+
+bool pooling_is_finite(const float *vector, size_t dimension)
+{
+    bool finite = true;
+    for (size_t d = 0; d < dimension; d++)
+        finite = finite && isfinite(vector[d]);
+    return finite;
+}

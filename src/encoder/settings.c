@@ -1,0 +1,41 @@
+#include "encoder/settings.h"
+
+#include "base/cpus.h"
+#include "base/error.h"
+
+#include <string.h>
+
+void aki_settings_init(aki_settings *settings)
+{
+    *settings = (aki_settings){.struct_size = sizeof *settings, .precision = AKI_PRECISION_AUTO};
+}
+
+aki_status settings_complete(aki_settings *complete, const aki_settings *given, aki_error *error)
+{
+    aki_settings_init(complete);
+    if (given != NULL) {
+        if (given->struct_size < sizeof given->struct_size || given->struct_size > sizeof *given)
+            return error_set(
+                error, AKI_INVALID_ARGUMENT,
+                "settings.struct_size is %zu: fill the settings with aki_settings_init first, and use the "
+                "header of the library's own version",
+                given->struct_size);
+        memcpy(complete, given, given->struct_size);
+        complete->struct_size = sizeof *complete;
+    }
+    if (complete->precision != AKI_PRECISION_AUTO && complete->precision != AKI_PRECISION_FP32)
+        return error_set(error, AKI_INVALID_ARGUMENT, "settings.precision %d is not known",
+                         (int)complete->precision);
+    if (complete->threads > SETTINGS_MAX_THREADS)
+        return error_set(error, AKI_INVALID_ARGUMENT, "settings.threads is %u, at most %d are allowed",
+                         complete->threads, SETTINGS_MAX_THREADS);
+    if (complete->max_pass_tokens > SETTINGS_MAX_PASS_TOKENS)
+        return error_set(error, AKI_INVALID_ARGUMENT,
+                         "settings.max_pass_tokens is %zu, at most %d are allowed", complete->max_pass_tokens,
+                         SETTINGS_MAX_PASS_TOKENS);
+    if (complete->threads == 0)
+        complete->threads = cpus_available();
+    if (complete->max_pass_tokens == 0)
+        complete->max_pass_tokens = SETTINGS_DEFAULT_PASS_TOKENS;
+    return AKI_OK;
+}
