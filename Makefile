@@ -14,7 +14,7 @@ FORMATTED = $(shell git ls-files '*.c' '*.h')
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build model serve test test-unit test-integration test-asan test-tsan check format bench bench-kernels \
-        bench-peers parity fuzz-tokenizer install clean test-deps
+        bench-peers parity fuzz-tokenizer coverage install clean test-deps
 
 help: ## Lists the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,12 @@ test-asan: test-deps $(TEST_ENV)/.ready ## Runs all tests with AddressSanitizer,
 test-tsan: test-deps $(TEST_ENV)/.ready ## Runs all tests with ThreadSanitizer
 	@scripts/build build-tsan -Db_sanitize=thread -Dbuildtype=debugoptimized -Db_lundef=false
 	@scripts/run-tests build-tsan $(TEST_ENV) unit integration $(PYTEST_ARGS)
+
+coverage: test-deps $(TEST_ENV)/.ready ## Runs all tests and prints the share of lines that they reach
+	@scripts/install-packages coverage
+	@scripts/build build-coverage -Db_coverage=true -Dbuildtype=debugoptimized
+	@scripts/run-tests build-coverage $(TEST_ENV) unit integration $(PYTEST_ARGS)
+	@gcovr --root . --filter src/ --object-directory build-coverage --sort-percentage --print-summary
 
 check: test-deps ## Checks format, include directions and banned functions
 	@clang-format --dry-run -Werror $(FORMATTED)
