@@ -16,20 +16,24 @@ typedef struct hub_progress {
 typedef struct hub_settings {
     const char *cache_folder; /* HF_HUB_CACHE, else $HF_HOME/hub, else ~/.cache/huggingface/hub */
     const char *endpoint;     /* HF_ENDPOINT */
-    const char *token;        /* HF_TOKEN, HF_TOKEN_PATH or $HF_HOME/token; NULL = anonymous */
+    const char *token;        /* HF_TOKEN, HF_TOKEN_PATH or $HF_HOME/token; NULL = anonymous. Never logged */
+    const char *ca_file;      /* SSL_CERT_FILE and the like: certificates to trust; NULL = the system's */
     bool offline;             /* HF_HUB_OFFLINE: never touch the network */
     const char *revision;     /* branch, tag or commit; default "main" */
-    unsigned attempts;        /* per file, >= 1 */
+    unsigned attempts;        /* per file, >= 1; counted anew after every 256 KiB that arrived */
     int64_t retry_delay_ms;   /* before the second attempt; doubles, jittered, capped */
     int64_t connect_timeout_ms, stall_timeout_ms;
     void (*progress)(void *cookie, const hub_progress *now); /* NULL = none; called from the calling thread */
     void *cookie;
     bool (*cancelled)(void *cookie); /* NULL = never; asked at least once a second */
     log_sink log;
+    void *storage; /* of the strings that hub_settings_from_environment found; private to it */
 } hub_settings;
 
-/* Fills the settings from the environment variables named above and the defaults of huggingface_hub. The strings are
- * owned by the settings: free with hub_settings_free. Error: AKI_OUT_OF_MEMORY. */
+/* Fills the settings from the environment (docs/HUB.md lists the variables) and the defaults of huggingface_hub. A
+ * caller may then point the string fields at strings of its own; they are not freed. Free with hub_settings_free.
+ * Not thread-safe against setenv. Errors: AKI_OUT_OF_MEMORY, AKI_INVALID_ARGUMENT (a variable that must be a
+ * number is none). */
 AKI_MUST_CHECK aki_status hub_settings_from_environment(hub_settings *settings, aki_error *error);
 void hub_settings_free(hub_settings *settings);
 
@@ -39,7 +43,9 @@ void hub_settings_free(hub_settings *settings);
 AKI_MUST_CHECK aki_status hub_resolve(const char *id, const hub_settings *settings, char **folder,
                                       aki_error *error);
 
-/* As hub_resolve, but asks the hub for what `revision` means now and completes the snapshot (the pull command). */
+/* As hub_resolve for an id, but asks the hub for what `revision` means now, checks every file that is there against its
+ * digest, and completes or repairs the snapshot (the pull command). A hub that does not answer is an error only when
+ * the cache has no complete snapshot; else the log says so. */
 AKI_MUST_CHECK aki_status hub_pull(const char *id, const hub_settings *settings, char **folder,
                                    aki_error *error);
 

@@ -1,0 +1,341 @@
+#include "hub/transfer.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/memory.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define STALL_BYTES 1024 /* fewer than this within the stall time is a stall */
+#define DROPPED_BODY_BYTES_MAX                                                                               \
+    ((size_t)64 << 10) /* of an error page: then the connection is not worth keeping */
+#define TOKEN_BYTES_MAX 4096
+
+struct transfer {
+    CURL *curl;
+    const hub_settings *settings;
+};
+
+/* The state of one request, over its redirects. */
+typedef struct exchange {
+    transfer *owner;
+    transfer_result *result;
+    const transfer_sink *sink; /* NULL for HEAD */
+    bool begun;
+    size_t header_bytes, dropped_bytes;
+    uint64_t arrived, window_arrived;
+    int64_t window_ns;
+    bool sink_refused, headers_too_large, body_dropped, stalled, cancelled;
+} exchange;
+
+static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
+
+static void initialise_curl(void)
+{
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static aki_status check_settings(const hub_settings *settings, aki_error *error)
+{
+    const char *endpoint = settings->endpoint;
+    if (strncasecmp(endpoint, "https://", 8) != 0 && strncasecmp(endpoint, "http://", 7) != 0) {
+        error_set(error, AKI_INVALID_ARGUMENT, "the hub's address (HF_ENDPOINT) is not an http or https URL");
+        error_hint(error, "Set HF_ENDPOINT to something like https://huggingface.co, or unset it.");
+        return AKI_INVALID_ARGUMENT;
+    }
+    const char *token = settings->token;
+    bool usable = token == NULL || (token[0] != '\0' && strlen(token) <= TOKEN_BYTES_MAX);
+    for (size_t i = 0; usable && token != NULL && token[i] != '\0'; i++)
+        usable = token[i] > 0x20 && token[i] < 0x7F;
+    if (!usable) {
+        error_set(error, AKI_INVALID_ARGUMENT,
+                  "the access token is empty, too long, or has characters other than visible ASCII");
+        error_hint(error, "Correct HF_TOKEN or the token file; public models need none.");
+        return AKI_INVALID_ARGUMENT;
+    }
+    return AKI_OK;
+}
+
+aki_status transfer_open(transfer **out, const hub_settings *settings, aki_error *error)
+{
+    *out = NULL;
+    aki_status status = check_settings(settings, error);
+    if (status != AKI_OK)
+        return status;
+    pthread_once(&curl_once, initialise_curl);
+    transfer *t = mem_zalloc(1, sizeof *t);
+    if (t == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a download");
+    t->settings = settings;
+    t->curl = curl_easy_init();
+    if (t->curl == NULL) {
+        mem_free(t);
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a download");
+    }
+    *out = t;
+    return AKI_OK;
+}
+
+void transfer_close(transfer *t)
+{
+    if (t == NULL)
+        return;
+    curl_easy_cleanup(t->curl);
+    mem_free(t);
+}
+
+/* ---- What libcurl calls during a request ---------------------------------------------------------------- */
+
+static size_t on_header(char *line, size_t size, size_t count, void *cookie)
+{
+    exchange *x = cookie;
+    size_t length = size * count;
+    x->header_bytes += length;
+    x->arrived += length;
+    if (x->header_bytes > TRANSFER_HEADER_BYTES_MAX) {
+        x->headers_too_large = true;
+        return 0;
+    }
+    response_head_line(&x->result->head, line, length);
+    return length;
+}
+
+static bool has_content(long status)
+{
+    return status == 200 || status == 206;
+}
+
+static bool begin_once(exchange *x)
+{
+    if (!x->begun) {
+        x->begun = true;
+        x->sink_refused = !x->sink->begin(x->sink->cookie, &x->result->head);
+    }
+    return !x->sink_refused;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *cookie)
+{
+    exchange *x = cookie;
+    size_t length = size * count;
+    x->arrived += length;
+    if (x->sink == NULL || !has_content(x->result->head.status)) {
+        x->dropped_bytes += length;
+        x->body_dropped = x->dropped_bytes > DROPPED_BODY_BYTES_MAX;
+        return x->body_dropped ? 0 : length;
+    }
+    if (!begin_once(x))
+        return 0;
+    x->sink_refused = !x->sink->write(x->sink->cookie, bytes, length);
+    return x->sink_refused ? 0 : length;
+}
+
+/* Called at least once a second. Non-zero ends the request. */
+static int on_tick(void *cookie, curl_off_t download_total, curl_off_t downloaded, curl_off_t upload_total,
+                   curl_off_t uploaded)
+{
+    (void)download_total, (void)downloaded, (void)upload_total, (void)uploaded;
+    exchange *x = cookie;
+    const hub_settings *settings = x->owner->settings;
+    if (settings->cancelled != NULL && settings->cancelled(settings->cookie)) {
+        x->cancelled = true;
+        return 1;
+    }
+    int64_t now_ns = clock_monotonic_ns();
+    if (x->window_ns == 0 || x->arrived - x->window_arrived >= STALL_BYTES) {
+        x->window_ns = now_ns;
+        x->window_arrived = x->arrived;
+    } else if (now_ns - x->window_ns > settings->stall_timeout_ms * NS_PER_MS) {
+        x->stalled = true;
+        return 1;
+    }
+    return 0;
+}
+
+/* ---- One request ------------------------------------------------------------------------------------------ */
+
+static CURLcode set_options(exchange *x, const char *url, uint64_t offset, struct curl_slist *headers)
+{
+    CURL *curl = x->owner->curl;
+    const hub_settings *settings = x->owner->settings;
+    curl_easy_reset(curl); /* keeps open connections */
+#define SET(option, value)                                                                                   \
+    do {                                                                                                     \
+        CURLcode code = curl_easy_setopt(curl, option, value);                                               \
+        if (code != CURLE_OK)                                                                                \
+            return code;                                                                                     \
+    } while (0)
+    SET(CURLOPT_URL, url);
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    SET(CURLOPT_USERAGENT, "akidb-embed/" AKI_VERSION);
+    SET(CURLOPT_HTTPHEADER, headers);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)settings->connect_timeout_ms);
+    SET(CURLOPT_NOPROGRESS, 0L);
+    SET(CURLOPT_XFERINFOFUNCTION, on_tick);
+    SET(CURLOPT_XFERINFODATA, x);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERDATA, x);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_WRITEDATA, x);
+    if (x->sink == NULL)
+        SET(CURLOPT_NOBODY, 1L);
+    if (offset > 0) {
+        char range[32];
+        snprintf(range, sizeof range, "%llu-", (unsigned long long)offset);
+        SET(CURLOPT_RANGE, range);
+    }
+    if (settings->ca_file != NULL)
+        SET(CURLOPT_CAINFO, settings->ca_file);
+    if (settings->token != NULL && url_same_origin(url, settings->endpoint)) {
+        SET(CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+        SET(CURLOPT_XOAUTH2_BEARER, settings->token);
+    }
+#undef SET
+    return CURLE_OK;
+}
+
+static transfer_outcome outcome_of(const exchange *x, CURLcode code)
+{
+    if (x->cancelled)
+        return TRANSFER_CANCELLED;
+    if (x->stalled)
+        return TRANSFER_STALLED;
+    if (x->headers_too_large)
+        return TRANSFER_NOT_USABLE;
+    if (x->sink_refused)
+        return TRANSFER_SINK_REFUSED;
+    if (x->body_dropped)
+        return TRANSFER_ANSWERED;
+    switch (code) {
+    case CURLE_OK:
+        return TRANSFER_ANSWERED;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+        return TRANSFER_UNREACHABLE;
+    case CURLE_OPERATION_TIMEDOUT: /* the only time limit given to libcurl is that for connecting */
+        return TRANSFER_NO_ANSWER;
+    case CURLE_PARTIAL_FILE:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+    case CURLE_SSL_CONNECT_ERROR:
+        return TRANSFER_CUT;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+        return TRANSFER_NOT_TRUSTED;
+    case CURLE_OUT_OF_MEMORY:
+        return TRANSFER_OUT_OF_MEMORY;
+    default:
+        return TRANSFER_NOT_USABLE;
+    }
+}
+
+static void describe(const exchange *x, CURLcode code, const char *detail)
+{
+    transfer_result *r = x->result;
+    long system_error = 0;
+    curl_easy_getinfo(x->owner->curl, CURLINFO_OS_ERRNO, &system_error);
+    if (x->stalled)
+        snprintf(r->cause, sizeof r->cause, "less than %d bytes arrived within %.1f s", STALL_BYTES,
+                 (double)x->owner->settings->stall_timeout_ms / 1000);
+    else if (x->headers_too_large)
+        snprintf(r->cause, sizeof r->cause, "the answer's headers exceed %zu bytes",
+                 TRANSFER_HEADER_BYTES_MAX);
+    else if (r->outcome == TRANSFER_ANSWERED)
+        snprintf(r->cause, sizeof r->cause, "HTTP %ld%s%s%s", r->head.status,
+                 r->head.error_code[0] != '\0' ? " (" : "", r->head.error_code,
+                 r->head.error_code[0] != '\0' ? ")" : "");
+    else if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY)
+        snprintf(r->cause, sizeof r->cause, "the answer is not HTTP");
+    else if (code == CURLE_COULDNT_CONNECT && system_error != 0)
+        snprintf(r->cause, sizeof r->cause, "cannot connect: %s", strerror((int)system_error));
+    else
+        snprintf(r->cause, sizeof r->cause, "%s", detail[0] != '\0' ? detail : curl_easy_strerror(code));
+}
+
+static void perform_once(exchange *x, const char *url, uint64_t offset)
+{
+    char detail[CURL_ERROR_SIZE] = "";
+    CURL *curl = x->owner->curl;
+    x->window_ns = 0;
+    struct curl_slist *headers = curl_slist_append(NULL, "Accept-Encoding: identity");
+    CURLcode code = headers == NULL ? CURLE_OUT_OF_MEMORY : set_options(x, url, offset, headers);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
+    if (code == CURLE_OK)
+        code = curl_easy_perform(curl);
+    if (code == CURLE_OK && x->sink != NULL && has_content(x->result->head.status))
+        begin_once(x);
+    x->result->outcome = outcome_of(x, code);
+    url_host(url, x->result->host);
+    describe(x, code, detail);
+    curl_off_t retry_after = 0;
+    if (curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK)
+        x->result->retry_after_s = retry_after;
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL); /* these two live no longer than this call */
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, NULL);
+    curl_slist_free_all(headers);
+}
+
+static bool is_redirect(long status)
+{
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+static void not_usable(transfer_result *result, const char *cause)
+{
+    result->outcome = TRANSFER_NOT_USABLE;
+    snprintf(result->cause, sizeof result->cause, "%s", cause);
+}
+
+static void perform(exchange *x, const char *first_url, uint64_t offset)
+{
+    char url[URL_MAX];
+    transfer_result *result = x->result;
+    memset(result, 0, sizeof *result);
+    response_head_init(&result->head);
+    snprintf(url, sizeof url, "%s", first_url);
+    for (int redirects = 0;; redirects++) {
+        perform_once(x, url, offset);
+        char *next = NULL; /* libcurl's, valid until the next request */
+        if (result->outcome != TRANSFER_ANSWERED || !is_redirect(result->head.status) ||
+            curl_easy_getinfo(x->owner->curl, CURLINFO_REDIRECT_URL, &next) != CURLE_OK || next == NULL)
+            return;
+        if (x->sink == NULL && !url_same_origin(url, next)) {
+            url_host(next, result->redirect_host);
+            return;
+        }
+        if (redirects == TRANSFER_REDIRECTS_MAX) {
+            not_usable(result, "too many redirects");
+            return;
+        }
+        if (strlen(next) >= sizeof url || (url_is_https(url) && !url_is_https(next))) {
+            not_usable(result, strlen(next) >= sizeof url ? "redirected to an address that is too long"
+                                                          : "redirected from https to something else");
+            return;
+        }
+        memmove(url, next, strlen(next) + 1);
+    }
+}
+
+void transfer_head(transfer *t, const char *url, transfer_result *result)
+{
+    exchange x = {.owner = t, .result = result};
+    perform(&x, url, 0);
+}
+
+void transfer_get(transfer *t, const char *url, uint64_t offset, const transfer_sink *sink,
+                  transfer_result *result)
+{
+    exchange x = {.owner = t, .result = result, .sink = sink};
+    perform(&x, url, offset);
+}
