@@ -10,10 +10,12 @@ PYTEST_ARGS ?=
 # The program and the packages are built for this machine's compiler; CC=clang works as well.
 TEST_ENV := build/test-env
 PYTHON := $(TEST_ENV)/bin/python
+# The libraries that vectors and speed are compared with.
+PEERS_ENV := build/peers-env
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build model serve test test-unit test-integration test-asan test-tsan check format bench bench-kernels \
+.PHONY: help deps build model serve test test-unit test-integration test-asan test-tsan check format bench \
         bench-peers parity fuzz-tokenizer coverage install clean test-deps
 
 help: ## Lists the targets
@@ -71,8 +73,19 @@ fuzz-tokenizer: test-deps build $(TEST_ENV)/.ready ## Compares 100,000 random st
 	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_BUILD=$(BUILD) \
 	    $(PYTHON) tests/fuzz/fuzz_tokenizer_parity.py --count 100000 $(FUZZ_ARGS)
 
-bench: build ## Measures kernels (share of peak) and engine (tokens per second) on this machine
-	@model=$$(scripts/get-model) && $(BUILD)/bench/bench_kernels && $(BUILD)/bench/bench_engine "$$model"
+bench: build ## Measures this engine alone: share of the CPU's peak, then text to vector by length
+	@model=$$(scripts/get-model) && $(BUILD)/bench/bench_engine "$$model" && $(BUILD)/bench/bench_embed "$$model"
+
+$(PEERS_ENV)/.ready: bench/peers/requirements.txt tests/parity/reference-requirements.txt
+	@scripts/make-python-env $(PEERS_ENV) bench/peers/requirements.txt
+
+bench-peers: build $(PEERS_ENV)/.ready ## Measures beside other engines (several GB of packages), into docs/BENCHMARKS.md
+	@AKIDB_TEST_MODEL=$$(scripts/get-model) AKIDB_BUILD=$(abspath $(BUILD)) \
+	    $(PEERS_ENV)/bin/python bench/peers/compare.py --output docs/BENCHMARKS.md $(BENCH_ARGS)
+
+parity: build $(PEERS_ENV)/.ready ## Compares with the live sentence-transformers (several GB of packages)
+	@AKIDB_TEST_MODEL=$$(scripts/get-model) AKIDB_PROGRAM=$(abspath $(BUILD))/akidb-embed \
+	    $(PEERS_ENV)/bin/python tests/parity/live_parity.py $(PARITY_ARGS)
 
 install: build ## Installs program, library, header and pkg-config file (PREFIX, DESTDIR)
 	@meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX)) && DESTDIR=$(DESTDIR) meson install -C $(BUILD)
