@@ -1,0 +1,132 @@
+/* A stand-in for src/encoder in tests of what is above it: a token per byte, vectors that tell what was computed, a gate
+ * that holds passes until the test opens it, and a log of the passes. The test program defines the symbols that the
+ * library would bring otherwise. Texts that begin with '!' come out as not finite. */
+#ifndef FAKE_ENCODER_H
+#define FAKE_ENCODER_H
+
+#include "base/error.h"
+#include "encoder/encoder.h"
+
+#include <pthread.h>
+
+#define FAKE_DIMENSION 4
+#define FAKE_MAX_TOKENS 50
+#define FAKE_PASS_TOKENS 100
+#define FAKE_PASSES 4096
+
+struct encoder {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool gate_closed;
+    unsigned entered; /* passes that came to the gate so far */
+    aki_status outcome;
+    size_t passes;
+    size_t pass_tokens[FAKE_PASSES];
+    char pass_texts[FAKE_PASSES][128]; /* first byte of each text */
+};
+
+struct encoder_state {
+    int unused;
+};
+
+static inline void fake_init(encoder *enc)
+{
+    memset(enc, 0, sizeof *enc);
+    pthread_mutex_init(&enc->lock, NULL);
+    pthread_cond_init(&enc->changed, NULL);
+}
+
+static inline void fake_close_gate(encoder *enc)
+{
+    pthread_mutex_lock(&enc->lock);
+    enc->gate_closed = true;
+    pthread_mutex_unlock(&enc->lock);
+}
+
+static inline void fake_open_gate(encoder *enc)
+{
+    pthread_mutex_lock(&enc->lock);
+    enc->gate_closed = false;
+    pthread_cond_broadcast(&enc->changed);
+    pthread_mutex_unlock(&enc->lock);
+}
+
+static inline void fake_wait_entered(encoder *enc, unsigned passes)
+{
+    pthread_mutex_lock(&enc->lock);
+    while (enc->entered < passes)
+        pthread_cond_wait(&enc->changed, &enc->lock);
+    pthread_mutex_unlock(&enc->lock);
+}
+
+size_t encoder_dimension(const encoder *enc)
+{
+    (void)enc;
+    return FAKE_DIMENSION;
+}
+
+size_t encoder_max_pass_tokens(const encoder *enc)
+{
+    (void)enc;
+    return FAKE_PASS_TOKENS;
+}
+
+aki_status encoder_tokenize(const encoder *enc, tokenizer_scratch *scratch, aki_text text, bool refuse_long,
+                            token_span *out, aki_error *error)
+{
+    (void)enc;
+    (void)scratch;
+    static _Thread_local int32_t ids[FAKE_MAX_TOKENS];
+    if (text.length > FAKE_MAX_TOKENS && refuse_long)
+        return error_set(error, AKI_TEXT_TOO_LONG, "too long");
+    out->truncated = text.length > FAKE_MAX_TOKENS;
+    out->count = out->truncated ? FAKE_MAX_TOKENS : text.length;
+    for (size_t i = 0; i < out->count; i++)
+        ids[i] = text.data[i];
+    out->ids = ids;
+    return AKI_OK;
+}
+
+aki_status encoder_state_open(encoder_state **out, const encoder *enc, aki_error *error)
+{
+    (void)enc;
+    (void)error;
+    *out = calloc(1, sizeof **out);
+    return AKI_OK;
+}
+
+void encoder_state_close(encoder_state *state)
+{
+    free(state);
+}
+
+aki_status encoder_run(const encoder *enc_const, encoder_state *state, encoder_sequence *sequences,
+                       size_t count, aki_error *error)
+{
+    (void)state;
+    encoder *enc = (encoder *)enc_const;
+    pthread_mutex_lock(&enc->lock);
+    enc->entered++;
+    pthread_cond_broadcast(&enc->changed);
+    while (enc->gate_closed)
+        pthread_cond_wait(&enc->changed, &enc->lock);
+    size_t tokens = 0;
+    for (size_t i = 0; i < count; i++) {
+        float sum = 0;
+        for (size_t t = 0; t < sequences[i].count; t++)
+            sum += (float)sequences[i].ids[t];
+        for (size_t d = 0; d < FAKE_DIMENSION; d++)
+            sequences[i].vector[d] = sum + (float)d;
+        sequences[i].status = sequences[i].ids[0] == '!' ? AKI_NOT_FINITE : AKI_OK;
+        tokens += sequences[i].count;
+        if (i < 127 && enc->passes < FAKE_PASSES)
+            enc->pass_texts[enc->passes][i] = (char)sequences[i].ids[0];
+    }
+    if (enc->passes < FAKE_PASSES)
+        enc->pass_tokens[enc->passes++] = tokens;
+    aki_status outcome = enc->outcome;
+    pthread_mutex_unlock(&enc->lock);
+    return outcome == AKI_OK ? AKI_OK : error_set(error, outcome, "the fake encoder fails as told");
+}
+
+#endif
