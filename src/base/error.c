@@ -50,6 +50,8 @@ static void drop_partial_sequence(char *text, size_t length)
 }
 
 static void format_into(char *out, size_t room, const char *format, va_list arguments)
+    __attribute__((format(printf, 3, 0)));
+static void format_into(char *out, size_t room, const char *format, va_list arguments)
 {
     int wanted = vsnprintf(out, room, format, arguments);
     if (wanted < 0)

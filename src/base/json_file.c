@@ -4,6 +4,11 @@
 #include "base/error.h"
 #include "base/file.h"
 
+bool json_lacked_memory(const json_error_t *reason)
+{
+    return reason->text[0] == '\0' || json_error_code(reason) == json_error_out_of_memory;
+}
+
 aki_status json_file_read(const char *path, size_t max_bytes, json_t **out, aki_error *error)
 {
     *out = NULL;
@@ -17,7 +22,7 @@ aki_status json_file_read(const char *path, size_t max_bytes, json_t **out, aki_
         *out = json_loadb(data, text.length, flags, &reason);
         if (*out == NULL && json_error_code(&reason) == json_error_numeric_overflow)
             *out = json_loadb(data, text.length, flags | JSON_DECODE_INT_AS_REAL, &reason);
-        if (*out == NULL && json_error_code(&reason) == json_error_out_of_memory)
+        if (*out == NULL && json_lacked_memory(&reason))
             status = error_set(error, AKI_OUT_OF_MEMORY, "no memory to read '%s'", path);
         else if (*out == NULL)
             status = error_set(error, AKI_MODEL_INVALID, "'%s' is not valid JSON: line %d, column %d: %s",
