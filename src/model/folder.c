@@ -6,6 +6,9 @@
 #include "base/memory.h"
 #include "model/limits.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -16,18 +19,18 @@ aki_status folder_path(char **out, const char *folder, const char *name, aki_err
                         : error_set(error, AKI_OUT_OF_MEMORY, "no memory to read '%s' in '%s'", name, folder);
 }
 
+/* What cannot be told counts as listed: opening it then gives the reason. */
 static bool is_listed(const char *path)
 {
     struct stat info;
-    return lstat(path, &info) == 0;
+    return lstat(path, &info) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 bool folder_lists(const char *folder, const char *name)
 {
-    char *path = path_join(folder, name);
-    bool listed = path != NULL && is_listed(path);
-    mem_free(path);
-    return listed;
+    char path[PATH_MAX];
+    int length = snprintf(path, sizeof path, "%s/%s", folder, name);
+    return length < 0 || (size_t)length >= sizeof path || is_listed(path);
 }
 
 bool folder_contains(const char *relative, size_t length)

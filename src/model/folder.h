@@ -12,7 +12,7 @@
 /* "folder/name", to be freed with mem_free. Error: AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status folder_path(char **out, const char *folder, const char *name, aki_error *error);
 
-/* True when the folder lists `name`, also as a dangling link. False too when out of memory. */
+/* True when the folder lists `name`, also as a dangling link, or when that cannot be told. */
 bool folder_lists(const char *folder, const char *name);
 
 /* True when a path from a file stays inside the folder it is relative to: not absolute, no "..", no backslash. */

@@ -1,6 +1,7 @@
 #include "model/safetensors.h"
 
 #include "base/error.h"
+#include "base/json_file.h"
 #include "base/memory.h"
 #include "model/quote.h"
 
@@ -222,7 +223,7 @@ static aki_status read_header(reader *r, safetensors *file, const unsigned char 
     json_error_t reason;
     file->header =
         json_loadb((const char *)data + LENGTH_BYTES, (size_t)length, JSON_REJECT_DUPLICATES, &reason);
-    if (file->header == NULL && json_error_code(&reason) == json_error_out_of_memory)
+    if (file->header == NULL && json_lacked_memory(&reason))
         return error_set(r->error, AKI_OUT_OF_MEMORY, "no memory to read the header of '%s'", r->path);
     if (file->header == NULL)
         return error_set(r->error, AKI_MODEL_INVALID, "'%s': the header is not valid JSON: byte %d: %s",

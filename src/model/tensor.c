@@ -25,18 +25,18 @@ static inline uint32_t bits_of(float value)
     return bits;
 }
 
-/* Without branches, so that the loop becomes vectors. No denormal f32 is ever an operand: the result does not depend on
- * the denormals-are-zero mode that a host program may have set. */
+/* Without branches, so that the loop becomes vectors. The exponent is moved to its place by an addition (twice for
+ * infinity and NaN). A denormal f16 gets the exponent of 2^-14 and an implied 1 too many, which the subtraction takes
+ * away exactly. No denormal f32 is ever an operand, so the denormals-are-zero mode of a host program changes nothing. */
 static inline uint32_t f16_to_f32_bits(uint16_t half)
 {
-    const uint32_t rebias = (127U - 15U) << 23, smallest_normal = 113U << 23; /* 2^-14 */
-    uint32_t magnitude = (half & 0x7FFFU) << 13;
-    uint32_t normal = magnitude + rebias;
-    uint32_t special = normal + rebias; /* infinity, NaN: exponent 31 to 255, payload kept */
-    uint32_t denormal = bits_of(float_of(magnitude + smallest_normal) - float_of(smallest_normal));
+    const uint32_t rebias = (127U - 15U) << 23, implied_one = 1U << 23;
+    const uint32_t two_to_minus_14 = rebias + implied_one;
     uint32_t exponent = half & 0x7C00U;
-    uint32_t bits = exponent == 0x7C00U ? special : exponent == 0 ? denormal : normal;
-    return bits | (half & 0x8000U) << 16;
+    uint32_t is_special = -(uint32_t)(exponent == 0x7C00U), is_denormal = -(uint32_t)(exponent == 0);
+    uint32_t bits = ((half & 0x7FFFU) << 13) + rebias + (rebias & is_special) + (implied_one & is_denormal);
+    float magnitude = float_of(bits) - float_of(two_to_minus_14 & is_denormal);
+    return bits_of(magnitude) | (half & 0x8000U) << 16;
 }
 
 static void read_f16(const unsigned char *from, size_t count, float *out)
