@@ -161,7 +161,7 @@ typedef struct aki_model aki_model;
  * modules.json, sentence_bert_config.json, 1_Pooling/config.json). settings NULL = defaults. Blocks while reading.
  * On success *model is a handle that the caller closes; on failure it is NULL.
  * Errors: AKI_MODEL_NOT_FOUND, AKI_MODEL_INVALID, AKI_MODEL_UNSUPPORTED, AKI_CPU_UNSUPPORTED, AKI_INVALID_ARGUMENT,
- * AKI_OUT_OF_MEMORY, AKI_IO_ERROR. */
+ * AKI_OUT_OF_MEMORY, AKI_IO_ERROR, AKI_MODEL_CHANGED (a file was cut while it was read). */
 AKI_API AKI_MUST_CHECK aki_status aki_open(aki_model **model, const char *folder,
                                            const aki_settings *settings, aki_error *error);
 

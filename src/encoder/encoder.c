@@ -32,7 +32,7 @@ static aki_status open_parts(encoder *enc, const char *folder, aki_error *error)
     const model_config *config = model_configuration(enc->files);
     if (enc->settings.max_pass_tokens < config->max_tokens)
         enc->settings.max_pass_tokens = config->max_tokens;
-    status = tokenizer_open(&enc->tok, folder, config->vocabulary_size, error);
+    status = tokenizer_open(&enc->tok, model_folder(enc->files), config->vocabulary_size, error);
     if (status != AKI_OK)
         return status;
     status = cpu_device_open(&enc->device, enc->files, enc->settings.precision, enc->settings.cpu_tier,

@@ -248,6 +248,40 @@ static void a_weight_file_cut_in_use_is_an_error_not_a_crash(void **state)
     rmdir(folder);
 }
 
+/* Older folders keep the transformer, tokenizer included, in a folder of its own. */
+static void a_transformer_in_its_own_folder(void **state)
+{
+    (void)state;
+    NEED_MODEL();
+    char folder[200], path[300];
+    char *real = realpath(getenv("AKIDB_TEST_MODEL"), NULL);
+    static const char modules[] =
+        "[{\"path\":\"0_Transformer\",\"type\":\"sentence_transformers.models.Transformer\"},"
+        "{\"path\":\"0_Transformer/1_Pooling\",\"type\":\"sentence_transformers.models.Pooling\"},"
+        "{\"path\":\"2_Normalize\",\"type\":\"sentence_transformers.models.Normalize\"}]";
+    assert_non_null(real);
+    unit_temporary_folder(folder, sizeof folder);
+    snprintf(path, sizeof path, "%s/0_Transformer", folder);
+    assert_int_equal(symlink(real, path), 0);
+    snprintf(path, sizeof path, "%s/modules.json", folder);
+    unit_write_file(path, modules, strlen(modules));
+    aki_model *other = NULL;
+    aki_error error = {.message = ""};
+    if (aki_open(&other, folder, NULL, &error) != AKI_OK)
+        fail_msg("%s", error.message);
+    float expected[DIMENSION], got[DIMENSION];
+    aki_text text = text_of(sentences[0]);
+    assert_int_equal(aki_embed(model, &text, 1, NULL, expected, NULL, NULL), AKI_OK);
+    assert_int_equal(aki_embed(other, &text, 1, NULL, got, NULL, NULL), AKI_OK);
+    assert_memory_equal(got, expected, sizeof got);
+    aki_close(&other);
+    free(real);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/0_Transformer", folder);
+    unlink(path);
+    rmdir(folder);
+}
+
 static int open_model(void **state)
 {
     (void)state;
@@ -281,6 +315,7 @@ int main(void)
         cmocka_unit_test(bad_arguments_are_named),
         cmocka_unit_test(tokens_come_with_their_texts),
         cmocka_unit_test(opening_fails_clearly),
+        cmocka_unit_test(a_transformer_in_its_own_folder),
         cmocka_unit_test(a_weight_file_cut_in_use_is_an_error_not_a_crash),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);
