@@ -16,6 +16,7 @@ struct mapping {
     unsigned char *data;
     size_t size;
     size_t slot;
+    int descriptor; /* kept open: tells whether the file is still as long as it was */
 };
 
 /* What the signal handler reads: plain atomics in static storage, no locks, no heap. */
@@ -98,17 +99,17 @@ static bool register_range(mapping *map)
     return done;
 }
 
-static aki_status map_descriptor(mapping *map, int descriptor, const char *path, aki_error *error)
+static aki_status map_descriptor(mapping *map, const char *path, aki_error *error)
 {
     struct stat info;
-    if (fstat(descriptor, &info) != 0)
+    if (fstat(map->descriptor, &info) != 0)
         return error_set_errno(error, AKI_IO_ERROR, errno, "cannot examine '%s'", path);
     if (!S_ISREG(info.st_mode))
         return error_set(error, AKI_MODEL_INVALID, "'%s' is not a regular file", path);
     if (info.st_size <= 0)
         return error_set(error, AKI_MODEL_INVALID, "'%s' is empty", path);
     map->size = (size_t)info.st_size;
-    void *data = mmap(NULL, map->size, PROT_READ, MAP_SHARED, descriptor, 0);
+    void *data = mmap(NULL, map->size, PROT_READ, MAP_SHARED, map->descriptor, 0);
     if (data == MAP_FAILED)
         return error_set_errno(error, errno == ENOMEM ? AKI_OUT_OF_MEMORY : AKI_IO_ERROR, errno,
                                "cannot map '%s' (%zu bytes)", path, map->size);
@@ -129,14 +130,15 @@ aki_status mapping_open(mapping **out, const char *path, aki_error *error)
         return error_set_errno(error,
                                errno == ENOENT || errno == ENOTDIR ? AKI_MODEL_NOT_FOUND : AKI_IO_ERROR,
                                errno, "cannot open '%s'", path);
-    aki_status status;
     mapping *map = mem_zalloc(1, sizeof *map);
-    if (map == NULL)
-        status = error_set(error, AKI_OUT_OF_MEMORY, "no memory to map '%s'", path);
-    else
-        status = map_descriptor(map, descriptor, path, error);
-    close(descriptor);
+    if (map == NULL) {
+        close(descriptor);
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory to map '%s'", path);
+    }
+    map->descriptor = descriptor;
+    aki_status status = map_descriptor(map, path, error);
     if (status != AKI_OK) {
+        close(descriptor);
         mem_free(map);
         return status;
     }
@@ -153,6 +155,7 @@ void mapping_close(mapping *map)
     munmap(map->data, map->size);
     registry[map->slot].taken = false;
     pthread_mutex_unlock(&registry_lock);
+    close(map->descriptor);
     mem_free(map);
 }
 
@@ -168,5 +171,11 @@ size_t mapping_size(const mapping *map)
 
 bool mapping_damaged(const mapping *map)
 {
-    return atomic_load_explicit(&registry[map->slot].damaged, memory_order_acquire);
+    atomic_bool *damaged = &registry[map->slot].damaged;
+    struct stat info;
+    /* A cut inside a page raises no signal: the rest of that page reads as zeros. */
+    if (!atomic_load_explicit(damaged, memory_order_acquire) && fstat(map->descriptor, &info) == 0 &&
+        (uintmax_t)info.st_size < map->size)
+        atomic_store_explicit(damaged, true, memory_order_release);
+    return atomic_load_explicit(damaged, memory_order_acquire);
 }

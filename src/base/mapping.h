@@ -2,8 +2,9 @@
  *
  * Touching a page that lies beyond a shrunken file raises SIGBUS, which by default kills the process. mapping_open
  * installs a process-wide SIGBUS handler: a fault inside a registered mapping gets a page of zeros put in
- * its place and marks the mapping as damaged; any other SIGBUS goes to the handler that was there before. Whoever
- * computes from a mapping asks mapping_damaged afterwards and throws the result away if so.
+ * its place and marks the mapping as damaged; any other SIGBUS goes to the handler that was there before. A cut inside
+ * a page raises no signal, so mapping_damaged also compares the file's length. Whoever computes from a mapping asks
+ * mapping_damaged afterwards and throws the result away if so.
  *
  * Invariant: at most MAPPING_MAX mappings at once. Thread-safe. */
 #ifndef BASE_MAPPING_H
@@ -24,7 +25,8 @@ void mapping_close(mapping *map);
 
 const unsigned char *mapping_data(const mapping *map);
 size_t mapping_size(const mapping *map);
-/* True once a page of the mapping could not be read. Never goes back to false. */
+/* True once a page of the mapping could not be read, or when the file is found shorter than it was. Never goes back to
+ * false. Costs one fstat. */
 bool mapping_damaged(const mapping *map);
 
 #endif

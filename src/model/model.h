@@ -77,7 +77,8 @@ const model_weights *model_weights_of(const model *m);
 const char *model_folder(const model *m);
 /* Bytes of the mapped weight file. */
 size_t model_weight_bytes(const model *m);
-/* True once a page of the weight file could not be read: what was computed since is worthless. */
+/* True once the weight file was found cut: what was computed since is worthless. Costs a system call: ask once per
+ * pass, after it. */
 bool model_damaged(const model *m);
 
 /* Converts `count` elements from element `first` on to f32. The range must lie within the tensor. */

@@ -31,10 +31,43 @@ static void survives_a_file_cut_while_mapped(void **state)
     assert_int_equal(data[3 * page], 7);
     assert_int_equal(truncate(path, (off_t)page), 0);
     assert_int_equal(data[0], 7);
-    assert_false(mapping_damaged(map));
     assert_int_equal(data[2 * page], 0); /* would kill the process without the guard */
     assert_int_equal(data[3 * page + 5], 0);
     assert_true(mapping_damaged(map));
+    mapping_close(map);
+}
+
+/* The rest of the last page reads as zeros without a signal: only the file's length tells. */
+static void notices_a_cut_inside_a_page(void **state)
+{
+    (void)state;
+    unit_write_file(path, "0123456789", 10);
+    mapping *map = NULL;
+    assert_int_equal(mapping_open(&map, path, NULL), AKI_OK);
+    const volatile unsigned char *data = mapping_data(map);
+    assert_int_equal(data[9], '9');
+    assert_false(mapping_damaged(map));
+    assert_int_equal(truncate(path, 9), 0);
+    assert_int_equal(data[9], 0);
+    assert_true(mapping_damaged(map));
+    assert_int_equal(truncate(path, 10), 0);
+    assert_true(mapping_damaged(map)); /* the byte is lost all the same */
+    mapping_close(map);
+}
+
+/* Replaced by rename, or removed: the mapping keeps the old file. */
+static void keeps_a_file_that_was_replaced(void **state)
+{
+    (void)state;
+    char other[300];
+    snprintf(other, sizeof other, "%s.new", path);
+    unit_write_file(path, "0123456789", 10);
+    unit_write_file(other, "x", 1);
+    mapping *map = NULL;
+    assert_int_equal(mapping_open(&map, path, NULL), AKI_OK);
+    assert_int_equal(rename(other, path), 0);
+    assert_memory_equal(mapping_data(map), "0123456789", 10);
+    assert_false(mapping_damaged(map));
     mapping_close(map);
 }
 
@@ -78,6 +111,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(maps_a_file),
         cmocka_unit_test(survives_a_file_cut_while_mapped),
+        cmocka_unit_test(notices_a_cut_inside_a_page),
+        cmocka_unit_test(keeps_a_file_that_was_replaced),
         cmocka_unit_test(refuses_what_cannot_be_mapped),
         cmocka_unit_test(slots_are_bounded_and_reused),
     };

