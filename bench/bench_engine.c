@@ -160,7 +160,7 @@ int main(int argc, char **argv)
         if (option == 't')
             tier = optarg;
         else if (option == 's')
-            seconds = atof(optarg);
+            seconds = strtod(optarg, NULL);
         else if (option == 'p')
             pass = strtoul(optarg, NULL, 10);
         else if (option == 'l')

@@ -38,12 +38,20 @@ static aki_status read_descriptor(int descriptor, const char *path, buf *out, ak
 
 aki_status file_read(const char *path, buf *out, aki_error *error)
 {
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    /* O_NONBLOCK: a FIFO without a writer must be refused below, not waited for. */
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (descriptor < 0)
         return error_set_errno(error,
                                errno == ENOENT || errno == ENOTDIR ? AKI_MODEL_NOT_FOUND : AKI_IO_ERROR,
                                errno, "cannot open '%s'", path);
-    aki_status status = read_descriptor(descriptor, path, out, error);
+    aki_status status;
+    struct stat info;
+    if (fstat(descriptor, &info) != 0)
+        status = error_set_errno(error, AKI_IO_ERROR, errno, "cannot examine '%s'", path);
+    else if (!S_ISREG(info.st_mode))
+        status = error_set(error, AKI_IO_ERROR, "'%s' is not a regular file", path);
+    else
+        status = read_descriptor(descriptor, path, out, error);
     close(descriptor);
     return status;
 }

@@ -6,7 +6,7 @@
 #include "base/buf.h"
 
 /* Appends the file's bytes to `out`, at most out->max_bytes in all. Errors: AKI_MODEL_NOT_FOUND (no such file),
- * AKI_IO_ERROR (also: larger than the limit, which the message names), AKI_OUT_OF_MEMORY. */
+ * AKI_IO_ERROR (also: not a regular file; larger than the limit, which the message names), AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status file_read(const char *path, buf *out, aki_error *error);
 
 /* Writes a temporary file beside `path`, flushes it to disk and renames it. Error: AKI_IO_ERROR. */

@@ -4,6 +4,8 @@
 #include "base/json_file.h"
 #include "base/memory.h"
 
+#include <sys/stat.h>
+
 static char folder[256];
 
 static void reads_what_was_written_atomically(void **state)
@@ -37,6 +39,23 @@ static void names_the_limit_and_the_missing_file(void **state)
     assert_non_null(strstr(error.message, "/nonexistent/file"));
     buf_free(&b);
     assert_int_equal(file_write_atomic("/nonexistent/file", "x", 1, &error), AKI_IO_ERROR);
+}
+
+static void refuses_a_folder_and_a_fifo_without_waiting(void **state)
+{
+    (void)state;
+    aki_error error;
+    char *path = path_join(folder, "fifo");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    const char *const paths[] = {folder, path};
+    for (size_t i = 0; i < 2; i++) {
+        buf b;
+        buf_init(&b, 100);
+        assert_int_equal(file_read(paths[i], &b, &error), AKI_IO_ERROR);
+        assert_non_null(strstr(error.message, "not a regular file"));
+        buf_free(&b);
+    }
+    mem_free(path);
 }
 
 static void json_errors_name_file_line_and_field(void **state)
@@ -87,6 +106,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_what_was_written_atomically),
         cmocka_unit_test(names_the_limit_and_the_missing_file),
+        cmocka_unit_test(refuses_a_folder_and_a_fifo_without_waiting),
         cmocka_unit_test(json_errors_name_file_line_and_field),
     };
     return cmocka_run_group_tests(tests, make_folder, NULL);
