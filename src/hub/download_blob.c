@@ -119,7 +119,7 @@ static aki_status check_disk(const blob_writer *w, aki_error *error)
         return AKI_OK;
     uint64_t blocks = geteuid() == 0 ? disk.f_bfree : disk.f_bavail;
     uint64_t wanted = w->remote->size - w->length;
-    if (disk.f_frsize == 0 || wanted / disk.f_frsize < blocks || wanted == 0)
+    if (disk.f_frsize == 0 || disk.f_blocks == 0 || wanted / disk.f_frsize < blocks || wanted == 0)
         return AKI_OK;
     if (w->length == 0)
         unlink(w->path);

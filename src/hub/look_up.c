@@ -17,15 +17,15 @@ static bool file_absent(const transfer_result *result)
 static aki_status incomplete_answer(download_session *session, const char *file,
                                     const transfer_result *result, const char *header, aki_error *error)
 {
-    bool redirected = result->redirect_host[0] != '\0';
+    bool redirected = result->redirect_origin[0] != '\0';
     error_set(error, AKI_MODEL_DOWNLOAD_FAILED,
               "cannot download '%s' (%s) from %s: the answer (HTTP %ld%s%s) has no usable %s header",
               session->id, file, result->host, result->head.status, redirected ? ", redirect to " : "",
-              result->redirect_host, header);
+              result->redirect_origin, header);
     error_hint(error,
                "Check that HF_ENDPOINT is the address of a Hugging Face hub or mirror%s%s, and that no proxy "
                "changes its answers.",
-               redirected ? "; perhaps it should be " : "", result->redirect_host);
+               redirected ? "; perhaps it should be " : "", result->redirect_origin);
     return AKI_MODEL_DOWNLOAD_FAILED;
 }
 
@@ -33,7 +33,7 @@ static aki_status take_answer(download_session *session, const char *file, const
                               remote_file *remote, aki_error *error)
 {
     const response_head *head = &result->head;
-    bool redirected = result->redirect_host[0] != '\0';
+    bool redirected = result->redirect_origin[0] != '\0';
     if (!commit_valid(head->repo_commit))
         return incomplete_answer(session, file, result, "X-Repo-Commit", error);
     memcpy(remote->commit, head->repo_commit, sizeof remote->commit);
@@ -70,7 +70,7 @@ aki_status download_look_up(download_session *session, const char *revision, con
         if (file_absent(&result))
             return AKI_OK;
         bool found = result.outcome == TRANSFER_ANSWERED &&
-                     (result.head.status == 200 || result.redirect_host[0] != '\0');
+                     (result.head.status == 200 || result.redirect_origin[0] != '\0');
         if (found)
             return take_answer(session, file, &result, remote, error);
         aki_status status = download_retry(session, file, &result, failures, error);

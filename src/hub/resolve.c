@@ -52,10 +52,10 @@ static aki_status try_folder(const char *name, char **folder, aki_error *error)
 static aki_status check_names(const char *id, const hub_settings *settings, aki_error *error)
 {
     if (!repo_id_valid(id)) {
-        error_set(error, AKI_INVALID_ARGUMENT, "'%.200s' is neither a folder nor the name of a model", id);
+        error_set(error, AKI_INVALID_ARGUMENT, "'%.200s' is not the name of a model", id);
         error_hint(error,
                    "A name is like sentence-transformers/all-MiniLM-L6-v2: letters, digits, '-', '_', '.'; "
-                   "at most one '/'.");
+                   "at most one '/'. A folder's name starts with '/' or './'.");
         return AKI_INVALID_ARGUMENT;
     }
     if (settings->revision == NULL || !revision_valid(settings->revision))

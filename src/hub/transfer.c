@@ -176,6 +176,7 @@ static CURLcode set_options(exchange *x, const char *url, uint64_t offset, struc
     SET(CURLOPT_USERAGENT, "akidb-embed/" AKI_VERSION);
     SET(CURLOPT_HTTPHEADER, headers);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)settings->connect_timeout_ms);
+    SET(CURLOPT_QUICK_EXIT, 1L); /* a name server that does not answer must not hold up the end */
     SET(CURLOPT_NOPROGRESS, 0L);
     SET(CURLOPT_XFERINFOFUNCTION, on_tick);
     SET(CURLOPT_XFERINFODATA, x);
@@ -311,7 +312,7 @@ static void perform(exchange *x, const char *first_url, uint64_t offset)
             curl_easy_getinfo(x->owner->curl, CURLINFO_REDIRECT_URL, &next) != CURLE_OK || next == NULL)
             return;
         if (x->sink == NULL && !url_same_origin(url, next)) {
-            url_host(next, result->redirect_host);
+            url_origin(next, result->redirect_origin);
             return;
         }
         if (redirects == TRANSFER_REDIRECTS_MAX) {

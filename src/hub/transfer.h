@@ -29,10 +29,10 @@ typedef enum transfer_outcome {
 typedef struct transfer_result {
     transfer_outcome outcome;
     response_head head;
-    int64_t retry_after_s;            /* 0 = not said */
-    char host[URL_HOST_MAX];          /* who answered last, or did not */
-    char redirect_host[URL_HOST_MAX]; /* HEAD only: the other host that the answer points to; "" = none */
-    char cause[300];                  /* one line, for TRANSFER_ANSWERED too ("HTTP 503") */
+    int64_t retry_after_s;                /* 0 = not said */
+    char host[URL_HOST_MAX];              /* who answered last, or did not */
+    char redirect_origin[URL_ORIGIN_MAX]; /* HEAD only: where else the answer points to; "" = nowhere */
+    char cause[300];                      /* one line, for TRANSFER_ANSWERED too ("HTTP 503") */
 } transfer_result;
 
 /* Where the body of a 200 or 206 goes; other bodies are dropped. */

@@ -61,6 +61,13 @@ void url_host(const char *url, char host[URL_HOST_MAX])
     origin_free(&o);
 }
 
+void url_origin(const char *url, char text[URL_ORIGIN_MAX])
+{
+    char host[URL_HOST_MAX];
+    url_host(url, host);
+    snprintf(text, URL_ORIGIN_MAX, "%s://%s", url_is_https(url) ? "https" : "http", host);
+}
+
 bool url_is_https(const char *url)
 {
     return strncasecmp(url, "https://", 8) == 0;

@@ -14,6 +14,7 @@ import http.server
 import json
 import re
 import socket
+import ssl
 import threading
 import urllib.parse
 
@@ -200,6 +201,7 @@ class FakeHub:
         self.refs = {}
         self.requests = []
         self.large_on_storage = True
+        self.certificate = None  # a file with key and certificate: then the hub (not its storage) speaks TLS
         self.closing = threading.Event()
         self.lock = threading.Lock()
         self.faults = {}
@@ -219,9 +221,14 @@ class FakeHub:
         for on_storage in (False, True):
             server = Server(("127.0.0.1", 0), Handler)
             server.hub, server.on_storage = self, on_storage
+            if self.certificate and not on_storage:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(self.certificate)
+                server.socket = context.wrap_socket(server.socket, server_side=True)
             threading.Thread(target=server.serve_forever, daemon=True, kwargs={"poll_interval": 0.02}).start()
             self.servers.append(server)
-        self.endpoint = f"http://127.0.0.1:{self.servers[0].server_port}"
+        scheme = "https" if self.certificate else "http"
+        self.endpoint = f"{scheme}://127.0.0.1:{self.servers[0].server_port}"
         self.storage = f"http://localhost:{self.servers[1].server_port}"
         return self
 

@@ -329,6 +329,26 @@ def test_connection_refused(cache):
     assert "HTTPS_PROXY" in hint and "--model" in hint
 
 
+def test_host_that_does_not_answer(cache):
+    """A full queue of connections: the kernel drops further ones without a word."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        waiting = []
+        try:
+            for _ in range(8):
+                waiting.append(socket.socket())
+                waiting[-1].setblocking(False)
+                waiting[-1].connect_ex(silent.getsockname())
+            endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            code, output, log = cache.run("pull", MODEL, HF_ENDPOINT=endpoint, AKIDB_HUB_CONNECT_TIMEOUT_MS="300")
+        finally:
+            for connection in waiting:
+                connection.close()
+    assert code == 1 and output.startswith("model_download_failed: ") and "timeout" in output.lower()
+    assert "trying again" not in log
+
+
 def test_unknown_host(cache):
     name, message, hint = cache.fail(HF_ENDPOINT="http://hub.invalid")
     assert name == "model_download_failed" and "hub.invalid" in message and "resolve" in message
@@ -580,8 +600,41 @@ def test_head_redirected_to_another_host_without_metadata(hub, cache):
 
     hub.fault("HEAD", "config.json", change)
     name, message, hint = cache.fail()
-    assert name == "model_download_failed" and "localhost" in message and "localhost" in hint
+    assert name == "model_download_failed" and hub.storage in message and hub.storage in hint
     assert not any(request.on_storage for request in hub.requests)
+
+
+@pytest.fixture
+def tls_hub(tmp_path):
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=hub"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-out", certificate, "-keyout", key]
+    subprocess.run(command, check=True, capture_output=True)
+    fake = FakeHub(MODEL, FILES)
+    fake.certificate = tmp_path / "both.pem"
+    fake.certificate.write_text(key.read_text() + certificate.read_text())
+    with fake:
+        yield fake
+
+
+def test_untrusted_certificate(tls_hub, tmp_path):
+    cache = Cache(tmp_path / "cache", tls_hub.endpoint)
+    name, message, hint = cache.fail(HF_TOKEN="hf_secret")
+    assert name == "model_download_failed" and "certificate" in message and "ca-certificates" in hint
+    assert tls_hub.requests == []
+
+
+def test_certificate_from_the_environment(tls_hub, tmp_path):
+    tls_hub.large_on_storage = False
+    cache = Cache(tmp_path / "cache", tls_hub.endpoint)
+    assert_complete(cache.pull(SSL_CERT_FILE=str(tls_hub.certificate)))
+
+
+def test_no_way_from_https_to_http(tls_hub, tmp_path):
+    cache = Cache(tmp_path / "cache", tls_hub.endpoint)
+    name, message, _ = cache.fail(SSL_CERT_FILE=str(tls_hub.certificate))
+    assert name == "model_download_failed" and "redirected from https" in message
+    assert not any(request.on_storage for request in tls_hub.requests)
 
 
 # ---- Offline -------------------------------------------------------------------------------------------------------
@@ -822,6 +875,15 @@ def test_cache_without_modules_json_is_completed_when_possible(hub, cache):
     assert (code, output) == (0, folder)
     assert_complete(pathlib.Path(folder))
     assert hub.of("GET", WEIGHTS) == []
+
+
+def test_cache_without_modules_json_serves_while_the_hub_is_down(hub, cache):
+    names = ["config.json", "tokenizer.json", WEIGHTS]
+    python(cache, f"import huggingface_hub as h\nfor n in {names}: h.hf_hub_download({MODEL!r}, n)")
+    hub.fault("HEAD", "config.json", status(503), forever=True)
+    code, output, log = cache.run("resolve", MODEL)
+    assert (code, output) == (0, str(cache.repo / "snapshots" / hub.commit))
+    assert "using the copy in the cache" in log
 
 
 def test_both_download_at_once(hub, cache):

@@ -31,6 +31,11 @@ static void test_hosts_for_messages(void **state)
     expect_host("https://user:password@mirror.example/x", "mirror.example");
     expect_host("http://hub.example:443", "hub.example:443");
     expect_host("", "?");
+    char origin[URL_ORIGIN_MAX];
+    url_origin("https://user:password@hub.example:443/x?secret=1", origin);
+    assert_string_equal(origin, "https://hub.example");
+    url_origin("http://hub.example:8080", origin);
+    assert_string_equal(origin, "http://hub.example:8080");
 }
 
 static void test_file_addresses(void **state)
