@@ -20,7 +20,7 @@ typedef struct download_session {
 
 typedef struct remote_file {
     bool exists;
-    char commit[COMMIT_LENGTH + 1];
+    char commit[COMMIT_LENGTH + 1]; /* of an absent file "", where the hub does not say */
     char etag[ETAG_MAX + 1];
     bool size_known;
     uint64_t size; /* bytes */

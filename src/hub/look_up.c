@@ -67,8 +67,11 @@ aki_status download_look_up(download_session *session, const char *revision, con
     for (unsigned failures = 1;; failures++) {
         transfer_result result;
         transfer_head(session->transfer, url, &result);
-        if (file_absent(&result))
+        if (file_absent(&result)) {
+            if (commit_valid(result.head.repo_commit))
+                memcpy(remote->commit, result.head.repo_commit, sizeof remote->commit);
             return AKI_OK;
+        }
         bool found = result.outcome == TRANSFER_ANSWERED &&
                      (result.head.status == 200 || result.redirect_origin[0] != '\0');
         if (found)

@@ -10,7 +10,6 @@
 typedef struct pull_walk {
     download_session session;
     char commit[COMMIT_LENGTH + 1]; /* "" until the first file told */
-    bool has_tokenizer;
 } pull_walk;
 
 /* The first answer settles the commit; asking for that commit from then on keeps a push in between out. */
@@ -57,15 +56,18 @@ static aki_status pull_file(pull_walk *walk, const char *file, bool required, bo
     aki_status status = download_look_up(session, revision, file, &remote, error);
     if (status != AKI_OK)
         return status;
+    if (remote.commit[0] != '\0') {
+        status = settle_commit(walk, file, &remote, error);
+        if (status != AKI_OK)
+            return status;
+    }
     if (!remote.exists) {
         if (required)
             return missing_file(walk, file, error);
-        cache_mark_absent(layout, walk->commit, file);
+        if (walk->commit[0] != '\0')
+            cache_mark_absent(layout, walk->commit, file);
         return AKI_OK;
     }
-    status = settle_commit(walk, file, &remote, error);
-    if (status != AKI_OK)
-        return status;
     cache_path path = cache_file_path(layout, walk->commit, file);
     status = download_is_valid(session, path.text, &remote, present, error);
     if (status != AKI_OK || *present)
@@ -78,37 +80,41 @@ static aki_status pull_file(pull_walk *walk, const char *file, bool required, bo
     return status;
 }
 
-static aki_status pull_poolings(pull_walk *walk, aki_error *error)
+/* Which files there are depends on modules.json. */
+static aki_status pull_modules(pull_walk *walk, snapshot_plan *plan, aki_error *error)
 {
-    cache_path path = cache_file_path(walk->session.layout, walk->commit, "modules.json");
-    snapshot_poolings poolings;
-    aki_status status = snapshot_read_modules(path.text, &poolings, error);
-    walk->session.now.file_count += poolings.count;
-    for (size_t i = 0; status == AKI_OK && i < poolings.count; i++) {
-        bool present;
-        status = pull_file(walk, poolings.names[i], true, &present, error);
+    bool present;
+    walk->session.now.file_count = SNAPSHOT_FILES_MAX; /* until it is known better */
+    aki_status status = pull_file(walk, SNAPSHOT_MODULES_FILE, false, &present, error);
+    if (status == AKI_OK && walk->commit[0] == '\0') {
+        /* A mirror that does not say of which commit it speaks when it has no such file: settle that first. */
+        status = pull_file(walk, "config.json", true, &present, error);
+        if (status == AKI_OK)
+            status = pull_file(walk, SNAPSHOT_MODULES_FILE, false, &present, error);
     }
+    if (status != AKI_OK)
+        return status;
+    cache_path modules = cache_file_path(walk->session.layout, walk->commit, SNAPSHOT_MODULES_FILE);
+    status = snapshot_make_plan(present ? modules.text : NULL, plan, error);
+    walk->session.now.file_index = 1;
+    walk->session.now.file_count = plan->count + 1;
     return status;
 }
 
 static aki_status pull_files(pull_walk *walk, aki_error *error)
 {
-    walk->session.now.file_count = snapshot_file_count;
-    for (size_t i = 0; i < snapshot_file_count; i++) {
-        const snapshot_file *file = &snapshot_files[i];
-        bool present;
-        bool weights = i + 1 == snapshot_file_count;
-        if (weights && !walk->has_tokenizer) /* not worth the large download */
+    snapshot_plan plan;
+    bool has_tokenizer = false;
+    aki_status status = pull_modules(walk, &plan, error);
+    for (size_t i = 0; status == AKI_OK && i < plan.count; i++) {
+        const snapshot_file *file = &plan.files[i];
+        bool weights = i + 1 == plan.count, present;
+        if (weights && !has_tokenizer) /* not worth the large download */
             return missing_file(walk, "tokenizer.json or vocab.txt", error);
-        aki_status status = pull_file(walk, file->name, file->required, &present, error);
-        if (status == AKI_OK && present && strcmp(file->name, "modules.json") == 0)
-            status = pull_poolings(walk, error);
-        if (status != AKI_OK)
-            return status;
-        if (present && (strcmp(file->name, "tokenizer.json") == 0 || strcmp(file->name, "vocab.txt") == 0))
-            walk->has_tokenizer = true;
+        status = pull_file(walk, file->name, file->need == SNAPSHOT_REQUIRED, &present, error);
+        has_tokenizer = has_tokenizer || (present && file->need == SNAPSHOT_TOKENIZER);
     }
-    return AKI_OK;
+    return status;
 }
 
 aki_status pull_snapshot(const char *id, const hub_settings *settings, const cache_layout *layout,

@@ -10,60 +10,92 @@
 
 #define MODULES_BYTES_MAX ((size_t)1 << 20)
 
-const snapshot_file snapshot_files[] = {
-    {"config.json", true},
-    {"modules.json", false},
-    {"sentence_bert_config.json", false},
-    {"config_sentence_transformers.json", false},
-    {"tokenizer.json", false},
-    {"tokenizer_config.json", false},
-    {"special_tokens_map.json", false},
-    {"vocab.txt", false},
-    {"model.safetensors", true},
+/* In the folder of the transformer module, which is the model's own where modules.json does not say otherwise. */
+static const struct {
+    const char *name;
+    snapshot_need need;
+} transformer_files[] = {
+    {"config.json", SNAPSHOT_REQUIRED},
+    {"sentence_bert_config.json", SNAPSHOT_OPTIONAL},
+    {"tokenizer.json", SNAPSHOT_TOKENIZER},
+    {"tokenizer_config.json", SNAPSHOT_OPTIONAL},
+    {"special_tokens_map.json", SNAPSHOT_OPTIONAL},
+    {"vocab.txt", SNAPSHOT_TOKENIZER},
+    {"model.safetensors", SNAPSHOT_REQUIRED},
 };
-const size_t snapshot_file_count = sizeof snapshot_files / sizeof snapshot_files[0];
 
-/* "sentence_transformers.models.Pooling", or whatever stands before the class name. */
-static bool is_pooling(const char *type)
+/* "Pooling" of "sentence_transformers.models.Pooling". */
+static const char *class_of(const char *type)
 {
     const char *dot = strrchr(type, '.');
-    return strcmp(dot != NULL ? dot + 1 : type, "Pooling") == 0;
+    return dot != NULL ? dot + 1 : type;
 }
 
-static aki_status add_module(const json_t *module, const char *path, snapshot_poolings *poolings,
-                             aki_error *error)
+/* False: not a name inside the model's folder. */
+static bool add_file(snapshot_plan *plan, const char *folder, const char *name, snapshot_need need)
+{
+    snapshot_file *file = &plan->files[plan->count++];
+    file->need = need;
+    int length =
+        snprintf(file->name, sizeof file->name, "%s%s%s", folder, folder[0] != '\0' ? "/" : "", name);
+    return length < (int)sizeof file->name && repo_file_name_valid(file->name);
+}
+
+static aki_status bad_path(const char *modules, aki_error *error)
+{
+    return error_set(error, AKI_MODEL_INVALID, "'%s': \"path\" must name a folder inside the model", modules);
+}
+
+/* Adds the configuration of a module, or says by *transformer where the transformer's files lie. */
+static aki_status add_module(snapshot_plan *plan, const json_t *module, const char *modules,
+                             const char **transformer, aki_error *error)
 {
     const char *type = "", *folder = "";
-    aki_status status = json_field_string(module, path, "type", &type, error);
+    aki_status status = json_field_string(module, modules, "type", &type, error);
     if (status == AKI_OK)
-        status = json_field_string(module, path, "path", &folder, error);
-    if (status != AKI_OK || !is_pooling(type))
-        return status;
-    if (poolings->count == SNAPSHOT_POOLINGS_MAX)
-        return error_set(error, AKI_MODEL_INVALID, "'%s' names more than %d pooling modules", path,
-                         SNAPSHOT_POOLINGS_MAX);
-    char *name = poolings->names[poolings->count];
-    int length =
-        snprintf(name, REPO_FILE_NAME_MAX + 1, "%s%sconfig.json", folder, folder[0] != '\0' ? "/" : "");
-    if (length > REPO_FILE_NAME_MAX || !repo_file_name_valid(name))
-        return error_set(error, AKI_MODEL_INVALID, "'%s': \"path\" must name a folder inside the model",
-                         path);
-    poolings->count++;
-    return AKI_OK;
-}
-
-aki_status snapshot_read_modules(const char *path, snapshot_poolings *poolings, aki_error *error)
-{
-    poolings->count = 0;
-    json_t *modules = NULL;
-    aki_status status = json_file_read(path, MODULES_BYTES_MAX, &modules, error);
+        status = json_field_string(module, modules, "path", &folder, error);
     if (status != AKI_OK)
         return status;
-    if (!json_is_array(modules))
-        status = error_set(error, AKI_MODEL_INVALID, "'%s' must hold a list of modules", path);
-    for (size_t i = 0; status == AKI_OK && i < json_array_size(modules); i++)
-        status = add_module(json_array_get(modules, i), path, poolings, error);
-    json_decref(modules);
+    const char *name = class_of(type);
+    if (strcmp(name, "Transformer") == 0) {
+        *transformer = folder;
+        return AKI_OK;
+    }
+    snapshot_need need = strcmp(name, "Pooling") == 0 ? SNAPSHOT_REQUIRED : SNAPSHOT_OPTIONAL;
+    return add_file(plan, folder, "config.json", need) ? AKI_OK : bad_path(modules, error);
+}
+
+static aki_status add_modules(snapshot_plan *plan, const json_t *root, const char *modules,
+                              const char **transformer, aki_error *error)
+{
+    if (!json_is_array(root))
+        return error_set(error, AKI_MODEL_INVALID, "'%s' must hold a list of modules", modules);
+    if (json_array_size(root) > SNAPSHOT_MODULES_MAX)
+        return error_set(error, AKI_MODEL_INVALID, "'%s' lists more than %d modules", modules,
+                         SNAPSHOT_MODULES_MAX);
+    aki_status status = AKI_OK;
+    for (size_t i = 0; status == AKI_OK && i < json_array_size(root); i++)
+        status = add_module(plan, json_array_get(root, i), modules, transformer, error);
+    return status;
+}
+
+aki_status snapshot_make_plan(const char *modules, snapshot_plan *plan, aki_error *error)
+{
+    json_t *root = NULL;
+    const char *transformer = "";
+    aki_status status = AKI_OK;
+    plan->count = 0;
+    if (modules != NULL) {
+        status = json_file_read(modules, MODULES_BYTES_MAX, &root, error);
+        if (status == AKI_OK)
+            status = add_modules(plan, root, modules, &transformer, error);
+    }
+    if (status == AKI_OK)
+        add_file(plan, "", "config_sentence_transformers.json", SNAPSHOT_OPTIONAL);
+    for (size_t i = 0; status == AKI_OK && i < sizeof transformer_files / sizeof transformer_files[0]; i++)
+        if (!add_file(plan, transformer, transformer_files[i].name, transformer_files[i].need))
+            status = bad_path(modules, error);
+    json_decref(root);
     return status;
 }
 
@@ -85,23 +117,22 @@ void snapshot_inspect(const cache_layout *layout, const char *commit, snapshot_s
 {
     memset(state, 0, sizeof *state);
     state->usable = true;
-    for (size_t i = 0; i < snapshot_file_count; i++)
-        if (snapshot_files[i].required && !has_file(layout, commit, snapshot_files[i].name))
-            add_missing(state, snapshot_files[i].name);
-    if (!has_file(layout, commit, "tokenizer.json") && !has_file(layout, commit, "vocab.txt"))
-        add_missing(state, "tokenizer.json or vocab.txt");
-
-    bool has_modules = has_file(layout, commit, "modules.json");
-    if (has_modules) {
-        cache_path path = cache_file_path(layout, commit, "modules.json");
-        snapshot_poolings poolings;
-        if (snapshot_read_modules(path.text, &poolings, NULL) != AKI_OK)
-            add_missing(state, "a modules.json that can be read");
-        else
-            for (size_t i = 0; i < poolings.count; i++)
-                if (!has_file(layout, commit, poolings.names[i]))
-                    add_missing(state, poolings.names[i]);
+    bool has_modules = has_file(layout, commit, SNAPSHOT_MODULES_FILE), has_tokenizer = false;
+    cache_path modules = cache_file_path(layout, commit, SNAPSHOT_MODULES_FILE);
+    snapshot_plan plan;
+    if (snapshot_make_plan(has_modules ? modules.text : NULL, &plan, NULL) != AKI_OK) {
+        add_missing(state, "a modules.json that can be read");
+        return;
     }
-    cache_path absent = cache_absent_path(layout, commit, "modules.json");
+    for (size_t i = 0; i < plan.count; i++) {
+        bool there = has_file(layout, commit, plan.files[i].name);
+        if (plan.files[i].need == SNAPSHOT_TOKENIZER)
+            has_tokenizer = has_tokenizer || there;
+        else if (plan.files[i].need == SNAPSHOT_REQUIRED && !there)
+            add_missing(state, plan.files[i].name);
+    }
+    if (!has_tokenizer)
+        add_missing(state, "tokenizer.json or vocab.txt");
+    cache_path absent = cache_absent_path(layout, commit, SNAPSHOT_MODULES_FILE);
     state->settled = state->usable && (has_modules || file_exists(absent.text));
 }

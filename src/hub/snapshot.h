@@ -4,28 +4,31 @@
 
 #include "hub/cache_layout.h"
 
-#define SNAPSHOT_POOLINGS_MAX 4
+#define SNAPSHOT_MODULES_MAX 8
+#define SNAPSHOT_FILES_MAX (SNAPSHOT_MODULES_MAX + 8)
+#define SNAPSHOT_MODULES_FILE "modules.json"
+
+typedef enum snapshot_need {
+    SNAPSHOT_OPTIONAL,
+    SNAPSHOT_REQUIRED,
+    SNAPSHOT_TOKENIZER, /* at least one file of this kind */
+} snapshot_need;
 
 typedef struct snapshot_file {
-    const char *name;
-    bool required;
+    char name[REPO_FILE_NAME_MAX + 1];
+    snapshot_need need;
 } snapshot_file;
 
-/* In the order of download: what tells most comes first, the weights last, so that a snapshot with weights is whole.
- * Of tokenizer.json and vocab.txt one is required. */
-extern const snapshot_file snapshot_files[];
-extern const size_t snapshot_file_count;
-
-/* Names of the pooling configurations that a modules.json asks for ("1_Pooling/config.json"). */
-typedef struct snapshot_poolings {
+/* The files besides modules.json in the order of download: the weights come last, so that a snapshot that has them is
+ * whole. */
+typedef struct snapshot_plan {
     size_t count;
-    char names[SNAPSHOT_POOLINGS_MAX][REPO_FILE_NAME_MAX + 1];
-} snapshot_poolings;
+    snapshot_file files[SNAPSHOT_FILES_MAX];
+} snapshot_plan;
 
-/* Errors: AKI_MODEL_NOT_FOUND, AKI_MODEL_INVALID (also: a path that leaves the folder), AKI_IO_ERROR,
- * AKI_OUT_OF_MEMORY. */
-AKI_MUST_CHECK aki_status snapshot_read_modules(const char *path, snapshot_poolings *poolings,
-                                                aki_error *error);
+/* The plan of a model whose modules.json is the file `modules` (NULL = it has none). Errors: AKI_MODEL_NOT_FOUND,
+ * AKI_MODEL_INVALID (also: a path that leaves the model's folder), AKI_IO_ERROR, AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status snapshot_make_plan(const char *modules, snapshot_plan *plan, aki_error *error);
 
 typedef struct snapshot_state {
     bool usable;  /* every file needed is there */

@@ -215,6 +215,38 @@ def test_push_in_the_middle_does_not_mix_commits(hub, cache):
     assert_complete(folder)
 
 
+def test_transformer_in_a_folder_of_its_own(tmp_path):
+    types = {"0_Transformer": "Transformer", "1_Pooling": "Pooling", "2_Normalize": "Normalize"}
+    modules = [{"path": path, "type": f"sentence_transformers.models.{name}"} for path, name in types.items()]
+    files = {"1_Pooling/config.json": b"{}", "2_Normalize/config.json": b"{}", "modules.json": json.dumps(modules).encode()}
+    files |= {f"0_Transformer/{name}": FILES[name] for name in ("config.json", "vocab.txt", WEIGHTS)}
+    with FakeHub(MODEL, files) as hub:
+        cache = Cache(tmp_path / "cache", hub.endpoint)
+        folder = cache.pull()
+        assert_complete(folder, files)
+        assert cache.run("resolve", MODEL, HF_HUB_OFFLINE="1")[:2] == (0, str(folder))
+
+
+def test_model_without_modules_json(tmp_path):
+    files = {name: FILES[name] for name in ("config.json", "vocab.txt", WEIGHTS)}
+    with FakeHub(MODEL, files) as hub:
+        cache = Cache(tmp_path / "cache", hub.endpoint)
+        folder = cache.pull()
+        assert_complete(folder, files)
+        hub.requests.clear()
+        assert cache.run("resolve", MODEL)[:2] == (0, str(folder))
+        assert hub.requests == []  # that it has none is remembered
+
+
+def test_mirror_that_names_no_commit_of_absent_files(tmp_path):
+    files = {name: FILES[name] for name in ("config.json", "vocab.txt", WEIGHTS)}
+    with FakeHub(MODEL, files) as hub:
+        hub.fault("HEAD", "modules.json", status(404), forever=True)
+        cache = Cache(tmp_path / "cache", hub.endpoint)
+        assert_complete(cache.pull(), files)
+        assert (cache.repo / ".no_exist" / hub.commit / "modules.json").exists()
+
+
 def test_list(hub, cache):
     assert cache.run("list")[:2] == (0, "")
     cache.pull()
@@ -229,7 +261,7 @@ def test_progress_is_reported(hub, cache):
     _, _, log = cache.run("pull", MODEL)
     size = len(FILES[WEIGHTS])
     lines = [line for line in log.splitlines() if line.startswith("progress ") and WEIGHTS in line]
-    assert lines[-1] == f"progress 10/10 {WEIGHTS} {size}/{size}"
+    assert lines[-1] == f"progress 11/11 {WEIGHTS} {size}/{size}"
 
 
 # ---- The connection ------------------------------------------------------------------------------------------------
@@ -394,7 +426,8 @@ def test_unknown_model_without_organisation(cache):
 
 
 def test_unknown_model_of_a_hub_without_error_codes(hub, cache):
-    hub.fault("HEAD", "config.json", status(404))
+    for file in FILES:
+        hub.fault("HEAD", file, status(404), forever=True)
     name, message, hint = cache.fail()
     assert name == "model_download_failed" and "config.json" in message and "name" in hint
 
@@ -534,7 +567,7 @@ def test_weak_etag_and_unknown_digest(hub, cache):
 
 
 def test_other_commit_than_asked_for(hub, cache):
-    hub.fault("HEAD", "modules.json", header("X-Repo-Commit", "0" * 40))
+    hub.fault("HEAD", "config.json", header("X-Repo-Commit", "0" * 40))
     name, message, _ = cache.fail()
     assert name == "model_download_failed" and "0" * 40 in message
 

@@ -69,33 +69,56 @@ static void test_dangling_link_is_no_file(void **unused)
     assert_string_equal(inspect(&layout).missing, "model.safetensors");
 }
 
-static aki_status read_modules(const char *contents, snapshot_poolings *poolings)
+static aki_status make_plan(const char *contents, snapshot_plan *plan)
 {
     char folder[256], path[300];
     unit_temporary_folder(folder, sizeof folder);
     snprintf(path, sizeof path, "%s/modules.json", folder);
     unit_write_file(path, contents, strlen(contents));
     aki_error error;
-    aki_status status = snapshot_read_modules(path, poolings, &error);
+    aki_status status = snapshot_make_plan(path, plan, &error);
     if (status != AKI_OK)
         assert_non_null(strstr(error.message, "modules.json"));
     return status;
 }
 
-static void test_modules(void **unused)
+static bool has(const snapshot_plan *plan, const char *name, snapshot_need need)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (strcmp(plan->files[i].name, name) == 0)
+            return plan->files[i].need == need;
+    return false;
+}
+
+static void test_plans(void **unused)
 {
     (void)unused;
-    snapshot_poolings poolings;
-    assert_int_equal(read_modules(modules, &poolings), AKI_OK);
-    assert_int_equal(poolings.count, 1);
-    assert_string_equal(poolings.names[0], "1_Pooling/config.json");
-    assert_int_equal(read_modules("[]", &poolings), AKI_OK);
-    assert_int_equal(poolings.count, 0);
-    assert_int_equal(read_modules("[{\"type\": \"a.b.c.Pooling\", \"path\": \"\"}]", &poolings), AKI_OK);
-    assert_string_equal(poolings.names[0], "config.json");
-    assert_int_equal(read_modules("[{\"type\": \"a.WeightedPooling\", \"path\": \"x\"}, 1, null]", &poolings),
+    snapshot_plan plan;
+    assert_int_equal(snapshot_make_plan(NULL, &plan, NULL), AKI_OK);
+    assert_true(has(&plan, "config.json", SNAPSHOT_REQUIRED));
+    assert_string_equal(plan.files[plan.count - 1].name, "model.safetensors");
+
+    assert_int_equal(make_plan(modules, &plan), AKI_OK);
+    assert_true(has(&plan, "1_Pooling/config.json", SNAPSHOT_REQUIRED));
+    assert_true(has(&plan, "vocab.txt", SNAPSHOT_TOKENIZER));
+    assert_string_equal(plan.files[plan.count - 1].name, "model.safetensors");
+
+    assert_int_equal(make_plan("[{\"type\": \"sentence_transformers.models.Transformer\", \"path\": \"0_T\"},"
+                               " {\"type\": \"a.b.c.d.Pooling\", \"path\": \"1_P/x\"},"
+                               " {\"type\": \"sentence_transformers.models.Normalize\", \"path\": \"2_N\"}]",
+                               &plan),
                      AKI_OK);
-    assert_int_equal(poolings.count, 0);
+    assert_true(has(&plan, "0_T/config.json", SNAPSHOT_REQUIRED));
+    assert_true(has(&plan, "0_T/tokenizer.json", SNAPSHOT_TOKENIZER));
+    assert_true(has(&plan, "1_P/x/config.json", SNAPSHOT_REQUIRED));
+    assert_true(has(&plan, "2_N/config.json", SNAPSHOT_OPTIONAL));
+    assert_true(has(&plan, "config_sentence_transformers.json", SNAPSHOT_OPTIONAL));
+    assert_string_equal(plan.files[plan.count - 1].name, "0_T/model.safetensors");
+
+    assert_int_equal(make_plan("[]", &plan), AKI_OK);
+    assert_int_equal(make_plan("[1, null, {}, {}, {}, {}, {}, {}]", &plan),
+                     AKI_OK); /* as many as there may be */
+    assert_int_equal(plan.count, SNAPSHOT_FILES_MAX);
 }
 
 static void test_modules_that_are_refused(void **unused)
@@ -110,17 +133,18 @@ static void test_modules_that_are_refused(void **unused)
         "[{\"type\": \"a.Pooling\", \"path\": \"../x\"}]",
         "[{\"type\": \"a.Pooling\", \"path\": \"/x\"}]",
         "[{\"type\": \"a.Pooling\", \"path\": \"a\\u0000b\"}]x",
-        "[{\"type\": \"Pooling\"}, {\"type\": \"Pooling\"}, {\"type\": \"Pooling\"}, {\"type\": \"Pooling\"},"
-        " {\"type\": \"Pooling\"}]",
+        "[{\"type\": \"a.Transformer\", \"path\": \"..\"}]",
+        "[{\"type\": \"a.Normalize\", \"path\": \"/\"}]",
+        "[{}, {}, {}, {}, {}, {}, {}, {}, {}]",
     };
-    snapshot_poolings poolings;
+    snapshot_plan plan;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_int_equal(read_modules(bad[i], &poolings), AKI_MODEL_INVALID);
+        assert_int_equal(make_plan(bad[i], &plan), AKI_MODEL_INVALID);
     char long_path[600] = "[{\"type\": \"Pooling\", \"path\": \"";
     size_t used = strlen(long_path);
     memset(long_path + used, 'a', 300);
     memcpy(long_path + used + 300, "\"}]", 4);
-    assert_int_equal(read_modules(long_path, &poolings), AKI_MODEL_INVALID);
+    assert_int_equal(make_plan(long_path, &plan), AKI_MODEL_INVALID);
 }
 
 int main(void)
@@ -128,7 +152,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_makes_a_snapshot_whole),
         cmocka_unit_test(test_dangling_link_is_no_file),
-        cmocka_unit_test(test_modules),
+        cmocka_unit_test(test_plans),
         cmocka_unit_test(test_modules_that_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
