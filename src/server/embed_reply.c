@@ -1,0 +1,103 @@
+#include "server/embed_reply.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "server/base64.h"
+#include "server/float_text.h"
+#include "server/json_text.h"
+
+#include <math.h>
+#include <string.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "base64 vectors are the host's bytes, little-endian");
+
+#define TAIL_BYTES 256
+#define INDEX_BYTES 21
+
+size_t embed_reply_bound(const embed_reply *reply)
+{
+    size_t vector, all;
+    if (!size_mul(reply->dimension, FLOAT_TEXT_MAX + 1, &vector) ||
+        !size_add(vector, INDEX_BYTES + 3, &vector) || !size_mul(reply->count, vector, &all) ||
+        !size_add(all, TAIL_BYTES + 6 * strlen(reply->model_name), &all))
+        return SIZE_MAX;
+    return all;
+}
+
+static aki_status write_numbers(const float *vector, size_t dimension, size_t index, buf *out,
+                                aki_error *error)
+{
+    char *start = buf_reserve(out, dimension * (FLOAT_TEXT_MAX + 1) + 2), *at = start;
+    if (at == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the reply");
+    *at++ = '[';
+    for (size_t d = 0; d < dimension; d++) {
+        size_t length = float_text_write(vector[d], at);
+        if (length == 0) {
+            aki_status status =
+                error_set(error, AKI_NOT_FINITE, "the vector of text %zu holds NaN or infinity", index);
+            error_at_text(error, index);
+            return status;
+        }
+        at += length;
+        *at++ = ',';
+    }
+    at[-1] = ']';
+    buf_commit(out, (size_t)(at - start));
+    return AKI_OK;
+}
+
+static aki_status write_base64(const float *vector, size_t dimension, size_t index, buf *out,
+                               aki_error *error)
+{
+    for (size_t d = 0; d < dimension; d++)
+        if (!isfinite(vector[d])) {
+            aki_status status =
+                error_set(error, AKI_NOT_FINITE, "the vector of text %zu holds NaN or infinity", index);
+            error_at_text(error, index);
+            return status;
+        }
+    buf_append_char(out, '"');
+    base64_append(out, vector, dimension * sizeof *vector);
+    buf_append_char(out, '"');
+    return AKI_OK;
+}
+
+static void write_truncated(const embed_reply *reply, buf *out)
+{
+    bool any = false;
+    for (size_t i = 0; i < reply->count; i++)
+        if (reply->info[i].truncated) {
+            buf_printf(out, any ? ",%zu" : ",\"truncated\":[%zu", i);
+            any = true;
+        }
+    if (any)
+        buf_append_char(out, ']');
+}
+
+aki_status embed_reply_write(const embed_reply *reply, buf *out, aki_error *error)
+{
+    size_t tokens = 0;
+    buf_append_string(out, "{\"embeddings\":[");
+    for (size_t i = 0; i < reply->count; i++) {
+        if (i > 0)
+            buf_append_char(out, ',');
+        const float *vector = reply->vectors + i * reply->dimension;
+        aki_status status = reply->base64 ? write_base64(vector, reply->dimension, i, out, error)
+                                          : write_numbers(vector, reply->dimension, i, out, error);
+        if (status != AKI_OK)
+            return status;
+        tokens += reply->info[i].tokens;
+    }
+    buf_append_string(out, "],\"model\":");
+    json_text_append_string(out, reply->model_name);
+    int64_t us = reply->duration_ns / (NS_PER_MS / 1000);
+    buf_printf(out, ",\"dimension\":%zu,\"usage\":{\"total_tokens\":%zu,\"duration_ms\":%lld.%03lld}",
+               reply->dimension, tokens, (long long)(us / 1000), (long long)(us % 1000));
+    write_truncated(reply, out);
+    if (!buf_append_string(out, "}\n"))
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the reply");
+    return AKI_OK;
+}

@@ -1,0 +1,254 @@
+#include "server/embed_request.h"
+
+#include "base/memory.h"
+#include "base/utf8.h"
+#include "server/json_budget.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Beyond the texts: room for fields, and for wrong shapes that deserve an error of their own. */
+#define SPARE_VALUES 64
+#define MAX_DEPTH 32
+
+#define FIELDS "texts, model, pooling, normalize, truncate, encoding_format"
+
+static const char *type_name(const json_t *value)
+{
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        return "an object";
+    case JSON_ARRAY:
+        return "a list";
+    case JSON_STRING:
+        return "a string";
+    case JSON_INTEGER:
+    case JSON_REAL:
+        return "a number";
+    case JSON_TRUE:
+    case JSON_FALSE:
+        return "a boolean";
+    case JSON_NULL:
+        break;
+    }
+    return "null";
+}
+
+static bool refuse_type(http_error *error, const char *param, const char *wanted, const json_t *found)
+{
+    http_error_set(error, HTTP_ERROR_INVALID_TYPE, param, "%s must be %s, not %s", param, wanted,
+                   type_name(found));
+    return false;
+}
+
+/* Checks what can be checked without building the tree. */
+static bool check_text(const char *body, size_t length, const embed_limits *limits, http_error *error)
+{
+    if (length == 0) {
+        http_error_set(error, HTTP_ERROR_INVALID_JSON, NULL, "the body is empty");
+        return false;
+    }
+    size_t bad;
+    if (!utf8_valid(body, length, &bad)) {
+        http_error_set(error, HTTP_ERROR_INVALID_UTF8, NULL,
+                       "the body is not valid UTF-8: byte %zu is 0x%02X", bad,
+                       (unsigned)(unsigned char)body[bad]);
+        return false;
+    }
+    size_t most = limits->max_texts + SPARE_VALUES;
+    json_cost cost = json_cost_of(body, length, most);
+    if (cost.depth > MAX_DEPTH) {
+        http_error_set(error, HTTP_ERROR_INVALID_JSON, NULL,
+                       "the body is nested more than %d levels deep; a request needs two", MAX_DEPTH);
+        return false;
+    }
+    if (cost.values > most) {
+        http_error_set(error, HTTP_ERROR_TOO_MANY_TEXTS, "texts",
+                       "the body holds more than %zu JSON values; one request takes at most %zu texts", most,
+                       limits->max_texts);
+        return false;
+    }
+    return true;
+}
+
+static bool load(json_t **out, const char *body, size_t length, http_error *error)
+{
+    json_error_t reason;
+    *out = json_loadb(body, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &reason);
+    if (*out == NULL && json_error_code(&reason) == json_error_out_of_memory)
+        http_error_set(error, HTTP_ERROR_OUT_OF_MEMORY, NULL, "no memory to read the body");
+    else if (*out == NULL)
+        http_error_set(error, HTTP_ERROR_INVALID_JSON, NULL,
+                       "the body is not valid JSON: %s (line %d, column %d)", reason.text, reason.line,
+                       reason.column);
+    else if (!json_is_object(*out)) {
+        http_error_set(error, HTTP_ERROR_INVALID_JSON, NULL, "the body must be a JSON object, not %s",
+                       type_name(*out));
+        json_decref(*out);
+        *out = NULL;
+    }
+    return *out != NULL;
+}
+
+static bool read_texts(embed_request *request, const json_t *texts, const embed_limits *limits,
+                       http_error *error)
+{
+    if (!json_is_array(texts))
+        return refuse_type(error, "texts", "a list of strings, like [\"hello\"]", texts);
+    size_t count = json_array_size(texts);
+    if (count == 0) {
+        http_error_set(error, HTTP_ERROR_EMPTY_INPUT, "texts", "texts is empty");
+        return false;
+    }
+    if (count > limits->max_texts) {
+        http_error_set(error, HTTP_ERROR_TOO_MANY_TEXTS, "texts", "%zu texts; one request takes at most %zu",
+                       count, limits->max_texts);
+        return false;
+    }
+    request->texts = mem_alloc(count, sizeof *request->texts);
+    if (request->texts == NULL) {
+        http_error_set(error, HTTP_ERROR_OUT_OF_MEMORY, NULL, "no memory for %zu texts", count);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const json_t *text = json_array_get(texts, i);
+        if (!json_is_string(text)) {
+            char param[32];
+            snprintf(param, sizeof param, "texts[%zu]", i);
+            return refuse_type(error, param, "a string", text);
+        }
+        request->texts[i] = (aki_text){json_string_value(text), json_string_length(text)};
+    }
+    request->count = count;
+    return true;
+}
+
+bool embed_model_matches(const char *served, const char *asked)
+{
+    if (strcmp(served, asked) == 0)
+        return true;
+    const char *slash = strrchr(served, '/');
+    return slash != NULL && strcmp(slash + 1, asked) == 0;
+}
+
+static bool read_model(const json_t *value, const embed_limits *limits, http_error *error)
+{
+    if (!json_is_string(value))
+        return refuse_type(error, "model", "a string", value);
+    const char *asked = json_string_value(value);
+    if (strlen(asked) == json_string_length(value) && embed_model_matches(limits->model_name, asked))
+        return true;
+    http_error_set(error, HTTP_ERROR_MODEL_NOT_FOUND, "model",
+                   "there is no model \"%.128s\" here; served is \"%s\"", asked, limits->model_name);
+    return false;
+}
+
+typedef struct choice {
+    const char *name;
+    int value;
+} choice;
+
+/* One of `choices` (ended by a NULL name); `listed` says them in the message. */
+static bool read_choice(const json_t *value, const char *param, const choice *choices, const char *listed,
+                        int *out, http_error *error)
+{
+    if (!json_is_string(value))
+        return refuse_type(error, param, "a string", value);
+    for (const choice *c = choices; c->name != NULL; c++)
+        if (strcmp(c->name, json_string_value(value)) == 0 && strlen(c->name) == json_string_length(value)) {
+            *out = c->value;
+            return true;
+        }
+    http_error_set(error, HTTP_ERROR_INVALID_VALUE, param, "%s must be %s, not \"%.64s\"", param, listed,
+                   json_string_value(value));
+    return false;
+}
+
+static bool read_switch(const json_t *value, const char *param, bool *out, http_error *error)
+{
+    if (!json_is_boolean(value))
+        return refuse_type(error, param, "true or false", value);
+    *out = json_is_true(value);
+    return true;
+}
+
+/* An optional field; null counts as left out. */
+static bool read_option(embed_request *request, const char *key, const json_t *value,
+                        const embed_limits *limits, http_error *error)
+{
+    static const choice poolings[] = {
+        {"mean", AKI_POOLING_MEAN}, {"cls", AKI_POOLING_CLS}, {"max", AKI_POOLING_MAX}, {NULL, 0}};
+    static const choice formats[] = {{"float", false}, {"base64", true}, {NULL, 0}};
+    int chosen = 0;
+    bool on = true;
+    if (strcmp(key, "model") == 0)
+        return json_is_null(value) || read_model(value, limits, error);
+    if (strcmp(key, "pooling") == 0) {
+        if (json_is_null(value))
+            return true;
+        if (!read_choice(value, key, poolings, "\"mean\", \"cls\" or \"max\"", &chosen, error))
+            return false;
+        request->options.pooling = (aki_pooling)chosen;
+        return true;
+    }
+    if (strcmp(key, "encoding_format") == 0) {
+        if (json_is_null(value))
+            return true;
+        if (!read_choice(value, key, formats, "\"float\" or \"base64\"", &chosen, error))
+            return false;
+        request->base64 = chosen != 0;
+        return true;
+    }
+    if (strcmp(key, "normalize") == 0) {
+        if (!json_is_null(value) && !read_switch(value, key, &on, error))
+            return false;
+        request->options.normalize = on ? AKI_ON : AKI_OFF;
+        return true;
+    }
+    if (strcmp(key, "truncate") == 0) {
+        if (!json_is_null(value) && !read_switch(value, key, &on, error))
+            return false;
+        request->options.refuse_long = !on;
+        return true;
+    }
+    char param[sizeof error->param];
+    snprintf(param, sizeof param, "%.60s", key);
+    http_error_set(error, HTTP_ERROR_UNKNOWN_FIELD, param,
+                   "there is no field \"%.100s\"; the fields are " FIELDS, key);
+    return false;
+}
+
+static bool read_fields(embed_request *request, const embed_limits *limits, http_error *error)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(request->root, key, value)
+    {
+        if (strcmp(key, "texts") != 0 && !read_option(request, key, value, limits, error))
+            return false;
+    }
+    const json_t *texts = json_object_get(request->root, "texts");
+    if (texts == NULL) {
+        http_error_set(error, HTTP_ERROR_MISSING_FIELD, "texts", "the field texts is missing");
+        return false;
+    }
+    return read_texts(request, texts, limits, error);
+}
+
+bool embed_request_parse(embed_request *out, const char *body, size_t length, const embed_limits *limits,
+                         http_error *error)
+{
+    *out = (embed_request){.options = {.pooling = AKI_POOLING_MODEL, .normalize = AKI_ON}};
+    if (check_text(body, length, limits, error) && load(&out->root, body, length, error) &&
+        read_fields(out, limits, error))
+        return true;
+    embed_request_free(out);
+    return false;
+}
+
+void embed_request_free(embed_request *request)
+{
+    mem_free(request->texts);
+    json_decref(request->root);
+    *request = (embed_request){0};
+}

@@ -1,0 +1,10 @@
+/* POST /api/v1/embed: from body to scheduler to reply. */
+#ifndef SERVER_EMBED_ROUTE_H
+#define SERVER_EMBED_ROUTE_H
+
+#include "server/exchange.h"
+
+enum MHD_Result embed_route_handle(exchange *x);
+enum MHD_Result embed_route_resume(exchange *x);
+
+#endif

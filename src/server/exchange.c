@@ -1,0 +1,189 @@
+#include "server/exchange.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "server/request_check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LOG_TARGET "http"
+#define MAX_ERROR_BYTES ((size_t)16 << 10)
+/* Bodies buffered at once over all connections: this many of the largest, or the floor. */
+#define HELD_BODIES 8
+#define HELD_FLOOR_BYTES ((size_t)64 << 20)
+/* Retry-After where nothing better is known. */
+#define RETRY_MS 1000
+
+static exchange *exchange_open(server *s, struct MHD_Connection *connection)
+{
+    exchange *x = mem_zalloc(1, sizeof *x);
+    if (x == NULL)
+        return NULL;
+    x->owner = s;
+    x->connection = connection;
+    x->arrived_ns = clock_monotonic_ns();
+    x->deadline_ns = x->arrived_ns + s->settings.request_timeout_ms * NS_PER_MS;
+    request_id_choose(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "x-request-id"),
+                      x->request_id);
+    buf_init(&x->body, s->settings.max_body_bytes);
+    pthread_mutex_lock(&s->lock);
+    s->requests++;
+    pthread_mutex_unlock(&s->lock);
+    return x;
+}
+
+void exchange_release_body(exchange *x)
+{
+    buf_free(&x->body);
+    atomic_fetch_sub(&x->owner->body_bytes, x->body_held);
+    x->body_held = 0;
+}
+
+void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void **context,
+                           enum MHD_RequestTerminationCode how)
+{
+    (void)connection;
+    server *s = cookie;
+    exchange *x = *context;
+    if (x == NULL)
+        return;
+    *context = NULL;
+    log_write(&s->settings.log, AKI_LOG_DEBUG, LOG_TARGET, "request %s %s %s: %u in %.3f ms%s", x->request_id,
+              x->route != NULL ? x->route->method : "-", x->route != NULL ? x->route->path : "-", x->status,
+              (double)(clock_monotonic_ns() - x->arrived_ns) / NS_PER_MS,
+              how == MHD_REQUEST_TERMINATED_COMPLETED_OK ? "" : ", connection lost");
+    exchange_release_body(x);
+    scheduler_request_free(x->work);
+    mem_free(x);
+    pthread_mutex_lock(&s->lock);
+    if (--s->requests == 0)
+        pthread_cond_broadcast(&s->idle);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void fail_body(exchange *x, http_error_code code, const char *message)
+{
+    x->failed = true;
+    http_error_set(&x->error, code, NULL, "%s", message);
+    exchange_release_body(x);
+}
+
+static void keep_body(exchange *x, const char *data, size_t size)
+{
+    server *s = x->owner;
+    size_t limit = s->settings.max_body_bytes;
+    if (x->body_seen > limit) {
+        fail_body(x, HTTP_ERROR_BODY_TOO_LARGE, "");
+        http_error_set(&x->error, HTTP_ERROR_BODY_TOO_LARGE, NULL,
+                       "the body has more than the %zu bytes taken", limit);
+        return;
+    }
+    if (!buf_append(&x->body, data, size)) {
+        fail_body(x, HTTP_ERROR_OUT_OF_MEMORY, "no memory for the body");
+        return;
+    }
+    size_t more = x->body.capacity - x->body_held;
+    size_t most = limit * HELD_BODIES > HELD_FLOOR_BYTES ? limit * HELD_BODIES : HELD_FLOOR_BYTES;
+    x->body_held += more;
+    if (more > 0 && atomic_fetch_add(&s->body_bytes, more) + more > most)
+        fail_body(x, HTTP_ERROR_OVERLOADED, "too many large bodies are being received at once");
+}
+
+/* False when the sender is not worth waiting for any longer: too slow, or far beyond any limit. */
+static bool take_body(exchange *x, const char *data, size_t size)
+{
+    x->body_seen += size;
+    if (x->body_seen > MAX_DISCARDED_BYTES || clock_monotonic_ns() > x->deadline_ns)
+        return false;
+    if (!x->failed && strcmp(x->route->method, "POST") == 0)
+        keep_body(x, data, size);
+    return true;
+}
+
+enum MHD_Result exchange_on_request(void *cookie, struct MHD_Connection *connection, const char *url,
+                                    const char *method, const char *version, const char *data, size_t *size,
+                                    void **context)
+{
+    server *s = cookie;
+    exchange *x = *context;
+    if (x == NULL) {
+        x = exchange_open(s, connection);
+        if (x == NULL)
+            return MHD_queue_response(connection, MHD_HTTP_SERVICE_UNAVAILABLE, s->last_resort);
+        *context = x;
+        return request_check_headers(x, method, url, version) ? exchange_fail(x) : MHD_YES;
+    }
+    if (*size > 0) {
+        if (!take_body(x, data, *size))
+            return MHD_NO;
+        *size = 0;
+        return MHD_YES;
+    }
+    if (x->suspended) {
+        x->suspended = false;
+        return x->route->resume(x);
+    }
+    return x->failed ? exchange_fail(x) : x->route->handle(x);
+}
+
+static void add_retry_after(const exchange *x, struct MHD_Response *response)
+{
+    scheduler *work = atomic_load(&x->owner->scheduler);
+    int64_t ms = RETRY_MS;
+    if (x->error.code == HTTP_ERROR_OVERLOADED && work != NULL)
+        ms = scheduler_backlog_ms(work);
+    if (ms < 1)
+        ms = 1;
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)((ms + 999) / 1000));
+    MHD_add_response_header(response, "Retry-After", text);
+    snprintf(text, sizeof text, "%lld", (long long)ms);
+    MHD_add_response_header(response, "retry-after-ms", text);
+}
+
+enum MHD_Result exchange_reply(exchange *x, unsigned status, buf *body)
+{
+    size_t length = 0;
+    char *data = buf_take(body, &length);
+    buf_free(body);
+    struct MHD_Response *response =
+        data != NULL ? MHD_create_response_from_buffer_with_free_callback(length, data, mem_free) : NULL;
+    if (response == NULL) {
+        mem_free(data);
+        x->status = MHD_HTTP_SERVICE_UNAVAILABLE;
+        return MHD_queue_response(x->connection, x->status, x->owner->last_resort);
+    }
+    x->status = status;
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+    MHD_add_response_header(response, "x-request-id", x->request_id);
+    if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, x->allow);
+    if (status == MHD_HTTP_SERVICE_UNAVAILABLE || status == MHD_HTTP_TOO_MANY_REQUESTS)
+        add_retry_after(x, response);
+    if (server_phase_now(x->owner) == SERVER_DRAINING)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    enum MHD_Result queued = MHD_queue_response(x->connection, status, response);
+    MHD_destroy_response(response);
+    return queued;
+}
+
+enum MHD_Result exchange_fail(exchange *x)
+{
+    exchange_release_body(x);
+    buf body;
+    buf_init(&body, MAX_ERROR_BYTES);
+    http_error_write(&x->error, &body);
+    return exchange_reply(x, http_error_status(x->error.code), &body);
+}
+
+void exchange_suspend(exchange *x)
+{
+    x->suspended = true;
+    MHD_suspend_connection(x->connection);
+}
+
+void exchange_resume(exchange *x)
+{
+    MHD_resume_connection(x->connection);
+}

@@ -1,0 +1,65 @@
+/* One request and its reply: headers checked, body collected or thrown away, handed to a route, answered.
+ *
+ * An exchange belongs to the HTTP thread of its connection. While it is suspended only `done` of the scheduler touches
+ * it, and hands it back by resuming. Errors found early are kept until the body is read away: a client that is still
+ * sending would see a reset instead of the reply. */
+#ifndef SERVER_EXCHANGE_H
+#define SERVER_EXCHANGE_H
+
+#include "server/http_error.h"
+#include "server/request_id.h"
+#include "server/service.h"
+
+typedef struct exchange exchange;
+
+typedef struct route {
+    const char *method; /* "GET" serves HEAD as well */
+    const char *path;
+    const char *description;
+    /* Answers a complete request: by exchange_reply, exchange_fail, or by suspending it. */
+    enum MHD_Result (*handle)(exchange *x);
+    /* Answers after a suspension; NULL for routes that never suspend. */
+    enum MHD_Result (*resume)(exchange *x);
+} route;
+
+struct exchange {
+    server *owner;
+    struct MHD_Connection *connection;
+    const route *route; /* NULL: the request failed before one was found */
+    char request_id[REQUEST_ID_MAX + 1];
+    int64_t arrived_ns, deadline_ns;
+
+    bool failed; /* `error` is to be the reply; the body is thrown away */
+    http_error error;
+    const char *allow; /* for the Allow header of a 405 */
+    buf body;
+    size_t body_held;   /* share of server.body_bytes */
+    uint64_t body_seen; /* bytes read, kept or not */
+    unsigned status;    /* replied; 0 = not yet */
+
+    bool suspended;                 /* until the reply */
+    scheduler_request *work;        /* NULL unless submitted */
+    const scheduler_result *result; /* set by `done` */
+    bool base64;
+};
+
+/* MHD_AccessHandlerCallback and MHD_RequestCompletedCallback; cookie is the server. */
+enum MHD_Result exchange_on_request(void *cookie, struct MHD_Connection *connection, const char *url,
+                                    const char *method, const char *version, const char *data, size_t *size,
+                                    void **context);
+void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void **context,
+                           enum MHD_RequestTerminationCode how);
+
+/* Sends the buffer's contents as JSON and leaves it empty. */
+enum MHD_Result exchange_reply(exchange *x, unsigned status, buf *body);
+/* Sends x->error. */
+enum MHD_Result exchange_fail(exchange *x);
+
+/* Frees the collected body before the reply. */
+void exchange_release_body(exchange *x);
+
+/* Holds the connection until exchange_resume, which may come from any thread. */
+void exchange_suspend(exchange *x);
+void exchange_resume(exchange *x);
+
+#endif

@@ -1,0 +1,116 @@
+#include "server/listen_socket.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void set_port(struct sockaddr *address, uint16_t port)
+{
+    if (address->sa_family == AF_INET)
+        ((struct sockaddr_in *)address)->sin_port = htons(port);
+    else
+        ((struct sockaddr_in6 *)address)->sin6_port = htons(port);
+}
+
+static uint16_t bound_port(int descriptor)
+{
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    if (getsockname(descriptor, (struct sockaddr *)&address, &length) != 0)
+        return 0;
+    return ntohs(address.ss_family == AF_INET ? ((struct sockaddr_in *)&address)->sin_port
+                                              : ((struct sockaddr_in6 *)&address)->sin6_port);
+}
+
+/* A listening socket, or -1 with errno. */
+static int open_one(const struct addrinfo *info, bool dual_stack)
+{
+    int descriptor = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor < 0)
+        return -1;
+    const int on = 1;
+    int only_v6 = !dual_stack;
+    setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (info->ai_family == AF_INET6)
+        setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof only_v6);
+    if (bind(descriptor, info->ai_addr, info->ai_addrlen) == 0 && listen(descriptor, SOMAXCONN) == 0)
+        return descriptor;
+    int reason = errno;
+    close(descriptor);
+    errno = reason;
+    return -1;
+}
+
+static aki_status refuse(aki_error *error, int reason, const char *host, uint16_t port)
+{
+    aki_status status =
+        error_set_errno(error, AKI_IO_ERROR, reason, "cannot listen on %s, port %u", host, (unsigned)port);
+    if (reason == EADDRINUSE)
+        error_hint(error, "Another program listens there: stop it, or choose a port with --port (0 takes any "
+                          "free one).");
+    else if (reason == EACCES || reason == EPERM)
+        error_hint(error, "Ports below 1024 need a privilege: choose another with --port.");
+    else if (reason == EADDRNOTAVAIL)
+        error_hint(error, "This machine does not have that address: give --host one of its own, or 0.0.0.0.");
+    else
+        error_hint(error, "Check --host and --port.");
+    return status;
+}
+
+static aki_status open_all(listen_sockets *out, const struct addrinfo *infos, const char *host, uint16_t port,
+                           aki_error *error)
+{
+    int missing = 0;
+    out->port = port;
+    for (const struct addrinfo *info = infos; info != NULL && out->count < LISTEN_SOCKETS_MAX;
+         info = info->ai_next) {
+        if (info->ai_family != AF_INET && info->ai_family != AF_INET6)
+            continue;
+        set_port(info->ai_addr, out->port);
+        int descriptor = open_one(info, strcmp(host, "::") == 0);
+        if (descriptor < 0 && (errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT)) {
+            missing = errno;
+            continue;
+        }
+        if (descriptor < 0)
+            return refuse(error, errno, host, out->port);
+        out->descriptors[out->count++] = descriptor;
+        out->port = bound_port(descriptor);
+    }
+    return out->count > 0 ? AKI_OK : refuse(error, missing, host, port);
+}
+
+aki_status listen_sockets_open(listen_sockets *out, const char *host, uint16_t port, aki_error *error)
+{
+    *out = (listen_sockets){0};
+    char bare[256];
+    size_t length = strlen(host);
+    bool brackets = length >= 2 && host[0] == '[' && host[length - 1] == ']';
+    snprintf(bare, sizeof bare, "%.*s", (int)(length - (brackets ? 2 : 0)), host + brackets);
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *infos = NULL;
+    int failure = bare[0] != '\0' ? getaddrinfo(bare, NULL, &hints, &infos) : EAI_NONAME;
+    if (failure != 0) {
+        aki_status status =
+            error_set(error, AKI_INVALID_ARGUMENT, "cannot listen on '%s': %s", host, gai_strerror(failure));
+        error_hint(error, "Give --host an address of this machine, like 127.0.0.1, or 0.0.0.0 for all.");
+        return status;
+    }
+    aki_status status = open_all(out, infos, bare, port, error);
+    freeaddrinfo(infos);
+    if (status != AKI_OK)
+        listen_sockets_close(out);
+    return status;
+}
+
+void listen_sockets_close(listen_sockets *sockets)
+{
+    for (size_t i = 0; i < sockets->count; i++)
+        close(sockets->descriptors[i]);
+    sockets->count = 0;
+}

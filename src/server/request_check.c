@@ -1,0 +1,139 @@
+#include "server/request_check.h"
+
+#include "server/routes.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const char *header(const exchange *x, const char *name)
+{
+    return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
+}
+
+static void fail(exchange *x, http_error_code code, const char *message)
+{
+    x->failed = true;
+    http_error_set(&x->error, code, NULL, "%s", message);
+}
+
+typedef struct header_count {
+    const char *name;
+    unsigned count;
+} header_count;
+
+static enum MHD_Result count_header(void *cookie, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+    (void)kind;
+    (void)value;
+    header_count *wanted = cookie;
+    wanted->count += strcasecmp(key, wanted->name) == 0;
+    return MHD_YES;
+}
+
+static unsigned count_of(const exchange *x, const char *name)
+{
+    header_count wanted = {name, 0};
+    MHD_get_connection_values(x->connection, MHD_HEADER_KIND, count_header, &wanted);
+    return wanted.count;
+}
+
+/* Two readings of where a body ends are how requests are smuggled past proxies: such a request is refused. */
+static bool body_end_in_doubt(exchange *x)
+{
+    unsigned lengths = count_of(x, "Content-Length"), encodings = count_of(x, "Transfer-Encoding");
+    const char *encoding = header(x, "Transfer-Encoding");
+    if (lengths > 1)
+        fail(x, HTTP_ERROR_BAD_REQUEST, "the header Content-Length is there more than once");
+    else if (encodings > 0 && lengths > 0)
+        fail(x, HTTP_ERROR_BAD_REQUEST, "Content-Length and Transfer-Encoding exclude each other");
+    else if (encodings > 1 || (encoding != NULL && strcasecmp(encoding, "chunked") != 0))
+        fail(x, HTTP_ERROR_BAD_REQUEST, "the only Transfer-Encoding taken is chunked");
+    else
+        return false;
+    return true;
+}
+
+static void check_protocol(exchange *x, const char *version)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    size_t limit = x->owner->settings.max_header_bytes;
+    if (info != NULL && info->header_size > limit) {
+        x->failed = true;
+        http_error_set(&x->error, HTTP_ERROR_HEADERS_TOO_LARGE, NULL,
+                       "request line and headers have %zu bytes; at most %zu are taken", info->header_size,
+                       limit);
+    } else if (strcmp(version, "HTTP/1.1") == 0 && header(x, "Host") == NULL) {
+        fail(x, HTTP_ERROR_BAD_REQUEST, "the header Host is missing, which HTTP/1.1 demands");
+    }
+}
+
+static void check_route(exchange *x, const char *method, const char *url)
+{
+    x->route = routes_find(method, url, &x->allow);
+    if (x->route != NULL)
+        return;
+    x->failed = true;
+    if (x->allow != NULL)
+        http_error_set(&x->error, HTTP_ERROR_METHOD_NOT_ALLOWED, NULL, "%.200s takes %s, not %.32s", url,
+                       x->allow, method);
+    else
+        http_error_set(&x->error, HTTP_ERROR_NOT_FOUND, NULL, "there is no route %.32s %.200s", method, url);
+}
+
+static bool is_json(const char *content_type)
+{
+    static const char json[] = "application/json";
+    size_t length = sizeof json - 1;
+    if (content_type == NULL || strncasecmp(content_type, json, length) != 0)
+        return false;
+    char next = content_type[length];
+    return next == '\0' || next == ';' || next == ' ' || next == '\t';
+}
+
+static void check_body_headers(exchange *x, uint64_t length)
+{
+    const char *type = header(x, "Content-Type"), *encoding = header(x, "Content-Encoding");
+    size_t limit = x->owner->settings.max_body_bytes;
+    x->failed = true;
+    if (!is_json(type))
+        http_error_set(&x->error, HTTP_ERROR_UNSUPPORTED_MEDIA_TYPE, NULL,
+                       "the body's Content-Type is %s%.100s%s", type != NULL ? "\"" : "missing",
+                       type != NULL ? type : "", type != NULL ? "\"" : "");
+    else if (encoding != NULL && strcasecmp(encoding, "identity") != 0)
+        http_error_set(&x->error, HTTP_ERROR_UNSUPPORTED_ENCODING, NULL,
+                       "bodies with Content-Encoding \"%.100s\" are not taken", encoding);
+    else if (length > limit)
+        http_error_set(&x->error, HTTP_ERROR_BODY_TOO_LARGE, NULL,
+                       "the body has %llu bytes; at most %zu are taken", (unsigned long long)length, limit);
+    else
+        x->failed = false;
+}
+
+/* Without a model there is nothing to serve from. */
+static void check_phase(exchange *x)
+{
+    if (server_phase_now(x->owner) == SERVER_DRAINING)
+        fail(x, HTTP_ERROR_SHUTTING_DOWN, "the service is shutting down");
+    else
+        fail(x, HTTP_ERROR_LOADING, "the model is still being loaded");
+}
+
+bool request_check_headers(exchange *x, const char *method, const char *url, const char *version)
+{
+    if (body_end_in_doubt(x))
+        return true;
+    const char *announced = header(x, "Content-Length");
+    uint64_t length = announced != NULL ? strtoull(announced, NULL, 10) : 0;
+    check_protocol(x, version);
+    if (!x->failed)
+        check_route(x, method, url);
+    if (!x->failed && strcmp(x->route->method, "POST") == 0)
+        check_body_headers(x, length);
+    if (!x->failed && x->route->resume != NULL && atomic_load(&x->owner->scheduler) == NULL)
+        check_phase(x);
+    const char *expect = header(x, "Expect");
+    return x->failed &&
+           (length > MAX_DISCARDED_BYTES || (expect != NULL && strcasecmp(expect, "100-continue") == 0));
+}

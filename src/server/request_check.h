@@ -1,0 +1,14 @@
+/* What can be refused from a request's line and headers alone. */
+#ifndef SERVER_REQUEST_CHECK_H
+#define SERVER_REQUEST_CHECK_H
+
+#include "server/exchange.h"
+
+/* More than this is not read away for the sake of a clean error reply. */
+#define MAX_DISCARDED_BYTES (UINT64_C(256) << 20)
+
+/* Finds the route; where something is wrong sets x->failed, x->error and x->allow. True when the reply must not wait
+ * for the body: it is too long to be read away, its length is in doubt, or the client waits for leave to send it. */
+bool request_check_headers(exchange *x, const char *method, const char *url, const char *version);
+
+#endif

@@ -1,0 +1,33 @@
+#include "server/routes.h"
+
+#include "server/embed_route.h"
+#include "server/health.h"
+#include "server/index_route.h"
+
+#include <string.h>
+
+const route route_table[] = {
+    {"POST", "/api/v1/embed", "vectors for a list of texts", embed_route_handle, embed_route_resume},
+    {"GET", "/health/live", "200 while the process works", health_live, NULL},
+    {"GET", "/health/ready", "200 when requests can be served, 503 otherwise", health_ready, NULL},
+    {"GET", "/", "this list", index_route, NULL},
+    {0},
+};
+
+static bool serves(const route *r, const char *method)
+{
+    return strcmp(r->method, method) == 0 || (strcmp(r->method, "GET") == 0 && strcmp(method, "HEAD") == 0);
+}
+
+const route *routes_find(const char *method, const char *path, const char **allow)
+{
+    *allow = NULL;
+    for (const route *r = route_table; r->path != NULL; r++) {
+        if (strcmp(r->path, path) != 0)
+            continue;
+        if (serves(r, method))
+            return r;
+        *allow = strcmp(r->method, "GET") == 0 ? "GET, HEAD" : r->method;
+    }
+    return NULL;
+}

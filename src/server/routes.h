@@ -1,0 +1,13 @@
+/* The table of routes. */
+#ifndef SERVER_ROUTES_H
+#define SERVER_ROUTES_H
+
+#include "server/exchange.h"
+
+/* Ends with a row whose path is NULL. */
+extern const route route_table[];
+
+/* NULL when there is none; then *allow names the methods of the path, or is NULL where the path is unknown. */
+const route *routes_find(const char *method, const char *path, const char **allow);
+
+#endif

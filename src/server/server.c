@@ -1,0 +1,264 @@
+/* Opening, attaching the model, draining, closing. */
+#include "server/server.h"
+
+#include "base/clock.h"
+#include "base/cpus.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "server/exchange.h"
+#include "server/service.h"
+#include "server/warm_up.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define LOG_TARGET "server"
+/* Memory of token ids and vectors of requests that wait or are computed. */
+#define QUEUE_BYTES ((size_t)256 << 20)
+/* The HTTP library keeps line, headers and a piece of the body in one block per connection; a request whose headers
+ * do not fit it gets the library's own reply. Several times our limit, so that most of those get ours. */
+#define CONNECTION_BLOCKS 4
+#define CONNECTION_FLOOR_BYTES ((size_t)32 << 10)
+/* Connections the library may have beyond the limit that the acceptor keeps: those accepted in a burst. */
+#define SPARE_CONNECTIONS 256
+/* After a drain that ran out of time, for replies that were given up to leave. */
+#define LAST_REPLIES_MS 1000
+
+#define LAST_RESORT_BODY                                                                                     \
+    "{\"error\":{\"message\":\"memory ran out. Send fewer or shorter texts at once, or retry after the "     \
+    "time given in "                                                                                         \
+    "Retry-After.\",\"type\":\"unavailable_error\",\"param\":null,\"code\":\"out_of_memory\"}}\n"
+#define REFUSAL_BODY                                                                                         \
+    "{\"error\":{\"message\":\"the service has as many connections open as it accepts. Retry after the "     \
+    "time given in Retry-After, and keep connections open between requests.\",\"type\":"                     \
+    "\"overloaded_error\",\"param\":null,\"code\":\"overloaded\"}}\n"
+static const char refusal[] = "HTTP/1.1 429 Too Many Requests\r\n"
+                              "Content-Type: application/json\r\n"
+                              "Retry-After: 1\r\n"
+                              "retry-after-ms: 1000\r\n"
+                              "Connection: close\r\n"
+                              "\r\n" REFUSAL_BODY;
+
+void server_settings_init(server_settings *settings)
+{
+    *settings = (server_settings){.host = "127.0.0.1",
+                                  .port = 8080,
+                                  .model_name = "default",
+                                  .max_texts = 2048,
+                                  .max_body_bytes = (size_t)8 << 20,
+                                  .max_header_bytes = (size_t)16 << 10,
+                                  .max_queue_requests = 4096,
+                                  .max_queue_tokens = 1000000,
+                                  .max_connections = 4096,
+                                  .http_threads = 2,
+                                  .request_timeout_ms = 10000,
+                                  .idle_timeout_ms = 60000,
+                                  .drain_timeout_ms = 15000,
+                                  .memory_limit_bytes = (size_t)2048 * 1000000};
+}
+
+/* A connection is a descriptor: the soft limit is raised towards what may be open, as far as the hard one allows. */
+static void raise_descriptor_limit(const server *s)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)s->settings.max_connections + SPARE_CONNECTIONS + 64;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
+        log_write(&s->settings.log, AKI_LOG_WARN, LOG_TARGET,
+                  "at most %llu files may be open, which is less than the %u connections allowed",
+                  (unsigned long long)limit.rlim_cur, s->settings.max_connections);
+}
+
+static void on_library_message(void *cookie, const char *format, va_list arguments)
+{
+    const server *s = cookie;
+    char line[512];
+    vsnprintf(line, sizeof line, format, arguments);
+    line[strcspn(line, "\n")] = '\0';
+    log_write(&s->settings.log, AKI_LOG_DEBUG, "http", "%s", line);
+}
+
+static void on_connection(void *cookie, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    (void)connection;
+    (void)context;
+    server *s = cookie;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        atomic_fetch_add(&s->open_connections, 1);
+    else
+        atomic_fetch_sub(&s->open_connections, 1);
+}
+
+/* Paths are compared as they were sent: none of ours needs an escape. */
+static size_t leave_escaped(void *cookie, struct MHD_Connection *connection, char *text)
+{
+    (void)cookie;
+    (void)connection;
+    return strlen(text);
+}
+
+static void take_connection(void *cookie, int descriptor, const struct sockaddr *address, socklen_t length)
+{
+    const server *s = cookie;
+    MHD_add_connection(s->daemon, descriptor, address, length); /* closes it on failure */
+}
+
+/* Threads of the library inherit the mask: signals are for the program's main thread. */
+static aki_status start_library(server *s, aki_error *error)
+{
+    const server_settings *settings = &s->settings;
+    size_t block = settings->max_header_bytes * CONNECTION_BLOCKS;
+    if (block < CONNECTION_FLOOR_BYTES)
+        block = CONNECTION_FLOOR_BYTES;
+    sigset_t all, before;
+    sigfillset(&all);
+    for (size_t i = 0; i < 5; i++)
+        sigdelset(&all, (const int[]){SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGTRAP}[i]);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    s->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |
+            MHD_USE_ERROR_LOG,
+        0, NULL, NULL, exchange_on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_message, s,
+        MHD_OPTION_NOTIFY_COMPLETED, exchange_on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
+        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, block,
+        MHD_OPTION_CONNECTION_LIMIT, settings->max_connections + SPARE_CONNECTIONS,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((settings->idle_timeout_ms + 999) / 1000),
+        MHD_OPTION_THREAD_POOL_SIZE, settings->http_threads, MHD_OPTION_END);
+    int reason = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (s->daemon == NULL)
+        return error_set_errno(error, AKI_IO_ERROR, reason, "cannot start the HTTP threads");
+    return AKI_OK;
+}
+
+static aki_status open_parts(server *s, aki_error *error)
+{
+    s->model_name = mem_copy_string(s->settings.model_name);
+    s->last_resort = MHD_create_response_from_buffer(sizeof LAST_RESORT_BODY - 1, (void *)LAST_RESORT_BODY,
+                                                     MHD_RESPMEM_PERSISTENT);
+    if (s->model_name == NULL || s->last_resort == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the server");
+    MHD_add_response_header(s->last_resort, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+    MHD_add_response_header(s->last_resort, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+    json_object_seed(0); /* once, before threads parse */
+    listen_sockets sockets;
+    aki_status status = listen_sockets_open(&sockets, s->settings.host, s->settings.port, error);
+    if (status != AKI_OK)
+        return status;
+    s->port = sockets.port;
+    raise_descriptor_limit(s);
+    status = start_library(s, error);
+    if (status != AKI_OK) {
+        listen_sockets_close(&sockets);
+        return status;
+    }
+    acceptor_settings accepting = {.take = take_connection,
+                                   .cookie = s,
+                                   .open_connections = &s->open_connections,
+                                   .max_connections = s->settings.max_connections,
+                                   .refusal = refusal,
+                                   .log = s->settings.log};
+    return acceptor_open(&s->acceptor, &sockets, &accepting, error);
+}
+
+aki_status server_open(server **out, const server_settings *settings, aki_error *error)
+{
+    *out = NULL;
+    server *s = mem_zalloc(1, sizeof *s);
+    if (s == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the server");
+    s->settings = *settings;
+    s->started_ns = clock_monotonic_ns();
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->idle, &attributes);
+    pthread_condattr_destroy(&attributes);
+    aki_status status = open_parts(s, error);
+    if (status != AKI_OK) {
+        server_close(s);
+        return status;
+    }
+    *out = s;
+    return AKI_OK;
+}
+
+aki_status server_attach(server *s, const encoder *enc, aki_error *error)
+{
+    scheduler_settings settings = {.workers =
+                                       s->settings.workers > 0 ? s->settings.workers : cpus_available(),
+                                   .max_queue_requests = s->settings.max_queue_requests,
+                                   .max_queue_tokens = s->settings.max_queue_tokens,
+                                   .max_queue_bytes = QUEUE_BYTES,
+                                   .log = s->settings.log};
+    scheduler *work;
+    aki_status status = scheduler_open(&work, enc, &settings, error);
+    if (status != AKI_OK)
+        return status;
+    status = warm_up(work, settings.workers, error);
+    if (status != AKI_OK) {
+        scheduler_close(work);
+        return status;
+    }
+    s->enc = enc;
+    atomic_store(&s->scheduler, work);
+    int loading = SERVER_LOADING;
+    atomic_compare_exchange_strong(&s->phase, &loading, SERVER_READY);
+    return AKI_OK;
+}
+
+uint16_t server_port(const server *s)
+{
+    return s->port;
+}
+
+static bool wait_for_requests(server *s, int64_t timeout_ms)
+{
+    int64_t until_ns = clock_monotonic_ns() + timeout_ms * NS_PER_MS;
+    struct timespec until = {.tv_sec = until_ns / NS_PER_S, .tv_nsec = until_ns % NS_PER_S};
+    pthread_mutex_lock(&s->lock);
+    while (s->requests > 0 && pthread_cond_timedwait(&s->idle, &s->lock, &until) != ETIMEDOUT)
+        ;
+    bool finished = s->requests == 0;
+    pthread_mutex_unlock(&s->lock);
+    return finished;
+}
+
+bool server_drain(server *s)
+{
+    atomic_store(&s->phase, SERVER_DRAINING);
+    acceptor_close(s->acceptor);
+    s->acceptor = NULL;
+    return wait_for_requests(s, s->settings.drain_timeout_ms);
+}
+
+void server_close(server *s)
+{
+    if (s == NULL)
+        return;
+    atomic_store(&s->phase, SERVER_DRAINING);
+    acceptor_close(s->acceptor);
+    scheduler *work = atomic_load(&s->scheduler);
+    if (work != NULL) {
+        /* Every suspended connection is resumed by this; the library must not be stopped with one suspended. */
+        scheduler_stop(work, true);
+        wait_for_requests(s, LAST_REPLIES_MS);
+    }
+    if (s->daemon != NULL)
+        MHD_stop_daemon(s->daemon);
+    scheduler_close(work);
+    if (s->last_resort != NULL)
+        MHD_destroy_response(s->last_resort);
+    pthread_cond_destroy(&s->idle);
+    pthread_mutex_destroy(&s->lock);
+    mem_free(s->model_name);
+    mem_free(s);
+}

@@ -1,0 +1,39 @@
+/* The server's inside, shared by its files: what every request needs to see. */
+#ifndef SERVER_SERVICE_H
+#define SERVER_SERVICE_H
+
+#include "scheduler/scheduler.h"
+#include "server/acceptor.h"
+#include "server/server.h"
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+typedef enum server_phase { SERVER_LOADING, SERVER_READY, SERVER_DRAINING } server_phase;
+
+struct server {
+    server_settings settings;
+    char *model_name;
+    uint16_t port;
+    acceptor *acceptor; /* NULL once draining */
+    struct MHD_Daemon *daemon;
+    struct MHD_Response *last_resort; /* for when not even an error reply can be built */
+    int64_t started_ns;
+    atomic_int phase;
+    const encoder *enc;             /* with the scheduler: set before phase leaves SERVER_LOADING */
+    _Atomic(scheduler *) scheduler; /* NULL until then */
+    atomic_uint open_connections;
+    atomic_size_t body_bytes; /* buffered request bodies, all together */
+
+    pthread_mutex_t lock;
+    pthread_cond_t idle;
+    size_t requests; /* under way */
+};
+
+static inline server_phase server_phase_now(const server *s)
+{
+    return (server_phase)atomic_load(&s->phase);
+}
+
+#endif

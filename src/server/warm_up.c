@@ -1,0 +1,58 @@
+#include "server/warm_up.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+
+#include <pthread.h>
+#include <string.h>
+
+/* Long enough that each worker takes a text of its own. */
+#define TEXT                                                                                                 \
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "      \
+    "seventeen eighteen nineteen twenty one two three four five six seven eight nine ten eleven twelve "     \
+    "thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty one two three four five six "      \
+    "seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen "      \
+    "twenty one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+
+typedef struct waiter {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool done;
+    aki_status status;
+    aki_error error;
+} waiter;
+
+static void on_done(void *cookie, scheduler_request *request, const scheduler_result *result)
+{
+    (void)request;
+    waiter *w = cookie;
+    pthread_mutex_lock(&w->lock);
+    w->status = result->status;
+    w->error = result->error;
+    w->done = true;
+    pthread_cond_signal(&w->changed);
+    pthread_mutex_unlock(&w->lock);
+}
+
+aki_status warm_up(scheduler *s, unsigned workers, aki_error *error)
+{
+    aki_text *texts = mem_alloc(workers, sizeof *texts);
+    if (texts == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the first inference");
+    for (unsigned i = 0; i < workers; i++)
+        texts[i] = (aki_text){TEXT, sizeof TEXT - 1};
+    waiter w = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    scheduler_request *request;
+    aki_status status = scheduler_submit(s, texts, workers, NULL, INT64_MAX, on_done, &w, &request, error);
+    mem_free(texts);
+    if (status != AKI_OK)
+        return status;
+    pthread_mutex_lock(&w.lock);
+    while (!w.done)
+        pthread_cond_wait(&w.changed, &w.lock);
+    pthread_mutex_unlock(&w.lock);
+    scheduler_request_free(request);
+    if (w.status != AKI_OK && error != NULL)
+        *error = w.error;
+    return w.status;
+}
