@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""Differential fuzz: random texts through the C tokenizer and the `tokenizers` library; the ids must be equal.
+
+    python tests/fuzz/fuzz_tokenizer_parity.py --count 100000 --seed 1
+
+Reads the build folder from AKIDB_BUILD and the model folder from AKIDB_TEST_MODEL, as the other tests. One text in two
+goes to the real model, the others to small models that cover the remaining flags (tests/parity/tokenizer_models.py).
+Stops at the first difference with the shortest text that still shows it, and exit status 1.
+"""
+
+import argparse
+import pathlib
+import random
+import sys
+import tempfile
+import unicodedata
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "parity"))
+
+from tokenizers import normalizers  # noqa: E402
+
+from tokenizer_models import PIECES, all_models  # noqa: E402
+from tokenizer_pipe import CTokenizer, model_folder, reference  # noqa: E402
+
+BATCH = 2000
+SCALARS = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
+MARKS = [chr(c) for c in SCALARS if unicodedata.category(chr(c))[0] == "M" or unicodedata.combining(chr(c))]
+COMPOSED = [chr(c) for c in SCALARS if not 0xAC00 <= c <= 0xD7A3 and unicodedata.normalize("NFD", chr(c)) != chr(c)]
+CASED = [chr(c) for c in SCALARS if chr(c).lower() != chr(c)]
+PUNCTUATION = [chr(c) for c in SCALARS if unicodedata.category(chr(c))[0] == "P"]
+OTHER = [chr(c) for c in SCALARS if unicodedata.category(chr(c)) in ("Cc", "Cf")] + ["\ufffd", "\ufffe", "\ue000"]
+SPACES = [c for c in map(chr, SCALARS) if c.isspace()]
+STRIP = normalizers.BertNormalizer(clean_text=False, handle_chinese_chars=False, strip_accents=True, lowercase=False)
+# Marks that stay after accents are stripped: only they show the order that decomposition puts marks in.
+KEPT_MARKS = [mark for mark in MARKS if unicodedata.combining(mark) and STRIP.normalize_str(mark) != ""]
+FRAGMENTS = ["[CLS]", "[SEP]", "[MASK]", "[PAD]", "[UNK]", "[cls]", "[Mask]", "[CL", "[MA", "SEP]", "[", "]", "##", "[[",
+             "[CLS", "<word>", "<left>", "<right>", "<both> ", "<both>", "<wo", "left>", "Straße", "STRASSE", "straße",
+             "STRASS", "[A", "É t", "e\u0301 T", "中", "Éa", "éa", "éA", "aa", "Aa", "İ", "ẞ", "\u0130\u0307", "ΣΑΣ", "Σ"]
+EMOJI = ["👩‍👩‍👧‍👦", "🏳️‍🌈", "👍🏽", "🇩🇪", "1️⃣", "☺️", "🫠", "#️⃣", "🏴\U000E0067\U000E0062\U000E007F"]
+
+
+def random_kind(rng, words):
+    """A function that makes short strings of one kind."""
+    def scalar():
+        high = rng.choice([0x80, 0x800, 0x3000, 0x10000, 0x20000, 0x110000])
+        return chr(SCALARS[rng.randrange(min(high, len(SCALARS)))])
+
+    def near_word():
+        word = rng.choice(words)
+        action = rng.randrange(6)
+        at = rng.randrange(len(word) + 1)
+        if action == 0:
+            return word + rng.choice(words)
+        if action == 1:
+            return word[:at] + scalar() + word[at:]
+        if action == 2:
+            return word[:at] + word[at + 1:]
+        if action == 3:
+            return word.upper()
+        if action == 4:
+            return word[:at] + rng.choice(MARKS) + word[at:]
+        return word
+
+    return rng.choice([
+        scalar, near_word, near_word, near_word,
+        lambda: rng.choice(MARKS), lambda: rng.choice(COMPOSED), lambda: rng.choice(CASED),
+        lambda: rng.choice(PUNCTUATION), lambda: rng.choice(OTHER), lambda: rng.choice(SPACES),
+        lambda: rng.choice(KEPT_MARKS), lambda: rng.choice(KEPT_MARKS) + rng.choice(MARKS), lambda: rng.choice(FRAGMENTS), lambda: rng.choice(EMOJI),
+        lambda: chr(rng.randrange(0x20, 0x7F)), lambda: chr(rng.randrange(0x4DF0, 0xA000)),
+        lambda: chr(rng.randrange(0xAC00, 0xD7A4)), lambda: chr(rng.randrange(0x1100, 0x1200)),
+        lambda: rng.choice(PIECES), lambda: rng.choice("ab@[]é "),
+        lambda: rng.choice("abcdefgh") * rng.choice([1, 2, 3, 97, 98, 99, 100, 101]),
+    ])
+
+
+def random_text(rng, words):
+    parts = []
+    kinds = [random_kind(rng, words) for _ in range(rng.choice([1, 2, 3, 5]))]
+    for _ in range(rng.choice([1, 2, 3, 6, 12, 30] if rng.randrange(200) else [400, 2500])):
+        parts.append(rng.choice(kinds)())
+        if rng.randrange(4) == 0:
+            parts.append(rng.choice(" \n  "))
+    return "".join(parts) or "a"
+
+
+def reference_batch(library, texts):
+    """ids of each text; None where the library itself panics."""
+    try:
+        return [encoding.ids for encoding in library.encode_batch_fast(texts)]
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+    if len(texts) == 1:
+        return [None]
+    half = len(texts) // 2
+    return reference_batch(library, texts[:half]) + reference_batch(library, texts[half:])
+
+
+def expected_answer(ids, limit):
+    if limit == 0 or len(ids) <= limit:
+        return 0, False, ids
+    return 0, True, ids[:limit - 1] + ids[-1:]
+
+
+class Subject:
+    def __init__(self, name, folder):
+        self.name, self.ours, self.library = name, CTokenizer(folder), reference(folder)
+
+    def first_difference(self, texts, limits):
+        """(index of the first text with other ids or None, how many the library could not do)"""
+        answers, panics = self.ours.encode_batch(texts, limits), 0
+        for number, (answer, ids) in enumerate(zip(answers, reference_batch(self.library, texts), strict=True)):
+            if ids is None:
+                panics += 1
+            elif answer != expected_answer(ids, limits[number]):
+                return number, panics
+        return None, panics
+
+    def differs(self, text, limit):
+        return text != "" and self.first_difference([text], [limit])[0] is not None
+
+    def shortest(self, text, limit):
+        step = max(len(text) // 2, 1)
+        while True:
+            at, shrunk = 0, False
+            while at < len(text):
+                candidate = text[:at] + text[at + step:]
+                if self.differs(candidate, limit):
+                    text, shrunk = candidate, True
+                else:
+                    at += step
+            if step == 1 and not shrunk:
+                return text
+            step = max(step // 2, 1)
+
+    def report(self, text, limit):
+        text = self.shortest(text, limit)
+        ours = self.ours.encode_batch([text], limit)[0]
+        encoding = self.library.encode(text)
+        print(f"model {self.name}, max_tokens {limit}, text {ascii(text)}\n  ours       {ours}\n"
+              f"  tokenizers {expected_answer(encoding.ids, limit)}  {encoding.tokens}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=100_000, help="how many texts (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=None, help="of the random texts (default: a new one)")
+    arguments = parser.parse_args()
+    seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
+    rng = random.Random(seed)
+    print(f"seed {seed}")
+    panics = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        real = Subject("real", model_folder())
+        others = [Subject(name, folder) for name, folder in all_models(scratch).items()]
+        words = sorted(word.removeprefix("##") for word in real.library.get_vocab())
+        done = 0
+        while done < arguments.count:
+            size = min(BATCH, arguments.count - done)
+            subject = real if rng.randrange(2) else rng.choice(others)
+            texts = [random_text(rng, words) for _ in range(size)]
+            limits = [rng.choice([0, 0, 2, 3, 5, 16, 128, 256]) for _ in range(size)]
+            found, skipped = subject.first_difference(texts, limits)
+            panics += skipped
+            if found is not None:
+                subject.report(texts[found], limits[found])
+                sys.exit(f"ids differ after {done + found} texts, seed {seed}")
+            done += size
+        codes = [subject.ours.close() for subject in [real, *others]]
+    if any(codes):
+        sys.exit(f"tokenize_stdin ended with {codes}, seed {seed}")
+    print(f"{done} texts, no difference; {panics} that the library itself cannot take; seed {seed}")
+
+
+if __name__ == "__main__":
+    main()
