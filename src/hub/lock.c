@@ -22,6 +22,8 @@ static aki_status open_lock_file(const char *path, int *descriptor, aki_error *e
         error_hint(error, "Set HF_HUB_CACHE to a folder that this user may write to.");
         return AKI_IO_ERROR;
     }
+    /* As huggingface_hub makes them, so that a group can share a cache; somebody else's file keeps its mode. */
+    (void)!fchmod(*descriptor, 0664);
     return AKI_OK;
 }
 
