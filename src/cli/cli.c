@@ -1,0 +1,126 @@
+#include "cli/commands.h"
+
+#include "base/error.h"
+#include "cli/help.h"
+#include "cli/message.h"
+#include "cli/suggest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define HELP_MAX_BYTES ((size_t)256 << 10)
+
+typedef void (*writer_fn)(buf *out, const void *subject);
+
+static int print_to(FILE *stream, writer_fn write, const void *subject)
+{
+    buf text;
+    buf_init(&text, HELP_MAX_BYTES);
+    write(&text, subject);
+    bool done =
+        !text.failed && fwrite(text.data, 1, text.length, stream) == text.length && fflush(stream) == 0;
+    buf_free(&text);
+    return done ? EXIT_DONE : EXIT_FAILED;
+}
+
+static void write_overview(buf *out, const void *subject)
+{
+    (void)subject;
+    help_overview(out);
+}
+
+static void write_markdown(buf *out, const void *subject)
+{
+    (void)subject;
+    help_markdown(out);
+}
+
+static void write_command_help(buf *out, const void *subject)
+{
+    help_command(out, *(const command_id *)subject);
+}
+
+static void write_config(buf *out, const void *subject)
+{
+    help_effective_config(out, subject);
+}
+
+static void write_version(buf *out, const void *subject)
+{
+    (void)subject;
+    buf_append_string(out, "akidb-embed " AKI_VERSION "\n");
+}
+
+static int refuse_command(const char *name)
+{
+    aki_error error;
+    const char *nearest = NULL;
+    for (command_id id = 0; id < COMMAND_TOTAL; id++)
+        if (suggest_near(name, command_table[id].name) &&
+            (nearest == NULL ||
+             suggest_distance(name, command_table[id].name) < suggest_distance(name, nearest)))
+            nearest = command_table[id].name;
+    error_set(&error, AKI_INVALID_ARGUMENT, "unknown command '%.100s'", name);
+    if (nearest != NULL)
+        error_hint(&error, "Did you mean '%s'? `akidb-embed help` lists the commands.", nearest);
+    else
+        error_hint(&error, "`akidb-embed help` lists the commands.");
+    message_error(&error);
+    return EXIT_USAGE;
+}
+
+/* help, help <command>, help --markdown */
+static int run_help(int count, const char *const *arguments)
+{
+    if (count == 0 || strcmp(arguments[0], "--help") == 0 || strcmp(arguments[0], "help") == 0)
+        return print_to(stdout, write_overview, NULL);
+    if (strcmp(arguments[0], "--markdown") == 0)
+        return print_to(stdout, write_markdown, NULL);
+    command_id id = command_by_name(arguments[0]);
+    if (id == COMMAND_TOTAL)
+        return refuse_command(arguments[0]);
+    return print_to(stdout, write_command_help, &id);
+}
+
+static int run_command(command_id id, int count, const char *const *arguments, const char *const *environment)
+{
+    options o;
+    aki_error error;
+    int code;
+    if (options_resolve(&o, id, count, arguments, environment, &error) != AKI_OK) {
+        message_error(&error);
+        code = EXIT_USAGE;
+    } else if (option_on(&o, OPTION_HELP)) {
+        code = print_to(stdout, write_command_help, &id);
+    } else if (option_on(&o, OPTION_VERSION)) {
+        code = print_to(stdout, write_version, NULL);
+    } else if (option_on(&o, OPTION_PRINT_CONFIG)) {
+        code = print_to(stdout, write_config, &o);
+    } else {
+        size_t cursor = 0;
+        const char *entry, *meant;
+        while ((entry = options_mistyped_variable(environment, &cursor, &meant)) != NULL)
+            message_warning("%.*s is not a variable of this program; %s is", (int)strcspn(entry, "="), entry,
+                            meant);
+        code = command_table[id].run(&o);
+    }
+    options_free(&o);
+    return code;
+}
+
+int cli_run(int argc, const char *const *argv, const char *const *environment)
+{
+    if (argc < 2) {
+        print_to(stderr, write_overview, NULL);
+        return EXIT_USAGE;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+        return run_help(argc - 2, argv + 2);
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+        return print_to(stdout, write_version, NULL);
+    command_id id = command_by_name(name);
+    if (id == COMMAND_TOTAL)
+        return refuse_command(name);
+    return run_command(id, argc - 2, argv + 2, environment);
+}
