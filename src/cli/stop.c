@@ -1,0 +1,121 @@
+#include "cli/stop.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+struct stop {
+    atomic_int signal;
+    int exit_code_of_second;
+    int signals; /* signalfd */
+    int noticed; /* eventfd, readable after the first signal */
+    int quit;    /* eventfd, ends the thread */
+    pthread_t thread;
+    bool running;
+    sigset_t former_mask;
+    struct sigaction former_pipe, former_size;
+};
+
+static void notify(int event)
+{
+    uint64_t one = 1;
+    while (write(event, &one, sizeof one) < 0 && errno == EINTR)
+        ;
+}
+
+static void *watch(void *cookie)
+{
+    stop *s = cookie;
+    struct pollfd waiting[2] = {{.fd = s->signals, .events = POLLIN}, {.fd = s->quit, .events = POLLIN}};
+    for (;;) {
+        if (poll(waiting, 2, -1) < 0 && errno != EINTR)
+            return NULL;
+        if ((waiting[1].revents & POLLIN) != 0)
+            return NULL;
+        struct signalfd_siginfo info;
+        if ((waiting[0].revents & POLLIN) == 0 || read(s->signals, &info, sizeof info) != sizeof info)
+            continue;
+        if (atomic_load(&s->signal) != 0)
+            _exit(s->exit_code_of_second != 0 ? s->exit_code_of_second : 128 + (int)info.ssi_signo);
+        atomic_store(&s->signal, (int)info.ssi_signo);
+        notify(s->noticed);
+    }
+}
+
+aki_status stop_open(stop **out, int exit_code_of_second, aki_error *error)
+{
+    *out = NULL;
+    stop *s = mem_zalloc(1, sizeof *s);
+    if (s == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory to watch for signals");
+    s->exit_code_of_second = exit_code_of_second;
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &set, &s->former_mask);
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGPIPE, &ignore, &s->former_pipe);
+    sigaction(SIGXFSZ, &ignore, &s->former_size);
+    s->signals = signalfd(-1, &set, SFD_CLOEXEC);
+    s->noticed = eventfd(0, EFD_CLOEXEC);
+    s->quit = eventfd(0, EFD_CLOEXEC);
+    s->running =
+        s->signals >= 0 && s->noticed >= 0 && s->quit >= 0 && pthread_create(&s->thread, NULL, watch, s) == 0;
+    if (!s->running) {
+        stop_close(s);
+        return error_set(error, AKI_INTERNAL, "cannot watch for signals: no descriptors or threads left");
+    }
+    *out = s;
+    return AKI_OK;
+}
+
+void stop_close(stop *s)
+{
+    if (s == NULL)
+        return;
+    if (s->running) {
+        notify(s->quit);
+        pthread_join(s->thread, NULL);
+    }
+    const int descriptors[] = {s->signals, s->noticed, s->quit};
+    for (size_t i = 0; i < sizeof descriptors / sizeof descriptors[0]; i++)
+        if (descriptors[i] >= 0)
+            close(descriptors[i]);
+    sigaction(SIGPIPE, &s->former_pipe, NULL);
+    sigaction(SIGXFSZ, &s->former_size, NULL);
+    pthread_sigmask(SIG_SETMASK, &s->former_mask, NULL);
+    mem_free(s);
+}
+
+int stop_signal(const stop *s)
+{
+    return atomic_load(&s->signal);
+}
+
+int stop_descriptor(const stop *s)
+{
+    return s->noticed;
+}
+
+int stop_wait(const stop *s)
+{
+    struct pollfd waiting = {.fd = s->noticed, .events = POLLIN};
+    while (stop_signal(s) == 0)
+        if (poll(&waiting, 1, -1) < 0 && errno != EINTR)
+            break;
+    return stop_signal(s);
+}
+
+bool stop_requested(void *cookie)
+{
+    return stop_signal(cookie) != 0;
+}

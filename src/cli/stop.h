@@ -1,0 +1,27 @@
+/* SIGINT and SIGTERM as something a loop can ask for or wait on. The first signal is remembered; the second ends the process
+ * at once. The signals are blocked in all threads and taken by one of our own, so that no code runs in a handler. SIGPIPE
+ * and SIGXFSZ are ignored: writing then fails with EPIPE or EFBIG, which can be reported. */
+#ifndef CLI_STOP_H
+#define CLI_STOP_H
+
+#include "akidb/embed.h"
+
+typedef struct stop stop;
+
+/* Call before any other thread is started. exit_code_of_second: of the process when a second signal comes; 0 = 128 + the
+ * signal's number. Errors: AKI_INTERNAL, AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status stop_open(stop **out, int exit_code_of_second, aki_error *error);
+/* The signals get back their former treatment. NULL allowed. */
+void stop_close(stop *s);
+
+/* The first signal's number, or 0. */
+int stop_signal(const stop *s);
+/* Becomes readable when the first signal comes. */
+int stop_descriptor(const stop *s);
+/* Blocks until the first signal and returns its number. */
+int stop_wait(const stop *s);
+
+/* For callbacks with a cookie: whether a signal has come. */
+bool stop_requested(void *cookie);
+
+#endif
