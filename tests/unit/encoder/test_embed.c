@@ -241,6 +241,11 @@ static void a_weight_file_cut_in_use_is_an_error_not_a_crash(void **state)
     aki_text text = text_of("a word whose row of the table is gone");
     assert_int_equal(aki_embed(damaged, &text, 1, NULL, v, NULL, &error), AKI_MODEL_CHANGED);
     aki_close(&damaged);
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    rmdir(folder);
 }
 
 /* Older folders keep the transformer, tokenizer included, in a folder of its own. */

@@ -84,11 +84,9 @@ static void windows_leave_no_trace(void **state)
         length = shift;
         for (int i = 0; i < WORDS; i++) {
             bool special = i % 97 == 0;
-            const char *word = special ? "c\xCC\x81"
-                                         "ats[MASK]"
-                                       : "c\xC3\xA1ts\xC2\xA0";
-            memcpy(text + length, word, strlen(word) + 1);
-            length += strlen(word);
+            length += (size_t)sprintf(text + length, special ? "c\xCC\x81"
+                                                               "ats[MASK]"
+                                                             : "c\xC3\xA1ts\xC2\xA0");
             ids[count++] = CAT;
             ids[count++] = S_REST;
             if (special)

@@ -1,0 +1,15 @@
+/* The part of `doctor` that looks at the model: files, loading, and a real vector against the stored reference. */
+#ifndef CLI_DOCTOR_MODEL_H
+#define CLI_DOCTOR_MODEL_H
+
+#include "base/log.h"
+#include "cli/doctor_report.h"
+#include "cli/options.h"
+
+/* folder: where the model's files are. Adds findings; a failure is one of them. */
+void doctor_check_model(doctor_report *report, const options *o, const char *folder, log_sink log);
+
+/* Cosine of the angle between two vectors, in double precision; NaN where one has no length. */
+double doctor_cosine(const float *a, const float *b, size_t dimension);
+
+#endif

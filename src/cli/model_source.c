@@ -1,0 +1,93 @@
+#include "cli/model_source.h"
+
+#include "cli/progress.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct download {
+    progress bar;
+    stop *stop;
+    const char *file; /* being shown */
+    size_t file_index;
+    uint64_t done_at_start;
+} download;
+
+aki_status model_hub_settings(hub_settings *settings, const options *o, aki_error *error)
+{
+    aki_status status = hub_settings_from_environment(settings, error);
+    if (status != AKI_OK)
+        return status;
+    if (option_text(o, OPTION_CACHE_FOLDER) != NULL)
+        settings->cache_folder = option_text(o, OPTION_CACHE_FOLDER);
+    if (option_text(o, OPTION_REVISION) != NULL)
+        settings->revision = option_text(o, OPTION_REVISION);
+    if (option_text(o, OPTION_OFFLINE) != NULL)
+        settings->offline = option_on(o, OPTION_OFFLINE);
+    return AKI_OK;
+}
+
+static void on_progress(void *cookie, const hub_progress *now)
+{
+    download *d = cookie;
+    if (d->file == NULL || d->file_index != now->file_index) {
+        progress_clear(&d->bar);
+        progress_begin(&d->bar, STDERR_FILENO);
+        d->done_at_start = now->done;
+    }
+    d->file = now->file;
+    d->file_index = now->file_index;
+    char label[80];
+    snprintf(label, sizeof label, "%zu/%zu %.50s", now->file_index + 1, now->file_count, now->file);
+    progress_state state = {.label = label,
+                            .count = now->done,
+                            .started = d->done_at_start,
+                            .done = now->done,
+                            .total = now->total,
+                            .done_at_start = d->done_at_start};
+    progress_update(&d->bar, &state);
+}
+
+static bool on_cancelled(void *cookie)
+{
+    const download *d = cookie;
+    return d->stop != NULL && stop_signal(d->stop) != 0;
+}
+
+aki_status model_locate(const options *o, const char *id, bool pull, stop *s, log_sink log, char **folder,
+                        aki_error *error)
+{
+    *folder = NULL;
+    hub_settings settings;
+    aki_status status = model_hub_settings(&settings, o, error);
+    if (status != AKI_OK)
+        return status;
+    download d = {.bar = {.descriptor = -1}, .stop = s};
+    settings.progress = on_progress;
+    settings.cancelled = on_cancelled;
+    settings.cookie = &d;
+    settings.log = log;
+    status = (pull ? hub_pull : hub_resolve)(id, &settings, folder, error);
+    progress_clear(&d.bar);
+    hub_settings_free(&settings);
+    return status;
+}
+
+aki_settings model_open_settings(const options *o, log_sink log)
+{
+    aki_settings settings;
+    aki_settings_init(&settings);
+    settings.precision = option_number(o, OPTION_PRECISION) == 0 ? AKI_PRECISION_AUTO : AKI_PRECISION_FP32;
+    const char *tier = option_text(o, OPTION_CPU_TIER);
+    settings.cpu_tier = strcmp(tier, "auto") == 0 ? NULL : tier;
+    settings.threads = (unsigned)option_number(o, OPTION_THREADS);
+    settings.log = log.write;
+    settings.log_cookie = log.cookie;
+    return settings;
+}
+
+const char *model_precision_name(aki_precision precision)
+{
+    return precision == AKI_PRECISION_FP32 ? "fp32" : "auto";
+}

@@ -1,0 +1,70 @@
+#include "unit.h"
+
+#include "base/error.h"
+#include "cli/doctor_model.h"
+#include "cli/doctor_reference.h"
+#include "cli/doctor_report.h"
+
+#include <jansson.h>
+#include <math.h>
+
+static void test_text_and_json(void **state)
+{
+    (void)state;
+    static doctor_report report;
+    report.count = 0;
+    buf out;
+    buf_init(&out, 1 << 16);
+    doctor_add(&report, FINDING_OK, "CPU", "%d cores", 2);
+    doctor_add(&report, FINDING_WARN, "memory", "little");
+    doctor_remedy(&report, "free %s", "some");
+    assert_true(doctor_healthy(&report));
+    doctor_print_text(&out, &report);
+    assert_string_equal(out.data, "ok    CPU          2 cores\nwarn  memory       little\n"
+                                  "                   -> free some\n\nAll is well.\n");
+    aki_error error;
+    error_set(&error, AKI_MODEL_NOT_FOUND, "no \"such\" model");
+    doctor_add_error(&report, "model", &error);
+    assert_false(doctor_healthy(&report));
+    buf_clear(&out);
+    doctor_print_json(&out, &report);
+    json_t *root = json_loads(out.data, JSON_REJECT_DUPLICATES, NULL);
+    assert_true(json_is_false(json_object_get(root, "ok")));
+    json_t *last = json_array_get(json_object_get(root, "checks"), 2);
+    assert_string_equal(json_string_value(json_object_get(last, "status")), "fail");
+    assert_string_equal(json_string_value(json_object_get(last, "detail")),
+                        "model_not_found: no \"such\" model");
+    assert_true(json_string_length(json_object_get(last, "remedy")) > 0);
+    json_decref(root);
+    buf_free(&out);
+}
+
+static void test_cosine(void **state)
+{
+    (void)state;
+    const float a[2] = {1, 0}, b[2] = {0, 2}, c[2] = {3, 3}, none[2] = {0, 0};
+    assert_true(doctor_cosine(a, a, 2) == 1);
+    assert_true(doctor_cosine(a, b, 2) == 0);
+    assert_true(fabs(doctor_cosine(a, c, 2) - sqrt(0.5)) < 1e-12);
+    assert_true(isnan(doctor_cosine(a, none, 2)));
+}
+
+static void test_reference_is_a_unit_vector(void **state)
+{
+    (void)state;
+    double square = 0;
+    for (size_t i = 0; i < REFERENCE_DIMENSION; i++)
+        square += (double)reference_vector[i] * reference_vector[i];
+    assert_true(fabs(square - 1) < 1e-6);
+    assert_int_equal(strlen(reference_weights_sha256), 64);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_text_and_json),
+        cmocka_unit_test(test_cosine),
+        cmocka_unit_test(test_reference_is_a_unit_vector),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
