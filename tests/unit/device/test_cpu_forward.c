@@ -108,7 +108,7 @@ static void a_text_does_not_depend_on_its_batch_mates(void **state)
     synthetic_open(&s, hidden, 3, 100, MODEL_GELU_ERF);
     for (const char *const *tier = aki_cpu_tiers(); *tier != NULL; tier++) {
         run r = run_open(&s, *tier);
-        for (int round = 0; round < 20; round++) {
+        for (int round = 0; round < 8; round++) {
             texts together = {.count = 0};
             size_t room = MOST_TOKENS;
             while (room >= 150 && together.count < 40) {
