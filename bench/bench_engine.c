@@ -3,79 +3,34 @@
  *     build/bench/bench_engine [--tier NAME] [--seconds S] [--pass TOKENS] [--lengths 16,45,128] <model folder>
  *
  * Token ids are drawn from the vocabulary's words with the frequency 1/rank that words have in natural text. Each length
- * is measured with as many texts per pass as fit, and as a single text ("one"), whose time is what a query waits for. */
+ * is measured with as many texts per pass as fit, and as a single text, whose time is what a query waits for. Time is the
+ * thread's CPU time; every pass is set against bursts of register-only multiply-adds right before and after it. */
 #include <getopt.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/memory.h"
 #include "device/cpu_device.h"
-#include "kernels/kernels.h"
+#include "measure.h"
 
 #define FIRST_WORD 1996 /* where whole words begin in BERT's uncased vocabulary */
 #define CLS 101
 #define SEP 102
 
-static uint64_t random_state = 88172645463325252u;
-
-static double random_unit(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (double)(random_state >> 11) * 0x1p-53;
-}
-
 /* rank 1 .. count with probability about 1/rank */
 static int32_t random_word(size_t vocabulary)
 {
     double count = (double)(vocabulary - FIRST_WORD);
-    double rank = exp(random_unit() * log(count));
+    double rank = exp(measure_unit() * log(count));
     return FIRST_WORD + (int32_t)(rank - 1.0);
-}
-
-/* Fused multiply-adds per second in registers, in FLOP/s; best of some bursts. */
-static double measure_peak(const kernel_table *kernels)
-{
-    double best = 0.0;
-    for (int i = 0; i < 20; i++) {
-        int64_t start = clock_monotonic_ns();
-        double work = kernels->fma_burst(500000);
-        double rate = work / (double)(clock_monotonic_ns() - start) * 1e9;
-        best = rate > best ? rate : best;
-    }
-    return best;
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 typedef struct sample {
     double best_s, median_s;
+    double share; /* of the peak measured in between, median */
 } sample;
-
-static sample measure(const cpu_device *device, cpu_state *state, const device_batch *batch, double seconds)
-{
-    enum { MOST = 4096 };
-    static double times[MOST];
-    size_t count = 0;
-    double spent = 0.0;
-    cpu_forward(device, state, batch);
-    while (count < 3 || (spent < seconds && count < MOST)) {
-        int64_t start = clock_monotonic_ns();
-        cpu_forward(device, state, batch);
-        times[count] = (double)(clock_monotonic_ns() - start) * 1e-9;
-        spent += times[count++];
-    }
-    qsort(times, count, sizeof times[0], compare_doubles);
-    return (sample){times[0], times[count / 2]};
-}
 
 static double flop_per_token(const model_config *c, size_t length)
 {
@@ -84,12 +39,39 @@ static double flop_per_token(const model_config *c, size_t length)
     return 2.0 * (double)c->layers * (products + 2.0 * (double)c->hidden_size * (double)length);
 }
 
-static void report(const model_config *config, size_t length, size_t texts, double peak, sample s)
+/* Alternates passes with bursts of register-only multiply-adds; `work` is the FLOP of a pass. */
+static sample measure(const cpu_device *device, cpu_state *state, const device_batch *batch, double seconds,
+                      double work)
 {
-    double tokens = (double)(texts * length), work = tokens * flop_per_token(config, length);
-    printf("%7zu %6zu %12.0f %12.0f %10.3f %10.3f %9.1f %7.1f%%\n", length, texts, tokens / s.median_s,
-           tokens / s.best_s, s.median_s * 1e3, s.best_s * 1e3, work / s.best_s * 1e-9,
-           100.0 * work / s.best_s / peak);
+    enum { MOST = 4096 };
+    static double times[MOST], shares[MOST];
+    const kernel_table *kernels = kernels_find(cpu_device_tier(device));
+    size_t count = 0;
+    double spent = 0.0;
+    cpu_forward(device, state, batch);
+    double before = measure_burst(kernels);
+    while (count < 3 || (spent < seconds && count < MOST)) {
+        int64_t start = measure_thread_ns();
+        cpu_forward(device, state, batch);
+        times[count] = (double)(measure_thread_ns() - start) * 1e-9;
+        double after = measure_burst(kernels);
+        shares[count] = work / times[count] / (0.5 * (before + after));
+        before = after;
+        spent += times[count++];
+    }
+    sample s = {.median_s = measure_median(times, count), .share = measure_median(shares, count)};
+    s.best_s = times[0];
+    return s;
+}
+
+static void report(const cpu_device *device, cpu_state *state, const device_batch *batch, size_t length,
+                   const model_config *config, double seconds)
+{
+    double tokens = (double)(batch->texts * length);
+    sample s = measure(device, state, batch, seconds, tokens * flop_per_token(config, length));
+    printf("%7zu %6zu %12.0f %12.0f %10.3f %10.3f %7.1f%%\n", length, batch->texts, tokens / s.median_s,
+           tokens / s.best_s, s.median_s * 1e3, s.best_s * 1e3, 100.0 * s.share);
+    fflush(stdout);
 }
 
 static int bench(const model *m, const char *tier, size_t pass, double seconds, const char *lengths)
@@ -100,7 +82,7 @@ static int bench(const model *m, const char *tier, size_t pass, double seconds, 
     cpu_state *state = NULL;
     int32_t *ids = mem_alloc(pass, sizeof *ids);
     uint32_t *offsets = mem_alloc(pass + 1, sizeof *offsets);
-    int64_t start = clock_monotonic_ns();
+    int64_t start = measure_thread_ns();
     int result = 1;
     if (ids == NULL || offsets == NULL ||
         cpu_device_open(&device, m, AKI_PRECISION_FP32, tier, NULL, &error) != AKI_OK ||
@@ -108,12 +90,11 @@ static int bench(const model *m, const char *tier, size_t pass, double seconds, 
         fprintf(stderr, "%s\n%s\n", error.message, error.hint);
         goto done;
     }
-    double open_ms = (double)(clock_monotonic_ns() - start) * 1e-6;
-    double peak = measure_peak(kernels_find(tier));
-    printf("tier %s, weights packed in %.0f ms (%.1f MB), peak %.1f GFLOP/s\n", cpu_device_tier(device),
-           open_ms, (double)cpu_device_packed_bytes(device) * 1e-6, peak * 1e-9);
-    printf("%7s %6s %12s %12s %10s %10s %9s %8s\n", "length", "texts", "tok/s median", "tok/s best",
-           "ms median", "ms best", "GFLOP/s", "of peak");
+    double open_ms = (double)(measure_thread_ns() - start) * 1e-6;
+    printf("tier %s, weights packed in %.0f ms (%.1f MB)\n", cpu_device_tier(device), open_ms,
+           (double)cpu_device_packed_bytes(device) * 1e-6);
+    printf("%7s %6s %12s %12s %10s %10s %8s\n", "length", "texts", "tok/s median", "tok/s best", "ms median",
+           "ms best", "of peak");
     for (const char *p = lengths; *p != '\0'; p += strspn(p, ",")) {
         char *end;
         size_t length = strtoul(p, &end, 10);
@@ -130,9 +111,9 @@ static int bench(const model *m, const char *tier, size_t pass, double seconds, 
                      : i % length == length - 1 ? SEP
                                                 : random_word(config->vocabulary_size);
         device_batch batch = {ids, offsets, texts};
-        report(config, length, texts, peak, measure(device, state, &batch, seconds));
+        report(device, state, &batch, length, config, seconds);
         batch.texts = 1;
-        report(config, length, 1, peak, measure(device, state, &batch, seconds));
+        report(device, state, &batch, length, config, seconds);
     }
     result = 0;
 done:

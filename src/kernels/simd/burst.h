@@ -5,20 +5,22 @@
 
 #include <stddef.h>
 
+#include "kernels/simd/unroll.h"
+
 static double simd_fma_burst(size_t rounds)
 {
     volatile float unknown = 0.999f, sink;
     const vf32 factor = vf_set1(unknown), term = vf_set1(1.0f - unknown);
     vf32 sums[TILE_ROWS * 2];
-#pragma GCC unroll 32
+    SIMD_UNROLL
     for (size_t j = 0; j < TILE_ROWS * 2; j++)
         sums[j] = vf_set1((float)(j + 2));
     for (size_t i = 0; i < rounds; i++) {
-#pragma GCC unroll 32
+        SIMD_UNROLL
         for (size_t j = 0; j < TILE_ROWS * 2; j++)
             sums[j] = vf_fma(sums[j], factor, term);
     }
-#pragma GCC unroll 32
+    SIMD_UNROLL
     for (size_t j = 1; j < TILE_ROWS * 2; j++)
         sums[0] = vf_add(sums[0], sums[j]);
     sink = vf_sum(sums[0]);

@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+#include "kernels/simd/unroll.h"
+
 #define PANEL (2 * VF_LANES)
 
 /* c[r][j] = start[j] + sum over k of a[r][k] * panel[k][j], r < rows, j < PANEL */
@@ -28,20 +30,20 @@ static inline __attribute__((always_inline)) void tile_multiply(const tile *t, c
 {
     vf32 sums[TILE_ROWS][2];
     vf32 start0 = vf_load(t->start), start1 = vf_load(t->start + VF_LANES);
-#pragma GCC unroll 16
+    SIMD_UNROLL
     for (size_t r = 0; r < rows; r++) {
         sums[r][0] = start0;
         sums[r][1] = start1;
     }
     const size_t stride = t->a_stride;
     const float *a[(TILE_ROWS + 2) / 3];
-#pragma GCC unroll 16
+    SIMD_UNROLL
     for (size_t g = 0; g < (TILE_ROWS + 2) / 3; g++)
         a[g] = t->a + 3 * g * stride;
     const float *panel = t->panel, *ahead = t->ahead;
     for (size_t k = 0; k < t->depth; k++) {
         vf32 b0 = vf_load(panel), b1 = vf_load(panel + VF_LANES);
-#pragma GCC unroll 16
+        SIMD_UNROLL
         for (size_t r = 0; r < rows; r++) {
             vf32 x = vf_set1(a[r / 3][r % 3 * stride + k]);
             sums[r][0] = vf_fma(x, b0, sums[r][0]);
@@ -51,7 +53,7 @@ static inline __attribute__((always_inline)) void tile_multiply(const tile *t, c
         __builtin_prefetch(ahead, 0, 2);
         ahead += 16;
     }
-#pragma GCC unroll 16
+    SIMD_UNROLL
     for (size_t r = 0; r < rows; r++) {
         vf_store(t->c + r * t->c_stride, sums[r][0]);
         vf_store(t->c + r * t->c_stride + VF_LANES, sums[r][1]);
