@@ -1,4 +1,4 @@
-/* Template: self-attention of one text. Include after a tier's vec header.
+/* Template: self-attention of one text. Include after a tier's vec header and its vf_transpose.
  *
  * Per head, keys are laid out as panels [head_size][PANEL] and values as panels [tokens][PANEL], so that both products
  * run on the tile. A block of TILE_ROWS queries is taken through scores, softmax and the mixing of values while its
@@ -41,28 +41,45 @@ static size_t simd_attention_scratch_bytes(size_t tokens, size_t head_size)
     return bytes / KERNEL_ALIGNMENT * KERNEL_ALIGNMENT;
 }
 
+/* panel: [size][PANEL], columns of it from [columns][size] rows of keys, the other columns zero */
+static void simd_lay_out_keys(const float *keys, size_t stride, size_t columns, size_t size, float *panel)
+{
+    const size_t turned = columns / VF_BLOCK * VF_BLOCK, turned_size = size / VF_BLOCK * VF_BLOCK;
+    if (columns < PANEL)
+        memset(panel, 0, size * PANEL * sizeof(float));
+    for (size_t j = 0; j < turned; j += VF_BLOCK)
+        for (size_t d = 0; d < turned_size; d += VF_BLOCK)
+            vf_transpose(keys + j * stride + d, stride, panel + d * PANEL + j, PANEL);
+    for (size_t j = 0; j < columns; j++)
+        for (size_t d = j < turned ? turned_size : 0; d < size; d++)
+            panel[d * PANEL + j] = keys[j * stride + d];
+}
+
+/* panel: [tokens][PANEL], from the first `columns` of each row of values, the other columns zero */
+static void simd_lay_out_values(const float *values, size_t stride, size_t tokens, size_t columns,
+                                float *panel)
+{
+    for (size_t t = 0; t < tokens; t++)
+        for (size_t j = 0; j < PANEL; j += VF_LANES) {
+            const float *from = values + t * stride + j;
+            vf32 x = columns >= j + VF_LANES ? vf_load(from)
+                     : columns > j           ? vf_load_first(from, columns - j)
+                                             : vf_set1(0.0f);
+            vf_store(panel + t * PANEL + j, x);
+        }
+}
+
 static void simd_lay_out(const kernel_attention *a, size_t head, const simd_attention_scratch *scratch)
 {
     const size_t tokens = a->tokens, size = a->head_size, hidden = a->heads * size;
     const float *keys = a->qkv + hidden + head * size, *values = keys + hidden;
-    for (size_t first = 0; first < tokens; first += PANEL) {
-        const size_t columns = tokens - first < PANEL ? tokens - first : PANEL;
-        float *panel = scratch->keys + first * size;
-        for (size_t d = 0; d < size; d++) {
-            for (size_t j = 0; j < columns; j++)
-                panel[d * PANEL + j] = keys[(first + j) * a->qkv_stride + d];
-            for (size_t j = columns; j < PANEL; j++)
-                panel[d * PANEL + j] = 0.0f;
-        }
-    }
-    for (size_t first = 0; first < size; first += PANEL) {
-        const size_t columns = size - first < PANEL ? size - first : PANEL;
-        float *panel = scratch->values + first * tokens;
-        for (size_t t = 0; t < tokens; t++) {
-            memcpy(panel + t * PANEL, values + t * a->qkv_stride + first, columns * sizeof(float));
-            memset(panel + t * PANEL + columns, 0, (PANEL - columns) * sizeof(float));
-        }
-    }
+    for (size_t first = 0; first < tokens; first += PANEL)
+        simd_lay_out_keys(keys + first * a->qkv_stride, a->qkv_stride,
+                          tokens - first < PANEL ? tokens - first : PANEL, size,
+                          scratch->keys + first * size);
+    for (size_t first = 0; first < size; first += PANEL)
+        simd_lay_out_values(values + first, a->qkv_stride, tokens,
+                            size - first < PANEL ? size - first : PANEL, scratch->values + first * tokens);
 }
 
 /* scores: [tokens], left as exp2(score - greatest). Returns 1 / their sum. */

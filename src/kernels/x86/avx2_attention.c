@@ -1,6 +1,7 @@
 #include "kernels/x86/avx2.h"
 
 #include "kernels/x86/avx2_vec.h"
+#include "kernels/x86/transpose.h"
 
 #include "kernels/simd/attention.h"
 

@@ -1,6 +1,7 @@
 #include "kernels/x86/avx512.h"
 
 #include "kernels/x86/avx512_vec.h"
+#include "kernels/x86/transpose.h"
 
 #include "kernels/simd/attention.h"
 
