@@ -1,8 +1,8 @@
 /* The contract between the forward pass and the code that is fast on one kind of CPU.
  *
  * A tier is a named bundle of kernels ("reference", "avx2", "avx512"): one const kernel_table whose functions may use
- * every instruction of that tier. The reference is plain C and the specification; each other tier is held against it
- * by tests/unit/kernels with the error bounds written below.
+ * every instruction of that tier. The reference is plain C and the specification. tests/unit/kernels holds every tier,
+ * the reference too, against double precision with the error bounds written below.
  *
  * What every kernel of every tier keeps
  *   - A row of a result depends on that row of the input only: it is bit-identical whatever the number of rows, its
@@ -31,8 +31,9 @@ typedef enum kernel_activation {
 } kernel_activation;
 
 /* output[r][o] = activation(bias[o] + sum over i of input[r][i] * weight[o][i]).
- * Bounds, S being |bias| + sum of |input * weight|: product (inputs + 2) u S; on top of it, with x the product:
- * GELU_ERF 4 u |x| + 2^-126, GELU_TANH 8 u |x| + 2^-126, RELU exact. */
+ * Bounds: for the sum x, (inputs + 2) u S with S = |bias| + sum of |input * weight|; an activation multiplies the sum's
+ * error by at most 1.2 and adds 4 u |x| (GELU_ERF), 8 u |x| (GELU_TANH) or nothing (RELU). Results below 2^-126 may be
+ * zero. */
 typedef struct kernel_product {
     size_t rows, inputs, outputs;
     const float *input; /* [rows][inputs], stride input_stride >= inputs */
@@ -62,8 +63,7 @@ typedef struct kernel_linear {
 
 /* output row t = gamma * (x - mean(x)) / sqrt(variance(x) + epsilon) + beta with x = input row t + residual row t, the
  * variance being the mean square deviation.
- * Bound: 16 u (|gamma| (|y| + max|x| / sqrt(variance + epsilon)) + |beta|), y being the normalised x, up to 4096
- * columns. */
+ * Bound: (columns / 8 + 16) u (|gamma| (|y| + max|x| / sqrt(variance + epsilon)) + |beta|), y being the normalised x. */
 typedef struct kernel_norm {
     size_t rows, columns;
     const float *input; /* [rows][columns] */
@@ -80,7 +80,8 @@ typedef struct kernel_norm {
  * output[t][h] = sum over s of p[t][s] value[s][h], p[t] = softmax over s in base 2 of query[t][h] . key[s][h].
  * Base 2 and no factor: log2(e) / sqrt(head_size) is folded into the query weights when they are packed. The greatest
  * score of a row is subtracted first, so finite scores of any size are safe.
- * Bound: (4 (head_size + 2) B + 2 tokens + 32) u max|value| with B the greatest sum of |query * key|, B <= 64. */
+ * Bound: (4 (head_size + 2) B + 2 tokens + 32) u max|value|, where B is the greatest sum of |query * key| of the row and
+ * the bound is below 1. */
 typedef struct kernel_attention {
     size_t tokens, heads, head_size;
     const float *qkv; /* [tokens][3][heads][head_size]: queries, keys, values */
