@@ -122,7 +122,7 @@ static void simd_attend_rows(const kernel_attention *a, size_t head, size_t firs
             .start = simd_zeros,
             .c = scratch->scores + s,
             .c_stride = scratch->scores_stride,
-            .ahead = scratch->keys + s * size,
+            .ahead = {scratch->keys + s * size, scratch->keys + s * size},
         };
         tile_run(&t, rows);
     }
@@ -138,7 +138,7 @@ static void simd_attend_rows(const kernel_attention *a, size_t head, size_t firs
             .start = simd_zeros,
             .c = mixed,
             .c_stride = PANEL,
-            .ahead = scratch->values + d * a->tokens,
+            .ahead = {scratch->values + d * a->tokens, scratch->values + d * a->tokens},
         };
         tile_run(&t, rows);
         for (size_t r = 0; r < rows; r++) {

@@ -71,6 +71,9 @@ static void simd_multiply(const kernel_product *product)
     _Alignas(KERNEL_ALIGNMENT) float edge[TILE_ROWS * PANEL]; /* a tile that is wider than the output */
     for (size_t first = 0; first < product->outputs; first += PANEL) {
         const size_t columns = product->outputs - first;
+        /* What to ask for: one line per step of the depth from the next panel on by even blocks, the same amount from
+         * there on by odd ones, both by a single block. To ask again costs nothing. */
+        const float *next = panel + panel_floats, *beyond = next + product->inputs * TILE_LINE;
         for (size_t b = 0; b < blocks; b++) {
             const size_t row = tile_first_row(product->rows, blocks, b);
             const size_t rows = tile_first_row(product->rows, blocks, b + 1) - row;
@@ -84,8 +87,7 @@ static void simd_multiply(const kernel_product *product)
                 .start = panel,
                 .c = whole ? output : edge,
                 .c_stride = whole ? product->output_stride : PANEL,
-                /* Two blocks ask for half of the next panel each; later ones ask again, which costs nothing. */
-                .ahead = panel + panel_floats + (b % 2) * product->inputs * 16,
+                .ahead = {b % 2 == 0 ? next : beyond, b % 2 == 1 || blocks == 1 ? beyond : next},
             };
             tile_run(&t, rows);
             simd_activate(t.c, t.c_stride, rows, product->activation);
@@ -94,7 +96,7 @@ static void simd_multiply(const kernel_product *product)
                     for (size_t j = 0; j < columns; j++)
                         output[r * product->output_stride + j] = edge[r * PANEL + j];
         }
-        panel += panel_floats;
+        panel = next;
     }
 }
 

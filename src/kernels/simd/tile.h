@@ -11,6 +11,7 @@
 #include "kernels/simd/unroll.h"
 
 #define PANEL (2 * VF_LANES)
+#define TILE_LINE 16 /* floats in a cache line */
 
 /* c[r][j] = start[j] + sum over k of a[r][k] * panel[k][j], r < rows, j < PANEL */
 typedef struct tile {
@@ -21,7 +22,7 @@ typedef struct tile {
     const float *start; /* [PANEL] */
     float *c;           /* [rows][PANEL] */
     size_t c_stride;
-    const float *ahead; /* depth / 16 cache lines from here on are asked into the L2 cache; any address */
+    const float *ahead[2]; /* `depth` cache lines from each on are asked into the L2 cache; any addresses */
 } tile;
 
 /* rows is a constant at every use, so that all loops over rows unroll and sums stay in registers. Rows are addressed from
@@ -40,7 +41,7 @@ static inline __attribute__((always_inline)) void tile_multiply(const tile *t, c
     SIMD_UNROLL
     for (size_t g = 0; g < (TILE_ROWS + 2) / 3; g++)
         a[g] = t->a + 3 * g * stride;
-    const float *panel = t->panel, *ahead = t->ahead;
+    const float *panel = t->panel, *ahead = t->ahead[0], *ahead_too = t->ahead[1];
     for (size_t k = 0; k < t->depth; k++) {
         vf32 b0 = vf_load(panel), b1 = vf_load(panel + VF_LANES);
         SIMD_UNROLL
@@ -51,7 +52,9 @@ static inline __attribute__((always_inline)) void tile_multiply(const tile *t, c
         }
         panel += PANEL;
         __builtin_prefetch(ahead, 0, 2);
-        ahead += 16;
+        __builtin_prefetch(ahead_too, 0, 2);
+        ahead += TILE_LINE;
+        ahead_too += TILE_LINE;
     }
     SIMD_UNROLL
     for (size_t r = 0; r < rows; r++) {
