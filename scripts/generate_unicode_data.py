@@ -221,8 +221,8 @@ def generate():
         " *\n"
         f" * What `tokenizers` {tokenizers.__version__} does with each character; unicode_data.h says what the tables mean.\n"
         " * Its crates follow these Unicode versions: unicode_categories 0.1.1 (removed, nonspacing, punctuation) 8.0,\n"
-        " * unicode-normalization-alignments 0.1.12 (decompositions, classes) 12.1, the Rust library (spaces, lower\n"
-        " * case) 17.0, regex-syntax 0.8 (word) 16.0; docs/TOKENIZER.md says how they were told apart. */\n"
+        " * unicode-normalization-alignments 0.1.12 (decompositions, classes) 9.0, the Rust library (spaces, lower\n"
+        " * case) 17.0, regex-syntax 0.8.11 (word) 16.0; docs/TOKENIZER.md says how that was told. */\n"
         "/* clang-format off */\n"
         '#include "tokenizer/unicode_data.h"\n',
         table("unicode_range", "unicode_removed", range_items(removed)),

@@ -31,6 +31,10 @@ bool added_tokens_put(added_tokens *set, const char *text, size_t length, added_
     if (!set->begins[first])
         set->only_begin = set->count == 0 ? first : -1;
     set->begins[first] = true;
+    if (length == 1)
+        memset(set->pairs + first * 32, 0xFF, 32);
+    else
+        set->pairs[first * 32 + (unsigned char)text[1] / 8] |= (uint8_t)(1U << (unsigned char)text[1] % 8);
     set->tokens[set->count++] = token;
     return true;
 }
@@ -42,18 +46,32 @@ added_tokens_cursor added_tokens_search(const added_tokens *set, const word_clas
         .set = set, .classes = classes, .text = text, .length = length, .pending_id = ADDED_TOKENS_TEXT};
 }
 
-/* The first place from `at` on where a token may begin, or length. */
-static size_t find_begin(const added_tokens_cursor *cursor, size_t at)
+static size_t find_byte(const added_tokens_cursor *cursor, size_t at)
 {
     const added_tokens *set = cursor->set;
-    if (set->count == 0)
-        return cursor->length;
     if (set->only_begin >= 0) {
         const char *found = memchr(cursor->text + at, set->only_begin, cursor->length - at);
         return found != NULL ? (size_t)(found - cursor->text) : cursor->length;
     }
     while (at < cursor->length && !set->begins[(unsigned char)cursor->text[at]])
         at++;
+    return at;
+}
+
+/* The first place from `at` on where a token may begin, or length. */
+static size_t find_begin(const added_tokens_cursor *cursor, size_t at)
+{
+    const uint8_t *pairs = cursor->set->pairs;
+    if (cursor->set->count == 0)
+        return cursor->length;
+    while ((at = find_byte(cursor, at)) < cursor->length) {
+        unsigned first = (unsigned char)cursor->text[at];
+        /* At the text's end only a token of one byte fits, and for those every second byte will do. */
+        unsigned second = at + 1 < cursor->length ? (unsigned char)cursor->text[at + 1] : 0;
+        if ((pairs[first * 32 + second / 8] >> second % 8 & 1) != 0)
+            break;
+        at++;
+    }
     return at;
 }
 

@@ -19,8 +19,9 @@ typedef struct added_tokens {
     token_index index;   /* value: position in `tokens` */
     added_token *tokens; /* [count] */
     size_t count;
-    bool begins[256]; /* bytes that a token begins with */
-    int only_begin;   /* the one such byte, or -1 */
+    bool begins[256];         /* bytes that a token begins with */
+    int only_begin;           /* the one such byte, or -1 */
+    uint8_t pairs[65536 / 8]; /* bit first << 8 | second: a token may begin with these two bytes */
 } added_tokens;
 
 /* false = out of memory. */

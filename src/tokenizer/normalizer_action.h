@@ -3,7 +3,7 @@
 #ifndef TOKENIZER_NORMALIZER_ACTION_H
 #define TOKENIZER_NORMALIZER_ACTION_H
 
-#include <stdint.h>
+#include "tokenizer/unicode_data.h"
 
 typedef enum normalizer_kind {
     ACTION_COPY,     /* as it is */

@@ -2,8 +2,8 @@
  *
  * What `tokenizers` 0.23.3 does with each character; unicode_data.h says what the tables mean.
  * Its crates follow these Unicode versions: unicode_categories 0.1.1 (removed, nonspacing, punctuation) 8.0,
- * unicode-normalization-alignments 0.1.12 (decompositions, classes) 12.1, the Rust library (spaces, lower
- * case) 17.0, regex-syntax 0.8 (word) 16.0; docs/TOKENIZER.md says how they were told apart. */
+ * unicode-normalization-alignments 0.1.12 (decompositions, classes) 9.0, the Rust library (spaces, lower
+ * case) 17.0, regex-syntax 0.8.11 (word) 16.0; docs/TOKENIZER.md says how that was told. */
 /* clang-format off */
 #include "tokenizer/unicode_data.h"
 

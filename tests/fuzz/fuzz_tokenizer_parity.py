@@ -3,8 +3,9 @@
 
     python tests/fuzz/fuzz_tokenizer_parity.py --count 100000 --seed 1
 
-Reads the build folder from AKIDB_BUILD and the model folder from AKIDB_TEST_MODEL, as the other tests. One text in two
-goes to the real model, the others to small models that cover the remaining flags (tests/parity/tokenizer_models.py).
+Reads the build folder from AKIDB_BUILD and the model folder from AKIDB_TEST_MODEL, as the other tests. Two
+texts in five go to the real model, the others to small models that cover the remaining flags and added tokens of every
+kind (tests/parity/tokenizer_models.py).
 Stops at the first difference with the shortest text that still shows it, and exit status 1.
 """
 
@@ -22,7 +23,7 @@ from tokenizers import normalizers  # noqa: E402
 from tokenizer_models import PIECES, all_models  # noqa: E402
 from tokenizer_pipe import CTokenizer, model_folder, reference  # noqa: E402
 
-BATCH = 2000
+BATCH = 1000
 SCALARS = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
 MARKS = [chr(c) for c in SCALARS if unicodedata.category(chr(c))[0] == "M" or unicodedata.combining(chr(c))]
 COMPOSED = [chr(c) for c in SCALARS if not 0xAC00 <= c <= 0xD7A3 and unicodedata.normalize("NFD", chr(c)) != chr(c)]
@@ -33,9 +34,12 @@ SPACES = [c for c in map(chr, SCALARS) if c.isspace()]
 STRIP = normalizers.BertNormalizer(clean_text=False, handle_chinese_chars=False, strip_accents=True, lowercase=False)
 # Marks that stay after accents are stripped: only they show the order that decomposition puts marks in.
 KEPT_MARKS = [mark for mark in MARKS if unicodedata.combining(mark) and STRIP.normalize_str(mark) != ""]
-FRAGMENTS = ["[CLS]", "[SEP]", "[MASK]", "[PAD]", "[UNK]", "[cls]", "[Mask]", "[CL", "[MA", "SEP]", "[", "]", "##", "[[",
-             "[CLS", "<word>", "<left>", "<right>", "<both> ", "<both>", "<wo", "left>", "Straße", "STRASSE", "straße",
-             "STRASS", "[A", "É t", "e\u0301 T", "中", "Éa", "éa", "éA", "aa", "Aa", "İ", "ẞ", "\u0130\u0307", "ΣΑΣ", "Σ"]
+FRAGMENTS = [
+    "[CLS]", "[SEP]", "[MASK]", "[PAD]", "[UNK]", "[cls]", "[Mask]", "[CLS", "[CL", "[MA", "SEP]", "[", "]", "##", "[[",
+    "<word>", "a<word>", "<word>b", "é<word>", "<word> ", ".<word>.", "ord>", "<left>", "<right>", "<both> ", "<both>",
+    "<wo", "left>", "Straße", "STRASSE", "straße", "STRASS", "[A", "É t", "e\u0301 T", "中", "Éa", "éa", "éA", "aa", "Aa",
+    "İ", "ẞ", "\u0130\u0307", "ΣΑΣ", "Σ",
+]
 EMOJI = ["👩‍👩‍👧‍👦", "🏳️‍🌈", "👍🏽", "🇩🇪", "1️⃣", "☺️", "🫠", "#️⃣", "🏴\U000E0067\U000E0062\U000E007F"]
 
 
@@ -65,7 +69,8 @@ def random_kind(rng, words):
         scalar, near_word, near_word, near_word,
         lambda: rng.choice(MARKS), lambda: rng.choice(COMPOSED), lambda: rng.choice(CASED),
         lambda: rng.choice(PUNCTUATION), lambda: rng.choice(OTHER), lambda: rng.choice(SPACES),
-        lambda: rng.choice(KEPT_MARKS), lambda: rng.choice(KEPT_MARKS) + rng.choice(MARKS), lambda: rng.choice(FRAGMENTS), lambda: rng.choice(EMOJI),
+        lambda: rng.choice(KEPT_MARKS), lambda: rng.choice(KEPT_MARKS) + rng.choice(MARKS),
+        lambda: rng.choice(KEPT_MARKS) + rng.choice(OTHER) + rng.choice(KEPT_MARKS), lambda: rng.choice(FRAGMENTS), lambda: rng.choice(EMOJI),
         lambda: chr(rng.randrange(0x20, 0x7F)), lambda: chr(rng.randrange(0x4DF0, 0xA000)),
         lambda: chr(rng.randrange(0xAC00, 0xD7A4)), lambda: chr(rng.randrange(0x1100, 0x1200)),
         lambda: rng.choice(PIECES), lambda: rng.choice("ab@[]é "),
@@ -153,11 +158,12 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         real = Subject("real", model_folder())
         others = [Subject(name, folder) for name, folder in all_models(scratch).items()]
+        added = next(subject for subject in others if subject.name == "added")
         words = sorted(word.removeprefix("##") for word in real.library.get_vocab())
         done = 0
         while done < arguments.count:
             size = min(BATCH, arguments.count - done)
-            subject = real if rng.randrange(2) else rng.choice(others)
+            subject = rng.choices([real, added, rng.choice(others)], weights=[2, 1, 2])[0]
             texts = [random_text(rng, words) for _ in range(size)]
             limits = [rng.choice([0, 0, 2, 3, 5, 16, 128, 256]) for _ in range(size)]
             found, skipped = subject.first_difference(texts, limits)

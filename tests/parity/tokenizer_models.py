@@ -82,7 +82,7 @@ def all_models(folder):
         "short-words": dict(max_chars=3),
         "bert-processing": dict(post_processor={"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]}),
         "added": dict(extra_tokens=[
-            ("<word>", {"single_word": True}), ("<left>", {"lstrip": True}), ("<right>", {"rstrip": True}),
+            ("<word>", {"single_word": True}), ("ord>", {}), ("<left>", {"lstrip": True}), ("<right>", {"rstrip": True}),
             ("<both> ", {"lstrip": True, "rstrip": True}), ("<wo", {}), ("left>", {"single_word": True}),
             ("Straße", {"normalized": True, "special": False}), ("STRASS", {"normalized": True, "special": False}),
             ("[A", {"normalized": True}), ("É t", {"normalized": True, "lstrip": True, "rstrip": True}),
