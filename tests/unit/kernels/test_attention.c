@@ -108,6 +108,30 @@ static void attends_over_long_texts(void **state)
     }
 }
 
+/* Two tokens and a product that is exact: what is left is the error of the exponential, over its whole range. */
+static void weighs_scores_to_the_last_bits(void **state)
+{
+    (void)state;
+    enum { HEADS = 5000 };
+    problem p = {2, HEADS, 1, 3 * HEADS, mem_zalloc((size_t)2 * 3 * HEADS, sizeof(float))};
+    assert_non_null(p.qkv);
+    for (size_t h = 0; h < HEADS; h++) {
+        p.qkv[h] = 1.0f;                                            /* query of token 0 */
+        p.qkv[p.stride + HEADS + h] = -(float)h * (120.0f / HEADS); /* key of token 1; token 0 has 0 */
+        p.qkv[p.stride + 2 * HEADS + h] = 1.0f;                     /* value of token 1; token 0 has 0 */
+    }
+    CHECK_EACH_TIER(tier)
+    {
+        float *output = attend(tier, &p, HEADS);
+        for (size_t h = 0; h < HEADS; h++) {
+            double weight = exp2((double)p.qkv[p.stride + HEADS + h]);
+            CHECK_CLOSE(tier, output[h], weight / (1.0 + weight), 6 * U * weight);
+        }
+        mem_free(output);
+    }
+    mem_free(p.qkv);
+}
+
 /* Scores of 1e9 and more: the winner's value, never a NaN or a sum of nothing. */
 static void survives_scores_of_any_size(void **state)
 {
@@ -212,6 +236,7 @@ int main(void)
         cmocka_unit_test(attends_over_texts_of_all_lengths),
         cmocka_unit_test(attends_with_heads_of_all_sizes),
         cmocka_unit_test(attends_over_long_texts),
+        cmocka_unit_test(weighs_scores_to_the_last_bits),
         cmocka_unit_test(survives_scores_of_any_size),
         cmocka_unit_test(survives_scores_that_are_all_negative),
         cmocka_unit_test(keeps_nan),
