@@ -56,17 +56,17 @@ def edge_texts():
         "internationalization" * 5, "internationalization" * 5 + "s", "\u200b".join("z" * 110)))
 
 
-def random_texts(generator, sentences):
-    """Mixtures: fragments of any language glued with any separator, and strings of random code points."""
+def random_texts(generator, sentences, count, most_fragments=9):
+    """One half mixtures, fragments of any language glued with any separator; one half strings of random code points."""
     separators = [" ", "", "\n", " - ", ", ", "\u3000", "\t", "/", "[SEP]", "\u200b", "😀", "\0", ". "]
-    for _ in range(40):
+    for _ in range(count // 2):
         parts = []
-        for _ in range(generator.randint(2, 9)):
+        for _ in range(generator.randint(2, most_fragments)):
             sentence = generator.choice(sentences)
             start = generator.randrange(len(sentence))
             parts += [sentence[start:start + generator.randint(1, 60)], generator.choice(separators)]
         yield "mixed", "".join(parts)
-    for _ in range(40):
+    for _ in range(count - count // 2):
         yield "random", random_string(generator, generator.randint(1, 120))
 
 
@@ -111,7 +111,7 @@ def main():
     rows = [(kind, text) for kind, texts in prose.items() for text in texts]
     rows += edge_texts()
     languages = [text for kind, texts in prose.items() if kind not in ("special", "punctuation") for text in texts]
-    rows += random_texts(generator, languages)
+    rows += random_texts(generator, languages, 80)
     for index, tokens in enumerate(EXACT_LENGTHS):
         sentences = languages if index % 4 == 3 else prose["en"]
         rows.append((f"length-{tokens}", text_of_length(generator, tokenizer, sentences, tokens)))

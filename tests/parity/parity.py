@@ -37,6 +37,30 @@ def write_texts(path, texts):
             out.write(json.dumps({"text": text}) + "\n")
 
 
+def cpu_tiers():
+    """Names of the CPU tiers that this machine can run, best first."""
+    doctor = json.loads(run_program("doctor", "--json", "--model", model_folder()))
+    detail = next(check["detail"] for check in doctor["checks"] if check["name"] == "CPU")
+    return detail.split("tiers, best first: ")[1].split(", ")
+
+
+def embed(texts, folder, *options):
+    """Vectors [len(texts)][384] f32 of the program's `embed`, through a JSONL file and a .npy file in `folder`."""
+    source, target = folder / "texts.jsonl", folder / "vectors.npy"
+    write_texts(source, texts)
+    target.unlink(missing_ok=True)
+    run_program("embed", "--model", model_folder(), "--input", source, "--output", target, *options)
+    return numpy.load(target)
+
+
+def tokenize(texts, folder, *options):
+    """The objects {"ids", "tokens", "truncated"} of the program's `tokenize`, one for each text."""
+    source = folder / "texts.jsonl"
+    write_texts(source, texts)
+    answer = run_program("tokenize", "--model", model_folder(), "--input", source, *options)
+    return [json.loads(line) for line in answer.split(b"\n")[:-1]]
+
+
 def run_program(*arguments, timeout=600):
     """stdout (bytes) of the program; its stderr is in the exception when it fails."""
     done = subprocess.run([program(), *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout)
