@@ -90,7 +90,7 @@ def table(report):
             middle = median(seconds[name][engine])
             cells.append(f"{work['tokens'] / middle:,.0f} tokens/s, {work['texts'] / middle:,.1f} texts/s")
         lowest = min(merge_onnx(work["min_cosine"], min)[engine] for work in report["workloads"].values())
-        lines.append(f"| {engine} | " + " | ".join(cells) + f" | {median(latency[engine]) * 1e3:.2f} ms | {lowest:.7f} |")
+        lines.append(f"| {engine} | " + " | ".join(cells) + f" | {median(latency[engine]) * 1e3:.2f} ms | 1 − {max(1 - lowest, 0):.0e} |")
     for peer in (ONNX, REFERENCE):
         ratios = [f"**{median(b / a for a, b in zip(by[OURS], by[peer])):.2f}×**" for by in seconds.values()]
         ratios.append(f"**{median(b / a for a, b in zip(latency[OURS], latency[peer])):.2f}×**")
