@@ -59,7 +59,7 @@ static void report(const kernel_table *kernels, const char *name, size_t rows, d
         shares[i] = rates[i] / (0.5 * (before + after));
     }
     double share = measure_median(shares, rounds), rate = measure_median(rates, rounds);
-    printf("%-10s %-34s %5zu %9.1f %9.1f %8.1f%%\n", kernels->name, name, rows, rate * 1e-9,
+    printf("%-10s %-42s %5zu %9.1f %9.1f %8.1f%%\n", kernels->name, name, rows, rate * 1e-9,
            rates[rounds - 1] * 1e-9, 100.0 * share);
 }
 
@@ -214,7 +214,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "\n");
         return 2;
     }
-    printf("%-10s %-34s %5s %9s %9s %9s\n", "tier", "kernel", "rows", "GFLOP/s", "best", "of peak");
+    printf("%-10s %-42s %5s %9s %9s %9s\n", "tier", "kernel", "rows", "GFLOP/s", "best", "of peak");
     for (const kernel_table *const *t = kernels_available(); *t != NULL; t++)
         if (tier == NULL || strcmp(tier, (*t)->name) == 0) {
             bench_products(*t, rounds);
