@@ -116,7 +116,7 @@ void help_command(buf *out, command_id command)
     const char *section = "";
     for (option_id id = 0; id < OPTION_TOTAL; id++) {
         const option_row *row = &option_table[id];
-        if ((row->commands >> command & 1) == 0)
+        if (!option_taken_by(id, command))
             continue;
         if (strcmp(section, row->section) != 0) {
             section = row->section;
@@ -159,7 +159,7 @@ static void append_markdown_row(buf *out, option_id id)
     }
     bool first = true;
     for (command_id c = 0; c < COMMAND_TOTAL; c++) {
-        if ((row->commands >> c & 1) == 0)
+        if (!option_taken_by(id, c))
             continue;
         buf_printf(out, "%s%s", first ? "" : ", ", command_table[c].name);
         first = false;
@@ -220,8 +220,7 @@ void help_effective_config(buf *out, const options *o)
     for (option_id id = 0; id < OPTION_TOTAL; id++) {
         char key[80];
         const option_value *value = &o->values[id];
-        if ((option_table[id].commands >> o->command & 1) == 0 || option_table[id].variable == NULL ||
-            id == OPTION_CONFIG)
+        if (!option_taken_by(id, o->command) || option_table[id].variable == NULL || id == OPTION_CONFIG)
             continue;
         option_key(id, key, sizeof key);
         if (value->origin != NULL)

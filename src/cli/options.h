@@ -138,6 +138,9 @@ bool option_given(const options *o, option_id id); /* from any source but the de
  * the variable meant, or NULL at the end. *cursor starts at 0. */
 const char *options_mistyped_variable(const char *const *environment, size_t *cursor, const char **meant);
 
+/* Whether the command has this option. */
+bool option_taken_by(option_id id, command_id command);
+
 /* The row with this flag (without dashes) or config key; OPTION_TOTAL = none. */
 option_id option_by_flag(const char *name, size_t length);
 option_id option_by_key(const char *key);

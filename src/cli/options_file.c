@@ -89,7 +89,7 @@ static int take_value(config_file *c, command_id section, option_id id, const ch
     snprintf(label, sizeof label, "%.200s line %d: %s = %.100s", c->path, c->line, key, value);
     snprintf(origin, sizeof origin, "%.200s line %d", c->path, c->line);
     command_id command = c->o->command;
-    bool ours = (option_table[id].commands >> command & 1) != 0 &&
+    bool ours = option_taken_by(id, command) &&
                 (section == command || (section == EVERY_COMMAND && c->seen[command][id] == 0));
     c->seen[section][id] = c->line;
     option_value ignored = {.text = NULL};
@@ -122,7 +122,7 @@ static int on_value(void *cookie, const char *section_name, const char *key, con
     option_id id = option_by_key(key);
     if (id == OPTION_TOTAL || option_table[id].variable == NULL || id == OPTION_CONFIG)
         return refuse_key(c, key);
-    if (section != EVERY_COMMAND && (option_table[id].commands >> section & 1) == 0) {
+    if (section != EVERY_COMMAND && !option_taken_by(id, section)) {
         error_set(c->error, AKI_INVALID_ARGUMENT, "%s line %d: %s does not take '%s'", c->path, c->line,
                   section_name, key);
         return refuse(c, "Move the line to the section of a command that takes it.");

@@ -17,6 +17,7 @@ struct output_file {
     char *partial_path, *state_path;
     int descriptor;
     bool stream;
+    bool locked; /* the partial file is ours */
     uint64_t found_bytes, bytes;
 };
 
@@ -60,6 +61,7 @@ static aki_status open_partial(output_file *file, aki_error *error)
         error_hint(error, "Wait for it to end, or name another --output.");
         return AKI_IO_ERROR;
     }
+    file->locked = true;
     struct stat info;
     if (fstat(file->descriptor, &info) != 0 || !S_ISREG(info.st_mode))
         return error_set(error, AKI_IO_ERROR, "'%s' is not a regular file", file->partial_path);
@@ -121,8 +123,7 @@ void output_close(output_file *file)
         return;
     if (file->descriptor > STDOUT_FILENO) {
         /* Nothing was written and nothing can be continued: leave no litter. */
-        if (!file->stream && file->bytes == 0 && file->found_bytes == 0 &&
-            access(file->state_path, F_OK) != 0)
+        if (file->locked && file->bytes == 0 && file->found_bytes == 0 && access(file->state_path, F_OK) != 0)
             unlink(file->partial_path);
         close(file->descriptor);
     }

@@ -35,7 +35,7 @@ typedef enum text_outcome {
 
 typedef struct text_reader text_reader;
 
-/* The strings of the settings are copied. For CSV with a header the first row is read here.
+/* The settings are not kept. For CSV with a header the first row is read here.
  * Errors: AKI_IO_ERROR, AKI_INVALID_ARGUMENT (no such column), AKI_CANCELLED (stopped while waiting for the header),
  * AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status text_reader_open(text_reader **out, const text_reader_settings *settings,
@@ -48,5 +48,9 @@ text_outcome text_reader_next(text_reader *reader, text_record *record, aki_erro
 line_position text_reader_position(const text_reader *reader);
 AKI_MUST_CHECK aki_status text_reader_seek(text_reader *reader, line_position position, aki_error *error);
 const line_source *text_reader_source(const text_reader *reader);
+
+/* For the formats' own files: the error of a line over the limit, and a line's outcome as a text's. */
+void text_set_too_long(const line_source *lines, uint64_t line, aki_error *error);
+text_outcome text_outcome_of(line_outcome outcome);
 
 #endif

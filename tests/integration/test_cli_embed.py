@@ -152,7 +152,6 @@ BAD = [
     ("jsonl", b'{"text":"fine"}\n[1]\n', "stdin line 2: not a JSON object", '{"text": "..."}'),
     ("csv", b'id,text\n1,fine\n2\n', "stdin line 3: has 1 column, the text is in column 2", "--on-error skip"),
     ("csv", b'id,text\n1,fine\n2,"a"b\n', "stdin line 3: text behind a closing quote", "twice"),
-    ("csv", b'id,text\n1,fine\n2,"abc\n', "stdin line 3: the quote opened in this row is never closed", "Close"),
 ]
 
 
@@ -165,6 +164,13 @@ def test_bad_input_is_named_and_can_be_skipped(form, data, message, hint):
     done = embed(*options, "--on-error", "skip", stdin=data)
     assert "could not be used and were left out" in done.stderr
     assert json_lines(done.stdout)[0]["index"] == 0
+
+
+def test_open_quote_is_never_skipped():
+    """It may have swallowed any number of rows."""
+    done = embed("--input-format", "csv", "--on-error", "skip", stdin=b'id,text\n1,fine\n2,"abc\n3,lost\n', code=1)
+    assert "stdin line 3: the quote opened in this row is never closed" in done.stderr
+    assert len(json_lines(done.stdout)) == 1
 
 
 def test_skip_empty_skips_nothing_else():
@@ -266,6 +272,7 @@ def test_output_to_devices_goes_straight_through(tmp_path):
 def test_memory_does_not_grow_with_the_input(tmp_path):
     """Ten times the texts, the same memory. Whole lines are read and left out, so that little is computed."""
     peaks = []
+    no_quarantine = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"  # AddressSanitizer hoards freed memory
     for count in (20_000, 200_000):
         path = tmp_path / f"{count}.jsonl"
         with open(path, "wb") as file:
@@ -274,6 +281,6 @@ def test_memory_does_not_grow_with_the_input(tmp_path):
         script = ("import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL,"
                   " stderr=subprocess.DEVNULL); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
         done = subprocess.run(["python3", "-c", script, PROGRAM, "embed", "--input", path, "--on-error", "skip"],
-                              stdout=subprocess.PIPE, env=environment(), check=True)
+                              stdout=subprocess.PIPE, env=environment(ASAN_OPTIONS=no_quarantine), check=True)
         peaks.append(int(done.stdout))
     assert peaks[1] < peaks[0] + 8192, peaks  # KiB; the file alone is 22 MB larger

@@ -101,6 +101,7 @@ static void test_second_writer_is_refused(void **state)
     assert_int_equal(output_open(&second, path, &error), AKI_IO_ERROR);
     assert_non_null(strstr(error.message, "another akidb-embed is writing"));
     assert_null(second);
+    assert_true(file_exists(partial)); /* the first one's */
     output_close(first);
 }
 

@@ -213,13 +213,14 @@ static void test_csv_row_mistakes(void **state)
     expect_text(reader, "ok", NULL, 4);
     expect_bad(reader, AKI_EMPTY_TEXT, "line 5: the text is empty");
     expect_bad(reader, AKI_INVALID_UTF8, "line 6: byte 1 of the text (0xFF) is not valid UTF-8");
-    expect_bad(reader, AKI_INVALID_ARGUMENT, "line 7: the quote opened in this row is never closed");
-    expect_end(reader);
+    text_record record;
+    aki_error error;
+    assert_int_equal(text_reader_next(reader, &record, &error), TEXT_FAILED);
+    assert_non_null(strstr(error.message, "line 7: the quote opened in this row is never closed"));
+    text_reader_close(reader);
     text_reader_settings settings = settings_for(TEXT_CSV);
     settings.max_line_bytes = 12;
     reader = OPEN(settings, "id,text\n1,\"abc\ndefgh\nijklm\nnopqr\n");
-    text_record record;
-    aki_error error;
     assert_int_equal(text_reader_next(reader, &record, &error), TEXT_FAILED);
     assert_non_null(strstr(error.message, "line 2: the row that begins here is longer than the 12 bytes"));
     text_reader_close(reader);

@@ -1,0 +1,164 @@
+"""`pull`, `models` and `doctor`: against a hub on this machine, an empty and a filled cache, sound and damaged models."""
+import json
+import os
+import re
+import shutil
+
+import pytest
+
+from cli_program import MODEL, json_lines, run
+from fake_hub import FakeHub, body
+
+ID = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+def model_files():
+    return {str(path.relative_to(MODEL)): path.read_bytes() for path in MODEL.rglob("*")
+            if path.is_file() and path.suffix in (".json", ".txt", ".safetensors")}
+
+
+class Hub:
+    """A hub with the real model's files, and the variables that point the program to it and to an empty cache."""
+
+    def __init__(self, fake, cache):
+        self.fake, self.cache = fake, cache
+        self.variables = {"HF_HUB_CACHE": str(cache), "HF_ENDPOINT": fake.endpoint, "NO_PROXY": "*",
+                          "AKIDB_HUB_RETRY_DELAY_MS": "1"}
+
+    def run(self, *arguments, code=0, **variables):
+        return run(*arguments, code=code, variables=self.variables | {"AKIDB_MODEL": ID} | variables)
+
+
+@pytest.fixture
+def hub(tmp_path):
+    with FakeHub(ID, model_files()) as fake:
+        yield Hub(fake, tmp_path / "cache")
+
+
+def test_pull_then_everything_works_offline(hub):
+    done = hub.run("pull", ID)
+    folder = done.stdout.decode().rstrip("\n")
+    assert folder.startswith(str(hub.cache)) and os.path.samefile(os.path.dirname(folder), hub.cache / (
+        "models--" + ID.replace("/", "--")) / "snapshots")
+    assert "\r" not in done.stderr  # no progress bar on a pipe
+    hub.fake.__exit__(None, None, None)
+    try:
+        assert json_lines(run("embed", "--offline", stdin=b"a\n", variables=hub.variables | {"AKIDB_MODEL": ID}).stdout)
+        table = hub.run("models").stdout.decode()
+        assert re.search(rf"^{ID} +\w+ +\d+\.\d MB +complete, default$", table, re.M)
+        listed = json.loads(hub.run("models", "--json").stdout)
+        assert listed["cache"] == str(hub.cache)
+        assert [(m["id"], m["complete"], m["default"], m["folder"]) for m in listed["models"]] == [(ID, True, True, folder)]
+        assert listed["models"][0]["bytes"] > 1 << 20
+        report = hub.run("doctor").stdout.decode()
+        assert f"{ID} is in {folder}" in report and "All is well." in report
+        damaged = os.path.realpath(os.path.join(folder, "model.safetensors"))
+        os.chmod(damaged, 0o644)
+        with open(damaged, "r+b") as file:
+            file.seek(-1000, os.SEEK_END)
+            file.write(b"\x00" * 100)
+        report = hub.run("doctor", code=1).stdout.decode()
+        assert re.search(r"^fail +files +model.safetensors is damaged: its sha256 is", report, re.M)
+    finally:
+        hub.fake.__enter__()
+
+
+def test_embed_downloads_what_is_missing(hub):
+    assert json_lines(run("embed", stdin=b"a\n", variables=hub.variables | {"AKIDB_MODEL": ID}).stdout)
+    assert hub.fake.of("GET", "model.safetensors")
+
+
+def test_failed_download_says_so(hub):
+    hub.fake.fault("GET", "model.safetensors", body(b"not the model"), forever=True)
+    done = hub.run("pull", ID, code=1)
+    assert done.stdout == b"" and "error[model_download_failed]: " in done.stderr and "hint: " in done.stderr
+    assert "incomplete: run `akidb-embed pull` again" in hub.run("models").stdout.decode()
+
+
+def test_unknown_model(hub):
+    assert "no-such/model" in hub.run("pull", "no-such/model", code=1).stderr
+    assert "error[invalid_argument]" in hub.run("pull", "not a name", code=2).stderr
+
+
+def test_offline_says_how_to_get_the_model(hub):
+    for arguments, variables in ((["--offline"], {}), ([], {"HF_HUB_OFFLINE": "1"}), ([], {"AKIDB_OFFLINE": "true"})):
+        error = hub.run("embed", *arguments, code=1, **variables).stderr
+        assert "error[model_not_found]: " in error and f"akidb-embed pull {ID}" in error
+    assert not hub.cache.exists()
+
+
+def test_models_of_an_empty_cache(tmp_path):
+    variables = {"HF_HUB_CACHE": str(tmp_path / "none")}
+    text = run("models", variables=variables).stdout.decode()
+    assert f"No models in {tmp_path / 'none'}." in text and f"akidb-embed pull {ID}" in text
+    assert json.loads(run("models", "--json", variables=variables).stdout) == {"cache": str(tmp_path / "none"), "models": []}
+    assert f"No models in {tmp_path / 'other'}." in run("models", "--cache-folder", tmp_path / "other").stdout.decode()
+
+
+# ---- doctor ------------------------------------------------------------------------------------------------------
+
+
+def findings(done):
+    report = json.loads(done.stdout)
+    return report["ok"], {check["name"]: check for check in report["checks"]}
+
+
+def test_doctor_of_a_sound_machine():
+    text = run("doctor").stdout.decode()
+    for name in ("program", "CPU", "threads", "memory", "model", "files", "loading", "computing", "embedding", "vector"):
+        assert re.search(rf"^ok +{name} +\S", text, re.M), name
+    assert re.search(r"cosine to sentence-transformers (0\.999999\d*|1\.0+) ", text) and text.endswith("All is well.\n")
+    fine, checks = findings(run("doctor", "--json", "--precision", "fp32", "--threads", "1"))
+    assert fine and checks["computing"]["detail"].endswith("precision fp32, 1 thread")
+
+
+def test_doctor_tries_every_tier():
+    _, checks = findings(run("doctor", "--json"))
+    for tier in checks["CPU"]["detail"].split("best first: ")[1].split(", "):
+        fine, checks = findings(run("doctor", "--json", "--cpu-tier", tier))
+        assert fine and f"CPU tier {tier}," in checks["computing"]["detail"]
+
+
+def copy_of_model(folder):
+    shutil.copytree(MODEL, folder, copy_function=shutil.copyfile, ignore=shutil.ignore_patterns("*.md", ".cache"))
+    return folder
+
+
+def test_doctor_sees_other_weights_under_the_same_name(tmp_path):
+    folder = copy_of_model(tmp_path / "all-MiniLM-L6-v2")
+    with open(folder / "model.safetensors", "r+b") as file:  # some values of the last tensor's bytes
+        size = file.seek(0, os.SEEK_END)
+        file.seek(size - 1_000_000)
+        file.write(b"\x00\x00\x80\x3f" * 200_000)
+    fine, checks = findings(run("doctor", "--json", "--model", folder, code=1))
+    assert not fine and checks["vector"]["status"] == "fail" and "cosine" in checks["vector"]["detail"]
+    assert "remedy" in checks["vector"]
+
+
+def test_doctor_has_no_reference_for_other_models(tmp_path):
+    folder = copy_of_model(tmp_path / "my-model")
+    with open(folder / "model.safetensors", "r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(size - 4000)
+        file.write(b"\x00" * 1000)
+    fine, checks = findings(run("doctor", "--json", "--model", folder))
+    assert fine and checks["vector"]["status"] == "note" and "no stored reference" in checks["vector"]["detail"]
+
+
+@pytest.mark.parametrize("name, finding", [("model.safetensors", "files"), ("config.json", "loading"),
+                                           ("tokenizer.json", "loading")])
+def test_doctor_names_what_is_missing(tmp_path, name, finding):
+    folder = copy_of_model(tmp_path / "m")
+    (folder / name).unlink()
+    if name == "tokenizer.json":
+        (folder / "vocab.txt").unlink()
+    fine, checks = findings(run("doctor", "--json", "--model", folder, code=1))
+    assert not fine and checks[finding]["status"] == "fail" and checks[finding]["remedy"]
+    assert "vector" not in checks
+
+
+def test_doctor_does_not_download(hub):
+    done = hub.run("doctor", code=1)
+    assert re.search(rf"^fail +model +{ID} is neither a folder nor complete in the cache$", done.stdout.decode(), re.M)
+    assert f"akidb-embed pull {ID}" in done.stdout.decode() and "Something failed" in done.stdout.decode()
+    assert not hub.fake.requests

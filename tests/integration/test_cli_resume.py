@@ -1,0 +1,196 @@
+"""An interrupted `embed` goes on where it stopped and ends with the same bytes, whatever interrupted it."""
+import json
+import os
+import pathlib
+import resource
+import signal
+import subprocess
+
+import numpy
+import pytest
+
+from cli_program import DEADLINE_S, run, start, wait_for
+
+WORDS = "the quick brown fox jumps over a lazy dog while seven wizards quietly box and mix jugs of liquor".split()
+OPTIONS = ["--batch-texts", "8"]
+
+
+def write_texts(path, count):
+    path.write_text("".join(f"text {index}: {' '.join(WORDS[index % 7:][:3 + index % 11])}\n" for index in range(count)))
+
+
+class Job:
+    """One input, one output, and the bytes that an uninterrupted run gives."""
+
+    def __init__(self, folder, ending, count):
+        self.input = folder / f"in-{count}.txt"
+        self.output = folder / f"out-{count}.{ending}"
+        self.partial = pathlib.Path(f"{self.output}.partial")
+        self.state = pathlib.Path(f"{self.output}.partial.state")
+        self.whole = folder / f"whole-{count}.{ending}"
+        self.count = count
+        write_texts(self.input, count)
+
+    def arguments(self, *more):
+        return ["embed", "--input", self.input, "--output", self.output, *OPTIONS, *more]
+
+    def texts_done(self):
+        return json.loads(self.state.read_text())["texts"] if self.state.exists() else 0
+
+    def go_on(self, *more, **settings):
+        return run(*self.arguments(*more), **settings)
+
+    def check(self):
+        run("embed", "--input", self.input, "--output", self.whole)
+        assert self.output.read_bytes() == self.whole.read_bytes()
+        assert not self.partial.exists() and not self.state.exists()
+
+
+def interrupted(folder, number, ending):
+    """A job that was ended by a signal after its first checkpoint. Where the program was faster, with more texts."""
+    for count in (100, 400, 1600, 6400, 25600):
+        job = Job(folder, ending, count)
+        process = start(*job.arguments())
+        if wait_for(job.state.exists, process):
+            process.send_signal(number)
+        _, stderr = process.communicate(timeout=DEADLINE_S)
+        if process.returncode != 0:
+            return job, process.returncode, stderr.decode()
+    raise AssertionError("the program could not be interrupted")
+
+
+@pytest.mark.parametrize("ending", ["npy", "jsonl", "fvecs"])
+def test_kill_9(tmp_path, ending):
+    job, code, _ = interrupted(tmp_path, signal.SIGKILL, ending)
+    assert code == -signal.SIGKILL and not job.output.exists()
+    done = job.texts_done()
+    assert 0 < done < job.count
+    with open(job.partial, "ab") as file:  # what had not reached the disk in order
+        file.write(b"torn bytes")
+    assert f"continuing at text {done + 1}\n" in job.go_on().stderr
+    job.check()
+
+
+@pytest.mark.parametrize("number, code, name", [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "a signal")])
+def test_signal_keeps_what_is_done_and_says_how_to_go_on(tmp_path, number, code, name):
+    job, found, stderr = interrupted(tmp_path, number, "npy")
+    done = job.texts_done()
+    assert found == code
+    assert f"stopped by {name} after {done} texts" in stderr
+    assert f"{done} texts are done and kept in {job.partial}; the same command goes on from there" in stderr
+    job.go_on("--threads", "1", "--batch-texts", "5")  # neither changes a bit
+    job.check()
+
+
+def limit_file_size(count):
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (count, count))
+
+
+def test_full_disk(tmp_path):
+    job = Job(tmp_path, "npy", 100)
+    done = job.go_on(code=1, preexec_fn=limit_file_size(50_000))  # 32 vectors of 1,536 bytes
+    assert "error[io_error]: cannot write" in done.stderr and "File too large" in done.stderr
+    assert "Make room on the disk" in done.stderr
+    assert job.texts_done() == 32
+    done = job.go_on(code=1, preexec_fn=limit_file_size(100_000))  # a second time
+    assert "continuing at text 33\n" in done.stderr and job.texts_done() == 64
+    job.go_on()
+    job.check()
+
+
+def test_bad_text_in_the_middle_can_be_skipped_afterwards(tmp_path):
+    job = Job(tmp_path, "jsonl", 40)
+    texts = job.input.read_bytes().splitlines(keepends=True)
+    job.input.write_bytes(b"".join(texts[:20] + [b"\xff\n"] + texts[20:]))
+    done = job.go_on(code=1)
+    assert f"{job.input} line 21: byte 1 of the text (0xFF) is not valid UTF-8" in done.stderr
+    assert "20 texts are done and kept" in done.stderr
+    done = job.go_on("--on-error", "skip")
+    assert "continuing at text 21\n" in done.stderr and "1 of 41 texts could not be used" in done.stderr
+    indexes = [json.loads(line)["index"] for line in job.output.read_text().splitlines()]
+    assert indexes == [index for index in range(41) if index != 20]
+
+
+def stopped(tmp_path, ending="npy"):
+    """A job that stopped at its 21st text."""
+    job = Job(tmp_path, ending, 40)
+    texts = job.input.read_bytes().splitlines(keepends=True)
+    job.input.write_bytes(b"".join(texts[:20] + [b"\n"] + texts[20:]))
+    job.go_on(code=1)
+    assert job.texts_done() == 20
+    return job
+
+
+@pytest.mark.parametrize("arguments, what", [(["--pooling", "cls"], "pooling"), (["--no-normalize"], "normalize"),
+                                             (["--output-format", "fvecs"], "output format"),
+                                             (["--input-format", "lines"], "input format"),
+                                             (["--cpu-tier", "reference"], "CPU tier")])
+def test_other_settings_are_refused(tmp_path, arguments, what):
+    job = stopped(tmp_path)
+    before = job.partial.read_bytes()
+    done = job.go_on(*arguments, code=None)
+    assert done.returncode == 1
+    assert f"is of a run with another {what}:" in done.stderr and "--restart" in done.stderr
+    assert job.partial.read_bytes() == before
+
+
+def test_changed_input_is_refused_and_restart_begins_anew(tmp_path):
+    job = stopped(tmp_path)
+    write_texts(job.input, 41)
+    assert "is of a run with another input:" in job.go_on(code=1).stderr
+    assert "continuing" not in job.go_on("--restart").stderr
+    job.check()
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"{}", b"\xff\xfe"])
+def test_damaged_state_is_refused(tmp_path, damage):
+    job = stopped(tmp_path)
+    job.state.write_bytes(damage)
+    assert "--restart" in job.go_on(code=1).stderr
+    job.go_on("--restart", "--skip-empty")
+    assert numpy.load(job.output).shape == (40, 384)
+
+
+def test_lost_output_is_refused(tmp_path):
+    job = stopped(tmp_path)
+    os.truncate(job.partial, 1000)
+    assert "counts more bytes than the partial output has" in job.go_on(code=1).stderr
+
+
+def test_state_without_output_is_left_over(tmp_path):
+    """After the renaming and before the state's removal there is a moment that a power cut can hit."""
+    job = stopped(tmp_path)
+    job.partial.unlink()
+    assert "continuing" not in job.go_on("--skip-empty").stderr
+    assert not job.state.exists()
+
+
+def test_stdin_cannot_be_continued(tmp_path):
+    job = stopped(tmp_path)
+    error = run("embed", "--output", job.output, stdin=b"a\n", code=1).stderr
+    assert "is of an interrupted run that read a file" in error
+    run("embed", "--output", job.output, "--restart", stdin=b"a\n")
+    assert numpy.load(job.output).shape == (1, 384)
+
+
+def test_two_writers_of_one_output(tmp_path):
+    output = tmp_path / "o.npy"
+    first = start("embed", "--output", output, stdin=subprocess.PIPE)
+    assert wait_for(lambda: (tmp_path / "o.npy.partial").exists(), first)
+    first.stdin.write(b"a\n")
+    first.stdin.flush()
+    assert wait_for(lambda: (tmp_path / "o.npy.partial").stat().st_size > 0, first)
+    assert "another akidb-embed is writing" in run("embed", "--output", output, stdin=b"b\n", code=1).stderr
+    first.stdin.close()
+    assert first.wait(DEADLINE_S) == 0
+    assert numpy.load(output).shape == (1, 384)
+
+
+def test_finished_output_is_replaced_at_once(tmp_path):
+    """Until the new vectors are complete the old file is there."""
+    job = stopped(tmp_path)
+    job.output.write_bytes(b"old")
+    job.go_on(code=1)
+    assert job.output.read_bytes() == b"old"
+    job.go_on("--skip-empty")
+    assert numpy.load(job.output).shape == (40, 384)
