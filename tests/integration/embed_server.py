@@ -148,7 +148,7 @@ class Connection:
         return self
 
     def __exit__(self, *_):
-        self.socket.close()
+        self.reset()  # leaves nothing half-sent behind on a shared server
 
     def send(self, data):
         self.socket.sendall(data)
@@ -211,6 +211,10 @@ class Connection:
                 self._line()
             self._line()
             return Reply(status, headers, body)
+        if "content-length" not in headers:
+            while self._more():
+                pass
+            return Reply(status, headers, self._exactly(len(self.received)))
         return Reply(status, headers, self._exactly(int(headers["content-length"])))
 
     def closed_by_server(self):

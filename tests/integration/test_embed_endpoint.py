@@ -121,39 +121,31 @@ def check_values(got, expected, minimum):
     assert measured.min() >= minimum, f"cosine {measured.min():.9f} at text {measured.argmin()}"
 
 
-def test_values_of_the_whole_corpus_are_the_reference(client, corpus, reference):
-    """All kinds and lengths of text, in batches: order, values and count of tokens."""
-    got, tokens = [], 0
-    for start in range(0, len(corpus), 64):
-        document = embed(client, corpus[start:start + 64], encoding_format="base64")
-        got.append(decode(document["embeddings"]))
-        tokens += document["usage"]["total_tokens"]
-    check_values(numpy.concatenate(got), reference["vectors"], FP32_MIN_COSINE)
-    assert tokens == numpy.minimum(reference["token_counts"], MAX_TOKENS).sum()
-
-
-def test_numbers_say_what_base64_says(client, corpus):
-    texts = corpus[::9]
-    assert len(texts) >= 50
-    numbers = numpy.array(embed(client, texts)["embeddings"])
-    assert numpy.abs(numbers - vectors(client, texts)).max() <= 1e-8
-    explicit = numpy.array(embed(client, texts, encoding_format="float")["embeddings"])
-    assert numpy.array_equal(explicit, numbers)
-
-
-def test_base64_and_numbers_are_the_reference(client, corpus, reference):
-    picked = list(range(0, len(corpus), 9))
+def test_values_are_the_reference(client, corpus, reference):
+    """Texts of all kinds and lengths, as base64 and as numbers: order, values and count of tokens. (All of the corpus is
+    compared by tests/parity, through the command.)"""
+    picked = numpy.arange(0, len(corpus), 9)
+    assert len(picked) >= 50
     texts = [corpus[index] for index in picked]
-    check_values(numpy.array(embed(client, texts)["embeddings"]), reference["vectors"][picked], FP32_MIN_COSINE)
+    binary = embed(client, texts, encoding_format="base64")
+    numbers = embed(client, texts, encoding_format="float")
+    exact, read = decode(binary["embeddings"]), numpy.array(numbers["embeddings"])
+    check_values(exact, reference["vectors"][picked], FP32_MIN_COSINE)
+    check_values(read, reference["vectors"][picked], FP32_MIN_COSINE)
+    assert numpy.abs(read - exact).max() <= 1e-8
+    tokens = numpy.minimum(reference["token_counts"][picked], MAX_TOKENS)
+    assert binary["usage"]["total_tokens"] == numbers["usage"]["total_tokens"] == tokens.sum()
+    cut = numpy.flatnonzero(reference["token_counts"][picked] > MAX_TOKENS)
+    assert len(cut) > 0 and binary["truncated"] == numbers["truncated"] == cut.tolist()
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls", "max"])
 def test_poolings(client, corpus, reference, pooling):
-    texts = [corpus[index] for index in reference["subset"]]
+    texts = [corpus[index] for index in reference["subset"][::2]]
     raw = vectors(client, texts, pooling=pooling, normalize=False)
-    check_values(raw, reference[pooling], FP32_MIN_COSINE)
+    check_values(raw, reference[pooling][::2], FP32_MIN_COSINE)
     lengths = numpy.linalg.norm(raw, axis=1)
-    assert numpy.abs(lengths / numpy.linalg.norm(reference[pooling], axis=1) - 1).max() < 1e-4
+    assert numpy.abs(lengths / numpy.linalg.norm(reference[pooling][::2], axis=1) - 1).max() < 1e-4
     unit = vectors(client, texts, pooling=pooling)
     assert numpy.abs(numpy.linalg.norm(unit, axis=1) - 1).max() < 1e-5
     assert numpy.abs(unit - raw / lengths[:, None]).max() < 1e-6
@@ -170,21 +162,23 @@ def test_defaults_are_mean_and_normalized(client, corpus):
 
 def test_order_and_batch_mates_do_not_matter(client, corpus):
     """Bit by bit the same alone, in a batch, in another order, beside other texts."""
-    texts = corpus[::7]
+    texts = corpus[::16]
     together = vectors(client, texts)
     backwards = vectors(client, texts[::-1])
     assert numpy.array_equal(together, backwards[::-1])
-    for index in range(0, len(texts), 5):
+    for index in range(0, len(texts), 3):
         assert numpy.array_equal(vectors(client, [texts[index]])[0], together[index])
 
 
-def test_load_does_not_matter(client, corpus):
+def test_load_does_not_matter(client, corpus, reference):
     """Bit by bit the same under 50 concurrent requests of mixed sizes and options."""
-    texts = corpus[:120]
+    short = numpy.flatnonzero(reference["token_counts"] <= 32)
+    assert len(short) >= 120
+    texts = [corpus[index] for index in short[:120]]
     expected = {pooling: vectors(client, texts, pooling=pooling) for pooling in ("mean", "cls", "max")}
 
     def ask(number):
-        start, count, pooling = number * 7 % 100, 1 + number % 20, ("mean", "cls", "max")[number % 3]
+        start, count, pooling = number * 7 % 100, 1 + number % 9, ("mean", "cls", "max")[number % 3]
         got = vectors(client, texts[start:start + count], pooling=pooling)
         return numpy.array_equal(got, expected[pooling][start:start + count])
 
@@ -201,7 +195,7 @@ def test_same_text_many_times(client):
 
 
 def test_2048_texts(client):
-    texts = [f"n {i}" for i in range(2048)]
+    texts = [str(i) for i in range(2048)]
     got = vectors(client, texts)
     assert got.shape == (2048, DIMENSION)
     for index in (0, 1, 1023, 2047):

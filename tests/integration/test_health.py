@@ -1,9 +1,10 @@
 """Liveness and readiness: their shapes, and when an instance is not ready."""
-import os
 import signal
+import threading
 
 import pytest
 
+from fake_hub import FakeHub, pause_until
 from embed_server import EMBED, MODEL, Server, check_error, head, post, wait_until
 
 DETAILS = {"model_loaded", "gpu_available", "circuit_breaker_state", "memory_usage_mb", "uptime_seconds"}
@@ -86,14 +87,13 @@ def test_memory_over_the_limit_is_not_ready():
 def test_draining_is_not_ready():
     """From SIGTERM on, on connections that are still open: not ready, new work refused, and what is in flight ends."""
     with Server() as server:
-        request = post({"texts": ["in flight while the server drains"]})
         with server.connect() as working, server.connect() as probe, server.connect() as late:
+            assert probe.send(head("GET", READY)).reply().status == 200
             assert late.send(head("GET", LIVE)).reply().status == 200
-            working.send(head_of_request := request[:-5])
-            assert head_of_request.endswith(b'drai'), "the head is complete, the body is not"
-            # Both threads that read requests have seen their connections' bytes once this has been answered twice.
-            for _ in range(2):
-                assert probe.send(head("GET", READY)).reply().status == 200
+            body = b'{"texts":["in flight while the server drains"]}'
+            working.send(head(headers=[("Content-Type", "application/json"), ("Content-Length", len(body)),
+                                       ("Expect", "100-continue")]))
+            assert working.reply().status == 100, "the server has begun with the request"
             server.send_signal(signal.SIGTERM)
 
             def not_ready():
@@ -104,32 +104,32 @@ def test_draining_is_not_ready():
             assert (reply.status, reply.json()["status"]) == (503, "not_ready")
             check_details(reply.json()["details"])
             refused = late.send(post({"texts": ["too late"]})).reply()
-            assert refused.status == 503
+            assert refused.status == 503 and int(refused.headers["retry-after"]) >= 1
             assert check_error(refused.status, refused.headers, refused.body)["code"] == "shutting_down"
-            assert working.send(request[-5:]).reply().status == 200
+            assert working.send(body).reply().status == 200
             assert server.wait() == 0, server.log()
 
 
 @pytest.fixture
-def held_model(tmp_path):
-    """A model folder whose loading stops at tokenizer.json until something is written into it: a FIFO."""
-    folder = tmp_path / "held-model"
-    folder.mkdir()
-    for entry in MODEL.iterdir():
-        (folder / entry.name).symlink_to(entry.resolve())
-    (folder / "tokenizer.json").unlink()
-    os.mkfifo(folder / "tokenizer.json")
-    return folder
+def loading(tmp_path):
+    """A server whose model comes from a hub that holds back the weights, and the event that lets them go."""
+    files = {path.relative_to(MODEL).as_posix(): path.read_bytes() for path in MODEL.rglob("*") if path.is_file()}
+    released = threading.Event()
+    with FakeHub("some-org/all-MiniLM-L6-v2", files) as hub:
+        hub.fault("GET", "model.safetensors", pause_until(released))
+        hub.fault("HEAD", "model.safetensors", pause_until(released))
+        environment = {"HF_ENDPOINT": hub.endpoint, "HF_HUB_CACHE": str(tmp_path / "cache"), "NO_PROXY": "*"}
+        with Server(model=hub.model_id, environment=environment, until="listening") as server:
+            try:
+                yield server, released
+            finally:
+                released.set()
 
 
-def release(held_model):
-    """Lets the loading go on."""
-    (held_model / "tokenizer.json").write_bytes((MODEL / "tokenizer.json").read_bytes())
-
-
-def test_alive_but_not_ready_while_the_model_loads(held_model):
-    """The port is open before the model is there; requests are told to come back."""
-    with Server(model=held_model, until="listening") as server, server.client() as client:
+def test_alive_but_not_ready_while_the_model_loads(loading):
+    """The port is open before the model is there; requests are told to come back, and are served once it is."""
+    server, released = loading
+    with server.client() as client:
         assert client.get(LIVE).status_code == 200
         reply = client.get(READY)
         assert (reply.status_code, reply.json()["status"]) == (503, "not_ready")
@@ -139,13 +139,19 @@ def test_alive_but_not_ready_while_the_model_loads(held_model):
         assert early.status_code == 503
         assert check_error(early.status_code, early.headers, early.content)["code"] == "loading"
         assert int(early.headers["retry-after"]) >= 1 and int(early.headers["retry-after-ms"]) >= 1
-        release(held_model)
+        released.set()
         wait_until(lambda: client.get(READY).status_code == 200, "ready once the model is loaded", server)
-        assert client.post(EMBED, json={"texts": ["not too early"]}).status_code == 200
+        served = client.post(EMBED, json={"texts": ["not too early"]})
+        assert served.status_code == 200
+        assert served.json()["model"] == "some-org/all-MiniLM-L6-v2"
+        for name in ("all-MiniLM-L6-v2", "some-org/all-MiniLM-L6-v2"):
+            assert client.post(EMBED, json={"texts": ["by name"], "model": name}).status_code == 200
+        other = client.post(EMBED, json={"texts": ["by name"], "model": "other-org/all-MiniLM-L6-v2"})
+        assert other.status_code == 404
 
 
-def test_stops_cleanly_while_the_model_loads(held_model):
-    with Server(model=held_model, until="listening") as server:
-        server.send_signal(signal.SIGTERM)
-        release(held_model)
-        assert server.wait() == 0, server.log()
+def test_stops_cleanly_while_the_model_loads(loading):
+    server, _ = loading
+    with server.client() as client:
+        assert client.get(READY).status_code == 503
+    assert server.stop() == 0, server.log()
