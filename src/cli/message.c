@@ -8,6 +8,8 @@
 
 /* One write per message, so that lines of several processes on one terminal do not mix. */
 static void print(const char *kind, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+static void print(const char *kind, const char *format, va_list arguments)
 {
     char line[1400];
     int used = snprintf(line, sizeof line, "akidb-embed: %s", kind);

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "server/server.h"
 
 static const char *const no_environment[] = {NULL};
 
@@ -91,6 +92,30 @@ static void test_defaults(void **state)
     assert_int_equal(option_number(&r.o, OPTION_REQUEST_TIMEOUT), 10000);
     assert_null(option_text(&r.o, OPTION_MODEL_NAME));
     assert_false(option_given(&r.o, OPTION_PORT));
+    options_free(&r.o);
+}
+
+/* The server's own defaults are for whoever embeds it; the two must not drift apart. */
+static void test_defaults_are_those_of_the_server(void **state)
+{
+    (void)state;
+    server_settings settings;
+    server_settings_init(&settings);
+    outcome r = RESOLVE(COMMAND_SERVE, no_environment, NULL);
+    assert_string_equal(option_text(&r.o, OPTION_HOST), settings.host);
+    assert_int_equal(option_number(&r.o, OPTION_PORT), settings.port);
+    assert_int_equal(option_size(&r.o, OPTION_MAX_TEXTS), settings.max_texts);
+    assert_int_equal(option_size(&r.o, OPTION_MAX_BODY_BYTES), settings.max_body_bytes);
+    assert_int_equal(option_size(&r.o, OPTION_MAX_HEADER_BYTES), settings.max_header_bytes);
+    assert_int_equal(option_size(&r.o, OPTION_MAX_QUEUE_REQUESTS), settings.max_queue_requests);
+    assert_int_equal(option_size(&r.o, OPTION_MAX_QUEUE_TOKENS), settings.max_queue_tokens);
+    assert_int_equal(option_number(&r.o, OPTION_MAX_CONNECTIONS), settings.max_connections);
+    assert_int_equal(option_number(&r.o, OPTION_HTTP_THREADS), settings.http_threads);
+    assert_int_equal(option_number(&r.o, OPTION_THREADS), settings.workers);
+    assert_int_equal(option_number(&r.o, OPTION_REQUEST_TIMEOUT), settings.request_timeout_ms);
+    assert_int_equal(option_number(&r.o, OPTION_IDLE_TIMEOUT), settings.idle_timeout_ms);
+    assert_int_equal(option_number(&r.o, OPTION_DRAIN_TIMEOUT), settings.drain_timeout_ms);
+    assert_int_equal(option_size(&r.o, OPTION_MEMORY_LIMIT), settings.memory_limit_bytes);
     options_free(&r.o);
 }
 
@@ -248,6 +273,7 @@ int main(void)
         cmocka_unit_test(test_rows_of_a_section_stand_together),
         cmocka_unit_test(test_every_default_is_valid),
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_defaults_are_those_of_the_server),
         cmocka_unit_test(test_flags_in_every_form),
         cmocka_unit_test(test_precedence),
         cmocka_unit_test(test_second_variable_counts_after_the_first),
