@@ -178,7 +178,7 @@ const option_row option_table[OPTION_TOTAL] = {
                                 .minimum = 1,
                                 .maximum = 1000000,
                                 .default_text = "4096",
-                                .help = "connections open at once"},
+                                .help = "connections open at once; more are refused with 429"},
     [OPTION_MAX_QUEUE_REQUESTS] = {.section = "Limits",
                                    .flag = "max-queue-requests",
                                    .variable = "AKIDB_MAX_QUEUE_REQUESTS",
@@ -188,7 +188,7 @@ const option_row option_table[OPTION_TOTAL] = {
                                    .maximum = 1000000,
                                    .default_text = "4096",
                                    .help =
-                                       "requests that may wait for a worker; more are refused with 503 and "
+                                       "requests that may wait for a worker; more are refused with 429 and "
                                        "Retry-After"},
     [OPTION_MAX_QUEUE_TOKENS] = {.section = "Limits",
                                  .flag = "max-queue-tokens",
@@ -198,7 +198,7 @@ const option_row option_table[OPTION_TOTAL] = {
                                  .minimum = 1024,
                                  .maximum = 1000000000,
                                  .default_text = "1000000",
-                                 .help = "tokens that may wait for a worker; more are refused with 503 and "
+                                 .help = "tokens that may wait for a worker; more are refused with 429 and "
                                          "Retry-After"},
     [OPTION_MEMORY_LIMIT] = {.section = "Limits",
                              .flag = "memory-limit",
