@@ -6,8 +6,9 @@ from embed_server import Server, is_sanitized
 
 @pytest.fixture(scope="session")
 def server():
-    """A server with the real model and default settings, shared by all tests that do not stop it."""
-    with Server() as running:
+    """A server with the real model and default limits, shared by all tests that do not stop it. It has the time that a
+    sanitized program on a busy machine may need."""
+    with Server("--request-timeout", "120s") as running:
         yield running
 
 

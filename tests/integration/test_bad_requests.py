@@ -17,7 +17,7 @@ MAX_BODY_BYTES = 8 * MIB
 INVALID = "invalid_request_error"
 JSON_TYPE = ("Content-Type", "application/json")
 GOOD = {"texts": ["the server goes on"]}
-ROUTES = {EMBED: "POST", "/health/live": "GET", "/health/ready": "GET"}
+ROUTES = {EMBED: "POST", "/health/live": "GET", "/health/ready": "GET", "/": "GET"}
 
 
 @dataclass

@@ -350,3 +350,11 @@ def test_identity_encoding_is_no_encoding(connection):
 
 def test_query_is_ignored(client):
     assert client.post(EMBED, params={"trace": "1"}, json={"texts": ["x"]}).status_code == 200
+
+
+def test_index_lists_the_routes(client):
+    """What the message of a 404 points to."""
+    reply = client.get("/")
+    assert reply.status_code == 200
+    routes = {(route["method"], route["path"]) for route in reply.json()["routes"]}
+    assert {("POST", EMBED), ("GET", "/health/live"), ("GET", "/health/ready")} <= routes
