@@ -27,11 +27,15 @@ struct acceptor {
 static void turn_away(const acceptor *a, int descriptor)
 {
     char unread[4096];
-    const char *refusal = a->settings.refusal;
-    ssize_t sent = send(descriptor, refusal, strlen(refusal), MSG_NOSIGNAL | MSG_DONTWAIT);
+    buf reply;
+    buf_init(&reply, sizeof unread);
+    a->settings.refuse(a->settings.cookie, &reply);
+    ssize_t sent =
+        !reply.failed ? send(descriptor, reply.data, reply.length, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
     if (sent > 0 && shutdown(descriptor, SHUT_WR) == 0)
         while (recv(descriptor, unread, sizeof unread, MSG_DONTWAIT) > 0)
             ;
+    buf_free(&reply);
     close(descriptor);
 }
 

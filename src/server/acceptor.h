@@ -3,6 +3,7 @@
 #ifndef SERVER_ACCEPTOR_H
 #define SERVER_ACCEPTOR_H
 
+#include "base/buf.h"
 #include "base/log.h"
 #include "server/listen_socket.h"
 
@@ -15,12 +16,15 @@ typedef struct acceptor acceptor;
 typedef void (*acceptor_take_fn)(void *cookie, int descriptor, const struct sockaddr *address,
                                  socklen_t length);
 
+/* Appends the whole HTTP reply for one connection too many. */
+typedef void (*acceptor_refuse_fn)(void *cookie, buf *reply);
+
 typedef struct acceptor_settings {
     acceptor_take_fn take;
+    acceptor_refuse_fn refuse;
     void *cookie;
     const atomic_uint *open_connections;
-    unsigned max_connections; /* at it, new ones get `refusal` and are closed */
-    const char *refusal;      /* a whole HTTP reply; lives as long as the acceptor */
+    unsigned max_connections; /* at it, new ones are refused and closed */
     log_sink log;
 } acceptor_settings;
 

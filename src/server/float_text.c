@@ -39,9 +39,13 @@ static void write_digits(uint32_t n, char *digits)
 static size_t write_rare(float value, char *out)
 {
     char text[FLOAT_TEXT_MAX + 1];
-    int length = snprintf(text, sizeof text, "%.9g", (double)value);
-    memcpy(out, text, (size_t)length);
-    return (size_t)length;
+    size_t length = (size_t)snprintf(text, sizeof text, "%.9g", (double)value);
+    memcpy(out, text, length);
+    if (strpbrk(text, ".e") == NULL) {
+        memcpy(out + length, ".0", 2);
+        length += 2;
+    }
+    return length;
 }
 
 size_t float_text_write(float value, char *out)

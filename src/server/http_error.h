@@ -61,6 +61,8 @@
       "Retry after the time given in Retry-After; GET /health/ready tells when the model is there.")         \
     X(HTTP_ERROR_SHUTTING_DOWN, "shutting_down", 503, HTTP_TYPE_UNAVAILABLE,                                 \
       "Send the request to another instance, or again after the restart.")                                   \
+    X(HTTP_ERROR_TOO_MANY_CONNECTIONS, "too_many_connections", 503, HTTP_TYPE_UNAVAILABLE,                   \
+      "Retry after the time given in Retry-After, and keep connections open between requests.")              \
     X(HTTP_ERROR_OUT_OF_MEMORY, "out_of_memory", 503, HTTP_TYPE_UNAVAILABLE,                                 \
       "Send fewer or shorter texts at once, or retry after the time given in Retry-After.")                  \
     X(HTTP_ERROR_DEADLINE_EXCEEDED, "deadline_exceeded", 504, HTTP_TYPE_TIMEOUT,                             \

@@ -111,12 +111,12 @@ static void check_body_headers(exchange *x, uint64_t length)
         x->failed = false;
 }
 
-/* Without a model there is nothing to serve from. */
+/* Routes that suspend need the model. */
 static void check_phase(exchange *x)
 {
     if (server_phase_now(x->owner) == SERVER_DRAINING)
         fail(x, HTTP_ERROR_SHUTTING_DOWN, "the service is shutting down");
-    else
+    else if (atomic_load(&x->owner->scheduler) == NULL)
         fail(x, HTTP_ERROR_LOADING, "the model is still being loaded");
 }
 
@@ -131,7 +131,7 @@ bool request_check_headers(exchange *x, const char *method, const char *url, con
         check_route(x, method, url);
     if (!x->failed && strcmp(x->route->method, "POST") == 0)
         check_body_headers(x, length);
-    if (!x->failed && x->route->resume != NULL && atomic_load(&x->owner->scheduler) == NULL)
+    if (!x->failed && x->route->resume != NULL)
         check_phase(x);
     const char *expect = header(x, "Expect");
     return x->failed &&

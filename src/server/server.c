@@ -32,17 +32,6 @@
     "{\"error\":{\"message\":\"memory ran out. Send fewer or shorter texts at once, or retry after the "     \
     "time given in "                                                                                         \
     "Retry-After.\",\"type\":\"unavailable_error\",\"param\":null,\"code\":\"out_of_memory\"}}\n"
-#define REFUSAL_BODY                                                                                         \
-    "{\"error\":{\"message\":\"the service has as many connections open as it accepts. Retry after the "     \
-    "time given in Retry-After, and keep connections open between requests.\",\"type\":"                     \
-    "\"overloaded_error\",\"param\":null,\"code\":\"overloaded\"}}\n"
-static const char refusal[] = "HTTP/1.1 429 Too Many Requests\r\n"
-                              "Content-Type: application/json\r\n"
-                              "Retry-After: 1\r\n"
-                              "retry-after-ms: 1000\r\n"
-                              "Connection: close\r\n"
-                              "\r\n" REFUSAL_BODY;
-
 void server_settings_init(server_settings *settings)
 {
     *settings = (server_settings){.host = "127.0.0.1",
@@ -110,6 +99,25 @@ static void take_connection(void *cookie, int descriptor, const struct sockaddr 
     MHD_add_connection(s->daemon, descriptor, address, length); /* closes it on failure */
 }
 
+static void refuse_connection(void *cookie, buf *reply)
+{
+    const server *s = cookie;
+    char id[REQUEST_ID_MAX + 1];
+    request_id_choose(NULL, id);
+    http_error error;
+    http_error_set(&error, HTTP_ERROR_TOO_MANY_CONNECTIONS, NULL,
+                   "%u connections are open, which is the limit", s->settings.max_connections);
+    buf body;
+    buf_init(&body, reply->max_bytes);
+    http_error_write(&error, &body);
+    buf_printf(reply,
+               "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nx-request-id: %s\r\n"
+               "Retry-After: 1\r\nretry-after-ms: 1000\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
+               id, body.length);
+    buf_append(reply, body.data, body.length);
+    buf_free(&body);
+}
+
 /* Threads of the library inherit the mask: signals are for the program's main thread. */
 static aki_status start_library(server *s, aki_error *error)
 {
@@ -160,10 +168,10 @@ static aki_status open_parts(server *s, aki_error *error)
         return status;
     }
     acceptor_settings accepting = {.take = take_connection,
+                                   .refuse = refuse_connection,
                                    .cookie = s,
                                    .open_connections = &s->open_connections,
                                    .max_connections = s->settings.max_connections,
-                                   .refusal = refusal,
                                    .log = s->settings.log};
     return acceptor_open(&s->acceptor, &sockets, &accepting, error);
 }

@@ -1,0 +1,40 @@
+#include "unit.h"
+
+#include "server/routes.h"
+
+static void finds_each_row_by_its_method_and_path(void **state)
+{
+    (void)state;
+    const char *allow = "untouched";
+    for (const route *r = route_table; r->path != NULL; r++) {
+        assert_ptr_equal(routes_find(r->method, r->path, &allow), r);
+        assert_non_null(r->handle);
+        assert_null(allow);
+    }
+    assert_ptr_equal(routes_find("HEAD", "/health/live", &allow), routes_find("GET", "/health/live", &allow));
+}
+
+static void tells_what_a_path_takes(void **state)
+{
+    (void)state;
+    const char *allow;
+    assert_null(routes_find("GET", "/api/v1/embed", &allow));
+    assert_string_equal(allow, "POST");
+    assert_null(routes_find("POST", "/health/ready", &allow));
+    assert_string_equal(allow, "GET, HEAD");
+    assert_null(routes_find("get", "/health/ready", &allow));
+    assert_string_equal(allow, "GET, HEAD");
+    assert_null(routes_find("GET", "/health/live/", &allow));
+    assert_null(allow);
+    assert_null(routes_find("GET", "", &allow));
+    assert_null(allow);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds_each_row_by_its_method_and_path),
+        cmocka_unit_test(tells_what_a_path_takes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
