@@ -24,6 +24,10 @@ static exchange *exchange_open(server *s, struct MHD_Connection *connection)
     x->connection = connection;
     x->arrived_ns = clock_monotonic_ns();
     x->deadline_ns = x->arrived_ns + s->settings.request_timeout_ms * NS_PER_MS;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    x->watched = info != NULL ? info->socket_context : NULL;
+    connection_watch_set(x->watched, WATCH_BODY, x->deadline_ns);
     request_id_choose(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "x-request-id"),
                       x->request_id);
     buf_init(&x->body, s->settings.max_body_bytes);
@@ -53,6 +57,7 @@ void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void
               x->route != NULL ? x->route->method : "-", x->route != NULL ? x->route->path : "-", x->status,
               (double)(clock_monotonic_ns() - x->arrived_ns) / NS_PER_MS,
               how == MHD_REQUEST_TERMINATED_COMPLETED_OK ? "" : ", connection lost");
+    connection_watch_set(x->watched, WATCH_HEADERS, server_headers_deadline_ns(s));
     exchange_release_body(x);
     scheduler_request_free(x->work);
     mem_free(x);
@@ -120,6 +125,7 @@ enum MHD_Result exchange_on_request(void *cookie, struct MHD_Connection *connect
         *size = 0;
         return MHD_YES;
     }
+    connection_watch_set(x->watched, WATCH_REPLY, INT64_MAX);
     if (x->suspended) {
         x->suspended = false;
         return x->route->resume(x);

@@ -25,6 +25,7 @@ typedef struct route {
 struct exchange {
     server *owner;
     struct MHD_Connection *connection;
+    watched_connection *watched;
     const route *route; /* NULL: the request failed before one was found */
     char request_id[REQUEST_ID_MAX + 1];
     int64_t arrived_ns, deadline_ns;

@@ -76,13 +76,16 @@ static void on_library_message(void *cookie, const char *format, va_list argumen
 static void on_connection(void *cookie, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
-    (void)connection;
-    (void)context;
     server *s = cookie;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         atomic_fetch_add(&s->open_connections, 1);
-    else
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *context = connection_watch_add(s->watch, info->connect_fd, server_headers_deadline_ns(s));
+    } else {
+        connection_watch_remove(s->watch, *context);
         atomic_fetch_sub(&s->open_connections, 1);
+    }
 }
 
 /* Paths are compared as they were sent: none of ours needs an escape. */
@@ -162,7 +165,9 @@ static aki_status open_parts(server *s, aki_error *error)
         return status;
     s->port = sockets.port;
     raise_descriptor_limit(s);
-    status = start_library(s, error);
+    status = connection_watch_open(&s->watch, error);
+    if (status == AKI_OK)
+        status = start_library(s, error);
     if (status != AKI_OK) {
         listen_sockets_close(&sockets);
         return status;
@@ -262,6 +267,7 @@ void server_close(server *s)
     }
     if (s->daemon != NULL)
         MHD_stop_daemon(s->daemon);
+    connection_watch_close(s->watch);
     scheduler_close(work);
     if (s->last_resort != NULL)
         MHD_destroy_response(s->last_resort);

@@ -2,8 +2,10 @@
 #ifndef SERVER_SERVICE_H
 #define SERVER_SERVICE_H
 
+#include "base/clock.h"
 #include "scheduler/scheduler.h"
 #include "server/acceptor.h"
+#include "server/connection_watch.h"
 #include "server/server.h"
 
 #include <microhttpd.h>
@@ -17,6 +19,7 @@ struct server {
     char *model_name;
     uint16_t port;
     acceptor *acceptor; /* NULL once draining */
+    connection_watch *watch;
     struct MHD_Daemon *daemon;
     struct MHD_Response *last_resort; /* for when not even an error reply can be built */
     int64_t started_ns;
@@ -30,6 +33,13 @@ struct server {
     pthread_cond_t idle;
     size_t requests; /* under way */
 };
+
+/* Until when the headers of a connection's next request must be there. An idle connection is closed by the idle
+ * timeout before; what lives longer trickles. */
+static inline int64_t server_headers_deadline_ns(const server *s)
+{
+    return clock_monotonic_ns() + (s->settings.idle_timeout_ms + s->settings.request_timeout_ms) * NS_PER_MS;
+}
 
 static inline server_phase server_phase_now(const server *s)
 {

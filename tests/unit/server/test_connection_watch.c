@@ -1,0 +1,130 @@
+#include "unit.h"
+
+#include "base/clock.h"
+#include "server/connection_watch.h"
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+typedef struct pair {
+    int ours, theirs;
+} pair;
+
+static pair open_pair(void)
+{
+    int descriptors[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, descriptors), 0);
+    return (pair){descriptors[0], descriptors[1]};
+}
+
+static void close_pair(pair p)
+{
+    close(p.ours);
+    close(p.theirs);
+}
+
+/* True when the other end sees the stream end; waits for as long as it takes. */
+static bool ends(pair p)
+{
+    struct pollfd polled = {.fd = p.theirs, .events = POLLIN};
+    char byte;
+    return poll(&polled, 1, -1) == 1 && recv(p.theirs, &byte, 1, 0) == 0;
+}
+
+static bool is_open(pair p)
+{
+    struct pollfd polled = {.fd = p.theirs, .events = POLLIN | POLLRDHUP};
+    return poll(&polled, 1, 0) == 0;
+}
+
+static connection_watch *open_watch(void)
+{
+    connection_watch *watch = NULL;
+    aki_error error;
+    assert_int_equal(connection_watch_open(&watch, &error), AKI_OK);
+    return watch;
+}
+
+static void ends_what_is_past_its_deadline(void **state)
+{
+    (void)state;
+    connection_watch *watch = open_watch();
+    pair late = open_pair(), in_time = open_pair(), answered = open_pair();
+    watched_connection *kept = connection_watch_add(watch, in_time.ours, INT64_MAX);
+    watched_connection *replying = connection_watch_add(watch, answered.ours, INT64_MAX);
+    connection_watch_set(replying, WATCH_REPLY, 0);
+    watched_connection *ended = connection_watch_add(watch, late.ours, clock_monotonic_ns());
+    assert_true(ends(late));
+    assert_true(is_open(in_time)); /* looked over in the same round */
+    assert_true(is_open(answered));
+    connection_watch_set(kept, WATCH_BODY, 0);
+    assert_true(ends(in_time));
+    connection_watch_remove(watch, ended);
+    connection_watch_remove(watch, kept);
+    connection_watch_remove(watch, replying);
+    connection_watch_close(watch);
+    close_pair(late);
+    close_pair(in_time);
+    close_pair(answered);
+}
+
+/* The peer has ended sending and the event for it was missed: another one comes. */
+static void wakes_the_reader_of_a_half_closed_connection(void **state)
+{
+    (void)state;
+    connection_watch *watch = open_watch();
+    pair half = open_pair();
+    int events = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+    assert_int_equal(epoll_ctl(events, EPOLL_CTL_ADD, half.ours, &event), 0);
+    assert_int_equal(shutdown(half.theirs, SHUT_WR), 0);
+    assert_int_equal(epoll_wait(events, &event, 1, -1), 1);
+    assert_int_equal(epoll_wait(events, &event, 1, 0), 0); /* nothing new by itself */
+    watched_connection *connection = connection_watch_add(watch, half.ours, INT64_MAX);
+    assert_int_equal(epoll_wait(events, &event, 1, -1), 1);
+    connection_watch_remove(watch, connection);
+    connection_watch_close(watch);
+    close(events);
+    close_pair(half);
+}
+
+static void keeps_count_of_many(void **state)
+{
+    (void)state;
+    enum { COUNT = 150 };
+    connection_watch *watch = open_watch();
+    pair pairs[COUNT];
+    watched_connection *connections[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        pairs[i] = open_pair();
+        connections[i] = connection_watch_add(watch, pairs[i].ours, INT64_MAX);
+        assert_non_null(connections[i]);
+    }
+    for (size_t i = 0; i < COUNT; i += 2)
+        connection_watch_remove(watch, connections[i]);
+    for (size_t i = 1; i < COUNT; i += 2)
+        connection_watch_set(connections[i], WATCH_BODY, 0);
+    for (size_t i = 1; i < COUNT; i += 2)
+        assert_true(ends(pairs[i]));
+    for (size_t i = 0; i < COUNT; i += 2)
+        assert_true(is_open(pairs[i]));
+    for (size_t i = 1; i < COUNT; i += 2)
+        connection_watch_remove(watch, connections[i]);
+    connection_watch_remove(watch, NULL);
+    connection_watch_set(NULL, WATCH_BODY, 0);
+    connection_watch_close(watch);
+    connection_watch_close(NULL);
+    for (size_t i = 0; i < COUNT; i++)
+        close_pair(pairs[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ends_what_is_past_its_deadline),
+        cmocka_unit_test(wakes_the_reader_of_a_half_closed_connection),
+        cmocka_unit_test(keeps_count_of_many),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
