@@ -13,7 +13,7 @@ const cli_command command_table[COMMAND_TOTAL] = {
                            "is neither a folder\n"
                            "nor in the cache is downloaded first. Logs go to stdout, one line each.\n"
                            "SIGTERM or SIGINT finishes the requests in flight and exits with 0; a second one "
-                           "exits at once.\n",
+                           "(the other of\nthe two, or a second later) exits at once.\n",
                        .examples =
                            "  akidb-embed serve\n"
                            "  akidb-embed serve --model ./all-MiniLM-L6-v2 --host 0.0.0.0 --port 9000\n"

@@ -1,5 +1,6 @@
 #include "cli/stop.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
 
@@ -14,6 +15,7 @@
 
 struct stop {
     atomic_int signal;
+    int64_t signal_ns; /* when it came; of the watching thread */
     int exit_code_of_second;
     int signals; /* signalfd */
     int noticed; /* eventfd, readable after the first signal */
@@ -23,6 +25,11 @@ struct stop {
     sigset_t former_mask;
     struct sigaction former_pipe, former_size;
 };
+
+bool stop_is_repeat(int first, int64_t first_ns, int signal_number, int64_t now_ns)
+{
+    return signal_number == first && now_ns - first_ns < STOP_REPEAT_NS;
+}
 
 static void notify(int event)
 {
@@ -43,8 +50,12 @@ static void *watch(void *cookie)
         struct signalfd_siginfo info;
         if ((waiting[0].revents & POLLIN) == 0 || read(s->signals, &info, sizeof info) != sizeof info)
             continue;
-        if (atomic_load(&s->signal) != 0)
+        const int first = atomic_load(&s->signal);
+        if (first != 0 && stop_is_repeat(first, s->signal_ns, (int)info.ssi_signo, clock_monotonic_ns()))
+            continue;
+        if (first != 0)
             _exit(s->exit_code_of_second != 0 ? s->exit_code_of_second : 128 + (int)info.ssi_signo);
+        s->signal_ns = clock_monotonic_ns();
         atomic_store(&s->signal, (int)info.ssi_signo);
         notify(s->noticed);
     }

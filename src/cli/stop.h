@@ -1,10 +1,12 @@
 /* SIGINT and SIGTERM as something a loop can ask for or wait on. The first signal is remembered; the second ends the process
- * at once. The signals are blocked in all threads and taken by one of our own, so that no code runs in a handler. SIGPIPE
+ * at once, unless it is the first one repeated: `timeout` and others signal a process and then its whole group. The signals are blocked in all threads and taken by one of our own, so that no code runs in a handler. SIGPIPE
  * and SIGXFSZ are ignored: writing then fails with EPIPE or EFBIG, which can be reported. */
 #ifndef CLI_STOP_H
 #define CLI_STOP_H
 
 #include "akidb/embed.h"
+
+#define STOP_REPEAT_NS INT64_C(1000000000)
 
 typedef struct stop stop;
 
@@ -20,6 +22,9 @@ int stop_signal(const stop *s);
 int stop_descriptor(const stop *s);
 /* Blocks until the first signal and returns its number. */
 int stop_wait(const stop *s);
+
+/* Whether a signal is the first one come again, not a second wish. Times: clock_monotonic_ns. */
+bool stop_is_repeat(int first, int64_t first_ns, int signal_number, int64_t now_ns);
 
 /* For callbacks with a cookie: whether a signal has come. */
 bool stop_requested(void *cookie);

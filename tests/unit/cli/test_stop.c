@@ -42,6 +42,16 @@ static void test_closing_without_a_signal(void **state)
     assert_true(action.sa_handler == SIG_DFL);
 }
 
+static void test_the_same_signal_soon_after_is_a_repeat(void **state)
+{
+    (void)state;
+    const int64_t first = 5000000000;
+    assert_true(stop_is_repeat(SIGTERM, first, SIGTERM, first));
+    assert_true(stop_is_repeat(SIGTERM, first, SIGTERM, first + STOP_REPEAT_NS - 1));
+    assert_false(stop_is_repeat(SIGTERM, first, SIGTERM, first + STOP_REPEAT_NS));
+    assert_false(stop_is_repeat(SIGTERM, first, SIGINT, first));
+}
+
 /* In a child, because it ends the process. */
 static int exit_code_after_two_signals(int code_of_second)
 {
@@ -75,6 +85,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_signal_is_remembered),
         cmocka_unit_test(test_closing_without_a_signal),
+        cmocka_unit_test(test_the_same_signal_soon_after_is_a_repeat),
         cmocka_unit_test(test_second_signal_ends_the_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
