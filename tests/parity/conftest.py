@@ -1,7 +1,12 @@
 """Fixtures of the parity tests; what they measured is printed after the run."""
+import sys
+
 import pytest
 
 import parity
+
+sys.path.insert(0, str(parity.ROOT / "tests" / "integration"))
+from embed_server import is_sanitized  # noqa: E402
 
 lines = pytest.StashKey()
 
@@ -36,3 +41,9 @@ def model():
 @pytest.fixture(scope="session")
 def cpu_tiers():
     return parity.cpu_tiers()
+
+
+@pytest.fixture(scope="session")
+def sanitized():
+    """True when the program under test is an AddressSanitizer or ThreadSanitizer build: slow, so that tests take less."""
+    return is_sanitized()
