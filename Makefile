@@ -74,8 +74,10 @@ fuzz-tokenizer: test-deps build $(TEST_ENV)/.ready ## Compares 100,000 random st
 	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_BUILD=$(BUILD) \
 	    $(PYTHON) tests/fuzz/fuzz_tokenizer_parity.py --count 100000 $(FUZZ_ARGS)
 
-bench: build ## Measures this engine alone: share of the CPU's peak, then text to vector by length
-	@model=$$(scripts/get-model) && $(BUILD)/bench/bench_engine "$$model" && $(BUILD)/bench/bench_embed "$$model"
+bench: build ## Measures this engine alone: kernels, one thread's passes, then text to vector by length
+	@$(BUILD)/bench/bench_kernels
+	@model=$$(scripts/get-model) && $(BUILD)/bench/bench_engine "$$model" && \
+	    $(BUILD)/akidb-embed bench --model "$$model" $(BENCH_ARGS)
 
 $(PEERS_ENV)/.ready: bench/peers/requirements.txt tests/parity/reference-requirements.txt
 	@scripts/make-python-env $(PEERS_ENV) bench/peers/requirements.txt

@@ -91,6 +91,20 @@ const cli_command command_table[COMMAND_TOTAL] = {
          .examples = "  akidb-embed doctor\n"
                      "  akidb-embed doctor --model ./my-model --json\n",
          .run = command_doctor},
+    [COMMAND_BENCH] =
+        {.name = "bench",
+         .summary = "measure this machine's speed",
+         .argument_hint = "Name the texts to measure with by --corpus FILE, or their length by --length.",
+         .description =
+             "Embeds real text with the model and says how fast: tokens and texts per second of large calls "
+             "on all\n"
+             "threads, the time of a single text on the idle engine (p50, p99), and the share of this CPU's "
+             "peak: what\n"
+             "the instructions in use do at best, measured in between. Close other programs first.\n",
+         .examples = "  akidb-embed bench\n"
+                     "  akidb-embed bench --length 128 --threads 1 --seconds 10\n"
+                     "  akidb-embed bench --corpus texts.txt --json\n",
+         .run = command_bench},
 };
 
 command_id command_by_name(const char *name)

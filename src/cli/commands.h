@@ -29,6 +29,7 @@ int command_tokenize(const options *o);
 int command_pull(const options *o);
 int command_models(const options *o);
 int command_doctor(const options *o);
+int command_bench(const options *o);
 
 /* COMMAND_TOTAL = none of this name. */
 command_id command_by_name(const char *name);

@@ -8,6 +8,7 @@
 #include "cli/doctor_report.h"
 #include "cli/message.h"
 #include "cli/model_source.h"
+#include "cli/proc_value.h"
 #include "cli/progress.h"
 
 #include <stdio.h>
@@ -17,36 +18,17 @@
 #define OUTPUT_MAX_BYTES ((size_t)256 << 10)
 #define COMFORTABLE_MEMORY_BYTES (UINT64_C(512) << 20)
 
-/* The value behind "key : value" in a file of /proc, or "unknown". */
-static void read_proc(const char *path, const char *key, char *out, size_t room)
-{
-    char line[512];
-    snprintf(out, room, "unknown");
-    FILE *file = fopen(path, "re");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        char *colon = strchr(line, ':');
-        if (colon == NULL || strncmp(line, key, strlen(key)) != 0)
-            continue;
-        colon += 1 + strspn(colon + 1, " \t");
-        colon[strcspn(colon, "\n")] = '\0';
-        snprintf(out, room, "%s", colon);
-        break;
-    }
-    if (file != NULL)
-        fclose(file);
-}
-
 static void check_machine(doctor_report *report)
 {
     char text[256], tiers[256] = "";
-    read_proc("/proc/cpuinfo", "model name", text, sizeof text);
+    proc_cpu_name(text, sizeof text);
     const char *const *tier = aki_cpu_tiers();
     for (size_t used = 0; *tier != NULL && used < sizeof tiers; tier++)
         used += (size_t)snprintf(tiers + used, sizeof tiers - used, "%s%s", used > 0 ? ", " : "", *tier);
     doctor_add(report, FINDING_OK, "CPU", "%s; tiers, best first: %s", text, tiers);
     unsigned cpus = cpus_available();
     doctor_add(report, FINDING_OK, "threads", "%u CPU%s for this process", cpus, cpus == 1 ? "" : "s");
-    read_proc("/proc/meminfo", "MemAvailable", text, sizeof text);
+    proc_value("/proc/meminfo", "MemAvailable", text, sizeof text);
     unsigned long long available_kib = 0;
     if (sscanf(text, "%llu kB", &available_kib) == 1) {
         char available[40];

@@ -17,6 +17,7 @@ typedef enum command_id {
     COMMAND_PULL,
     COMMAND_MODELS,
     COMMAND_DOCTOR,
+    COMMAND_BENCH,
     COMMAND_TOTAL
 } command_id;
 
@@ -61,6 +62,9 @@ typedef enum option_id {
     OPTION_TRUNCATE,
     OPTION_BATCH_TEXTS,
     OPTION_MAX_LENGTH,
+    OPTION_LENGTH,
+    OPTION_CORPUS,
+    OPTION_SECONDS,
     OPTION_JSON,
     OPTION_CONFIG,
     OPTION_PRINT_CONFIG,

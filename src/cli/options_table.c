@@ -7,8 +7,9 @@
 #define PULL (1U << COMMAND_PULL)
 #define MODELS (1U << COMMAND_MODELS)
 #define DOCTOR (1U << COMMAND_DOCTOR)
-#define READS_MODEL (SERVE | EMBED | TOKENIZE | DOCTOR)
-#define COMPUTES (SERVE | EMBED | DOCTOR)
+#define BENCH (1U << COMMAND_BENCH)
+#define READS_MODEL (SERVE | EMBED | TOKENIZE | DOCTOR | BENCH)
+#define COMPUTES (SERVE | EMBED | DOCTOR | BENCH)
 #define READS_TEXTS (EMBED | TOKENIZE)
 #define EVERY ((1U << COMMAND_TOTAL) - 1)
 
@@ -380,12 +381,40 @@ const option_row option_table[OPTION_TOTAL] = {
                            .zero_word = "none",
                            .default_text = "none",
                            .help = "cut after this many tokens, [CLS] and [SEP] included"},
+    /* ---- Benchmark ---- */
+    [OPTION_LENGTH] = {.section = "Benchmark",
+                       .flag = "length",
+                       .variable = "AKIDB_LENGTH",
+                       .type = OPTION_TYPE_NUMBER,
+                       .commands = BENCH,
+                       .minimum = 3,
+                       .maximum = 65536,
+                       .help = "tokens of each text, [CLS] and [SEP] included; without it 16, mixed lengths, "
+                               "128 and 256"},
+    [OPTION_CORPUS] = {.section = "Benchmark",
+                       .flag = "corpus",
+                       .variable = "AKIDB_CORPUS",
+                       .type = OPTION_TYPE_PATH,
+                       .commands = BENCH,
+                       .value_name = "FILE",
+                       .help = "measure with the lines of this file, at most 65,536 and 64 MiB, instead of "
+                               "the built-in prose; - is stdin"},
+    [OPTION_SECONDS] = {.section = "Benchmark",
+                        .flag = "seconds",
+                        .variable = "AKIDB_SECONDS",
+                        .type = OPTION_TYPE_NUMBER,
+                        .commands = BENCH,
+                        .minimum = 1,
+                        .maximum = 3600,
+                        .default_text = "3",
+                        .help = "how long each length is measured; a slow machine takes longer, for at least "
+                                "three rounds are made"},
     /* ---- General ---- */
     [OPTION_JSON] = {.section = "General",
                      .flag = "json",
                      .variable = "AKIDB_JSON",
                      .type = OPTION_TYPE_SWITCH,
-                     .commands = MODELS | DOCTOR,
+                     .commands = MODELS | DOCTOR | BENCH,
                      .default_text = "false",
                      .help = "print JSON for programs instead of text for people"},
     [OPTION_CONFIG] = {.section = "General",

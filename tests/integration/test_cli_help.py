@@ -6,7 +6,7 @@ import pytest
 
 from cli_program import PROGRAM, ROOT, run
 
-COMMANDS = ["serve", "embed", "tokenize", "pull", "models", "doctor"]
+COMMANDS = ["serve", "embed", "tokenize", "pull", "models", "doctor", "bench"]
 
 
 @pytest.mark.parametrize("flag", ["--version", "-V"])

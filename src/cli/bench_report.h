@@ -1,0 +1,37 @@
+/* What `bench` found, and how it is counted and printed. Nothing here measures. */
+#ifndef CLI_BENCH_REPORT_H
+#define CLI_BENCH_REPORT_H
+
+#include "akidb/embed.h"
+#include "base/buf.h"
+
+#define BENCH_RESULTS_MAX 8
+
+typedef struct bench_result {
+    double length; /* tokens per text, the mean where `mixed` */
+    bool mixed;    /* texts of several lengths */
+    const char *precision;
+    unsigned threads;
+    double tokens_per_second, texts_per_second, flops_per_second;
+    double share_of_peak; /* of what the CPU does in registers only; 1 = all of it */
+    double p50_ms, p99_ms;
+} bench_result;
+
+typedef struct bench_report {
+    const char *tier, *precision, *cpu, *version, *model;
+    uint64_t peak_rss_bytes;
+    bench_result results[BENCH_RESULTS_MAX];
+    size_t count;
+} bench_report;
+
+/* The least value that at least `percent` of the values (0 .. 100) do not exceed; sorts them. count >= 1. */
+double bench_percentile(double *values, size_t count, double percent);
+
+/* Floating-point operations of the forward pass over texts with `tokens` tokens in all and `squares` as the sum of their
+ * squares: matrix products and attention, a multiply-add being two. */
+double bench_flop(const aki_model_info *info, double tokens, double squares);
+
+void bench_print_json(buf *out, const bench_report *report);
+void bench_print_text(buf *out, const bench_report *report);
+
+#endif
