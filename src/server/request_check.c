@@ -17,41 +17,47 @@ static void fail(exchange *x, http_error_code code, const char *message)
     http_error_set(&x->error, code, NULL, "%s", message);
 }
 
-typedef struct header_count {
-    const char *name;
-    unsigned count;
-} header_count;
+/* What decides where a body ends, over all headers. */
+typedef struct framing {
+    unsigned lengths, encodings;
+    bool odd_name;
+} framing;
 
-static enum MHD_Result count_header(void *cookie, enum MHD_ValueKind kind, const char *key, const char *value)
+static bool is_token(const char *name)
+{
+    static const char characters[] = "!#$%&'*+-.^_`|~0123456789"
+                                     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    return name[0] != '\0' && name[strspn(name, characters)] == '\0';
+}
+
+static enum MHD_Result look_at_header(void *cookie, enum MHD_ValueKind kind, const char *key,
+                                      const char *value)
 {
     (void)kind;
     (void)value;
-    header_count *wanted = cookie;
-    wanted->count += strcasecmp(key, wanted->name) == 0;
+    framing *f = cookie;
+    f->lengths += strcasecmp(key, "Content-Length") == 0;
+    f->encodings += strcasecmp(key, "Transfer-Encoding") == 0;
+    f->odd_name = f->odd_name || !is_token(key);
     return MHD_YES;
-}
-
-static unsigned count_of(const exchange *x, const char *name)
-{
-    header_count wanted = {name, 0};
-    MHD_get_connection_values(x->connection, MHD_HEADER_KIND, count_header, &wanted);
-    return wanted.count;
 }
 
 /* Two readings of where a body ends are how requests are smuggled past proxies: such a request is refused. */
 static bool body_end_in_doubt(exchange *x)
 {
-    unsigned lengths = count_of(x, "Content-Length"), encodings = count_of(x, "Transfer-Encoding");
+    framing f = {0};
+    MHD_get_connection_values(x->connection, MHD_HEADER_KIND, look_at_header, &f);
     const char *encoding = header(x, "Transfer-Encoding");
-    if (lengths > 1)
+    if (f.odd_name)
+        fail(x, HTTP_ERROR_BAD_REQUEST,
+             "a header's name holds characters that names cannot have, like a space");
+    else if (f.lengths > 1)
         fail(x, HTTP_ERROR_BAD_REQUEST, "the header Content-Length is there more than once");
-    else if (encodings > 0 && lengths > 0)
+    else if (f.encodings > 0 && f.lengths > 0)
         fail(x, HTTP_ERROR_BAD_REQUEST, "Content-Length and Transfer-Encoding exclude each other");
-    else if (encodings > 1 || (encoding != NULL && strcasecmp(encoding, "chunked") != 0))
+    else if (f.encodings > 1 || (encoding != NULL && strcasecmp(encoding, "chunked") != 0))
         fail(x, HTTP_ERROR_BAD_REQUEST, "the only Transfer-Encoding taken is chunked");
-    else
-        return false;
-    return true;
+    return x->failed;
 }
 
 static void check_protocol(exchange *x, const char *version)
@@ -69,9 +75,19 @@ static void check_protocol(exchange *x, const char *version)
     }
 }
 
+/* The path of "http://host/path", a form that every server must understand; other targets as they are. */
+static const char *path_of(const char *target)
+{
+    static const char scheme[] = "http://";
+    if (strncasecmp(target, scheme, sizeof scheme - 1) != 0)
+        return target;
+    const char *path = strchr(target + sizeof scheme - 1, '/');
+    return path != NULL ? path : "/";
+}
+
 static void check_route(exchange *x, const char *method, const char *url)
 {
-    x->route = routes_find(method, url, &x->allow);
+    x->route = routes_find(method, path_of(url), &x->allow);
     if (x->route != NULL)
         return;
     x->failed = true;

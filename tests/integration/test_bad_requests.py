@@ -139,6 +139,16 @@ CASES = [
     Case("one long header", post(GOOD, [JSON_TYPE, ("X-Long", "a" * 17_000)]), 431, "headers_too_large", "16384"),
     Case("many headers", post(GOOD, [JSON_TYPE, *((f"X-Header-{i}", "value " * 10) for i in range(300))]), 431,
          "headers_too_large", "16384"),
+    # Where the body ends, in doubt.
+    Case("two lengths", head(headers=[JSON_TYPE, ("Content-Length", 2), ("Content-Length", 2)]) + b"{}", 400, "bad_request",
+         "content-length", headers={"connection": "close"}),
+    Case("length beside chunks", head(headers=[JSON_TYPE, ("Content-Length", 2), ("Transfer-Encoding", "chunked")]) + b"{}",
+         400, "bad_request", "transfer-encoding", headers={"connection": "close"}),
+    Case("transfer encoding not known", head(headers=[JSON_TYPE, ("Transfer-Encoding", "gzip, chunked")]), 400,
+         "bad_request", "chunked", headers={"connection": "close"}),
+    Case("space before the colon of the length", head(headers=[JSON_TYPE, ("Content-Length ", 2)]) + b"{}", 400,
+         "bad_request", "name", headers={"connection": "close"}),
+    Case("no Host", head("GET", "/health/live", host=None), 400, "bad_request", "host"),
     # Routes and methods.
     Case("no such route", head("GET", "/api/v1/embeddings"), 404, "not_found", "lists the routes"),
     Case("root of the API", head("GET", "/api/v1"), 404, "not_found", "lists the routes"),

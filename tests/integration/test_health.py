@@ -66,6 +66,13 @@ def test_query_is_ignored(client, path):
     assert client.get(path, params={"verbose": "1"}).status_code == 200
 
 
+def test_absolute_target(connection):
+    """The form that proxies send."""
+    assert connection.send(head("GET", "http://localhost" + LIVE)).reply().status == 200
+    assert connection.send(head("GET", "http://localhost")).reply().json()["name"] == "akidb-embed"
+    assert connection.send(head("GET", "http://localhost/nothing")).reply().status == 404
+
+
 def test_request_id_is_echoed(client):
     assert client.get(LIVE, headers={"x-request-id": "probe-1"}).headers["x-request-id"] == "probe-1"
 
