@@ -21,6 +21,8 @@ from statistics import median
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BEGIN, END = "<!-- peers: begin, written by bench/peers/compare.py -->", "<!-- peers: end -->"
+BUSY = (" (**a busy machine**: rates are low; with several threads the ratios are worth nothing, because engines whose threads wait for\n"
+        "each other lose out of proportion when a CPU is taken away).")
 OURS, ONNX, REFERENCE = "akidb-embed fp32", "ONNX Runtime fp32", "sentence-transformers fp32"
 
 
@@ -90,7 +92,7 @@ def table(report):
             middle = median(seconds[name][engine])
             cells.append(f"{work['tokens'] / middle:,.0f} tokens/s, {work['texts'] / middle:,.1f} texts/s")
         lowest = min(merge_onnx(work["min_cosine"], min)[engine] for work in report["workloads"].values())
-        lines.append(f"| {engine} | " + " | ".join(cells) + f" | {median(latency[engine]) * 1e3:.2f} ms | 1 − {max(1 - lowest, 0):.0e} |")
+        lines.append(f"| {engine} | " + " | ".join(cells) + f" | {median(latency[engine]) * 1e3:.2f} ms | {'1' if lowest >= 1 else f'1 − {1 - lowest:.0e}'} |")
     for peer in (ONNX, REFERENCE):
         ratios = [f"**{median(b / a for a, b in zip(by[OURS], by[peer])):.2f}×**" for by in seconds.values()]
         ratios.append(f"**{median(b / a for a, b in zip(latency[OURS], latency[peer])):.2f}×**")
@@ -98,11 +100,12 @@ def table(report):
     return lines
 
 
-def markdown(reports, command):
+def markdown(reports, command, load):
     versions = reports[0]["versions"]
     onnx = next(version for name, version in versions.items() if name.startswith(ONNX))
     lines = [f"{cpu_name()}, {os.cpu_count()} CPUs, Linux {platform.release()}; akidb-embed {versions[OURS]}; ONNX Runtime {onnx};",
-             f"sentence-transformers {versions[REFERENCE]}; {time.strftime('%Y-%m-%d', time.gmtime())}. Command: `{command}`", ""]
+             f"sentence-transformers {versions[REFERENCE]}; {time.strftime('%Y-%m-%d', time.gmtime())}. Command: `{command}`",
+             f"Load average before the run {load:.1f}" + (BUSY if load > 0.5 else "."), ""]
     sizes = [f"{name}: {work['texts']} texts of {work['shortest']} to {work['longest']} tokens" for name, work in reports[0]["workloads"].items()]
     lines += ["; ".join(sizes) + ".", ""]
     for report in reports:
@@ -148,6 +151,7 @@ def main():
     exported.parent.mkdir(parents=True, exist_ok=True)
     export_onnx(arguments.model, exported)
     cpus = sorted(os.sched_getaffinity(0))
+    load = os.getloadavg()[0]
     reports = []
     for threads in arguments.threads:
         if threads > len(cpus):
@@ -160,7 +164,7 @@ def main():
 
     options = [f"--{name} {' '.join(map(str, value)) if isinstance(value, list) else value}" for name, value in
                (("threads", arguments.threads), ("rounds", arguments.rounds), ("scale", arguments.scale), ("queries", arguments.queries))]
-    text = markdown(reports, "bench/peers/compare.py " + " ".join(options))
+    text = markdown(reports, "bench/peers/compare.py " + " ".join(options), load)
     print(text)
     if arguments.output:
         write_section(arguments.output, text)
