@@ -17,6 +17,11 @@ enum MHD_Result embed_route_handle(exchange *x)
     server *s = x->owner;
     embed_limits limits = {.max_texts = s->settings.max_texts, .model_name = s->model_name};
     embed_request request;
+    if (exchange_replies_pile_up(s)) {
+        http_error_set(&x->error, HTTP_ERROR_OVERLOADED, NULL,
+                       "too many replies wait for clients to read them");
+        return exchange_fail(x);
+    }
     if (!embed_request_parse(&request, x->body.length > 0 ? x->body.data : "", x->body.length, &limits,
                              &x->error))
         return exchange_fail(x);

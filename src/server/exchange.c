@@ -12,8 +12,11 @@
 /* Bodies buffered at once over all connections: this many of the largest, or the floor. */
 #define HELD_BODIES 8
 #define HELD_FLOOR_BYTES ((size_t)64 << 20)
-/* Retry-After where nothing better is known. */
+/* Replies held at once over all connections, beyond which no new work is taken. */
+#define MAX_HELD_REPLY_BYTES ((size_t)256 << 20)
+/* Retry-After where nothing better is known, and the least there is. */
 #define RETRY_MS 1000
+#define SOONEST_RETRY_MS 100
 
 static exchange *exchange_open(server *s, struct MHD_Connection *connection)
 {
@@ -59,6 +62,7 @@ void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void
               how == MHD_REQUEST_TERMINATED_COMPLETED_OK ? "" : ", connection lost");
     connection_watch_set(x->watched, WATCH_HEADERS, server_headers_deadline_ns(s));
     exchange_release_body(x);
+    atomic_fetch_sub(&s->reply_bytes, x->reply_held);
     scheduler_request_free(x->work);
     mem_free(x);
     pthread_mutex_lock(&s->lock);
@@ -139,8 +143,8 @@ static void add_retry_after(const exchange *x, struct MHD_Response *response)
     int64_t ms = RETRY_MS;
     if (x->error.code == HTTP_ERROR_OVERLOADED && work != NULL)
         ms = scheduler_backlog_ms(work);
-    if (ms < 1)
-        ms = 1;
+    if (ms < SOONEST_RETRY_MS)
+        ms = SOONEST_RETRY_MS;
     char text[24];
     snprintf(text, sizeof text, "%lld", (long long)((ms + 999) / 1000));
     MHD_add_response_header(response, "Retry-After", text);
@@ -153,6 +157,10 @@ enum MHD_Result exchange_reply(exchange *x, unsigned status, buf *body)
     size_t length = 0;
     char *data = buf_take(body, &length);
     buf_free(body);
+    if (data != NULL) { /* large ones may wait for their reader: without the room that they grew into */
+        char *exact = mem_realloc(data, length, 1);
+        data = exact != NULL ? exact : data;
+    }
     struct MHD_Response *response =
         data != NULL ? MHD_create_response_from_buffer_with_free_callback(length, data, mem_free) : NULL;
     if (response == NULL) {
@@ -161,6 +169,8 @@ enum MHD_Result exchange_reply(exchange *x, unsigned status, buf *body)
         return MHD_queue_response(x->connection, x->status, x->owner->last_resort);
     }
     x->status = status;
+    x->reply_held = length;
+    atomic_fetch_add(&x->owner->reply_bytes, length);
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
     MHD_add_response_header(response, "x-request-id", x->request_id);
     if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
@@ -172,6 +182,11 @@ enum MHD_Result exchange_reply(exchange *x, unsigned status, buf *body)
     enum MHD_Result queued = MHD_queue_response(x->connection, status, response);
     MHD_destroy_response(response);
     return queued;
+}
+
+bool exchange_replies_pile_up(const server *s)
+{
+    return atomic_load(&s->reply_bytes) > MAX_HELD_REPLY_BYTES;
 }
 
 enum MHD_Result exchange_fail(exchange *x)

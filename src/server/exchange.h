@@ -37,6 +37,7 @@ struct exchange {
     size_t body_held;   /* share of server.body_bytes */
     uint64_t body_seen; /* bytes read, kept or not */
     unsigned status;    /* replied; 0 = not yet */
+    size_t reply_held;  /* share of server.reply_bytes */
 
     bool suspended;                 /* until the reply */
     scheduler_request *work;        /* NULL unless submitted */
@@ -53,6 +54,8 @@ void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void
 
 /* Sends the buffer's contents as JSON and leaves it empty. */
 enum MHD_Result exchange_reply(exchange *x, unsigned status, buf *body);
+/* True while readers that do not read hold so much memory that no more should be computed. */
+bool exchange_replies_pile_up(const server *s);
 /* Sends x->error. */
 enum MHD_Result exchange_fail(exchange *x);
 

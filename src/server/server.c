@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +28,10 @@
 #define SPARE_CONNECTIONS 256
 /* After a drain that ran out of time, for replies that were given up to leave. */
 #define LAST_REPLIES_MS 1000
+
+/* Bodies and replies of this size and more go back to the system when freed. Left alone, the C library would raise its
+ * own threshold with the first large block freed and keep the next ones. */
+#define LARGE_BLOCK_BYTES (1 << 20)
 
 #define LAST_RESORT_BODY                                                                                     \
     "{\"error\":{\"message\":\"memory ran out. Send fewer or shorter texts at once, or retry after the "     \
@@ -64,6 +69,8 @@ static void raise_descriptor_limit(const server *s)
                   (unsigned long long)limit.rlim_cur, s->settings.max_connections);
 }
 
+static void on_library_message(void *cookie, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
 static void on_library_message(void *cookie, const char *format, va_list arguments)
 {
     const server *s = cookie;
@@ -159,6 +166,7 @@ static aki_status open_parts(server *s, aki_error *error)
     MHD_add_response_header(s->last_resort, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
     MHD_add_response_header(s->last_resort, MHD_HTTP_HEADER_RETRY_AFTER, "1");
     json_object_seed(0); /* once, before threads parse */
+    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES);
     listen_sockets sockets;
     aki_status status = listen_sockets_open(&sockets, s->settings.host, s->settings.port, error);
     if (status != AKI_OK)
