@@ -17,7 +17,7 @@ FORMATTED = $(shell git ls-files '*.c' '*.h')
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build model serve test test-unit test-integration test-asan test-tsan check format bench \
-        bench-peers parity fuzz-tokenizer coverage install clean test-deps
+        bench-peers parity fuzz-tokenizer coverage check-clang install clean test-deps
 
 help: ## Lists the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,10 @@ check: test-deps ## Checks format, include directions and banned functions
 	@clang-format --dry-run -Werror $(FORMATTED)
 	@python3 scripts/check-sources
 
+check-clang: test-deps ## Builds everything with clang, warnings being errors
+	@scripts/install-packages clang
+	@CC=clang scripts/build build-clang
+
 format: test-deps ## Formats all C sources
 	@clang-format -i $(FORMATTED)
 
@@ -94,4 +98,4 @@ install: build ## Installs program, library, header and pkg-config file (PREFIX,
 	@meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX)) && DESTDIR=$(DESTDIR) meson install -C $(BUILD)
 
 clean: ## Removes everything that was built (the downloaded model stays)
-	rm -rf build build-asan build-tsan build-coverage
+	rm -rf build build-asan build-tsan build-coverage build-clang
