@@ -1,6 +1,7 @@
 /* Tokens per second of the forward pass on one thread, by length of text.
  *
- *     build/bench/bench_engine [--tier NAME] [--seconds S] [--pass TOKENS] [--lengths 16,45,128] <model folder>
+ *     build/bench/bench_engine [--tier NAME] [--precision auto|fp32|bf16] [--seconds S] [--pass TOKENS]
+ *                              [--lengths 16,45,128] <model folder>
  *
  * Token ids are drawn from the vocabulary's words with the frequency 1/rank that words have in natural text. Each length
  * is measured with as many texts per pass as fit, and as a single text, whose time is what a query waits for. Time is the
@@ -46,15 +47,17 @@ static sample measure(const cpu_device *device, cpu_state *state, const device_b
     enum { MOST = 4096 };
     static double times[MOST], shares[MOST];
     const kernel_table *kernels = kernels_find(cpu_device_tier(device));
+    const kernel_precision *precision =
+        cpu_device_precision(device) == AKI_PRECISION_BF16 ? kernels->bf16 : kernels->fp32;
     size_t count = 0;
     double spent = 0.0;
     cpu_forward(device, state, batch);
-    double before = measure_burst(kernels);
+    double before = measure_burst(precision);
     while (count < 3 || (spent < seconds && count < MOST)) {
         int64_t start = measure_thread_ns();
         cpu_forward(device, state, batch);
         times[count] = (double)(measure_thread_ns() - start) * 1e-9;
-        double after = measure_burst(kernels);
+        double after = measure_burst(precision);
         shares[count] = work / times[count] / (0.5 * (before + after));
         before = after;
         spent += times[count++];
@@ -74,7 +77,8 @@ static void report(const cpu_device *device, cpu_state *state, const device_batc
     fflush(stdout);
 }
 
-static int bench(const model *m, const char *tier, size_t pass, double seconds, const char *lengths)
+static int bench(const model *m, const char *tier, aki_precision precision, size_t pass, double seconds,
+                 const char *lengths)
 {
     aki_error error;
     const model_config *config = model_configuration(m);
@@ -85,13 +89,14 @@ static int bench(const model *m, const char *tier, size_t pass, double seconds, 
     int64_t start = measure_thread_ns();
     int result = 1;
     if (ids == NULL || offsets == NULL ||
-        cpu_device_open(&device, m, AKI_PRECISION_FP32, tier, NULL, &error) != AKI_OK ||
+        cpu_device_open(&device, m, precision, tier, NULL, &error) != AKI_OK ||
         cpu_state_open(&state, device, pass, &error) != AKI_OK) {
         fprintf(stderr, "%s\n%s\n", error.message, error.hint);
         goto done;
     }
     double open_ms = (double)(measure_thread_ns() - start) * 1e-6;
-    printf("tier %s, weights packed in %.0f ms (%.1f MB)\n", cpu_device_tier(device), open_ms,
+    printf("tier %s, precision %s, weights packed in %.0f ms (%.1f MB)\n", cpu_device_tier(device),
+           cpu_device_precision(device) == AKI_PRECISION_BF16 ? "bf16" : "fp32", open_ms,
            (double)cpu_device_packed_bytes(device) * 1e-6);
     printf("%7s %6s %12s %12s %10s %10s %8s\n", "length", "texts", "tok/s median", "tok/s best", "ms median",
            "ms best", "of peak");
@@ -127,19 +132,22 @@ done:
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"tier", required_argument, NULL, 't'},
-        {"seconds", required_argument, NULL, 's'},
-        {"pass", required_argument, NULL, 'p'},
-        {"lengths", required_argument, NULL, 'l'},
-        {NULL, 0, NULL, 0},
+        {"tier", required_argument, NULL, 't'},    {"precision", required_argument, NULL, 'c'},
+        {"seconds", required_argument, NULL, 's'}, {"pass", required_argument, NULL, 'p'},
+        {"lengths", required_argument, NULL, 'l'}, {NULL, 0, NULL, 0},
     };
     const char *tier = NULL, *lengths = "16,45,128,256";
+    static const char *const names[] = {"auto", "fp32", "bf16"}; /* in the order of aki_precision */
+    size_t precision = AKI_PRECISION_AUTO;
     double seconds = 2.0;
     size_t pass = 512;
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 't')
             tier = optarg;
+        else if (option == 'c')
+            for (precision = 0; precision < 3 && strcmp(names[precision], optarg) != 0;)
+                precision++;
         else if (option == 's')
             seconds = strtod(optarg, NULL);
         else if (option == 'p')
@@ -149,10 +157,11 @@ int main(int argc, char **argv)
         else
             return 2;
     }
-    if (optind + 1 != argc) {
+    if (optind + 1 != argc || precision == 3) {
         fprintf(
             stderr,
-            "usage: bench_engine [--tier NAME] [--seconds S] [--pass TOKENS] [--lengths 16,45] <folder>\n");
+            "usage: bench_engine [--tier NAME] [--precision auto|fp32|bf16] [--seconds S] [--pass TOKENS] "
+            "[--lengths 16,45] <folder>\n");
         return 2;
     }
     model *m = NULL;
@@ -161,7 +170,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n%s\n", error.message, error.hint);
         return 1;
     }
-    int result = bench(m, tier, pass, seconds, lengths);
+    int result = bench(m, tier, (aki_precision)precision, pass, seconds, lengths);
     model_close(m);
     return result;
 }

@@ -37,12 +37,12 @@ static inline float measure_normal(void)
 }
 
 /* FLOP/s of one burst of about 2 ms. */
-static inline double measure_burst(const kernel_table *kernels)
+static inline double measure_burst(const kernel_precision *precision)
 {
     static size_t rounds = 1000;
     for (;;) {
         int64_t start = measure_thread_ns();
-        double work = kernels->fma_burst(rounds);
+        double work = precision->burst(rounds);
         int64_t spent = measure_thread_ns() - start;
         if (spent >= 1000000)
             return work / (double)spent * 1e9;

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PRECISIONS = {"auto": 0, "fp32": 1}
+PRECISIONS = {"auto": 0, "fp32": 1, "bf16": 2}
 POOLINGS = {"model": 0, "mean": 1, "cls": 2, "max": 3}
 SWITCHES = {None: 0, True: 1, False: 2}
 

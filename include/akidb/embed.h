@@ -130,6 +130,7 @@ typedef void (*aki_log_fn)(void *cookie, aki_log_level level, const char *target
 typedef enum aki_precision {
     AKI_PRECISION_AUTO, /* the fastest whose vectors stay within the documented accuracy gate */
     AKI_PRECISION_FP32,
+    AKI_PRECISION_BF16, /* products and attention in bf16 with sums in fp32; residuals and norms in fp32 */
 } aki_precision;
 
 typedef enum aki_pooling {

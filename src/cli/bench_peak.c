@@ -33,8 +33,10 @@ static int64_t thread_cpu_ns(void)
 bench_burst bench_burst_of(const char *tier, aki_precision precision)
 {
     const kernel_table *kernels = kernels_find(tier);
-    (void)precision; /* fp32 is the only one */
-    return kernels != NULL ? kernels->fma_burst : NULL;
+    if (kernels == NULL)
+        return NULL;
+    const kernel_precision *used = precision == AKI_PRECISION_BF16 ? kernels->bf16 : kernels->fp32;
+    return used != NULL ? used->burst : NULL;
 }
 
 void bench_peak_init(bench_peak *peak, bench_burst burst, unsigned threads)

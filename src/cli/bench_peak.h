@@ -16,7 +16,7 @@ typedef struct bench_peak {
     size_t rounds; /* of a burst of a fraction of a millisecond */
 } bench_peak;
 
-/* The burst of a tier and precision in use. NULL when there is no such tier. */
+/* The burst of a tier and precision in use. NULL when there is no such tier, or it has no such precision. */
 bench_burst bench_burst_of(const char *tier, aki_precision precision);
 
 /* threads >= 1. Finds the length of a burst; cannot fail. */

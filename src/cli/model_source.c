@@ -78,7 +78,7 @@ aki_settings model_open_settings(const options *o, log_sink log)
 {
     aki_settings settings;
     aki_settings_init(&settings);
-    settings.precision = option_number(o, OPTION_PRECISION) == 0 ? AKI_PRECISION_AUTO : AKI_PRECISION_FP32;
+    settings.precision = (aki_precision)option_number(o, OPTION_PRECISION); /* choices in the order of the enum */
     const char *tier = option_text(o, OPTION_CPU_TIER);
     settings.cpu_tier = strcmp(tier, "auto") == 0 ? NULL : tier;
     settings.threads = (unsigned)option_number(o, OPTION_THREADS);
@@ -89,5 +89,13 @@ aki_settings model_open_settings(const options *o, log_sink log)
 
 const char *model_precision_name(aki_precision precision)
 {
-    return precision == AKI_PRECISION_FP32 ? "fp32" : "auto";
+    switch (precision) {
+    case AKI_PRECISION_FP32:
+        return "fp32";
+    case AKI_PRECISION_BF16:
+        return "bf16";
+    case AKI_PRECISION_AUTO:
+        break;
+    }
+    return "auto";
 }

@@ -31,7 +31,7 @@ static void *carve(carver *c, size_t count, size_t size)
     return room;
 }
 
-static void *carve_weights(carver *c, const kernel_linear *linear, size_t outputs, size_t inputs)
+static void *carve_weights(carver *c, const kernel_precision *linear, size_t outputs, size_t inputs)
 {
     size_t bytes = linear->packed_bytes(outputs, inputs);
     c->overflow |= bytes == 0;
@@ -125,22 +125,55 @@ static void read_layers(cpu_device *device, const model_weights *weights, float 
     }
 }
 
-static aki_status select_kernels(cpu_device *device, aki_precision precision, const char *tier,
+/* "avx2 (fp32), reference (fp32, bf16)" */
+static void list_tiers(char *list, size_t size)
+{
+    size_t used = 0;
+    for (const kernel_table *const *tier = kernels_available(); *tier != NULL && used < size; tier++)
+        used += (size_t)snprintf(list + used, size - used, "%s%s (%s)", used > 0 ? ", " : "", (*tier)->name,
+                                 (*tier)->bf16 != NULL ? "fp32, bf16" : "fp32");
+}
+
+/* The tier of that name. Without a name the best one, and for bf16 the best one whose instructions make it fast: plain C
+ * has it too, for comparison, but computes so only when it is named. */
+static const kernel_table *find_tier(const char *name, aki_precision precision)
+{
+    if (name != NULL || precision != AKI_PRECISION_BF16)
+        return kernels_find(name);
+    const kernel_table *const *tier = kernels_available();
+    while (*tier != NULL && !(*tier)->bf16_is_faster)
+        tier++;
+    return *tier;
+}
+
+static aki_status select_kernels(cpu_device *device, aki_precision precision, const char *name,
                                  aki_error *error)
 {
-    device->kernels = kernels_find(tier);
-    if (device->kernels == NULL) {
-        char list[256] = "";
-        size_t used = 0;
-        for (const char *const *name = aki_cpu_tiers(); *name != NULL && used < sizeof list; name++)
-            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used > 0 ? ", " : "", *name);
-        return error_set(error, AKI_CPU_UNSUPPORTED, "CPU tier \"%s\" is not available here; available: %s",
-                         tier, list);
-    }
-    if (precision != AKI_PRECISION_AUTO && precision != AKI_PRECISION_FP32)
+    char list[256];
+    list_tiers(list, sizeof list);
+    if (precision != AKI_PRECISION_AUTO && precision != AKI_PRECISION_FP32 && precision != AKI_PRECISION_BF16)
         return error_set(error, AKI_INVALID_ARGUMENT, "precision number %d is not known", (int)precision);
-    device->precision = AKI_PRECISION_FP32;
-    device->linear = device->kernels->fp32;
+    const kernel_table *kernels = find_tier(name, precision);
+    if (kernels == NULL && name == NULL)
+        return error_set(error, AKI_CPU_UNSUPPORTED,
+                         "this CPU has no instructions for precision bf16; available: %s", list);
+    if (kernels == NULL)
+        return error_set(error, AKI_CPU_UNSUPPORTED, "CPU tier \"%s\" is not available here; available: %s",
+                         name, list);
+    if (precision == AKI_PRECISION_BF16 && kernels->bf16 == NULL)
+        return error_set(error, AKI_CPU_UNSUPPORTED, "CPU tier %s has no precision bf16; available: %s", name,
+                         list);
+    /* bf16 takes the numbers of a head in pairs. */
+    const bool pairs = device->config.head_size % 2 == 0;
+    if (precision == AKI_PRECISION_BF16 && !pairs)
+        return error_set(error, AKI_MODEL_UNSUPPORTED,
+                         "precision bf16 needs heads of even size, this model's have %zu; use fp32",
+                         device->config.head_size);
+    const bool bf16 = precision == AKI_PRECISION_BF16 ||
+                      (precision == AKI_PRECISION_AUTO && kernels->bf16_is_faster && pairs);
+    device->kernels = kernels;
+    device->precision = bf16 ? AKI_PRECISION_BF16 : AKI_PRECISION_FP32;
+    device->linear = bf16 ? kernels->bf16 : kernels->fp32;
     return AKI_OK;
 }
 
@@ -212,8 +245,9 @@ aki_status cpu_device_open_weights(cpu_device **out, const model_config *config,
     memset(device->packed, 0, device->packed_bytes);
     read_vectors(device, weights, rows);
     read_layers(device, weights, rows, biases);
-    log_write(log, AKI_LOG_DEBUG, "device", "packed %zu bytes of weights for the %s kernels",
-              device->packed_bytes, device->kernels->name);
+    log_write(log, AKI_LOG_DEBUG, "device", "packed %zu bytes of weights for the %s kernels in %s",
+              device->packed_bytes, device->kernels->name,
+              device->precision == AKI_PRECISION_BF16 ? "bf16" : "fp32");
     *out = device;
     device = NULL;
 done:

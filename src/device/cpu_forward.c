@@ -6,20 +6,27 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-/* Rows whose distance is a multiple of 2 KiB compete for the same few sets of the L1 cache. */
-static size_t stride_of(size_t columns)
+static size_t number_size(const cpu_device *device)
 {
-    const size_t line = KERNEL_ALIGNMENT / sizeof(float);
-    size_t stride = (columns + line - 1) / line * line;
-    return stride % (2048 / sizeof(float)) == 0 ? stride + line : stride;
+    return device->linear->number == KERNEL_BF16 ? sizeof(uint16_t) : sizeof(float);
 }
 
-/* Adds rows * stride floats and returns where they begin. */
-static size_t reserve(size_t *total, size_t rows, size_t stride, bool *overflow)
+/* In elements of `size` bytes, whole cache lines. Rows whose distance is a multiple of 2 KiB compete for the same few sets
+ * of the L1 cache. */
+static size_t stride_of(size_t columns, size_t size)
 {
-    size_t start = *total, floats;
-    if (!size_mul(rows, stride, &floats) || !size_add(floats, 15, &floats) ||
-        !size_add(*total, floats / 16 * 16, total))
+    const size_t line = KERNEL_ALIGNMENT / size;
+    size_t stride = (columns + line - 1) / line * line;
+    return stride % (2048 / size) == 0 ? stride + line : stride;
+}
+
+/* Adds room for rows * stride elements of `size` bytes and returns where they begin. */
+static size_t reserve(size_t *total, size_t rows, size_t stride, size_t size, bool *overflow)
+{
+    size_t start = *total, bytes;
+    if (!size_mul(rows, stride, &bytes) || !size_mul(bytes, size, &bytes) ||
+        !size_add(bytes, KERNEL_ALIGNMENT - 1, &bytes) ||
+        !size_add(*total, bytes / KERNEL_ALIGNMENT * KERNEL_ALIGNMENT, total))
         *overflow = true;
     return start;
 }
@@ -29,40 +36,45 @@ aki_status cpu_state_open(cpu_state **out, const cpu_device *device, size_t max_
     *out = NULL;
     const model_config *config = &device->config;
     const size_t longest = config->max_positions < max_tokens ? config->max_positions : max_tokens;
+    const size_t size = number_size(device);
     cpu_state *state = mem_zalloc(1, sizeof *state);
     if (state == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a worker's state");
     state->max_tokens = max_tokens;
     state->row_block = device->linear->row_block < max_tokens ? device->linear->row_block : max_tokens;
-    state->hidden_stride = stride_of(config->hidden_size);
-    state->qkv_stride = stride_of(3 * config->hidden_size);
-    state->intermediate_stride = stride_of(config->intermediate_size);
+    state->hidden_stride = stride_of(config->hidden_size, sizeof(float));
+    state->qkv_stride = stride_of(3 * config->hidden_size, size);
+    state->context_stride = stride_of(config->hidden_size, size);
+    state->intermediate_stride = stride_of(config->intermediate_size, size);
 
     bool overflow = false;
-    size_t floats = 0;
-    size_t hidden = reserve(&floats, max_tokens, state->hidden_stride, &overflow);
-    size_t qkv = reserve(&floats, max_tokens, state->qkv_stride, &overflow);
-    size_t context = reserve(&floats, max_tokens, state->hidden_stride, &overflow);
-    size_t projected = reserve(&floats, state->row_block, state->hidden_stride, &overflow);
-    size_t intermediate = reserve(&floats, state->row_block, state->intermediate_stride, &overflow);
-    size_t output = reserve(&floats, max_tokens, config->hidden_size, &overflow);
-    size_t scratch_bytes = device->kernels->attention_scratch_bytes(longest, config->head_size);
-    size_t scratch = reserve(&floats, scratch_bytes / sizeof(float), 1, &overflow);
+    size_t bytes = 0;
+    size_t hidden = reserve(&bytes, max_tokens, state->hidden_stride, sizeof(float), &overflow);
+    size_t qkv = reserve(&bytes, max_tokens, state->qkv_stride, size, &overflow);
+    size_t context = reserve(&bytes, max_tokens, state->context_stride, size, &overflow);
+    size_t narrowed = reserve(&bytes, device->linear->narrow != NULL ? state->row_block : 0,
+                              state->context_stride, size, &overflow);
+    size_t intermediate = reserve(&bytes, state->row_block, state->intermediate_stride, size, &overflow);
+    size_t projected = reserve(&bytes, state->row_block, state->hidden_stride, sizeof(float), &overflow);
+    size_t output = reserve(&bytes, max_tokens, config->hidden_size, sizeof(float), &overflow);
+    size_t scratch_bytes = device->linear->attention_scratch_bytes(longest, config->head_size);
+    size_t scratch = reserve(&bytes, scratch_bytes, 1, 1, &overflow);
     if (max_tokens == 0 || scratch_bytes == 0 || overflow) {
         cpu_state_close(state);
         return error_set(error, AKI_INVALID_ARGUMENT, "a pass of %zu tokens is not possible", max_tokens);
     }
-    state->block = mem_alloc_aligned(floats, sizeof(float));
+    state->block = mem_alloc_aligned(bytes, 1);
     if (state->block == NULL) {
         cpu_state_close(state);
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a pass of %zu tokens", max_tokens);
     }
-    state->hidden = state->block + hidden;
+    state->hidden = (float *)(state->block + hidden);
     state->qkv = state->block + qkv;
     state->context = state->block + context;
-    state->projected = state->block + projected;
+    state->narrowed = state->block + narrowed;
     state->intermediate = state->block + intermediate;
-    state->output = state->block + output;
+    state->projected = (float *)(state->block + projected);
+    state->output = (float *)(state->block + output);
     state->scratch = state->block + scratch;
     *out = state;
     return AKI_OK;
@@ -110,21 +122,37 @@ static void embed(const cpu_device *device, cpu_state *state, const device_batch
     }
 }
 
+/* Row `row` of a matrix of numbers. */
+static void *row_of(const cpu_device *device, void *rows, size_t row, size_t stride)
+{
+    return (unsigned char *)rows + row * stride * number_size(device);
+}
+
 static void attend(const cpu_device *device, cpu_state *state, const device_batch *batch)
 {
     for (size_t i = 0; i < batch->texts; i++) {
         const size_t first = batch->offsets[i];
-        device->kernels->attention(&(kernel_attention){
+        device->linear->attention(&(kernel_attention){
             .tokens = batch->offsets[i + 1] - first,
             .heads = device->config.heads,
             .head_size = device->config.head_size,
-            .qkv = state->qkv + first * state->qkv_stride,
+            .qkv = row_of(device, state->qkv, first, state->qkv_stride),
             .qkv_stride = state->qkv_stride,
-            .output = state->context + first * state->hidden_stride,
-            .output_stride = state->hidden_stride,
+            .output = row_of(device, state->context, first, state->context_stride),
+            .output_stride = state->context_stride,
             .scratch = state->scratch,
         });
     }
+}
+
+/* Rows of the residual stream as numbers that a product takes, context_stride apart; valid until the next call. */
+static const void *numbers_of(const cpu_device *device, cpu_state *state, const float *rows, size_t count)
+{
+    if (device->linear->narrow == NULL)
+        return rows;
+    device->linear->narrow(count, device->config.hidden_size, rows, state->hidden_stride, state->narrowed,
+                           state->context_stride);
+    return state->narrowed;
 }
 
 static void project_qkv(const cpu_device *device, const cpu_layer *layer, cpu_state *state, size_t first,
@@ -135,11 +163,12 @@ static void project_qkv(const cpu_device *device, const cpu_layer *layer, cpu_st
         .rows = rows,
         .inputs = hidden,
         .outputs = 3 * hidden,
-        .input = state->hidden + first * state->hidden_stride,
-        .input_stride = state->hidden_stride,
+        .input = numbers_of(device, state, state->hidden + first * state->hidden_stride, rows),
+        .input_stride = state->context_stride,
         .weights = layer->qkv,
-        .output = state->qkv + first * state->qkv_stride,
+        .output = row_of(device, state->qkv, first, state->qkv_stride),
         .output_stride = state->qkv_stride,
+        .narrow_output = true,
     });
 }
 
@@ -155,8 +184,8 @@ static void finish_layer(const cpu_device *device, const cpu_layer *layer, cpu_s
         .rows = rows,
         .inputs = hidden,
         .outputs = hidden,
-        .input = state->context + first * stride,
-        .input_stride = stride,
+        .input = row_of(device, state->context, first, state->context_stride),
+        .input_stride = state->context_stride,
         .weights = layer->attention_output,
         .output = state->projected,
         .output_stride = stride,
@@ -167,12 +196,13 @@ static void finish_layer(const cpu_device *device, const cpu_layer *layer, cpu_s
         .rows = rows,
         .inputs = hidden,
         .outputs = intermediate,
-        .input = residual,
-        .input_stride = stride,
+        .input = numbers_of(device, state, residual, rows),
+        .input_stride = state->context_stride,
         .weights = layer->intermediate,
         .output = state->intermediate,
         .output_stride = state->intermediate_stride,
         .activation = device->activation,
+        .narrow_output = true,
     });
     device->linear->multiply(&(kernel_product){
         .rows = rows,

@@ -20,7 +20,7 @@ typedef struct cpu_layer {
 
 struct cpu_device {
     const kernel_table *kernels;
-    const kernel_linear *linear; /* of the precision in use */
+    const kernel_precision *linear; /* products and attention of the precision in use */
     aki_precision precision;
     model_config config;
     model_tensor word_embeddings; /* a view of the model's file */
@@ -34,17 +34,21 @@ struct cpu_device {
     size_t vector_bytes;
 };
 
+/* "Numbers" are those of the precision in use, kernel_precision.number; strides count what the rows consist of. */
 struct cpu_state {
     size_t max_tokens;
     size_t row_block;
-    /* All in one block, each 64-byte aligned; strides in floats. */
-    float *block;
-    float *hidden, *qkv, *context; /* [max_tokens] rows: residual stream; queries, keys, values; attention */
-    float *projected,
-        *intermediate; /* [row_block] rows: a product before its norm; inside the feed-forward net */
-    float *output;     /* [max_tokens][hidden_size] dense */
-    void *scratch;     /* of the attention */
-    size_t hidden_stride, qkv_stride, intermediate_stride;
+    unsigned char *block; /* all that follows, each 64-byte aligned */
+    float *hidden;        /* [max_tokens][hidden]: the residual stream */
+    void *qkv,
+        *context;   /* [max_tokens][3 * hidden], [max_tokens][hidden] numbers: attention's input and output */
+    void *narrowed; /* [row_block][hidden] numbers: rows of `hidden` for a product; unused in fp32 */
+    void *intermediate;   /* [row_block][intermediate] numbers: inside the feed-forward net */
+    float *projected;     /* [row_block][hidden]: a product before its norm */
+    float *output;        /* [max_tokens][hidden] dense */
+    void *scratch;        /* of the attention */
+    size_t hidden_stride; /* of hidden and projected */
+    size_t qkv_stride, context_stride, intermediate_stride; /* context_stride: of narrowed too */
 };
 
 #endif

@@ -19,8 +19,13 @@ static void detect(void)
     size_t count = 0;
 #if defined(__x86_64__)
     cpu_features features = cpu_detect();
+    /* Where the dot product of bf16 is slow, or nobody knows, the best tier is the one that does without it. */
+    if (features.fast_bf16)
+        available[count++] = &kernels_avx512_bf16;
     if (features.avx512)
         available[count++] = &kernels_avx512;
+    if (features.avx512_bf16 && !features.fast_bf16)
+        available[count++] = &kernels_avx512_bf16;
     if (features.avx2)
         available[count++] = &kernels_avx2;
 #endif

@@ -9,10 +9,13 @@
  *     place among them, and what the other rows hold. Sums over inputs therefore run in one fixed order.
  *   - A NaN makes NaN of every result it enters into; it is never replaced by a number.
  *   - Nothing is allocated, no global state is read or written, any thread may call.
- *   - Matrices are row-major f32; a stride is the distance of two rows in floats. Only packed weights and scratch need
- *     an alignment (64 bytes); everything else is faster when aligned but may stand anywhere.
+ *   - Matrices are row-major, of f32 where nothing else is said; a stride is the distance of two rows in numbers of the
+ *     matrix. Only packed weights and scratch need an alignment (64 bytes); everything else is faster when aligned but may
+ *     stand anywhere. Rows of bf16 begin at multiples of 4 bytes, so their strides are even; behind the last number of a
+ *     row of odd length stands a zero, which the kernels write and read.
  *
- * u stands for 2^-24, half the spacing of floats at 1. docs/KERNELS.md tells how a tier is added. */
+ * u stands for 2^-24, half the spacing of floats at 1; v for 2^-8, the same of bf16. docs/KERNELS.md tells how a tier is
+ * added. */
 #ifndef KERNELS_KERNELS_H
 #define KERNELS_KERNELS_H
 
@@ -30,22 +33,52 @@ typedef enum kernel_activation {
     KERNEL_RELU,
 } kernel_activation;
 
+/* What the rows that a precision's products take and its attention takes and gives are made of. Residuals, norms, biases
+ * and sums are f32 in every precision. */
+typedef enum kernel_number {
+    KERNEL_F32,
+    KERNEL_BF16, /* see bf16.h */
+} kernel_number;
+
 /* output[r][o] = activation(bias[o] + sum over i of input[r][i] * weight[o][i]).
  * Bounds: for the sum x, (inputs + 2) u S with S = |bias| + sum of |input * weight|; an activation multiplies the sum's
  * error by at most 1.2 and adds 4 u |x| (GELU_ERF), 8 u |x| (GELU_TANH) or nothing (RELU). Results below 2^-126 may be
- * zero. */
+ * zero.
+ * KERNEL_BF16: input and weight are the numbers rounded to bf16, whose products are exact in f32; each of the additions
+ * adds up to 2^-126 to the error, because the instructions flush denormals; GELU_ERF adds 5e-5 + 16 u |x| more; a
+ * narrow output adds v |output|, its rounding. */
 typedef struct kernel_product {
     size_t rows, inputs, outputs;
-    const float *input; /* [rows][inputs], stride input_stride >= inputs */
+    const void *input; /* [rows][inputs] numbers of the precision, stride input_stride >= inputs */
     size_t input_stride;
     const void *weights; /* as written by pack, with its bias */
-    float *output;       /* [rows][outputs], stride output_stride >= outputs; must not overlap the input */
+    void *output;        /* [rows][outputs], stride output_stride >= outputs; must not overlap the input */
     size_t output_stride;
     kernel_activation activation;
+    bool
+        narrow_output; /* the output is of the precision's numbers, for its next product or attention; else f32 */
 } kernel_product;
 
-/* Matrix products of one precision. Weights are packed once, into a layout that only the tier knows. */
-typedef struct kernel_linear {
+/* Self-attention of one text, all heads:
+ * output[t][h] = sum over s of p[t][s] value[s][h], p[t] = softmax over s in base 2 of query[t][h] . key[s][h].
+ * Base 2 and no factor: log2(e) / sqrt(head_size) is folded into the query weights when they are packed. The greatest
+ * score of a row is subtracted first, so finite scores of any size are safe.
+ * Bound: (4 (head_size + 2) B + 2 tokens + 32) u max|value|, where B is the greatest sum of |query * key| of the row and
+ * the bound is below 1. KERNEL_BF16: 2.1 v max|value| + 2^-126 (tokens + 1) more, for the rounding of p and of the
+ * output. */
+typedef struct kernel_attention {
+    size_t tokens, heads, head_size; /* KERNEL_BF16: an even head_size */
+    const void *qkv;                 /* [tokens][3][heads][head_size] numbers: queries, keys, values */
+    size_t qkv_stride;
+    void *output; /* [tokens][heads][head_size] numbers; must not overlap qkv */
+    size_t output_stride;
+    void *scratch; /* [attention_scratch_bytes(tokens, head_size)], 64-byte aligned, contents do not matter */
+} kernel_attention;
+
+/* Products and attention of one precision. Weights are packed once, into a layout that only the tier knows. */
+typedef struct kernel_precision {
+    kernel_number number;
+
     /* Rows that are best worked on at once, so that what lies between two products stays in the L2 cache. */
     size_t row_block;
 
@@ -58,8 +91,20 @@ typedef struct kernel_linear {
     void (*pack)(void *packed, size_t outputs, size_t inputs, size_t first, size_t count,
                  const float *weights, const float *bias);
 
+    /* to[r][i] = from[r][i] rounded to a number of the precision; NULL for KERNEL_F32. */
+    void (*narrow)(size_t rows, size_t columns, const float *from, size_t from_stride, void *to,
+                   size_t to_stride);
+
     void (*multiply)(const kernel_product *product);
-} kernel_linear;
+
+    /* A multiple of 64, growing with tokens; 0 when it does not fit size_t. */
+    size_t (*attention_scratch_bytes)(size_t tokens, size_t head_size);
+    void (*attention)(const kernel_attention *attention);
+
+    /* The instruction of the products in registers only, as many at once as the CPU can take: what the roof is measured
+     * with. Returns the floating-point operations done, at least `rounds`. */
+    double (*burst)(size_t rounds);
+} kernel_precision;
 
 /* output row t = gamma * (x - mean(x)) / sqrt(variance(x) + epsilon) + beta with x = input row t + residual row t, the
  * variance being the mean square deviation.
@@ -76,31 +121,12 @@ typedef struct kernel_norm {
     size_t output_stride;
 } kernel_norm;
 
-/* Self-attention of one text, all heads:
- * output[t][h] = sum over s of p[t][s] value[s][h], p[t] = softmax over s in base 2 of query[t][h] . key[s][h].
- * Base 2 and no factor: log2(e) / sqrt(head_size) is folded into the query weights when they are packed. The greatest
- * score of a row is subtracted first, so finite scores of any size are safe.
- * Bound: (4 (head_size + 2) B + 2 tokens + 32) u max|value|, where B is the greatest sum of |query * key| of the row and
- * the bound is below 1. */
-typedef struct kernel_attention {
-    size_t tokens, heads, head_size;
-    const float *qkv; /* [tokens][3][heads][head_size]: queries, keys, values */
-    size_t qkv_stride;
-    float *output; /* [tokens][heads][head_size]; must not overlap qkv */
-    size_t output_stride;
-    void *scratch; /* [attention_scratch_bytes(tokens, head_size)], 64-byte aligned, contents do not matter */
-} kernel_attention;
-
 typedef struct kernel_table {
     const char *name;
-    const kernel_linear *fp32;
+    const kernel_precision *fp32;
+    const kernel_precision *bf16; /* NULL when the tier has none */
+    bool bf16_is_faster;          /* than the tier's fp32 */
     void (*norm)(const kernel_norm *norm);
-    /* A multiple of 64, growing with tokens; 0 when it does not fit size_t. */
-    size_t (*attention_scratch_bytes)(size_t tokens, size_t head_size);
-    void (*attention)(const kernel_attention *attention);
-    /* Multiply-adds in registers only, as many at once as the CPU can take: what the roof of fp32 is measured with.
-     * Returns the floating-point operations done, at least `rounds`. */
-    double (*fma_burst)(size_t rounds);
 } kernel_table;
 
 /* The tiers of this build that this CPU and operating system can run, best first, NULL-terminated; the last one is

@@ -31,8 +31,10 @@ def texts(sanitized):
 
 
 @pytest.fixture(scope="module")
-def cpu_tiers():
-    return parity.cpu_tiers()
+def computations():
+    """(CPU tier, precision): all that this machine can do."""
+    tiers = parity.cpu_tiers()
+    return [(tier, "fp32") for tier in tiers] + [(tier, "bf16") for tier in parity.bf16_tiers(tiers)]
 
 
 def bits(vectors):
@@ -47,25 +49,26 @@ def shuffled(texts, seed):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_vector_does_not_depend_on_batch_mates(tmp_path, texts, cpu_tiers, threads):
-    for tier in cpu_tiers:
+def test_vector_does_not_depend_on_batch_mates(tmp_path, texts, computations, threads):
+    for tier, precision in computations:
         chosen = texts[: len(texts) // 4] if tier == REFERENCE_TIER else texts
-        options = ["--cpu-tier", tier, "--threads", threads]
+        options = ["--cpu-tier", tier, "--precision", precision, "--threads", threads]
         alone = bits(parity.embed(chosen, tmp_path, *options, "--batch-texts", 1))
         assert len(set(alone)) > len(chosen) // 2, "the texts are different, so must be most vectors"
         for size in (2, 3, 32, 256):
-            assert bits(parity.embed(chosen, tmp_path, *options, "--batch-texts", size)) == alone, f"{tier}, batches of {size}"
+            assert bits(parity.embed(chosen, tmp_path, *options, "--batch-texts", size)) == alone, f"{tier}, {precision}, batches of {size}"
         for seed, size in ((1, 256), (2, 3)):
             order = shuffled(chosen, seed)
             mixed = bits(parity.embed([chosen[index] for index in order], tmp_path, *options, "--batch-texts", size))
-            assert mixed == [alone[index] for index in order], f"{tier}, shuffled, batches of {size}"
+            assert mixed == [alone[index] for index in order], f"{tier}, {precision}, shuffled, batches of {size}"
 
 
-def test_vector_does_not_depend_on_the_number_of_threads(tmp_path, texts, cpu_tiers):
-    for tier in cpu_tiers:
+def test_vector_does_not_depend_on_the_number_of_threads(tmp_path, texts, computations):
+    for tier, precision in computations:
         chosen = texts[: len(texts) // 4] if tier == REFERENCE_TIER else texts
-        one, many = (bits(parity.embed(chosen, tmp_path, "--cpu-tier", tier, "--threads", threads)) for threads in (1, 5))
-        assert one == many, tier
+        options = ["--cpu-tier", tier, "--precision", precision]
+        one, many = (bits(parity.embed(chosen, tmp_path, *options, "--threads", threads)) for threads in (1, 5))
+        assert one == many, f"{tier}, {precision}"
 
 
 def test_vector_does_not_depend_on_the_process(tmp_path, texts):

@@ -107,9 +107,17 @@ def test_doctor_of_a_sound_machine():
     text = run("doctor").stdout.decode()
     for name in ("program", "CPU", "threads", "memory", "model", "files", "loading", "computing", "embedding", "vector"):
         assert re.search(rf"^ok +{name} +\S", text, re.M), name
-    assert re.search(r"cosine to sentence-transformers (0\.999999\d*|1\.0+) ", text) and text.endswith("All is well.\n")
+    assert re.search(r"cosine to sentence-transformers (0\.999\d*|1\.0+) ", text) and text.endswith("All is well.\n")
     fine, checks = findings(run("doctor", "--json", "--precision", "fp32", "--threads", "1"))
     assert fine and checks["computing"]["detail"].endswith("precision fp32, 1 thread")
+    assert re.search(r"cosine to sentence-transformers (0\.999999\d*|1\.0+) \(at least 0\.999999 ", checks["vector"]["detail"])
+
+
+def test_doctor_measures_bf16_by_its_gate():
+    """Plain C has it on every CPU."""
+    fine, checks = findings(run("doctor", "--json", "--precision", "bf16", "--cpu-tier", "reference", "--threads", "1"))
+    assert fine and checks["computing"]["detail"] == "CPU tier reference, precision bf16, 1 thread"
+    assert re.search(r"cosine to sentence-transformers 0\.9999\d* \(at least 0\.999 asked for\)", checks["vector"]["detail"])
 
 
 def test_doctor_tries_every_tier():

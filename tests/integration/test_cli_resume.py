@@ -111,12 +111,12 @@ def test_bad_text_in_the_middle_can_be_skipped_afterwards(tmp_path):
     assert indexes == [index for index in range(41) if index != 20]
 
 
-def stopped(tmp_path, ending="npy"):
+def stopped(tmp_path, ending="npy", options=()):
     """A job that stopped at its 21st text."""
     job = Job(tmp_path, ending, 40)
     texts = job.input.read_bytes().splitlines(keepends=True)
     job.input.write_bytes(b"".join(texts[:20] + [b"\n"] + texts[20:]))
-    job.go_on(code=1)
+    job.go_on(*options, code=1)
     assert job.texts_done() == 20
     return job
 
@@ -124,11 +124,12 @@ def stopped(tmp_path, ending="npy"):
 @pytest.mark.parametrize("arguments, what", [(["--pooling", "cls"], "pooling"), (["--no-normalize"], "normalize"),
                                              (["--output-format", "fvecs"], "output format"),
                                              (["--input-format", "lines"], "input format"),
-                                             (["--cpu-tier", "reference"], "CPU tier")])
+                                             (["--cpu-tier", "reference", "--precision", "fp32"], "CPU tier"),
+                                             (["--cpu-tier", "reference", "--precision", "bf16"], "precision")])
 def test_other_settings_are_refused(tmp_path, arguments, what):
-    job = stopped(tmp_path)
+    job = stopped(tmp_path, options=["--precision", "fp32"])
     before = job.partial.read_bytes()
-    done = job.go_on(*arguments, code=None)
+    done = job.go_on(*(["--precision", "fp32"] if "--precision" not in arguments else []), *arguments, code=None)
     assert done.returncode == 1
     assert f"is of a run with another {what}:" in done.stderr and "--restart" in done.stderr
     assert job.partial.read_bytes() == before

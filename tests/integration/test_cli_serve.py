@@ -23,7 +23,7 @@ def test_log_lines_are_json():
     messages = [line["fields"]["message"] for line in lines if line["target"] == "serve"]
     assert messages[0] == "akidb-embed 2.0.0-rc2"
     assert messages[1].startswith("listening on http://127.0.0.1:")
-    assert any(re.match(r"ready: model \S+, dimension 384, at most 256 tokens per text, CPU tier \w+, precision \w+, "
+    assert any(re.match(r"ready: model \S+, dimension 384, at most 256 tokens per text, CPU tier [\w-]+, precision \w+, "
                         r"threads \d+, ", message) for message in messages)
     assert messages[-1] == "stopped; all requests were finished"
     assert "secret words" not in server.log()

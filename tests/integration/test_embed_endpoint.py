@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT / "tests" / "parity"))
 from parity import MAX_TOKENS, cosines, read_corpus  # noqa: E402
 
 DIMENSION = 384
-FP32_MIN_COSINE = 0.999999
+MIN_COSINE = 0.999  # of the precision that the server chooses; tests/parity asks more of fp32
 JSON_TYPE = ("Content-Type", "application/json")
 
 
@@ -130,8 +130,8 @@ def test_values_are_the_reference(client, corpus, reference):
     binary = embed(client, texts, encoding_format="base64")
     numbers = embed(client, texts, encoding_format="float")
     exact, read = decode(binary["embeddings"]), numpy.array(numbers["embeddings"])
-    check_values(exact, reference["vectors"][picked], FP32_MIN_COSINE)
-    check_values(read, reference["vectors"][picked], FP32_MIN_COSINE)
+    check_values(exact, reference["vectors"][picked], MIN_COSINE)
+    check_values(read, reference["vectors"][picked], MIN_COSINE)
     assert numpy.abs(read - exact).max() <= 1e-8
     tokens = numpy.minimum(reference["token_counts"][picked], MAX_TOKENS)
     assert binary["usage"]["total_tokens"] == numbers["usage"]["total_tokens"] == tokens.sum()
@@ -143,9 +143,9 @@ def test_values_are_the_reference(client, corpus, reference):
 def test_poolings(client, corpus, reference, pooling):
     texts = [corpus[index] for index in reference["subset"][::2]]
     raw = vectors(client, texts, pooling=pooling, normalize=False)
-    check_values(raw, reference[pooling][::2], FP32_MIN_COSINE)
+    check_values(raw, reference[pooling][::2], MIN_COSINE)
     lengths = numpy.linalg.norm(raw, axis=1)
-    assert numpy.abs(lengths / numpy.linalg.norm(reference[pooling][::2], axis=1) - 1).max() < 1e-4
+    assert numpy.abs(lengths / numpy.linalg.norm(reference[pooling][::2], axis=1) - 1).max() < 1e-2
     unit = vectors(client, texts, pooling=pooling)
     assert numpy.abs(numpy.linalg.norm(unit, axis=1) - 1).max() < 1e-5
     assert numpy.abs(unit - raw / lengths[:, None]).max() < 1e-6

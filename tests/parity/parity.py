@@ -44,6 +44,19 @@ def cpu_tiers():
     return detail.split("tiers, best first: ")[1].split(", ")
 
 
+def bf16_tiers(tiers):
+    """Those of the tiers that have precision bf16; the others say in one line that they do not."""
+    found = []
+    for tier in tiers:
+        arguments = [program(), "embed", "--model", str(model_folder()), "--precision", "bf16", "--cpu-tier", tier]
+        done = subprocess.run(arguments, input=b"x\n", capture_output=True, timeout=60)
+        if done.returncode == 0:
+            found.append(tier)
+        else:
+            assert f"CPU tier {tier} has no precision bf16".encode() in done.stderr, done.stderr
+    return found
+
+
 def embed(texts, folder, *options):
     """Vectors [len(texts)][384] f32 of the program's `embed`, through a JSONL file and a .npy file in `folder`."""
     source, target = folder / "texts.jsonl", folder / "vectors.npy"

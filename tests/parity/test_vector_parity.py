@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 import parity
 
 FP32_MIN_COSINE = 0.999999
+BF16_MIN_COSINE, BF16_MEAN_COSINE = 0.999, 0.9999
 REFERENCE_TIER = "reference"
 SLOW_STEP = 12  # plain C takes every twelfth text, and a sanitizer build every twelfth of those that are left
 
@@ -86,23 +87,41 @@ def test_token_ids_equal_tokenizers_when_cut(tmp_path, texts, model, corpus, lim
         assert answer["truncated"] is bool(expected.overflowing), describe(corpus, index)
 
 
+def rows_for(tier, texts, sanitized):
+    return range(0, len(texts), (SLOW_STEP if tier == REFERENCE_TIER else 1) * (SLOW_STEP if sanitized else 1))
+
+
 def test_vectors_of_every_cpu_tier_equal_the_reference(tmp_path, texts, reference, corpus, cpu_tiers, sanitized, report):
     assert cpu_tiers
     for tier in cpu_tiers:
-        step = (SLOW_STEP if tier == REFERENCE_TIER else 1) * (SLOW_STEP if sanitized else 1)
-        rows = range(0, len(texts), step)
+        rows = rows_for(tier, texts, sanitized)
         found = parity.embed([texts[row] for row in rows], tmp_path, "--precision", "fp32", "--cpu-tier", tier)
         measured = assert_cosines(found, reference["vectors"][rows], corpus, rows)
         assert numpy.abs(numpy.linalg.norm(found.astype(numpy.float64), axis=1) - 1).max() < 1e-6
         report(f"fp32, CPU tier {tier}: {measured}")
 
 
-def test_default_precision_is_within_its_gate(tmp_path, texts, reference, sanitized, report):
-    rows = range(0, len(texts), SLOW_STEP if sanitized else 1)
+def test_bf16_of_every_cpu_tier_is_within_its_gate(tmp_path, texts, reference, corpus, cpu_tiers, sanitized, report):
+    tiers = parity.bf16_tiers(cpu_tiers)
+    assert REFERENCE_TIER in tiers
+    for tier in tiers:
+        rows = rows_for(tier, texts, sanitized)
+        expected = reference["vectors"][rows]
+        found = parity.embed([texts[row] for row in rows], tmp_path, "--precision", "bf16", "--cpu-tier", tier)
+        measured = assert_cosines(found, expected, corpus, rows, BF16_MIN_COSINE)
+        cosine = parity.cosines(found, expected)
+        assert cosine.mean() >= BF16_MEAN_COSINE
+        assert cosine.min() < FP32_MIN_COSINE, "these are vectors of fp32"
+        assert numpy.abs(numpy.linalg.norm(found.astype(numpy.float64), axis=1) - 1).max() < 1e-6
+        report(f"bf16, CPU tier {tier}: {measured}")
+
+
+def test_default_precision_is_within_its_gate(tmp_path, texts, reference, corpus, sanitized, report):
+    rows = rows_for("auto", texts, sanitized)
     found = parity.embed([texts[row] for row in rows], tmp_path)
-    cosine = parity.cosines(found, reference["vectors"][rows])
-    report(f"default precision: cosine min {cosine.min():.12f}, mean {cosine.mean():.12f}; {len(rows)} texts")
-    assert cosine.min() >= 0.999 and cosine.mean() >= 0.9999
+    measured = assert_cosines(found, reference["vectors"][rows], corpus, rows, BF16_MIN_COSINE)
+    assert parity.cosines(found, reference["vectors"][rows]).mean() >= BF16_MEAN_COSINE
+    report(f"default precision: {measured}")
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls", "max"])

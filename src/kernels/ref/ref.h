@@ -5,10 +5,25 @@
 
 #include "kernels/kernels.h"
 
-extern const kernel_linear ref_linear_fp32;
+extern const kernel_precision ref_fp32;
+/* The same over rows and weights of bf16; sums, scores and the softmax stay f32. Plain C has no instruction for it: slower
+ * than f32, and there for comparison. */
+extern const kernel_precision ref_bf16;
+
+/* As the members of kernel_precision. */
+size_t ref_packed_bytes(size_t outputs, size_t inputs);
+void ref_pack_f32(void *packed, size_t outputs, size_t inputs, size_t first, size_t count,
+                  const float *weights, const float *bias);
+void ref_pack_bf16(void *packed, size_t outputs, size_t inputs, size_t first, size_t count,
+                   const float *weights, const float *bias);
+void ref_narrow_bf16(size_t rows, size_t columns, const float *from, size_t from_stride, void *to,
+                     size_t to_stride);
+void ref_multiply_f32(const kernel_product *product);
+void ref_multiply_bf16(const kernel_product *product);
+size_t ref_attention_scratch_bytes(size_t tokens, size_t head_size);
+void ref_attention_f32(const kernel_attention *attention);
+void ref_attention_bf16(const kernel_attention *attention);
 
 void ref_norm(const kernel_norm *norm);
-size_t ref_attention_scratch_bytes(size_t tokens, size_t head_size);
-void ref_attention(const kernel_attention *attention);
 
 #endif

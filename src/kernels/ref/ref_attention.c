@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/memory.h"
+#include "kernels/ref/ref_number.h"
 
 size_t ref_attention_scratch_bytes(size_t tokens, size_t head_size)
 {
@@ -14,8 +15,8 @@ size_t ref_attention_scratch_bytes(size_t tokens, size_t head_size)
     return bytes;
 }
 
-/* scores: [tokens], left as exp2(score - greatest score). Returns their sum. */
-static double weigh(float *scores, size_t tokens)
+/* scores: [tokens], left as exp2(score - greatest score), rounded to the number. Returns the sum of what was rounded. */
+static double weigh(kernel_number number, float *scores, size_t tokens)
 {
     float greatest = scores[0];
     for (size_t s = 1; s < tokens; s++)
@@ -25,33 +26,45 @@ static double weigh(float *scores, size_t tokens)
     for (size_t s = 0; s < tokens; s++) {
         scores[s] = (float)exp2((double)scores[s] - greatest);
         sum += scores[s];
+        scores[s] = ref_round(number, scores[s]);
     }
     return sum;
 }
 
-void ref_attention(const kernel_attention *attention)
+static inline void attend(const kernel_attention *attention, const kernel_number number)
 {
     const size_t tokens = attention->tokens, size = attention->head_size, hidden = attention->heads * size;
     const size_t stride = attention->qkv_stride;
+    const void *qkv = attention->qkv;
     float *scores = attention->scratch;
     for (size_t h = 0; h < attention->heads; h++) {
-        const float *queries = attention->qkv + h * size;
-        const float *keys = queries + hidden, *values = keys + hidden;
+        const size_t queries = h * size, keys = queries + hidden, values = keys + hidden;
         for (size_t t = 0; t < tokens; t++) {
             for (size_t s = 0; s < tokens; s++) {
                 float score = 0.0f;
                 for (size_t d = 0; d < size; d++)
-                    score += queries[t * stride + d] * keys[s * stride + d];
+                    score += ref_get(number, qkv, queries + t * stride + d) *
+                             ref_get(number, qkv, keys + s * stride + d);
                 scores[s] = score;
             }
-            double sum = weigh(scores, tokens);
-            float *output = attention->output + t * attention->output_stride + h * size;
+            double sum = weigh(number, scores, tokens);
             for (size_t d = 0; d < size; d++) {
                 double mixed = 0.0;
                 for (size_t s = 0; s < tokens; s++)
-                    mixed += (double)scores[s] * values[s * stride + d];
-                output[d] = (float)(mixed / sum);
+                    mixed += (double)scores[s] * ref_get(number, qkv, values + s * stride + d);
+                ref_put(number, attention->output, t * attention->output_stride + h * size + d,
+                        (float)(mixed / sum));
             }
         }
     }
+}
+
+void ref_attention_f32(const kernel_attention *attention)
+{
+    attend(attention, KERNEL_F32);
+}
+
+void ref_attention_bf16(const kernel_attention *attention)
+{
+    attend(attention, KERNEL_BF16);
 }

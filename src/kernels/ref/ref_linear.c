@@ -1,15 +1,16 @@
 /* Products in plain C. Packed: panels of PANEL outputs, each [1 + inputs][PANEL] f32 with the bias as row 0, missing
- * outputs zero. The inner loop runs over outputs, so that a compiler may use what vectors the baseline has without
+ * outputs zero; weights of bf16 are rounded and stand as f32. The inner loop runs over outputs, so that a compiler may use what vectors the baseline has without
  * changing the order of any sum. */
 #include "kernels/ref/ref.h"
 
 #include <math.h>
 
 #include "base/memory.h"
+#include "kernels/ref/ref_number.h"
 
 #define PANEL 16
 
-static size_t packed_bytes(size_t outputs, size_t inputs)
+size_t ref_packed_bytes(size_t outputs, size_t inputs)
 {
     size_t rows, bytes;
     size_t panels = outputs / PANEL + (outputs % PANEL != 0);
@@ -19,16 +20,40 @@ static size_t packed_bytes(size_t outputs, size_t inputs)
     return bytes;
 }
 
-static void pack(void *packed, size_t outputs, size_t inputs, size_t first, size_t count,
+static void pack(kernel_number number, void *packed, size_t inputs, size_t first, size_t count,
                  const float *weights, const float *bias)
 {
-    (void)outputs;
     for (size_t i = 0; i < count; i++) {
         size_t output = first + i;
         float *column = (float *)packed + output / PANEL * PANEL * (inputs + 1) + output % PANEL;
         column[0] = bias[i];
         for (size_t k = 0; k < inputs; k++)
-            column[(k + 1) * PANEL] = weights[i * inputs + k];
+            column[(k + 1) * PANEL] = ref_round(number, weights[i * inputs + k]);
+    }
+}
+
+void ref_pack_f32(void *packed, size_t outputs, size_t inputs, size_t first, size_t count,
+                  const float *weights, const float *bias)
+{
+    (void)outputs;
+    pack(KERNEL_F32, packed, inputs, first, count, weights, bias);
+}
+
+void ref_pack_bf16(void *packed, size_t outputs, size_t inputs, size_t first, size_t count,
+                   const float *weights, const float *bias)
+{
+    (void)outputs;
+    pack(KERNEL_BF16, packed, inputs, first, count, weights, bias);
+}
+
+void ref_narrow_bf16(size_t rows, size_t columns, const float *from, size_t from_stride, void *to,
+                     size_t to_stride)
+{
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t i = 0; i < columns; i++)
+            ref_put(KERNEL_BF16, to, r * to_stride + i, from[r * from_stride + i]);
+        if (columns % 2 != 0)
+            ref_put(KERNEL_BF16, to, r * to_stride + columns, 0.0f);
     }
 }
 
@@ -48,30 +73,38 @@ static float activate(float value, kernel_activation activation)
     return value;
 }
 
-static void multiply(const kernel_product *product)
+static inline void multiply(const kernel_product *product, const kernel_number number)
 {
+    const kernel_number to = product->narrow_output ? number : KERNEL_F32;
+    const size_t inputs = product->inputs;
     const float *panel = product->weights;
     for (size_t first = 0; first < product->outputs; first += PANEL) {
         size_t columns = product->outputs - first < PANEL ? product->outputs - first : PANEL;
         for (size_t r = 0; r < product->rows; r++) {
-            const float *input = product->input + r * product->input_stride;
-            float *output = product->output + r * product->output_stride + first;
+            const size_t input = r * product->input_stride, output = r * product->output_stride + first;
             float sums[PANEL];
             for (size_t j = 0; j < PANEL; j++)
                 sums[j] = panel[j];
-            for (size_t k = 0; k < product->inputs; k++)
+            for (size_t k = 0; k < inputs; k++) {
+                const float x = ref_get(number, product->input, input + k);
                 for (size_t j = 0; j < PANEL; j++)
-                    sums[j] += input[k] * panel[(k + 1) * PANEL + j];
+                    sums[j] += x * panel[(k + 1) * PANEL + j];
+            }
             for (size_t j = 0; j < columns; j++)
-                output[j] = activate(sums[j], product->activation);
+                ref_put(to, product->output, output + j, activate(sums[j], product->activation));
+            if (to == KERNEL_BF16 && columns % 2 != 0)
+                ref_put(to, product->output, output + columns, 0.0f);
         }
-        panel += (product->inputs + 1) * PANEL;
+        panel += (inputs + 1) * PANEL;
     }
 }
 
-const kernel_linear ref_linear_fp32 = {
-    .row_block = 96,
-    .packed_bytes = packed_bytes,
-    .pack = pack,
-    .multiply = multiply,
-};
+void ref_multiply_f32(const kernel_product *product)
+{
+    multiply(product, KERNEL_F32);
+}
+
+void ref_multiply_bf16(const kernel_product *product)
+{
+    multiply(product, KERNEL_BF16);
+}

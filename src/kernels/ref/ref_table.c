@@ -2,7 +2,7 @@
 #include "kernels/tiers.h"
 
 /* Independent chains of multiply and add; what is volatile keeps the compiler from folding them. */
-static double fma_burst(size_t rounds)
+static double burst(size_t rounds)
 {
     volatile float unknown = 0.999f, sink;
     const float factor = unknown, term = 1.0f - factor;
@@ -18,11 +18,34 @@ static double fma_burst(size_t rounds)
     return 32.0 * (double)rounds;
 }
 
+#define ROW_BLOCK 96
+
+const kernel_precision ref_fp32 = {
+    .number = KERNEL_F32,
+    .row_block = ROW_BLOCK,
+    .packed_bytes = ref_packed_bytes,
+    .pack = ref_pack_f32,
+    .multiply = ref_multiply_f32,
+    .attention_scratch_bytes = ref_attention_scratch_bytes,
+    .attention = ref_attention_f32,
+    .burst = burst,
+};
+
+const kernel_precision ref_bf16 = {
+    .number = KERNEL_BF16,
+    .row_block = ROW_BLOCK,
+    .packed_bytes = ref_packed_bytes,
+    .pack = ref_pack_bf16,
+    .narrow = ref_narrow_bf16,
+    .multiply = ref_multiply_bf16,
+    .attention_scratch_bytes = ref_attention_scratch_bytes,
+    .attention = ref_attention_bf16,
+    .burst = burst,
+};
+
 const kernel_table kernels_reference = {
     .name = "reference",
-    .fp32 = &ref_linear_fp32,
+    .fp32 = &ref_fp32,
+    .bf16 = &ref_bf16,
     .norm = ref_norm,
-    .attention_scratch_bytes = ref_attention_scratch_bytes,
-    .attention = ref_attention,
-    .fma_burst = fma_burst,
 };

@@ -1,8 +1,8 @@
-/* Template: self-attention of one text. Include after a tier's vec header and its vf_transpose.
+/* Template: self-attention of one text. Include after a tier's vec header, its vf_transpose and the header of a number.
  *
- * Per head, keys are laid out as panels [head_size][PANEL] and values as panels [tokens][PANEL], so that both products
- * run on the tile. A block of TILE_ROWS queries is taken through scores, softmax and the mixing of values while its
- * scores are in cache; all scores of a row are held at once, so the softmax is the plain two-pass one. */
+ * Per head, keys are laid out as panels [units of head_size][PANEL] and values as panels [units of tokens][PANEL], so that
+ * both products run on the tile. A block of TILE_ROWS queries is taken through scores, softmax and the mixing of values
+ * while its scores are in cache; all scores of a row are held at once, so the softmax is the plain two-pass one. */
 #ifndef KERNELS_SIMD_ATTENTION_H
 #define KERNELS_SIMD_ATTENTION_H
 
@@ -11,15 +11,16 @@
 
 #include "base/memory.h"
 #include "kernels/kernels.h"
+#include "kernels/simd/linear.h"
 #include "kernels/simd/math.h"
 #include "kernels/simd/tile.h"
 
 static const _Alignas(KERNEL_ALIGNMENT) float simd_zeros[PANEL];
 
 typedef struct simd_attention_scratch {
-    float *keys;   /* [ceil(tokens / PANEL)][head_size][PANEL] */
-    float *values; /* [ceil(head_size / PANEL)][tokens][PANEL] */
-    float *scores; /* [TILE_ROWS], stride scores_stride */
+    tile_unit *keys;   /* [ceil(tokens / PANEL)][units of head_size][PANEL] */
+    tile_unit *values; /* [ceil(head_size / PANEL)][units of tokens][PANEL] */
+    float *scores;     /* [TILE_ROWS], stride scores_stride */
     size_t scores_stride;
 } simd_attention_scratch;
 
@@ -32,8 +33,8 @@ static size_t simd_attention_scratch_bytes(size_t tokens, size_t head_size)
 {
     size_t keys, values, scores, bytes;
     if (!size_add(tokens, 2 * PANEL, &bytes) || !size_add(head_size, 2 * PANEL, &bytes) ||
-        !size_mul(simd_round_up(tokens), head_size, &keys) ||
-        !size_mul(simd_round_up(head_size), tokens, &values) ||
+        !size_mul(simd_round_up(tokens), simd_units(head_size), &keys) ||
+        !size_mul(simd_round_up(head_size), simd_units(tokens), &values) ||
         !size_mul(simd_round_up(tokens) + VF_LANES, TILE_ROWS, &scores) || !size_add(keys, values, &bytes) ||
         !size_add(bytes, scores + 2 * PANEL, &bytes) || !size_mul(bytes, sizeof(float), &bytes) ||
         !size_add(bytes, KERNEL_ALIGNMENT - 1, &bytes))
@@ -41,52 +42,60 @@ static size_t simd_attention_scratch_bytes(size_t tokens, size_t head_size)
     return bytes / KERNEL_ALIGNMENT * KERNEL_ALIGNMENT;
 }
 
-/* panel: [size][PANEL], columns of it from [columns][size] rows of keys, the other columns zero */
-static void simd_lay_out_keys(const float *keys, size_t stride, size_t columns, size_t size, float *panel)
+/* panel: [units][PANEL], columns of it from [columns][units] rows of keys, the other columns zero; stride in units */
+static void simd_lay_out_keys(const tile_unit *keys, size_t stride, size_t columns, size_t units,
+                              tile_unit *panel)
 {
-    const size_t turned = columns / VF_BLOCK * VF_BLOCK, turned_size = size / VF_BLOCK * VF_BLOCK;
+    const size_t turned = columns / VF_BLOCK * VF_BLOCK, turned_units = units / VF_BLOCK * VF_BLOCK;
     if (columns < PANEL)
-        memset(panel, 0, size * PANEL * sizeof(float));
+        memset(panel, 0, units * PANEL * sizeof *panel);
     for (size_t j = 0; j < turned; j += VF_BLOCK)
-        for (size_t d = 0; d < turned_size; d += VF_BLOCK)
+        for (size_t d = 0; d < turned_units; d += VF_BLOCK)
             vf_transpose(keys + j * stride + d, stride, panel + d * PANEL + j, PANEL);
     for (size_t j = 0; j < columns; j++)
-        for (size_t d = j < turned ? turned_size : 0; d < size; d++)
+        for (size_t d = j < turned ? turned_units : 0; d < units; d++)
             panel[d * PANEL + j] = keys[j * stride + d];
 }
 
-/* panel: [tokens][PANEL], from the first `columns` of each row of values, the other columns zero */
-static void simd_lay_out_values(const float *values, size_t stride, size_t tokens, size_t columns,
-                                float *panel)
+/* panel: [units of tokens][PANEL], from the first `columns` of each row of values; other columns and tokens zero */
+static void simd_lay_out_values(const number *values, size_t stride, size_t tokens, size_t columns,
+                                tile_unit *panel)
 {
-    for (size_t t = 0; t < tokens; t++)
+    for (size_t t = 0; t < tokens; t += UNIT_NUMBERS)
         for (size_t j = 0; j < PANEL; j += VF_LANES) {
-            const float *from = values + t * stride + j;
-            vf32 x = columns >= j + VF_LANES ? vf_load(from)
-                     : columns > j           ? vf_load_first(from, columns - j)
-                                             : vf_set1(0.0f);
-            vf_store(panel + t * PANEL + j, x);
+            vf32 x = vf_set1(0.0f);
+            if (columns > j) {
+                const number *rows[UNIT_NUMBERS] = {NULL};
+                for (size_t i = 0; i < UNIT_NUMBERS && t + i < tokens; i++)
+                    rows[i] = values + (t + i) * stride + j;
+                x = vf_load_units(rows, columns - j);
+            }
+            vf_store((float *)panel + t / UNIT_NUMBERS * PANEL + j, x);
         }
 }
 
 static void simd_lay_out(const kernel_attention *a, size_t head, const simd_attention_scratch *scratch)
 {
     const size_t tokens = a->tokens, size = a->head_size, hidden = a->heads * size;
-    const float *keys = a->qkv + hidden + head * size, *values = keys + hidden;
+    const size_t units = simd_units(size), stride = a->qkv_stride / UNIT_NUMBERS;
+    const number *keys = (const number *)a->qkv + hidden + head * size, *values = keys + hidden;
     for (size_t first = 0; first < tokens; first += PANEL)
-        simd_lay_out_keys(keys + first * a->qkv_stride, a->qkv_stride,
-                          tokens - first < PANEL ? tokens - first : PANEL, size,
-                          scratch->keys + first * size);
+        simd_lay_out_keys((const tile_unit *)keys + first * stride, stride,
+                          tokens - first < PANEL ? tokens - first : PANEL, units,
+                          scratch->keys + first * units);
     for (size_t first = 0; first < size; first += PANEL)
         simd_lay_out_values(values + first, a->qkv_stride, tokens,
-                            size - first < PANEL ? size - first : PANEL, scratch->values + first * tokens);
+                            size - first < PANEL ? size - first : PANEL,
+                            scratch->values + first * simd_units(tokens));
 }
 
-/* scores: [tokens], left as exp2(score - greatest). Returns 1 / their sum. */
+/* scores: [tokens], left as numbers exp2(score - greatest), filled up with zeros to whole units. Returns 1 / their
+ * sum. */
 static float simd_weigh(float *scores, size_t tokens)
 {
     const size_t whole = tokens / VF_LANES * VF_LANES, rest = tokens - whole;
     const vf32 lowest = vf_set1(-INFINITY);
+    number *weights = (number *)scores; /* in place: never ahead of what is still to be read */
     vf32 greatest = lowest, sum = vf_set1(0.0f);
     for (size_t s = 0; s < whole; s += VF_LANES)
         greatest = vf_max(greatest, vf_load(scores + s));
@@ -94,14 +103,15 @@ static float simd_weigh(float *scores, size_t tokens)
         greatest = vf_max(greatest, vf_first(vf_load(scores + whole), rest, lowest));
     greatest = vf_set1(vf_greatest(greatest));
     for (size_t s = 0; s < whole; s += VF_LANES) {
-        vf32 x = vf_exp2(vf_sub(vf_load(scores + s), greatest));
-        vf_store(scores + s, x);
+        vf32 x = number_exp2(vf_sub(vf_load(scores + s), greatest));
+        vf_store_numbers(weights + s, x);
         sum = vf_add(sum, x);
     }
     if (rest > 0) {
-        vf32 x = vf_exp2(vf_sub(vf_load(scores + whole), greatest));
-        vf_store(scores + whole, x);
-        sum = vf_add(sum, vf_first(x, rest, vf_set1(0.0f)));
+        vf32 x = number_exp2(vf_sub(vf_load(scores + whole), greatest));
+        x = vf_first(x, rest, vf_set1(0.0f));
+        vf_store_numbers(weights + whole, x);
+        sum = vf_add(sum, x);
     }
     return 1.0f / vf_sum(sum);
 }
@@ -110,19 +120,20 @@ static float simd_weigh(float *scores, size_t tokens)
 static void simd_attend_rows(const kernel_attention *a, size_t head, size_t first, size_t rows,
                              const simd_attention_scratch *scratch)
 {
-    const size_t size = a->head_size;
+    const size_t size = a->head_size, units = simd_units(size), depth = simd_units(a->tokens);
+    const number *queries = (const number *)a->qkv + first * a->qkv_stride + head * size;
     _Alignas(KERNEL_ALIGNMENT) float mixed[TILE_ROWS * PANEL];
     float factors[TILE_ROWS];
     for (size_t s = 0; s < a->tokens; s += PANEL) {
         tile t = {
-            .depth = size,
-            .a = a->qkv + first * a->qkv_stride + head * size,
-            .a_stride = a->qkv_stride,
-            .panel = scratch->keys + s * size,
+            .depth = units,
+            .a = (const tile_unit *)queries,
+            .a_stride = a->qkv_stride / UNIT_NUMBERS,
+            .panel = scratch->keys + s * units,
             .start = simd_zeros,
             .c = scratch->scores + s,
             .c_stride = scratch->scores_stride,
-            .ahead = {scratch->keys + s * size, scratch->keys + s * size},
+            .ahead = {scratch->keys + s * units, scratch->keys + s * units},
         };
         tile_run(&t, rows);
     }
@@ -130,27 +141,28 @@ static void simd_attend_rows(const kernel_attention *a, size_t head, size_t firs
         factors[r] = simd_weigh(scratch->scores + r * scratch->scores_stride, a->tokens);
     for (size_t d = 0; d < size; d += PANEL) {
         const size_t columns = size - d < PANEL ? size - d : PANEL;
+        const tile_unit *panel = scratch->values + d * depth;
         tile t = {
-            .depth = a->tokens,
+            .depth = depth,
             .a = scratch->scores,
             .a_stride = scratch->scores_stride,
-            .panel = scratch->values + d * a->tokens,
+            .panel = panel,
             .start = simd_zeros,
             .c = mixed,
             .c_stride = PANEL,
-            .ahead = {scratch->values + d * a->tokens, scratch->values + d * a->tokens},
+            .ahead = {panel, panel},
         };
         tile_run(&t, rows);
         for (size_t r = 0; r < rows; r++) {
-            float *output = a->output + (first + r) * a->output_stride + head * size + d;
+            number *output = (number *)a->output + (first + r) * a->output_stride + head * size + d;
             const float *from = mixed + r * PANEL;
             const vf32 factor = vf_set1(factors[r]);
             for (size_t j = 0; j < columns; j += VF_LANES) {
                 vf32 x = vf_mul(vf_load(from + j), factor);
                 if (columns - j >= VF_LANES)
-                    vf_store(output + j, x);
+                    vf_store_numbers(output + j, x);
                 else
-                    vf_store_first(output + j, columns - j, x);
+                    vf_store_first_numbers(output + j, columns - j, x);
             }
         }
     }
@@ -161,8 +173,8 @@ static void simd_attention(const kernel_attention *a)
     const size_t blocks = tile_blocks(a->tokens);
     simd_attention_scratch scratch;
     scratch.keys = a->scratch;
-    scratch.values = scratch.keys + simd_round_up(a->tokens) * a->head_size;
-    scratch.scores = scratch.values + simd_round_up(a->head_size) * a->tokens;
+    scratch.values = scratch.keys + simd_round_up(a->tokens) * simd_units(a->head_size);
+    scratch.scores = (float *)scratch.values + simd_round_up(a->head_size) * simd_units(a->tokens);
     /* One vector more than the scores need: rows a power of two apart would share the sets of the L1 cache. */
     scratch.scores_stride = simd_round_up(a->tokens) + VF_LANES;
     for (size_t head = 0; head < a->heads; head++) {

@@ -1,6 +1,7 @@
-/* Template: matrix products of f32. Include after a tier's vec header; defines `simd_linear_fp32`'s functions.
+/* Template: matrix products of one precision. Include after a tier's vec header and the header of a number.
  *
- * Packed: panels of PANEL outputs, each [1 + inputs][PANEL] f32, the bias as row 0, missing outputs zero. A panel is read
+ * Packed: panels of PANEL outputs, each [PANEL] f32 of bias and [units of inputs][PANEL] units, missing outputs and inputs
+ * zero. A panel is read
  * once from memory per call and then from the L2 cache for each block of rows; while it is in use, the next one is asked
  * for. Matrices stand one after the other in the order of use, so past the end of one the next begins. */
 #ifndef KERNELS_SIMD_LINEAR_H
@@ -13,14 +14,26 @@
 #include "kernels/simd/math.h"
 #include "kernels/simd/tile.h"
 
+static inline size_t simd_units(size_t numbers)
+{
+    return numbers / UNIT_NUMBERS + (numbers % UNIT_NUMBERS != 0);
+}
+
 static size_t simd_packed_bytes(size_t outputs, size_t inputs)
 {
     size_t rows, bytes;
     size_t panels = outputs / PANEL + (outputs % PANEL != 0);
-    if (!size_add(inputs, 1, &rows) || !size_mul(rows, PANEL * sizeof(float), &bytes) ||
+    if (!size_add(simd_units(inputs), 1, &rows) || !size_mul(rows, PANEL * sizeof(float), &bytes) ||
         !size_mul(bytes, panels, &bytes))
         return 0;
     return bytes;
+}
+
+/* Input k of column j; panel: [units][PANEL]. */
+static inline void simd_put(float *panel, size_t k, size_t j, float weight)
+{
+    number *unit = (number *)(panel + k / UNIT_NUMBERS * PANEL + j);
+    unit[k % UNIT_NUMBERS] = number_round(weight);
 }
 
 static void simd_pack(void *packed, size_t outputs, size_t inputs, size_t first, size_t count,
@@ -31,73 +44,157 @@ static void simd_pack(void *packed, size_t outputs, size_t inputs, size_t first,
     for (size_t done = 0; done < count;) {
         size_t output = first + done, column = output % PANEL;
         size_t columns = PANEL - column < count - done ? PANEL - column : count - done;
-        float *to = (float *)packed + output / PANEL * PANEL * (inputs + 1) + column;
+        float *to = (float *)packed + output / PANEL * PANEL * (simd_units(inputs) + 1) + column;
         const float *from = weights + done * inputs;
         for (size_t j = 0; j < columns; j++)
             to[j] = bias[done + j];
         for (size_t k = 0; k < inputs; k++)
             for (size_t j = 0; j < columns; j++)
-                to[(k + 1) * PANEL + j] = from[j * inputs + k];
+                simd_put(to + PANEL, k, j, from[j * inputs + k]);
         done += columns;
     }
 }
 
-/* c: [rows][PANEL], just written and still in the L1 cache. */
-static void simd_activate(float *c, size_t stride, size_t rows, kernel_activation activation)
+static inline __attribute__((always_inline)) vf32 simd_activate(vf32 x, const kernel_activation activation)
 {
-    for (size_t r = 0; r < rows; r++)
+    switch (activation) {
+    case KERNEL_GELU_ERF:
+        return number_gelu_erf(x);
+    case KERNEL_GELU_TANH:
+        return vf_gelu_tanh(x);
+    case KERNEL_RELU:
+        return vf_relu(x);
+    case KERNEL_IDENTITY:
+        break;
+    }
+    return x;
+}
+
+/* A tile that was just written and is still in the L1 cache, and where it goes. */
+typedef struct simd_finish {
+    const float *from; /* [rows][PANEL] */
+    size_t from_stride;
+    void *to; /* [rows][PANEL]: numbers when narrow, else f32, and then it may be `from` */
+    size_t to_stride;
+    size_t rows;
+} simd_finish;
+
+static inline __attribute__((always_inline)) void simd_finish_as(const simd_finish *f, const bool narrow,
+                                                                 const kernel_activation activation)
+{
+    for (size_t r = 0; r < f->rows; r++)
         for (size_t j = 0; j < PANEL; j += VF_LANES) {
-            float *p = c + r * stride + j;
-            switch (activation) {
-            case KERNEL_GELU_ERF:
-                vf_store(p, vf_gelu_erf(vf_load(p)));
-                break;
-            case KERNEL_GELU_TANH:
-                vf_store(p, vf_gelu_tanh(vf_load(p)));
-                break;
-            case KERNEL_RELU:
-                vf_store(p, vf_relu(vf_load(p)));
-                break;
-            case KERNEL_IDENTITY:
-                return;
-            }
+            vf32 x = simd_activate(vf_load(f->from + r * f->from_stride + j), activation);
+            if (narrow)
+                vf_store_numbers((number *)f->to + r * f->to_stride + j, x);
+            else
+                vf_store((float *)f->to + r * f->to_stride + j, x);
         }
+}
+
+static inline __attribute__((always_inline)) void simd_finish_tile(const simd_finish *f, const bool narrow,
+                                                                   kernel_activation activation)
+{
+    switch (activation) {
+    case KERNEL_GELU_ERF:
+        simd_finish_as(f, narrow, KERNEL_GELU_ERF);
+        break;
+    case KERNEL_GELU_TANH:
+        simd_finish_as(f, narrow, KERNEL_GELU_TANH);
+        break;
+    case KERNEL_RELU:
+        simd_finish_as(f, narrow, KERNEL_RELU);
+        break;
+    case KERNEL_IDENTITY:
+        if (narrow)
+            simd_finish_as(f, narrow, KERNEL_IDENTITY);
+        break;
+    }
+}
+
+static inline void simd_put_output(const kernel_product *product, size_t r, size_t j, float x)
+{
+    if (product->narrow_output)
+        ((number *)product->output)[r * product->output_stride + j] = number_round(x);
+    else
+        ((float *)product->output)[r * product->output_stride + j] = x;
+}
+
+/* The last panel of an output that is not made of whole panels: columns first .. outputs - 1. */
+static void simd_finish_edge(const kernel_product *product, size_t row, size_t rows, size_t first,
+                             float *edge)
+{
+    const size_t outputs = product->outputs;
+    const simd_finish finish = {edge, PANEL, edge, PANEL, rows};
+    simd_finish_tile(&finish, false, product->activation);
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t j = first; j < outputs; j++)
+            simd_put_output(product, row + r, j, edge[r * PANEL + j - first]);
+        if (product->narrow_output && outputs % UNIT_NUMBERS != 0)
+            simd_put_output(product, row + r, outputs, 0.0f);
+    }
 }
 
 static void simd_multiply(const kernel_product *product)
 {
-    const size_t panel_floats = (product->inputs + 1) * PANEL, blocks = tile_blocks(product->rows);
-    const float *panel = product->weights;
-    _Alignas(KERNEL_ALIGNMENT) float edge[TILE_ROWS * PANEL]; /* a tile that is wider than the output */
+    const size_t depth = simd_units(product->inputs), panel_units = (depth + 1) * PANEL;
+    const size_t blocks = tile_blocks(product->rows), input_stride = product->input_stride / UNIT_NUMBERS;
+    const bool narrow = product->narrow_output && UNIT_NUMBERS > 1;
+    const tile_unit *panel = product->weights, *input = product->input;
+    _Alignas(
+        KERNEL_ALIGNMENT) float edge[TILE_ROWS * PANEL]; /* a tile that cannot stand in the output itself */
     for (size_t first = 0; first < product->outputs; first += PANEL) {
-        const size_t columns = product->outputs - first;
+        const bool whole = product->outputs - first >= PANEL, direct = whole && !narrow;
         /* What to ask for: one line per step of the depth from the next panel on by even blocks, the same amount from
          * there on by odd ones, both by a single block. To ask again costs nothing. */
-        const float *next = panel + panel_floats, *beyond = next + product->inputs * TILE_LINE;
+        const tile_unit *next = panel + panel_units, *beyond = next + depth * TILE_LINE;
         for (size_t b = 0; b < blocks; b++) {
             const size_t row = tile_first_row(product->rows, blocks, b);
             const size_t rows = tile_first_row(product->rows, blocks, b + 1) - row;
-            float *output = product->output + row * product->output_stride + first;
-            const bool whole = columns >= PANEL;
-            tile t = {
-                .depth = product->inputs,
-                .a = product->input + row * product->input_stride,
-                .a_stride = product->input_stride,
+            const size_t at = row * product->output_stride + first;
+            const tile t = {
+                .depth = depth,
+                .a = input + row * input_stride,
+                .a_stride = input_stride,
                 .panel = panel + PANEL,
-                .start = panel,
-                .c = whole ? output : edge,
-                .c_stride = whole ? product->output_stride : PANEL,
+                .start = (const float *)panel,
+                .c = direct ? (float *)product->output + at : edge,
+                .c_stride = direct ? product->output_stride : PANEL,
                 .ahead = {b % 2 == 0 ? next : beyond, b % 2 == 1 || blocks == 1 ? beyond : next},
             };
             tile_run(&t, rows);
-            simd_activate(t.c, t.c_stride, rows, product->activation);
-            if (!whole)
-                for (size_t r = 0; r < rows; r++)
-                    for (size_t j = 0; j < columns; j++)
-                        output[r * product->output_stride + j] = edge[r * PANEL + j];
+            if (direct) {
+                const simd_finish finish = {t.c, t.c_stride, t.c, t.c_stride, rows};
+                simd_finish_tile(&finish, false, product->activation);
+            } else if (whole) {
+                const simd_finish finish = {edge, PANEL, (number *)product->output + at,
+                                            product->output_stride, rows};
+                simd_finish_tile(&finish, true, product->activation);
+            } else {
+                simd_finish_edge(product, row, rows, first, edge);
+            }
         }
         panel = next;
     }
 }
+
+#if UNIT_NUMBERS > 1
+static void simd_narrow(size_t rows, size_t columns, const float *from, size_t from_stride, void *to,
+                        size_t to_stride)
+{
+    const size_t whole = columns / VF_LANES * VF_LANES;
+    for (size_t r = 0; r < rows; r++) {
+        const float *row = from + r * from_stride;
+        number *numbers = (number *)to + r * to_stride;
+        for (size_t i = 0; i < whole; i += VF_LANES)
+            vf_store_numbers(numbers + i, vf_load(row + i));
+        if (whole < columns)
+            vf_store_first_numbers(numbers + whole, columns - whole,
+                                   vf_load_first(row + whole, columns - whole));
+        if (columns % UNIT_NUMBERS != 0)
+            numbers[columns] = number_round(0.0f);
+    }
+}
+#endif
 
 #endif

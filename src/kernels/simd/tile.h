@@ -1,8 +1,9 @@
-/* Template: the register block that all products are made of. Include after a tier's vec header.
+/* Template: the register block that all products are made of. Include after a tier's vec header and the header of a number (f32.h,
+ * bf16.h).
  *
  * A tile is up to TILE_ROWS rows by PANEL columns (two vectors), its sums held in registers over the whole depth. Every
- * number of rows has its own code, but each row's arithmetic is the same in all of them: start, then one fused
- * multiply-add per k, k rising. This is what makes a row's result independent of its neighbours. */
+ * number of rows has its own code, but each row's arithmetic is the same in all of them: start, then one tile_step
+ * per k, k rising. This is what makes a row's result independent of its neighbours. */
 #ifndef KERNELS_SIMD_TILE_H
 #define KERNELS_SIMD_TILE_H
 
@@ -11,18 +12,23 @@
 #include "kernels/simd/unroll.h"
 
 #define PANEL (2 * VF_LANES)
-#define TILE_LINE 16 /* floats in a cache line */
+#define TILE_LINE 16 /* units in a cache line */
 
-/* c[r][j] = start[j] + sum over k of a[r][k] * panel[k][j], r < rows, j < PANEL */
+/* Four bytes that are multiplied in one step: UNIT_NUMBERS consecutive numbers of a row, an f32 or a pair of bf16. */
+typedef float tile_unit __attribute__((may_alias));
+
+/* c[r][j] = start[j] + sum over k of a[r][k] * panel[k][j], r < rows, j < PANEL; a product of units is the sum of the
+ * products of their numbers */
 typedef struct tile {
     size_t depth;
-    const float *a; /* [rows][depth] */
+    const tile_unit *a; /* [rows][depth] */
     size_t a_stride;
-    const float *panel; /* [depth][PANEL] dense */
-    const float *start; /* [PANEL] */
-    float *c;           /* [rows][PANEL] */
+    const tile_unit *panel; /* [depth][PANEL] dense */
+    const float *start;     /* [PANEL] */
+    float *c;               /* [rows][PANEL] */
     size_t c_stride;
-    const float *ahead[2]; /* `depth` cache lines from each on are asked into the L2 cache; any addresses */
+    const tile_unit
+        *ahead[2]; /* `depth` cache lines from each on are asked into the L2 cache; any addresses */
 } tile;
 
 /* rows is a constant at every use, so that all loops over rows unroll and sums stay in registers. Rows are addressed from
@@ -37,18 +43,18 @@ static inline __attribute__((always_inline)) void tile_multiply(const tile *t, c
         sums[r][1] = start1;
     }
     const size_t stride = t->a_stride;
-    const float *a[(TILE_ROWS + 2) / 3];
+    const tile_unit *a[(TILE_ROWS + 2) / 3];
     SIMD_UNROLL
     for (size_t g = 0; g < (TILE_ROWS + 2) / 3; g++)
         a[g] = t->a + 3 * g * stride;
-    const float *panel = t->panel, *ahead = t->ahead[0], *ahead_too = t->ahead[1];
+    const tile_unit *panel = t->panel, *ahead = t->ahead[0], *ahead_too = t->ahead[1];
     for (size_t k = 0; k < t->depth; k++) {
         vf32 b0 = vf_load(panel), b1 = vf_load(panel + VF_LANES);
         SIMD_UNROLL
         for (size_t r = 0; r < rows; r++) {
             vf32 x = vf_set1(a[r / 3][r % 3 * stride + k]);
-            sums[r][0] = vf_fma(x, b0, sums[r][0]);
-            sums[r][1] = vf_fma(x, b1, sums[r][1]);
+            sums[r][0] = tile_step(x, b0, sums[r][0]);
+            sums[r][1] = tile_step(x, b1, sums[r][1]);
         }
         panel += PANEL;
         __builtin_prefetch(ahead, 0, 2);

@@ -4,10 +4,8 @@
 
 #include "kernels/kernels.h"
 
-extern const kernel_linear avx2_linear_fp32;
+extern const kernel_precision avx2_fp32;
 
 void avx2_norm(const kernel_norm *norm);
-size_t avx2_attention_scratch_bytes(size_t tokens, size_t head_size);
-void avx2_attention(const kernel_attention *attention);
 
 #endif

@@ -4,10 +4,8 @@
 
 #include "kernels/kernels.h"
 
-extern const kernel_linear avx512_linear_fp32;
+extern const kernel_precision avx512_fp32;
 
 void avx512_norm(const kernel_norm *norm);
-size_t avx512_attention_scratch_bytes(size_t tokens, size_t head_size);
-void avx512_attention(const kernel_attention *attention);
 
 #endif

@@ -36,17 +36,28 @@ static void test_sum_over_threads(void **state)
     }
 }
 
-static void test_every_tier_has_a_burst(void **state)
+static void measures(bench_burst burst)
+{
+    double rate = 0;
+    bench_peak peak;
+    assert_non_null(burst);
+    bench_peak_init(&peak, burst, 2);
+    assert_int_equal(bench_peak_measure(&peak, &rate, NULL), AKI_OK);
+    assert_true(isfinite(rate) && rate > 0);
+}
+
+static void test_every_precision_of_every_tier_has_a_burst(void **state)
 {
     (void)state;
-    for (const char *const *tier = aki_cpu_tiers(); *tier != NULL; tier++) {
-        double rate = 0;
-        bench_peak peak;
-        bench_burst burst = bench_burst_of(*tier, AKI_PRECISION_FP32);
-        assert_non_null(burst);
-        bench_peak_init(&peak, burst, 2);
-        assert_int_equal(bench_peak_measure(&peak, &rate, NULL), AKI_OK);
-        assert_true(isfinite(rate) && rate > 0);
+    for (const kernel_table *const *tier = kernels_available(); *tier != NULL; tier++) {
+        measures(bench_burst_of((*tier)->name, AKI_PRECISION_FP32));
+        if ((*tier)->bf16 == NULL) {
+            assert_null(bench_burst_of((*tier)->name, AKI_PRECISION_BF16));
+            continue;
+        }
+        bench_burst burst = bench_burst_of((*tier)->name, AKI_PRECISION_BF16);
+        measures(burst);
+        assert_ptr_equal(burst, (*tier)->bf16->burst);
     }
     assert_null(bench_burst_of("no such tier", AKI_PRECISION_FP32));
 }
@@ -55,7 +66,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sum_over_threads),
-        cmocka_unit_test(test_every_tier_has_a_burst),
+        cmocka_unit_test(test_every_precision_of_every_tier_has_a_burst),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

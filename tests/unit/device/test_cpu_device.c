@@ -14,10 +14,11 @@ static void opens_every_tier_by_its_name(void **state)
             cpu_device_open_weights(&device, &s.config, &s.weights, AKI_PRECISION_AUTO, *name, NULL, &error),
             AKI_OK);
         assert_string_equal(cpu_device_tier(device), *name);
-        assert_int_equal(cpu_device_precision(device), AKI_PRECISION_FP32);
-        /* At least the weights of two layers, at most twice that. */
-        size_t least = 2 * (4 * 32 * 32 + 2 * 32 * 64) * sizeof(float);
-        assert_in_range(cpu_device_packed_bytes(device), least, 4 * least);
+        const bool bf16 = kernels_find(*name)->bf16_is_faster;
+        assert_int_equal(cpu_device_precision(device), bf16 ? AKI_PRECISION_BF16 : AKI_PRECISION_FP32);
+        /* At least the weights of two layers, at most a few times that. */
+        size_t least = 2 * (4 * 32 * 32 + 2 * 32 * 64) * (bf16 ? sizeof(uint16_t) : sizeof(float));
+        assert_in_range(cpu_device_packed_bytes(device), least, (bf16 ? 6 : 4) * least);
         cpu_device_close(device);
     }
     synthetic_close(&s);
@@ -52,6 +53,69 @@ static void an_unknown_tier_is_an_error_that_lists_those_available(void **state)
     assert_non_null(strstr(error.message, "\"avx9\""));
     for (const char *const *name = aki_cpu_tiers(); *name != NULL; name++)
         assert_non_null(strstr(error.message, *name));
+    synthetic_close(&s);
+}
+
+static void bf16_is_there_by_name_or_the_error_says_where(void **state)
+{
+    (void)state;
+    synthetic s;
+    synthetic_open(&s, 32, 2, 64, MODEL_GELU_ERF);
+    for (const kernel_table *const *tier = kernels_available(); *tier != NULL; tier++) {
+        cpu_device *device = NULL;
+        aki_error error;
+        aki_status status = cpu_device_open_weights(&device, &s.config, &s.weights, AKI_PRECISION_BF16,
+                                                    (*tier)->name, NULL, &error);
+        if ((*tier)->bf16 != NULL) {
+            assert_int_equal(status, AKI_OK);
+            assert_int_equal(cpu_device_precision(device), AKI_PRECISION_BF16);
+            assert_string_equal(cpu_device_tier(device), (*tier)->name);
+        } else {
+            assert_int_equal(status, AKI_CPU_UNSUPPORTED);
+            assert_non_null(strstr(error.message, "reference (fp32, bf16)"));
+        }
+        cpu_device_close(device);
+    }
+    synthetic_close(&s);
+}
+
+/* A tier that was not named must be fast in it: plain C would be a trap. */
+static void bf16_without_a_tier_takes_instructions_for_it(void **state)
+{
+    (void)state;
+    synthetic s;
+    synthetic_open(&s, 32, 2, 64, MODEL_GELU_ERF);
+    cpu_device *device = NULL;
+    aki_error error;
+    aki_status status =
+        cpu_device_open_weights(&device, &s.config, &s.weights, AKI_PRECISION_BF16, NULL, NULL, &error);
+    if (kernels_find("avx512-bf16") != NULL) {
+        assert_int_equal(status, AKI_OK);
+        assert_string_equal(cpu_device_tier(device), "avx512-bf16");
+    } else {
+        assert_int_equal(status, AKI_CPU_UNSUPPORTED);
+        assert_non_null(strstr(error.message, "no instructions for precision bf16"));
+    }
+    cpu_device_close(device);
+    synthetic_close(&s);
+}
+
+static void heads_of_odd_size_stay_in_fp32(void **state)
+{
+    (void)state;
+    synthetic s;
+    synthetic_open(&s, 30, 2, 64, MODEL_GELU_ERF);
+    cpu_device *device = NULL;
+    aki_error error;
+    assert_int_equal(
+        cpu_device_open_weights(&device, &s.config, &s.weights, AKI_PRECISION_AUTO, NULL, NULL, &error),
+        AKI_OK);
+    assert_int_equal(cpu_device_precision(device), AKI_PRECISION_FP32);
+    cpu_device_close(device);
+    assert_int_equal(cpu_device_open_weights(&device, &s.config, &s.weights, AKI_PRECISION_BF16, "reference",
+                                             NULL, &error),
+                     AKI_MODEL_UNSUPPORTED);
+    assert_null(device);
     synthetic_close(&s);
 }
 
@@ -104,6 +168,9 @@ int main(void)
         cmocka_unit_test(opens_every_tier_by_its_name),
         cmocka_unit_test(takes_the_best_tier_when_none_is_named),
         cmocka_unit_test(an_unknown_tier_is_an_error_that_lists_those_available),
+        cmocka_unit_test(bf16_is_there_by_name_or_the_error_says_where),
+        cmocka_unit_test(bf16_without_a_tier_takes_instructions_for_it),
+        cmocka_unit_test(heads_of_odd_size_stay_in_fp32),
         cmocka_unit_test(a_model_too_large_for_the_machine_is_an_error),
         cmocka_unit_test(a_state_of_impossible_size_is_an_error),
     };

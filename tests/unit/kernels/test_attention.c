@@ -1,43 +1,60 @@
-/* Self-attention of every tier against double precision, with the bound of kernels.h. */
+/* Self-attention of every precision of every tier against double precision, with the bound of kernels.h. */
 #include "check.h"
 
 typedef struct problem {
     size_t tokens, heads, head_size, stride;
-    float *qkv; /* [tokens][3][heads][head_size] */
+    float *qkv; /* [tokens][3][heads][head_size], values that the precision holds */
 } problem;
 
 /* Queries and keys are multiplied by `sharpness`: 0 makes all weights even, large values pick one token. */
-static problem make_problem(size_t tokens, size_t heads, size_t head_size, float sharpness)
+static problem make_problem(const kernel_precision *precision, size_t tokens, size_t heads, size_t head_size,
+                            float sharpness)
 {
-    const size_t hidden = heads * head_size;
-    problem p = {tokens, heads, head_size, 3 * hidden + check_below(4), NULL};
+    const size_t hidden = heads * head_size, stride = check_stride(precision, 3 * hidden);
+    problem p = {tokens, heads, head_size, stride, NULL};
     p.qkv = check_floats(check_extent(tokens, 3 * hidden, p.stride), CHECK_USUAL);
     for (size_t t = 0; t < tokens; t++)
         for (size_t i = 0; i < 2 * hidden; i++)
             p.qkv[t * p.stride + i] *= sharpness;
+    check_hold(precision, p.qkv, check_extent(tokens, 3 * hidden, p.stride));
     return p;
 }
 
-static float *attend(const kernel_table *tier, const problem *p, size_t output_stride)
+/* From an address that differs from call to call. The result widened to f32: [tokens], stride output_stride. */
+static float *attend(const kernel_precision *precision, const problem *p, size_t output_stride)
 {
-    size_t bytes = tier->attention_scratch_bytes(p->tokens, p->head_size);
+    const size_t hidden = p->heads * p->head_size, count = check_extent(p->tokens, hidden, output_stride);
+    size_t bytes = precision->attention_scratch_bytes(p->tokens, p->head_size);
     assert_true(bytes > 0 && bytes % KERNEL_ALIGNMENT == 0);
     void *scratch = mem_alloc_aligned(bytes, 1);
     assert_non_null(scratch);
     memset(scratch, 0xff, bytes); /* NaN: whoever reads what was not written shows it */
-    float *output = check_untouched(check_extent(p->tokens, p->heads * p->head_size, output_stride));
-    kernel_attention attention = {p->tokens, p->heads, p->head_size,  p->qkv,
+    void *numbers = check_numbers_of(precision, p->qkv, p->tokens, 3 * hidden, p->stride);
+    size_t number_bytes =
+        check_numbers(precision, p->tokens, 3 * hidden, p->stride) * check_number_size(precision);
+    size_t offset = 4 * check_below(16);
+    unsigned char *block = mem_alloc(offset + number_bytes, 1), *qkv = block + offset;
+    assert_non_null(block);
+    memcpy(qkv, numbers, number_bytes);
+    void *output = check_untouched_numbers(precision, count);
+    kernel_attention attention = {p->tokens, p->heads, p->head_size,  qkv,
                                   p->stride, output,   output_stride, scratch};
-    tier->attention(&attention);
-    check_gaps_untouched(output, p->tokens, p->heads * p->head_size, output_stride);
+    precision->attention(&attention);
+    check_number_gaps(precision, output, p->tokens, hidden, output_stride);
+    float *values = check_untouched(count);
+    for (size_t i = 0; i < count; i++)
+        values[i] = check_number(precision, output, i);
+    mem_free(output);
+    mem_free(block);
+    mem_free(numbers);
     mem_free(scratch);
-    return output;
+    return values;
 }
 
-static void check_problem(const kernel_table *tier, const problem *p)
+static void check_problem(const kernel_table *tier, const kernel_precision *precision, const problem *p)
 {
-    const size_t hidden = p->heads * p->head_size, output_stride = hidden + check_below(4);
-    float *output = attend(tier, p, output_stride);
+    const size_t hidden = p->heads * p->head_size, output_stride = check_stride(precision, hidden);
+    float *output = attend(precision, p, output_stride);
     double *scores = mem_alloc(p->tokens, sizeof *scores);
     assert_non_null(scores);
     for (size_t t = 0; t < p->tokens; t++)
@@ -66,6 +83,8 @@ static void check_problem(const kernel_table *tier, const problem *p)
                 }
                 double bound =
                     (4 * ((double)p->head_size + 2) * magnitude + 2 * (double)p->tokens + 32) * U * largest;
+                if (check_is_bf16(precision))
+                    bound += 2.1 * V * largest + 0x1p-126 * ((double)p->tokens + 1);
                 CHECK_CLOSE(tier, output[t * output_stride + h * p->head_size + d], mixed, bound);
             }
         }
@@ -76,10 +95,10 @@ static void check_problem(const kernel_table *tier, const problem *p)
 static void attends_over_texts_of_all_lengths(void **state)
 {
     (void)state;
-    CHECK_EACH_TIER(tier)
+    CHECK_EACH_PRECISION(tier, precision)
     for (size_t tokens = 1; tokens <= 70; tokens++) {
-        problem p = make_problem(tokens, 2, 32, (float)(tokens % 4) * 0.25f);
-        check_problem(tier, &p);
+        problem p = make_problem(precision, tokens, 2, 32, (float)(tokens % 4) * 0.25f);
+        check_problem(tier, precision, &p);
         mem_free(p.qkv);
     }
 }
@@ -87,10 +106,11 @@ static void attends_over_texts_of_all_lengths(void **state)
 static void attends_with_heads_of_all_sizes(void **state)
 {
     (void)state;
-    CHECK_EACH_TIER(tier)
-    for (size_t size = 1; size <= 80; size++) {
-        problem p = make_problem(1 + check_below(40), 1 + check_below(3), size, 0.3f);
-        check_problem(tier, &p);
+    CHECK_EACH_PRECISION(tier, precision)
+    for (size_t size = check_is_bf16(precision) ? 2 : 1; size <= 80;
+         size += check_is_bf16(precision) ? 2 : 1) {
+        problem p = make_problem(precision, 1 + check_below(40), 1 + check_below(3), size, 0.3f);
+        check_problem(tier, precision, &p);
         mem_free(p.qkv);
     }
 }
@@ -98,11 +118,11 @@ static void attends_with_heads_of_all_sizes(void **state)
 static void attends_over_long_texts(void **state)
 {
     (void)state;
-    CHECK_EACH_TIER(tier)
+    CHECK_EACH_PRECISION(tier, precision)
     {
-        problem p = make_problem(256, 2, 32, 0.5f), q = make_problem(601, 1, 64, 0.5f);
-        check_problem(tier, &p);
-        check_problem(tier, &q);
+        problem p = make_problem(precision, 256, 2, 32, 0.5f), q = make_problem(precision, 601, 1, 64, 0.5f);
+        check_problem(tier, precision, &p);
+        check_problem(tier, precision, &q);
         mem_free(p.qkv);
         mem_free(q.qkv);
     }
@@ -112,34 +132,36 @@ static void attends_over_long_texts(void **state)
 static void weighs_scores_to_the_last_bits(void **state)
 {
     (void)state;
-    enum { HEADS = 5000 };
-    problem p = {2, HEADS, 1, 3 * HEADS, mem_zalloc((size_t)2 * 3 * HEADS, sizeof(float))};
-    assert_non_null(p.qkv);
-    for (size_t h = 0; h < HEADS; h++) {
-        p.qkv[h] = 1.0f;                                            /* query of token 0 */
-        p.qkv[p.stride + HEADS + h] = -(float)h * (120.0f / HEADS); /* key of token 1; token 0 has 0 */
-        p.qkv[p.stride + 2 * HEADS + h] = 1.0f;                     /* value of token 1; token 0 has 0 */
-    }
-    CHECK_EACH_TIER(tier)
+    enum { HEADS = 5000, SIZE = 2, HIDDEN = HEADS * SIZE };
+    CHECK_EACH_PRECISION(tier, precision)
     {
-        float *output = attend(tier, &p, HEADS);
-        for (size_t h = 0; h < HEADS; h++) {
-            double weight = exp2((double)p.qkv[p.stride + HEADS + h]);
-            CHECK_CLOSE(tier, output[h], weight / (1.0 + weight), 6 * U * weight);
+        problem p = {2, HEADS, SIZE, 3 * HIDDEN, mem_zalloc((size_t)2 * 3 * HIDDEN, sizeof(float))};
+        assert_non_null(p.qkv);
+        for (size_t h = 0; h < HIDDEN; h += SIZE) {
+            p.qkv[h] = 1.0f;                                              /* query of token 0 */
+            p.qkv[p.stride + HIDDEN + h] = -(float)h * (120.0f / HIDDEN); /* key of token 1; token 0 has 0 */
+            p.qkv[p.stride + 2 * HIDDEN + h] = 1.0f; /* value of token 1; token 0 has 0 */
+        }
+        check_hold(precision, p.qkv, (size_t)2 * 3 * HIDDEN);
+        float *output = attend(precision, &p, HIDDEN);
+        for (size_t h = 0; h < HIDDEN; h += SIZE) {
+            double weight = exp2((double)p.qkv[p.stride + HIDDEN + h]);
+            CHECK_CLOSE(tier, output[h], weight / (1.0 + weight),
+                        (check_is_bf16(precision) ? 2.1 * V : 6 * U) * weight);
         }
         mem_free(output);
+        mem_free(p.qkv);
     }
-    mem_free(p.qkv);
 }
 
 /* Scores of 1e9 and more: the winner's value, never a NaN or a sum of nothing. */
 static void survives_scores_of_any_size(void **state)
 {
     (void)state;
-    CHECK_EACH_TIER(tier)
+    CHECK_EACH_PRECISION(tier, precision)
     for (size_t round = 0; round < 20; round++) {
-        problem p = make_problem(1 + check_below(50), 2, 32, 1e5f);
-        float *output = attend(tier, &p, 64);
+        problem p = make_problem(precision, 1 + check_below(50), 2, 32, 1e5f);
+        float *output = attend(precision, &p, 64);
         for (size_t t = 0; t < p.tokens; t++)
             for (size_t i = 0; i < 64; i++) {
                 float least = INFINITY, greatest = -INFINITY;
@@ -149,7 +171,9 @@ static void survives_scores_of_any_size(void **state)
                     greatest = fmaxf(greatest, value);
                 }
                 float x = output[t * 64 + i];
-                assert_true(x >= least - 1e-5f && x <= greatest + 1e-5f);
+                float room =
+                    check_is_bf16(precision) ? (float)V * fmaxf(fabsf(least), fabsf(greatest)) : 1e-5f;
+                assert_true(x >= least - room && x <= greatest + room);
             }
         mem_free(output);
         mem_free(p.qkv);
@@ -160,20 +184,20 @@ static void survives_scores_of_any_size(void **state)
 static void survives_scores_that_are_all_negative(void **state)
 {
     (void)state;
-    CHECK_EACH_TIER(tier)
+    CHECK_EACH_PRECISION(tier, precision)
     for (size_t tokens = 1; tokens <= 33; tokens++) {
-        problem p = make_problem(tokens, 1, 8, 1.0f);
+        problem p = make_problem(precision, tokens, 1, 8, 1.0f);
         for (size_t t = 0; t < tokens; t++)
             for (size_t d = 0; d < 8; d++) {
                 p.qkv[t * p.stride + d] = -100.0f;
                 p.qkv[t * p.stride + 8 + d] = 100.0f;
             }
-        float *output = attend(tier, &p, 8);
+        float *output = attend(precision, &p, 8);
         for (size_t d = 0; d < 8; d++) {
             double mean = 0.0;
             for (size_t s = 0; s < tokens; s++)
                 mean += p.qkv[s * p.stride + 16 + d] / (double)tokens;
-            CHECK_CLOSE(tier, output[d], mean, 1e-5);
+            CHECK_CLOSE(tier, output[d], mean, check_is_bf16(precision) ? 2.1 * V * 3.0 : 1e-5);
         }
         mem_free(output);
         mem_free(p.qkv);
@@ -183,11 +207,11 @@ static void survives_scores_that_are_all_negative(void **state)
 static void keeps_nan(void **state)
 {
     (void)state;
-    CHECK_EACH_TIER(tier)
+    CHECK_EACH_PRECISION(tier, precision)
     for (size_t part = 0; part < 3; part++) {
-        problem p = make_problem(21, 2, 32, 0.5f);
+        problem p = make_problem(precision, 21, 2, 32, 0.5f);
         p.qkv[20 * p.stride + part * 64 + 5] = NAN; /* head 0 of the last token: its query, key or value */
-        float *output = attend(tier, &p, 64);
+        float *output = attend(precision, &p, 64);
         for (size_t t = 0; t < p.tokens; t++)
             for (size_t i = 0; i < 64; i++) {
                 bool hit = i < 32 && (part == 0 ? t == 20 : part == 1 ? true : i == 5);
@@ -201,21 +225,19 @@ static void keeps_nan(void **state)
 static void does_not_depend_on_addresses(void **state)
 {
     (void)state;
-    CHECK_EACH_TIER(tier)
+    CHECK_EACH_PRECISION(tier, precision)
     for (size_t round = 0; round < 20; round++) {
-        problem p = make_problem(1 + check_below(80), 2, 24, 0.5f);
-        float *output = attend(tier, &p, 48);
-        size_t offset = 1 + check_below(15), stride = p.stride + check_below(20);
-        problem q = {p.tokens, 2, 24, stride, NULL};
-        float *block = mem_alloc(offset + check_extent(p.tokens, 144, stride), sizeof *block);
-        assert_non_null(block);
-        q.qkv = block + offset;
+        problem p = make_problem(precision, 1 + check_below(80), 2, 24, 0.5f);
+        float *output = attend(precision, &p, 48);
+        problem q = {p.tokens, 2, 24, check_stride(precision, p.stride + check_below(20)), NULL};
+        q.qkv = mem_alloc(check_extent(p.tokens, 144, q.stride), sizeof *q.qkv);
+        assert_non_null(q.qkv);
         for (size_t t = 0; t < p.tokens; t++)
-            memcpy(q.qkv + t * stride, p.qkv + t * p.stride, 144 * sizeof(float));
-        float *other = attend(tier, &q, 48);
+            memcpy(q.qkv + t * q.stride, p.qkv + t * p.stride, 144 * sizeof(float));
+        float *other = attend(precision, &q, 48);
         assert_memory_equal(other, output, p.tokens * 48 * sizeof(float));
         mem_free(other);
-        mem_free(block);
+        mem_free(q.qkv);
         mem_free(output);
         mem_free(p.qkv);
     }
@@ -224,9 +246,9 @@ static void does_not_depend_on_addresses(void **state)
 static void refuses_sizes_that_overflow(void **state)
 {
     (void)state;
-    CHECK_EACH_TIER(tier)
+    CHECK_EACH_PRECISION(tier, precision)
     {
-        assert_int_equal(tier->attention_scratch_bytes(SIZE_MAX, 32), 0);
+        assert_int_equal(precision->attention_scratch_bytes(SIZE_MAX, 32), 0);
     }
 }
 

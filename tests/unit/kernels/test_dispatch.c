@@ -33,7 +33,10 @@ static void offers_what_the_cpu_can_do_and_nothing_else(void **state)
     cpu_features features = cpu_detect();
     assert_int_equal(kernels_find("avx2") != NULL, features.avx2);
     assert_int_equal(kernels_find("avx512") != NULL, features.avx512);
+    assert_int_equal(kernels_find("avx512-bf16") != NULL, features.avx512_bf16);
     assert_true(features.avx2 || !features.avx512);
+    assert_true(features.avx512 || !features.avx512_bf16);
+    assert_true(features.avx512_bf16 || !features.fast_bf16);
 #if defined(__x86_64__)
     /* The compiler's runtime asks the CPU by code of its own. */
     __builtin_cpu_init();
@@ -41,17 +44,34 @@ static void offers_what_the_cpu_can_do_and_nothing_else(void **state)
     assert_int_equal(features.avx512,
                      __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"));
+    assert_int_equal(features.avx512_bf16, features.avx512 && __builtin_cpu_supports("avx512bf16"));
 #endif
+}
+
+static void puts_bf16_first_only_where_it_is_known_to_be_fast(void **state)
+{
+    (void)state;
+    cpu_features features = cpu_detect();
+    assert_int_equal(kernels_find(NULL)->bf16_is_faster, features.fast_bf16);
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (features.fast_bf16)
+        assert_true(__builtin_cpu_is("amd"));
+#endif
+    CHECK_EACH_TIER(tier)
+    assert_true(tier->bf16 != NULL || !tier->bf16_is_faster);
+    assert_non_null(
+        kernels_find("reference")->bf16); /* what the others are held against is there on every CPU */
 }
 
 static void bursts_report_the_work_they_do(void **state)
 {
     (void)state;
-    CHECK_EACH_TIER(tier)
+    CHECK_EACH_PRECISION(tier, precision)
     {
-        double once = tier->fma_burst(10);
+        double once = precision->burst(10);
         assert_true(once >= 10);
-        assert_true(tier->fma_burst(1000) == 100 * once);
+        assert_true(precision->burst(1000) == 100 * once);
     }
 }
 
@@ -61,6 +81,7 @@ int main(void)
         cmocka_unit_test(lists_tiers_best_first_and_the_reference_last),
         cmocka_unit_test(does_not_find_other_names),
         cmocka_unit_test(offers_what_the_cpu_can_do_and_nothing_else),
+        cmocka_unit_test(puts_bf16_first_only_where_it_is_known_to_be_fast),
         cmocka_unit_test(bursts_report_the_work_they_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,17 +1,22 @@
-/* Products of every tier against double precision, with the bounds of kernels.h. */
+/* Products of every precision of every tier against double precision, with the bounds of kernels.h. */
 #include "check.h"
 
 typedef struct problem {
     size_t rows, inputs, outputs, input_stride, output_stride;
-    float *input, *weights, *bias; /* exact sizes: [rows][inputs] with stride, [outputs][inputs], [outputs] */
+    /* Values that the precision holds; exact sizes: [rows][inputs] with stride, [outputs][inputs], [outputs]. */
+    float *input, *weights, *bias;
 } problem;
 
-static problem make_problem(size_t rows, size_t inputs, size_t outputs, check_kind kind)
+static problem make_problem(const kernel_precision *precision, size_t rows, size_t inputs, size_t outputs,
+                            check_kind kind)
 {
-    problem p = {rows, inputs, outputs, inputs + check_below(4), outputs + check_below(4), NULL, NULL, NULL};
+    problem p = {rows, inputs, outputs, check_stride(precision, inputs), check_stride(precision, outputs),
+                 NULL, NULL,   NULL};
     p.input = check_floats(check_extent(rows, inputs, p.input_stride), kind);
     p.weights = check_floats(outputs * inputs, CHECK_USUAL);
     p.bias = check_floats(outputs, kind);
+    check_hold(precision, p.input, check_extent(rows, inputs, p.input_stride));
+    check_hold(precision, p.weights, outputs * inputs);
     return p;
 }
 
@@ -23,7 +28,7 @@ static void free_problem(problem *p)
 }
 
 /* In random groups of outputs and in random order of the groups' halves. */
-static void *pack(const kernel_linear *linear, const problem *p)
+static void *pack(const kernel_precision *linear, const problem *p)
 {
     size_t bytes = linear->packed_bytes(p->outputs, p->inputs);
     assert_true(bytes > 0 && bytes % KERNEL_ALIGNMENT == 0);
@@ -43,19 +48,30 @@ static void *pack(const kernel_linear *linear, const problem *p)
     return packed;
 }
 
-static kernel_product product_of(const problem *p, const void *packed, kernel_activation activation,
-                                 float *output)
+/* How a problem is run: as f32, or narrow where the next product takes the output. */
+static const bool forms[] = {false, true};
+
+static void *make_output(const kernel_precision *precision, const problem *p, bool narrow)
+{
+    return narrow ? check_untouched_numbers(precision,
+                                            check_numbers(precision, p->rows, p->outputs, p->output_stride))
+                  : check_untouched(check_extent(p->rows, p->outputs, p->output_stride));
+}
+
+static kernel_product product_of(const problem *p, const void *input, const void *packed,
+                                 kernel_activation activation, void *output, bool narrow)
 {
     return (kernel_product){
         .rows = p->rows,
         .inputs = p->inputs,
         .outputs = p->outputs,
-        .input = p->input,
+        .input = input,
         .input_stride = p->input_stride,
         .weights = packed,
         .output = output,
         .output_stride = p->output_stride,
         .activation = activation,
+        .narrow_output = narrow,
     };
 }
 
@@ -74,45 +90,69 @@ static double activate(double x, kernel_activation activation)
     return x;
 }
 
-static double activation_bound(double x, kernel_activation activation)
+static double activation_bound(const kernel_precision *precision, double x, kernel_activation activation)
 {
-    return (activation == KERNEL_GELU_ERF    ? 4 * U * fabs(x)
-            : activation == KERNEL_GELU_TANH ? 8 * U * fabs(x)
-                                             : 0.0) +
-           0x1p-126;
+    switch (activation) {
+    case KERNEL_GELU_ERF:
+        return check_is_bf16(precision) ? 5e-5 + 20 * U * fabs(x) : 4 * U * fabs(x);
+    case KERNEL_GELU_TANH:
+        return 8 * U * fabs(x);
+    case KERNEL_RELU:
+    case KERNEL_IDENTITY:
+        break;
+    }
+    return 0.0;
 }
 
-static void check_problem(const kernel_table *tier, const problem *p, kernel_activation activation)
+static void check_form(const kernel_table *tier, const kernel_precision *precision, const problem *p,
+                       kernel_activation activation, bool narrow)
 {
-    void *packed = pack(tier->fp32, p);
-    float *output = check_untouched(check_extent(p->rows, p->outputs, p->output_stride));
-    kernel_product product = product_of(p, packed, activation, output);
-    tier->fp32->multiply(&product);
-    check_gaps_untouched(output, p->rows, p->outputs, p->output_stride);
+    void *packed = pack(precision, p), *output = make_output(precision, p, narrow);
+    void *input = check_numbers_of(precision, p->input, p->rows, p->inputs, p->input_stride);
+    kernel_product product = product_of(p, input, packed, activation, output, narrow);
+    const double flushed = check_is_bf16(precision) ? 0x1p-126 : 0x1p-149;
+    precision->multiply(&product);
+    if (narrow)
+        check_number_gaps(precision, output, p->rows, p->outputs, p->output_stride);
+    else
+        check_gaps_untouched(output, p->rows, p->outputs, p->output_stride);
     for (size_t r = 0; r < p->rows; r++)
         for (size_t o = 0; o < p->outputs; o++) {
+            const size_t at = r * p->output_stride + o;
             double sum = p->bias[o], magnitude = fabs(p->bias[o]);
             for (size_t i = 0; i < p->inputs; i++) {
                 double term = (double)p->input[r * p->input_stride + i] * p->weights[o * p->inputs + i];
                 sum += term;
                 magnitude += fabs(term);
             }
-            double bound = 1.2 * ((double)p->inputs + 2) * (U * magnitude + 0x1p-149) +
-                           activation_bound(sum, activation);
-            CHECK_CLOSE(tier, output[r * p->output_stride + o], activate(sum, activation), bound);
+            double expected = activate(sum, activation);
+            double bound = 1.2 * ((double)p->inputs + 2) * (U * magnitude + flushed) +
+                           activation_bound(precision, sum, activation) + 0x1p-126;
+            if (narrow && check_is_bf16(precision))
+                bound = bound * (1 + V) + V * fabs(expected);
+            CHECK_CLOSE(tier, narrow ? check_number(precision, output, at) : ((float *)output)[at], expected,
+                        bound);
         }
+    mem_free(input);
     mem_free(output);
     mem_free(packed);
+}
+
+static void check_problem(const kernel_table *tier, const kernel_precision *precision, const problem *p,
+                          kernel_activation activation)
+{
+    for (size_t f = 0; f < 2; f++)
+        check_form(tier, precision, p, activation, forms[f]);
 }
 
 static void multiplies_shapes_of_all_tails(void **state)
 {
     (void)state;
-    CHECK_EACH_TIER(tier)
+    CHECK_EACH_PRECISION(tier, precision)
     for (size_t rows = 1; rows <= 70; rows++) {
-        problem p =
-            make_problem(rows, 1 + check_below(97), 1 + check_below(101), (check_kind)(rows % CHECK_KINDS));
-        check_problem(tier, &p, KERNEL_IDENTITY);
+        problem p = make_problem(precision, rows, 1 + check_below(97), 1 + check_below(101),
+                                 (check_kind)(rows % CHECK_KINDS));
+        check_problem(tier, precision, &p, KERNEL_IDENTITY);
         free_problem(&p);
     }
 }
@@ -120,11 +160,11 @@ static void multiplies_shapes_of_all_tails(void **state)
 static void multiplies_the_smallest_shapes(void **state)
 {
     (void)state;
-    CHECK_EACH_TIER(tier)
+    CHECK_EACH_PRECISION(tier, precision)
     for (size_t inputs = 1; inputs <= 5; inputs++)
         for (size_t outputs = 1; outputs <= 34; outputs++) {
-            problem p = make_problem(1 + check_below(3), inputs, outputs, CHECK_USUAL);
-            check_problem(tier, &p, KERNEL_IDENTITY);
+            problem p = make_problem(precision, 1 + check_below(3), inputs, outputs, CHECK_USUAL);
+            check_problem(tier, precision, &p, KERNEL_IDENTITY);
             free_problem(&p);
         }
 }
@@ -133,10 +173,10 @@ static void multiplies_the_shapes_of_the_model(void **state)
 {
     (void)state;
     const size_t shapes[][2] = {{384, 1152}, {384, 384}, {384, 1536}, {1536, 384}};
-    CHECK_EACH_TIER(tier)
+    CHECK_EACH_PRECISION(tier, precision)
     for (size_t s = 0; s < 4; s++) {
-        problem p = make_problem(13, shapes[s][0], shapes[s][1], CHECK_USUAL);
-        check_problem(tier, &p, KERNEL_GELU_ERF);
+        problem p = make_problem(precision, 13, shapes[s][0], shapes[s][1], CHECK_USUAL);
+        check_problem(tier, precision, &p, KERNEL_GELU_ERF);
         free_problem(&p);
     }
 }
@@ -145,12 +185,12 @@ static void activates_in_the_product(void **state)
 {
     (void)state;
     const kernel_activation activations[] = {KERNEL_GELU_ERF, KERNEL_GELU_TANH, KERNEL_RELU};
-    CHECK_EACH_TIER(tier)
+    CHECK_EACH_PRECISION(tier, precision)
     for (size_t a = 0; a < 3; a++)
         for (size_t i = 0; i < 8; i++) {
-            problem p = make_problem(1 + check_below(30), 1 + check_below(40), 1 + check_below(70),
+            problem p = make_problem(precision, 1 + check_below(30), 1 + check_below(40), 1 + check_below(70),
                                      (check_kind)(i % CHECK_KINDS));
-            check_problem(tier, &p, activations[a]);
+            check_problem(tier, precision, &p, activations[a]);
             free_problem(&p);
         }
 }
@@ -161,42 +201,43 @@ static void activates_every_magnitude(void **state)
     (void)state;
     enum { COUNT = 60000 };
     const kernel_activation activations[] = {KERNEL_GELU_ERF, KERNEL_GELU_TANH, KERNEL_RELU};
-    problem p = {COUNT,
-                 1,
-                 1,
-                 1,
-                 1,
-                 mem_alloc(COUNT, sizeof(float)),
-                 check_floats(1, CHECK_USUAL),
-                 check_floats(1, CHECK_USUAL)};
-    assert_non_null(p.input);
-    p.weights[0] = 1.0f;
-    p.bias[0] = 0.0f;
-    for (size_t i = 0; i < COUNT; i++) {
-        float sign = i % 2 == 0 ? 1.0f : -1.0f;
-        p.input[i] = sign * (i < 40000 ? (float)i * 2.5e-4f : exp2f((float)(i - 40000) * 0.0138f - 149.0f));
+    CHECK_EACH_PRECISION(tier, precision)
+    {
+        problem p = make_problem(precision, COUNT, 1, 1, CHECK_USUAL);
+        p.weights[0] = 1.0f;
+        p.bias[0] = 0.0f;
+        for (size_t i = 0; i < COUNT; i++) {
+            float sign = i % 2 == 0 ? 1.0f : -1.0f;
+            float size = i < 40000 ? (float)i * 2.5e-4f : exp2f((float)(i - 40000) * 0.0138f - 149.0f);
+            p.input[i * p.input_stride] = sign * size;
+            check_hold(precision, &p.input[i * p.input_stride], 1);
+        }
+        for (size_t a = 0; a < 3; a++)
+            check_problem(tier, precision, &p, activations[a]);
+        free_problem(&p);
     }
-    CHECK_EACH_TIER(tier)
-    for (size_t a = 0; a < 3; a++)
-        check_problem(tier, &p, activations[a]);
-    free_problem(&p);
 }
 
 static void keeps_nan(void **state)
 {
     (void)state;
     const kernel_activation activations[] = {KERNEL_IDENTITY, KERNEL_GELU_ERF, KERNEL_GELU_TANH, KERNEL_RELU};
-    CHECK_EACH_TIER(tier)
-    for (size_t a = 0; a < 4; a++) {
-        problem p = make_problem(5, 7, 37, CHECK_USUAL);
+    CHECK_EACH_PRECISION(tier, precision)
+    for (size_t a = 0; a < 8; a++) {
+        const bool narrow = a >= 4;
+        problem p = make_problem(precision, 5, 7, 37, CHECK_USUAL);
         p.input[2 * p.input_stride + 3] = NAN;
-        void *packed = pack(tier->fp32, &p);
-        float *output = check_untouched(check_extent(p.rows, p.outputs, p.output_stride));
-        kernel_product product = product_of(&p, packed, activations[a], output);
-        tier->fp32->multiply(&product);
+        void *packed = pack(precision, &p), *output = make_output(precision, &p, narrow);
+        void *input = check_numbers_of(precision, p.input, p.rows, p.inputs, p.input_stride);
+        kernel_product product = product_of(&p, input, packed, activations[a % 4], output, narrow);
+        precision->multiply(&product);
         for (size_t r = 0; r < p.rows; r++)
-            for (size_t o = 0; o < p.outputs; o++)
-                assert_int_equal(isnan(output[r * p.output_stride + o]), r == 2);
+            for (size_t o = 0; o < p.outputs; o++) {
+                const size_t at = r * p.output_stride + o;
+                float x = narrow ? check_number(precision, output, at) : ((float *)output)[at];
+                assert_int_equal(isnan(x), r == 2);
+            }
+        mem_free(input);
         mem_free(output);
         mem_free(packed);
         free_problem(&p);
@@ -207,42 +248,96 @@ static void keeps_nan(void **state)
 static void a_row_does_not_depend_on_its_neighbours(void **state)
 {
     (void)state;
-    CHECK_EACH_TIER(tier)
+    CHECK_EACH_PRECISION(tier, precision)
     for (size_t round = 0; round < 40; round++) {
-        problem p =
-            make_problem(1 + check_below(200), 1 + check_below(130), 1 + check_below(130), CHECK_USUAL);
-        void *packed = pack(tier->fp32, &p);
-        float *together = check_untouched(check_extent(p.rows, p.outputs, p.output_stride));
-        float *alone = mem_alloc(p.outputs + 16, sizeof *alone),
-              *moved = mem_alloc(p.inputs + 16, sizeof *moved);
+        const bool narrow = round % 2 == 0;
+        const size_t size = check_number_size(precision), output_size = narrow ? size : sizeof(float);
+        const size_t step = 4 / size; /* rows of numbers begin at multiples of 4 bytes */
+        problem p = make_problem(precision, 1 + check_below(200), 1 + check_below(130), 1 + check_below(130),
+                                 CHECK_USUAL);
+        void *packed = pack(precision, &p), *together = make_output(precision, &p, narrow);
+        unsigned char *input = check_numbers_of(precision, p.input, p.rows, p.inputs, p.input_stride);
+        unsigned char *alone = mem_alloc(p.outputs + 33, sizeof(float)),
+                      *moved = mem_alloc(p.inputs + 33, sizeof(float));
         assert_true(alone != NULL && moved != NULL);
-        kernel_product product = product_of(&p, packed, KERNEL_GELU_ERF, together);
-        tier->fp32->multiply(&product);
+        kernel_product product = product_of(&p, input, packed, KERNEL_GELU_ERF, together, narrow);
+        precision->multiply(&product);
         for (size_t r = 0; r < p.rows; r++) {
-            size_t offset = check_below(16);
-            memcpy(moved + offset, p.input + r * p.input_stride, p.inputs * sizeof *moved);
+            const size_t offset = check_below(16) * step;
+            memcpy(moved + offset * size, input + r * p.input_stride * size,
+                   check_numbers(precision, 1, p.inputs, p.input_stride) * size);
             product.rows = 1;
-            product.input = moved + offset;
-            product.output = alone + 15 - offset;
-            tier->fp32->multiply(&product);
-            assert_memory_equal(product.output, together + r * p.output_stride, p.outputs * sizeof(float));
+            product.input = moved + offset * size;
+            product.output = alone + (15 * step - offset) * output_size;
+            precision->multiply(&product);
+            assert_memory_equal(product.output, (unsigned char *)together + r * p.output_stride * output_size,
+                                p.outputs * output_size);
         }
         mem_free(moved);
         mem_free(alone);
+        mem_free(input);
         mem_free(together);
         mem_free(packed);
         free_problem(&p);
     }
 }
 
+/* Weights come as f32: packing rounds them as check_hold does. */
+static void rounds_weights_when_they_are_packed(void **state)
+{
+    (void)state;
+    CHECK_EACH_PRECISION(tier, precision)
+    for (size_t kind = 0; kind < CHECK_KINDS; kind++) {
+        problem p = make_problem(precision, 3, 45, 39, CHECK_USUAL);
+        size_t bytes = precision->packed_bytes(p.outputs, p.inputs);
+        for (size_t i = 0; i < p.outputs * p.inputs; i++)
+            p.weights[i] = check_float((check_kind)kind);
+        void *given = pack(precision, &p);
+        check_hold(precision, p.weights, p.outputs * p.inputs);
+        void *rounded = pack(precision, &p);
+        assert_memory_equal(given, rounded, bytes);
+        mem_free(given);
+        mem_free(rounded);
+        free_problem(&p);
+    }
+}
+
+/* Bit by bit what bf16.h says, over the bits of all kinds of floats. */
+static void narrows_to_the_nearest(void **state)
+{
+    (void)state;
+    CHECK_EACH_PRECISION(tier, precision)
+    for (size_t columns = 1; columns <= 70 && precision->narrow != NULL; columns++) {
+        const size_t rows = 60, from_stride = columns + check_below(4);
+        const size_t to_stride = check_stride(precision, columns);
+        float *from = check_floats(check_extent(rows, columns, from_stride), CHECK_USUAL);
+        for (size_t i = 0; i < check_extent(rows, columns, from_stride); i++) {
+            uint32_t bits = (uint32_t)check_random();
+            if (i % 4 == 0) /* a tie */
+                bits = (bits & 0xffff0000) | 0x8000;
+            if (i % 16 == 1) /* infinity, or a NaN whose upper half looks like it */
+                bits = (bits & 0x80000001) | 0x7f800000;
+            memcpy(&from[i], &bits, sizeof bits);
+        }
+        uint16_t *to = check_untouched_numbers(precision, check_numbers(precision, rows, columns, to_stride));
+        precision->narrow(rows, columns, from, from_stride, to, to_stride);
+        check_number_gaps(precision, to, rows, columns, to_stride);
+        for (size_t r = 0; r < rows; r++)
+            for (size_t i = 0; i < columns; i++)
+                assert_int_equal(to[r * to_stride + i], bf16_round(from[r * from_stride + i]));
+        mem_free(to);
+        mem_free(from);
+    }
+}
+
 static void refuses_sizes_that_overflow(void **state)
 {
     (void)state;
-    CHECK_EACH_TIER(tier)
+    CHECK_EACH_PRECISION(tier, precision)
     {
-        assert_int_equal(tier->fp32->packed_bytes(SIZE_MAX, 2), 0);
-        assert_int_equal(tier->fp32->packed_bytes(2, SIZE_MAX), 0);
-        assert_int_equal(tier->fp32->packed_bytes(SIZE_MAX / 8, SIZE_MAX / 8), 0);
+        assert_int_equal(precision->packed_bytes(SIZE_MAX, 2), 0);
+        assert_int_equal(precision->packed_bytes(2, SIZE_MAX), 0);
+        assert_int_equal(precision->packed_bytes(SIZE_MAX / 8, SIZE_MAX / 8), 0);
     }
 }
 
@@ -256,6 +351,8 @@ int main(void)
         cmocka_unit_test(activates_every_magnitude),
         cmocka_unit_test(keeps_nan),
         cmocka_unit_test(a_row_does_not_depend_on_its_neighbours),
+        cmocka_unit_test(rounds_weights_when_they_are_packed),
+        cmocka_unit_test(narrows_to_the_nearest),
         cmocka_unit_test(refuses_sizes_that_overflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

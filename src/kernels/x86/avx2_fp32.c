@@ -1,0 +1,21 @@
+#include "kernels/x86/avx2.h"
+
+#include "kernels/x86/avx2_vec.h"
+#include "kernels/x86/transpose.h"
+
+#include "kernels/simd/f32.h"
+
+#include "kernels/simd/attention.h"
+#include "kernels/simd/burst.h"
+#include "kernels/simd/linear.h"
+
+const kernel_precision avx2_fp32 = {
+    .number = NUMBER,
+    .row_block = 96,
+    .packed_bytes = simd_packed_bytes,
+    .pack = simd_pack,
+    .multiply = simd_multiply,
+    .attention_scratch_bytes = simd_attention_scratch_bytes,
+    .attention = simd_attention,
+    .burst = simd_burst,
+};

@@ -1,0 +1,49 @@
+/* The vector operations of AVX-512 with BF16: those of avx512_vec.h and pairs of bf16, which are carried as vectors of
+ * 16 floats. */
+#ifndef KERNELS_AVX512_BF16_VEC_H
+#define KERNELS_AVX512_BF16_VEC_H
+
+#include "kernels/x86/avx512_vec.h"
+
+#include <stdint.h>
+
+/* Every lane the pair (x, x). */
+static inline vf32 vf_set1_pair(uint16_t x)
+{
+    return _mm512_castsi512_ps(_mm512_set1_epi16((short)x));
+}
+
+/* sum + a.first * b.first + a.second * b.second, by lane; the additions round to the nearest, denormals are zero. */
+static inline vf32 vf_dot_pairs(vf32 a, vf32 b, vf32 sum)
+{
+    return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
+}
+
+static inline void vf_store_bf16(void *p, vf32 v)
+{
+    _mm256_storeu_si256(p, (__m256i)_mm512_cvtneps_pbh(v));
+}
+
+static inline void vf_store_first_bf16(void *p, size_t lanes, vf32 v)
+{
+    _mm256_mask_storeu_epi16(p, vf_mask(lanes), (__m256i)_mm512_cvtneps_pbh(v));
+}
+
+/* Lane j: the pair (first[j], second[j]), of lanes 0 .. lanes - 1; the others are zero, and so is a row that is NULL. */
+static inline vf32 vf_load_pairs(const void *first, const void *second, size_t lanes)
+{
+    const __mmask16 mask = vf_mask(lanes);
+    __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, first));
+    if (second == NULL)
+        return _mm512_castsi512_ps(low);
+    __m512i high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, second));
+    return _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+}
+
+/* x, or limit with the sign of x where x is beyond; limit > 0. For NaN some number. */
+static inline vf32 vf_limit(vf32 x, float limit)
+{
+    return _mm512_range_ps(x, _mm512_set1_ps(limit), 2); /* the lesser magnitude, the sign of the first */
+}
+
+#endif
