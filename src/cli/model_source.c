@@ -78,7 +78,8 @@ aki_settings model_open_settings(const options *o, log_sink log)
 {
     aki_settings settings;
     aki_settings_init(&settings);
-    settings.precision = (aki_precision)option_number(o, OPTION_PRECISION); /* choices in the order of the enum */
+    /* The option's choices stand in the order of the enum. */
+    settings.precision = (aki_precision)option_number(o, OPTION_PRECISION);
     const char *tier = option_text(o, OPTION_CPU_TIER);
     settings.cpu_tier = strcmp(tier, "auto") == 0 ? NULL : tier;
     settings.threads = (unsigned)option_number(o, OPTION_THREADS);
