@@ -105,7 +105,7 @@ def markdown(reports, command, load):
     onnx = next(version for name, version in versions.items() if name.startswith(ONNX))
     lines = [f"{cpu_name()}, {os.cpu_count()} CPUs, Linux {platform.release()}; akidb-embed {versions[OURS]}; ONNX Runtime {onnx};",
              f"sentence-transformers {versions[REFERENCE]}; {time.strftime('%Y-%m-%d', time.gmtime())}. Command: `{command}`",
-             f"Load average before the run {load:.1f}" + (BUSY if load > 0.5 else "."), ""]
+             f"Load average before the run {load:.1f}" + (BUSY if load > 0.5 * os.cpu_count() else "."), ""]
     sizes = [f"{name}: {work['texts']} texts of {work['shortest']} to {work['longest']} tokens" for name, work in reports[0]["workloads"].items()]
     lines += ["; ".join(sizes) + ".", ""]
     for report in reports:
