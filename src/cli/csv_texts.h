@@ -2,7 +2,7 @@
 #ifndef CLI_CSV_TEXTS_H
 #define CLI_CSV_TEXTS_H
 
-#include "cli/text_reader.h"
+#include "cli/text_record.h"
 
 typedef struct csv_texts csv_texts;
 

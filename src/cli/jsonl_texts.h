@@ -3,7 +3,7 @@
 #ifndef CLI_JSONL_TEXTS_H
 #define CLI_JSONL_TEXTS_H
 
-#include "cli/text_reader.h"
+#include "cli/text_record.h"
 
 typedef struct jsonl_texts jsonl_texts;
 

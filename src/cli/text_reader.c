@@ -13,23 +13,6 @@ struct text_reader {
     line_position behind;
 };
 
-void text_set_too_long(const line_source *lines, uint64_t line, aki_error *error)
-{
-    error_set(error, AKI_INVALID_ARGUMENT, "%s line %llu: longer than the %zu bytes allowed",
-              line_source_name(lines), (unsigned long long)line, line_source_max_line_bytes(lines));
-    error_hint(error, "Split the line, or allow more with --max-line-bytes.");
-}
-
-text_outcome text_outcome_of(line_outcome outcome)
-{
-    static const text_outcome outcomes[] = {[LINE_READ] = TEXT_READ,
-                                            [LINE_TOO_LONG] = TEXT_BAD,
-                                            [LINE_END] = TEXT_END,
-                                            [LINE_STOPPED] = TEXT_STOPPED,
-                                            [LINE_FAILED] = TEXT_FAILED};
-    return outcomes[outcome];
-}
-
 aki_status text_reader_open(text_reader **out, const text_reader_settings *settings, aki_error *error)
 {
     *out = NULL;

@@ -3,7 +3,7 @@
 #ifndef CLI_TEXT_READER_H
 #define CLI_TEXT_READER_H
 
-#include "cli/line_source.h"
+#include "cli/text_record.h"
 
 typedef enum text_format { TEXT_LINES, TEXT_JSONL, TEXT_CSV } text_format;
 
@@ -17,21 +17,6 @@ typedef struct text_reader_settings {
     size_t max_line_bytes;
     int stop_descriptor; /* see line_source_open */
 } text_reader_settings;
-
-typedef struct text_record {
-    const char *text; /* valid until the next call */
-    size_t length;    /* > 0 */
-    const char *id;   /* jsonl: JSON of the field "id", NUL-terminated, or NULL */
-    uint64_t line;    /* where the record begins, from 1 */
-} text_record;
-
-typedef enum text_outcome {
-    TEXT_READ,
-    TEXT_BAD, /* the record is left out; the error's status is AKI_EMPTY_TEXT where the text is empty */
-    TEXT_END,
-    TEXT_STOPPED,
-    TEXT_FAILED, /* no way to go on */
-} text_outcome;
 
 typedef struct text_reader text_reader;
 
@@ -48,9 +33,5 @@ text_outcome text_reader_next(text_reader *reader, text_record *record, aki_erro
 line_position text_reader_position(const text_reader *reader);
 AKI_MUST_CHECK aki_status text_reader_seek(text_reader *reader, line_position position, aki_error *error);
 const line_source *text_reader_source(const text_reader *reader);
-
-/* For the formats' own files: the error of a line over the limit, and a line's outcome as a text's. */
-void text_set_too_long(const line_source *lines, uint64_t line, aki_error *error);
-text_outcome text_outcome_of(line_outcome outcome);
 
 #endif
