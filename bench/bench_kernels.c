@@ -174,7 +174,8 @@ static void bench_attention(const subject *s, size_t rounds)
         exit(1);
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
         size_t tokens = lengths[i];
-        attention_run run = {s->precision, {tokens, HEADS, SIZE, qkv, 3 * HIDDEN, output, HIDDEN, scratch}};
+        attention_run run = {s->precision,
+                             {tokens, HEADS, SIZE, 0, HEADS, qkv, 3 * HIDDEN, output, HIDDEN, scratch}};
         report(s, "attention, 12 heads of 32", tokens, 4.0 * HIDDEN * (double)(tokens * tokens), rounds,
                run_attention, &run);
     }

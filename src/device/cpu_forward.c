@@ -136,6 +136,7 @@ static void attend(const cpu_device *device, cpu_state *state, const device_batc
             .tokens = batch->offsets[i + 1] - first,
             .heads = device->config.heads,
             .head_size = device->config.head_size,
+            .head_count = device->config.heads,
             .qkv = row_of(device, state->qkv, first, state->qkv_stride),
             .qkv_stride = state->qkv_stride,
             .output = row_of(device, state->context, first, state->context_stride),

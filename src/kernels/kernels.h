@@ -59,7 +59,8 @@ typedef struct kernel_product {
         narrow_output; /* the output is of the precision's numbers, for its next product or attention; else f32 */
 } kernel_product;
 
-/* Self-attention of one text, all heads:
+/* Self-attention of one text, the heads first_head .. first_head + head_count - 1 of it; a head's result does not depend
+ * on which others are computed in the same call:
  * output[t][h] = sum over s of p[t][s] value[s][h], p[t] = softmax over s in base 2 of query[t][h] . key[s][h].
  * Base 2 and no factor: log2(e) / sqrt(head_size) is folded into the query weights when they are packed. The greatest
  * score of a row is subtracted first, so finite scores of any size are safe.
@@ -67,8 +68,9 @@ typedef struct kernel_product {
  * the bound is below 1. KERNEL_BF16: 2.1 v max|value| + 2^-126 (tokens + 1) more, for the rounding of p and of the
  * output. */
 typedef struct kernel_attention {
-    size_t tokens, heads, head_size; /* KERNEL_BF16: an even head_size */
-    const void *qkv;                 /* [tokens][3][heads][head_size] numbers: queries, keys, values */
+    size_t tokens, heads, head_size; /* heads: of qkv and output. KERNEL_BF16: an even head_size */
+    size_t first_head, head_count;
+    const void *qkv; /* [tokens][3][heads][head_size] numbers: queries, keys, values */
     size_t qkv_stride;
     void *output; /* [tokens][heads][head_size] numbers; must not overlap qkv */
     size_t output_stride;
@@ -81,6 +83,11 @@ typedef struct kernel_precision {
 
     /* Rows that are best worked on at once, so that what lies between two products stays in the L2 cache. */
     size_t row_block;
+
+    /* A matrix packed whole is cut in two at any multiple of this many outputs: the second part is a packed matrix too,
+     * packed_bytes(outputs before the cut, inputs) behind the first. A product of both parts, the second with output
+     * moved on by the outputs before the cut, is bit-identical to the product of the whole. A multiple of 2. */
+    size_t column_step;
 
     /* Bytes of a packed [outputs][inputs] matrix with its bias, a multiple of 64; 0 when it does not fit size_t. */
     size_t (*packed_bytes)(size_t outputs, size_t inputs);

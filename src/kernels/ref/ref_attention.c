@@ -37,7 +37,7 @@ static inline void attend(const kernel_attention *attention, const kernel_number
     const size_t stride = attention->qkv_stride;
     const void *qkv = attention->qkv;
     float *scores = attention->scratch;
-    for (size_t h = 0; h < attention->heads; h++) {
+    for (size_t h = attention->first_head; h < attention->first_head + attention->head_count; h++) {
         const size_t queries = h * size, keys = queries + hidden, values = keys + hidden;
         for (size_t t = 0; t < tokens; t++) {
             for (size_t s = 0; s < tokens; s++) {

@@ -1,4 +1,4 @@
-/* Products in plain C. Packed: panels of PANEL outputs, each [1 + inputs][PANEL] f32 with the bias as row 0, missing
+/* Products in plain C. Packed: panels of REF_PANEL outputs, each [1 + inputs][REF_PANEL] f32 with the bias as row 0, missing
  * outputs zero; weights of bf16 are rounded and stand as f32. The inner loop runs over outputs, so that a compiler may use what vectors the baseline has without
  * changing the order of any sum. */
 #include "kernels/ref/ref.h"
@@ -8,13 +8,11 @@
 #include "base/memory.h"
 #include "kernels/ref/ref_number.h"
 
-#define PANEL 16
-
 size_t ref_packed_bytes(size_t outputs, size_t inputs)
 {
     size_t rows, bytes;
-    size_t panels = outputs / PANEL + (outputs % PANEL != 0);
-    if (!size_add(inputs, 1, &rows) || !size_mul(rows, PANEL * sizeof(float), &bytes) ||
+    size_t panels = outputs / REF_PANEL + (outputs % REF_PANEL != 0);
+    if (!size_add(inputs, 1, &rows) || !size_mul(rows, REF_PANEL * sizeof(float), &bytes) ||
         !size_mul(bytes, panels, &bytes))
         return 0;
     return bytes;
@@ -25,10 +23,10 @@ static void pack(kernel_number number, void *packed, size_t inputs, size_t first
 {
     for (size_t i = 0; i < count; i++) {
         size_t output = first + i;
-        float *column = (float *)packed + output / PANEL * PANEL * (inputs + 1) + output % PANEL;
+        float *column = (float *)packed + output / REF_PANEL * REF_PANEL * (inputs + 1) + output % REF_PANEL;
         column[0] = bias[i];
         for (size_t k = 0; k < inputs; k++)
-            column[(k + 1) * PANEL] = ref_round(number, weights[i * inputs + k]);
+            column[(k + 1) * REF_PANEL] = ref_round(number, weights[i * inputs + k]);
     }
 }
 
@@ -78,24 +76,24 @@ static inline void multiply(const kernel_product *product, const kernel_number n
     const kernel_number to = product->narrow_output ? number : KERNEL_F32;
     const size_t inputs = product->inputs;
     const float *panel = product->weights;
-    for (size_t first = 0; first < product->outputs; first += PANEL) {
-        size_t columns = product->outputs - first < PANEL ? product->outputs - first : PANEL;
+    for (size_t first = 0; first < product->outputs; first += REF_PANEL) {
+        size_t columns = product->outputs - first < REF_PANEL ? product->outputs - first : REF_PANEL;
         for (size_t r = 0; r < product->rows; r++) {
             const size_t input = r * product->input_stride, output = r * product->output_stride + first;
-            float sums[PANEL];
-            for (size_t j = 0; j < PANEL; j++)
+            float sums[REF_PANEL];
+            for (size_t j = 0; j < REF_PANEL; j++)
                 sums[j] = panel[j];
             for (size_t k = 0; k < inputs; k++) {
                 const float x = ref_get(number, product->input, input + k);
-                for (size_t j = 0; j < PANEL; j++)
-                    sums[j] += x * panel[(k + 1) * PANEL + j];
+                for (size_t j = 0; j < REF_PANEL; j++)
+                    sums[j] += x * panel[(k + 1) * REF_PANEL + j];
             }
             for (size_t j = 0; j < columns; j++)
                 ref_put(to, product->output, output + j, activate(sums[j], product->activation));
             if (to == KERNEL_BF16 && columns % 2 != 0)
                 ref_put(to, product->output, output + columns, 0.0f);
         }
-        panel += (inputs + 1) * PANEL;
+        panel += (inputs + 1) * REF_PANEL;
     }
 }
 

@@ -23,6 +23,7 @@ static double burst(size_t rounds)
 const kernel_precision ref_fp32 = {
     .number = KERNEL_F32,
     .row_block = ROW_BLOCK,
+    .column_step = REF_PANEL,
     .packed_bytes = ref_packed_bytes,
     .pack = ref_pack_f32,
     .multiply = ref_multiply_f32,
@@ -34,6 +35,7 @@ const kernel_precision ref_fp32 = {
 const kernel_precision ref_bf16 = {
     .number = KERNEL_BF16,
     .row_block = ROW_BLOCK,
+    .column_step = REF_PANEL,
     .packed_bytes = ref_packed_bytes,
     .pack = ref_pack_bf16,
     .narrow = ref_narrow_bf16,

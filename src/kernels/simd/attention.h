@@ -177,7 +177,7 @@ static void simd_attention(const kernel_attention *a)
     scratch.scores = (float *)scratch.values + simd_round_up(a->head_size) * simd_units(a->tokens);
     /* One vector more than the scores need: rows a power of two apart would share the sets of the L1 cache. */
     scratch.scores_stride = simd_round_up(a->tokens) + VF_LANES;
-    for (size_t head = 0; head < a->heads; head++) {
+    for (size_t head = a->first_head; head < a->first_head + a->head_count; head++) {
         simd_lay_out(a, head, &scratch);
         for (size_t b = 0; b < blocks; b++) {
             const size_t first = tile_first_row(a->tokens, blocks, b);

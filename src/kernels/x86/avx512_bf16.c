@@ -12,6 +12,7 @@
 const kernel_precision avx512_bf16 = {
     .number = NUMBER,
     .row_block = 96,
+    .column_step = PANEL,
     .packed_bytes = simd_packed_bytes,
     .pack = simd_pack,
     .narrow = simd_narrow,

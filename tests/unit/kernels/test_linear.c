@@ -282,6 +282,47 @@ static void a_row_does_not_depend_on_its_neighbours(void **state)
     }
 }
 
+/* The outputs of a packed matrix in two products, cut at each multiple of column_step, are those of one. */
+static void a_packed_matrix_can_be_cut(void **state)
+{
+    (void)state;
+    CHECK_EACH_PRECISION(tier, precision)
+    for (size_t round = 0; round < 20; round++) {
+        const bool narrow = round % 2 == 0;
+        const size_t output_size = narrow ? check_number_size(precision) : sizeof(float);
+        const size_t step = precision->column_step;
+        assert_true(step >= 2 && step % 2 == 0);
+        problem p = make_problem(precision, 1 + check_below(40), 1 + check_below(130),
+                                 step + 1 + check_below(3 * step), CHECK_USUAL);
+        const size_t total = precision->packed_bytes(p.outputs, p.inputs);
+        const size_t count = narrow ? check_numbers(precision, p.rows, p.outputs, p.output_stride)
+                                    : check_extent(p.rows, p.outputs, p.output_stride);
+        void *packed = pack(precision, &p), *whole = make_output(precision, &p, narrow);
+        void *input = check_numbers_of(precision, p.input, p.rows, p.inputs, p.input_stride);
+        kernel_product product = product_of(&p, input, packed, KERNEL_GELU_ERF, whole, narrow);
+        precision->multiply(&product);
+        for (size_t cut = step; cut < p.outputs; cut += step) {
+            const size_t before = precision->packed_bytes(cut, p.inputs);
+            assert_int_equal(before + precision->packed_bytes(p.outputs - cut, p.inputs), total);
+            void *parts = make_output(precision, &p, narrow);
+            product.weights = (unsigned char *)packed + before;
+            product.outputs = p.outputs - cut;
+            product.output = (unsigned char *)parts + cut * output_size;
+            precision->multiply(&product);
+            product.weights = packed;
+            product.outputs = cut;
+            product.output = parts;
+            precision->multiply(&product);
+            assert_memory_equal(parts, whole, count * output_size);
+            mem_free(parts);
+        }
+        mem_free(input);
+        mem_free(whole);
+        mem_free(packed);
+        free_problem(&p);
+    }
+}
+
 /* Weights come as f32: packing rounds them as check_hold does. */
 static void rounds_weights_when_they_are_packed(void **state)
 {
@@ -351,6 +392,7 @@ int main(void)
         cmocka_unit_test(activates_every_magnitude),
         cmocka_unit_test(keeps_nan),
         cmocka_unit_test(a_row_does_not_depend_on_its_neighbours),
+        cmocka_unit_test(a_packed_matrix_can_be_cut),
         cmocka_unit_test(rounds_weights_when_they_are_packed),
         cmocka_unit_test(narrows_to_the_nearest),
         cmocka_unit_test(refuses_sizes_that_overflow),
