@@ -4,7 +4,7 @@
 #include "base/cpus.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "cli/model_source.h"
+#include "kernels/precision.h"
 
 #include <time.h>
 
@@ -24,9 +24,9 @@ typedef struct measurement {
     float *vectors; /* [call_room][dimension] */
     size_t call_room, next_text, next_query;
     size_t rounds, queries;
-    double *tokens_per_second, *shares; /* [MOST_ROUNDS] */
-    double *latencies_ms;               /* [MOST_QUERIES] */
-    double tokens, squares, texts_done; /* of all rounds */
+    double *tokens_per_second, *peaks, *shares; /* [MOST_ROUNDS] */
+    double *latencies_ms;                       /* [MOST_QUERIES] */
+    double tokens, squares, texts_done;         /* of all rounds */
 } measurement;
 
 size_t bench_call_tokens(const aki_model_info *info)
@@ -114,7 +114,9 @@ static aki_status large_call(measurement *m, size_t count, aki_error *error)
         squares += (double)m->infos[i].tokens * m->infos[i].tokens;
     }
     m->tokens_per_second[m->rounds] = tokens / seconds;
-    m->shares[m->rounds++] = bench_flop(&setup->info, tokens, squares) / seconds / (0.5 * (before + after));
+    m->peaks[m->rounds] = 0.5 * (before + after);
+    m->shares[m->rounds] = bench_flop(&setup->info, tokens, squares) / seconds / m->peaks[m->rounds];
+    m->rounds++;
     m->tokens += tokens;
     m->squares += squares;
     m->texts_done += (double)count;
@@ -180,10 +182,11 @@ static aki_status prepare(measurement *m, aki_error *error)
                      ? mem_alloc(values, sizeof *m->vectors)
                      : NULL;
     m->tokens_per_second = mem_alloc(MOST_ROUNDS, sizeof *m->tokens_per_second);
+    m->peaks = mem_alloc(MOST_ROUNDS, sizeof *m->peaks);
     m->shares = mem_alloc(MOST_ROUNDS, sizeof *m->shares);
     m->latencies_ms = mem_alloc(MOST_QUERIES, sizeof *m->latencies_ms);
     if (m->call == NULL || m->infos == NULL || m->vectors == NULL || m->tokens_per_second == NULL ||
-        m->shares == NULL || m->latencies_ms == NULL)
+        m->peaks == NULL || m->shares == NULL || m->latencies_ms == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory to measure");
     return AKI_OK;
 }
@@ -195,11 +198,13 @@ static void summarize(const measurement *m, bench_result *result)
     *result = (bench_result){
         .length = m->tokens / m->texts_done,
         .mixed = m->squares * m->texts_done > m->tokens * m->tokens * (1 + 1e-9),
-        .precision = model_precision_name(setup->info.precision),
+        .tier = setup->info.cpu_tier,
+        .precision = kernel_precision_name(setup->info.precision),
         .threads = setup->info.threads,
         .tokens_per_second = rate,
         .texts_per_second = rate * m->texts_done / m->tokens,
         .flops_per_second = rate * bench_flop(&setup->info, m->tokens, m->squares) / m->tokens,
+        .peak_flops_per_second = bench_percentile(m->peaks, m->rounds, 50),
         .share_of_peak = bench_percentile(m->shares, m->rounds, 50),
         .p50_ms = bench_percentile(m->latencies_ms, m->queries, 50),
         .p99_ms = bench_percentile(m->latencies_ms, m->queries, 99),
@@ -218,6 +223,7 @@ aki_status bench_measure(bench_setup *setup, const bench_texts *texts, bench_res
     mem_free(m.infos);
     mem_free(m.vectors);
     mem_free(m.tokens_per_second);
+    mem_free(m.peaks);
     mem_free(m.shares);
     mem_free(m.latencies_ms);
     return status;

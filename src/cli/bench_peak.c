@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/thread.h"
-#include "kernels/kernels.h"
+#include "kernels/precision.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -35,7 +35,7 @@ bench_burst bench_burst_of(const char *tier, aki_precision precision)
     const kernel_table *kernels = kernels_find(tier);
     if (kernels == NULL)
         return NULL;
-    const kernel_precision *used = precision == AKI_PRECISION_BF16 ? kernels->bf16 : kernels->fp32;
+    const kernel_precision *used = kernel_precision_of(kernels, precision);
     return used != NULL ? used->burst : NULL;
 }
 

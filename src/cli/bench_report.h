@@ -5,20 +5,21 @@
 #include "akidb/embed.h"
 #include "base/buf.h"
 
-#define BENCH_RESULTS_MAX 8
+#define BENCH_RESULTS_MAX 32
 
 typedef struct bench_result {
     double length; /* tokens per text, the mean where `mixed` */
     bool mixed;    /* texts of several lengths */
-    const char *precision;
+    const char *tier, *precision;
     unsigned threads;
     double tokens_per_second, texts_per_second, flops_per_second;
-    double share_of_peak; /* of what the CPU does in registers only; 1 = all of it */
+    double peak_flops_per_second; /* what the threads do in registers only, with the products' instruction */
+    double share_of_peak;         /* 1 = all of that peak */
     double p50_ms, p99_ms;
 } bench_result;
 
 typedef struct bench_report {
-    const char *tier, *precision, *cpu, *version, *model;
+    const char *tier, *cpu, *version, *model; /* tier: of the first result */
     uint64_t peak_rss_bytes;
     bench_result results[BENCH_RESULTS_MAX];
     size_t count;

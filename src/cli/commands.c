@@ -103,6 +103,7 @@ const cli_command command_table[COMMAND_TOTAL] = {
              "the instructions in use do at best, measured in between. Close other programs first.\n",
          .examples = "  akidb-embed bench\n"
                      "  akidb-embed bench --length 128 --threads 1 --seconds 10\n"
+                     "  akidb-embed bench --all-precisions\n"
                      "  akidb-embed bench --corpus texts.txt --json\n",
          .run = command_bench},
 };

@@ -7,6 +7,7 @@
 #include "cli/model_source.h"
 #include "cli/progress.h"
 #include "hub/digest.h"
+#include "kernels/precision.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -172,7 +173,7 @@ void doctor_check_model(doctor_report *report, const options *o, const char *fol
                "%s, %zu layers, hidden %zu, at most %zu tokens, weights %s in memory, %.2f s",
                info.architecture, info.layers, info.hidden_size, aki_max_tokens(model), size, seconds);
     doctor_add(report, FINDING_OK, "computing", "CPU tier %s, precision %s, %u thread%s", info.cpu_tier,
-               model_precision_name(info.precision), info.threads, info.threads == 1 ? "" : "s");
+               kernel_precision_name(info.precision), info.threads, info.threads == 1 ? "" : "s");
     check_vector(report, model, &info, claims || published);
     aki_close(&model);
 }

@@ -1,5 +1,6 @@
 #include "cli/doctor_report.h"
 
+#include "cli/doctor_tiers.h"
 #include "server/json_text.h"
 
 #include <stdarg.h>
@@ -78,5 +79,7 @@ void doctor_print_json(buf *out, const doctor_report *report)
         }
         buf_append_char(out, '}');
     }
-    buf_append_string(out, "\n]}\n");
+    buf_append_string(out, "\n],\"tiers\":");
+    doctor_append_tiers(out);
+    buf_append_string(out, "}\n");
 }

@@ -7,6 +7,7 @@
 #include "cli/message.h"
 #include "cli/model_source.h"
 #include "cli/text_input.h"
+#include "kernels/precision.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -88,7 +89,7 @@ static void describe_run(resume_settings *settings, const options *o, const char
                         option_text(o, OPTION_NORMALIZE) == NULL ? "model"
                         : option_on(o, OPTION_NORMALIZE)         ? "yes"
                                                                  : "no");
-    resume_settings_add(settings, "precision", "%s", model_precision_name(info->precision));
+    resume_settings_add(settings, "precision", "%s", kernel_precision_name(info->precision));
     resume_settings_add(settings, "CPU tier", "%s", info->cpu_tier);
     resume_settings_add(settings, "version", "%s", AKI_VERSION);
 }

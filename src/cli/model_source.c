@@ -87,16 +87,3 @@ aki_settings model_open_settings(const options *o, log_sink log)
     settings.log_cookie = log.cookie;
     return settings;
 }
-
-const char *model_precision_name(aki_precision precision)
-{
-    switch (precision) {
-    case AKI_PRECISION_FP32:
-        return "fp32";
-    case AKI_PRECISION_BF16:
-        return "bf16";
-    case AKI_PRECISION_AUTO:
-        break;
-    }
-    return "auto";
-}

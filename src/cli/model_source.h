@@ -20,7 +20,4 @@ AKI_MUST_CHECK aki_status model_locate(const options *o, const char *id, bool pu
 /* Settings for aki_open and encoder_open; their strings live as long as the options. */
 aki_settings model_open_settings(const options *o, log_sink log);
 
-/* "fp32" */
-const char *model_precision_name(aki_precision precision);
-
 #endif

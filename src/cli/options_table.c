@@ -409,6 +409,15 @@ const option_row option_table[OPTION_TOTAL] = {
                         .default_text = "3",
                         .help = "how long each length is measured; a slow machine takes longer, for at least "
                                 "three rounds are made"},
+    [OPTION_ALL_PRECISIONS] = {.section = "Benchmark",
+                               .flag = "all-precisions",
+                               .variable = "AKIDB_ALL_PRECISIONS",
+                               .type = OPTION_TYPE_SWITCH,
+                               .commands = BENCH,
+                               .default_text = "false",
+                               .help =
+                                   "measure every precision that this CPU, or the tier of --cpu-tier, has, "
+                                   "one after the other"},
     /* ---- General ---- */
     [OPTION_JSON] = {.section = "General",
                      .flag = "json",

@@ -8,6 +8,7 @@
 #include "cli/message.h"
 #include "cli/model_source.h"
 #include "encoder/encoder.h"
+#include "kernels/precision.h"
 #include "server/server.h"
 
 #include <stdio.h>
@@ -111,7 +112,7 @@ static aki_status load_model(service *sv, aki_error *error)
         "ready: model %s, dimension %zu, at most %zu tokens per text, CPU tier %s, precision %s, threads %u, "
         "%.2f s to load",
         sv->model_name, encoder_dimension(sv->encoder), encoder_max_tokens(sv->encoder), info.cpu_tier,
-        model_precision_name(info.precision), info.threads,
+        kernel_precision_name(info.precision), info.threads,
         (double)(clock_monotonic_ns() - start) / NS_PER_S);
     return AKI_OK;
 }

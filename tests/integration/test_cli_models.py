@@ -121,10 +121,14 @@ def test_doctor_measures_bf16_by_its_gate():
 
 
 def test_doctor_tries_every_tier():
-    _, checks = findings(run("doctor", "--json"))
-    for tier in checks["CPU"]["detail"].split("best first: ")[1].split(", "):
-        fine, checks = findings(run("doctor", "--json", "--cpu-tier", tier))
-        assert fine and f"CPU tier {tier}," in checks["computing"]["detail"]
+    done = run("doctor", "--json")
+    _, checks = findings(done)
+    tiers = json.loads(done.stdout)["tiers"]
+    assert checks["CPU"]["detail"].split("best first: ")[1].split(", ") == [tier["name"] for tier in tiers]
+    for tier in tiers:
+        assert "fp32" in tier["precisions"] and tier["default_precision"] in tier["precisions"]
+        fine, checks = findings(run("doctor", "--json", "--cpu-tier", tier["name"]))
+        assert fine and f"CPU tier {tier['name']}, precision {tier['default_precision']}," in checks["computing"]["detail"]
 
 
 def copy_of_model(folder):

@@ -35,6 +35,10 @@ static void test_text_and_json(void **state)
     assert_string_equal(json_string_value(json_object_get(last, "detail")),
                         "model_not_found: no \"such\" model");
     assert_true(json_string_length(json_object_get(last, "remedy")) > 0);
+    json_t *tiers = json_object_get(root, "tiers"),
+           *worst = json_array_get(tiers, json_array_size(tiers) - 1);
+    assert_string_equal(json_string_value(json_object_get(worst, "name")), "reference");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(worst, "precisions"), 0)), "fp32");
     json_decref(root);
     buf_free(&out);
 }
