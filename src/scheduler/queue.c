@@ -74,10 +74,6 @@ static void finish_if_complete(queue *q, scheduler_request *request, int64_t now
         return;
     bool begun = request->taken > 0;
     scheduler_result *result = &request->result;
-    result->vectors = request->vectors;
-    result->info = request->info;
-    result->count = request->count;
-    result->tokenize_ns = request->tokenize_ns;
     result->queue_ns = (begun ? request->begun_ns : now_ns) - request->submitted_ns;
     result->inference_ns = begun ? now_ns - request->begun_ns : 0;
     q->bytes -= request->bytes;
@@ -140,19 +136,18 @@ void queue_settle(queue *q, pass *p, const aki_error *error, int64_t now_ns)
     for (size_t i = 0; i < p->count; i++) {
         scheduler_request *request = p->owners[i].request;
         request->running--;
-        aki_error own;
-        const aki_error *failure = error;
-        if (failure == NULL && p->sequences[i].status != AKI_OK) {
-            size_t index = p->owners[i].index;
-            error_set(&own, p->sequences[i].status, "the vector of text %zu: %s", index,
+        if (error != NULL) {
+            request_fail(request, error);
+        } else if (p->sequences[i].status != AKI_OK) {
+            aki_error own;
+            size_t text = request->text_of[p->owners[i].index];
+            error_set(&own, p->sequences[i].status, "the vector of text %zu: %s", text,
                       aki_status_text(p->sequences[i].status));
-            error_at_text(&own, index);
-            failure = &own;
+            error_at_text(&own, text);
+            request_fail_text(request, text, &own);
         }
-        if (failure != NULL) {
-            request_fail(request, failure);
+        if (request->result.status != AKI_OK)
             leave(q, request);
-        }
         finish_if_complete(q, request, now_ns);
     }
 }

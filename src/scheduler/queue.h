@@ -23,7 +23,7 @@ typedef struct queue {
 
 typedef struct pass_owner {
     scheduler_request *request;
-    size_t index; /* of the text in it */
+    size_t index; /* of the sequence in it */
 } pass_owner;
 
 /* One pass under way: what was taken, and from whom. */

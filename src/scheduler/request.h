@@ -10,14 +10,21 @@ struct scheduler_request {
     scheduler *owner;
     scheduler_done_fn done;
     void *cookie;
+    scheduler_priority priority; /* never AUTO */
+    bool on_error_item;
+    uint64_t client;
+    int64_t deadline_ns; /* INT64_MAX = none */
 
-    encoder_sequence *sequences; /* [count] */
+    size_t texts;        /* count of texts */
+    size_t dimension;    /* floats per vector */
+    float *vectors;      /* [texts][dimension] f32 */
+    aki_text_info *info; /* [texts] */
+
+    encoder_sequence *sequences; /* [count]: what has to be computed, in the order of the texts */
+    size_t *text_of;             /* [count]: each sequence's text, rising */
     int32_t *ids;                /* [tokens]: the sequences' ids end to end */
-    float *vectors;              /* [count][dimension] f32 */
-    aki_text_info *info;         /* [count] */
     size_t count, tokens;
-    size_t bytes; /* of the arrays above */
-    int64_t deadline_ns;
+    size_t bytes; /* of all arrays */
     int64_t tokenize_ns, submitted_ns;
 
     /* state */
@@ -27,16 +34,22 @@ struct scheduler_request {
     bool queued; /* some sequences wait in the queue */
     int64_t begun_ns;
     scheduler_request *previous, *next; /* in the queue or the finished list */
+    scheduler_item_error *item_errors;  /* [item_errors_count], in any order until request_complete */
+    size_t item_errors_count, item_errors_room;
 
     scheduler_result result; /* complete when `done` is called */
 };
 
-/* Tokenizes the texts. dimension: floats per vector. Errors as scheduler_submit's. */
+/* Tokenizes the texts. Errors as scheduler_submit's. A request whose `count` is 0 has nothing to compute. */
 AKI_MUST_CHECK aki_status request_open(scheduler_request **out, const encoder *enc, scratch_pool *scratches,
-                                       const aki_text *texts, size_t count, const aki_embed_options *options,
-                                       aki_error *error);
+                                       const scheduler_submission *submission, aki_error *error);
 
 /* The first failure of a request stands. */
 void request_fail(scheduler_request *request, const aki_error *error);
+/* Books the failure of one text: with on_error_item as its own, else as the request's. */
+void request_fail_text(scheduler_request *request, size_t text, const aki_error *error);
+
+/* Fills the result, times apart, once nothing of the request waits or runs. Before `done`, outside the lock. */
+void request_complete(scheduler_request *request);
 
 #endif

@@ -45,6 +45,7 @@ struct scheduler {
 static void deliver(scheduler *s, scheduler_request *request)
 {
     pthread_mutex_unlock(&s->lock);
+    request_complete(request);
     request->done(request->cookie, request, &request->result); /* frees it, maybe */
     pthread_mutex_lock(&s->lock);
 }
@@ -210,25 +211,27 @@ static void wake(scheduler *s, size_t tokens)
         pthread_cond_signal(&s->work);
 }
 
-aki_status scheduler_submit(scheduler *s, const aki_text *texts, size_t count,
-                            const aki_embed_options *options, int64_t deadline_ns, scheduler_done_fn done,
-                            void *cookie, scheduler_request **out, aki_error *error)
+aki_status scheduler_submit(scheduler *s, const scheduler_submission *submission, scheduler_request **out,
+                            aki_error *error)
 {
     *out = NULL;
     /* A full queue refuses before tokenizing is paid for. */
     pthread_mutex_lock(&s->lock);
-    aki_status status = admit(s, count, 0, error);
+    aki_status status = admit(s, submission->count, 0, error);
     pthread_mutex_unlock(&s->lock);
     if (status != AKI_OK)
         return status;
     scheduler_request *request;
-    status = request_open(&request, s->enc, &s->scratches, texts, count, options, error);
+    status = request_open(&request, s->enc, &s->scratches, submission, error);
     if (status != AKI_OK)
         return status;
     request->owner = s;
-    request->done = done;
-    request->cookie = cookie;
-    request->deadline_ns = deadline_ns;
+    if (request->count == 0) {
+        *out = request;
+        request_complete(request);
+        request->done(request->cookie, request, &request->result);
+        return AKI_OK;
+    }
     pthread_mutex_lock(&s->lock);
     status = admit(s, request->tokens, request->bytes, error);
     if (status == AKI_OK) {

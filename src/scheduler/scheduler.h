@@ -23,20 +23,50 @@ typedef struct scheduler_settings {
     log_sink log;
 } scheduler_settings;
 
+typedef enum scheduler_priority {
+    SCHEDULER_PRIORITY_AUTO, /* by size: interactive where any single text would be, else bulk */
+    SCHEDULER_PRIORITY_INTERACTIVE,
+    SCHEDULER_PRIORITY_BULK,
+} scheduler_priority;
+
+/* Why one text of a request has no vector. */
+typedef struct scheduler_item_error {
+    size_t index; /* of the text */
+    aki_status status;
+    char message[160];
+} scheduler_item_error;
+
 typedef struct scheduler_result {
     aki_status status; /* AKI_OK, or why the whole request failed */
     aki_error error;
-    const float *vectors;      /* [count][dimension] */
-    const aki_text_info *info; /* [count] */
+    const float *vectors;      /* [count][dimension]; of a text in item_errors: zeros */
+    const aki_text_info *info; /* [count]; likewise */
     size_t count;
+    const scheduler_item_error
+        *item_errors; /* [item_errors_count], by rising index; none unless on_error_item */
+    size_t item_errors_count;
     int64_t tokenize_ns;  /* on the submitting thread */
     int64_t queue_ns;     /* from there to the first pass */
     int64_t inference_ns; /* from the first pass's begin to the last one's end */
 } scheduler_result;
 
-/* Called exactly once per submitted request, from a worker's thread, soon and without blocking it. The result lives
- * until scheduler_request_free. */
+/* Called exactly once per submitted request, from a worker's thread or, where nothing had to be computed, from within
+ * scheduler_submit; to return soon and without blocking. The result lives until scheduler_request_free. */
 typedef void (*scheduler_done_fn)(void *cookie, scheduler_request *request, const scheduler_result *result);
+
+/* All zero but texts, count and done is a plain request. */
+typedef struct scheduler_submission {
+    const aki_text *texts; /* [count]; data NULL = what stands there is not a text: AKI_INVALID_ARGUMENT */
+    size_t count;
+    aki_embed_options options;
+    scheduler_priority priority;
+    bool
+        on_error_item; /* a text that cannot be embedded fails alone, as a scheduler_item_error, not the request */
+    uint64_t client;     /* whose request it is, for fairness between clients; 0 = nobody's in particular */
+    int64_t deadline_ns; /* clock_monotonic_ns value; 0 = none */
+    scheduler_done_fn done;
+    void *cookie;
+} scheduler_submission;
 
 /* The encoder must outlive the scheduler. Error: AKI_OUT_OF_MEMORY (also: no more threads to be had). */
 AKI_MUST_CHECK aki_status scheduler_open(scheduler **out, const encoder *enc,
@@ -47,16 +77,14 @@ void scheduler_stop(scheduler *s, bool abandon);
 /* Stops as with `abandon` where that was not done, and frees. No other call may be under way. NULL allowed. */
 void scheduler_close(scheduler *s);
 
-/* Copies nothing: the texts must live until this returns. deadline_ns: clock_monotonic_ns value, INT64_MAX = none.
- * options NULL = all defaults. Validation and tokenizing happen on the calling thread before it returns; their errors
- * (AKI_INVALID_ARGUMENT, AKI_EMPTY_TEXT, AKI_INVALID_UTF8, AKI_TEXT_TOO_LONG, each with the text's index,
- * AKI_OUT_OF_MEMORY), AKI_OVERLOADED and AKI_CANCELLED (stopping) are returned here and `done` is then never called.
- * *out is set before `done` can run, and `done` may run before this returns. Later failures reach `done`:
- * AKI_DEADLINE_EXCEEDED, AKI_CANCELLED, AKI_NOT_FINITE, AKI_MODEL_CHANGED. */
-AKI_MUST_CHECK aki_status scheduler_submit(scheduler *s, const aki_text *texts, size_t count,
-                                           const aki_embed_options *options, int64_t deadline_ns,
-                                           scheduler_done_fn done, void *cookie, scheduler_request **out,
-                                           aki_error *error);
+/* Copies nothing: the submission and its texts must live until this returns. Validation and tokenizing happen on the
+ * calling thread before it returns; their errors (AKI_INVALID_ARGUMENT, AKI_OUT_OF_MEMORY and, without on_error_item,
+ * AKI_EMPTY_TEXT, AKI_INVALID_UTF8, AKI_TEXT_TOO_LONG, each with the text's index), AKI_OVERLOADED and AKI_CANCELLED
+ * (stopping) are returned here and `done` is then never called. *out is set before `done` can run, and `done` may run
+ * before this returns. Later failures reach `done`: AKI_DEADLINE_EXCEEDED, AKI_CANCELLED, AKI_MODEL_CHANGED and, without
+ * on_error_item, AKI_NOT_FINITE. */
+AKI_MUST_CHECK aki_status scheduler_submit(scheduler *s, const scheduler_submission *submission,
+                                           scheduler_request **out, aki_error *error);
 /* The client has gone: work not yet in a pass is dropped; `done` is still called (AKI_CANCELLED or the result). Not
  * after scheduler_request_free. */
 void scheduler_cancel(scheduler_request *request);

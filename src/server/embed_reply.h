@@ -4,11 +4,14 @@
 
 #include "akidb/embed.h"
 #include "base/buf.h"
+#include "scheduler/scheduler.h"
 
 typedef struct embed_reply {
     const float *vectors;      /* [count][dimension] f32 */
     const aki_text_info *info; /* [count] */
     size_t count, dimension;
+    const scheduler_item_error *item_errors; /* [item_errors_count], rising: texts whose vector is null */
+    size_t item_errors_count;
     const char *model_name;
     bool base64; /* little-endian f32 in base64 instead of lists of numbers */
     int64_t duration_ns;

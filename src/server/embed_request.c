@@ -11,7 +11,7 @@
 #define SPARE_VALUES 64
 #define MAX_DEPTH 32
 
-#define FIELDS "texts, model, pooling, normalize, truncate, encoding_format"
+#define FIELDS "texts, model, pooling, normalize, truncate, encoding_format, on_error, priority"
 
 static const char *type_name(const json_t *value)
 {
@@ -113,6 +113,10 @@ static bool read_texts(embed_request *request, const json_t *texts, const embed_
     for (size_t i = 0; i < count; i++) {
         const json_t *text = json_array_get(texts, i);
         if (!json_is_string(text)) {
+            if (request->on_error_item) {
+                request->texts[i] = (aki_text){NULL, 0};
+                continue;
+            }
             char param[32];
             snprintf(param, sizeof param, "texts[%zu]", i);
             return refuse_type(error, param, "a string", text);
@@ -172,33 +176,55 @@ static bool read_switch(const json_t *value, const char *param, bool *out, http_
     return true;
 }
 
-/* An optional field; null counts as left out. */
-static bool read_option(embed_request *request, const char *key, const json_t *value,
-                        const embed_limits *limits, http_error *error)
+/* A field with a choice of words; null counts as left out. */
+static bool read_word(embed_request *request, const char *key, const json_t *value, http_error *error)
 {
     static const choice poolings[] = {
         {"mean", AKI_POOLING_MEAN}, {"cls", AKI_POOLING_CLS}, {"max", AKI_POOLING_MAX}, {NULL, 0}};
     static const choice formats[] = {{"float", false}, {"base64", true}, {NULL, 0}};
+    static const choice scopes[] = {{"request", false}, {"item", true}, {NULL, 0}};
+    static const choice priorities[] = {{"auto", SCHEDULER_PRIORITY_AUTO},
+                                        {"interactive", SCHEDULER_PRIORITY_INTERACTIVE},
+                                        {"bulk", SCHEDULER_PRIORITY_BULK},
+                                        {NULL, 0}};
     int chosen = 0;
-    bool on = true;
-    if (strcmp(key, "model") == 0)
-        return json_is_null(value) || read_model(value, limits, error);
+    if (json_is_null(value))
+        return true;
     if (strcmp(key, "pooling") == 0) {
-        if (json_is_null(value))
-            return true;
         if (!read_choice(value, key, poolings, "\"mean\", \"cls\" or \"max\"", &chosen, error))
             return false;
         request->options.pooling = (aki_pooling)chosen;
-        return true;
-    }
-    if (strcmp(key, "encoding_format") == 0) {
-        if (json_is_null(value))
-            return true;
+    } else if (strcmp(key, "encoding_format") == 0) {
         if (!read_choice(value, key, formats, "\"float\" or \"base64\"", &chosen, error))
             return false;
         request->base64 = chosen != 0;
-        return true;
+    } else if (strcmp(key, "on_error") == 0) {
+        if (!read_choice(value, key, scopes, "\"request\" or \"item\"", &chosen, error))
+            return false;
+        request->on_error_item = chosen != 0;
+    } else {
+        if (!read_choice(value, key, priorities, "\"auto\", \"interactive\" or \"bulk\"", &chosen, error))
+            return false;
+        request->priority = (scheduler_priority)chosen;
     }
+    return true;
+}
+
+static bool is_word_field(const char *key)
+{
+    return strcmp(key, "pooling") == 0 || strcmp(key, "encoding_format") == 0 ||
+           strcmp(key, "on_error") == 0 || strcmp(key, "priority") == 0;
+}
+
+/* An optional field; null counts as left out. */
+static bool read_option(embed_request *request, const char *key, const json_t *value,
+                        const embed_limits *limits, http_error *error)
+{
+    bool on = true;
+    if (is_word_field(key))
+        return read_word(request, key, value, error);
+    if (strcmp(key, "model") == 0)
+        return json_is_null(value) || read_model(value, limits, error);
     if (strcmp(key, "normalize") == 0) {
         if (!json_is_null(value) && !read_switch(value, key, &on, error))
             return false;

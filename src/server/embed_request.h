@@ -3,6 +3,7 @@
 #define SERVER_EMBED_REQUEST_H
 
 #include "akidb/embed.h"
+#include "scheduler/scheduler.h"
 #include "server/http_error.h"
 
 #include <jansson.h>
@@ -13,10 +14,12 @@ typedef struct embed_limits {
 } embed_limits;
 
 typedef struct embed_request {
-    aki_text *texts; /* [count], in the JSON tree */
+    aki_text *texts; /* [count], in the JSON tree; data NULL where on_error_item and not a string */
     size_t count;
     aki_embed_options options;
+    scheduler_priority priority;
     bool base64;
+    bool on_error_item; /* "on_error":"item": texts that cannot be embedded fail alone */
     json_t *root;
 } embed_request;
 

@@ -29,9 +29,16 @@ enum MHD_Result embed_route_handle(exchange *x)
     x->base64 = request.base64;
     /* Suspended first, because the result may come, and resume, before the submission returns. */
     exchange_suspend(x);
+    scheduler_submission submission = {.texts = request.texts,
+                                       .count = request.count,
+                                       .options = request.options,
+                                       .priority = request.priority,
+                                       .on_error_item = request.on_error_item,
+                                       .deadline_ns = x->deadline_ns,
+                                       .done = on_done,
+                                       .cookie = x};
     aki_error error;
-    aki_status status = scheduler_submit(atomic_load(&s->scheduler), request.texts, request.count,
-                                         &request.options, x->deadline_ns, on_done, x, &x->work, &error);
+    aki_status status = scheduler_submit(atomic_load(&s->scheduler), &submission, &x->work, &error);
     embed_request_free(&request);
     if (status != AKI_OK) {
         x->failed = true;
@@ -53,6 +60,8 @@ enum MHD_Result embed_route_resume(exchange *x)
     embed_reply reply = {.vectors = result->vectors,
                          .info = result->info,
                          .count = result->count,
+                         .item_errors = result->item_errors,
+                         .item_errors_count = result->item_errors_count,
                          .dimension = encoder_dimension(x->owner->enc),
                          .model_name = x->owner->model_name,
                          .base64 = x->base64,

@@ -83,6 +83,11 @@ http_error_code http_error_of_status(aki_status status)
     return HTTP_ERROR_INTERNAL;
 }
 
+http_error_code http_error_of_text(aki_status status)
+{
+    return status == AKI_INVALID_ARGUMENT ? HTTP_ERROR_INVALID_TYPE : http_error_of_status(status);
+}
+
 void http_error_from(http_error *error, const aki_error *from)
 {
     char param[sizeof error->param] = "";

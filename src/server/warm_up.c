@@ -42,8 +42,9 @@ aki_status warm_up(scheduler *s, unsigned workers, aki_error *error)
     for (unsigned i = 0; i < workers; i++)
         texts[i] = (aki_text){TEXT, sizeof TEXT - 1};
     waiter w = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    scheduler_submission submission = {.texts = texts, .count = workers, .done = on_done, .cookie = &w};
     scheduler_request *request;
-    aki_status status = scheduler_submit(s, texts, workers, NULL, INT64_MAX, on_done, &w, &request, error);
+    aki_status status = scheduler_submit(s, &submission, &request, error);
     mem_free(texts);
     if (status != AKI_OK)
         return status;

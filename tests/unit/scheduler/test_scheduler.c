@@ -19,6 +19,8 @@ typedef struct outcome {
     uint32_t tokens[64];
     bool truncated[64];
     size_t count;
+    size_t item_errors;
+    scheduler_item_error items[8];
     scheduler_request *request;
 } outcome;
 
@@ -37,6 +39,9 @@ static void on_done(void *cookie, scheduler_request *request, const scheduler_re
     o->status = result->status;
     o->text_index = result->error.text_index;
     o->count = result->count;
+    o->item_errors = result->item_errors_count;
+    for (size_t i = 0; i < result->item_errors_count && i < 8; i++)
+        o->items[i] = result->item_errors[i];
     for (size_t i = 0; i < result->count && i < 64; i++) {
         o->first[i] = result->vectors[i * FAKE_DIMENSION];
         o->tokens[i] = result->info[i].tokens;
@@ -91,7 +96,9 @@ static aki_status submit(scheduler *s, const char *const *texts, size_t count, i
     aki_text spans[64];
     for (size_t i = 0; i < count; i++)
         spans[i] = text_of(texts[i]);
-    return scheduler_submit(s, spans, count, NULL, deadline_ns, on_done, o, &o->request, error);
+    scheduler_submission submission = {
+        .texts = spans, .count = count, .deadline_ns = deadline_ns, .done = on_done, .cookie = o};
+    return scheduler_submit(s, &submission, &o->request, error);
 }
 
 static void submit_one(scheduler *s, const char *text, outcome *o)
@@ -351,17 +358,68 @@ static void refuses_bad_texts_on_the_spot(void **state)
     assert_int_equal(submit(s, texts, 2, INT64_MAX, &o, &error), AKI_EMPTY_TEXT);
     assert_int_equal(error.text_index, 1);
     assert_int_equal(submit(s, texts, 0, INT64_MAX, &o, &error), AKI_INVALID_ARGUMENT);
-    aki_embed_options options = {.refuse_long = true};
     char text_of_60[61];
     memset(text_of_60, 'x', 60);
     text_of_60[60] = '\0';
     aki_text spans[] = {text_of("short"), text_of(text_of_60)};
     scheduler_request *request;
-    assert_int_equal(scheduler_submit(s, spans, 2, &options, INT64_MAX, on_done, &o, &request, &error),
-                     AKI_TEXT_TOO_LONG);
+    scheduler_submission submission = {
+        .texts = spans, .count = 2, .options = {.refuse_long = true}, .done = on_done, .cookie = &o};
+    assert_int_equal(scheduler_submit(s, &submission, &request, &error), AKI_TEXT_TOO_LONG);
     assert_int_equal(error.text_index, 1);
     assert_null(request);
     assert_int_equal(o.calls, 0);
+    scheduler_close(s);
+}
+
+static void lets_single_texts_fail_alone_where_asked(void **state)
+{
+    (void)state;
+    scheduler *s = open_scheduler(1, 10, 1000, 1 << 20);
+    outcome o;
+    outcome_init(&o);
+    aki_error error;
+    char long_text[61];
+    memset(long_text, 'x', 60);
+    long_text[60] = '\0';
+    aki_text texts[] = {text_of("good"), text_of("!bad"), text_of(""),
+                        text_of("fine"), {NULL, 0},       text_of(long_text)};
+    scheduler_submission submission = {.texts = texts,
+                                       .count = 6,
+                                       .options = {.refuse_long = true},
+                                       .on_error_item = true,
+                                       .done = on_done,
+                                       .cookie = &o};
+    assert_int_equal(scheduler_submit(s, &submission, &o.request, &error), AKI_OK);
+    outcome_wait(&o);
+    assert_int_equal(o.status, AKI_OK);
+    assert_int_equal(o.count, 6);
+    assert_int_equal(o.item_errors, 4);
+    const struct {
+        size_t index;
+        aki_status status;
+    } expected[] = {
+        {1, AKI_NOT_FINITE}, {2, AKI_EMPTY_TEXT}, {4, AKI_INVALID_ARGUMENT}, {5, AKI_TEXT_TOO_LONG}};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(o.items[i].index, expected[i].index);
+        assert_int_equal(o.items[i].status, expected[i].status);
+        assert_true(o.items[i].message[0] != '\0');
+        assert_float_equal(o.first[expected[i].index], 0, 0);
+    }
+    assert_float_equal(o.first[0], sum_of("good"), 0);
+    assert_float_equal(o.first[3], sum_of("fine"), 0);
+
+    /* Nothing left to compute: answered before the submission returns, without a pass. */
+    size_t passes = enc.passes;
+    submission.texts = texts + 2;
+    submission.count = 1;
+    outcome_init(&o);
+    assert_int_equal(scheduler_submit(s, &submission, &o.request, &error), AKI_OK);
+    assert_int_equal(o.calls, 1);
+    assert_int_equal(o.status, AKI_OK);
+    assert_int_equal(o.item_errors, 1);
+    assert_int_equal(enc.passes, passes);
+    outcome_wait(&o);
     scheduler_close(s);
 }
 
@@ -468,11 +526,15 @@ static void *submit_many(void *argument)
         aki_text texts[3] = {text_of("one"), text_of("two two"), text_of("three three three")};
         aki_error error;
         scheduler_request *request;
-        size_t count = 1 + (unsigned)rand_r(&c->seed) % 3;
-        int64_t deadline_ns = rand_r(&c->seed) % 8 == 0 ? clock_monotonic_ns() : INT64_MAX;
+        scheduler_submission submission = {.texts = texts,
+                                           .count = 1 + (unsigned)rand_r(&c->seed) % 3,
+                                           .deadline_ns =
+                                               rand_r(&c->seed) % 8 == 0 ? clock_monotonic_ns() : 0,
+                                           .done = count_done,
+                                           .cookie = c};
         aki_status status;
         do
-            status = scheduler_submit(c->s, texts, count, NULL, deadline_ns, count_done, c, &request, &error);
+            status = scheduler_submit(c->s, &submission, &request, &error);
         while (status == AKI_OVERLOADED);
         assert_int_equal(status, AKI_OK);
     }
@@ -512,6 +574,7 @@ int main(void)
         cmocka_unit_test(names_the_text_that_came_out_not_finite),
         cmocka_unit_test(hands_a_failed_pass_to_all_its_requests),
         cmocka_unit_test(refuses_bad_texts_on_the_spot),
+        cmocka_unit_test(lets_single_texts_fail_alone_where_asked),
         cmocka_unit_test(finishes_what_is_queued_when_stopped),
         cmocka_unit_test(abandons_what_is_queued_when_told_so),
         cmocka_unit_test(estimates_the_backlog_and_the_longest_pass),

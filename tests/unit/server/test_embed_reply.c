@@ -52,6 +52,50 @@ static void writes_base64_of_little_endian_floats(void **state)
     buf_free(&out);
 }
 
+static void writes_null_for_texts_that_failed_alone(void **state)
+{
+    (void)state;
+    scheduler_item_error errors[2] = {
+        {.index = 0, .status = AKI_EMPTY_TEXT, .message = "text 0 is \"empty\""},
+        {.index = 2, .status = AKI_INVALID_ARGUMENT}};
+    /* The longest message that there can be, with each byte escaped, stays within the bound. */
+    memset(errors[1].message, 1, sizeof errors[1].message - 1);
+    float three[3 * DIMENSION] = {0, 0, 0, 0.25F, -1.5F, 0};
+    aki_text_info three_infos[3] = {{0, false}, {5, false}, {0, false}};
+    for (int base64 = 0; base64 < 2; base64++) {
+        embed_reply reply = {.vectors = three,
+                             .info = three_infos,
+                             .count = 3,
+                             .dimension = DIMENSION,
+                             .item_errors = errors,
+                             .item_errors_count = 2,
+                             .model_name = "name",
+                             .base64 = base64 != 0};
+        buf out;
+        buf_init(&out, embed_reply_bound(&reply));
+        assert_int_equal(embed_reply_write(&reply, &out, NULL), AKI_OK);
+        json_t *root = json_loadb(out.data, out.length, 0, NULL);
+        assert_non_null(root);
+        const json_t *embeddings = json_object_get(root, "embeddings"),
+                     *listed = json_object_get(root, "errors");
+        assert_int_equal(json_array_size(embeddings), 3);
+        assert_true(json_is_null(json_array_get(embeddings, 0)));
+        assert_false(json_is_null(json_array_get(embeddings, 1)));
+        assert_true(json_is_null(json_array_get(embeddings, 2)));
+        assert_int_equal(json_array_size(listed), 2);
+        const json_t *first = json_array_get(listed, 0), *second = json_array_get(listed, 1);
+        assert_int_equal(json_integer_value(json_object_get(first, "index")), 0);
+        assert_string_equal(json_string_value(json_object_get(first, "code")), "empty_text");
+        assert_string_equal(json_string_value(json_object_get(first, "message")), "text 0 is \"empty\"");
+        assert_int_equal(json_integer_value(json_object_get(second, "index")), 2);
+        assert_string_equal(json_string_value(json_object_get(second, "code")), "invalid_type");
+        assert_int_equal(json_integer_value(json_object_get(json_object_get(root, "usage"), "total_tokens")),
+                         5);
+        json_decref(root);
+        buf_free(&out);
+    }
+}
+
 static void never_writes_what_is_not_finite(void **state)
 {
     (void)state;
@@ -118,6 +162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_numbers),
         cmocka_unit_test(writes_base64_of_little_endian_floats),
+        cmocka_unit_test(writes_null_for_texts_that_failed_alone),
         cmocka_unit_test(never_writes_what_is_not_finite),
         cmocka_unit_test(stays_within_its_bound),
         cmocka_unit_test(reports_a_buffer_that_is_too_small),

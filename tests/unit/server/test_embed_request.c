@@ -71,6 +71,12 @@ static const bad_body bad_bodies[] = {
      "\"float\" or \"base64\""},
     {"{\"texts\":[\"a\"],\"encoding_format\":{}}", 0, HTTP_ERROR_INVALID_TYPE, "encoding_format",
      "an object"},
+    {"{\"texts\":[\"a\"],\"on_error\":\"ignore\"}", 0, HTTP_ERROR_INVALID_VALUE, "on_error",
+     "\"request\" or \"item\""},
+    {"{\"texts\":[\"a\"],\"on_error\":true}", 0, HTTP_ERROR_INVALID_TYPE, "on_error", "a string"},
+    {"{\"texts\":[\"a\"],\"priority\":\"high\"}", 0, HTTP_ERROR_INVALID_VALUE, "priority",
+     "\"auto\", \"interactive\" or \"bulk\""},
+    {"{\"texts\":[\"a\"],\"priority\":1}", 0, HTTP_ERROR_INVALID_TYPE, "priority", "a string"},
 };
 
 static void refuses_bad_bodies(void **state)
@@ -126,7 +132,7 @@ static void takes_all_fields(void **state)
     embed_request request =
         parsed("{\"texts\":[\"a\\u0000b\",\"\xF0\x9F\x98\x80\",\"\"],\"model\":\"some-Model\","
                "\"pooling\":\"max\",\"normalize\":false,\"truncate\":false,"
-               "\"encoding_format\":\"base64\"}");
+               "\"encoding_format\":\"base64\",\"on_error\":\"item\",\"priority\":\"bulk\"}");
     assert_int_equal(request.count, 3);
     assert_int_equal(request.texts[0].length, 3);
     assert_memory_equal(request.texts[0].data, "a\0b", 3);
@@ -136,6 +142,20 @@ static void takes_all_fields(void **state)
     assert_int_equal(request.options.normalize, AKI_OFF);
     assert_true(request.options.refuse_long);
     assert_true(request.base64);
+    assert_true(request.on_error_item);
+    assert_int_equal(request.priority, SCHEDULER_PRIORITY_BULK);
+    embed_request_free(&request);
+}
+
+static void leaves_what_is_no_string_to_the_single_text_where_asked(void **state)
+{
+    (void)state;
+    embed_request request = parsed("{\"on_error\":\"item\",\"texts\":[\"a\",null,\"\",7]}");
+    assert_int_equal(request.count, 4);
+    assert_int_equal(request.texts[0].length, 1);
+    assert_null(request.texts[1].data);
+    assert_non_null(request.texts[2].data);
+    assert_null(request.texts[3].data);
     embed_request_free(&request);
 }
 
@@ -144,13 +164,16 @@ static void has_defaults_for_what_is_left_out_or_null(void **state)
     (void)state;
     const char *const bodies[] = {"{\"texts\":[\"a\"]}",
                                   " {\"texts\" : [\"a\"], \"model\":null,\"pooling\":null,\"normalize\":null,"
-                                  "\"truncate\":null,\"encoding_format\":null}\n"};
+                                  "\"truncate\":null,\"encoding_format\":null,"
+                                  "\"on_error\":null,\"priority\":null}\n"};
     for (size_t i = 0; i < 2; i++) {
         embed_request request = parsed(bodies[i]);
         assert_int_equal(request.options.pooling, AKI_POOLING_MODEL);
         assert_int_equal(request.options.normalize, AKI_ON);
         assert_false(request.options.refuse_long);
         assert_false(request.base64);
+        assert_false(request.on_error_item);
+        assert_int_equal(request.priority, SCHEDULER_PRIORITY_AUTO);
         embed_request_free(&request);
     }
 }
@@ -164,7 +187,8 @@ static void takes_each_choice(void **state)
     } rows[] = {{"{\"texts\":[\"a\"],\"pooling\":\"mean\"}", AKI_POOLING_MEAN},
                 {"{\"texts\":[\"a\"],\"pooling\":\"cls\"}", AKI_POOLING_CLS},
                 {"{\"texts\":[\"a\"],\"pooling\":\"max\"}", AKI_POOLING_MAX},
-                {"{\"texts\":[\"a\"],\"encoding_format\":\"float\",\"normalize\":true}", AKI_POOLING_MODEL}};
+                {"{\"texts\":[\"a\"],\"encoding_format\":\"float\",\"normalize\":true}", AKI_POOLING_MODEL},
+                {"{\"texts\":[\"a\"],\"on_error\":\"request\",\"priority\":\"auto\"}", AKI_POOLING_MODEL}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         embed_request request = parsed(rows[i].body);
         assert_int_equal(request.options.pooling, rows[i].pooling);
@@ -192,6 +216,7 @@ int main(void)
         cmocka_unit_test(refuses_bad_bodies),
         cmocka_unit_test(refuses_bodies_that_would_cost_many_times_their_size),
         cmocka_unit_test(takes_all_fields),
+        cmocka_unit_test(leaves_what_is_no_string_to_the_single_text_where_asked),
         cmocka_unit_test(has_defaults_for_what_is_left_out_or_null),
         cmocka_unit_test(takes_each_choice),
         cmocka_unit_test(knows_a_model_by_its_name_and_its_last_part),
