@@ -6,13 +6,12 @@
 #ifndef KERNELS_SIMD_ATTENTION_H
 #define KERNELS_SIMD_ATTENTION_H
 
-#include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "kernels/kernels.h"
 #include "kernels/simd/linear.h"
-#include "kernels/simd/math.h"
+#include "kernels/simd/softmax.h"
 #include "kernels/simd/tile.h"
 
 static const _Alignas(KERNEL_ALIGNMENT) float simd_zeros[PANEL];
@@ -87,33 +86,6 @@ static void simd_lay_out(const kernel_attention *a, size_t head, const simd_atte
         simd_lay_out_values(values + first, a->qkv_stride, tokens,
                             size - first < PANEL ? size - first : PANEL,
                             scratch->values + first * simd_units(tokens));
-}
-
-/* scores: [tokens], left as numbers exp2(score - greatest), filled up with zeros to whole units. Returns 1 / their
- * sum. */
-static float simd_weigh(float *scores, size_t tokens)
-{
-    const size_t whole = tokens / VF_LANES * VF_LANES, rest = tokens - whole;
-    const vf32 lowest = vf_set1(-INFINITY);
-    number *weights = (number *)scores; /* in place: never ahead of what is still to be read */
-    vf32 greatest = lowest, sum = vf_set1(0.0f);
-    for (size_t s = 0; s < whole; s += VF_LANES)
-        greatest = vf_max(greatest, vf_load(scores + s));
-    if (rest > 0)
-        greatest = vf_max(greatest, vf_first(vf_load(scores + whole), rest, lowest));
-    greatest = vf_set1(vf_greatest(greatest));
-    for (size_t s = 0; s < whole; s += VF_LANES) {
-        vf32 x = number_exp2(vf_sub(vf_load(scores + s), greatest));
-        vf_store_numbers(weights + s, x);
-        sum = vf_add(sum, x);
-    }
-    if (rest > 0) {
-        vf32 x = number_exp2(vf_sub(vf_load(scores + whole), greatest));
-        x = vf_first(x, rest, vf_set1(0.0f));
-        vf_store_numbers(weights + whole, x);
-        sum = vf_add(sum, x);
-    }
-    return 1.0f / vf_sum(sum);
 }
 
 /* Rows first .. first + rows - 1 of one head. */

@@ -11,7 +11,7 @@
 
 #include "base/memory.h"
 #include "kernels/kernels.h"
-#include "kernels/simd/math.h"
+#include "kernels/simd/activate.h"
 #include "kernels/simd/tile.h"
 
 static inline size_t simd_units(size_t numbers)
@@ -53,21 +53,6 @@ static void simd_pack(void *packed, size_t outputs, size_t inputs, size_t first,
                 simd_put(to + PANEL, k, j, from[j * inputs + k]);
         done += columns;
     }
-}
-
-static inline __attribute__((always_inline)) vf32 simd_activate(vf32 x, const kernel_activation activation)
-{
-    switch (activation) {
-    case KERNEL_GELU_ERF:
-        return number_gelu_erf(x);
-    case KERNEL_GELU_TANH:
-        return vf_gelu_tanh(x);
-    case KERNEL_RELU:
-        return vf_relu(x);
-    case KERNEL_IDENTITY:
-        break;
-    }
-    return x;
 }
 
 /* A tile that was just written and is still in the L1 cache, and where it goes. */
@@ -177,24 +162,5 @@ static void simd_multiply(const kernel_product *product)
         panel = next;
     }
 }
-
-#if UNIT_NUMBERS > 1
-static void simd_narrow(size_t rows, size_t columns, const float *from, size_t from_stride, void *to,
-                        size_t to_stride)
-{
-    const size_t whole = columns / VF_LANES * VF_LANES;
-    for (size_t r = 0; r < rows; r++) {
-        const float *row = from + r * from_stride;
-        number *numbers = (number *)to + r * to_stride;
-        for (size_t i = 0; i < whole; i += VF_LANES)
-            vf_store_numbers(numbers + i, vf_load(row + i));
-        if (whole < columns)
-            vf_store_first_numbers(numbers + whole, columns - whole,
-                                   vf_load_first(row + whole, columns - whole));
-        if (columns % UNIT_NUMBERS != 0)
-            numbers[columns] = number_round(0.0f);
-    }
-}
-#endif
 
 #endif

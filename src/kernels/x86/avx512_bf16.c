@@ -8,6 +8,7 @@
 #include "kernels/simd/attention.h"
 #include "kernels/simd/burst.h"
 #include "kernels/simd/linear.h"
+#include "kernels/simd/narrow.h"
 
 const kernel_precision avx512_bf16 = {
     .number = NUMBER,
