@@ -8,65 +8,123 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define ROUND_MS 200
 #define FIRST_ROOM 64
+#define EVENTS 64
 
 struct watched_connection {
     int descriptor;
-    size_t index; /* in the watch's list */
     _Atomic(watch_phase) phase;
     _Atomic(int64_t) deadline_ns;
+    pthread_mutex_t lock; /* of all below; held while `gone` runs */
+    bool ended;           /* the peer has ended its side */
+    connection_watch_gone_fn gone;
+    void *cookie;
 };
 
 struct connection_watch {
-    pthread_mutex_t lock; /* of all below; descriptors in the list are open while it is held */
-    pthread_cond_t changed;
-    watched_connection **list; /* [count] */
-    struct pollfd *polled;     /* [count]: beside the list */
+    int events;                 /* epoll instance */
+    int wake;                   /* eventfd: there is something to look over, or to stop for */
+    pthread_mutex_t lock;       /* of all below; descriptors in the table are open while it is held */
+    watched_connection **table; /* [room], by descriptor */
     size_t count, room;
     bool stopping;
     pthread_t thread;
     bool started;
 };
 
-static void look_over(connection_watch *watch)
+static bool waits_for_client(const watched_connection *connection)
 {
-    for (size_t i = 0; i < watch->count; i++)
-        watch->polled[i] = (struct pollfd){.fd = watch->list[i]->descriptor, .events = POLLRDHUP};
-    if (poll(watch->polled, watch->count, 0) < 0)
+    watch_phase phase = atomic_load(&connection->phase);
+    return phase == WATCH_HEADERS || phase == WATCH_BODY;
+}
+
+/* Lock of the watch held. The event may be that of a connection which had the same descriptor: asked again. */
+static void note_end(const connection_watch *watch, int descriptor)
+{
+    watched_connection *connection = (size_t)descriptor < watch->room ? watch->table[descriptor] : NULL;
+    struct pollfd polled = {.fd = descriptor, .events = POLLRDHUP};
+    if (connection == NULL || poll(&polled, 1, 0) != 1)
         return;
+    pthread_mutex_lock(&connection->lock);
+    connection->ended = true;
+    if (connection->gone != NULL)
+        connection->gone(connection->cookie);
+    connection->gone = NULL;
+    pthread_mutex_unlock(&connection->lock);
+}
+
+/* Lock of the watch held. Shutting down the receiving side changes nothing but to make an event for the library; each
+ * round again, because the library may have been reading and missed the first. */
+static void look_over(const connection_watch *watch)
+{
     int64_t now_ns = clock_monotonic_ns();
-    for (size_t i = 0; i < watch->count; i++) {
-        watched_connection *connection = watch->list[i];
-        if (atomic_load(&connection->phase) == WATCH_REPLY)
+    size_t left = watch->count;
+    for (size_t i = 0; i < watch->room && left > 0; i++) {
+        watched_connection *connection = watch->table[i];
+        if (connection == NULL)
             continue;
-        if (atomic_load(&connection->deadline_ns) <= now_ns)
+        left--;
+        if (atomic_load(&connection->deadline_ns) <= now_ns && atomic_load(&connection->phase) != WATCH_WORK)
             shutdown(connection->descriptor, SHUT_RDWR);
-        else if (watch->polled[i].revents & POLLRDHUP)
-            shutdown(connection->descriptor, SHUT_RD); /* changes nothing but to make an event */
+        else if (connection->ended && waits_for_client(connection))
+            shutdown(connection->descriptor, SHUT_RD);
     }
+}
+
+/* The wait's length in milliseconds: until the next round, or endless while there is nothing to look over. */
+static int wait_ms(const connection_watch *watch, int64_t next_ns)
+{
+    if (watch->count == 0)
+        return -1;
+    int64_t left_ms = (next_ns - clock_monotonic_ns() + NS_PER_MS - 1) / NS_PER_MS;
+    return left_ms > 0 ? (int)left_ms : 0;
 }
 
 static void *run(void *argument)
 {
     connection_watch *watch = argument;
+    struct epoll_event events[EVENTS];
+    int64_t next_ns = 0;
     pthread_mutex_lock(&watch->lock);
     while (!watch->stopping) {
-        if (watch->count == 0) {
-            pthread_cond_wait(&watch->changed, &watch->lock);
-            continue;
+        int timeout_ms = wait_ms(watch, next_ns);
+        pthread_mutex_unlock(&watch->lock);
+        int count = epoll_wait(watch->events, events, EVENTS, timeout_ms);
+        pthread_mutex_lock(&watch->lock);
+        for (int i = 0; i < count; i++) {
+            eventfd_t woken;
+            if (events[i].data.fd == watch->wake)
+                (void)eventfd_read(watch->wake, &woken);
+            else
+                note_end(watch, events[i].data.fd);
         }
-        int64_t next_ns = clock_monotonic_ns() + ROUND_MS * NS_PER_MS;
-        struct timespec next = {.tv_sec = next_ns / NS_PER_S, .tv_nsec = next_ns % NS_PER_S};
-        int waited = 0;
-        while (!watch->stopping && waited != ETIMEDOUT)
-            waited = pthread_cond_timedwait(&watch->changed, &watch->lock, &next);
+        if (clock_monotonic_ns() < next_ns)
+            continue;
         look_over(watch);
+        next_ns = clock_monotonic_ns() + ROUND_MS * NS_PER_MS;
     }
     pthread_mutex_unlock(&watch->lock);
     return NULL;
+}
+
+static aki_status start(connection_watch *watch, aki_error *error)
+{
+    watch->events = epoll_create1(EPOLL_CLOEXEC);
+    watch->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = watch->wake};
+    if (watch->events < 0 || watch->wake < 0 ||
+        epoll_ctl(watch->events, EPOLL_CTL_ADD, watch->wake, &event) != 0)
+        return error_set_errno(error, AKI_IO_ERROR, errno, "cannot open descriptors to watch connections");
+    watch->started = thread_start(&watch->thread, run, watch, "aki-watch");
+    if (!watch->started)
+        return error_set_errno(error, AKI_OUT_OF_MEMORY, errno, "cannot start the watching thread");
+    return AKI_OK;
 }
 
 aki_status connection_watch_open(connection_watch **out, aki_error *error)
@@ -75,16 +133,10 @@ aki_status connection_watch_open(connection_watch **out, aki_error *error)
     connection_watch *watch = mem_zalloc(1, sizeof *watch);
     if (watch == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory to watch connections");
+    watch->events = watch->wake = -1;
     pthread_mutex_init(&watch->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&watch->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
-    watch->started = thread_start(&watch->thread, run, watch, "aki-watch");
-    if (!watch->started) {
-        aki_status status =
-            error_set_errno(error, AKI_OUT_OF_MEMORY, errno, "cannot start the watching thread");
+    aki_status status = start(watch, error);
+    if (status != AKI_OK) {
         connection_watch_close(watch);
         return status;
     }
@@ -98,31 +150,32 @@ void connection_watch_close(connection_watch *watch)
         return;
     pthread_mutex_lock(&watch->lock);
     watch->stopping = true;
-    pthread_cond_broadcast(&watch->changed);
     pthread_mutex_unlock(&watch->lock);
-    if (watch->started)
+    if (watch->started && eventfd_write(watch->wake, 1) == 0)
         pthread_join(watch->thread, NULL);
-    pthread_cond_destroy(&watch->changed);
+    if (watch->events >= 0)
+        close(watch->events);
+    if (watch->wake >= 0)
+        close(watch->wake);
     pthread_mutex_destroy(&watch->lock);
-    mem_free(watch->list);
-    mem_free(watch->polled);
+    mem_free(watch->table);
     mem_free(watch);
 }
 
 /* Lock held. */
-static bool make_room(connection_watch *watch)
+static bool make_room(connection_watch *watch, size_t descriptor)
 {
-    if (watch->count < watch->room)
+    if (descriptor < watch->room)
         return true;
-    size_t room = watch->room > 0 ? 2 * watch->room : FIRST_ROOM;
-    watched_connection **list = mem_realloc(watch->list, room, sizeof(watched_connection *));
-    if (list == NULL)
+    size_t room = watch->room > 0 ? watch->room : FIRST_ROOM;
+    while (room <= descriptor)
+        room *= 2;
+    watched_connection **table = mem_realloc(watch->table, room, sizeof(watched_connection *));
+    if (table == NULL)
         return false;
-    watch->list = list;
-    struct pollfd *polled = mem_realloc(watch->polled, room, sizeof *polled);
-    if (polled == NULL)
-        return false;
-    watch->polled = polled;
+    for (size_t i = watch->room; i < room; i++)
+        table[i] = NULL;
+    watch->table = table;
     watch->room = room;
     return true;
 }
@@ -134,17 +187,22 @@ watched_connection *connection_watch_add(connection_watch *watch, int descriptor
         return NULL;
     connection->descriptor = descriptor;
     connection_watch_set(connection, WATCH_HEADERS, deadline_ns);
+    pthread_mutex_init(&connection->lock, NULL);
+    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET, .data.fd = descriptor};
     pthread_mutex_lock(&watch->lock);
-    bool added = make_room(watch);
+    bool added = make_room(watch, (size_t)descriptor);
     if (added) {
-        connection->index = watch->count;
-        watch->list[watch->count++] = connection;
-        if (watch->count == 1)
-            pthread_cond_signal(&watch->changed);
+        watch->table[descriptor] = connection;
+        added = epoll_ctl(watch->events, EPOLL_CTL_ADD, descriptor, &event) == 0;
     }
+    if (!added && (size_t)descriptor < watch->room)
+        watch->table[descriptor] = NULL;
+    if (added && watch->count++ == 0)
+        (void)eventfd_write(watch->wake, 1);
     pthread_mutex_unlock(&watch->lock);
     if (added)
         return connection;
+    pthread_mutex_destroy(&connection->lock);
     mem_free(connection);
     return NULL;
 }
@@ -154,10 +212,11 @@ void connection_watch_remove(connection_watch *watch, watched_connection *connec
     if (connection == NULL)
         return;
     pthread_mutex_lock(&watch->lock);
-    watched_connection *last = watch->list[--watch->count];
-    last->index = connection->index;
-    watch->list[last->index] = last;
+    epoll_ctl(watch->events, EPOLL_CTL_DEL, connection->descriptor, NULL);
+    watch->table[connection->descriptor] = NULL;
+    watch->count--;
     pthread_mutex_unlock(&watch->lock);
+    pthread_mutex_destroy(&connection->lock);
     mem_free(connection);
 }
 
@@ -167,4 +226,25 @@ void connection_watch_set(watched_connection *connection, watch_phase phase, int
         return;
     atomic_store(&connection->deadline_ns, deadline_ns);
     atomic_store(&connection->phase, phase);
+}
+
+bool connection_watch_expect(watched_connection *connection, connection_watch_gone_fn gone, void *cookie)
+{
+    if (connection == NULL)
+        return true;
+    pthread_mutex_lock(&connection->lock);
+    bool there = !connection->ended;
+    connection->gone = there ? gone : NULL;
+    connection->cookie = cookie;
+    pthread_mutex_unlock(&connection->lock);
+    return there;
+}
+
+void connection_watch_forget(watched_connection *connection)
+{
+    if (connection == NULL)
+        return;
+    pthread_mutex_lock(&connection->lock);
+    connection->gone = NULL;
+    pthread_mutex_unlock(&connection->lock);
 }

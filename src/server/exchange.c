@@ -62,6 +62,7 @@ void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void
               how == MHD_REQUEST_TERMINATED_COMPLETED_OK ? "" : ", connection lost");
     connection_watch_set(x->watched, WATCH_HEADERS, server_headers_deadline_ns(s));
     exchange_release_body(x);
+    buf_free(&x->reply);
     atomic_fetch_sub(&s->reply_bytes, x->reply_held);
     scheduler_request_free(x->work);
     mem_free(x);
@@ -129,7 +130,7 @@ enum MHD_Result exchange_on_request(void *cookie, struct MHD_Connection *connect
         *size = 0;
         return MHD_YES;
     }
-    connection_watch_set(x->watched, WATCH_REPLY, INT64_MAX);
+    connection_watch_set(x->watched, WATCH_WORK, INT64_MAX);
     if (x->suspended) {
         x->suspended = false;
         return x->route->resume(x);
@@ -169,6 +170,8 @@ enum MHD_Result exchange_reply(exchange *x, unsigned status, buf *body)
         return MHD_queue_response(x->connection, x->status, x->owner->last_resort);
     }
     x->status = status;
+    connection_watch_set(x->watched, WATCH_REPLY,
+                         clock_monotonic_ns() + x->owner->settings.write_timeout_ms * NS_PER_MS);
     x->reply_held = length;
     atomic_fetch_add(&x->owner->reply_bytes, length);
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");

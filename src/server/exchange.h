@@ -1,7 +1,7 @@
 /* One request and its reply: headers checked, body collected or thrown away, handed to a route, answered.
  *
- * An exchange belongs to the HTTP thread of its connection. While it is suspended only `done` of the scheduler touches
- * it, and hands it back by resuming. Errors found early are kept until the body is read away: a client that is still
+ * An exchange belongs to the HTTP thread of its connection. While it is suspended only its task on the pool and `done`
+ * of the scheduler touch it, one after the other, and the last hands it back by resuming. Errors found early are kept until the body is read away: a client that is still
  * sending would see a reset instead of the reply. */
 #ifndef SERVER_EXCHANGE_H
 #define SERVER_EXCHANGE_H
@@ -40,9 +40,13 @@ struct exchange {
     size_t reply_held;  /* share of server.reply_bytes */
 
     bool suspended;                 /* until the reply */
+    task task;                      /* for what is done on the task pool */
     scheduler_request *work;        /* NULL unless submitted */
     const scheduler_result *result; /* set by `done` */
+    atomic_uint holders;            /* of submitter and `done`, those not through with it yet */
+    atomic_bool gone;               /* the client went while the work was under way */
     bool base64;
+    buf reply; /* written, to be sent */
 };
 
 /* MHD_AccessHandlerCallback and MHD_RequestCompletedCallback; cookie is the server. */

@@ -51,6 +51,8 @@
       "Retry after the time given in Retry-After.")                                                          \
     X(HTTP_ERROR_HEADERS_TOO_LARGE, "headers_too_large", 431, HTTP_TYPE_INVALID,                             \
       "Send fewer or shorter headers.")                                                                      \
+    X(HTTP_ERROR_CLIENT_GONE, "client_closed_request", 499, HTTP_TYPE_INVALID,                               \
+      "Keep the connection open until the reply is read.")                                                   \
     X(HTTP_ERROR_INTERNAL, "internal_error", 500, HTTP_TYPE_SERVER,                                          \
       "Please report this with the x-request-id and the log around it.")                                     \
     X(HTTP_ERROR_NOT_FINITE, "not_finite", 500, HTTP_TYPE_SERVER,                                            \

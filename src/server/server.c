@@ -51,6 +51,7 @@ void server_settings_init(server_settings *settings)
                                   .http_threads = 2,
                                   .request_timeout_ms = 10000,
                                   .idle_timeout_ms = 60000,
+                                  .write_timeout_ms = 30000,
                                   .drain_timeout_ms = 15000,
                                   .memory_limit_bytes = (size_t)2048 * 1000000};
 }
@@ -175,6 +176,8 @@ static aki_status open_parts(server *s, aki_error *error)
     raise_descriptor_limit(s);
     status = connection_watch_open(&s->watch, error);
     if (status == AKI_OK)
+        status = task_pool_open(&s->tasks, s->settings.http_threads, error);
+    if (status == AKI_OK)
         status = start_library(s, error);
     if (status != AKI_OK) {
         listen_sockets_close(&sockets);
@@ -271,11 +274,13 @@ void server_close(server *s)
     if (work != NULL) {
         /* Every suspended connection is resumed by this; the library must not be stopped with one suspended. */
         scheduler_stop(work, true);
+        task_pool_stop(s->tasks);
         wait_for_requests(s, LAST_REPLIES_MS);
     }
     if (s->daemon != NULL)
         MHD_stop_daemon(s->daemon);
     connection_watch_close(s->watch);
+    task_pool_close(s->tasks);
     scheduler_close(work);
     if (s->last_resort != NULL)
         MHD_destroy_response(s->last_resort);

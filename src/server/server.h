@@ -21,6 +21,7 @@ typedef struct server_settings {
     unsigned workers; /* 0 = one per CPU */
     int64_t request_timeout_ms;
     int64_t idle_timeout_ms;
+    int64_t write_timeout_ms; /* for a client to take a reply */
     int64_t drain_timeout_ms;
     size_t memory_limit_bytes; /* readiness fails above it */
     log_sink log;

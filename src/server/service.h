@@ -7,6 +7,7 @@
 #include "server/acceptor.h"
 #include "server/connection_watch.h"
 #include "server/server.h"
+#include "server/task_pool.h"
 
 #include <microhttpd.h>
 #include <pthread.h>
@@ -20,6 +21,7 @@ struct server {
     uint16_t port;
     acceptor *acceptor; /* NULL once draining */
     connection_watch *watch;
+    task_pool *tasks;
     struct MHD_Daemon *daemon;
     struct MHD_Response *last_resort; /* for when not even an error reply can be built */
     int64_t started_ns;

@@ -4,6 +4,7 @@
 #include "server/connection_watch.h"
 
 #include <poll.h>
+#include <semaphore.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -53,11 +54,13 @@ static void ends_what_is_past_its_deadline(void **state)
     pair late = open_pair(), in_time = open_pair(), answered = open_pair();
     watched_connection *kept = connection_watch_add(watch, in_time.ours, INT64_MAX);
     watched_connection *replying = connection_watch_add(watch, answered.ours, INT64_MAX);
-    connection_watch_set(replying, WATCH_REPLY, 0);
+    connection_watch_set(replying, WATCH_WORK, 0);
     watched_connection *ended = connection_watch_add(watch, late.ours, clock_monotonic_ns());
     assert_true(ends(late));
     assert_true(is_open(in_time)); /* looked over in the same round */
     assert_true(is_open(answered));
+    connection_watch_set(replying, WATCH_REPLY, 0);
+    assert_true(ends(answered));
     connection_watch_set(kept, WATCH_BODY, 0);
     assert_true(ends(in_time));
     connection_watch_remove(watch, ended);
@@ -87,6 +90,93 @@ static void wakes_the_reader_of_a_half_closed_connection(void **state)
     connection_watch_close(watch);
     close(events);
     close_pair(half);
+}
+
+static void count_calls(void *cookie)
+{
+    sem_post(cookie);
+}
+
+static int value_of(sem_t *semaphore)
+{
+    int value = 0;
+    assert_int_equal(sem_getvalue(semaphore, &value), 0);
+    return value;
+}
+
+static void tells_once_when_the_client_goes(void **state)
+{
+    (void)state;
+    connection_watch *watch = open_watch();
+    pair p = open_pair(), other = open_pair();
+    sem_t calls, other_calls;
+    sem_init(&calls, 0, 0);
+    sem_init(&other_calls, 0, 0);
+    watched_connection *connection = connection_watch_add(watch, p.ours, INT64_MAX);
+    watched_connection *there = connection_watch_add(watch, other.ours, INT64_MAX);
+    connection_watch_set(connection, WATCH_WORK, INT64_MAX);
+    connection_watch_set(there, WATCH_WORK, INT64_MAX);
+    assert_true(connection_watch_expect(connection, count_calls, &calls));
+    assert_true(connection_watch_expect(there, count_calls, &other_calls));
+    assert_int_equal(send(p.theirs, "more", 4, 0), 4); /* is no reason to think that it has gone */
+    assert_int_equal(shutdown(p.theirs, SHUT_WR), 0);
+    sem_wait(&calls);
+    assert_false(connection_watch_expect(connection, count_calls, &calls));
+    close(p.theirs);
+    connection_watch_remove(watch, connection);
+    assert_int_equal(value_of(&calls), 0);
+    assert_int_equal(value_of(&other_calls), 0);
+    connection_watch_remove(watch, there);
+    connection_watch_close(watch);
+    close(p.ours);
+    close_pair(other);
+    sem_destroy(&calls);
+    sem_destroy(&other_calls);
+}
+
+static void does_not_tell_what_was_forgotten(void **state)
+{
+    (void)state;
+    connection_watch *watch = open_watch();
+    pair first = open_pair(), second = open_pair();
+    sem_t forgotten, told;
+    sem_init(&forgotten, 0, 0);
+    sem_init(&told, 0, 0);
+    watched_connection *one = connection_watch_add(watch, first.ours, INT64_MAX);
+    watched_connection *two = connection_watch_add(watch, second.ours, INT64_MAX);
+    assert_true(connection_watch_expect(one, count_calls, &forgotten));
+    assert_true(connection_watch_expect(two, count_calls, &told));
+    connection_watch_forget(one);
+    close(first.theirs);
+    close(second.theirs);
+    sem_wait(&told); /* its event came after the other's */
+    assert_int_equal(value_of(&forgotten), 0);
+    connection_watch_remove(watch, one);
+    connection_watch_remove(watch, two);
+    assert_true(connection_watch_expect(NULL, count_calls, &told));
+    connection_watch_forget(NULL);
+    connection_watch_close(watch);
+    close(first.ours);
+    close(second.ours);
+    sem_destroy(&forgotten);
+    sem_destroy(&told);
+}
+
+/* A descriptor that was closed and opened again: the old connection's end is not the new one's. */
+static void does_not_mix_up_connections_of_one_descriptor(void **state)
+{
+    (void)state;
+    connection_watch *watch = open_watch();
+    for (int i = 0; i < 100; i++) {
+        pair p = open_pair();
+        watched_connection *connection = connection_watch_add(watch, p.ours, INT64_MAX);
+        assert_true(connection_watch_expect(connection, count_calls, NULL));
+        connection_watch_forget(connection);
+        close(p.theirs);
+        connection_watch_remove(watch, connection);
+        close(p.ours);
+    }
+    connection_watch_close(watch);
 }
 
 static void keeps_count_of_many(void **state)
@@ -124,6 +214,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ends_what_is_past_its_deadline),
         cmocka_unit_test(wakes_the_reader_of_a_half_closed_connection),
+        cmocka_unit_test(tells_once_when_the_client_goes),
+        cmocka_unit_test(does_not_tell_what_was_forgotten),
+        cmocka_unit_test(does_not_mix_up_connections_of_one_descriptor),
         cmocka_unit_test(keeps_count_of_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
