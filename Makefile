@@ -88,7 +88,7 @@ $(PEERS_ENV)/.ready: bench/peers/requirements.txt tests/parity/reference-require
 
 bench-peers: build $(PEERS_ENV)/.ready ## Measures beside other engines (several GB of packages), into docs/BENCHMARKS.md
 	@AKIDB_TEST_MODEL=$$(scripts/get-model) AKIDB_BUILD=$(abspath $(BUILD)) \
-	    $(PEERS_ENV)/bin/python bench/peers/compare.py --output docs/BENCHMARKS.md $(BENCH_ARGS)
+	    $(PEERS_ENV)/bin/python bench/peers/compare.py --output docs/BENCHMARKS.md $(PEERS_ARGS)
 
 parity: build $(PEERS_ENV)/.ready ## Compares with the live sentence-transformers (several GB of packages)
 	@AKIDB_TEST_MODEL=$$(scripts/get-model) AKIDB_PROGRAM=$(abspath $(BUILD))/akidb-embed \

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PRECISIONS = {"auto": 0, "fp32": 1, "bf16": 2}
+PRECISIONS = {"auto": 0, "fp32": 1, "bf16": 2, "int8": 3}  # as aki_precision
 POOLINGS = {"model": 0, "mean": 1, "cls": 2, "max": 3}
 SWITCHES = {None: 0, True: 1, False: 2}
 
@@ -45,7 +45,11 @@ class TextInfo(Structure):
 
 
 class AkidbError(Exception):
-    """A failed call: the library's status name, message and hint."""
+    """A failed call: `name` is the library's name of the status; the text has message and hint."""
+
+    def __init__(self, name, message, hint):
+        super().__init__(f"{name}: {message} ({hint})")
+        self.name = name
 
 
 def load_library(path=None):
@@ -109,4 +113,4 @@ class Embedder:
     def _check(self, status):
         if status != 0:
             name = self.library.aki_status_name(status).decode()
-            raise AkidbError(f"{name}: {self.error.message.decode()} ({self.error.hint.decode()})")
+            raise AkidbError(name, self.error.message.decode(), self.error.hint.decode())
