@@ -17,7 +17,7 @@ FORMATTED = $(shell git ls-files '*.c' '*.h')
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build model serve test test-unit test-integration test-asan test-tsan check format bench \
-        bench-peers parity fuzz-tokenizer coverage check-clang install clean test-deps
+        bench-kernels bench-aims bench-peers parity fuzz-tokenizer coverage check-clang install clean test-deps
 
 help: ## Lists the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,10 +78,15 @@ fuzz-tokenizer: test-deps build $(TEST_ENV)/.ready ## Compares 100,000 random st
 	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_BUILD=$(BUILD) \
 	    $(PYTHON) tests/fuzz/fuzz_tokenizer_parity.py --count 100000 $(FUZZ_ARGS)
 
-bench: build ## Measures this engine alone: kernels, one thread's passes, then text to vector by length
-	@$(BUILD)/bench/bench_kernels
-	@model=$$(scripts/get-model) && $(BUILD)/bench/bench_engine "$$model" && \
-	    $(BUILD)/akidb-embed bench --model "$$model" $(BENCH_ARGS)
+bench: build ## Measures this engine alone, from text to vector, in every precision (BENCH_ARGS="--seconds 10")
+	@model=$$(scripts/get-model) && $(BUILD)/akidb-embed bench --all-precisions --model "$$model" $(BENCH_ARGS)
+
+bench-kernels: build ## Measures each kernel's share of the CPU's peak, by shape, tier and precision, then whole passes
+	@$(BUILD)/bench/bench_kernels $(KERNELS_ARGS)
+	@model=$$(scripts/get-model) && $(BUILD)/bench/bench_engine "$$model"
+
+bench-aims: build ## Holds this machine's figures against the aims, in one table
+	@model=$$(scripts/get-model) && python3 bench/aims.py --build $(BUILD) --model "$$model" $(AIMS_ARGS)
 
 $(PEERS_ENV)/.ready: bench/peers/requirements.txt tests/parity/reference-requirements.txt
 	@scripts/make-python-env $(PEERS_ENV) bench/peers/requirements.txt

@@ -208,6 +208,7 @@ static void summarize(const measurement *m, bench_result *result)
         .share_of_peak = bench_percentile(m->shares, m->rounds, 50),
         .p50_ms = bench_percentile(m->latencies_ms, m->queries, 50),
         .p99_ms = bench_percentile(m->latencies_ms, m->queries, 99),
+        .weight_bytes = setup->info.weight_bytes,
     };
 }
 

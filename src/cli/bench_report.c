@@ -52,9 +52,9 @@ void bench_print_json(buf *out, const bench_report *report)
         buf_printf(out,
                    "\"threads\":%u,\"tokens_per_second\":%.8g,\"texts_per_second\":%.8g,"
                    "\"flops_per_second\":%.8g,\"peak_flops_per_second\":%.8g,\"share_of_peak\":%.6g,"
-                   "\"p50_ms\":%.6g,\"p99_ms\":%.6g}",
+                   "\"p50_ms\":%.6g,\"p99_ms\":%.6g,\"weight_bytes\":%zu}",
                    r->threads, r->tokens_per_second, r->texts_per_second, r->flops_per_second,
-                   r->peak_flops_per_second, r->share_of_peak, r->p50_ms, r->p99_ms);
+                   r->peak_flops_per_second, r->share_of_peak, r->p50_ms, r->p99_ms, r->weight_bytes);
     }
     buf_append_string(out, "]}\n");
 }

@@ -16,6 +16,7 @@ typedef struct bench_result {
     double peak_flops_per_second; /* what the threads do in registers only, with the products' instruction */
     double share_of_peak;         /* 1 = all of that peak */
     double p50_ms, p99_ms;
+    size_t weight_bytes;
 } bench_result;
 
 typedef struct bench_report {

@@ -10,7 +10,7 @@ import tokenizers
 from cli_program import DEADLINE_S, MODEL, run, start, wait_for
 
 RESULT_KEYS = {"length", "tier", "precision", "threads", "tokens_per_second", "texts_per_second", "flops_per_second",
-               "peak_flops_per_second", "share_of_peak", "p50_ms", "p99_ms"}
+               "peak_flops_per_second", "share_of_peak", "p50_ms", "p99_ms", "weight_bytes"}
 QUICK = ("--seconds", "1")
 
 

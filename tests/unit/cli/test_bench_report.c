@@ -26,7 +26,8 @@ static bench_report sample(void)
                                        .peak_flops_per_second = 3.01e11,
                                        .share_of_peak = 0.875,
                                        .p50_ms = 0.9,
-                                       .p99_ms = 1.5};
+                                       .p99_ms = 1.5,
+                                       .weight_bytes = 45000000};
     report.results[1] = report.results[0];
     report.results[1].length = 45.25;
     report.results[1].mixed = true;
@@ -75,7 +76,7 @@ static void test_json(void **state)
     const json_t *results = json_object_get(root, "results");
     assert_int_equal(json_array_size(results), 2);
     const json_t *first = json_array_get(results, 0), *second = json_array_get(results, 1);
-    assert_int_equal(json_object_size(first), 11);
+    assert_int_equal(json_object_size(first), 12);
     assert_string_equal(json_string_value(json_object_get(first, "tier")), "avx2");
     assert_string_equal(json_string_value(json_object_get(first, "precision")), "fp32");
     assert_int_equal(json_integer_value(json_object_get(first, "threads")), 2);
@@ -85,6 +86,7 @@ static void test_json(void **state)
     assert_true(fabs(json_number_value(json_object_get(first, "flops_per_second")) - 2.64e11) < 1e4);
     assert_true(fabs(json_number_value(json_object_get(first, "peak_flops_per_second")) - 3.01e11) < 1e4);
     assert_true(json_number_value(json_object_get(first, "share_of_peak")) == 0.875);
+    assert_int_equal(json_integer_value(json_object_get(first, "weight_bytes")), 45000000);
     assert_true(json_number_value(json_object_get(first, "p50_ms")) == 0.9);
     assert_true(json_number_value(json_object_get(first, "p99_ms")) == 1.5);
     json_decref(root);
