@@ -5,6 +5,7 @@
 
 #include "akidb/embed.h"
 #include "kernels/cpu.h"
+#include "kernels/race.h"
 #include "kernels/tiers.h"
 
 #define MAX_TIERS 8
@@ -14,17 +15,30 @@ static const kernel_table *available[MAX_TIERS + 1];
 static const char *names[MAX_TIERS + 1];
 static pthread_once_t detected = PTHREAD_ONCE_INIT;
 
+#if defined(__x86_64__)
+/* By what is known of the core; where nothing is, the tiers race, but not for a second place behind matrix tiles. */
+static bool bf16_is_faster(const cpu_features *features)
+{
+    if (features->bf16_speed == CPU_SPEED_UNKNOWN && features->avx512_bf16 && !features->amx)
+        return race_is_won(kernels_avx512_bf16.bf16->burst, kernels_avx512.fp32->burst, race_thread_ns);
+    return features->bf16_speed == CPU_FASTER;
+}
+#endif
+
 static void detect(void)
 {
     size_t count = 0;
 #if defined(__x86_64__)
     cpu_features features = cpu_detect();
-    /* Where the dot product of bf16 is slow, or nobody knows, the best tier is the one that does without it. */
-    if (features.fast_bf16)
+    const bool bf16_first = bf16_is_faster(&features);
+    if (features.amx)
+        available[count++] = &kernels_amx;
+    /* Where the dot product of bf16 is slow, the better tier is the one that does without it. */
+    if (features.avx512_bf16 && bf16_first)
         available[count++] = &kernels_avx512_bf16;
     if (features.avx512)
         available[count++] = &kernels_avx512;
-    if (features.avx512_bf16 && !features.fast_bf16)
+    if (features.avx512_bf16 && !bf16_first)
         available[count++] = &kernels_avx512_bf16;
     if (features.avx2)
         available[count++] = &kernels_avx2;

@@ -180,9 +180,15 @@ static inline void check_number_gaps(const kernel_precision *precision, const vo
             fail_msg("%s: %.9g is not within %.3g of %.9g", (tier)->name, actual_, bound_, expected_);       \
     } while (0)
 
+/* Where the tiers to check come from: those of this CPU, or what a build of the tests names instead. */
+#ifndef CHECK_TIERS
+#define CHECK_TIERS kernels_available
+#endif
+const kernel_table *const *CHECK_TIERS(void);
+
 /* Runs the statement that follows once for each tier, named `tier`. */
 #define CHECK_EACH_TIER(tier)                                                                                \
-    for (const kernel_table *const *tier##_list = kernels_available(); *tier##_list != NULL; tier##_list++)  \
+    for (const kernel_table *const *tier##_list = CHECK_TIERS(); *tier##_list != NULL; tier##_list++)        \
         for (const kernel_table *tier = *tier##_list; tier != NULL; tier = NULL)
 
 /* Runs the statement that follows once for each precision of each tier, named `tier` and `precision`. */

@@ -36,7 +36,9 @@ static void offers_what_the_cpu_can_do_and_nothing_else(void **state)
     assert_int_equal(kernels_find("avx512-bf16") != NULL, features.avx512_bf16);
     assert_true(features.avx2 || !features.avx512);
     assert_true(features.avx512 || !features.avx512_bf16);
-    assert_true(features.avx512_bf16 || !features.fast_bf16);
+    assert_true(features.avx512_bf16 || features.bf16_speed == CPU_SPEED_UNKNOWN);
+    assert_int_equal(kernels_find("amx") != NULL, features.amx);
+    assert_true(features.avx512_bf16 || !features.amx);
 #if defined(__x86_64__)
     /* The compiler's runtime asks the CPU by code of its own. */
     __builtin_cpu_init();
@@ -48,15 +50,21 @@ static void offers_what_the_cpu_can_do_and_nothing_else(void **state)
 #endif
 }
 
-static void puts_bf16_first_only_where_it_is_known_to_be_fast(void **state)
+static void puts_bf16_first_where_it_is_known_to_be_fast(void **state)
 {
     (void)state;
     cpu_features features = cpu_detect();
-    assert_int_equal(kernels_find(NULL)->bf16_is_faster, features.fast_bf16);
+    const char *best = kernels_find(NULL)->name;
+    if (features.amx)
+        assert_string_equal(best, "amx");
+    else if (features.bf16_speed != CPU_SPEED_UNKNOWN)
+        assert_string_equal(best, features.bf16_speed == CPU_FASTER ? "avx512-bf16" : "avx512");
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    if (features.fast_bf16)
+    if (features.bf16_speed == CPU_FASTER)
         assert_true(__builtin_cpu_is("amd"));
+    if (features.bf16_speed == CPU_SLOWER)
+        assert_true(__builtin_cpu_is("intel"));
 #endif
     CHECK_EACH_TIER(tier)
     assert_true(tier->bf16 != NULL || !tier->bf16_is_faster);
@@ -81,7 +89,7 @@ int main(void)
         cmocka_unit_test(lists_tiers_best_first_and_the_reference_last),
         cmocka_unit_test(does_not_find_other_names),
         cmocka_unit_test(offers_what_the_cpu_can_do_and_nothing_else),
-        cmocka_unit_test(puts_bf16_first_only_where_it_is_known_to_be_fast),
+        cmocka_unit_test(puts_bf16_first_where_it_is_known_to_be_fast),
         cmocka_unit_test(bursts_report_the_work_they_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
