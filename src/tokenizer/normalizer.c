@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "tokenizer/byte_block.h"
 #include "tokenizer/normalizer_action.h"
 
 #include <string.h>
@@ -113,26 +114,48 @@ static char *write_character(const normalizer *norm, normalizer_state *state, co
     }
 }
 
+/* The run of printable ASCII at text[0..length), a vector at a time, becomes as many characters. Writes up to a vector
+ * beyond the end that it returns. */
+static char *write_printable(const normalizer *norm, const char *text, size_t length, char *at, size_t *run)
+{
+    size_t i = 0, taken;
+    do {
+        byte_vector v = length - i >= BYTE_VECTOR_BYTES ? byte_vector_load(text + i)
+                                                        : byte_vector_load_part(text + i, length - i);
+        uint64_t other = byte_vector_unprintable(v);
+        taken = other != 0 ? (size_t)__builtin_ctzll(other) : BYTE_VECTOR_BYTES;
+        if (norm->lowercase)
+            v = byte_vector_lower(v);
+        memcpy(at, &v, sizeof v);
+        i += taken;
+        at += taken;
+    } while (taken == BYTE_VECTOR_BYTES);
+    *run = i;
+    return at;
+}
+
 static bool run_chunk(const normalizer *norm, normalizer_state *state, const char *text, size_t length,
                       buf *out)
 {
-    char *start = buf_reserve(out, length * BYTES_OUT_PER_BYTE + 4 * state->count), *at = start;
+    size_t most = length * BYTES_OUT_PER_BYTE + 4 * state->count + BYTE_VECTOR_BYTES;
+    char *start = buf_reserve(out, most), *at = start;
     if (at == NULL)
         return false;
     size_t i = 0;
     while (i < length) {
-        if ((unsigned char)text[i] < 0x80) {
-            if (state->count > 0) { /* a character that is dropped does not end a run of marks */
-                if (norm->ascii[(unsigned char)text[i]] >= 0x80) {
-                    i++;
-                    continue;
-                }
-                at = write_marks(state, at);
+        unsigned char byte = (unsigned char)text[i];
+        if (byte < 0x80) {
+            uint8_t becomes = norm->ascii[byte];
+            if (becomes < 0x80) { /* a character that is dropped does not end a run of marks */
+                if (state->count > 0)
+                    at = write_marks(state, at);
+                *at++ = (char)becomes;
             }
-            for (; i < length && (unsigned char)text[i] < 0x80; i++) {
-                uint8_t becomes = norm->ascii[(unsigned char)text[i]];
-                *at = (char)becomes;
-                at += becomes < 0x80;
+            i++;
+            if (state->count == 0) {
+                size_t run;
+                at = write_printable(norm, text + i, length - i, at, &run);
+                i += run;
             }
             continue;
         }

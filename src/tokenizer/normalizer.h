@@ -26,6 +26,7 @@ typedef struct normalizer {
     uint32_t *sequences; /* what some characters become: count, then that many elements */
     size_t sequences_length, sequences_capacity;
     uint8_t ascii[128]; /* what an ASCII character becomes; 0x80 = nothing */
+    bool lowercase;     /* the flag: all that it does to printable ASCII */
 } normalizer;
 
 typedef struct normalizer_state {

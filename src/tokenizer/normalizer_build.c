@@ -156,7 +156,7 @@ static bool lay_all(normalizer *norm, normalizer_flags flags, uint32_t *actions)
 
 bool normalizer_build(normalizer *norm, normalizer_flags flags)
 {
-    *norm = (normalizer){0};
+    *norm = (normalizer){.lowercase = flags.lowercase};
     uint32_t *actions = mem_zalloc(UNICODE_LIMIT, sizeof *actions); /* zero is ACTION_COPY */
     bool done = actions != NULL && lay_all(norm, flags, actions);
     mem_free(actions);

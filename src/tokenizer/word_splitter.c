@@ -2,6 +2,9 @@
 
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "tokenizer/byte_block.h"
+
+#include <string.h>
 
 #define CLASS_ENDS_WORD (CLASS_SPACE | CLASS_PUNCTUATION)
 
@@ -55,82 +58,85 @@ void id_list_free(id_list *list)
     *list = (id_list){0};
 }
 
-static bool end_word(word_splitter *splitter, const char *text, size_t end)
+/* Room for what an open word of `chars` characters and `more` bytes behind it can become. */
+static bool reserve_ids(word_splitter *splitter, size_t chars, size_t more)
 {
-    const wordpiece *model = splitter->model;
-    id_list *out = splitter->out;
-    size_t chars = splitter->chars, most = chars < model->max_chars ? chars : model->max_chars;
-    if (!id_list_reserve(out, most + 1))
-        return false;
-    out->count += wordpiece_encode(model, text + splitter->word_start, end - splitter->word_start, chars,
-                                   out->ids + out->count);
-    splitter->chars = 0;
-    return true;
+    size_t most = chars < splitter->model->max_chars ? chars : splitter->model->max_chars;
+    return id_list_reserve(splitter->out, most + more + 1);
 }
 
-/* Length of the run of characters at text[from] that do not end a word; adds their number to *chars and leaves the
- * class of what follows in *class (0 = the end of the text). */
-static inline size_t skip_word(const word_classes *classes, const char *text, size_t from, size_t length,
-                               size_t *chars, uint32_t *class, size_t *class_bytes)
+/* The bits of the last block, whose bytes are fewer. */
+static uint64_t ends_of_tail(const char *text, size_t length)
 {
-    size_t i = from, found = 0;
-    *class = 0;
-    while (i < length) {
-        unsigned char byte = (unsigned char)text[i];
-        size_t bytes = 1;
-        uint32_t ends;
-        if (byte < 0x80) {
-            ends = classes->ascii[byte];
-        } else {
-            uint32_t code_point;
-            bytes = utf8_decode(text + i, &code_point);
-            ends = char_table_get(&classes->table, code_point) & CLASS_ENDS_WORD;
-        }
-        if (ends != 0) {
-            *class = ends;
-            *class_bytes = bytes;
-            break;
-        }
-        i += bytes;
-        found++;
-    }
-    *chars += found;
-    return i - from;
+    char block[BYTE_BLOCK_BYTES] = {0}; /* zeros end no word */
+    memcpy(block, text, length);
+    return byte_block_ends(block);
 }
 
 bool word_splitter_run(word_splitter *splitter, const char *text, size_t from, size_t length)
 {
-    size_t i = from;
-    while (i < length) {
-        uint32_t class;
-        size_t class_bytes = 0;
-        if (splitter->chars == 0)
-            splitter->word_start = i;
-        i += skip_word(splitter->classes, text, i, length, &splitter->chars, &class, &class_bytes);
-        if (class == 0)
-            return true;
-        if (!word_splitter_finish(splitter, text, i))
+    const word_classes *classes = splitter->classes;
+    const wordpiece *model = splitter->model;
+    id_list *out = splitter->out;
+    /* The open word: where it begins, its characters before `counted_from`, and the bytes from there on that are no
+     * character of their own. */
+    size_t start = splitter->chars > 0 ? splitter->word_start : from, counted_from = from;
+    size_t chars_before = splitter->chars, extra = 0;
+    for (size_t block = from; block < length; block += BYTE_BLOCK_BYTES) {
+        size_t left = length - block;
+        if (!reserve_ids(splitter, chars_before + block - counted_from, BYTE_BLOCK_BYTES))
             return false;
-        if (class == CLASS_PUNCTUATION) {
-            splitter->word_start = i;
-            splitter->chars = 1;
-            if (!word_splitter_finish(splitter, text, i + class_bytes))
-                return false;
+        uint64_t ends =
+            left >= BYTE_BLOCK_BYTES ? byte_block_ends(text + block) : ends_of_tail(text + block, left);
+        for (; ends != 0; ends &= ends - 1) {
+            size_t at = block + (size_t)__builtin_ctzll(ends), bytes = 1;
+            unsigned char byte = (unsigned char)text[at];
+            uint32_t class;
+            if (byte < 0x80) {
+                class = classes->ascii[byte];
+            } else {
+                uint32_t code_point;
+                bytes = utf8_decode(text + at, &code_point);
+                class = char_table_get(&classes->table, code_point) & CLASS_ENDS_WORD;
+                if (class == 0) {
+                    extra += bytes - 1;
+                    continue;
+                }
+            }
+            size_t chars = chars_before + at - counted_from - extra;
+            if (chars > 0 && !word_splitter_stopped(splitter))
+                out->count += wordpiece_encode(model, text + start, at - start, length - start, chars,
+                                               out->ids + out->count);
+            if (word_splitter_stopped(splitter)) {
+                splitter->chars = 0;
+                return true;
+            }
+            if (class == CLASS_PUNCTUATION) {
+                if (byte < 0x80)
+                    out->ids[out->count++] = model->ascii[byte];
+                else
+                    out->count +=
+                        wordpiece_encode(model, text + at, bytes, length - at, 1, out->ids + out->count);
+            }
+            start = counted_from = at + bytes;
+            chars_before = extra = 0;
         }
-        if (word_splitter_stopped(splitter))
-            return true;
-        i += class_bytes;
     }
+    splitter->word_start = start;
+    splitter->chars = chars_before + length - counted_from - extra;
     return true;
 }
 
 bool word_splitter_finish(word_splitter *splitter, const char *text, size_t end)
 {
-    if (splitter->chars == 0)
+    size_t chars = splitter->chars, start = splitter->word_start;
+    splitter->chars = 0;
+    if (chars == 0 || word_splitter_stopped(splitter))
         return true;
-    if (word_splitter_stopped(splitter)) {
-        splitter->chars = 0;
-        return true;
-    }
-    return end_word(splitter, text, end);
+    if (!reserve_ids(splitter, chars, 0))
+        return false;
+    id_list *out = splitter->out;
+    out->count += wordpiece_encode(splitter->model, text + start, end - start, end - start, chars,
+                                   out->ids + out->count);
+    return true;
 }

@@ -13,7 +13,7 @@ static void expect(const wordpiece *model, const char *word, size_t chars, const
 {
     int32_t found[200];
     char text[800] = "";
-    size_t count = wordpiece_encode(model, word, strlen(word), chars, found);
+    size_t count = wordpiece_encode(model, word, strlen(word), strlen(word), chars, found);
     for (size_t i = 0; i < count; i++)
         snprintf(text + strlen(text), sizeof text - strlen(text), i > 0 ? " %d" : "%d", found[i]);
     assert_string_equal(text, ids);
