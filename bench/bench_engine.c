@@ -1,6 +1,6 @@
 /* Tokens per second of the forward pass on one thread, by length of text.
  *
- *     build/bench/bench_engine [--tier NAME] [--precision auto|fp32|bf16] [--seconds S] [--pass TOKENS]
+ *     build/bench/bench_engine [--tier NAME] [--precision auto|fp32|bf16|int8] [--seconds S] [--pass TOKENS]
  *                              [--lengths 16,45,128] <model folder>
  *
  * Token ids are drawn from the vocabulary's words with the frequency 1/rank that words have in natural text. Each length
@@ -14,6 +14,7 @@
 
 #include "base/memory.h"
 #include "device/cpu_device.h"
+#include "kernels/precision.h"
 #include "measure.h"
 
 #define FIRST_WORD 1996 /* where whole words begin in BERT's uncased vocabulary */
@@ -47,17 +48,16 @@ static sample measure(const cpu_device *device, cpu_state *state, const device_b
     enum { MOST = 4096 };
     static double times[MOST], shares[MOST];
     const kernel_table *kernels = kernels_find(cpu_device_tier(device));
-    const kernel_precision *precision =
-        cpu_device_precision(device) == AKI_PRECISION_BF16 ? kernels->bf16 : kernels->fp32;
+    double (*const burst)(size_t) = kernel_burst_of(kernels, cpu_device_precision(device));
     size_t count = 0;
     double spent = 0.0;
     cpu_forward(device, state, batch);
-    double before = measure_burst(precision);
+    double before = measure_burst(burst);
     while (count < 3 || (spent < seconds && count < MOST)) {
         int64_t start = measure_thread_ns();
         cpu_forward(device, state, batch);
         times[count] = (double)(measure_thread_ns() - start) * 1e-9;
-        double after = measure_burst(precision);
+        double after = measure_burst(burst);
         shares[count] = work / times[count] / (0.5 * (before + after));
         before = after;
         spent += times[count++];
@@ -96,7 +96,7 @@ static int bench(const model *m, const char *tier, aki_precision precision, size
     }
     double open_ms = (double)(measure_thread_ns() - start) * 1e-6;
     printf("tier %s, precision %s, weights packed in %.0f ms (%.1f MB)\n", cpu_device_tier(device),
-           cpu_device_precision(device) == AKI_PRECISION_BF16 ? "bf16" : "fp32", open_ms,
+           kernel_precision_name(cpu_device_precision(device)), open_ms,
            (double)cpu_device_packed_bytes(device) * 1e-6);
     printf("%7s %6s %12s %12s %10s %10s %8s\n", "length", "texts", "tok/s median", "tok/s best", "ms median",
            "ms best", "of peak");
@@ -137,7 +137,7 @@ int main(int argc, char **argv)
         {"lengths", required_argument, NULL, 'l'}, {NULL, 0, NULL, 0},
     };
     const char *tier = NULL, *lengths = "16,45,128,256";
-    static const char *const names[] = {"auto", "fp32", "bf16"}; /* in the order of aki_precision */
+    static const char *const names[] = {"auto", "fp32", "bf16", "int8"}; /* in the order of aki_precision */
     size_t precision = AKI_PRECISION_AUTO;
     double seconds = 2.0;
     size_t pass = 512;
@@ -146,7 +146,7 @@ int main(int argc, char **argv)
         if (option == 't')
             tier = optarg;
         else if (option == 'c')
-            for (precision = 0; precision < 3 && strcmp(names[precision], optarg) != 0;)
+            for (precision = 0; precision < 4 && strcmp(names[precision], optarg) != 0;)
                 precision++;
         else if (option == 's')
             seconds = strtod(optarg, NULL);
@@ -157,11 +157,10 @@ int main(int argc, char **argv)
         else
             return 2;
     }
-    if (optind + 1 != argc || precision == 3) {
-        fprintf(
-            stderr,
-            "usage: bench_engine [--tier NAME] [--precision auto|fp32|bf16] [--seconds S] [--pass TOKENS] "
-            "[--lengths 16,45] <folder>\n");
+    if (optind + 1 != argc || precision == 4) {
+        fprintf(stderr, "usage: bench_engine [--tier NAME] [--precision auto|fp32|bf16|int8] [--seconds S] "
+                        "[--pass TOKENS] "
+                        "[--lengths 16,45] <folder>\n");
         return 2;
     }
     model *m = NULL;

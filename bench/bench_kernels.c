@@ -42,6 +42,7 @@ typedef struct subject {
     const char *tier, *name;
     const kernel_table *kernels;
     const kernel_precision *precision;
+    double (*burst)(size_t rounds);
 } subject;
 
 /* [rows][columns] numbers of the precision, made of random floats; stride even. */
@@ -73,12 +74,12 @@ static void report(const subject *s, const char *name, size_t rows, double work_
         repeats *= 2;
     }
     for (size_t i = 0; i < rounds; i++) {
-        double before = measure_burst(s->precision);
+        double before = measure_burst(s->burst);
         int64_t start = measure_thread_ns();
         for (size_t j = 0; j < repeats; j++)
             run(cookie, i * repeats + j);
         rates[i] = work_flop * (double)repeats / (double)(measure_thread_ns() - start) * 1e9;
-        double after = measure_burst(s->precision);
+        double after = measure_burst(s->burst);
         shares[i] = rates[i] / (0.5 * (before + after));
     }
     double share = measure_median(shares, rounds), rate = measure_median(rates, rounds);
@@ -216,7 +217,7 @@ static void bench_norm(const subject *s, size_t rounds)
 static void bench(const kernel_table *kernels, const char *name, const kernel_precision *precision,
                   size_t rounds)
 {
-    const subject s = {kernels->name, name, kernels, precision};
+    const subject s = {kernels->name, name, kernels, precision, precision->burst};
     bench_products(&s, rounds);
     bench_attention(&s, rounds);
     bench_norm(&s, rounds);

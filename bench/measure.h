@@ -36,13 +36,13 @@ static inline float measure_normal(void)
     return (float)sum;
 }
 
-/* FLOP/s of one burst of about 2 ms. */
-static inline double measure_burst(const kernel_precision *precision)
+/* Operations per second of one burst of about 2 ms. */
+static inline double measure_burst(double (*burst)(size_t rounds))
 {
     static size_t rounds = 1000;
     for (;;) {
         int64_t start = measure_thread_ns();
-        double work = precision->burst(rounds);
+        double work = burst(rounds);
         int64_t spent = measure_thread_ns() - start;
         if (spent >= 1000000)
             return work / (double)spent * 1e9;

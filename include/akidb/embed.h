@@ -131,6 +131,7 @@ typedef enum aki_precision {
     AKI_PRECISION_AUTO, /* the fastest whose vectors stay within the documented accuracy gate */
     AKI_PRECISION_FP32,
     AKI_PRECISION_BF16, /* products and attention in bf16 with sums in fp32; residuals and norms in fp32 */
+    AKI_PRECISION_INT8, /* products in int8, scales per token and per output; AUTO never means it */
 } aki_precision;
 
 typedef enum aki_pooling {

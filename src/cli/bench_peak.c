@@ -33,10 +33,7 @@ static int64_t thread_cpu_ns(void)
 bench_burst bench_burst_of(const char *tier, aki_precision precision)
 {
     const kernel_table *kernels = kernels_find(tier);
-    if (kernels == NULL)
-        return NULL;
-    const kernel_precision *used = kernel_precision_of(kernels, precision);
-    return used != NULL ? used->burst : NULL;
+    return kernels != NULL ? kernel_burst_of(kernels, precision) : NULL;
 }
 
 void bench_peak_init(bench_peak *peak, bench_burst burst, unsigned threads)

@@ -10,7 +10,7 @@ void doctor_append_tiers(buf *out)
         const char *name, *comma = "";
         buf_printf(out, "%s\n{\"name\":\"%s\",\"precisions\":[", i > 0 ? "," : "", tiers[i]->name);
         for (aki_precision p = AKI_PRECISION_FP32; (name = kernel_precision_name(p)) != NULL; p++) {
-            if (kernel_precision_of(tiers[i], p) == NULL)
+            if (!kernel_has_precision(tiers[i], p))
                 continue;
             buf_printf(out, "%s\"%s\"", comma, name);
             comma = ",";

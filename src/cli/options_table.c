@@ -61,11 +61,11 @@ const option_row option_table[OPTION_TOTAL] = {
                           .variable = "AKIDB_PRECISION",
                           .type = OPTION_TYPE_CHOICE,
                           .commands = COMPUTES,
-                          .choices = "auto|fp32|bf16",
+                          .choices = "auto|fp32|bf16|int8",
                           .default_text = "auto",
                           .help =
                               "arithmetic of the forward pass; auto is the fastest whose vectors stay within "
-                              "the documented accuracy"},
+                              "the documented accuracy gate, int8 is faster still and less exact"},
     [OPTION_CPU_TIER] = {.section = "Computing",
                          .flag = "cpu-tier",
                          .variable = "AKIDB_CPU_TIER",

@@ -31,6 +31,22 @@ static size_t reserve(size_t *total, size_t rows, size_t stride, size_t size, bo
     return start;
 }
 
+/* The same for rows of int8, values first; fills in the strides. */
+static size_t reserve_int8(size_t *total, size_t rows, size_t columns, int8_rows *out, bool *overflow)
+{
+    out->stride = stride_of(columns, 1);
+    out->scale_stride = int8_chunks(columns);
+    size_t start = reserve(total, rows, out->stride, 1, overflow);
+    reserve(total, rows, out->scale_stride, sizeof(float), overflow);
+    return start;
+}
+
+static void place_int8(int8_rows *rows, unsigned char *start, size_t count)
+{
+    rows->values = start;
+    rows->scales = (float *)(start + count * rows->stride);
+}
+
 aki_status cpu_state_open(cpu_state **out, const cpu_device *device, size_t max_tokens, aki_error *error)
 {
     *out = NULL;
@@ -41,7 +57,9 @@ aki_status cpu_state_open(cpu_state **out, const cpu_device *device, size_t max_
     if (state == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a worker's state");
     state->max_tokens = max_tokens;
-    state->row_block = device->linear->row_block < max_tokens ? device->linear->row_block : max_tokens;
+    const kernel_int8 *int8 = device->int8;
+    const size_t row_block = int8 != NULL ? int8->row_block : device->linear->row_block;
+    state->row_block = row_block < max_tokens ? row_block : max_tokens;
     state->hidden_stride = stride_of(config->hidden_size, sizeof(float));
     state->qkv_stride = stride_of(3 * config->hidden_size, size);
     state->context_stride = stride_of(config->hidden_size, size);
@@ -55,11 +73,17 @@ aki_status cpu_state_open(cpu_state **out, const cpu_device *device, size_t max_
     size_t narrowed = reserve(&bytes, device->linear->narrow != NULL ? state->row_block : 0,
                               state->context_stride, size, &overflow);
     size_t intermediate = reserve(&bytes, state->row_block, state->intermediate_stride, size, &overflow);
+    size_t quantised = reserve_int8(&bytes, int8 != NULL ? state->row_block : 0, config->hidden_size,
+                                    &state->quantised, &overflow);
+    size_t intermediate_int8 = reserve_int8(&bytes, int8 != NULL ? state->row_block : 0,
+                                            config->intermediate_size, &state->intermediate_int8, &overflow);
     size_t projected = reserve(&bytes, state->row_block, state->hidden_stride, sizeof(float), &overflow);
     size_t output = reserve(&bytes, max_tokens, config->hidden_size, sizeof(float), &overflow);
     size_t scratch_bytes = device->linear->attention_scratch_bytes(longest, config->head_size);
     size_t scratch = reserve(&bytes, scratch_bytes, 1, 1, &overflow);
-    if (max_tokens == 0 || scratch_bytes == 0 || overflow) {
+    size_t int8_scratch_bytes = int8 != NULL ? int8->scratch_bytes(state->row_block) : KERNEL_ALIGNMENT;
+    size_t int8_scratch = reserve(&bytes, int8_scratch_bytes, 1, 1, &overflow);
+    if (max_tokens == 0 || scratch_bytes == 0 || int8_scratch_bytes == 0 || overflow) {
         cpu_state_close(state);
         return error_set(error, AKI_INVALID_ARGUMENT, "a pass of %zu tokens is not possible", max_tokens);
     }
@@ -76,6 +100,9 @@ aki_status cpu_state_open(cpu_state **out, const cpu_device *device, size_t max_
     state->projected = (float *)(state->block + projected);
     state->output = (float *)(state->block + output);
     state->scratch = state->block + scratch;
+    state->int8_scratch = state->block + int8_scratch;
+    place_int8(&state->quantised, state->block + quantised, state->row_block);
+    place_int8(&state->intermediate_int8, state->block + intermediate_int8, state->row_block);
     *out = state;
     return AKI_OK;
 }
@@ -146,31 +173,99 @@ static void attend(const cpu_device *device, cpu_state *state, const device_batc
     }
 }
 
-/* Rows of the residual stream as numbers that a product takes, context_stride apart; valid until the next call. */
-static const void *numbers_of(const cpu_device *device, cpu_state *state, const float *rows, size_t count)
+/* What a product takes: rows in the form that its matrix was packed for. */
+typedef struct operand {
+    const void *numbers; /* stride in numbers */
+    size_t stride;
+    int8_rows int8; /* instead, where the matrix is int8 */
+} operand;
+
+/* From `count` rows of f32 or of numbers; narrowed rows hold state->context_stride numbers, quantised ones
+ * state->quantised's: valid until the next call. */
+static operand operand_of(const cpu_device *device, cpu_state *state, const cpu_matrix *matrix,
+                          kernel_number number, const void *rows, size_t stride, size_t count)
 {
-    if (device->linear->narrow == NULL)
-        return rows;
-    device->linear->narrow(count, device->config.hidden_size, rows, state->hidden_stride, state->narrowed,
-                           state->context_stride);
-    return state->narrowed;
+    if (matrix->int8) {
+        device->int8->quantise(number, count, matrix->inputs, rows, stride, &state->quantised);
+        return (operand){.int8 = state->quantised};
+    }
+    if (number == device->linear->number)
+        return (operand){.numbers = rows, .stride = stride};
+    device->linear->narrow(count, matrix->inputs, rows, stride, state->narrowed, state->context_stride);
+    return (operand){.numbers = state->narrowed, .stride = state->context_stride};
+}
+
+/* output: rows of f32, or of numbers where `narrow` is set. */
+static void multiply(const cpu_device *device, cpu_state *state, const cpu_matrix *matrix,
+                     const operand *input, size_t rows, kernel_activation activation, bool narrow,
+                     void *output, size_t output_stride)
+{
+    if (matrix->int8)
+        device->int8->multiply(&(int8_product){
+            .rows = rows,
+            .inputs = matrix->inputs,
+            .outputs = matrix->outputs,
+            .input = input->int8,
+            .weights = matrix->packed,
+            .activation = activation,
+            .form = narrow ? INT8_TO_NUMBERS : INT8_TO_F32,
+            .output = output,
+            .output_stride = output_stride,
+            .scratch = state->int8_scratch,
+        });
+    else
+        device->linear->multiply(&(kernel_product){
+            .rows = rows,
+            .inputs = matrix->inputs,
+            .outputs = matrix->outputs,
+            .input = input->numbers,
+            .input_stride = input->stride,
+            .weights = matrix->packed,
+            .output = output,
+            .output_stride = output_stride,
+            .activation = activation,
+            .narrow_output = narrow,
+        });
 }
 
 static void project_qkv(const cpu_device *device, const cpu_layer *layer, cpu_state *state, size_t first,
                         size_t rows)
 {
-    const size_t hidden = device->config.hidden_size;
-    device->linear->multiply(&(kernel_product){
-        .rows = rows,
-        .inputs = hidden,
-        .outputs = 3 * hidden,
-        .input = numbers_of(device, state, state->hidden + first * state->hidden_stride, rows),
-        .input_stride = state->context_stride,
-        .weights = layer->qkv,
-        .output = row_of(device, state->qkv, first, state->qkv_stride),
-        .output_stride = state->qkv_stride,
-        .narrow_output = true,
-    });
+    const size_t stride = state->hidden_stride;
+    const operand input =
+        operand_of(device, state, &layer->qkv, KERNEL_F32, state->hidden + first * stride, stride, rows);
+    multiply(device, state, &layer->qkv, &input, rows, KERNEL_IDENTITY, true,
+             row_of(device, state->qkv, first, state->qkv_stride), state->qkv_stride);
+}
+
+/* The feed-forward net's first product, in the form that the second one takes. */
+static operand expand(const cpu_device *device, const cpu_layer *layer, cpu_state *state, const float *rows,
+                      size_t count)
+{
+    const operand input =
+        operand_of(device, state, &layer->intermediate, KERNEL_F32, rows, state->hidden_stride, count);
+    if (layer->intermediate.int8 && layer->output.int8) {
+        device->int8->multiply(&(int8_product){
+            .rows = count,
+            .inputs = layer->intermediate.inputs,
+            .outputs = layer->intermediate.outputs,
+            .input = input.int8,
+            .weights = layer->intermediate.packed,
+            .activation = device->activation,
+            .form = INT8_TO_INT8,
+            .output_int8 = state->intermediate_int8,
+            .scratch = state->int8_scratch,
+        });
+        return (operand){.int8 = state->intermediate_int8};
+    }
+    multiply(device, state, &layer->intermediate, &input, count, device->activation, true,
+             state->intermediate, state->intermediate_stride);
+    if (layer->output.int8) {
+        device->int8->quantise(device->linear->number, count, layer->output.inputs, state->intermediate,
+                               state->intermediate_stride, &state->intermediate_int8);
+        return (operand){.int8 = state->intermediate_int8};
+    }
+    return (operand){.numbers = state->intermediate, .stride = state->intermediate_stride};
 }
 
 /* From the attention's result to the layer's: output projection, norm, feed-forward net, norm. The layer's result goes to
@@ -178,43 +273,17 @@ static void project_qkv(const cpu_device *device, const cpu_layer *layer, cpu_st
 static void finish_layer(const cpu_device *device, const cpu_layer *layer, cpu_state *state, size_t first,
                          size_t rows, float *output, size_t output_stride)
 {
-    const size_t hidden = device->config.hidden_size, intermediate = device->config.intermediate_size;
     const size_t stride = state->hidden_stride;
     float *residual = state->hidden + first * stride;
-    device->linear->multiply(&(kernel_product){
-        .rows = rows,
-        .inputs = hidden,
-        .outputs = hidden,
-        .input = row_of(device, state->context, first, state->context_stride),
-        .input_stride = state->context_stride,
-        .weights = layer->attention_output,
-        .output = state->projected,
-        .output_stride = stride,
-    });
+    const operand context =
+        operand_of(device, state, &layer->attention_output, device->linear->number,
+                   row_of(device, state->context, first, state->context_stride), state->context_stride, rows);
+    multiply(device, state, &layer->attention_output, &context, rows, KERNEL_IDENTITY, false,
+             state->projected, stride);
     normalise(device, &layer->attention_norm, rows, state->projected, stride, residual, stride, residual,
               stride);
-    device->linear->multiply(&(kernel_product){
-        .rows = rows,
-        .inputs = hidden,
-        .outputs = intermediate,
-        .input = numbers_of(device, state, residual, rows),
-        .input_stride = state->context_stride,
-        .weights = layer->intermediate,
-        .output = state->intermediate,
-        .output_stride = state->intermediate_stride,
-        .activation = device->activation,
-        .narrow_output = true,
-    });
-    device->linear->multiply(&(kernel_product){
-        .rows = rows,
-        .inputs = intermediate,
-        .outputs = hidden,
-        .input = state->intermediate,
-        .input_stride = state->intermediate_stride,
-        .weights = layer->output,
-        .output = state->projected,
-        .output_stride = stride,
-    });
+    const operand inner = expand(device, layer, state, residual, rows);
+    multiply(device, state, &layer->output, &inner, rows, KERNEL_IDENTITY, false, state->projected, stride);
     normalise(device, &layer->output_norm, rows, state->projected, stride, residual, stride,
               output + first * output_stride, output_stride);
 }

@@ -1,26 +1,37 @@
-/* What cpu_device.c makes and cpu_forward.c uses. */
+/* What cpu_device.c and cpu_pack.c make and cpu_forward.c uses. */
 #ifndef DEVICE_CPU_INTERNAL_H
 #define DEVICE_CPU_INTERNAL_H
 
 #include "device/cpu_device.h"
+#include "kernels/int8.h"
 #include "kernels/kernels.h"
 
 typedef struct cpu_norm {
     float *gamma, *beta; /* [hidden] */
 } cpu_norm;
 
-/* Packed weights; the pointers lead into cpu_device.packed, in the order in which a pass reads them. */
+/* A packed matrix with its bias. */
+typedef struct cpu_matrix {
+    void *
+        packed; /* in cpu_device.packed, by the kernels of cpu_device.int8 when int8 is set, else of .linear */
+    size_t outputs, inputs;
+    bool int8;
+} cpu_matrix;
+
+/* In the order in which a pass reads them. */
 typedef struct cpu_layer {
-    void *qkv;              /* [3 * hidden][hidden]: query (scaled, see kernel_attention), key, value */
-    void *attention_output; /* [hidden][hidden] */
-    void *intermediate;     /* [intermediate][hidden] */
-    void *output;           /* [hidden][intermediate] */
+    cpu_matrix qkv;              /* [3 * hidden][hidden]: query (scaled, see kernel_attention), key, value */
+    cpu_matrix attention_output; /* [hidden][hidden] */
+    cpu_matrix intermediate;     /* [intermediate][hidden] */
+    cpu_matrix output;           /* [hidden][intermediate] */
     cpu_norm attention_norm, output_norm;
 } cpu_layer;
 
 struct cpu_device {
     const kernel_table *kernels;
-    const kernel_precision *linear; /* products and attention of the precision in use */
+    /* Attention and all products; in int8 attention, and products of the matrices that were kept from it. */
+    const kernel_precision *linear;
+    const kernel_int8 *int8; /* NULL in the other precisions */
     aki_precision precision;
     model_config config;
     model_tensor word_embeddings; /* a view of the model's file */
@@ -34,7 +45,10 @@ struct cpu_device {
     size_t vector_bytes;
 };
 
-/* "Numbers" are those of the precision in use, kernel_precision.number; strides count what the rows consist of. */
+/* Packs the weights of a device whose kernels are chosen. What it allocates belongs to the device, in failure too. */
+AKI_MUST_CHECK aki_status cpu_pack(cpu_device *device, const model_weights *weights, aki_error *error);
+
+/* "Numbers" are those of cpu_device.linear, kernel_precision.number; strides count what the rows consist of. */
 struct cpu_state {
     size_t max_tokens;
     size_t row_block;
@@ -43,11 +57,14 @@ struct cpu_state {
     void *qkv,
         *context;   /* [max_tokens][3 * hidden], [max_tokens][hidden] numbers: attention's input and output */
     void *narrowed; /* [row_block][hidden] numbers: rows of `hidden` for a product; unused in fp32 */
-    void *intermediate;   /* [row_block][intermediate] numbers: inside the feed-forward net */
-    float *projected;     /* [row_block][hidden]: a product before its norm */
-    float *output;        /* [max_tokens][hidden] dense */
-    void *scratch;        /* of the attention */
-    size_t hidden_stride; /* of hidden and projected */
+    void *intermediate;          /* [row_block][intermediate] numbers: inside the feed-forward net */
+    int8_rows quantised;         /* [row_block][hidden]: rows for a product in int8 */
+    int8_rows intermediate_int8; /* [row_block][intermediate]: `intermediate`, in int8 */
+    float *projected;            /* [row_block][hidden]: a product before its norm */
+    float *output;               /* [max_tokens][hidden] dense */
+    void *scratch;               /* of the attention */
+    void *int8_scratch;          /* of products in int8 */
+    size_t hidden_stride;        /* of hidden and projected */
     size_t qkv_stride, context_stride, intermediate_stride; /* context_stride: of narrowed too */
 };
 

@@ -24,7 +24,7 @@ aki_status settings_complete(aki_settings *complete, const aki_settings *given, 
         complete->struct_size = sizeof *complete;
     }
     if (complete->precision != AKI_PRECISION_AUTO && complete->precision != AKI_PRECISION_FP32 &&
-        complete->precision != AKI_PRECISION_BF16)
+        complete->precision != AKI_PRECISION_BF16 && complete->precision != AKI_PRECISION_INT8)
         return error_set(error, AKI_INVALID_ARGUMENT, "settings.precision %d is not known",
                          (int)complete->precision);
     if (complete->threads > SETTINGS_MAX_THREADS)

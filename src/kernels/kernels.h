@@ -128,11 +128,16 @@ typedef struct kernel_norm {
     size_t output_stride;
 } kernel_norm;
 
+struct kernel_int8; /* see int8.h */
+
 typedef struct kernel_table {
     const char *name;
     const kernel_precision *fp32;
     const kernel_precision *bf16; /* NULL when the tier has none */
     bool bf16_is_faster;          /* than the tier's fp32 */
+    const struct kernel_int8
+        *int8;           /* NULL when the tier has none; its number is that of fp32 or bf16 above */
+    bool int8_is_faster; /* than both */
     void (*norm)(const kernel_norm *norm);
 } kernel_table;
 

@@ -1,9 +1,12 @@
 #include "kernels/precision.h"
 
+#include "kernels/int8.h"
+
 static const char *const names[] = {
     [AKI_PRECISION_AUTO] = "auto",
     [AKI_PRECISION_FP32] = "fp32",
     [AKI_PRECISION_BF16] = "bf16",
+    [AKI_PRECISION_INT8] = "int8",
 };
 
 const char *kernel_precision_name(aki_precision precision)
@@ -11,13 +14,20 @@ const char *kernel_precision_name(aki_precision precision)
     return (size_t)precision < sizeof names / sizeof *names ? names[precision] : NULL;
 }
 
-const kernel_precision *kernel_precision_of(const kernel_table *table, aki_precision precision)
+bool kernel_has_precision(const kernel_table *table, aki_precision precision)
+{
+    return kernel_burst_of(table, precision) != NULL;
+}
+
+double (*kernel_burst_of(const kernel_table *table, aki_precision precision))(size_t rounds)
 {
     switch (precision) {
     case AKI_PRECISION_FP32:
-        return table->fp32;
+        return table->fp32->burst;
     case AKI_PRECISION_BF16:
-        return table->bf16;
+        return table->bf16 != NULL ? table->bf16->burst : NULL;
+    case AKI_PRECISION_INT8:
+        return table->int8 != NULL ? table->int8->burst : NULL;
     case AKI_PRECISION_AUTO:
         break;
     }

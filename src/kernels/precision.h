@@ -9,8 +9,11 @@
 /* "auto", "fp32", …; NULL for a number that is no precision. Static storage. */
 const char *kernel_precision_name(aki_precision precision);
 
-/* NULL when the tier has none, and for AKI_PRECISION_AUTO. */
-const kernel_precision *kernel_precision_of(const kernel_table *table, aki_precision precision);
+/* False for AKI_PRECISION_AUTO. */
+bool kernel_has_precision(const kernel_table *table, aki_precision precision);
+
+/* The burst of the instruction that does the products, see kernel_precision. NULL when the tier has not the precision. */
+double (*kernel_burst_of(const kernel_table *table, aki_precision precision))(size_t rounds);
 
 /* What AKI_PRECISION_AUTO means on a tier, for a model that all of its precisions can compute. */
 aki_precision kernel_precision_default(const kernel_table *table);

@@ -3,6 +3,7 @@
 #ifndef KERNELS_REF_H
 #define KERNELS_REF_H
 
+#include "kernels/int8.h"
 #include "kernels/kernels.h"
 
 #define REF_PANEL 16 /* outputs that are packed together */
@@ -11,6 +12,8 @@ extern const kernel_precision ref_fp32;
 /* The same over rows and weights of bf16; sums, scores and the softmax stay f32. Plain C has no instruction for it: slower
  * than f32, and there for comparison. */
 extern const kernel_precision ref_bf16;
+/* Products in int8 beside fp32. */
+extern const kernel_int8 ref_int8;
 
 /* As the members of kernel_precision. */
 size_t ref_packed_bytes(size_t outputs, size_t inputs);
@@ -25,6 +28,8 @@ void ref_multiply_bf16(const kernel_product *product);
 size_t ref_attention_scratch_bytes(size_t tokens, size_t head_size);
 void ref_attention_f32(const kernel_attention *attention);
 void ref_attention_bf16(const kernel_attention *attention);
+
+float ref_activate(float x, kernel_activation activation);
 
 void ref_norm(const kernel_norm *norm);
 

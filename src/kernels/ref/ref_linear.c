@@ -55,7 +55,7 @@ void ref_narrow_bf16(size_t rows, size_t columns, const float *from, size_t from
     }
 }
 
-static float activate(float value, kernel_activation activation)
+float ref_activate(float value, kernel_activation activation)
 {
     double x = value;
     switch (activation) {
@@ -89,7 +89,7 @@ static inline void multiply(const kernel_product *product, const kernel_number n
                     sums[j] += x * panel[(k + 1) * REF_PANEL + j];
             }
             for (size_t j = 0; j < columns; j++)
-                ref_put(to, product->output, output + j, activate(sums[j], product->activation));
+                ref_put(to, product->output, output + j, ref_activate(sums[j], product->activation));
             if (to == KERNEL_BF16 && columns % 2 != 0)
                 ref_put(to, product->output, output + columns, 0.0f);
         }

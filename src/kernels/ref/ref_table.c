@@ -49,5 +49,6 @@ const kernel_table kernels_reference = {
     .name = "reference",
     .fp32 = &ref_fp32,
     .bf16 = &ref_bf16,
+    .int8 = &ref_int8,
     .norm = ref_norm,
 };

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/cpus.h"
 #include "cli/bench_peak.h"
+#include "kernels/int8.h"
 #include "kernels/kernels.h"
 
 #include <math.h>
@@ -58,6 +59,15 @@ static void test_every_precision_of_every_tier_has_a_burst(void **state)
         bench_burst burst = bench_burst_of((*tier)->name, AKI_PRECISION_BF16);
         measures(burst);
         assert_ptr_equal(burst, (*tier)->bf16->burst);
+    }
+    for (const kernel_table *const *tier = kernels_available(); *tier != NULL; tier++) {
+        bench_burst burst = bench_burst_of((*tier)->name, AKI_PRECISION_INT8);
+        if ((*tier)->int8 == NULL) {
+            assert_null(burst);
+            continue;
+        }
+        measures(burst);
+        assert_ptr_equal(burst, (*tier)->int8->burst);
     }
     assert_null(bench_burst_of("no such tier", AKI_PRECISION_FP32));
 }
