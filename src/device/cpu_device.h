@@ -9,6 +9,8 @@
 #ifndef DEVICE_CPU_DEVICE_H
 #define DEVICE_CPU_DEVICE_H
 
+#include <stdatomic.h>
+
 #include "akidb/embed.h"
 #include "base/log.h"
 #include "model/model.h"
@@ -47,5 +49,15 @@ typedef struct device_batch {
 /* Last hidden states, [offsets[texts]][hidden] f32 row-major, 64-byte aligned, in the state: valid until its next
  * use. Cannot fail on valid arguments. */
 const float *cpu_forward(const cpu_device *device, cpu_state *state, const device_batch *batch);
+
+/* The same as a team. First cpu_team_begin, which takes no time and computes nothing; from then on other workers may come
+ * to help by cpu_team_help. Then, always, cpu_team_run with the same batch, which is as cpu_forward; the result is
+ * bit-identical whoever came. workers: how many are expected, this one included (>= 1); the work is cut to fit them. */
+void cpu_team_begin(cpu_state *state, const device_batch *batch, unsigned workers);
+const float *cpu_team_run(const cpu_device *device, cpu_state *state, const device_batch *batch);
+/* On another worker's thread, with its own state: takes part in the pass that `leader` has begun, if it takes help, until it
+ * is over or *called_away (NULL = never) is not 0. The leader's state must stay open meanwhile. */
+void cpu_team_help(const cpu_device *device, const cpu_state *own, const cpu_state *leader,
+                   const atomic_uint *called_away);
 
 #endif

@@ -1,177 +1,13 @@
 /* BERT's forward pass: embeddings, then per layer attention and feed-forward net, each followed by residual addition and
  * LayerNorm. Rows go through a layer's products in blocks, so that what one product writes is in the L2 cache when the
- * next reads it. How rows fall into blocks has no influence on any result (see kernels.h). */
+ * next reads it. How rows fall into blocks has no influence on any result (see kernels.h).
+ *
+ * The pass is written as phases of chunks, see base/team.h: rows of norms, columns of products, heads of attention. A
+ * worker alone does each phase in one piece; a team shares it out. Every number is computed by the same arithmetic either
+ * way, so the vectors are bit-identical. */
 #include "device/cpu_internal.h"
 
-#include "base/error.h"
 #include "base/memory.h"
-
-static size_t number_size(const cpu_device *device)
-{
-    return device->linear->number == KERNEL_BF16 ? sizeof(uint16_t) : sizeof(float);
-}
-
-/* In elements of `size` bytes, whole cache lines. Rows whose distance is a multiple of 2 KiB compete for the same few sets
- * of the L1 cache. */
-static size_t stride_of(size_t columns, size_t size)
-{
-    const size_t line = KERNEL_ALIGNMENT / size;
-    size_t stride = (columns + line - 1) / line * line;
-    return stride % (2048 / size) == 0 ? stride + line : stride;
-}
-
-/* Adds room for rows * stride elements of `size` bytes and returns where they begin. */
-static size_t reserve(size_t *total, size_t rows, size_t stride, size_t size, bool *overflow)
-{
-    size_t start = *total, bytes;
-    if (!size_mul(rows, stride, &bytes) || !size_mul(bytes, size, &bytes) ||
-        !size_add(bytes, KERNEL_ALIGNMENT - 1, &bytes) ||
-        !size_add(*total, bytes / KERNEL_ALIGNMENT * KERNEL_ALIGNMENT, total))
-        *overflow = true;
-    return start;
-}
-
-/* The same for rows of int8, values first; fills in the strides. */
-static size_t reserve_int8(size_t *total, size_t rows, size_t columns, int8_rows *out, bool *overflow)
-{
-    out->stride = stride_of(columns, 1);
-    out->scale_stride = int8_chunks(columns);
-    size_t start = reserve(total, rows, out->stride, 1, overflow);
-    reserve(total, rows, out->scale_stride, sizeof(float), overflow);
-    return start;
-}
-
-static void place_int8(int8_rows *rows, unsigned char *start, size_t count)
-{
-    rows->values = start;
-    rows->scales = (float *)(start + count * rows->stride);
-}
-
-aki_status cpu_state_open(cpu_state **out, const cpu_device *device, size_t max_tokens, aki_error *error)
-{
-    *out = NULL;
-    const model_config *config = &device->config;
-    const size_t longest = config->max_positions < max_tokens ? config->max_positions : max_tokens;
-    const size_t size = number_size(device);
-    cpu_state *state = mem_zalloc(1, sizeof *state);
-    if (state == NULL)
-        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a worker's state");
-    state->max_tokens = max_tokens;
-    const kernel_int8 *int8 = device->int8;
-    const size_t row_block = int8 != NULL ? int8->row_block : device->linear->row_block;
-    state->row_block = row_block < max_tokens ? row_block : max_tokens;
-    state->hidden_stride = stride_of(config->hidden_size, sizeof(float));
-    state->qkv_stride = stride_of(3 * config->hidden_size, size);
-    state->context_stride = stride_of(config->hidden_size, size);
-    state->intermediate_stride = stride_of(config->intermediate_size, size);
-
-    bool overflow = false;
-    size_t bytes = 0;
-    size_t hidden = reserve(&bytes, max_tokens, state->hidden_stride, sizeof(float), &overflow);
-    size_t qkv = reserve(&bytes, max_tokens, state->qkv_stride, size, &overflow);
-    size_t context = reserve(&bytes, max_tokens, state->context_stride, size, &overflow);
-    size_t narrowed = reserve(&bytes, device->linear->narrow != NULL ? state->row_block : 0,
-                              state->context_stride, size, &overflow);
-    size_t intermediate = reserve(&bytes, state->row_block, state->intermediate_stride, size, &overflow);
-    size_t quantised = reserve_int8(&bytes, int8 != NULL ? state->row_block : 0, config->hidden_size,
-                                    &state->quantised, &overflow);
-    size_t intermediate_int8 = reserve_int8(&bytes, int8 != NULL ? state->row_block : 0,
-                                            config->intermediate_size, &state->intermediate_int8, &overflow);
-    size_t projected = reserve(&bytes, state->row_block, state->hidden_stride, sizeof(float), &overflow);
-    size_t output = reserve(&bytes, max_tokens, config->hidden_size, sizeof(float), &overflow);
-    size_t scratch_bytes = device->linear->attention_scratch_bytes(longest, config->head_size);
-    size_t scratch = reserve(&bytes, scratch_bytes, 1, 1, &overflow);
-    size_t int8_scratch_bytes = int8 != NULL ? int8->scratch_bytes(state->row_block) : KERNEL_ALIGNMENT;
-    size_t int8_scratch = reserve(&bytes, int8_scratch_bytes, 1, 1, &overflow);
-    if (max_tokens == 0 || scratch_bytes == 0 || int8_scratch_bytes == 0 || overflow) {
-        cpu_state_close(state);
-        return error_set(error, AKI_INVALID_ARGUMENT, "a pass of %zu tokens is not possible", max_tokens);
-    }
-    state->block = mem_alloc_aligned(bytes, 1);
-    if (state->block == NULL) {
-        cpu_state_close(state);
-        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a pass of %zu tokens", max_tokens);
-    }
-    state->hidden = (float *)(state->block + hidden);
-    state->qkv = state->block + qkv;
-    state->context = state->block + context;
-    state->narrowed = state->block + narrowed;
-    state->intermediate = state->block + intermediate;
-    state->projected = (float *)(state->block + projected);
-    state->output = (float *)(state->block + output);
-    state->scratch = state->block + scratch;
-    state->int8_scratch = state->block + int8_scratch;
-    place_int8(&state->quantised, state->block + quantised, state->row_block);
-    place_int8(&state->intermediate_int8, state->block + intermediate_int8, state->row_block);
-    *out = state;
-    return AKI_OK;
-}
-
-void cpu_state_close(cpu_state *state)
-{
-    if (state == NULL)
-        return;
-    mem_free(state->block);
-    mem_free(state);
-}
-
-static void normalise(const cpu_device *device, const cpu_norm *norm, size_t rows, const float *input,
-                      size_t input_stride, const float *residual, size_t residual_stride, float *output,
-                      size_t output_stride)
-{
-    device->kernels->norm(&(kernel_norm){
-        .rows = rows,
-        .columns = device->config.hidden_size,
-        .input = input,
-        .input_stride = input_stride,
-        .residual = residual,
-        .residual_stride = residual_stride,
-        .gamma = norm->gamma,
-        .beta = norm->beta,
-        .epsilon = device->config.layer_norm_epsilon,
-        .output = output,
-        .output_stride = output_stride,
-    });
-}
-
-/* Fills state->hidden. */
-static void embed(const cpu_device *device, cpu_state *state, const device_batch *batch)
-{
-    const size_t hidden = device->config.hidden_size, stride = state->hidden_stride;
-    for (size_t i = 0; i < batch->texts; i++) {
-        const size_t first = batch->offsets[i], tokens = batch->offsets[i + 1] - first;
-        float *rows = state->hidden + first * stride;
-        for (size_t t = 0; t < tokens; t++)
-            tensor_read_f32(&device->word_embeddings, (size_t)batch->token_ids[first + t] * hidden, hidden,
-                            rows + t * stride);
-        normalise(device, &device->embedding_norm, tokens, rows, stride, device->positions, hidden, rows,
-                  stride);
-    }
-}
-
-/* Row `row` of a matrix of numbers. */
-static void *row_of(const cpu_device *device, void *rows, size_t row, size_t stride)
-{
-    return (unsigned char *)rows + row * stride * number_size(device);
-}
-
-static void attend(const cpu_device *device, cpu_state *state, const device_batch *batch)
-{
-    for (size_t i = 0; i < batch->texts; i++) {
-        const size_t first = batch->offsets[i];
-        device->linear->attention(&(kernel_attention){
-            .tokens = batch->offsets[i + 1] - first,
-            .heads = device->config.heads,
-            .head_size = device->config.head_size,
-            .head_count = device->config.heads,
-            .qkv = row_of(device, state->qkv, first, state->qkv_stride),
-            .qkv_stride = state->qkv_stride,
-            .output = row_of(device, state->context, first, state->context_stride),
-            .output_stride = state->context_stride,
-            .scratch = state->scratch,
-        });
-    }
-}
 
 /* What a product takes: rows in the form that its matrix was packed for. */
 typedef struct operand {
@@ -180,134 +16,407 @@ typedef struct operand {
     int8_rows int8; /* instead, where the matrix is int8 */
 } operand;
 
-/* From `count` rows of f32 or of numbers; narrowed rows hold state->context_stride numbers, quantised ones
- * state->quantised's: valid until the next call. */
-static operand operand_of(const cpu_device *device, cpu_state *state, const cpu_matrix *matrix,
-                          kernel_number number, const void *rows, size_t stride, size_t count)
+typedef struct product {
+    const cpu_matrix *matrix;
+    operand input;
+    size_t rows;
+    kernel_activation activation;
+    int8_form form;
+    void
+        *output; /* f32 or numbers, output_stride apart; INT8_TO_INT8 goes to the state's intermediate_int8 */
+    size_t output_stride;
+} product;
+
+/* Rows of f32 or numbers that a matrix takes in another form. */
+typedef struct preparation {
+    const cpu_matrix *matrix;
+    kernel_number number; /* of the rows */
+    const void *rows;
+    size_t stride;
+    int8_rows int8; /* where the matrix is int8, else: */
+    void *numbers;  /* context_stride apart */
+} preparation;
+
+/* One worker's walk through a pass. All workers of a team walk alike; batch and buffers are the leader's, scratch is the
+ * worker's own. */
+typedef struct walk {
+    team_member member;
+    const cpu_device *device;
+    const cpu_state *state, *own;
+    const device_batch *batch;
+    /* What the phase at hand does. */
+    product product;
+    kernel_norm norm;
+    preparation preparation;
+} walk;
+
+/* Row `row` of a matrix of numbers. */
+static void *row_of(const walk *w, void *rows, size_t row, size_t stride)
 {
+    return (unsigned char *)rows + row * stride * cpu_number_size(w->device);
+}
+
+static int8_rows int8_from(int8_rows rows, size_t first)
+{
+    rows.values += first * rows.stride;
+    rows.scales += first * rows.scale_stride;
+    return rows;
+}
+
+/* Whether rows of that number can be multiplied by the matrix as they are. */
+static bool takes(const walk *w, const cpu_matrix *matrix, kernel_number number)
+{
+    return !matrix->int8 && number == w->device->linear->number;
+}
+
+static void prepare_rows(const walk *w, size_t first, size_t count)
+{
+    const preparation *p = &w->preparation;
+    const cpu_device *device = w->device;
+    const size_t size = p->number == KERNEL_F32 ? sizeof(float) : sizeof(uint16_t);
+    const void *rows = (const unsigned char *)p->rows + first * p->stride * size;
+    if (p->matrix->int8) {
+        const int8_rows to = int8_from(p->int8, first);
+        device->int8->quantise(p->number, count, p->matrix->inputs, rows, p->stride, &to);
+    } else {
+        device->linear->narrow(count, p->matrix->inputs, rows, p->stride,
+                               row_of(w, p->numbers, first, w->state->context_stride),
+                               w->state->context_stride);
+    }
+}
+
+/* Rows of the residual stream from `first` on as `matrix` takes them. */
+static preparation of_hidden(const walk *w, const cpu_matrix *matrix, size_t first)
+{
+    const cpu_state *state = w->state;
+    return (preparation){
+        .matrix = matrix,
+        .number = KERNEL_F32,
+        .rows = state->hidden + first * state->hidden_stride,
+        .stride = state->hidden_stride,
+        .int8 = int8_from(state->quantised, first),
+        .numbers = row_of(w, state->narrowed, first, state->context_stride),
+    };
+}
+
+/* What comes of a preparation, or the rows as they are where they need none. */
+static operand prepared(const walk *w, const preparation *p)
+{
+    if (p->matrix->int8)
+        return (operand){.int8 = p->int8};
+    if (takes(w, p->matrix, p->number))
+        return (operand){.numbers = p->rows, .stride = p->stride};
+    return (operand){.numbers = p->numbers, .stride = w->state->context_stride};
+}
+
+/* Chunks: rows of w->preparation. */
+static void prepare_chunk(void *cookie, size_t first, size_t count)
+{
+    prepare_rows(cookie, first, count);
+}
+
+/* A phase of its own, where there is anything to do. */
+static bool prepare(walk *w, const preparation *p, size_t rows)
+{
+    w->preparation = *p;
+    return takes(w, p->matrix, p->number) || team_phase(&w->member, rows, prepare_chunk, w);
+}
+
+/* Chunks: rows of the pass. */
+static void embed_rows(void *cookie, size_t first, size_t count)
+{
+    const walk *w = cookie;
+    const cpu_device *device = w->device;
+    const uint32_t *offsets = w->batch->offsets;
+    const size_t hidden = device->config.hidden_size, stride = w->state->hidden_stride, end = first + count;
+    size_t text = 0;
+    for (size_t row = first, next; row < end; row = next) {
+        while (offsets[text + 1] <= row)
+            text++;
+        next = offsets[text + 1] < end ? offsets[text + 1] : end;
+        float *rows = w->state->hidden + row * stride;
+        for (size_t r = row; r < next; r++)
+            tensor_read_f32(&device->word_embeddings, (size_t)w->batch->token_ids[r] * hidden, hidden,
+                            rows + (r - row) * stride);
+        device->kernels->norm(&(kernel_norm){
+            .rows = next - row,
+            .columns = hidden,
+            .input = rows,
+            .input_stride = stride,
+            .residual = device->positions + (row - offsets[text]) * hidden,
+            .residual_stride = hidden,
+            .gamma = device->embedding_norm.gamma,
+            .beta = device->embedding_norm.beta,
+            .epsilon = device->config.layer_norm_epsilon,
+            .output = rows,
+            .output_stride = stride,
+        });
+    }
+    if (!takes(w, w->preparation.matrix, KERNEL_F32))
+        prepare_rows(w, first, count);
+}
+
+static bool embed(walk *w, size_t rows)
+{
+    w->preparation = of_hidden(w, &w->device->layers[0].qkv, 0);
+    return team_phase(&w->member, rows, embed_rows, w);
+}
+
+/* Outputs at whose multiples w->product may be cut. */
+static size_t column_step(const walk *w)
+{
+    if (!w->product.matrix->int8)
+        return w->device->linear->column_step;
+    return w->product.form == INT8_TO_INT8 ? INT8_CHUNK : w->device->int8->column_step;
+}
+
+/* Chunks: column steps of w->product. */
+static void multiply_columns(void *cookie, size_t first, size_t count)
+{
+    const walk *w = cookie;
+    const product *p = &w->product;
+    const cpu_matrix *matrix = p->matrix;
+    const size_t step = column_step(w), column = first * step, left = matrix->outputs - column;
+    const size_t columns = count * step < left ? count * step : left;
+    const size_t number = p->form == INT8_TO_F32 ? sizeof(float) : cpu_number_size(w->device);
+    const unsigned char *weights = matrix->packed;
+    unsigned char *output = p->form == INT8_TO_INT8 ? NULL : (unsigned char *)p->output + column * number;
     if (matrix->int8) {
-        device->int8->quantise(number, count, matrix->inputs, rows, stride, &state->quantised);
-        return (operand){.int8 = state->quantised};
-    }
-    if (number == device->linear->number)
-        return (operand){.numbers = rows, .stride = stride};
-    device->linear->narrow(count, matrix->inputs, rows, stride, state->narrowed, state->context_stride);
-    return (operand){.numbers = state->narrowed, .stride = state->context_stride};
-}
-
-/* output: rows of f32, or of numbers where `narrow` is set. */
-static void multiply(const cpu_device *device, cpu_state *state, const cpu_matrix *matrix,
-                     const operand *input, size_t rows, kernel_activation activation, bool narrow,
-                     void *output, size_t output_stride)
-{
-    if (matrix->int8)
-        device->int8->multiply(&(int8_product){
-            .rows = rows,
+        int8_rows output_int8 = w->state->intermediate_int8;
+        output_int8.values += column;
+        output_int8.scales += column / INT8_CHUNK;
+        w->device->int8->multiply(&(int8_product){
+            .rows = p->rows,
             .inputs = matrix->inputs,
-            .outputs = matrix->outputs,
-            .input = input->int8,
-            .weights = matrix->packed,
-            .activation = activation,
-            .form = narrow ? INT8_TO_NUMBERS : INT8_TO_F32,
+            .outputs = columns,
+            .input = p->input.int8,
+            .weights = column > 0 ? weights + w->device->int8->packed_bytes(column, matrix->inputs) : weights,
+            .activation = p->activation,
+            .form = p->form,
             .output = output,
-            .output_stride = output_stride,
-            .scratch = state->int8_scratch,
+            .output_stride = p->output_stride,
+            .output_int8 = output_int8,
+            .scratch = w->own->int8_scratch,
         });
-    else
-        device->linear->multiply(&(kernel_product){
-            .rows = rows,
+    } else {
+        w->device->linear->multiply(&(kernel_product){
+            .rows = p->rows,
             .inputs = matrix->inputs,
-            .outputs = matrix->outputs,
-            .input = input->numbers,
-            .input_stride = input->stride,
-            .weights = matrix->packed,
+            .outputs = columns,
+            .input = p->input.numbers,
+            .input_stride = p->input.stride,
+            .weights =
+                column > 0 ? weights + w->device->linear->packed_bytes(column, matrix->inputs) : weights,
             .output = output,
-            .output_stride = output_stride,
-            .activation = activation,
-            .narrow_output = narrow,
+            .output_stride = p->output_stride,
+            .activation = p->activation,
+            .narrow_output = p->form == INT8_TO_NUMBERS,
         });
-}
-
-static void project_qkv(const cpu_device *device, const cpu_layer *layer, cpu_state *state, size_t first,
-                        size_t rows)
-{
-    const size_t stride = state->hidden_stride;
-    const operand input =
-        operand_of(device, state, &layer->qkv, KERNEL_F32, state->hidden + first * stride, stride, rows);
-    multiply(device, state, &layer->qkv, &input, rows, KERNEL_IDENTITY, true,
-             row_of(device, state->qkv, first, state->qkv_stride), state->qkv_stride);
-}
-
-/* The feed-forward net's first product, in the form that the second one takes. */
-static operand expand(const cpu_device *device, const cpu_layer *layer, cpu_state *state, const float *rows,
-                      size_t count)
-{
-    const operand input =
-        operand_of(device, state, &layer->intermediate, KERNEL_F32, rows, state->hidden_stride, count);
-    if (layer->intermediate.int8 && layer->output.int8) {
-        device->int8->multiply(&(int8_product){
-            .rows = count,
-            .inputs = layer->intermediate.inputs,
-            .outputs = layer->intermediate.outputs,
-            .input = input.int8,
-            .weights = layer->intermediate.packed,
-            .activation = device->activation,
-            .form = INT8_TO_INT8,
-            .output_int8 = state->intermediate_int8,
-            .scratch = state->int8_scratch,
-        });
-        return (operand){.int8 = state->intermediate_int8};
     }
-    multiply(device, state, &layer->intermediate, &input, count, device->activation, true,
-             state->intermediate, state->intermediate_stride);
-    if (layer->output.int8) {
-        device->int8->quantise(device->linear->number, count, layer->output.inputs, state->intermediate,
-                               state->intermediate_stride, &state->intermediate_int8);
-        return (operand){.int8 = state->intermediate_int8};
-    }
-    return (operand){.numbers = state->intermediate, .stride = state->intermediate_stride};
 }
 
-/* From the attention's result to the layer's: output projection, norm, feed-forward net, norm. The layer's result goes to
- * `output`. */
-static void finish_layer(const cpu_device *device, const cpu_layer *layer, cpu_state *state, size_t first,
-                         size_t rows, float *output, size_t output_stride)
+static bool multiply(walk *w, const product *p)
 {
-    const size_t stride = state->hidden_stride;
+    w->product = *p;
+    const size_t step = column_step(w);
+    return team_phase(&w->member, (p->matrix->outputs + step - 1) / step, multiply_columns, w);
+}
+
+/* Chunks: rows of w->norm. */
+static void norm_rows(void *cookie, size_t first, size_t count)
+{
+    const walk *w = cookie;
+    kernel_norm part = w->norm;
+    part.rows = count;
+    part.input += first * part.input_stride;
+    part.residual += first * part.residual_stride;
+    part.output += first * part.output_stride;
+    w->device->kernels->norm(&part);
+    if (w->preparation.matrix != NULL && !takes(w, w->preparation.matrix, KERNEL_F32))
+        prepare_rows(w, first, count);
+}
+
+/* Adds state->projected to rows of the residual stream and normalises them: in place and prepared for the matrix that
+ * takes them next, or into the pass's result where there is none. */
+static bool add_norm(walk *w, const cpu_norm *norm, size_t first, size_t rows, const cpu_matrix *next)
+{
+    const cpu_state *state = w->state;
+    const size_t hidden = w->device->config.hidden_size, stride = state->hidden_stride;
     float *residual = state->hidden + first * stride;
-    const operand context =
-        operand_of(device, state, &layer->attention_output, device->linear->number,
-                   row_of(device, state->context, first, state->context_stride), state->context_stride, rows);
-    multiply(device, state, &layer->attention_output, &context, rows, KERNEL_IDENTITY, false,
-             state->projected, stride);
-    normalise(device, &layer->attention_norm, rows, state->projected, stride, residual, stride, residual,
-              stride);
-    const operand inner = expand(device, layer, state, residual, rows);
-    multiply(device, state, &layer->output, &inner, rows, KERNEL_IDENTITY, false, state->projected, stride);
-    normalise(device, &layer->output_norm, rows, state->projected, stride, residual, stride,
-              output + first * output_stride, output_stride);
+    w->preparation = next != NULL ? of_hidden(w, next, first) : (preparation){.matrix = NULL};
+    w->norm = (kernel_norm){
+        .columns = hidden,
+        .input = state->projected,
+        .input_stride = stride,
+        .residual = residual,
+        .residual_stride = stride,
+        .gamma = norm->gamma,
+        .beta = norm->beta,
+        .epsilon = w->device->config.layer_norm_epsilon,
+        .output = next != NULL ? residual : state->output + first * hidden,
+        .output_stride = next != NULL ? stride : hidden,
+    };
+    return team_phase(&w->member, rows, norm_rows, w);
+}
+
+/* Chunks: heads of one text after the other. */
+static void attend_heads(void *cookie, size_t first, size_t count)
+{
+    const walk *w = cookie;
+    const cpu_state *state = w->state;
+    const uint32_t *offsets = w->batch->offsets;
+    const size_t heads = w->device->config.heads;
+    for (size_t head = first, next; head < first + count; head = next) {
+        const size_t text = head / heads, row = offsets[text];
+        next = (text + 1) * heads < first + count ? (text + 1) * heads : first + count;
+        w->device->linear->attention(&(kernel_attention){
+            .tokens = offsets[text + 1] - row,
+            .heads = heads,
+            .head_size = w->device->config.head_size,
+            .first_head = head % heads,
+            .head_count = next - head,
+            .qkv = row_of(w, state->qkv, row, state->qkv_stride),
+            .qkv_stride = state->qkv_stride,
+            .output = row_of(w, state->context, row, state->context_stride),
+            .output_stride = state->context_stride,
+            .scratch = w->own->scratch,
+        });
+    }
+}
+
+static bool attend(walk *w)
+{
+    return team_phase(&w->member, w->batch->texts * w->device->config.heads, attend_heads, w);
+}
+
+static bool project_qkv(walk *w, const cpu_layer *layer, size_t first, size_t rows)
+{
+    const cpu_state *state = w->state;
+    const preparation from = of_hidden(w, &layer->qkv, first); /* done by the norm before */
+    return multiply(w, &(product){
+                           .matrix = &layer->qkv,
+                           .input = prepared(w, &from),
+                           .rows = rows,
+                           .form = INT8_TO_NUMBERS,
+                           .output = row_of(w, state->qkv, first, state->qkv_stride),
+                           .output_stride = state->qkv_stride,
+                       });
+}
+
+/* From the attention's result to the residual stream. */
+static bool project_context(walk *w, const cpu_layer *layer, size_t first, size_t rows)
+{
+    const cpu_state *state = w->state;
+    const preparation from = {
+        .matrix = &layer->attention_output,
+        .number = w->device->linear->number,
+        .rows = row_of(w, state->context, first, state->context_stride),
+        .stride = state->context_stride,
+        .int8 = int8_from(state->quantised, first),
+    };
+    return prepare(w, &from, rows) &&
+           multiply(w,
+                    &(product){
+                        .matrix = &layer->attention_output,
+                        .input = prepared(w, &from),
+                        .rows = rows,
+                        .form = INT8_TO_F32,
+                        .output = state->projected,
+                        .output_stride = state->hidden_stride,
+                    }) &&
+           add_norm(w, &layer->attention_norm, first, rows, &layer->intermediate);
+}
+
+/* next: the matrix after this layer, NULL = none. */
+static bool feed_forward(walk *w, const cpu_layer *layer, size_t first, size_t rows, const cpu_matrix *next)
+{
+    const cpu_state *state = w->state;
+    const preparation from = of_hidden(w, &layer->intermediate, first); /* done by the norm before */
+    const preparation middle = {
+        .matrix = &layer->output,
+        .number = w->device->linear->number,
+        .rows = state->intermediate,
+        .stride = state->intermediate_stride,
+        .int8 = state->intermediate_int8,
+    };
+    const bool stays_int8 = layer->intermediate.int8 && layer->output.int8;
+    return multiply(w,
+                    &(product){
+                        .matrix = &layer->intermediate,
+                        .input = prepared(w, &from),
+                        .rows = rows,
+                        .activation = w->device->activation,
+                        .form = stays_int8 ? INT8_TO_INT8 : INT8_TO_NUMBERS,
+                        .output = state->intermediate,
+                        .output_stride = state->intermediate_stride,
+                    }) &&
+           (stays_int8 || prepare(w, &middle, rows)) &&
+           multiply(w,
+                    &(product){
+                        .matrix = &layer->output,
+                        .input = prepared(w, &middle),
+                        .rows = rows,
+                        .form = INT8_TO_F32,
+                        .output = state->projected,
+                        .output_stride = state->hidden_stride,
+                    }) &&
+           add_norm(w, &layer->output_norm, first, rows, next);
+}
+
+/* Until the pass is over, or this worker is called away from it. */
+static void walk_through(walk *w)
+{
+    const size_t rows = w->batch->offsets[w->batch->texts], layers = w->device->config.layers;
+    /* Blocks of even size: a short last one would use the kernels badly. */
+    const size_t blocks = (rows + w->state->row_block - 1) / w->state->row_block;
+    bool going = embed(w, rows);
+    for (size_t l = 0; l < layers && going; l++) {
+        const cpu_layer *layer = &w->device->layers[l];
+        const cpu_matrix *next = l + 1 < layers ? &w->device->layers[l + 1].qkv : NULL;
+        for (size_t b = 0; b < blocks && going; b++) {
+            size_t first = rows * b / blocks, end = rows * (b + 1) / blocks;
+            going = project_qkv(w, layer, first, end - first);
+        }
+        going = going && attend(w);
+        for (size_t b = 0; b < blocks && going; b++) {
+            size_t first = rows * b / blocks, end = rows * (b + 1) / blocks;
+            going = project_context(w, layer, first, end - first) &&
+                    feed_forward(w, layer, first, end - first, next);
+        }
+    }
 }
 
 const float *cpu_forward(const cpu_device *device, cpu_state *state, const device_batch *batch)
 {
-    const size_t rows = batch->offsets[batch->texts], layers = device->config.layers;
-    /* Blocks of even size: a short last one would use the kernels badly. */
-    const size_t blocks = (rows + state->row_block - 1) / state->row_block;
-    embed(device, state, batch);
-    for (size_t l = 0; l < layers; l++) {
-        const cpu_layer *layer = &device->layers[l];
-        const bool last = l + 1 == layers;
-        float *output = last ? state->output : state->hidden;
-        const size_t output_stride = last ? device->config.hidden_size : state->hidden_stride;
-        for (size_t b = 0; b < blocks; b++) {
-            size_t first = rows * b / blocks, end = rows * (b + 1) / blocks;
-            project_qkv(device, layer, state, first, end - first);
-        }
-        attend(device, state, batch);
-        for (size_t b = 0; b < blocks; b++) {
-            size_t first = rows * b / blocks, end = rows * (b + 1) / blocks;
-            finish_layer(device, layer, state, first, end - first, output, output_stride);
-        }
-    }
+    walk w = {.device = device, .state = state, .own = state, .batch = batch};
+    walk_through(&w);
     return state->output;
+}
+
+void cpu_team_begin(cpu_state *state, const device_batch *batch, unsigned workers)
+{
+    state->leader = (team_member){.team = NULL};
+    /* A mate of the last pass that was preempted on its way out? Then this pass has no team. */
+    if (!team_is_free(state->team))
+        return;
+    state->batch = *batch;
+    team_lead(state->team, workers, &state->leader);
+}
+
+const float *cpu_team_run(const cpu_device *device, cpu_state *state, const device_batch *batch)
+{
+    walk w = {.member = state->leader, .device = device, .state = state, .own = state, .batch = batch};
+    walk_through(&w);
+    team_end(&w.member);
+    return state->output;
+}
+
+void cpu_team_help(const cpu_device *device, const cpu_state *own, const cpu_state *leader,
+                   const atomic_uint *called_away)
+{
+    walk w = {.device = device, .state = leader, .own = own, .batch = &leader->batch};
+    if (!team_join(leader->team, called_away, &w.member))
+        return;
+    walk_through(&w);
+    team_leave(&w.member);
 }

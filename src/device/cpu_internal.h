@@ -2,6 +2,7 @@
 #ifndef DEVICE_CPU_INTERNAL_H
 #define DEVICE_CPU_INTERNAL_H
 
+#include "base/team.h"
 #include "device/cpu_device.h"
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
@@ -56,9 +57,9 @@ struct cpu_state {
     float *hidden;        /* [max_tokens][hidden]: the residual stream */
     void *qkv,
         *context;   /* [max_tokens][3 * hidden], [max_tokens][hidden] numbers: attention's input and output */
-    void *narrowed; /* [row_block][hidden] numbers: rows of `hidden` for a product; unused in fp32 */
-    void *intermediate;          /* [row_block][intermediate] numbers: inside the feed-forward net */
-    int8_rows quantised;         /* [row_block][hidden]: rows for a product in int8 */
+    void *narrowed; /* [max_tokens][hidden] numbers: `hidden` as products take it; none in fp32 */
+    void *intermediate;  /* [row_block][intermediate] numbers: inside the feed-forward net */
+    int8_rows quantised; /* [max_tokens][hidden]: `hidden`, then the context, as products in int8 take them */
     int8_rows intermediate_int8; /* [row_block][intermediate]: `intermediate`, in int8 */
     float *projected;            /* [row_block][hidden]: a product before its norm */
     float *output;               /* [max_tokens][hidden] dense */
@@ -66,6 +67,15 @@ struct cpu_state {
     void *int8_scratch;          /* of products in int8 */
     size_t hidden_stride;        /* of hidden and projected */
     size_t qkv_stride, context_stride, intermediate_stride; /* context_stride: of narrowed too */
+    team *team;                                             /* for passes that other workers help with */
+    team_member leader;                                     /* of the pass that was begun */
+    device_batch batch;                                     /* of such a pass: what the mates see */
 };
+
+/* Bytes of one number. */
+static inline size_t cpu_number_size(const cpu_device *device)
+{
+    return device->linear->number == KERNEL_BF16 ? sizeof(uint16_t) : sizeof(float);
+}
 
 #endif

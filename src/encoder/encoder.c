@@ -179,8 +179,9 @@ static void finish(const encoder *enc, encoder_sequence *sequence, const float *
     }
 }
 
-aki_status encoder_run(const encoder *enc, encoder_state *state, encoder_sequence *sequences, size_t count,
-                       aki_error *error)
+/* Lays the sequences' ids end to end; the batch lives in the state. */
+static aki_status gather(const encoder *enc, encoder_state *state, const encoder_sequence *sequences,
+                         size_t count, device_batch *batch, aki_error *error)
 {
     size_t total = 0;
     for (size_t i = 0; i < count; i++) {
@@ -193,17 +194,56 @@ aki_status encoder_run(const encoder *enc, encoder_state *state, encoder_sequenc
             state->ids[total + t] = sequences[i].ids[t];
         total += sequences[i].count;
     }
-    if (count == 0)
-        return AKI_OK;
     state->offsets[count] = (uint32_t)total;
-    device_batch batch = {state->ids, state->offsets, count};
-    const float *hidden = cpu_forward(enc->device, state->device_state, &batch);
+    *batch = (device_batch){state->ids, state->offsets, count};
+    return AKI_OK;
+}
+
+/* hidden: the pass's result. */
+static aki_status finish_all(const encoder *enc, const encoder_state *state, encoder_sequence *sequences,
+                             size_t count, const float *hidden, aki_error *error)
+{
     for (size_t i = 0; i < count; i++)
         finish(enc, &sequences[i], hidden + state->offsets[i] * encoder_dimension(enc));
     if (model_damaged(enc->files))
         return error_set(error, AKI_MODEL_CHANGED,
                          "the model's weight file was cut while the server was using it");
     return AKI_OK;
+}
+
+aki_status encoder_run(const encoder *enc, encoder_state *state, encoder_sequence *sequences, size_t count,
+                       aki_error *error)
+{
+    device_batch batch;
+    aki_status status = gather(enc, state, sequences, count, &batch, error);
+    if (status != AKI_OK || count == 0)
+        return status;
+    const float *hidden = cpu_forward(enc->device, state->device_state, &batch);
+    return finish_all(enc, state, sequences, count, hidden, error);
+}
+
+aki_status encoder_team_begin(const encoder *enc, encoder_state *state, const encoder_sequence *sequences,
+                              size_t count, unsigned workers, aki_error *error)
+{
+    device_batch batch;
+    aki_status status = gather(enc, state, sequences, count, &batch, error);
+    if (status == AKI_OK)
+        cpu_team_begin(state->device_state, &batch, workers);
+    return status;
+}
+
+aki_status encoder_team_run(const encoder *enc, encoder_state *state, encoder_sequence *sequences,
+                            size_t count, aki_error *error)
+{
+    const device_batch batch = {state->ids, state->offsets, count};
+    const float *hidden = cpu_team_run(enc->device, state->device_state, &batch);
+    return finish_all(enc, state, sequences, count, hidden, error);
+}
+
+void encoder_team_help(const encoder *enc, const encoder_state *own, const encoder_state *leader,
+                       const atomic_uint *called_away)
+{
+    cpu_team_help(enc->device, own->device_state, leader->device_state, called_away);
 }
 
 size_t encoder_plan_tokens(const encoder_sequence *sequences, size_t count, size_t budget_tokens)

@@ -6,6 +6,8 @@
 #ifndef ENCODER_ENCODER_H
 #define ENCODER_ENCODER_H
 
+#include <stdatomic.h>
+
 #include "akidb/embed.h"
 #include "tokenizer/tokenizer.h"
 
@@ -43,6 +45,22 @@ void encoder_state_close(encoder_state *state);
  * and its own status; the call itself fails only as a whole. Error: AKI_MODEL_CHANGED. */
 AKI_MUST_CHECK aki_status encoder_run(const encoder *enc, encoder_state *state, encoder_sequence *sequences,
                                       size_t count, aki_error *error);
+
+/* The same as a team. encoder_team_begin takes what the pass consists of, computes nothing and is short enough to be called
+ * with a lock held; from then on workers with nothing else to do may help by encoder_team_help. After AKI_OK always
+ * encoder_team_run with the same sequences, which is as encoder_run; vectors are bit-identical whoever came to help.
+ * workers: how many will probably take part, this one included (>= 1). Error: AKI_INTERNAL. */
+AKI_MUST_CHECK aki_status encoder_team_begin(const encoder *enc, encoder_state *state,
+                                             const encoder_sequence *sequences, size_t count,
+                                             unsigned workers, aki_error *error);
+AKI_MUST_CHECK aki_status encoder_team_run(const encoder *enc, encoder_state *state,
+                                           encoder_sequence *sequences, size_t count, aki_error *error);
+/* On another worker's thread, with its own state: helps with the pass that `leader` has begun, until there is nothing more
+ * to help with (also: nothing at all) or *called_away is not 0. `leader` must stay open meanwhile. */
+void encoder_team_help(const encoder *enc, const encoder_state *own, const encoder_state *leader,
+                       const atomic_uint *called_away);
+/* More workers than this are of no use to a pass. */
+#define ENCODER_MOST_TEAM 8
 
 /* How many of the first sequences (>= 1 if count >= 1) fit a pass: greedy, in order. */
 size_t encoder_plan_pass(const encoder *enc, const encoder_sequence *sequences, size_t count);

@@ -1,3 +1,5 @@
+/* A worker without a pass of its own helps with the pass of another one: so a single text is computed by all of them, and
+ * none is idle while the last pass of a job is under way. What is queued goes before help: helpers leave for it. */
 #include "encoder/worker_pool.h"
 
 #include "base/error.h"
@@ -27,6 +29,10 @@ typedef struct worker {
     encoder_state *state;
     pthread_t thread;
     bool started;
+    /* Under the pool's lock: */
+    bool wants_help;  /* computes a pass that others can join */
+    unsigned helpers; /* how many do */
+    uint64_t pass;    /* number of that pass */
 } worker;
 
 struct worker_pool {
@@ -35,6 +41,9 @@ struct worker_pool {
     pthread_cond_t work; /* a job was queued, or the pool closes */
     job *first, *last;   /* jobs with sequences not yet taken */
     bool closing;
+    unsigned idle;        /* workers that wait for `work` */
+    uint64_t passes;      /* begun so far */
+    atomic_uint has_jobs; /* nonzero while jobs has any: helpers look at it without the lock */
     unsigned threads;
     worker *workers; /* [threads] */
 };
@@ -49,10 +58,67 @@ static job *take_pass(worker_pool *pool, encoder_sequence **sequences, size_t *c
     j->passes_running++;
     if (j->taken == j->count) {
         pool->first = j->next;
-        if (pool->first == NULL)
+        if (pool->first == NULL) {
             pool->last = NULL;
+            atomic_store(&pool->has_jobs, 0);
+        }
     }
     return j;
+}
+
+/* With the lock held, which is let go during the pass. */
+static void compute_pass(worker *self)
+{
+    worker_pool *pool = self->pool;
+    encoder_sequence *sequences;
+    size_t count;
+    job *j = take_pass(pool, &sequences, &count);
+    /* Those that are idle and those that are about to find nothing to take. */
+    unsigned workers = pool->first == NULL ? 1 + pool->idle : 1;
+    aki_error error;
+    aki_status status = encoder_team_begin(pool->enc, self->state, sequences, count, workers, &error);
+    if (status == AKI_OK) {
+        self->wants_help = true;
+        self->pass = ++pool->passes;
+        pthread_mutex_unlock(&pool->lock);
+        status = encoder_team_run(pool->enc, self->state, sequences, count, &error);
+        pthread_mutex_lock(&pool->lock);
+        self->wants_help = false;
+    }
+    if (status != AKI_OK && j->status == AKI_OK) {
+        j->status = status;
+        j->error = error;
+    }
+    if (--j->passes_running == 0 && j->taken == j->count)
+        pthread_cond_signal(&j->finished);
+}
+
+/* The worker with the fewest helpers of those that want any; NULL = none does. Lock held. */
+static worker *find_leader(const worker_pool *pool)
+{
+    worker *best = NULL;
+    for (unsigned i = 0; i < pool->threads; i++) {
+        worker *w = &pool->workers[i];
+        if (w->wants_help && w->helpers + 1 < ENCODER_MOST_TEAM &&
+            (best == NULL || w->helpers < best->helpers))
+            best = w;
+    }
+    return best;
+}
+
+/* With the lock held, which is let go meanwhile. */
+static void help(worker *self, worker *leader)
+{
+    worker_pool *pool = self->pool;
+    const uint64_t pass = leader->pass;
+    leader->helpers++;
+    pthread_mutex_unlock(&pool->lock);
+    encoder_team_help(pool->enc, self->state, leader->state, &pool->has_jobs);
+    pthread_mutex_lock(&pool->lock);
+    leader->helpers--;
+    /* Back for any other reason than work that waits: the pass has nothing more to give. */
+    if (leader->pass == pass && pool->first == NULL)
+        leader->wants_help = false;
 }
 
 static void *work(void *argument)
@@ -61,23 +127,18 @@ static void *work(void *argument)
     worker_pool *pool = self->pool;
     pthread_mutex_lock(&pool->lock);
     for (;;) {
-        while (pool->first == NULL && !pool->closing)
-            pthread_cond_wait(&pool->work, &pool->lock);
-        if (pool->first == NULL)
+        worker *leader;
+        if (pool->first != NULL) {
+            compute_pass(self);
+        } else if ((leader = find_leader(pool)) != NULL) {
+            help(self, leader);
+        } else if (pool->closing) {
             break;
-        encoder_sequence *sequences;
-        size_t count;
-        job *j = take_pass(pool, &sequences, &count);
-        pthread_mutex_unlock(&pool->lock);
-        aki_error error;
-        aki_status status = encoder_run(pool->enc, self->state, sequences, count, &error);
-        pthread_mutex_lock(&pool->lock);
-        if (status != AKI_OK && j->status == AKI_OK) {
-            j->status = status;
-            j->error = error;
+        } else {
+            pool->idle++;
+            pthread_cond_wait(&pool->work, &pool->lock);
+            pool->idle--;
         }
-        if (--j->passes_running == 0 && j->taken == j->count)
-            pthread_cond_signal(&j->finished);
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
@@ -161,6 +222,7 @@ aki_status worker_pool_run(worker_pool *pool, encoder_sequence *sequences, size_
     else
         pool->first = &j;
     pool->last = &j;
+    atomic_store(&pool->has_jobs, 1);
     pthread_cond_broadcast(&pool->work);
     while (j.taken < j.count || j.passes_running > 0)
         pthread_cond_wait(&j.finished, &pool->lock);

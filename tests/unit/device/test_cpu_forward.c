@@ -1,6 +1,9 @@
 /* The forward pass of every precision of every tier: against double precision, and bit by bit against itself in other company. */
 #include "synthetic.h"
 
+#include <sched.h>
+
+#include "base/thread.h"
 #include "kernels/precision.h"
 
 #define MOST_TOKENS 700
@@ -215,6 +218,88 @@ static void a_text_of_nan_harms_no_other(void **state)
     synthetic_close(&s);
 }
 
+/* A worker that helps with whatever its leader does. Its visits end early when called_away is set. */
+typedef struct helper {
+    const run *leader;
+    cpu_state *state;
+    atomic_bool stop;
+    atomic_uint called_away;
+    pthread_t thread;
+} helper;
+
+static void *help(void *argument)
+{
+    helper *self = argument;
+    while (!atomic_load(&self->stop)) {
+        cpu_team_help(self->leader->device, self->state, self->leader->state, &self->called_away);
+        sched_yield();
+    }
+    return NULL;
+}
+
+#define MOST_HELPERS 4
+
+/* Texts of odd lengths, alone and together, in passes of one block of rows and of several. Teams are of up to 5 workers,
+ * more than most machines that run this have CPUs; those that were not expected, and those that are called away in the
+ * middle of a pass, are part of it. */
+static void check_team(size_t hidden, size_t heads, size_t intermediate)
+{
+    synthetic s;
+    synthetic_open(&s, hidden, heads, intermediate, MODEL_GELU_ERF);
+    texts passes[5] = {{.count = 0}};
+    add_text(&s, &passes[0], 1);
+    add_text(&s, &passes[1], 16);
+    add_text(&s, &passes[2], 33);
+    for (size_t i = 0; i < 3; i++)
+        add_text(&s, &passes[3], 5 + 9 * i);
+    add_text(&s, &passes[4], 150);
+    add_text(&s, &passes[4], 2);
+    EACH_SUBJECT(it)
+    {
+        run r = run_open(&s, it);
+        helper helpers[MOST_HELPERS];
+        float *alone = mem_alloc(152 * hidden, sizeof *alone);
+        assert_non_null(alone);
+        for (unsigned mates = 0; mates <= MOST_HELPERS; mates++) {
+            if (mates > 0) {
+                helper *h = &helpers[mates - 1];
+                aki_error error;
+                *h = (helper){.leader = &r};
+                assert_int_equal(cpu_state_open(&h->state, r.device, MOST_TOKENS, &error), AKI_OK);
+                assert_true(thread_start(&h->thread, help, h, "helper"));
+            }
+            for (size_t i = 0; i < 10; i++) {
+                const texts *t = &passes[i % 5];
+                const size_t bytes = t->offsets[t->count] * hidden * sizeof *alone;
+                memcpy(alone, forward(&r, t), bytes);
+                for (unsigned m = 0; m < mates; m++)
+                    atomic_store(&helpers[m].called_away, (i + m) % 7 == 0);
+                const device_batch batch = {t->ids, t->offsets, t->count};
+                cpu_team_begin(r.state, &batch, 1 + (mates + i) % 5);
+                const float *together = cpu_team_run(r.device, r.state, &batch);
+                assert_memory_equal(together, alone, bytes);
+            }
+        }
+        for (unsigned m = 0; m < MOST_HELPERS; m++) {
+            atomic_store(&helpers[m].stop, true);
+            pthread_join(helpers[m].thread, NULL);
+            cpu_state_close(helpers[m].state);
+        }
+        mem_free(alone);
+        run_close(&r);
+    }
+    synthetic_close(&s);
+}
+
+static void a_team_computes_what_one_worker_does(void **state)
+{
+    (void)state;
+    check_team(64, 2, 128);
+    check_team(60, 5, 77);
+    check_team(48, 3, 800); /* cut within what int8 gives one scale to, and beyond */
+    check_team(96, 3, 384);
+}
+
 /* The real model on the real sizes: every precision of every tier against the reference tier in fp32. */
 static void the_real_model_agrees_over_tiers(void **state)
 {
@@ -276,6 +361,7 @@ int main(void)
         cmocka_unit_test(agrees_where_rows_are_a_power_of_two_apart),
         cmocka_unit_test(a_text_does_not_depend_on_its_batch_mates),
         cmocka_unit_test(a_text_of_nan_harms_no_other),
+        cmocka_unit_test(a_team_computes_what_one_worker_does),
         cmocka_unit_test(the_real_model_agrees_over_tiers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
