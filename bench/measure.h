@@ -39,7 +39,7 @@ static inline float measure_normal(void)
 /* Operations per second of one burst of about 2 ms. */
 static inline double measure_burst(double (*burst)(size_t rounds))
 {
-    static size_t rounds = 1000;
+    static _Thread_local size_t rounds = 1000;
     for (;;) {
         int64_t start = measure_thread_ns();
         double work = burst(rounds);
