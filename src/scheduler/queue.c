@@ -4,68 +4,98 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-static void list_push(request_list *list, scheduler_request *request)
+void queue_free(queue *q)
 {
-    request->previous = list->last;
-    request->next = NULL;
-    if (list->last != NULL)
-        list->last->next = request;
-    else
-        list->first = request;
-    list->last = request;
+    deadline_heap_free(&q->deadlines);
 }
 
-static void list_remove(request_list *list, scheduler_request *request)
+/* ---- Admission ---- */
+
+static aki_status refuse_requests(size_t waiting, const char *whose, aki_error *error)
 {
-    if (request->previous != NULL)
-        request->previous->next = request->next;
-    else
-        list->first = request->next;
-    if (request->next != NULL)
-        request->next->previous = request->previous;
-    else
-        list->last = request->previous;
-    request->previous = request->next = NULL;
+    return error_set(error, AKI_OVERLOADED, "%zu requests%s are waiting, which is the limit", waiting, whose);
 }
 
-aki_status queue_admits(const queue *q, size_t tokens, size_t bytes, aki_error *error)
+static aki_status refuse_tokens(size_t waiting, const char *whose, size_t tokens, size_t limit,
+                                aki_error *error)
 {
-    size_t sum = 0;
-    if (q->requests >= q->max_requests)
-        return error_set(error, AKI_OVERLOADED, "%zu requests are waiting, which is the limit", q->requests);
-    if (q->waiting.first != NULL && (!size_add(q->tokens, tokens, &sum) || sum > q->max_tokens))
-        return error_set(error, AKI_OVERLOADED,
-                         "%zu tokens are waiting; with this request's %zu that is over "
-                         "the limit of %zu",
-                         q->tokens, tokens, q->max_tokens);
-    if (q->bytes > 0 && (!size_add(q->bytes, bytes, &sum) || sum > q->max_bytes))
+    return error_set(error, AKI_OVERLOADED,
+                     "%zu tokens%s are waiting; with this request's %zu that is over the limit of %zu",
+                     waiting, whose, tokens, limit);
+}
+
+static bool exceeds(size_t used, size_t more, size_t limit)
+{
+    return used > limit || more > limit - used;
+}
+
+static aki_status admit_client(const queue *q, uint64_t client, size_t tokens, aki_error *error)
+{
+    size_t own_requests = 0, own_tokens = 0;
+    for (size_t i = 0; i < SCHEDULER_CLASSES; i++) {
+        const client_flow *flow = class_queue_flow(&q->classes[i], client);
+        own_requests += flow != NULL ? flow->requests : 0;
+        own_tokens += flow != NULL ? flow->tokens : 0;
+    }
+    size_t requests = queue_requests(q), waiting = queue_tokens(q);
+    size_t free_requests = q->max_requests > requests ? q->max_requests - requests : 0;
+    size_t free_tokens = q->max_tokens > waiting ? q->max_tokens - waiting : 0;
+    if (own_requests >= free_requests)
+        return refuse_requests(own_requests, " of this client", error);
+    if (own_tokens > 0 && exceeds(own_tokens, tokens, free_tokens))
+        return refuse_tokens(own_tokens, " of this client", tokens, free_tokens, error);
+    return AKI_OK;
+}
+
+aki_status queue_admits(const queue *q, scheduler_priority priority, uint64_t client, size_t tokens,
+                        size_t bytes, aki_error *error)
+{
+    const class_queue *bulk = &q->classes[SCHEDULER_PRIORITY_BULK - SCHEDULER_PRIORITY_INTERACTIVE];
+    size_t requests = queue_requests(q), waiting = queue_tokens(q);
+    if (requests >= q->max_requests)
+        return refuse_requests(requests, "", error);
+    if (q->bytes > 0 && exceeds(q->bytes, bytes, q->max_bytes))
         return error_set(error, AKI_OVERLOADED,
                          "requests under way take %zu bytes; with this one's %zu that is "
                          "over the limit of %zu",
                          q->bytes, bytes, q->max_bytes);
+    if (queue_is_empty(q))
+        return AKI_OK;
+    if (exceeds(waiting, tokens, q->max_tokens))
+        return refuse_tokens(waiting, "", tokens, q->max_tokens, error);
+    if (priority == SCHEDULER_PRIORITY_BULK) {
+        if (bulk->requests >= QUEUE_BULK_SHARE(q->max_requests))
+            return refuse_requests(bulk->requests, " of the class bulk", error);
+        if (exceeds(bulk->tokens, tokens, QUEUE_BULK_SHARE(q->max_tokens)))
+            return refuse_tokens(bulk->tokens, " of the class bulk", tokens, QUEUE_BULK_SHARE(q->max_tokens),
+                                 error);
+    }
+    return client != 0 ? admit_client(q, client, tokens, error) : AKI_OK;
+}
+
+aki_status queue_push(queue *q, scheduler_request *request, aki_error *error)
+{
+    request->expires_ns = request->deadline_ns;
+    if (!deadline_heap_push(&q->deadlines, request))
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory to queue the request");
+    if (!class_queue_push(queue_class(q, request->priority), request)) {
+        deadline_heap_remove(&q->deadlines, request);
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory to queue the request");
+    }
+    request->queued = true;
+    q->bytes += request->bytes;
     return AKI_OK;
 }
 
-void queue_push(queue *q, scheduler_request *request)
-{
-    request->queued = true;
-    list_push(&q->waiting, request);
-    q->requests++;
-    q->tokens += request->waiting_tokens;
-    q->bytes += request->bytes;
-}
+/* ---- Leaving ---- */
 
-/* Takes the request out of the waiting list, with whatever of it was not taken. */
 static void leave(queue *q, scheduler_request *request)
 {
     if (!request->queued)
         return;
-    list_remove(&q->waiting, request);
+    class_queue_remove(queue_class(q, request->priority), request);
+    deadline_heap_remove(&q->deadlines, request);
     request->queued = false;
-    q->tokens -= request->waiting_tokens;
-    request->waiting_tokens = 0;
-    if (request->taken == 0)
-        q->requests--;
 }
 
 static void finish_if_complete(queue *q, scheduler_request *request, int64_t now_ns)
@@ -77,72 +107,148 @@ static void finish_if_complete(queue *q, scheduler_request *request, int64_t now
     result->queue_ns = (begun ? request->begun_ns : now_ns) - request->submitted_ns;
     result->inference_ns = begun ? now_ns - request->begun_ns : 0;
     q->bytes -= request->bytes;
-    list_push(&q->finished, request);
+    request_list_push(&q->finished, request);
 }
 
-void queue_drop(queue *q, scheduler_request *request, const aki_error *error)
+void queue_drop(queue *q, scheduler_request *request, const aki_error *error, int64_t now_ns)
 {
     if (!request->queued)
         return;
     request_fail(request, error);
+    q->expired += error->status == AKI_DEADLINE_EXCEEDED;
+    q->cancelled += error->status == AKI_CANCELLED;
     leave(q, request);
-    finish_if_complete(q, request, clock_monotonic_ns());
+    finish_if_complete(q, request, now_ns);
+}
+
+/* Says what the time was spent on. */
+static void describe_expiry(const scheduler_request *request, int64_t now_ns, aki_error *error)
+{
+    if (request->taken == 0) {
+        error_set(error, AKI_DEADLINE_EXCEEDED,
+                  "the time allowed passed in the queue: the request had waited for inference for %lld ms",
+                  (long long)((now_ns - request->submitted_ns) / NS_PER_MS));
+        error_hint(error, "Retry later, or allow more time.");
+        return;
+    }
+    error_set(
+        error, AKI_DEADLINE_EXCEEDED,
+        "the time allowed passed during inference: %zu of %zu texts were computed, after %lld ms in the "
+        "queue and %lld ms of inference",
+        request->taken - request->running, request->count,
+        (long long)((request->begun_ns - request->submitted_ns) / NS_PER_MS),
+        (long long)((now_ns - request->begun_ns) / NS_PER_MS));
+    error_hint(error, "Send fewer texts at once, or allow more time.");
 }
 
 void queue_drop_expired(queue *q, int64_t now_ns)
 {
-    for (scheduler_request *request = q->waiting.first, *next; request != NULL; request = next) {
-        next = request->next;
-        if (request->deadline_ns > now_ns)
-            continue;
+    scheduler_request *request;
+    while ((request = deadline_heap_first(&q->deadlines)) != NULL && request->expires_ns <= now_ns) {
         aki_error error;
-        error_set(&error, AKI_DEADLINE_EXCEEDED,
-                  "the time allowed passed after %lld ms of waiting, with %zu of %zu texts computed",
-                  (long long)((now_ns - request->submitted_ns) / NS_PER_MS),
-                  request->taken - request->running, request->count);
-        queue_drop(q, request, &error);
+        describe_expiry(request, now_ns, &error);
+        queue_drop(q, request, &error, now_ns);
     }
 }
 
-void queue_take(queue *q, pass *p, size_t share_tokens, size_t max_tokens, int64_t now_ns)
+/* ---- Passes ---- */
+
+size_t queue_tokens_ahead(const queue *q, scheduler_priority priority)
 {
-    p->count = p->tokens = 0;
-    for (scheduler_request *request = q->waiting.first, *next; request != NULL; request = next) {
-        next = request->next;
-        while (request->taken < request->count) {
-            const encoder_sequence *sequence = &request->sequences[request->taken];
-            if (p->count == p->capacity ||
-                (p->count > 0 && (p->tokens >= share_tokens || sequence->count > max_tokens - p->tokens)))
-                return;
-            p->sequences[p->count] = *sequence;
-            p->owners[p->count] = (pass_owner){request, request->taken};
-            p->count++;
-            p->tokens += sequence->count;
-            q->tokens -= sequence->count;
-            request->waiting_tokens -= sequence->count;
-            if (request->taken == 0) {
-                request->begun_ns = now_ns;
-                q->requests--;
-            }
-            request->taken++;
-            request->running++;
+    size_t interactive = q->classes[0].tokens, bulk = q->classes[1].tokens;
+    if (priority == SCHEDULER_PRIORITY_BULK)
+        return interactive + bulk;
+    size_t share = interactive / (QUEUE_BULK_ONE_IN - 1); /* of bulk work in between */
+    return interactive + (share < bulk ? share : bulk);
+}
+
+int64_t queue_start_ns(const queue *q)
+{
+    if (queue_is_empty(q))
+        return INT64_MAX;
+    if (q->window_ns == 0 || queue_tokens(q) >= q->max_pass_tokens)
+        return INT64_MIN;
+    int64_t oldest_ns = INT64_MAX;
+    for (size_t i = 0; i < q->deadlines.count; i++)
+        if (q->deadlines.items[i]->submitted_ns < oldest_ns)
+            oldest_ns = q->deadlines.items[i]->submitted_ns;
+    return oldest_ns + q->window_ns;
+}
+
+/* What is due, either way, is at most a full pass, so that neither class makes the other pay later for what it did not
+ * need before. */
+static int64_t most_due(const queue *q)
+{
+    return (int64_t)q->max_pass_tokens * (QUEUE_BULK_ONE_IN - 1);
+}
+
+static scheduler_priority next_class(const queue *q)
+{
+    const class_queue *interactive = &q->classes[0], *bulk = &q->classes[1];
+    bool due = q->bulk_due >= most_due(q);
+    return bulk->turn == NULL || (interactive->turn != NULL && !due) ? SCHEDULER_PRIORITY_INTERACTIVE
+                                                                     : SCHEDULER_PRIORITY_BULK;
+}
+
+/* Interactive passes for which bulk work waited earn it its share; its own passes use that up. */
+static void book_shares(queue *q, scheduler_priority taken, bool bulk_waits, size_t tokens)
+{
+    int64_t most = most_due(q);
+    if (taken == SCHEDULER_PRIORITY_BULK)
+        q->bulk_due -= (int64_t)tokens * (QUEUE_BULK_ONE_IN - 1);
+    else if (bulk_waits)
+        q->bulk_due += (int64_t)tokens;
+    if (q->bulk_due > most)
+        q->bulk_due = most;
+    if (q->bulk_due < -most)
+        q->bulk_due = -most;
+}
+
+static void begin(queue *q, scheduler_request *request, int64_t now_ns)
+{
+    request->begun_ns = now_ns;
+    if (q->inference_timeout_ns < INT64_MAX - now_ns &&
+        now_ns + q->inference_timeout_ns < request->expires_ns) {
+        request->expires_ns = now_ns + q->inference_timeout_ns;
+        deadline_heap_lowered(&q->deadlines, request);
+    }
+}
+
+void queue_take(queue *q, pass *p, unsigned takers, int64_t now_ns)
+{
+    scheduler_priority priority = next_class(q);
+    class_queue *c = queue_class(q, priority);
+    bool bulk_waits = queue_class(q, SCHEDULER_PRIORITY_BULK)->turn != NULL;
+    size_t share = (c->tokens + takers - 1) / takers;
+    share = share > QUEUE_SMALLEST_SHARE_TOKENS ? share : QUEUE_SMALLEST_SHARE_TOKENS;
+    pass_clear(p);
+    scheduler_request *request;
+    size_t cost;
+    while ((request = class_queue_head(c)) != NULL &&
+           pass_add(p, request, request->taken, share, q->max_pass_tokens, &cost)) {
+        if (request->taken == 0)
+            begin(q, request, now_ns);
+        request->running++;
+        if (class_queue_take(c, request, cost)) {
+            deadline_heap_remove(&q->deadlines, request);
+            request->queued = false;
         }
-        leave(q, request);
     }
+    book_shares(q, priority, bulk_waits, p->tokens);
 }
 
-void queue_settle(queue *q, pass *p, const aki_error *error, int64_t now_ns)
+void queue_settle(queue *q, const pass *p, const aki_error *error, int64_t now_ns)
 {
-    for (size_t i = 0; i < p->count; i++) {
+    for (size_t i = 0; i < p->owners_count; i++) {
         scheduler_request *request = p->owners[i].request;
+        aki_status status = p->sequences[p->owners[i].computed].status;
         request->running--;
         if (error != NULL) {
             request_fail(request, error);
-        } else if (p->sequences[i].status != AKI_OK) {
+        } else if (status != AKI_OK) {
             aki_error own;
             size_t text = request->text_of[p->owners[i].index];
-            error_set(&own, p->sequences[i].status, "the vector of text %zu: %s", text,
-                      aki_status_text(p->sequences[i].status));
+            error_set(&own, status, "the vector of text %zu: %s", text, aki_status_text(status));
             error_at_text(&own, text);
             request_fail_text(request, text, &own);
         }
@@ -156,6 +262,6 @@ scheduler_request *queue_pop_finished(queue *q)
 {
     scheduler_request *request = q->finished.first;
     if (request != NULL)
-        list_remove(&q->finished, request);
+        request_list_remove(&q->finished, request);
     return request;
 }

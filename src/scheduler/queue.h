@@ -1,54 +1,90 @@
-/* The bounded first-come-first-served queue behind the scheduler, without threads or locks of its own: whoever uses it
- * holds the scheduler's lock.
+/* The bounded queue behind the scheduler and its policy: what is let in, and what the next pass is made of. Without
+ * threads, locks or a clock of its own: whoever uses it holds the scheduler's lock and says what time it is.
+ *
+ * Two classes. Interactive work goes first; bulk work takes all that interactive work leaves, and at least one token in
+ * QUEUE_BULK_ONE_IN while both wait. A pass holds work of one class, so that a short query does not wait for the bulk
+ * texts beside it; a query that comes thus waits for the passes under way to end, and, now and then, for one pass of the
+ * bulk's own share. Within a class: class_queue.h.
+ *
+ * Bounds, in requests, tokens and bytes: of all work; of bulk work (QUEUE_BULK_SHARE of each, so that it never shuts out
+ * the short); and of each named client (never more than is still free, so that one alone can hold half and k equal ones
+ * 1/(k+1) each: the dynamic thresholds of Choudhury, Hahne, IEEE/ACM Transactions on Networking 6(2), 1998).
  *
  * A request leaves the queue when its last sequence is taken into a pass, or when it fails; it is finished when it has
  * left the queue and none of its sequences is in a pass any more. */
 #ifndef SCHEDULER_QUEUE_H
 #define SCHEDULER_QUEUE_H
 
-#include "scheduler/request.h"
+#include "scheduler/class_queue.h"
+#include "scheduler/deadline_heap.h"
+#include "scheduler/pass.h"
 
-typedef struct request_list {
-    scheduler_request *first, *last;
-} request_list;
+#define QUEUE_BULK_ONE_IN 5
+/* Shares smaller than this are not worth a second worker: each reads all weights once, whatever the rows. */
+#define QUEUE_SMALLEST_SHARE_TOKENS 64
+#define QUEUE_BULK_SHARE(limit) ((limit) - (limit) / 8)
 
 typedef struct queue {
+    /* settings */
     size_t max_requests, max_tokens, max_bytes;
-    request_list waiting;
-    request_list finished; /* to be handed to their `done` */
-    size_t requests;       /* waiting, no sequence taken yet */
-    size_t tokens;         /* waiting */
-    size_t bytes;          /* of requests not yet finished */
+    size_t max_pass_tokens;
+    int64_t inference_timeout_ns; /* from a request's first pass to its last; INT64_MAX = none */
+    int64_t window_ns;            /* how long a pass that is not full may wait for more; 0 = not at all */
+
+    /* state */
+    class_queue classes[SCHEDULER_CLASSES];
+    int64_t bulk_due; /* tokens * (QUEUE_BULK_ONE_IN - 1) that bulk work has to get; negative = had more */
+    deadline_heap deadlines;     /* of all waiting requests */
+    request_list finished;       /* to be handed to their `done` */
+    size_t bytes;                /* of requests not yet finished */
+    uint64_t expired, cancelled; /* requests, so far */
 } queue;
 
-typedef struct pass_owner {
-    scheduler_request *request;
-    size_t index; /* of the sequence in it */
-} pass_owner;
+void queue_free(queue *q);
 
-/* One pass under way: what was taken, and from whom. */
-typedef struct pass {
-    encoder_sequence *sequences; /* [capacity]: copies, in queue order */
-    pass_owner *owners;          /* [capacity] */
-    size_t count, capacity;
-    size_t tokens;
-} pass;
+static inline class_queue *queue_class(queue *q, scheduler_priority priority)
+{
+    return &q->classes[priority - SCHEDULER_PRIORITY_INTERACTIVE];
+}
 
-/* AKI_OK, or AKI_OVERLOADED with the limit that was reached. tokens and bytes: of the request in question. */
-AKI_MUST_CHECK aki_status queue_admits(const queue *q, size_t tokens, size_t bytes, aki_error *error);
-void queue_push(queue *q, scheduler_request *request);
+static inline size_t queue_requests(const queue *q)
+{
+    return q->classes[0].requests + q->classes[1].requests;
+}
 
-/* Fails and drops requests whose deadline has passed. */
+static inline size_t queue_tokens(const queue *q)
+{
+    return q->classes[0].tokens + q->classes[1].tokens;
+}
+
+static inline bool queue_is_empty(const queue *q)
+{
+    return q->deadlines.count == 0;
+}
+
+/* AKI_OK, or AKI_OVERLOADED with the limit that was reached. tokens and bytes: of the request in question. An empty queue
+ * takes any one request. */
+AKI_MUST_CHECK aki_status queue_admits(const queue *q, scheduler_priority priority, uint64_t client,
+                                       size_t tokens, size_t bytes, aki_error *error);
+/* The request's priority must not be AUTO. Error: AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status queue_push(queue *q, scheduler_request *request, aki_error *error);
+
+/* Fails and drops requests whose time has passed. */
 void queue_drop_expired(queue *q, int64_t now_ns);
 /* Fails the request and drops what waits of it. */
-void queue_drop(queue *q, scheduler_request *request, const aki_error *error);
+void queue_drop(queue *q, scheduler_request *request, const aki_error *error, int64_t now_ns);
 
-/* Takes sequences from the head until `share_tokens` is reached, never more than max_tokens, at least one where any
- * waits. */
-void queue_take(queue *q, pass *p, size_t share_tokens, size_t max_tokens, int64_t now_ns);
+/* When the next pass should begin: at once (<= now_ns), at the end of the window, or never (INT64_MAX, empty). */
+int64_t queue_start_ns(const queue *q);
+/* Fills the pass with the next sequences: the tokens of the chosen class that fall to one of `takers` workers, never more
+ * than a full pass, at least one sequence where any waits. */
+void queue_take(queue *q, pass *p, unsigned takers, int64_t now_ns);
 /* Books the outcome of a pass: per-sequence statuses are in p->sequences; error NULL unless the pass failed as a
  * whole. */
-void queue_settle(queue *q, pass *p, const aki_error *error, int64_t now_ns);
+void queue_settle(queue *q, const pass *p, const aki_error *error, int64_t now_ns);
+
+/* Tokens that go before a request of this class that came now, as far as those waiting are concerned. */
+size_t queue_tokens_ahead(const queue *q, scheduler_priority priority);
 
 /* The next finished request, or NULL. */
 scheduler_request *queue_pop_finished(queue *q);

@@ -3,8 +3,23 @@
 #ifndef SCHEDULER_REQUEST_H
 #define SCHEDULER_REQUEST_H
 
+#include "base/siphash.h"
 #include "encoder/scratch_pool.h"
+#include "scheduler/result_cache.h"
 #include "scheduler/scheduler.h"
+
+/* What requests are made with. */
+typedef struct request_context {
+    const encoder *enc;
+    scratch_pool *scratches;
+    siphash_key hash_key;
+    result_cache *cache; /* NULL = none */
+} request_context;
+
+/* A text that equals an earlier one of its request. */
+typedef struct text_copy {
+    size_t text, of;
+} text_copy;
 
 struct scheduler_request {
     scheduler *owner;
@@ -22,8 +37,12 @@ struct scheduler_request {
 
     encoder_sequence *sequences; /* [count]: what has to be computed, in the order of the texts */
     size_t *text_of;             /* [count]: each sequence's text, rising */
+    uint64_t *hashes;            /* [count]: of each sequence's ids and options */
+    cache_entry **entries;       /* [count]: to be, for the cache; NULL without one */
     int32_t *ids;                /* [tokens]: the sequences' ids end to end */
     size_t count, tokens;
+    text_copy *copies; /* [copies_count]: of texts whose vectors come from elsewhere in the request */
+    size_t copies_count;
     size_t bytes; /* of all arrays */
     int64_t tokenize_ns, submitted_ns;
 
@@ -33,6 +52,9 @@ struct scheduler_request {
     size_t waiting_tokens;
     bool queued; /* some sequences wait in the queue */
     int64_t begun_ns;
+    int64_t expires_ns; /* the deadline, or the end of the inference timeout */
+    size_t heap_index;  /* in the heap of deadlines, while queued */
+    struct client_flow *flow;
     scheduler_request *previous, *next; /* in the queue or the finished list */
     scheduler_item_error *item_errors;  /* [item_errors_count], in any order until request_complete */
     size_t item_errors_count, item_errors_room;
@@ -40,14 +62,24 @@ struct scheduler_request {
     scheduler_result result; /* complete when `done` is called */
 };
 
-/* Tokenizes the texts. Errors as scheduler_submit's. A request whose `count` is 0 has nothing to compute. */
-AKI_MUST_CHECK aki_status request_open(scheduler_request **out, const encoder *enc, scratch_pool *scratches,
+/* Finds out what has to be computed: texts that occur twice count once, those in the cache not at all, the others are
+ * tokenized. Errors as scheduler_submit's. A request whose `count` is 0 has nothing to compute. Its class, where the
+ * submission leaves that open, is interactive if any single text can have as many tokens. */
+AKI_MUST_CHECK aki_status request_open(scheduler_request **out, const request_context *context,
                                        const scheduler_submission *submission, aki_error *error);
+
+/* The part of request_open that reads the texts (request_texts.c): fills the arrays of a request that has room for all
+ * texts. */
+AKI_MUST_CHECK aki_status request_read_texts(scheduler_request *request, const request_context *context,
+                                             const scheduler_submission *submission, aki_error *error);
 
 /* The first failure of a request stands. */
 void request_fail(scheduler_request *request, const aki_error *error);
 /* Books the failure of one text: with on_error_item as its own, else as the request's. */
 void request_fail_text(scheduler_request *request, size_t text, const aki_error *error);
+
+/* Hands the vector of a computed sequence to the cache. While the request has sequences in a pass, outside the lock. */
+void request_keep(scheduler_request *request, size_t sequence, result_cache *cache);
 
 /* Fills the result, times apart, once nothing of the request waits or runs. Before `done`, outside the lock. */
 void request_complete(scheduler_request *request);

@@ -8,14 +8,15 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/thread.h"
+#include "resilience/gradient_limit.h"
 #include "scheduler/queue.h"
 
 #include <errno.h>
 
-/* Shares smaller than this are not worth a second worker: each reads all weights once, whatever the rows. */
-#define SMALLEST_SHARE_TOKENS 64
 /* How much of the older passes stays in the measured rate at each new one. */
 #define RATE_MEMORY 0.95
+/* What a request costs beside its tokens, in tokens: makes latencies of short and long requests comparable. */
+#define REQUEST_COST_TOKENS 64
 
 typedef struct worker {
     scheduler *owner;
@@ -30,6 +31,9 @@ struct scheduler {
     const encoder *enc;
     log_sink log;
     scratch_pool scratches;
+    request_context context;
+    result_cache *cache; /* NULL = none */
+    int64_t max_wait_ns; /* of interactive work; INT64_MAX = no limit */
     unsigned workers_count;
     worker *workers; /* [workers_count] */
 
@@ -39,50 +43,86 @@ struct scheduler {
     unsigned idle; /* workers that wait */
     size_t running_tokens;
     double rate_tokens, rate_ns; /* decayed sums over passes */
+    size_t in_flight;            /* requests queued and not yet handed to `done` */
+    bool adaptive;
+    gradient_limit limit;
+    scheduler_stats counters; /* of what the queue does not count */
     bool stopping, stopped;
 };
 
 static void deliver(scheduler *s, scheduler_request *request)
 {
+    if (s->adaptive && request->result.status == AKI_OK) {
+        int64_t now_ns = clock_monotonic_ns();
+        double latency_ns = (double)(now_ns - request->submitted_ns + 1);
+        gradient_limit_sample(&s->limit, latency_ns / (double)(request->tokens + REQUEST_COST_TOKENS),
+                              s->in_flight, now_ns);
+    }
+    s->in_flight--;
     pthread_mutex_unlock(&s->lock);
     request_complete(request);
     request->done(request->cookie, request, &request->result); /* frees it, maybe */
     pthread_mutex_lock(&s->lock);
 }
 
-static void measure(scheduler *s, size_t tokens, int64_t duration_ns)
+static void measure(scheduler *s, const pass *p, int64_t duration_ns)
 {
-    s->rate_tokens = s->rate_tokens * RATE_MEMORY + (double)tokens;
+    s->rate_tokens = s->rate_tokens * RATE_MEMORY + (double)p->tokens;
     s->rate_ns = s->rate_ns * RATE_MEMORY + (double)(duration_ns > 0 ? duration_ns : 1);
+    s->counters.passes++;
+    s->counters.computed_texts += p->count;
+    s->counters.computed_tokens += p->tokens;
+    s->counters.equal_texts += p->owners_count - p->count;
 }
 
-/* With the lock held, which is let go during the pass. */
+/* The vectors of a good pass to those who share them, and to the cache. Without the lock. */
+static void hand_out(const scheduler *s, const pass *p)
+{
+    pass_spread(p);
+    for (size_t i = 0; i < p->owners_count && s->cache != NULL; i++)
+        if (p->sequences[p->owners[i].computed].status == AKI_OK)
+            request_keep(p->owners[i].request, p->owners[i].index, s->cache);
+}
+
+/* Takes a pass and computes it. With the lock held, which is let go during the computation. */
 static void compute_pass(scheduler *s, worker *self)
 {
     pass *p = &self->work;
     int64_t start_ns = clock_monotonic_ns();
     queue_drop_expired(&s->q, start_ns);
-    size_t takers = 1 + s->idle;
-    size_t share = (s->q.tokens + takers - 1) / takers;
-    queue_take(&s->q, p, share > SMALLEST_SHARE_TOKENS ? share : SMALLEST_SHARE_TOKENS,
-               encoder_max_pass_tokens(s->enc), start_ns);
+    queue_take(&s->q, p, 1 + s->idle, start_ns);
     if (p->count == 0)
         return;
     s->running_tokens += p->tokens;
     self->pass_started_ns = start_ns;
-    if (s->q.tokens > 0 && s->idle > 0)
+    if (!queue_is_empty(&s->q) && s->idle > 0)
         pthread_cond_signal(&s->work);
     pthread_mutex_unlock(&s->lock);
 
     aki_error error;
     aki_status status = encoder_run(s->enc, self->state, p->sequences, p->count, &error);
     int64_t end_ns = clock_monotonic_ns();
+    if (status == AKI_OK)
+        hand_out(s, p);
 
     pthread_mutex_lock(&s->lock);
     self->pass_started_ns = 0;
     s->running_tokens -= p->tokens;
-    measure(s, p->tokens, end_ns - start_ns);
+    measure(s, p, end_ns - start_ns);
     queue_settle(&s->q, p, status == AKI_OK ? NULL : &error, end_ns);
+}
+
+/* Waits for a signal, or until the time comes. Lock held. */
+static void wait_for_work(scheduler *s, int64_t until_ns)
+{
+    s->idle++;
+    if (until_ns == INT64_MAX) {
+        pthread_cond_wait(&s->work, &s->lock);
+    } else {
+        struct timespec until = {.tv_sec = until_ns / NS_PER_S, .tv_nsec = until_ns % NS_PER_S};
+        pthread_cond_timedwait(&s->work, &s->lock, &until);
+    }
+    s->idle--;
 }
 
 static void *work(void *argument)
@@ -94,15 +134,15 @@ static void *work(void *argument)
         scheduler_request *finished = queue_pop_finished(&s->q);
         if (finished != NULL) {
             deliver(s, finished);
-        } else if (s->q.waiting.first != NULL) {
-            compute_pass(s, self);
-        } else if (s->stopping) {
-            break;
-        } else {
-            s->idle++;
-            pthread_cond_wait(&s->work, &s->lock);
-            s->idle--;
+            continue;
         }
+        int64_t start_ns = queue_start_ns(&s->q);
+        if (!queue_is_empty(&s->q) && (s->stopping || start_ns <= clock_monotonic_ns()))
+            compute_pass(s, self);
+        else if (s->stopping)
+            break;
+        else
+            wait_for_work(s, start_ns);
     }
     pthread_mutex_unlock(&s->lock);
     return NULL;
@@ -115,10 +155,7 @@ static aki_status start_worker(scheduler *s, worker *w, aki_error *error)
     if (status != AKI_OK)
         return status;
     size_t capacity = encoder_max_pass_tokens(s->enc); /* a sequence has at least one token */
-    w->work.capacity = capacity;
-    w->work.sequences = mem_alloc(capacity, sizeof *w->work.sequences);
-    w->work.owners = mem_alloc(capacity, sizeof *w->work.owners);
-    if (w->work.sequences == NULL || w->work.owners == NULL)
+    if (!pass_init(&w->work, capacity))
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a worker");
     w->started = thread_start(&w->thread, work, w, "aki-scheduler");
     if (!w->started)
@@ -135,13 +172,31 @@ aki_status scheduler_open(scheduler **out, const encoder *enc, const scheduler_s
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the scheduler");
     s->enc = enc;
     s->log = settings->log;
+    s->max_wait_ns = settings->max_queue_wait_ms > 0 ? settings->max_queue_wait_ms * NS_PER_MS : INT64_MAX;
+    s->adaptive = settings->adaptive_limit;
+    gradient_limit_init(&s->limit, &gradient_limit_defaults);
     s->q.max_requests = settings->max_queue_requests;
     s->q.max_tokens = settings->max_queue_tokens;
     s->q.max_bytes = settings->max_queue_bytes;
+    s->q.max_pass_tokens = encoder_max_pass_tokens(enc);
+    s->q.window_ns = settings->batch_window_ms * NS_PER_MS;
+    s->q.inference_timeout_ns =
+        settings->inference_timeout_ms > 0 ? settings->inference_timeout_ms * NS_PER_MS : INT64_MAX;
     scratch_pool_init(&s->scratches);
     pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->work, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->work, &attributes);
+    pthread_condattr_destroy(&attributes);
     aki_status status = AKI_OK;
+    if (settings->cache_bytes > 0) {
+        s->cache = result_cache_open(settings->cache_bytes, encoder_dimension(enc));
+        if (s->cache == NULL)
+            status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for a cache of %zu bytes",
+                               settings->cache_bytes);
+    }
+    s->context = (request_context){enc, &s->scratches, siphash_random_key(), s->cache};
     s->workers = mem_zalloc(settings->workers, sizeof *s->workers);
     if (s->workers == NULL)
         status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for %u workers", settings->workers);
@@ -163,10 +218,10 @@ void scheduler_stop(scheduler *s, bool abandon)
 {
     pthread_mutex_lock(&s->lock);
     s->stopping = true;
-    while (abandon && s->q.waiting.first != NULL) {
+    while (abandon && !queue_is_empty(&s->q)) {
         aki_error error;
         error_set(&error, AKI_CANCELLED, "the service stopped before the request was done");
-        queue_drop(&s->q, s->q.waiting.first, &error);
+        queue_drop(&s->q, deadline_heap_first(&s->q.deadlines), &error, clock_monotonic_ns());
     }
     pthread_cond_broadcast(&s->work);
     bool stopped = s->stopped;
@@ -185,63 +240,123 @@ void scheduler_close(scheduler *s)
     for (unsigned i = 0; i < s->workers_count; i++) {
         worker *w = &s->workers[i];
         encoder_state_close(w->state);
-        mem_free(w->work.sequences);
-        mem_free(w->work.owners);
+        pass_free(&w->work);
     }
     mem_free(s->workers);
+    queue_free(&s->q);
+    result_cache_close(s->cache);
     pthread_cond_destroy(&s->work);
     pthread_mutex_destroy(&s->lock);
     scratch_pool_destroy(&s->scratches);
     mem_free(s);
 }
 
-/* Lock held. */
-static aki_status admit(const scheduler *s, size_t tokens, size_t bytes, aki_error *error)
+/* Time to compute as many tokens with all workers; 0 before anything was measured. Lock held. */
+static int64_t duration_ns(const scheduler *s, size_t tokens)
+{
+    if (s->rate_tokens <= 0)
+        return 0;
+    return (int64_t)((double)tokens * s->rate_ns / s->rate_tokens / s->workers_count);
+}
+
+/* Refuses work that would be late, or keep an interactive client waiting for too long. Lock held. */
+static aki_status admit_wait(scheduler *s, scheduler_priority priority, int64_t left_ns, aki_error *error)
+{
+    if (queue_is_empty(&s->q))
+        return AKI_OK;
+    int64_t wait_ns = duration_ns(s, queue_tokens_ahead(&s->q, priority) + s->running_tokens);
+    int64_t most_ns =
+        priority == SCHEDULER_PRIORITY_BULK || s->max_wait_ns > left_ns ? left_ns : s->max_wait_ns;
+    if (wait_ns < most_ns)
+        return AKI_OK;
+    s->counters.refused_wait++;
+    return error_set(error, AKI_OVERLOADED,
+                     "the work that is queued takes about %lld ms; this request may wait for %lld ms",
+                     (long long)(wait_ns / NS_PER_MS), (long long)(most_ns / NS_PER_MS));
+}
+
+/* Lock held. priority AUTO: not known yet, and admitted as the class that is refused last. */
+static aki_status admit(scheduler *s, const scheduler_submission *submission, scheduler_priority priority,
+                        size_t tokens, size_t bytes, aki_error *error)
 {
     if (s->stopping)
         return error_set(error, AKI_CANCELLED, "the service is stopping and takes no new work");
-    return queue_admits(&s->q, tokens, bytes, error);
+    int64_t left_ns =
+        submission->deadline_ns != 0 ? submission->deadline_ns - clock_monotonic_ns() : INT64_MAX;
+    if (left_ns <= 0) {
+        s->counters.expired++;
+        return error_set(error, AKI_DEADLINE_EXCEEDED,
+                         "the time allowed passed while the request was received, before it could be queued");
+    }
+    if (s->adaptive && !gradient_limit_allows(&s->limit, s->in_flight)) {
+        s->counters.refused_limit++;
+        return error_set(error, AKI_OVERLOADED, "%zu requests are in flight, which is the limit at this load",
+                         s->in_flight);
+    }
+    aki_status status = queue_admits(&s->q, priority, submission->client, tokens, bytes, error);
+    if (status != AKI_OK) {
+        s->counters.refused_full++;
+        return status;
+    }
+    return admit_wait(s, priority, left_ns, error);
 }
 
 /* Wakes as many workers as the request gives a share to. Lock held. */
 static void wake(scheduler *s, size_t tokens)
 {
-    size_t shares = 1 + (tokens - 1) / SMALLEST_SHARE_TOKENS;
+    size_t shares = 1 + (tokens - 1) / QUEUE_SMALLEST_SHARE_TOKENS;
     for (size_t i = 0; i < shares && i < s->idle; i++)
         pthread_cond_signal(&s->work);
+}
+
+/* Lock held. */
+static void count_accepted(scheduler *s, const scheduler_request *request)
+{
+    scheduler_class_stats *of_class =
+        request->priority == SCHEDULER_PRIORITY_BULK ? &s->counters.bulk : &s->counters.interactive;
+    of_class->requests++;
+    of_class->tokens += request->tokens;
+    s->counters.equal_texts += request->copies_count;
+    s->counters.uncomputed += request->count == 0;
 }
 
 aki_status scheduler_submit(scheduler *s, const scheduler_submission *submission, scheduler_request **out,
                             aki_error *error)
 {
     *out = NULL;
-    /* A full queue refuses before tokenizing is paid for. */
+    /* What has no chance is refused before tokenizing is paid for. */
     pthread_mutex_lock(&s->lock);
-    aki_status status = admit(s, submission->count, 0, error);
+    aki_status status = admit(s, submission, submission->priority, submission->count, 0, error);
     pthread_mutex_unlock(&s->lock);
     if (status != AKI_OK)
         return status;
     scheduler_request *request;
-    status = request_open(&request, s->enc, &s->scratches, submission, error);
+    status = request_open(&request, &s->context, submission, error);
     if (status != AKI_OK)
         return status;
     request->owner = s;
-    if (request->count == 0) {
-        *out = request;
-        request_complete(request);
-        request->done(request->cookie, request, &request->result);
-        return AKI_OK;
-    }
+    bool computes = request->count > 0;
     pthread_mutex_lock(&s->lock);
-    status = admit(s, request->tokens, request->bytes, error);
+    if (computes) {
+        status = admit(s, submission, request->priority, request->tokens, request->bytes, error);
+        if (status == AKI_OK)
+            status = queue_push(&s->q, request, error);
+    }
     if (status == AKI_OK) {
         *out = request;
-        queue_push(&s->q, request);
-        wake(s, request->tokens);
+        count_accepted(s, request);
+        if (computes) {
+            s->in_flight++;
+            wake(s, request->tokens);
+        }
     }
     pthread_mutex_unlock(&s->lock);
-    if (status != AKI_OK)
+    if (status != AKI_OK) {
         scheduler_request_free(request);
+    } else if (!computes) {
+        request_complete(request);
+        request->done(request->cookie, request, &request->result);
+    }
     return status;
 }
 
@@ -251,7 +366,7 @@ void scheduler_cancel(scheduler_request *request)
     aki_error error;
     error_set(&error, AKI_CANCELLED, "the client went away");
     pthread_mutex_lock(&s->lock);
-    queue_drop(&s->q, request, &error);
+    queue_drop(&s->q, request, &error, clock_monotonic_ns());
     pthread_cond_signal(&s->work);
     pthread_mutex_unlock(&s->lock);
 }
@@ -259,12 +374,9 @@ void scheduler_cancel(scheduler_request *request)
 int64_t scheduler_backlog_ms(scheduler *s)
 {
     pthread_mutex_lock(&s->lock);
-    double tokens = (double)(s->q.tokens + s->running_tokens);
-    double ms = 0;
-    if (s->rate_tokens > 0)
-        ms = tokens * s->rate_ns / s->rate_tokens / s->workers_count / NS_PER_MS;
+    int64_t ns = duration_ns(s, queue_tokens(&s->q) + s->running_tokens);
     pthread_mutex_unlock(&s->lock);
-    return (int64_t)ms;
+    return ns / NS_PER_MS;
 }
 
 int64_t scheduler_longest_pass_ms(scheduler *s)
@@ -278,4 +390,28 @@ int64_t scheduler_longest_pass_ms(scheduler *s)
     }
     pthread_mutex_unlock(&s->lock);
     return longest_ns / NS_PER_MS;
+}
+
+static void read_class(const class_queue *c, scheduler_class_stats *stats)
+{
+    stats->waiting_requests = c->requests;
+    stats->waiting_tokens = c->tokens;
+}
+
+void scheduler_read_stats(scheduler *s, scheduler_stats *stats)
+{
+    pthread_mutex_lock(&s->lock);
+    *stats = s->counters;
+    read_class(queue_class(&s->q, SCHEDULER_PRIORITY_INTERACTIVE), &stats->interactive);
+    read_class(queue_class(&s->q, SCHEDULER_PRIORITY_BULK), &stats->bulk);
+    stats->expired += s->q.expired;
+    stats->cancelled = s->q.cancelled;
+    stats->in_flight = s->in_flight;
+    stats->in_flight_limit = s->adaptive ? (size_t)s->limit.limit : 0;
+    stats->running_tokens = s->running_tokens;
+    stats->bytes = s->q.bytes;
+    stats->tokens_per_second = s->rate_ns > 0 ? s->rate_tokens * (double)NS_PER_S / s->rate_ns : 0;
+    pthread_mutex_unlock(&s->lock);
+    if (s->cache != NULL)
+        result_cache_read_stats(s->cache, &stats->cache);
 }

@@ -1,28 +1,36 @@
-/* Work from many requests, computed in token-budget passes by one worker thread per core.
+/* Work from many requests, computed in token-budget passes by one worker thread per core. docs/SCHEDULING.md says what
+ * that means for users.
  *
- * Work-conserving: a free worker takes what is queued, first come first served, at once: up to the encoder's pass
- * budget, or its share of what is queued where other workers are idle. Texts of several requests share a pass and a
- * large request is spread over passes and workers. The queue is bounded in requests, tokens and bytes; what does not
- * fit is refused at once with AKI_OVERLOADED, except that an empty queue takes any one request. Expired or cancelled
- * work is dropped before it costs a pass. */
+ * Work-conserving: a free worker takes what is queued at once, up to the encoder's pass budget, or its share of what is
+ * queued where other workers are idle. Texts of several requests share a pass and a large request is spread over passes
+ * and workers; two classes and clients in turn decide who is next (queue.h). Equal texts are computed once, and those in
+ * the cache not at all. The queue is bounded; what does not fit, or would wait for too long, is refused at once with
+ * AKI_OVERLOADED. Expired or cancelled work is dropped before it costs a pass. */
 #ifndef SCHEDULER_SCHEDULER_H
 #define SCHEDULER_SCHEDULER_H
 
 #include "akidb/embed.h"
 #include "base/log.h"
 #include "encoder/encoder.h"
+#include "scheduler/result_cache.h"
 
 typedef struct scheduler scheduler;
 typedef struct scheduler_request scheduler_request;
 
 typedef struct scheduler_settings {
-    unsigned workers;          /* >= 1 */
-    size_t max_queue_requests; /* waiting, not yet begun */
-    size_t max_queue_tokens;   /* waiting, not yet in a pass */
-    size_t max_queue_bytes;    /* of token ids and vectors, of all requests not yet done */
+    unsigned workers;             /* >= 1 */
+    size_t max_queue_requests;    /* waiting, not yet begun */
+    size_t max_queue_tokens;      /* waiting, not yet in a pass */
+    size_t max_queue_bytes;       /* of token ids and vectors, of all requests not yet done */
+    int64_t max_queue_wait_ms;    /* interactive work that would wait for longer is refused; 0 = no limit */
+    int64_t inference_timeout_ms; /* from a request's first pass to its last; 0 = none */
+    int64_t batch_window_ms;      /* how long a pass that is not full waits for more work; 0 = not at all */
+    size_t cache_bytes;           /* for results by exact text; 0 = no cache */
+    bool adaptive_limit;          /* limit the requests in flight by their latency (gradient_limit.h) */
     log_sink log;
 } scheduler_settings;
 
+#define SCHEDULER_CLASSES 2
 typedef enum scheduler_priority {
     SCHEDULER_PRIORITY_AUTO, /* by size: interactive where any single text would be, else bulk */
     SCHEDULER_PRIORITY_INTERACTIVE,
@@ -79,8 +87,8 @@ void scheduler_close(scheduler *s);
 
 /* Copies nothing: the submission and its texts must live until this returns. Validation and tokenizing happen on the
  * calling thread before it returns; their errors (AKI_INVALID_ARGUMENT, AKI_OUT_OF_MEMORY and, without on_error_item,
- * AKI_EMPTY_TEXT, AKI_INVALID_UTF8, AKI_TEXT_TOO_LONG, each with the text's index), AKI_OVERLOADED and AKI_CANCELLED
- * (stopping) are returned here and `done` is then never called. *out is set before `done` can run, and `done` may run
+ * AKI_EMPTY_TEXT, AKI_INVALID_UTF8, AKI_TEXT_TOO_LONG, each with the text's index), AKI_OVERLOADED, AKI_CANCELLED
+ * (stopping) and AKI_DEADLINE_EXCEEDED (passed already) are returned here and `done` is then never called. *out is set before `done` can run, and `done` may run
  * before this returns. Later failures reach `done`: AKI_DEADLINE_EXCEEDED, AKI_CANCELLED, AKI_MODEL_CHANGED and, without
  * on_error_item, AKI_NOT_FINITE. */
 AKI_MUST_CHECK aki_status scheduler_submit(scheduler *s, const scheduler_submission *submission,
@@ -91,11 +99,37 @@ void scheduler_cancel(scheduler_request *request);
 /* After `done` only; the scheduler may be closed by then. NULL allowed. */
 void scheduler_request_free(scheduler_request *request);
 
-/* Estimated time until a request submitted now would begin, from the tokens queued and in passes and the measured
- * tokens per second; for Retry-After. 0 before anything was measured. */
+/* Estimated time until all that is queued and in passes is done, from the measured tokens per second; for Retry-After.
+ * 0 before anything was measured. */
 int64_t scheduler_backlog_ms(scheduler *s);
 
 /* How long the longest of the passes under way has been running; 0 when none is. For the watchdog. */
 int64_t scheduler_longest_pass_ms(scheduler *s);
+
+typedef struct scheduler_class_stats {
+    uint64_t requests, tokens; /* accepted so far; tokens that had to be computed */
+    size_t waiting_requests, waiting_tokens;
+} scheduler_class_stats;
+
+/* Counters since the scheduler was opened, and the state of the moment. */
+typedef struct scheduler_stats {
+    scheduler_class_stats interactive, bulk;
+    uint64_t refused_full;  /* requests: a bound of the queue */
+    uint64_t refused_wait;  /* requests: too long a wait ahead */
+    uint64_t refused_limit; /* requests: the adaptive limit */
+    uint64_t expired;       /* requests whose time passed, queued or begun */
+    uint64_t cancelled;     /* requests dropped because the client or the service left */
+    uint64_t uncomputed;    /* requests that needed no pass at all */
+    uint64_t passes, computed_texts, computed_tokens;
+    uint64_t equal_texts;   /* that got the vector of an equal one in their request or pass */
+    size_t in_flight;       /* requests queued or in passes */
+    size_t in_flight_limit; /* 0 = none */
+    size_t running_tokens;
+    size_t bytes;             /* of requests not yet done */
+    double tokens_per_second; /* of one worker, recently; 0 before the first pass */
+    result_cache_stats cache; /* all 0 without one */
+} scheduler_stats;
+
+void scheduler_read_stats(scheduler *s, scheduler_stats *stats);
 
 #endif

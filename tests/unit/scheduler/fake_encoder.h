@@ -65,6 +65,12 @@ size_t encoder_dimension(const encoder *enc)
     return FAKE_DIMENSION;
 }
 
+size_t encoder_max_tokens(const encoder *enc)
+{
+    (void)enc;
+    return FAKE_MAX_TOKENS;
+}
+
 size_t encoder_max_pass_tokens(const encoder *enc)
 {
     (void)enc;

@@ -1,0 +1,50 @@
+/* Vectors of texts seen before: an exact-text cache in front of tokenizing and computing.
+ *
+ * An entry is found by the text's very bytes (compared in full: the hash only finds the place) together with pooling and
+ * normalisation; model, precision and CPU tier need no place in the key, because a cache belongs to one encoder. What it
+ * gives is what was computed, bit for bit.
+ *
+ * Bounded in bytes, bookkeeping included. Divided into shards, each with a lock of its own, held for a look-up and the
+ * copy of one vector. Which entry goes is chosen by SIEVE (Zhang et al.: SIEVE is Simpler than LRU, NSDI 2024): a first-in
+ * first-out queue with a hand that passes over what was hit since it last came by. A hit sets one flag instead of moving
+ * entries about, and texts that come once do not push out those that come again. */
+#ifndef SCHEDULER_RESULT_CACHE_H
+#define SCHEDULER_RESULT_CACHE_H
+
+#include "akidb/embed.h"
+
+typedef struct result_cache result_cache;
+typedef struct cache_entry cache_entry;
+
+typedef struct cache_key {
+    aki_text text;
+    uint64_t hash; /* of the text, with the scheduler's secret key */
+    aki_pooling pooling;
+    aki_switch normalize;
+} cache_key;
+
+typedef struct result_cache_stats {
+    uint64_t hits, misses, insertions, evictions;
+    size_t entries, bytes;
+} result_cache_stats;
+
+/* dimension: floats per vector. NULL = out of memory. */
+result_cache *result_cache_open(size_t max_bytes, size_t dimension);
+void result_cache_close(result_cache *cache);
+
+/* True with vector ([dimension] f32) and info filled, and counted as a hit; else counted as a miss. refuse_long: a text
+ * that was truncated is not found. Thread-safe, as all below. */
+bool result_cache_find(result_cache *cache, const cache_key *key, bool refuse_long, float *vector,
+                       aki_text_info *info);
+
+/* An entry to be, with a copy of the text, for the time when its vector is there; NULL = it will not be kept (too large
+ * for its shard, or out of memory). Ends in result_cache_insert or result_cache_discard. */
+cache_entry *result_cache_prepare(const result_cache *cache, const cache_key *key, aki_text_info info);
+size_t cache_entry_bytes(const cache_entry *entry); /* of NULL: 0 */
+/* vector: [dimension] f32, copied. Where the same text is there already, that stays. */
+void result_cache_insert(result_cache *cache, cache_entry *entry, const float *vector);
+void result_cache_discard(cache_entry *entry); /* NULL allowed */
+
+void result_cache_read_stats(result_cache *cache, result_cache_stats *stats);
+
+#endif
