@@ -72,6 +72,11 @@ static server_settings settings_of(const service *sv)
     settings.http_threads = (unsigned)option_number(o, OPTION_HTTP_THREADS);
     settings.workers = (unsigned)option_number(o, OPTION_THREADS);
     settings.request_timeout_ms = option_number(o, OPTION_REQUEST_TIMEOUT);
+    settings.inference_timeout_ms = option_number(o, OPTION_INFERENCE_TIMEOUT);
+    settings.batch_window_ms = option_number(o, OPTION_BATCH_WINDOW);
+    settings.max_queue_wait_ms = option_number(o, OPTION_MAX_QUEUE_WAIT);
+    settings.cache_bytes = option_size(o, OPTION_CACHE_MB) * 1000000;
+    settings.adaptive_limit = option_on(o, OPTION_ADAPTIVE_LIMIT);
     settings.idle_timeout_ms = option_number(o, OPTION_IDLE_TIMEOUT);
     settings.drain_timeout_ms = option_number(o, OPTION_DRAIN_TIMEOUT);
     settings.memory_limit_bytes = option_size(o, OPTION_MEMORY_LIMIT);

@@ -103,14 +103,15 @@ static void submit(exchange *x, embed_request *request)
 {
     x->base64 = request->base64;
     atomic_store(&x->holders, 2);
-    scheduler_submission submission = {.texts = request->texts,
-                                       .count = request->count,
-                                       .options = request->options,
-                                       .priority = request->priority,
-                                       .on_error_item = request->on_error_item,
-                                       .deadline_ns = x->deadline_ns,
-                                       .done = on_done,
-                                       .cookie = x};
+    scheduler_submission submission = {
+        .texts = request->texts,
+        .count = request->count,
+        .options = request->options,
+        .priority = request->priority != SCHEDULER_PRIORITY_AUTO ? request->priority : x->priority,
+        .on_error_item = request->on_error_item,
+        .deadline_ns = x->deadline_ns,
+        .done = on_done,
+        .cookie = x};
     aki_error error;
     aki_status status = scheduler_submit(atomic_load(&x->owner->scheduler), &submission, &x->work, &error);
     embed_request_free(request);

@@ -14,9 +14,8 @@
 #define HELD_FLOOR_BYTES ((size_t)64 << 20)
 /* Replies held at once over all connections, beyond which no new work is taken. */
 #define MAX_HELD_REPLY_BYTES ((size_t)256 << 20)
-/* Retry-After where nothing better is known, and the least there is. */
+/* Retry-After where nothing better is known. */
 #define RETRY_MS 1000
-#define SOONEST_RETRY_MS 100
 
 static exchange *exchange_open(server *s, struct MHD_Connection *connection)
 {
@@ -144,12 +143,11 @@ static void add_retry_after(const exchange *x, struct MHD_Response *response)
     int64_t ms = RETRY_MS;
     if (x->error.code == HTTP_ERROR_OVERLOADED && work != NULL)
         ms = scheduler_backlog_ms(work);
-    if (ms < SOONEST_RETRY_MS)
-        ms = SOONEST_RETRY_MS;
+    retry_after after = jitter_retry_after(&x->owner->jitter, ms);
     char text[24];
-    snprintf(text, sizeof text, "%lld", (long long)((ms + 999) / 1000));
+    snprintf(text, sizeof text, "%lld", (long long)after.seconds);
     MHD_add_response_header(response, "Retry-After", text);
-    snprintf(text, sizeof text, "%lld", (long long)ms);
+    snprintf(text, sizeof text, "%lld", (long long)after.ms);
     MHD_add_response_header(response, "retry-after-ms", text);
 }
 

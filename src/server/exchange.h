@@ -29,6 +29,7 @@ struct exchange {
     const route *route; /* NULL: the request failed before one was found */
     char request_id[REQUEST_ID_MAX + 1];
     int64_t arrived_ns, deadline_ns;
+    scheduler_priority priority; /* by header; the body's field goes before it */
 
     bool failed; /* `error` is to be the reply; the body is thrown away */
     http_error error;

@@ -1,5 +1,6 @@
 #include "server/request_check.h"
 
+#include "server/request_timeout.h"
 #include "server/routes.h"
 
 #include <stdlib.h>
@@ -127,6 +128,47 @@ static void check_body_headers(exchange *x, uint64_t length)
         x->failed = false;
 }
 
+/* The caller's own deadline: never later than the server's. */
+static void check_timeout(exchange *x)
+{
+    static const struct {
+        const char *name, *wanted;
+        bool (*parse)(const char *text, int64_t *timeout_ns);
+    } rows[] = {
+        {"x-request-timeout-ms", "a whole number of milliseconds, like 2500", request_timeout_parse_ms},
+        {"grpc-timeout", "at most 8 digits and a unit (H, M, S, m, u or n), like 2500m",
+         request_timeout_parse_grpc}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0] && !x->failed; i++) {
+        const char *text = header(x, rows[i].name);
+        int64_t timeout_ns;
+        if (text == NULL)
+            continue;
+        if (!rows[i].parse(text, &timeout_ns)) {
+            x->failed = true;
+            http_error_set(&x->error, HTTP_ERROR_BAD_REQUEST, NULL, "the header %s must be %s, not \"%.64s\"",
+                           rows[i].name, rows[i].wanted, text);
+        } else if (timeout_ns < x->deadline_ns - x->arrived_ns) {
+            x->deadline_ns = x->arrived_ns + timeout_ns;
+        }
+    }
+}
+
+static void check_priority(exchange *x)
+{
+    const char *text = header(x, "x-priority");
+    if (text == NULL || strcmp(text, "auto") == 0)
+        x->priority = SCHEDULER_PRIORITY_AUTO;
+    else if (strcmp(text, "interactive") == 0)
+        x->priority = SCHEDULER_PRIORITY_INTERACTIVE;
+    else if (strcmp(text, "bulk") == 0)
+        x->priority = SCHEDULER_PRIORITY_BULK;
+    else {
+        x->failed = true;
+        http_error_set(&x->error, HTTP_ERROR_BAD_REQUEST, NULL,
+                       "the header x-priority must be auto, interactive or bulk, not \"%.64s\"", text);
+    }
+}
+
 /* Routes that suspend need the model. */
 static void check_phase(exchange *x)
 {
@@ -147,6 +189,10 @@ bool request_check_headers(exchange *x, const char *method, const char *url, con
         check_route(x, method, url);
     if (!x->failed && strcmp(x->route->method, "POST") == 0)
         check_body_headers(x, length);
+    if (!x->failed && x->route->resume != NULL)
+        check_timeout(x);
+    if (!x->failed && x->route->resume != NULL)
+        check_priority(x);
     if (!x->failed && x->route->resume != NULL)
         check_phase(x);
     const char *expect = header(x, "Expect");

@@ -47,9 +47,11 @@ void server_settings_init(server_settings *settings)
                                   .max_header_bytes = (size_t)16 << 10,
                                   .max_queue_requests = 4096,
                                   .max_queue_tokens = 1000000,
+                                  .max_queue_wait_ms = 2000,
                                   .max_connections = 4096,
                                   .http_threads = 2,
                                   .request_timeout_ms = 10000,
+                                  .inference_timeout_ms = 5000,
                                   .idle_timeout_ms = 60000,
                                   .write_timeout_ms = 30000,
                                   .drain_timeout_ms = 15000,
@@ -200,6 +202,7 @@ aki_status server_open(server **out, const server_settings *settings, aki_error 
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the server");
     s->settings = *settings;
     s->started_ns = clock_monotonic_ns();
+    jitter_init(&s->jitter, (uint64_t)clock_wall_ns());
     pthread_mutex_init(&s->lock, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -222,6 +225,11 @@ aki_status server_attach(server *s, const encoder *enc, aki_error *error)
                                    .max_queue_requests = s->settings.max_queue_requests,
                                    .max_queue_tokens = s->settings.max_queue_tokens,
                                    .max_queue_bytes = QUEUE_BYTES,
+                                   .max_queue_wait_ms = s->settings.max_queue_wait_ms,
+                                   .inference_timeout_ms = s->settings.inference_timeout_ms,
+                                   .batch_window_ms = s->settings.batch_window_ms,
+                                   .cache_bytes = s->settings.cache_bytes,
+                                   .adaptive_limit = s->settings.adaptive_limit,
                                    .log = s->settings.log};
     scheduler *work;
     aki_status status = scheduler_open(&work, enc, &settings, error);

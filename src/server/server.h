@@ -16,10 +16,15 @@ typedef struct server_settings {
     size_t max_body_bytes;
     size_t max_header_bytes;
     size_t max_queue_requests, max_queue_tokens;
+    int64_t max_queue_wait_ms; /* of interactive requests; 0 = no limit but their deadlines */
+    bool adaptive_limit;       /* limit the requests in flight by their latency */
+    size_t cache_bytes;        /* for results by exact text; 0 = none */
     unsigned max_connections;
     unsigned http_threads;
     unsigned workers; /* 0 = one per CPU */
     int64_t request_timeout_ms;
+    int64_t inference_timeout_ms;
+    int64_t batch_window_ms; /* how long a pass that is not full waits for more work */
     int64_t idle_timeout_ms;
     int64_t write_timeout_ms; /* for a client to take a reply */
     int64_t drain_timeout_ms;

@@ -3,6 +3,7 @@
 #define SERVER_SERVICE_H
 
 #include "base/clock.h"
+#include "resilience/jitter.h"
 #include "scheduler/scheduler.h"
 #include "server/acceptor.h"
 #include "server/connection_watch.h"
@@ -25,6 +26,7 @@ struct server {
     struct MHD_Daemon *daemon;
     struct MHD_Response *last_resort; /* for when not even an error reply can be built */
     int64_t started_ns;
+    jitter jitter; /* of Retry-After */
     atomic_int phase;
     const encoder *enc;             /* with the scheduler: set before phase leaves SERVER_LOADING */
     _Atomic(scheduler *) scheduler; /* NULL until then */

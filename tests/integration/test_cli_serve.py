@@ -86,7 +86,7 @@ def test_second_signal_ends_at_once():
     the same one at once counts as a repeat."""
     with Server("--drain-timeout", "120s", "--request-timeout", "120s", "--threads", "1") as server:
         connection = server.connect()
-        connection.send(post({"texts": ["word " * 200] * 2048, "encoding_format": "base64"}))
+        connection.send(post({"texts": [f"{i} " + "word " * 200 for i in range(2048)], "encoding_format": "base64"}))
         with server.connect() as other:
             assert other.send(head("GET", "/health/live")).reply().status == 200
         server.send_signal(signal.SIGTERM)

@@ -13,7 +13,7 @@ from embed_server import DEADLINE_S, EMBED, MODEL, PROGRAM, Server, check_error,
 
 MIB = 1 << 20
 # 10,000 tokens: many passes. A sanitized program is some ten times slower.
-BIG = {"texts": ["word " * 50] * (20 if is_sanitized() else 200), "encoding_format": "base64"}
+BIG = {"texts": [f"{i} " + "word " * 50 for i in range(20 if is_sanitized() else 200)], "encoding_format": "base64"}
 GOOD = {"texts": ["a good request"]}
 
 

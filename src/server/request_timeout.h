@@ -1,0 +1,15 @@
+/* How long a caller is willing to wait, as it says in a header of its request. */
+#ifndef SERVER_REQUEST_TIMEOUT_H
+#define SERVER_REQUEST_TIMEOUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* x-request-timeout-ms: a whole number of milliseconds, 1 to 9 digits, not 0. False where it is anything else. */
+bool request_timeout_parse_ms(const char *text, int64_t *timeout_ns);
+
+/* grpc-timeout (grpc/grpc doc/PROTOCOL-HTTP2.md): 1 to 8 digits, not 0, and one of H M S m u n for hours, minutes,
+ * seconds, milli-, micro- and nanoseconds. False where it is anything else. */
+bool request_timeout_parse_grpc(const char *text, int64_t *timeout_ns);
+
+#endif
