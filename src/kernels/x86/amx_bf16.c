@@ -7,33 +7,19 @@
 #include "kernels/simd/narrow.h"
 
 #define AMX_DOT amx_dot_bf16
-#include "kernels/x86/amx_block.h"
+#include "kernels/x86/amx_burst.h"
 
-/* The multiplier without loads: four sums, as in a block. Numbers of all kinds of bits, small enough that sums stay
- * finite, because the multiplier runs faster on zeros. */
+/* Small numbers, so that sums stay finite. */
 static double burst(size_t rounds)
 {
-    _Alignas(KERNEL_ALIGNMENT) number tiles[4][AMX_TILE_BYTES / sizeof(number)];
+    _Alignas(KERNEL_ALIGNMENT) unsigned char tiles[4][AMX_TILE_BYTES];
+    number *numbers = (number *)tiles;
     uint32_t state = 1;
-    for (size_t t = 0; t < 4; t++)
-        for (size_t i = 0; i < AMX_TILE_BYTES / sizeof(number); i++) {
-            state = state * 1664525 + 1013904223;
-            tiles[t][i] = number_round(((float)(state >> 8) - 0x1p23f) * 0x1p-23f);
-        }
-    amx_configure_for((amx_cut){.tiles = 2, .height = AMX_ROWS});
-    amx_zero_sums(AMX_TWO_ROW_TILES);
-    amx_load(4, tiles[0], (size_t)AMX_ROW_BYTES);
-    amx_load(5, tiles[1], (size_t)AMX_ROW_BYTES);
-    amx_load(6, tiles[2], (size_t)AMX_ROW_BYTES);
-    amx_load(7, tiles[3], (size_t)AMX_ROW_BYTES);
-    for (size_t i = 0; i < rounds; i++) {
-        AMX_DOT(0, 4, 6);
-        AMX_DOT(1, 4, 7);
-        AMX_DOT(2, 5, 6);
-        AMX_DOT(3, 5, 7);
+    for (size_t i = 0; i < sizeof tiles / sizeof *numbers; i++) {
+        state = state * 1664525 + 1013904223;
+        numbers[i] = number_round(((float)(state >> 8) - 0x1p23f) * 0x1p-23f);
     }
-    amx_release();
-    return 2.0 * 4 * AMX_ROWS * AMX_ROWS * (AMX_ROW_BYTES / sizeof(number)) * (double)rounds;
+    return amx_burst(tiles, AMX_ROW_BYTES / sizeof *numbers, rounds);
 }
 
 const kernel_precision amx_bf16 = {

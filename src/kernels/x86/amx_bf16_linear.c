@@ -23,6 +23,7 @@
 
 #define AMX_DOT amx_dot_bf16
 #include "kernels/x86/amx_block.h"
+#include "kernels/x86/amx_put.h"
 
 #define TILE_NUMBERS (AMX_ROW_BYTES / sizeof(number)) /* of the depth */
 #define STEPS_MOST 12                                 /* a panel of so many takes half of a 48 KiB cache */
@@ -84,30 +85,11 @@ static inline __attribute__((always_inline)) void finish_rows(const finish *f, s
                                                               const kernel_activation activation)
 {
     for (size_t r = first; r < end; r++) {
-        const size_t half = r >= f->height, row = half ? r - f->height : r, columns = f->columns[half];
+        const size_t half = r >= f->height, row = half ? r - f->height : r;
         const float *from = f->sums[half] + row * AMX_PANEL;
-        unsigned char *to = f->to[half] + row * f->to_stride;
         const vf32 low = simd_activate(vf_load(from), activation);
         const vf32 high = simd_activate(vf_load(from + VF_LANES), activation);
-        const size_t lows = columns < VF_LANES ? columns : VF_LANES, highs = columns - lows;
-        if (f->narrow) {
-            number *numbers = (number *)to;
-            if (columns == AMX_PANEL) {
-                vf_store_numbers(numbers, low);
-                vf_store_numbers(numbers + VF_LANES, high);
-                continue;
-            }
-            vf_store_first_numbers(numbers, lows, low);
-            vf_store_first_numbers(numbers + VF_LANES, highs, high);
-            if (columns % 2 != 0)
-                numbers[columns] = number_round(0.0f);
-        } else if (columns == AMX_PANEL) {
-            vf_store((float *)to, low);
-            vf_store((float *)to + VF_LANES, high);
-        } else {
-            vf_store_first((float *)to, lows, low);
-            vf_store_first((float *)to + VF_LANES, highs, high);
-        }
+        amx_put_row(f->to[half] + row * f->to_stride, f->columns[half], f->narrow, low, high);
     }
 }
 
@@ -133,60 +115,7 @@ static inline __attribute__((always_inline)) void run_block(const amx_block *blo
     amx_store_sums(&b, shape);
 }
 
-/* The variants of a block, and what remains when there is no next one; one set per activation. */
-typedef struct variants {
-    void (*rows_pass)(const amx_block *b, const finish *before);
-    void (*panels_pass)(const amx_block *b, const finish *before);
-    void (*two_panels)(const amx_block *b, const finish *before);
-    void (*one_panel)(const amx_block *b, const finish *before);
-    void (*finish_last)(const finish *before);
-} variants;
-
-#define VARIANTS(name, activation)                                                                           \
-    static void name##_rows_pass(const amx_block *b, const finish *before)                                   \
-    {                                                                                                        \
-        run_block(b, before, AMX_TWO_ROW_TILES, AMX_ROWS_PASS, activation);                                  \
-    }                                                                                                        \
-    static void name##_panels_pass(const amx_block *b, const finish *before)                                 \
-    {                                                                                                        \
-        run_block(b, before, AMX_TWO_ROW_TILES, AMX_PANELS_PASS, activation);                                \
-    }                                                                                                        \
-    static void name##_two_panels(const amx_block *b, const finish *before)                                  \
-    {                                                                                                        \
-        run_block(b, before, AMX_TWO_PANELS, AMX_PANELS_PASS, activation);                                   \
-    }                                                                                                        \
-    static void name##_one_panel(const amx_block *b, const finish *before)                                   \
-    {                                                                                                        \
-        run_block(b, before, AMX_ONE_HALF, AMX_PANELS_PASS, activation);                                     \
-    }                                                                                                        \
-    static void name##_finish_last(const finish *before)                                                     \
-    {                                                                                                        \
-        const finish f = *before;                                                                            \
-        finish_rows(&f, 0, f.rows, activation);                                                              \
-    }                                                                                                        \
-    static const variants name = {                                                                           \
-        name##_rows_pass, name##_panels_pass, name##_two_panels, name##_one_panel, name##_finish_last,       \
-    };
-
-VARIANTS(identity, KERNEL_IDENTITY)
-VARIANTS(gelu_erf, KERNEL_GELU_ERF)
-VARIANTS(gelu_tanh, KERNEL_GELU_TANH)
-VARIANTS(relu, KERNEL_RELU)
-
-static const variants *variants_of(kernel_activation activation)
-{
-    switch (activation) {
-    case KERNEL_GELU_ERF:
-        return &gelu_erf;
-    case KERNEL_GELU_TANH:
-        return &gelu_tanh;
-    case KERNEL_RELU:
-        return &relu;
-    case KERNEL_IDENTITY:
-        break;
-    }
-    return &identity;
-}
+#include "kernels/x86/amx_variants.h"
 
 /* What a call works with; `before` is the block whose sums are not finished yet, with no rows at first. */
 typedef struct work {

@@ -58,4 +58,7 @@ static inline void amx_release(void)
  * Rounded to the nearest even, denormals are zero. */
 #define amx_dot_bf16(c, a, b) _tile_dpbf16ps(c, a, b)
 
+/* The same of int32 and int8 in groups of four; exact as long as the sums fit. */
+#define amx_dot_int8(c, a, b) _tile_dpbssd(c, a, b)
+
 #endif

@@ -2,11 +2,18 @@
  * tiles, the kernels of the emulation against those of the CPU, bit by bit. */
 #include "check.h"
 
+#include "kernels/int8.h"
+
 #include <kernels/x86/amx_tile.h>
 
 static const kernel_precision *emulated_bf16(void)
 {
     return CHECK_TIERS()[0]->bf16;
+}
+
+static const kernel_int8 *emulated_int8(void)
+{
+    return CHECK_TIERS()[0]->int8;
 }
 
 /* ---- the emulation ------------------------------------------------------------------------------------- */
@@ -185,6 +192,55 @@ static uint16_t *attend(const kernel_precision *precision, uint64_t seed, size_t
     return output;
 }
 
+/* Rows of int8 that a product of random rows and weights gives; owned by the caller, freed by free_rows. */
+static int8_rows multiply_int8(const kernel_int8 *int8, uint64_t seed, size_t *bytes, size_t *scales)
+{
+    check_state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    const size_t rows = 1 + check_below(70) + (seed % 8 == 0 ? 400 : 0), inputs = 1 + check_below(900);
+    const size_t outputs = 1 + check_below(500);
+    int8_rows from = {.stride = (inputs + 63) / 64 * 64, .scale_stride = int8_chunks(inputs)};
+    int8_rows to = {.stride = (outputs + 63) / 64 * 64, .scale_stride = int8_chunks(outputs)};
+    float *values = check_floats(rows * inputs, CHECK_USUAL);
+    float *weights = check_floats(inputs * outputs, CHECK_USUAL), *bias = check_floats(outputs, CHECK_USUAL);
+    void *packed = mem_alloc_aligned(int8->packed_bytes(outputs, inputs), 1);
+    void *scratch = mem_alloc_aligned(int8->scratch_bytes(rows), 1);
+    from.values = mem_alloc_aligned(rows, from.stride);
+    from.scales = check_untouched(rows * from.scale_stride);
+    *bytes = rows * to.stride;
+    *scales = rows * to.scale_stride;
+    to.values = mem_alloc_aligned(*bytes, 1);
+    to.scales = check_untouched(*scales);
+    assert_true(packed != NULL && scratch != NULL && from.values != NULL && to.values != NULL);
+    memset(packed, 0, int8->packed_bytes(outputs, inputs));
+    int8->pack(packed, outputs, inputs, 0, outputs, weights, bias);
+    int8->quantise(KERNEL_F32, rows, inputs, values, inputs, &from);
+    int8->multiply(&(int8_product){.rows = rows,
+                                   .inputs = inputs,
+                                   .outputs = outputs,
+                                   .input = from,
+                                   .weights = packed,
+                                   .activation = (kernel_activation)(seed % 4),
+                                   .form = INT8_TO_INT8,
+                                   .output_int8 = to,
+                                   .scratch = scratch});
+    for (size_t r = 0; r < rows; r++) /* what stands behind a row is anything */
+        memset(to.values + r * to.stride + outputs, 0, to.stride - outputs);
+    mem_free(from.scales);
+    mem_free(from.values);
+    mem_free(scratch);
+    mem_free(packed);
+    mem_free(bias);
+    mem_free(weights);
+    mem_free(values);
+    return to;
+}
+
+static void free_rows(int8_rows *rows)
+{
+    mem_free(rows->values);
+    mem_free(rows->scales);
+}
+
 static void gives_the_tiles_back(void **state)
 {
     (void)state;
@@ -195,6 +251,12 @@ static void gives_the_tiles_back(void **state)
     assert_false(amx_configured());
     assert_true(emulated_bf16()->burst(2) >= 2);
     assert_false(amx_configured());
+    size_t bytes, scales;
+    int8_rows rows = multiply_int8(emulated_int8(), 3, &bytes, &scales);
+    assert_false(amx_configured());
+    assert_true(emulated_int8()->burst(2) >= 2);
+    assert_false(amx_configured());
+    free_rows(&rows);
     free_product(&c);
 }
 
@@ -215,6 +277,13 @@ static void the_cpu_computes_what_the_emulation_does(void **state)
         assert_memory_equal(x, y, numbers * sizeof *x);
         mem_free(x);
         mem_free(y);
+        size_t bytes, scales;
+        int8_rows q = multiply_int8(emulated_int8(), seed, &bytes, &scales);
+        int8_rows s = multiply_int8(real->int8, seed, &bytes, &scales);
+        assert_memory_equal(q.values, s.values, bytes);
+        assert_memory_equal(q.scales, s.scales, scales * sizeof *q.scales);
+        free_rows(&q);
+        free_rows(&s);
     }
 }
 
