@@ -66,7 +66,7 @@ def parse_arguments():
     parser.add_argument("--model", type=Path, default=Path(os.environ.get("AKIDB_TEST_MODEL", ROOT / "models" / "all-MiniLM-L6-v2")))
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--tokens", type=int, default=2048, help="of each fixed length in a round, per thread; of mixed ones thrice as many")
+    parser.add_argument("--tokens", type=int, default=1536, help="of each fixed length in a round, per thread; of mixed ones thrice as many")
     parser.add_argument("--queries", type=int, default=100, help="single texts timed for the latency")
     parser.add_argument("--output", type=Path, help="a Markdown file with the markers, such as docs/BENCHMARKS.md; default: stdout alone")
     parser.add_argument("--json", type=Path, default=BUILD / "peers" / "last-run.json", help="takes every single measurement")
