@@ -50,7 +50,7 @@ bool pass_add(pass *p, scheduler_request *request, size_t index, size_t share_to
     size_t computed = find_equal(p, sequence, request->hashes[index]);
     *cost_tokens = 0;
     if (computed == p->count) {
-        if (p->count > 0 && (p->tokens >= share_tokens || sequence->count > max_tokens - p->tokens))
+        if (p->count > 0 && (p->tokens >= share_tokens || p->tokens + sequence->count > max_tokens))
             return false;
         p->sequences[p->count] = *sequence;
         p->hashes[p->count] = request->hashes[index];

@@ -175,9 +175,8 @@ int64_t queue_start_ns(const queue *q)
     return oldest_ns + q->window_ns;
 }
 
-/* What is due, either way, is at most a full pass, so that neither class makes the other pay later for what it did not
- * need before. */
-static int64_t most_due(const queue *q)
+/* When this much is due, bulk work gets a pass. */
+static int64_t due_of_a_pass(const queue *q)
 {
     return (int64_t)q->max_pass_tokens * (QUEUE_BULK_ONE_IN - 1);
 }
@@ -185,23 +184,21 @@ static int64_t most_due(const queue *q)
 static scheduler_priority next_class(const queue *q)
 {
     const class_queue *interactive = &q->classes[0], *bulk = &q->classes[1];
-    bool due = q->bulk_due >= most_due(q);
+    bool due = q->bulk_due >= due_of_a_pass(q);
     return bulk->turn == NULL || (interactive->turn != NULL && !due) ? SCHEDULER_PRIORITY_INTERACTIVE
                                                                      : SCHEDULER_PRIORITY_BULK;
 }
 
-/* Interactive passes for which bulk work waited earn it its share; its own passes use that up. */
+/* Interactive passes for which bulk work waited earn it its share; its own passes use that up. What is due is bounded both
+ * ways, so that neither class makes the other pay later for what it did not need before. */
 static void book_shares(queue *q, scheduler_priority taken, bool bulk_waits, size_t tokens)
 {
-    int64_t most = most_due(q);
+    int64_t most = 2 * due_of_a_pass(q), least = -due_of_a_pass(q);
     if (taken == SCHEDULER_PRIORITY_BULK)
         q->bulk_due -= (int64_t)tokens * (QUEUE_BULK_ONE_IN - 1);
     else if (bulk_waits)
         q->bulk_due += (int64_t)tokens;
-    if (q->bulk_due > most)
-        q->bulk_due = most;
-    if (q->bulk_due < -most)
-        q->bulk_due = -most;
+    q->bulk_due = q->bulk_due > most ? most : q->bulk_due < least ? least : q->bulk_due;
 }
 
 static void begin(queue *q, scheduler_request *request, int64_t now_ns)

@@ -91,6 +91,42 @@ static void shares_a_request_among_idle_workers(void **state)
     scheduler_close(s);
 }
 
+static void waits_for_more_where_a_window_is_set(void **state)
+{
+    (void)state;
+    fake_init(&enc);
+    scheduler_settings settings = {.workers = 1,
+                                   .max_queue_requests = 100,
+                                   .max_queue_tokens = 10000,
+                                   .max_queue_bytes = 1 << 20,
+                                   .batch_window_ms = 3600000};
+    scheduler *s = NULL;
+    aki_error error;
+    assert_int_equal(scheduler_open(&s, &enc, &settings, &error), AKI_OK);
+    outcome a, b, c;
+    char forty[41], sixty[61];
+    memset(forty, 'b', 40);
+    memset(sixty, 'c', 60);
+    forty[40] = sixty[60] = '\0';
+    submit_one(s, "a", &a);
+    submit_one(s, forty, &b);
+    submit_one(s, sixty, &c); /* cut to 50: with these, less than a pass of 100 */
+    assert_int_equal(a.calls + b.calls + c.calls, 0);
+    outcome d;
+    submit_one(s, "0123456789", &d); /* a full pass begins at once */
+    outcome_wait(&a);
+    outcome_wait(&b);
+    outcome_wait(&c);
+    assert_string_equal(enc.pass_texts[0], "abc");
+    outcome e;
+    submit_one(s, "e", &e);
+    scheduler_stop(s, false); /* and nothing waits for the window when stopped */
+    outcome_wait(&d);
+    outcome_wait(&e);
+    assert_int_equal(e.status, AKI_OK);
+    scheduler_close(s);
+}
+
 static void estimates_the_backlog_and_the_longest_pass(void **state)
 {
     (void)state;
@@ -184,6 +220,7 @@ int main(void)
         cmocka_unit_test(serves_in_order_and_joins_requests_in_a_pass),
         cmocka_unit_test(spreads_a_large_request_over_passes_within_the_budget),
         cmocka_unit_test(shares_a_request_among_idle_workers),
+        cmocka_unit_test(waits_for_more_where_a_window_is_set),
         cmocka_unit_test(estimates_the_backlog_and_the_longest_pass),
         cmocka_unit_test(tells_every_submitter_exactly_once),
     };

@@ -84,6 +84,94 @@ static void refuses_bad_texts_on_the_spot(void **state)
     assert_int_equal(o.calls, 0);
     scheduler_close(s);
 }
+static void measure_slow_passes(scheduler *s, unsigned passes)
+{
+    outcome o;
+    fake_close_gate(&enc);
+    submit_one(s, "0123456789", &o);
+    fake_wait_entered(&enc, passes);
+    while (scheduler_longest_pass_ms(s) < 20)
+        usleep(200);
+    fake_open_gate(&enc);
+    outcome_wait(&o);
+}
+
+/* 10 tokens take 20 ms and more; 10 are in a pass and 40 wait: what comes now waits for about 100 ms. */
+static void refuses_what_would_wait_for_too_long(void **state)
+{
+    (void)state;
+    fake_init(&enc);
+    scheduler_settings settings = {.workers = 1,
+                                   .max_queue_requests = 100,
+                                   .max_queue_tokens = 10000,
+                                   .max_queue_bytes = 1 << 20,
+                                   .max_queue_wait_ms = 60};
+    scheduler *s = NULL;
+    aki_error error;
+    assert_int_equal(scheduler_open(&s, &enc, &settings, &error), AKI_OK);
+    measure_slow_passes(s, 1);
+    outcome running, waiting, o;
+    fake_close_gate(&enc);
+    submit_one(s, "0123456789", &running);
+    fake_wait_entered(&enc, 2);
+    submit_one(s, "0123456789012345678901234567890123456789", &waiting);
+    aki_text text = text_of("x");
+    scheduler_submission submission = {.texts = &text, .count = 1, .done = on_done, .cookie = &o};
+    outcome_init(&o);
+    assert_int_equal(scheduler_submit(s, &submission, &o.request, &error), AKI_OVERLOADED);
+    assert_non_null(strstr(error.message, "may wait for 60 ms"));
+    submission.priority = SCHEDULER_PRIORITY_BULK; /* no hurry, but a deadline */
+    submission.deadline_ns = clock_monotonic_ns() + 50 * NS_PER_MS;
+    assert_int_equal(scheduler_submit(s, &submission, &o.request, &error), AKI_OVERLOADED);
+    submission.deadline_ns = 0;
+    assert_int_equal(scheduler_submit(s, &submission, &o.request, &error), AKI_OK);
+    fake_open_gate(&enc);
+    outcome_wait(&running);
+    outcome_wait(&waiting);
+    outcome_wait(&o);
+    scheduler_stats stats;
+    scheduler_read_stats(s, &stats);
+    assert_int_equal(stats.refused_wait, 2);
+    assert_int_equal(stats.bulk.requests, 1);
+    assert_int_equal(stats.interactive.requests, 3);
+    assert_int_equal(stats.in_flight, 0);
+    scheduler_close(s);
+}
+
+static void limits_the_requests_in_flight_where_asked(void **state)
+{
+    (void)state;
+    fake_init(&enc);
+    scheduler_settings settings = {.workers = 1,
+                                   .max_queue_requests = 100,
+                                   .max_queue_tokens = 10000,
+                                   .max_queue_bytes = 1 << 20,
+                                   .adaptive_limit = true};
+    scheduler *s = NULL;
+    aki_error error;
+    assert_int_equal(scheduler_open(&s, &enc, &settings, &error), AKI_OK);
+    scheduler_stats stats;
+    scheduler_read_stats(s, &stats);
+    enum { MOST = 64 };
+    outcome taken[MOST], o;
+    size_t limit = stats.in_flight_limit;
+    assert_true(limit > 0 && limit <= MOST);
+    fake_close_gate(&enc);
+    for (size_t i = 0; i < limit; i++)
+        submit_one(s, "a", &taken[i]);
+    const char *text = "a";
+    outcome_init(&o);
+    assert_int_equal(submit(s, &text, 1, 0, &o, &error), AKI_OVERLOADED);
+    assert_non_null(strstr(error.message, "in flight"));
+    fake_open_gate(&enc);
+    for (size_t i = 0; i < limit; i++)
+        outcome_wait(&taken[i]);
+    assert_int_equal(submit(s, &text, 1, 0, &o, &error), AKI_OK);
+    outcome_wait(&o);
+    scheduler_read_stats(s, &stats);
+    assert_int_equal(stats.refused_limit, 1);
+    scheduler_close(s);
+}
 
 int main(void)
 {
@@ -91,6 +179,8 @@ int main(void)
         cmocka_unit_test(refuses_what_does_not_fit_the_queue),
         cmocka_unit_test(bounds_the_bytes_under_way),
         cmocka_unit_test(refuses_bad_texts_on_the_spot),
+        cmocka_unit_test(refuses_what_would_wait_for_too_long),
+        cmocka_unit_test(limits_the_requests_in_flight_where_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
