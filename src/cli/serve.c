@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "cli/file_mode.h"
+#include "cli/hangup.h"
 #include "cli/log_writer.h"
 #include "cli/message.h"
 #include "cli/model_source.h"
@@ -16,10 +18,12 @@
 #include <unistd.h>
 
 #define LOG_TARGET "serve"
+#define NO_HOST "none"
 
 typedef struct service {
     const options *options;
     stop *stop;
+    hangup *hangup;
     log_writer *writer;
     log_sink log;
     server *server;
@@ -55,13 +59,41 @@ static aki_status open_log(service *sv, aki_error *error)
     return AKI_OK;
 }
 
+/* What no single option can check. */
+static aki_status check_options(const options *o, aki_error *error)
+{
+    const char *certificate = option_text(o, OPTION_TLS_CERTIFICATE), *key = option_text(o, OPTION_TLS_KEY);
+    aki_status status = AKI_OK;
+    if ((certificate == NULL) != (key == NULL)) {
+        status = error_set(error, AKI_INVALID_ARGUMENT, "--tls-%s is missing",
+                           certificate == NULL ? "certificate" : "key");
+        error_hint(error, "TLS needs both --tls-certificate and --tls-key.");
+    } else if (certificate == NULL && option_text(o, OPTION_TLS_CLIENT_CA) != NULL) {
+        status = error_set(error, AKI_INVALID_ARGUMENT, "--tls-client-ca is given, but no TLS is used");
+        error_hint(error, "Give --tls-certificate and --tls-key as well.");
+    } else if (strcmp(option_text(o, OPTION_HOST), NO_HOST) == 0 &&
+               option_text(o, OPTION_UNIX_SOCKET) == NULL) {
+        status = error_set(error, AKI_INVALID_ARGUMENT, "--host none leaves nothing to listen on");
+        error_hint(error, "Give --unix-socket PATH, or an address.");
+    }
+    return status;
+}
+
 static server_settings settings_of(const service *sv)
 {
     const options *o = sv->options;
     server_settings settings;
     server_settings_init(&settings);
-    settings.host = option_text(o, OPTION_HOST);
+    const char *host = option_text(o, OPTION_HOST);
+    settings.host = strcmp(host, NO_HOST) != 0 ? host : NULL;
     settings.port = (uint16_t)option_number(o, OPTION_PORT);
+    settings.unix_socket = option_text(o, OPTION_UNIX_SOCKET);
+    file_mode_parse(option_text(o, OPTION_UNIX_SOCKET_MODE), &settings.unix_socket_mode);
+    settings.tls_certificate = option_text(o, OPTION_TLS_CERTIFICATE);
+    settings.tls_key = option_text(o, OPTION_TLS_KEY);
+    settings.tls_client_ca = option_text(o, OPTION_TLS_CLIENT_CA);
+    settings.api_keys_file = option_text(o, OPTION_API_KEYS);
+    settings.cors_origins = option_text(o, OPTION_CORS_ORIGIN);
     settings.model_name = sv->model_name;
     settings.max_texts = option_size(o, OPTION_MAX_TEXTS);
     settings.max_body_bytes = option_size(o, OPTION_MAX_BODY_BYTES);
@@ -69,6 +101,8 @@ static server_settings settings_of(const service *sv)
     settings.max_queue_requests = option_size(o, OPTION_MAX_QUEUE_REQUESTS);
     settings.max_queue_tokens = option_size(o, OPTION_MAX_QUEUE_TOKENS);
     settings.max_connections = (unsigned)option_number(o, OPTION_MAX_CONNECTIONS);
+    settings.max_connections_per_address = (unsigned)option_number(o, OPTION_MAX_CONNECTIONS_PER_ADDRESS);
+    settings.min_body_rate = option_size(o, OPTION_MIN_BODY_RATE);
     settings.http_threads = (unsigned)option_number(o, OPTION_HTTP_THREADS);
     settings.workers = (unsigned)option_number(o, OPTION_THREADS);
     settings.request_timeout_ms = option_number(o, OPTION_REQUEST_TIMEOUT);
@@ -77,6 +111,8 @@ static server_settings settings_of(const service *sv)
     settings.max_queue_wait_ms = option_number(o, OPTION_MAX_QUEUE_WAIT);
     settings.cache_bytes = option_size(o, OPTION_CACHE_MB) * 1000000;
     settings.adaptive_limit = option_on(o, OPTION_ADAPTIVE_LIMIT);
+    settings.header_timeout_ms = option_number(o, OPTION_HEADER_TIMEOUT);
+    settings.write_timeout_ms = option_number(o, OPTION_WRITE_TIMEOUT);
     settings.idle_timeout_ms = option_number(o, OPTION_IDLE_TIMEOUT);
     settings.drain_timeout_ms = option_number(o, OPTION_DRAIN_TIMEOUT);
     settings.memory_limit_bytes = option_size(o, OPTION_MEMORY_LIMIT);
@@ -84,13 +120,48 @@ static server_settings settings_of(const service *sv)
     return settings;
 }
 
-/* "http://127.0.0.1:8080", with brackets around an IPv6 address. */
+/* "http://127.0.0.1:8080" or "https://…", with brackets around an IPv6 address. */
 static void write_url(const service *sv, char *out, size_t room)
 {
     const char *host = option_text(sv->options, OPTION_HOST);
     bool brackets = strchr(host, ':') != NULL && host[0] != '[';
-    snprintf(out, room, "http://%s%s%s:%u", brackets ? "[" : "", host, brackets ? "]" : "",
-             (unsigned)server_port(sv->server));
+    snprintf(out, room, "%s://%s%s%s:%u",
+             option_text(sv->options, OPTION_TLS_CERTIFICATE) != NULL ? "https" : "http", brackets ? "[" : "",
+             host, brackets ? "]" : "", (unsigned)server_port(sv->server));
+}
+
+static void log_listening(const service *sv)
+{
+    const options *o = sv->options;
+    const char *path = option_text(o, OPTION_UNIX_SOCKET), *keys = option_text(o, OPTION_API_KEYS);
+    char url[300];
+    if (strcmp(option_text(o, OPTION_HOST), NO_HOST) != 0) {
+        write_url(sv, url, sizeof url);
+        log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "listening on %s%s", url,
+                  option_text(o, OPTION_TLS_CLIENT_CA) != NULL ? ", for clients with a certificate" : "");
+    }
+    if (path != NULL)
+        log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "listening on unix:%s (mode %s)", path,
+                  option_text(o, OPTION_UNIX_SOCKET_MODE));
+    if (keys != NULL)
+        log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "requests need an API key of %s", keys);
+}
+
+/* A command that a new user may copy. */
+static void log_example(const service *sv)
+{
+    const options *o = sv->options;
+    const char *path = option_text(o, OPTION_UNIX_SOCKET);
+    bool local = strcmp(option_text(o, OPTION_HOST), NO_HOST) == 0;
+    char url[300] = "http://localhost";
+    if (!local)
+        write_url(sv, url, sizeof url);
+    log_write(
+        &sv->log, AKI_LOG_INFO, LOG_TARGET,
+        "try: curl -s%s%s %s/api/v1/embed%s -H 'content-type: application/json' -d '{\"texts\":[\"hello "
+        "world\"]}'",
+        local ? " --unix-socket " : "", local ? path : "", url,
+        option_text(o, OPTION_API_KEYS) != NULL ? " -H \"authorization: Bearer $KEY\"" : "");
 }
 
 static aki_status load_model(service *sv, aki_error *error)
@@ -124,8 +195,9 @@ static aki_status load_model(service *sv, aki_error *error)
 
 static aki_status serve(service *sv, aki_error *error)
 {
-    char url[300];
-    aki_status status = open_log(sv, error);
+    aki_status status = check_options(sv->options, error);
+    if (status == AKI_OK)
+        status = open_log(sv, error);
     if (status != AKI_OK)
         return status;
     sv->model_name = name_of_model(sv->options);
@@ -134,18 +206,16 @@ static aki_status serve(service *sv, aki_error *error)
     status = server_open(&sv->server, &settings, error);
     if (status != AKI_OK)
         return status;
-    write_url(sv, url, sizeof url);
-    log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "listening on %s", url);
+    log_listening(sv);
     status = load_model(sv, error);
     if (stop_signal(sv->stop) != 0)
         status = AKI_OK; /* asked to end while loading: not a failure */
     if (status != AKI_OK)
         return status;
     if (stop_signal(sv->stop) == 0)
-        log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET,
-                  "try: curl -s %s/api/v1/embed -H 'content-type: application/json' -d '{\"texts\":[\"hello "
-                  "world\"]}'",
-                  url);
+        log_example(sv);
+    while (hangup_wait(sv->hangup, stop_descriptor(sv->stop)))
+        server_reload(sv->server);
     int signal_number = stop_wait(sv->stop);
     log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "signal %d: finishing the requests in flight",
               signal_number);
@@ -164,12 +234,15 @@ int command_serve(const options *o)
     service sv = {.options = o};
     aki_status status = stop_open(&sv.stop, EXIT_FAILED, &error);
     if (status == AKI_OK)
+        status = hangup_open(&sv.hangup, &error);
+    if (status == AKI_OK)
         status = serve(&sv, &error);
     if (status != AKI_OK)
         message_error(&error);
     server_close(sv.server);
     encoder_close(sv.encoder);
     log_writer_close(sv.writer);
+    hangup_close(sv.hangup);
     stop_close(sv.stop);
     return status == AKI_OK ? EXIT_DONE : EXIT_FAILED;
 }

@@ -12,6 +12,7 @@
 
 #define LOG_TARGET "server"
 /* While the process has no descriptors left, accepting would only spin. */
+#define MAX_REFUSAL_BYTES 4096
 #define OUT_OF_DESCRIPTORS_PAUSE_MS 100
 
 struct acceptor {
@@ -24,18 +25,15 @@ struct acceptor {
 
 /* What a refused client has sent so far is read away: closing a socket with unread bytes would make the system reset
  * the connection, and the reply would be lost with it. */
-static void turn_away(const acceptor *a, int descriptor)
+static void turn_away(int descriptor, const buf *reply)
 {
     char unread[4096];
-    buf reply;
-    buf_init(&reply, sizeof unread);
-    a->settings.refuse(a->settings.cookie, &reply);
-    ssize_t sent =
-        !reply.failed ? send(descriptor, reply.data, reply.length, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
+    ssize_t sent = 0;
+    if (!reply->failed && reply->length > 0)
+        sent = send(descriptor, reply->data, reply->length, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent > 0 && shutdown(descriptor, SHUT_WR) == 0)
         while (recv(descriptor, unread, sizeof unread, MSG_DONTWAIT) > 0)
             ;
-    buf_free(&reply);
     close(descriptor);
 }
 
@@ -57,17 +55,20 @@ static bool accept_all(acceptor *a, int listening)
                           strerrordesc_np(errno));
             return !exhausted;
         }
-        if (atomic_load(a->settings.open_connections) >= a->settings.max_connections)
-            turn_away(a, descriptor);
-        else
+        buf refusal;
+        buf_init(&refusal, MAX_REFUSAL_BYTES);
+        if (a->settings.has_room(a->settings.cookie, (struct sockaddr *)&address, &refusal))
             a->settings.take(a->settings.cookie, descriptor, (struct sockaddr *)&address, length);
+        else
+            turn_away(descriptor, &refusal);
+        buf_free(&refusal);
     }
 }
 
 static void *run(void *argument)
 {
     acceptor *a = argument;
-    struct pollfd watched[LISTEN_SOCKETS_MAX + 1];
+    struct pollfd watched[1 + sizeof a->sockets.descriptors / sizeof a->sockets.descriptors[0]];
     watched[0] = (struct pollfd){.fd = a->wake, .events = POLLIN};
     for (size_t i = 0; i < a->sockets.count; i++)
         watched[i + 1] = (struct pollfd){.fd = a->sockets.descriptors[i], .events = POLLIN};
@@ -98,7 +99,7 @@ aki_status acceptor_open(acceptor **out, listen_sockets *sockets, const acceptor
     }
     a->settings = *settings;
     a->sockets = *sockets;
-    sockets->count = 0;
+    *sockets = (listen_sockets){0};
     aki_status status = AKI_OK;
     a->wake = eventfd(0, EFD_CLOEXEC);
     if (a->wake < 0)

@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "server/listen_socket.h"
 
-#include <stdatomic.h>
 #include <sys/socket.h>
 
 typedef struct acceptor acceptor;
@@ -16,15 +15,13 @@ typedef struct acceptor acceptor;
 typedef void (*acceptor_take_fn)(void *cookie, int descriptor, const struct sockaddr *address,
                                  socklen_t length);
 
-/* Appends the whole HTTP reply for one connection too many. */
-typedef void (*acceptor_refuse_fn)(void *cookie, buf *reply);
+/* Whether one more connection may be taken; where not, appends the whole HTTP reply for it, or nothing. */
+typedef bool (*acceptor_has_room_fn)(void *cookie, const struct sockaddr *address, buf *refusal);
 
 typedef struct acceptor_settings {
     acceptor_take_fn take;
-    acceptor_refuse_fn refuse;
+    acceptor_has_room_fn has_room; /* where it has none, the connection is answered and closed */
     void *cookie;
-    const atomic_uint *open_connections;
-    unsigned max_connections; /* at it, new ones are refused and closed */
     log_sink log;
 } acceptor_settings;
 

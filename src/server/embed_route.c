@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "server/embed_reply.h"
 #include "server/embed_request.h"
+#include "server/gzip_body.h"
 
 /* About a quarter of a millisecond of one core each; handing on costs a twentieth of that. */
 #define LARGE_BODY_BYTES ((size_t)32 << 10)
@@ -86,16 +87,47 @@ static void on_gone(void *cookie)
     scheduler_cancel(x->work);
 }
 
+/* Puts what the compressed body holds in its place. False with x->error. */
+static bool inflate_body(exchange *x)
+{
+    size_t limit = x->owner->settings.max_body_bytes;
+    buf plain;
+    buf_init(&plain, limit);
+    gzip_outcome outcome = gzip_body_inflate(x->body.data, x->body.length, &plain);
+    exchange_release_body(x);
+    x->body = plain;
+    if (outcome == GZIP_INVALID)
+        http_error_set(&x->error, HTTP_ERROR_INVALID_ENCODING, NULL,
+                       "the body is not what Content-Encoding says: gzip, undamaged and whole");
+    else if (outcome == GZIP_TOO_LARGE)
+        http_error_set(&x->error, HTTP_ERROR_BODY_TOO_LARGE, NULL,
+                       "the body is more than %zu bytes when decompressed, or more than %d times its size",
+                       limit, GZIP_MAX_RATIO);
+    else if (outcome == GZIP_OUT_OF_MEMORY)
+        http_error_set(&x->error, HTTP_ERROR_OUT_OF_MEMORY, NULL, "no memory to decompress the body");
+    return outcome == GZIP_DONE;
+}
+
 /* False with x->error. */
 static bool read_body(exchange *x, embed_request *request)
 {
     const server *s = x->owner;
     embed_limits limits = {.max_texts = s->settings.max_texts, .model_name = s->model_name};
-    bool read = embed_request_parse(request, x->body.length > 0 ? x->body.data : "", x->body.length, &limits,
+    bool read = (!x->gzip || x->body.length == 0 || inflate_body(x)) &&
+                embed_request_parse(request, x->body.length > 0 ? x->body.data : "", x->body.length, &limits,
                                     &x->error);
     exchange_release_body(x);
     x->failed = !read;
     return read;
+}
+
+/* FNV-1a (Fowler, Noll, Vo): the same for a key's name over all reloads; 0 without keys. */
+static uint64_t client_number(const char *name)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (const char *at = name; *at != '\0'; at++)
+        hash = (hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
+    return name[0] != '\0' ? hash : 0;
 }
 
 /* Of a suspended request. */
@@ -109,6 +141,7 @@ static void submit(exchange *x, embed_request *request)
         .options = request->options,
         .priority = request->priority != SCHEDULER_PRIORITY_AUTO ? request->priority : x->priority,
         .on_error_item = request->on_error_item,
+        .client = client_number(x->key_name),
         .deadline_ns = x->deadline_ns,
         .done = on_done,
         .cookie = x};
@@ -143,7 +176,7 @@ enum MHD_Result embed_route_handle(exchange *x)
                        "too many replies wait for clients to read them");
         return exchange_fail(x);
     }
-    if (x->body.length > LARGE_BODY_BYTES) {
+    if (x->body.length > LARGE_BODY_BYTES || (x->gzip && x->body.length > 0)) {
         exchange_suspend(x);
         x->task.run = read_and_submit_task;
         task_pool_submit(x->owner->tasks, &x->task);

@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "server/client.h"
+#include "server/cors.h"
 #include "server/request_check.h"
 
 #include <stdio.h>
@@ -14,8 +16,23 @@
 #define HELD_FLOOR_BYTES ((size_t)64 << 20)
 /* Replies held at once over all connections, beyond which no new work is taken. */
 #define MAX_HELD_REPLY_BYTES ((size_t)256 << 20)
+/* Before the least rate of a body is asked for. */
+#define BODY_GRACE_MS 5000
 /* Retry-After where nothing better is known. */
 #define RETRY_MS 1000
+
+/* The body must be there before the request's time is over, and after a while come at the least rate. */
+static void watch_body(const exchange *x)
+{
+    int64_t until_ns = x->deadline_ns;
+    size_t rate = x->owner->settings.min_body_rate;
+    if (rate > 0) {
+        int64_t slowest_ns = x->arrived_ns + BODY_GRACE_MS * NS_PER_MS +
+                             (int64_t)((double)x->body_seen / (double)rate * NS_PER_S);
+        until_ns = slowest_ns < until_ns ? slowest_ns : until_ns;
+    }
+    connection_watch_set(x->watched, WATCH_BODY, until_ns);
+}
 
 static exchange *exchange_open(server *s, struct MHD_Connection *connection)
 {
@@ -26,10 +43,10 @@ static exchange *exchange_open(server *s, struct MHD_Connection *connection)
     x->connection = connection;
     x->arrived_ns = clock_monotonic_ns();
     x->deadline_ns = x->arrived_ns + s->settings.request_timeout_ms * NS_PER_MS;
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    x->watched = info != NULL ? info->socket_context : NULL;
-    connection_watch_set(x->watched, WATCH_BODY, x->deadline_ns);
+    const client *c = client_of(connection);
+    x->watched = c != NULL ? c->watched : NULL;
+    x->target_bytes = c != NULL ? c->target_bytes : 0;
+    watch_body(x);
     request_id_choose(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "x-request-id"),
                       x->request_id);
     buf_init(&x->body, s->settings.max_body_bytes);
@@ -59,7 +76,8 @@ void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void
               x->route != NULL ? x->route->method : "-", x->route != NULL ? x->route->path : "-", x->status,
               (double)(clock_monotonic_ns() - x->arrived_ns) / NS_PER_MS,
               how == MHD_REQUEST_TERMINATED_COMPLETED_OK ? "" : ", connection lost");
-    connection_watch_set(x->watched, WATCH_HEADERS, server_headers_deadline_ns(s));
+    connection_watch_set(x->watched, WATCH_HEADERS,
+                         clock_monotonic_ns() + s->settings.idle_timeout_ms * NS_PER_MS);
     exchange_release_body(x);
     buf_free(&x->reply);
     atomic_fetch_sub(&s->reply_bytes, x->reply_held);
@@ -105,6 +123,7 @@ static bool take_body(exchange *x, const char *data, size_t size)
     x->body_seen += size;
     if (x->body_seen > MAX_DISCARDED_BYTES || clock_monotonic_ns() > x->deadline_ns)
         return false;
+    watch_body(x);
     if (!x->failed && strcmp(x->route->method, "POST") == 0)
         keep_body(x, data, size);
     return true;
@@ -151,6 +170,38 @@ static void add_retry_after(const exchange *x, struct MHD_Response *response)
     MHD_add_response_header(response, "retry-after-ms", text);
 }
 
+static void add_headers(const exchange *x, unsigned status, struct MHD_Response *response)
+{
+    MHD_add_response_header(response, "x-request-id", x->request_id);
+    if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, x->allow);
+    if (status == MHD_HTTP_UNAUTHORIZED)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"akidb-embed\"");
+    if (x->failed && x->error.code == HTTP_ERROR_UNSUPPORTED_ENCODING)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_ACCEPT_ENCODING, "gzip");
+    if (status == MHD_HTTP_SERVICE_UNAVAILABLE || status == MHD_HTTP_TOO_MANY_REQUESTS)
+        add_retry_after(x, response);
+    if (server_phase_now(x->owner) == SERVER_DRAINING)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    cors_add_headers(x, response);
+}
+
+enum MHD_Result exchange_send(exchange *x, unsigned status, struct MHD_Response *response)
+{
+    const server *s = x->owner;
+    connection_watch_set(x->watched, WATCH_REPLY,
+                         clock_monotonic_ns() + s->settings.write_timeout_ms * NS_PER_MS);
+    if (response == NULL) {
+        x->status = MHD_HTTP_SERVICE_UNAVAILABLE;
+        return MHD_queue_response(x->connection, x->status, s->last_resort);
+    }
+    x->status = status;
+    add_headers(x, status, response);
+    enum MHD_Result queued = MHD_queue_response(x->connection, status, response);
+    MHD_destroy_response(response);
+    return queued;
+}
+
 enum MHD_Result exchange_reply(exchange *x, unsigned status, buf *body)
 {
     size_t length = 0;
@@ -164,25 +215,12 @@ enum MHD_Result exchange_reply(exchange *x, unsigned status, buf *body)
         data != NULL ? MHD_create_response_from_buffer_with_free_callback(length, data, mem_free) : NULL;
     if (response == NULL) {
         mem_free(data);
-        x->status = MHD_HTTP_SERVICE_UNAVAILABLE;
-        return MHD_queue_response(x->connection, x->status, x->owner->last_resort);
+    } else {
+        x->reply_held = length;
+        atomic_fetch_add(&x->owner->reply_bytes, length);
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
     }
-    x->status = status;
-    connection_watch_set(x->watched, WATCH_REPLY,
-                         clock_monotonic_ns() + x->owner->settings.write_timeout_ms * NS_PER_MS);
-    x->reply_held = length;
-    atomic_fetch_add(&x->owner->reply_bytes, length);
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
-    MHD_add_response_header(response, "x-request-id", x->request_id);
-    if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, x->allow);
-    if (status == MHD_HTTP_SERVICE_UNAVAILABLE || status == MHD_HTTP_TOO_MANY_REQUESTS)
-        add_retry_after(x, response);
-    if (server_phase_now(x->owner) == SERVER_DRAINING)
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-    enum MHD_Result queued = MHD_queue_response(x->connection, status, response);
-    MHD_destroy_response(response);
-    return queued;
+    return exchange_send(x, status, response);
 }
 
 bool exchange_replies_pile_up(const server *s)

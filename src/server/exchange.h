@@ -16,6 +16,7 @@ typedef struct route {
     const char *method; /* "GET" serves HEAD as well */
     const char *path;
     const char *description;
+    bool needs_key; /* an API key, where the service has any */
     /* Answers a complete request: by exchange_reply, exchange_fail, or by suspending it. */
     enum MHD_Result (*handle)(exchange *x);
     /* Answers after a suspension; NULL for routes that never suspend. */
@@ -26,15 +27,19 @@ struct exchange {
     server *owner;
     struct MHD_Connection *connection;
     watched_connection *watched;
+    size_t target_bytes;
     const route *route; /* NULL: the request failed before one was found */
     char request_id[REQUEST_ID_MAX + 1];
     int64_t arrived_ns, deadline_ns;
     scheduler_priority priority; /* by header; the body's field goes before it */
 
+    char key_name[API_KEY_NAME_MAX + 1]; /* of the API key; empty without keys */
+
     bool failed; /* `error` is to be the reply; the body is thrown away */
     http_error error;
     const char *allow; /* for the Allow header of a 405 */
     buf body;
+    bool gzip;          /* the body is compressed */
     size_t body_held;   /* share of server.body_bytes */
     uint64_t body_seen; /* bytes read, kept or not */
     unsigned status;    /* replied; 0 = not yet */
@@ -59,6 +64,8 @@ void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void
 
 /* Sends the buffer's contents as JSON and leaves it empty. */
 enum MHD_Result exchange_reply(exchange *x, unsigned status, buf *body);
+/* Sends a response with the headers that all replies have, and destroys it. NULL: out of memory. */
+enum MHD_Result exchange_send(exchange *x, unsigned status, struct MHD_Response *response);
 /* True while readers that do not read hold so much memory that no more should be computed. */
 bool exchange_replies_pile_up(const server *s);
 /* Sends x->error. */

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 
 #define HTTP_TYPE_INVALID "invalid_request_error"
+#define HTTP_TYPE_AUTHENTICATION "authentication_error"
 #define HTTP_TYPE_OVERLOADED "overloaded_error"
 #define HTTP_TYPE_TIMEOUT "timeout_error"
 #define HTTP_TYPE_UNAVAILABLE "unavailable_error"
@@ -36,6 +37,10 @@
       "Split the texts over several requests.")                                                              \
     X(HTTP_ERROR_TEXT_TOO_LONG, "text_too_long", 400, HTTP_TYPE_INVALID,                                     \
       "Shorten or split the text, or send \"truncate\":true.")                                               \
+    X(HTTP_ERROR_INVALID_ENCODING, "invalid_encoding", 400, HTTP_TYPE_INVALID,                               \
+      "Compress the body with gzip, whole, or send it without Content-Encoding.")                            \
+    X(HTTP_ERROR_UNAUTHORIZED, "invalid_api_key", 401, HTTP_TYPE_AUTHENTICATION,                             \
+      "Send a valid API key: Authorization: Bearer KEY, or x-api-key: KEY.")                                 \
     X(HTTP_ERROR_NOT_FOUND, "not_found", 404, HTTP_TYPE_INVALID, "GET / lists the routes.")                  \
     X(HTTP_ERROR_MODEL_NOT_FOUND, "model_not_found", 404, HTTP_TYPE_INVALID,                                 \
       "Name the served model, or leave \"model\" out.")                                                      \
@@ -43,10 +48,12 @@
       "Use a method named in the Allow header.")                                                             \
     X(HTTP_ERROR_BODY_TOO_LARGE, "body_too_large", 413, HTTP_TYPE_INVALID,                                   \
       "Split the texts over several requests.")                                                              \
+    X(HTTP_ERROR_TARGET_TOO_LONG, "target_too_long", 414, HTTP_TYPE_INVALID,                                 \
+      "Send the texts in the body of a POST, not in the target.")                                            \
     X(HTTP_ERROR_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", 415, HTTP_TYPE_INVALID,                   \
       "Send JSON with the header Content-Type: application/json.")                                           \
     X(HTTP_ERROR_UNSUPPORTED_ENCODING, "unsupported_encoding", 415, HTTP_TYPE_INVALID,                       \
-      "Send the body uncompressed, without Content-Encoding.")                                               \
+      "Send the body uncompressed, or with Content-Encoding: gzip.")                                         \
     X(HTTP_ERROR_OVERLOADED, "overloaded", 429, HTTP_TYPE_OVERLOADED,                                        \
       "Retry after the time given in Retry-After.")                                                          \
     X(HTTP_ERROR_HEADERS_TOO_LARGE, "headers_too_large", 431, HTTP_TYPE_INVALID,                             \

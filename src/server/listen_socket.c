@@ -108,9 +108,22 @@ aki_status listen_sockets_open(listen_sockets *out, const char *host, uint16_t p
     return status;
 }
 
+aki_status listen_sockets_add_unix(listen_sockets *sockets, const char *path, unsigned mode, aki_error *error)
+{
+    aki_status status = unix_socket_open(&sockets->local, path, mode, error);
+    if (status == AKI_OK)
+        sockets->descriptors[sockets->count++] = sockets->local.descriptor;
+    else
+        listen_sockets_close(sockets);
+    return status;
+}
+
 void listen_sockets_close(listen_sockets *sockets)
 {
     for (size_t i = 0; i < sockets->count; i++)
-        close(sockets->descriptors[i]);
+        if (sockets->local.path == NULL || sockets->descriptors[i] != sockets->local.descriptor)
+            close(sockets->descriptors[i]);
     sockets->count = 0;
+    if (sockets->local.path != NULL)
+        unix_socket_close(&sockets->local);
 }

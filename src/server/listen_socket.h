@@ -1,15 +1,17 @@
-/* Sockets to listen on: every address that a host name stands for, with errors that say what to do. */
+/* Sockets to listen on: every address that a host name stands for and a unix socket, with errors that say what to do. */
 #ifndef SERVER_LISTEN_SOCKET_H
 #define SERVER_LISTEN_SOCKET_H
 
 #include "akidb/embed.h"
+#include "server/unix_socket.h"
 
 #define LISTEN_SOCKETS_MAX 8
 
 typedef struct listen_sockets {
-    int descriptors[LISTEN_SOCKETS_MAX]; /* non-blocking */
+    int descriptors[LISTEN_SOCKETS_MAX + 1]; /* non-blocking */
     size_t count;
-    uint16_t port; /* the same for all */
+    uint16_t port;     /* the same for all of TCP */
+    unix_socket local; /* its descriptor is among the others; path NULL = none */
 } listen_sockets;
 
 /* host: an IPv4 or IPv6 address (IPv6 in brackets or not) or a name; "::" takes IPv4 as well. port 0 = any free one.
@@ -17,6 +19,9 @@ typedef struct listen_sockets {
  * Errors: AKI_INVALID_ARGUMENT (no such host), AKI_IO_ERROR (port in use, not permitted, …). */
 AKI_MUST_CHECK aki_status listen_sockets_open(listen_sockets *out, const char *host, uint16_t port,
                                               aki_error *error);
+/* Listens on a unix socket as well. Errors as unix_socket_open's; the others are closed then. */
+AKI_MUST_CHECK aki_status listen_sockets_add_unix(listen_sockets *sockets, const char *path, unsigned mode,
+                                                  aki_error *error);
 void listen_sockets_close(listen_sockets *sockets);
 
 #endif

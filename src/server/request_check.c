@@ -1,11 +1,15 @@
 #include "server/request_check.h"
 
+#include "server/cors.h"
 #include "server/request_timeout.h"
 #include "server/routes.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#define MAX_HEADERS 100
+#define MAX_TARGET_BYTES 8192
 
 static const char *header(const exchange *x, const char *name)
 {
@@ -20,7 +24,7 @@ static void fail(exchange *x, http_error_code code, const char *message)
 
 /* What decides where a body ends, over all headers. */
 typedef struct framing {
-    unsigned lengths, encodings;
+    unsigned headers, lengths, encodings, hosts;
     bool odd_name;
 } framing;
 
@@ -37,6 +41,8 @@ static enum MHD_Result look_at_header(void *cookie, enum MHD_ValueKind kind, con
     (void)kind;
     (void)value;
     framing *f = cookie;
+    f->headers++;
+    f->hosts += strcasecmp(key, "Host") == 0;
     f->lengths += strcasecmp(key, "Content-Length") == 0;
     f->encodings += strcasecmp(key, "Transfer-Encoding") == 0;
     f->odd_name = f->odd_name || !is_token(key);
@@ -44,24 +50,22 @@ static enum MHD_Result look_at_header(void *cookie, enum MHD_ValueKind kind, con
 }
 
 /* Two readings of where a body ends are how requests are smuggled past proxies: such a request is refused. */
-static bool body_end_in_doubt(exchange *x)
+static bool body_end_in_doubt(exchange *x, const framing *f)
 {
-    framing f = {0};
-    MHD_get_connection_values(x->connection, MHD_HEADER_KIND, look_at_header, &f);
     const char *encoding = header(x, "Transfer-Encoding");
-    if (f.odd_name)
+    if (f->odd_name)
         fail(x, HTTP_ERROR_BAD_REQUEST,
              "a header's name holds characters that names cannot have, like a space");
-    else if (f.lengths > 1)
+    else if (f->lengths > 1)
         fail(x, HTTP_ERROR_BAD_REQUEST, "the header Content-Length is there more than once");
-    else if (f.encodings > 0 && f.lengths > 0)
+    else if (f->encodings > 0 && f->lengths > 0)
         fail(x, HTTP_ERROR_BAD_REQUEST, "Content-Length and Transfer-Encoding exclude each other");
-    else if (f.encodings > 1 || (encoding != NULL && strcasecmp(encoding, "chunked") != 0))
+    else if (f->encodings > 1 || (encoding != NULL && strcasecmp(encoding, "chunked") != 0))
         fail(x, HTTP_ERROR_BAD_REQUEST, "the only Transfer-Encoding taken is chunked");
     return x->failed;
 }
 
-static void check_protocol(exchange *x, const char *version)
+static void check_protocol(exchange *x, const framing *f, const char *version)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
@@ -73,6 +77,17 @@ static void check_protocol(exchange *x, const char *version)
                        limit);
     } else if (strcmp(version, "HTTP/1.1") == 0 && header(x, "Host") == NULL) {
         fail(x, HTTP_ERROR_BAD_REQUEST, "the header Host is missing, which HTTP/1.1 demands");
+    } else if (f->hosts > 1) {
+        fail(x, HTTP_ERROR_BAD_REQUEST, "the header Host is there more than once");
+    } else if (f->headers > MAX_HEADERS) {
+        x->failed = true;
+        http_error_set(&x->error, HTTP_ERROR_HEADERS_TOO_LARGE, NULL, "%u headers; at most %d are taken",
+                       f->headers, MAX_HEADERS);
+    } else if (x->target_bytes > MAX_TARGET_BYTES) {
+        x->failed = true;
+        http_error_set(&x->error, HTTP_ERROR_TARGET_TOO_LONG, NULL,
+                       "the request's target has %zu bytes; at most %d are taken", x->target_bytes,
+                       MAX_TARGET_BYTES);
     }
 }
 
@@ -86,10 +101,31 @@ static const char *path_of(const char *target)
     return path != NULL ? path : "/";
 }
 
+static const route preflight_route = {
+    "OPTIONS", "*", "leave for a page's script to send another request", false, cors_answer_preflight, NULL};
+
+/* The API key is asked for before anything is told about routes. */
+static void check_key(exchange *x)
+{
+    static const char scheme[] = "Bearer ";
+    if (x->owner->keys == NULL || (x->route != NULL && !x->route->needs_key))
+        return;
+    const char *key = header(x, "x-api-key"), *authorization = header(x, "Authorization");
+    if (key == NULL && authorization != NULL && strncasecmp(authorization, scheme, sizeof scheme - 1) == 0)
+        key = authorization + sizeof scheme - 1;
+    if (key != NULL && api_keys_find(x->owner->keys, key + strspn(key, " "), x->key_name))
+        return;
+    fail(x, HTTP_ERROR_UNAUTHORIZED,
+         key != NULL ? "the API key is not one of this service's" : "the request has no API key");
+}
+
 static void check_route(exchange *x, const char *method, const char *url)
 {
     x->route = routes_find(method, path_of(url), &x->allow);
-    if (x->route != NULL)
+    if (x->route == NULL && x->allow != NULL && cors_is_preflight(x, method))
+        x->route = &preflight_route;
+    check_key(x);
+    if (x->route != NULL || x->failed)
         return;
     x->failed = true;
     if (x->allow != NULL)
@@ -114,11 +150,12 @@ static void check_body_headers(exchange *x, uint64_t length)
     const char *type = header(x, "Content-Type"), *encoding = header(x, "Content-Encoding");
     size_t limit = x->owner->settings.max_body_bytes;
     x->failed = true;
+    x->gzip = encoding != NULL && (strcasecmp(encoding, "gzip") == 0 || strcasecmp(encoding, "x-gzip") == 0);
     if (!is_json(type))
         http_error_set(&x->error, HTTP_ERROR_UNSUPPORTED_MEDIA_TYPE, NULL,
                        "the body's Content-Type is %s%.100s%s", type != NULL ? "\"" : "missing",
                        type != NULL ? type : "", type != NULL ? "\"" : "");
-    else if (encoding != NULL && strcasecmp(encoding, "identity") != 0)
+    else if (encoding != NULL && !x->gzip && strcasecmp(encoding, "identity") != 0)
         http_error_set(&x->error, HTTP_ERROR_UNSUPPORTED_ENCODING, NULL,
                        "bodies with Content-Encoding \"%.100s\" are not taken", encoding);
     else if (length > limit)
@@ -180,11 +217,13 @@ static void check_phase(exchange *x)
 
 bool request_check_headers(exchange *x, const char *method, const char *url, const char *version)
 {
-    if (body_end_in_doubt(x))
+    framing f = {0};
+    MHD_get_connection_values(x->connection, MHD_HEADER_KIND, look_at_header, &f);
+    if (body_end_in_doubt(x, &f))
         return true;
     const char *announced = header(x, "Content-Length");
     uint64_t length = announced != NULL ? strtoull(announced, NULL, 10) : 0;
-    check_protocol(x, version);
+    check_protocol(x, &f, version);
     if (!x->failed)
         check_route(x, method, url);
     if (!x->failed && strcmp(x->route->method, "POST") == 0)

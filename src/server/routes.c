@@ -7,10 +7,10 @@
 #include <string.h>
 
 const route route_table[] = {
-    {"POST", "/api/v1/embed", "vectors for a list of texts", embed_route_handle, embed_route_resume},
-    {"GET", "/health/live", "200 while the process works", health_live, NULL},
-    {"GET", "/health/ready", "200 when requests can be served, 503 otherwise", health_ready, NULL},
-    {"GET", "/", "this list", index_route, NULL},
+    {"POST", "/api/v1/embed", "vectors for a list of texts", true, embed_route_handle, embed_route_resume},
+    {"GET", "/health/live", "200 while the process works", false, health_live, NULL},
+    {"GET", "/health/ready", "200 when requests can be served, 503 otherwise", false, health_ready, NULL},
+    {"GET", "/", "this list", true, index_route, NULL},
     {0},
 };
 

@@ -6,13 +6,13 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "server/exchange.h"
+#include "server/http_daemon.h"
 #include "server/service.h"
 #include "server/warm_up.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <malloc.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -20,12 +20,6 @@
 #define LOG_TARGET "server"
 /* Memory of token ids and vectors of requests that wait or are computed. */
 #define QUEUE_BYTES ((size_t)256 << 20)
-/* The HTTP library keeps line, headers and a piece of the body in one block per connection; a request whose headers
- * do not fit it gets the library's own reply. Several times our limit, so that most of those get ours. */
-#define CONNECTION_BLOCKS 4
-#define CONNECTION_FLOOR_BYTES ((size_t)32 << 10)
-/* Connections the library may have beyond the limit that the acceptor keeps: those accepted in a burst. */
-#define SPARE_CONNECTIONS 256
 /* After a drain that ran out of time, for replies that were given up to leave. */
 #define LAST_REPLIES_MS 1000
 
@@ -49,6 +43,9 @@ void server_settings_init(server_settings *settings)
                                   .max_queue_tokens = 1000000,
                                   .max_queue_wait_ms = 2000,
                                   .max_connections = 4096,
+                                  .unix_socket_mode = 0660,
+                                  .header_timeout_ms = 10000,
+                                  .min_body_rate = 1024,
                                   .http_threads = 2,
                                   .request_timeout_ms = 10000,
                                   .inference_timeout_ms = 5000,
@@ -72,57 +69,20 @@ static void raise_descriptor_limit(const server *s)
                   (unsigned long long)limit.rlim_cur, s->settings.max_connections);
 }
 
-static void on_library_message(void *cookie, const char *format, va_list arguments)
-    __attribute__((format(printf, 2, 0)));
-static void on_library_message(void *cookie, const char *format, va_list arguments)
-{
-    const server *s = cookie;
-    char line[512];
-    vsnprintf(line, sizeof line, format, arguments);
-    line[strcspn(line, "\n")] = '\0';
-    log_write(&s->settings.log, AKI_LOG_DEBUG, "http", "%s", line);
-}
-
-static void on_connection(void *cookie, struct MHD_Connection *connection, void **context,
-                          enum MHD_ConnectionNotificationCode code)
-{
-    server *s = cookie;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        atomic_fetch_add(&s->open_connections, 1);
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        *context = connection_watch_add(s->watch, info->connect_fd, server_headers_deadline_ns(s));
-    } else {
-        connection_watch_remove(s->watch, *context);
-        atomic_fetch_sub(&s->open_connections, 1);
-    }
-}
-
-/* Paths are compared as they were sent: none of ours needs an escape. */
-static size_t leave_escaped(void *cookie, struct MHD_Connection *connection, char *text)
-{
-    (void)cookie;
-    (void)connection;
-    return strlen(text);
-}
-
 static void take_connection(void *cookie, int descriptor, const struct sockaddr *address, socklen_t length)
 {
     const server *s = cookie;
-    MHD_add_connection(s->daemon, descriptor, address, length); /* closes it on failure */
+    struct MHD_Daemon *daemon = address->sa_family == AF_UNIX ? s->local_daemon : s->daemon;
+    MHD_add_connection(daemon, descriptor, address, length); /* closes it on failure */
 }
 
-static void refuse_connection(void *cookie, buf *reply)
+static void write_refusal(const http_error *error, buf *reply)
 {
-    const server *s = cookie;
     char id[REQUEST_ID_MAX + 1];
     request_id_choose(NULL, id);
-    http_error error;
-    http_error_set(&error, HTTP_ERROR_TOO_MANY_CONNECTIONS, NULL,
-                   "%u connections are open, which is the limit", s->settings.max_connections);
     buf body;
     buf_init(&body, reply->max_bytes);
-    http_error_write(&error, &body);
+    http_error_write(error, &body);
     buf_printf(reply,
                "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nx-request-id: %s\r\n"
                "Retry-After: 1\r\nretry-after-ms: 1000\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
@@ -131,32 +91,30 @@ static void refuse_connection(void *cookie, buf *reply)
     buf_free(&body);
 }
 
-/* Threads of the library inherit the mask: signals are for the program's main thread. */
-static aki_status start_library(server *s, aki_error *error)
+static bool room_for_connection(void *cookie, const struct sockaddr *address, buf *refusal)
 {
-    const server_settings *settings = &s->settings;
-    size_t block = settings->max_header_bytes * CONNECTION_BLOCKS;
-    if (block < CONNECTION_FLOOR_BYTES)
-        block = CONNECTION_FLOOR_BYTES;
-    sigset_t all, before;
-    sigfillset(&all);
-    for (size_t i = 0; i < 5; i++)
-        sigdelset(&all, (const int[]){SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGTRAP}[i]);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    s->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |
-            MHD_USE_ERROR_LOG,
-        0, NULL, NULL, exchange_on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_message, s,
-        MHD_OPTION_NOTIFY_COMPLETED, exchange_on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
-        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, block,
-        MHD_OPTION_CONNECTION_LIMIT, settings->max_connections + SPARE_CONNECTIONS,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((settings->idle_timeout_ms + 999) / 1000),
-        MHD_OPTION_THREAD_POOL_SIZE, settings->http_threads, MHD_OPTION_END);
-    int reason = errno;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (s->daemon == NULL)
-        return error_set_errno(error, AKI_IO_ERROR, reason, "cannot start the HTTP threads");
-    return AKI_OK;
+    const server *s = cookie;
+    http_error error;
+    if (atomic_load(&s->open_connections) >= s->settings.max_connections)
+        http_error_set(&error, HTTP_ERROR_TOO_MANY_CONNECTIONS, NULL,
+                       "%u connections are open, which is the limit", s->settings.max_connections);
+    else if (!address_count_has_room(s->addresses, address))
+        http_error_set(&error, HTTP_ERROR_TOO_MANY_CONNECTIONS, NULL,
+                       "%u connections are open from your address, which is the limit",
+                       s->settings.max_connections_per_address);
+    else
+        return true;
+    if (s->tls == NULL || address->sa_family == AF_UNIX)
+        write_refusal(&error, refusal);
+    return false;
+}
+
+static aki_status open_tls(server *s, aki_error *error)
+{
+    tls_files files = {.certificate = s->settings.tls_certificate,
+                       .key = s->settings.tls_key,
+                       .client_ca = s->settings.tls_client_ca};
+    return tls_open(&s->tls, &files, error);
 }
 
 static aki_status open_parts(server *s, aki_error *error)
@@ -170,27 +128,53 @@ static aki_status open_parts(server *s, aki_error *error)
     MHD_add_response_header(s->last_resort, MHD_HTTP_HEADER_RETRY_AFTER, "1");
     json_object_seed(0); /* once, before threads parse */
     mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES);
-    listen_sockets sockets;
-    aki_status status = listen_sockets_open(&sockets, s->settings.host, s->settings.port, error);
+    aki_status status = AKI_OK;
+    const server_settings *settings = &s->settings;
+    if (settings->api_keys_file != NULL)
+        status = api_keys_open(&s->keys, settings->api_keys_file, settings->log, error);
+    if (status == AKI_OK && settings->tls_certificate != NULL)
+        status = open_tls(s, error);
+    if (status == AKI_OK && settings->max_connections_per_address > 0)
+        status = address_count_open(&s->addresses, settings->max_connections_per_address, error);
+    if (status == AKI_OK)
+        status = connection_watch_open(&s->watch, error);
+    if (status == AKI_OK)
+        status = task_pool_open(&s->tasks, settings->http_threads, error);
+    return status;
+}
+
+/* A unix socket is the machine's own: it is not spoken TLS over. */
+static aki_status start_daemons(server *s, aki_error *error)
+{
+    aki_status status = AKI_OK;
+    if (s->settings.host != NULL || s->tls == NULL)
+        status = http_daemon_start(&s->daemon, s, s->tls != NULL, error);
+    if (status == AKI_OK && s->settings.unix_socket != NULL && s->tls != NULL)
+        status = http_daemon_start(&s->own_local_daemon, s, false, error);
+    s->local_daemon = s->own_local_daemon != NULL ? s->own_local_daemon : s->daemon;
+    return status;
+}
+
+static aki_status start_listening(server *s, aki_error *error)
+{
+    const server_settings *settings = &s->settings;
+    listen_sockets sockets = {0};
+    aki_status status = AKI_OK;
+    if (settings->host != NULL)
+        status = listen_sockets_open(&sockets, settings->host, settings->port, error);
+    if (status == AKI_OK && settings->unix_socket != NULL)
+        status = listen_sockets_add_unix(&sockets, settings->unix_socket, settings->unix_socket_mode, error);
     if (status != AKI_OK)
         return status;
     s->port = sockets.port;
     raise_descriptor_limit(s);
-    status = connection_watch_open(&s->watch, error);
-    if (status == AKI_OK)
-        status = task_pool_open(&s->tasks, s->settings.http_threads, error);
-    if (status == AKI_OK)
-        status = start_library(s, error);
+    status = start_daemons(s, error);
     if (status != AKI_OK) {
         listen_sockets_close(&sockets);
         return status;
     }
-    acceptor_settings accepting = {.take = take_connection,
-                                   .refuse = refuse_connection,
-                                   .cookie = s,
-                                   .open_connections = &s->open_connections,
-                                   .max_connections = s->settings.max_connections,
-                                   .log = s->settings.log};
+    acceptor_settings accepting = {
+        .take = take_connection, .has_room = room_for_connection, .cookie = s, .log = settings->log};
     return acceptor_open(&s->acceptor, &sockets, &accepting, error);
 }
 
@@ -210,6 +194,8 @@ aki_status server_open(server **out, const server_settings *settings, aki_error 
     pthread_cond_init(&s->idle, &attributes);
     pthread_condattr_destroy(&attributes);
     aki_status status = open_parts(s, error);
+    if (status == AKI_OK)
+        status = start_listening(s, error);
     if (status != AKI_OK) {
         server_close(s);
         return status;
@@ -252,6 +238,30 @@ uint16_t server_port(const server *s)
     return s->port;
 }
 
+bool server_reload(server *s)
+{
+    const server_settings *settings = &s->settings;
+    aki_error error;
+    bool fine = true;
+    if (s->tls != NULL && tls_reload(s->tls, &error) == AKI_OK) {
+        log_write(&settings->log, AKI_LOG_INFO, LOG_TARGET, "new connections use the certificate in %s",
+                  settings->tls_certificate);
+    } else if (s->tls != NULL) {
+        fine = false;
+        log_write(&settings->log, AKI_LOG_ERROR, LOG_TARGET, "the certificate stays as it was: %s. %s",
+                  error.message, error.hint);
+    }
+    if (s->keys != NULL && api_keys_reload(s->keys, &error) == AKI_OK) {
+        log_write(&settings->log, AKI_LOG_INFO, LOG_TARGET, "%zu API keys read from %s",
+                  api_keys_count(s->keys), settings->api_keys_file);
+    } else if (s->keys != NULL) {
+        fine = false;
+        log_write(&settings->log, AKI_LOG_ERROR, LOG_TARGET, "the API keys stay as they were: %s. %s",
+                  error.message, error.hint);
+    }
+    return fine;
+}
+
 static bool wait_for_requests(server *s, int64_t timeout_ms)
 {
     int64_t until_ns = clock_monotonic_ns() + timeout_ms * NS_PER_MS;
@@ -287,8 +297,13 @@ void server_close(server *s)
     }
     if (s->daemon != NULL)
         MHD_stop_daemon(s->daemon);
+    if (s->own_local_daemon != NULL)
+        MHD_stop_daemon(s->own_local_daemon);
     connection_watch_close(s->watch);
     task_pool_close(s->tasks);
+    address_count_close(s->addresses);
+    tls_close(s->tls);
+    api_keys_close(s->keys);
     scheduler_close(work);
     if (s->last_resort != NULL)
         MHD_destroy_response(s->last_resort);

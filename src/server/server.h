@@ -9,8 +9,14 @@
 typedef struct server server;
 
 typedef struct server_settings {
-    const char *host;       /* address or name to listen on */
-    uint16_t port;          /* 0 = any free one; server_port tells */
+    const char *host;        /* address or name to listen on; NULL = none */
+    uint16_t port;           /* 0 = any free one; server_port tells */
+    const char *unix_socket; /* path to listen at as well; NULL = none */
+    unsigned unix_socket_mode;
+    const char *tls_certificate, *tls_key; /* PEM files; NULL = no TLS. Not for the unix socket */
+    const char *tls_client_ca;             /* NULL = clients need no certificate */
+    const char *api_keys_file;             /* NULL = everybody may use the service */
+    const char *cors_origins;              /* "*", or origins with commas between them; NULL = none */
     const char *model_name; /* what replies call the model; a request naming another one gets 404 */
     size_t max_texts;       /* per request */
     size_t max_body_bytes;
@@ -20,11 +26,15 @@ typedef struct server_settings {
     bool adaptive_limit;       /* limit the requests in flight by their latency */
     size_t cache_bytes;        /* for results by exact text; 0 = none */
     unsigned max_connections;
+    unsigned max_connections_per_address; /* 0 = no limit of its own */
     unsigned http_threads;
     unsigned workers; /* 0 = one per CPU */
     int64_t request_timeout_ms;
     int64_t inference_timeout_ms;
     int64_t batch_window_ms; /* how long a pass that is not full waits for more work */
+    int64_t
+        header_timeout_ms; /* from a connection's opening, or a request's first line, to its last header */
+    size_t min_body_rate;  /* bytes per second; 0 = none */
     int64_t idle_timeout_ms;
     int64_t write_timeout_ms; /* for a client to take a reply */
     int64_t drain_timeout_ms;
@@ -39,6 +49,9 @@ AKI_MUST_CHECK aki_status server_open(server **out, const server_settings *setti
 /* Hands the loaded model over: runs a real inference, then becomes ready. The encoder must outlive the server. */
 AKI_MUST_CHECK aki_status server_attach(server *s, const encoder *enc, aki_error *error);
 uint16_t server_port(const server *s);
+/* Reads certificate, key, client CA and API keys again, as far as they are used, and says in the log what came of it. What
+ * cannot be used is left as it was: false then. From one thread at a time, before server_close. */
+bool server_reload(server *s);
 /* Readiness turns 503, no new connections, waits for the requests in flight up to drain_timeout_ms. True when all
  * were finished. */
 bool server_drain(server *s);

@@ -6,13 +6,19 @@
 #include "resilience/jitter.h"
 #include "scheduler/scheduler.h"
 #include "server/acceptor.h"
+#include "server/address_count.h"
+#include "server/api_keys.h"
 #include "server/connection_watch.h"
 #include "server/server.h"
 #include "server/task_pool.h"
+#include "server/tls.h"
 
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
+
+/* Connections the library may have beyond the limit that the acceptor keeps: those accepted in a burst. */
+#define SPARE_CONNECTIONS 256
 
 typedef enum server_phase { SERVER_LOADING, SERVER_READY, SERVER_DRAINING } server_phase;
 
@@ -23,8 +29,14 @@ struct server {
     acceptor *acceptor; /* NULL once draining */
     connection_watch *watch;
     task_pool *tasks;
-    struct MHD_Daemon *daemon;
-    struct MHD_Response *last_resort; /* for when not even an error reply can be built */
+    address_count *addresses; /* NULL: no limit per address */
+    tls *tls;                 /* NULL: plain HTTP */
+    api_keys *keys;           /* NULL: everybody may use the service */
+    struct MHD_Daemon
+        *daemon; /* for TCP, with TLS where that is used; NULL where only a unix socket is served then */
+    struct MHD_Daemon *own_local_daemon; /* for the unix socket beside TLS; else NULL */
+    struct MHD_Daemon *local_daemon;     /* for the unix socket: one of the two above */
+    struct MHD_Response *last_resort;    /* for when not even an error reply can be built */
     int64_t started_ns;
     jitter jitter; /* of Retry-After */
     atomic_int phase;
@@ -38,13 +50,6 @@ struct server {
     pthread_cond_t idle;
     size_t requests; /* under way */
 };
-
-/* Until when the headers of a connection's next request must be there. An idle connection is closed by the idle
- * timeout before; what lives longer trickles. */
-static inline int64_t server_headers_deadline_ns(const server *s)
-{
-    return clock_monotonic_ns() + (s->settings.idle_timeout_ms + s->settings.request_timeout_ms) * NS_PER_MS;
-}
 
 static inline server_phase server_phase_now(const server *s)
 {

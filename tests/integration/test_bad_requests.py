@@ -129,8 +129,10 @@ CASES = [
     Case("media type text", post(GOOD, [("Content-Type", "text/plain")]), 415, "unsupported_media_type", "application/json"),
     Case("media type alike", post(GOOD, [("Content-Type", "application/jsonl")]), 415, "unsupported_media_type",
          "application/json"),
-    Case("compressed", post(b"\x1f\x8b\x08\0", [JSON_TYPE, ("Content-Encoding", "gzip")]), 415, "unsupported_encoding",
-         "content-encoding"),
+    Case("compressed, unknown to us", post(b"\x1f\x8b\x08\0", [JSON_TYPE, ("Content-Encoding", "br")]), 415,
+         "unsupported_encoding", "content-encoding", headers={"accept-encoding": "gzip"}),
+    Case("compressed twice", post(b"\x1f\x8b\x08\0", [JSON_TYPE, ("Content-Encoding", "gzip, gzip")]), 415,
+         "unsupported_encoding", "content-encoding", headers={"accept-encoding": "gzip"}),
     # Sizes.
     of_body("body one byte over the limit", b" " * (MAX_BODY_BYTES + 1), "body_too_large", "8388608", status=413),
     Case("announced body of 1 TB", head(headers=[JSON_TYPE, ("Content-Length", 10**12)]), 413, "body_too_large", "8388608"),

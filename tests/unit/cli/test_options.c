@@ -110,6 +110,12 @@ static void test_defaults_are_those_of_the_server(void **state)
     assert_int_equal(option_size(&r.o, OPTION_MAX_QUEUE_REQUESTS), settings.max_queue_requests);
     assert_int_equal(option_size(&r.o, OPTION_MAX_QUEUE_TOKENS), settings.max_queue_tokens);
     assert_int_equal(option_number(&r.o, OPTION_MAX_CONNECTIONS), settings.max_connections);
+    assert_int_equal(option_number(&r.o, OPTION_MAX_CONNECTIONS_PER_ADDRESS),
+                     settings.max_connections_per_address);
+    assert_int_equal(option_size(&r.o, OPTION_MIN_BODY_RATE), settings.min_body_rate);
+    assert_int_equal(option_number(&r.o, OPTION_HEADER_TIMEOUT), settings.header_timeout_ms);
+    assert_int_equal(option_number(&r.o, OPTION_WRITE_TIMEOUT), settings.write_timeout_ms);
+    assert_int_equal(strtoul(option_text(&r.o, OPTION_UNIX_SOCKET_MODE), NULL, 8), settings.unix_socket_mode);
     assert_int_equal(option_number(&r.o, OPTION_HTTP_THREADS), settings.http_threads);
     assert_int_equal(option_number(&r.o, OPTION_THREADS), settings.workers);
     assert_int_equal(option_number(&r.o, OPTION_REQUEST_TIMEOUT), settings.request_timeout_ms);

@@ -41,7 +41,9 @@ static void each_row_is_complete_and_unlike_the_others(void **state)
             assert_string_not_equal(http_error_name(code), http_error_name((http_error_code)other));
         unsigned status = http_error_status(code);
         const char *type = http_error_type(code);
-        if (status == 429)
+        if (status == 401)
+            assert_string_equal(type, HTTP_TYPE_AUTHENTICATION);
+        else if (status == 429)
             assert_string_equal(type, HTTP_TYPE_OVERLOADED);
         else if (status == 503)
             assert_string_equal(type, HTTP_TYPE_UNAVAILABLE);

@@ -1,0 +1,61 @@
+#include "server/cors.h"
+
+#include <string.h>
+
+#define ALLOWED_METHODS "GET, HEAD, POST"
+#define ALLOWED_HEADERS                                                                                      \
+    "authorization, content-type, content-encoding, x-api-key, x-request-id, x-request-timeout-ms, priority"
+#define EXPOSED_HEADERS "x-request-id, retry-after, retry-after-ms"
+#define PREFLIGHT_SECONDS "600"
+
+static const char *header(const exchange *x, const char *name)
+{
+    return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
+}
+
+bool cors_allows(const char *list, const char *origin)
+{
+    if (list == NULL || origin == NULL || origin[0] == '\0')
+        return false;
+    size_t length = strlen(origin);
+    for (const char *at = list; *at != '\0';) {
+        at += strspn(at, ", ");
+        size_t word = strcspn(at, ", ");
+        if ((word == 1 && *at == '*') || (word == length && memcmp(at, origin, length) == 0))
+            return true;
+        at += word;
+    }
+    return false;
+}
+
+void cors_add_headers(const exchange *x, struct MHD_Response *response)
+{
+    const char *list = x->owner->settings.cors_origins;
+    if (list == NULL)
+        return;
+    MHD_add_response_header(response, "Vary", "Origin");
+    const char *origin = header(x, "Origin");
+    if (!cors_allows(list, origin))
+        return;
+    MHD_add_response_header(response, "Access-Control-Allow-Origin", strcmp(list, "*") == 0 ? list : origin);
+    MHD_add_response_header(response, "Access-Control-Expose-Headers", EXPOSED_HEADERS);
+}
+
+bool cors_is_preflight(const exchange *x, const char *method)
+{
+    return strcmp(method, MHD_HTTP_METHOD_OPTIONS) == 0 &&
+           header(x, "Access-Control-Request-Method") != NULL &&
+           cors_allows(x->owner->settings.cors_origins, header(x, "Origin"));
+}
+
+enum MHD_Result cors_answer_preflight(exchange *x)
+{
+    static char nothing[1];
+    struct MHD_Response *response = MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
+    if (response != NULL) {
+        MHD_add_response_header(response, "Access-Control-Allow-Methods", ALLOWED_METHODS);
+        MHD_add_response_header(response, "Access-Control-Allow-Headers", ALLOWED_HEADERS);
+        MHD_add_response_header(response, "Access-Control-Max-Age", PREFLIGHT_SECONDS);
+    }
+    return exchange_send(x, MHD_HTTP_NO_CONTENT, response);
+}

@@ -1,0 +1,87 @@
+#include "server/http_daemon.h"
+
+#include "base/error.h"
+#include "server/client.h"
+#include "server/exchange.h"
+
+#include <errno.h>
+#include <gnutls/abstract.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The HTTP library keeps line, headers and a piece of the body in one block per connection; a request whose headers
+ * do not fit it gets the library's own reply. Several times our limit, so that most of those get ours. */
+#define CONNECTION_BLOCKS 4
+#define CONNECTION_FLOOR_BYTES ((size_t)32 << 10)
+
+static void on_library_message(void *cookie, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+static void on_library_message(void *cookie, const char *format, va_list arguments)
+{
+    const server *s = cookie;
+    char line[512];
+    vsnprintf(line, sizeof line, format, arguments);
+    line[strcspn(line, "\n")] = '\0';
+    log_write(&s->settings.log, AKI_LOG_DEBUG, "http", "%s", line);
+}
+
+/* Paths are compared as they were sent: none of ours needs an escape. */
+static size_t leave_escaped(void *cookie, struct MHD_Connection *connection, char *text)
+{
+    (void)cookie;
+    (void)connection;
+    return strlen(text);
+}
+
+/* Only named so that the library speaks TLS: what is used is set by tls_equip before it would ask here. */
+static int no_certificate(gnutls_session_t session, const gnutls_datum_t *names, int names_count,
+                          const gnutls_pk_algorithm_t *algorithms, int algorithms_count,
+                          gnutls_pcert_st **certificate, unsigned *certificate_count, gnutls_privkey_t *key)
+{
+    (void)session;
+    (void)names;
+    (void)names_count;
+    (void)algorithms;
+    (void)algorithms_count;
+    (void)certificate;
+    (void)certificate_count;
+    (void)key;
+    return -1;
+}
+
+/* Threads of the library inherit the mask: signals are for the program's main thread. */
+aki_status http_daemon_start(struct MHD_Daemon **out, server *s, bool with_tls, aki_error *error)
+{
+    const server_settings *settings = &s->settings;
+    size_t block = settings->max_header_bytes * CONNECTION_BLOCKS;
+    if (block < CONNECTION_FLOOR_BYTES)
+        block = CONNECTION_FLOOR_BYTES;
+    const struct MHD_OptionItem tls_options[] = {
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)no_certificate},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_PRIORITIES},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    const struct MHD_OptionItem no_options[] = {{MHD_OPTION_END, 0, NULL}};
+    sigset_t all, before;
+    sigfillset(&all);
+    for (size_t i = 0; i < 5; i++)
+        sigdelset(&all, (const int[]){SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGTRAP}[i]);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    *out = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |
+            MHD_USE_ERROR_LOG | (with_tls ? MHD_USE_TLS : 0),
+        0, NULL, NULL, exchange_on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_message, s,
+        MHD_OPTION_NOTIFY_COMPLETED, exchange_on_completed, s, MHD_OPTION_NOTIFY_CONNECTION,
+        client_on_connection, s, MHD_OPTION_URI_LOG_CALLBACK, client_on_target, s,
+        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, block,
+        MHD_OPTION_CONNECTION_LIMIT, settings->max_connections + SPARE_CONNECTIONS,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((settings->idle_timeout_ms + 999) / 1000),
+        MHD_OPTION_THREAD_POOL_SIZE, settings->http_threads, MHD_OPTION_ARRAY,
+        with_tls ? tls_options : no_options, MHD_OPTION_END);
+    int reason = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (*out == NULL)
+        return error_set_errno(error, AKI_IO_ERROR, reason, "cannot start the HTTP threads");
+    return AKI_OK;
+}

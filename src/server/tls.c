@@ -1,0 +1,176 @@
+#include "server/tls.h"
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define MAX_PEM_BYTES ((size_t)4 << 20)
+
+struct tls_identity {
+    gnutls_certificate_credentials_t credentials;
+    bool asks_client;
+    atomic_uint holders;
+};
+
+struct tls {
+    char *certificate, *key, *client_ca;
+    pthread_mutex_t lock; /* of current */
+    tls_identity *current;
+};
+
+void tls_identity_release(tls_identity *identity)
+{
+    if (identity == NULL || atomic_fetch_sub(&identity->holders, 1) > 1)
+        return;
+    if (identity->credentials != NULL)
+        gnutls_certificate_free_credentials(identity->credentials);
+    mem_free(identity);
+}
+
+static aki_status read_pem(const char *path, const char *option, buf *out, aki_error *error)
+{
+    buf_init(out, MAX_PEM_BYTES);
+    aki_status status = file_read(path, out, error);
+    if (status == AKI_MODEL_NOT_FOUND)
+        status = error_set(error, AKI_IO_ERROR, "there is no file '%s'", path);
+    if (status != AKI_OK)
+        error_hint(error, "Check %s.", option);
+    return status;
+}
+
+static gnutls_datum_t datum_of(const buf *b)
+{
+    return (gnutls_datum_t){.data = (unsigned char *)b->data, .size = (unsigned)b->length};
+}
+
+static aki_status use_certificate(const tls *t, tls_identity *identity, aki_error *error)
+{
+    buf certificate, key;
+    buf_init(&key, 0);
+    aki_status status = read_pem(t->certificate, "--tls-certificate", &certificate, error);
+    if (status == AKI_OK)
+        status = read_pem(t->key, "--tls-key", &key, error);
+    if (status == AKI_OK) {
+        gnutls_datum_t first = datum_of(&certificate), second = datum_of(&key);
+        int result =
+            gnutls_certificate_set_x509_key_mem(identity->credentials, &first, &second, GNUTLS_X509_FMT_PEM);
+        if (result < 0) {
+            status = error_set(error, AKI_INVALID_ARGUMENT, "certificate '%s' with key '%s': %s",
+                               t->certificate, t->key, gnutls_strerror(result));
+            error_hint(error, "Both must be PEM, the key without a passphrase and that of the certificate.");
+        }
+    }
+    if (key.data != NULL)
+        gnutls_memset(key.data, 0, key.length);
+    buf_free(&certificate);
+    buf_free(&key);
+    return status;
+}
+
+static aki_status use_client_ca(const tls *t, tls_identity *identity, aki_error *error)
+{
+    buf ca;
+    aki_status status = read_pem(t->client_ca, "--tls-client-ca", &ca, error);
+    if (status == AKI_OK) {
+        gnutls_datum_t pem = datum_of(&ca);
+        int count = gnutls_certificate_set_x509_trust_mem(identity->credentials, &pem, GNUTLS_X509_FMT_PEM);
+        if (count <= 0) {
+            status = error_set(error, AKI_INVALID_ARGUMENT, "'%s' holds no certificate of a CA: %s",
+                               t->client_ca, count < 0 ? gnutls_strerror(count) : "nothing in PEM");
+            error_hint(error, "--tls-client-ca takes PEM.");
+        }
+    }
+    buf_free(&ca);
+    identity->asks_client = true;
+    return status;
+}
+
+static aki_status read_identity(const tls *t, tls_identity **out, aki_error *error)
+{
+    *out = NULL;
+    tls_identity *identity = mem_zalloc(1, sizeof *identity);
+    if (identity == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for TLS");
+    atomic_store(&identity->holders, 1);
+    aki_status status = AKI_OK;
+    if (gnutls_certificate_allocate_credentials(&identity->credentials) < 0)
+        status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for TLS");
+    if (status == AKI_OK)
+        status = use_certificate(t, identity, error);
+    if (status == AKI_OK && t->client_ca != NULL)
+        status = use_client_ca(t, identity, error);
+    if (status == AKI_OK)
+        *out = identity;
+    else
+        tls_identity_release(identity);
+    return status;
+}
+
+aki_status tls_open(tls **out, const tls_files *files, aki_error *error)
+{
+    *out = NULL;
+    tls *t = mem_zalloc(1, sizeof *t);
+    if (t == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for TLS");
+    pthread_mutex_init(&t->lock, NULL);
+    t->certificate = mem_copy_string(files->certificate);
+    t->key = mem_copy_string(files->key);
+    t->client_ca = files->client_ca != NULL ? mem_copy_string(files->client_ca) : NULL;
+    aki_status status =
+        t->certificate == NULL || t->key == NULL || (files->client_ca != NULL && t->client_ca == NULL)
+            ? error_set(error, AKI_OUT_OF_MEMORY, "no memory for TLS")
+            : read_identity(t, &t->current, error);
+    if (status != AKI_OK) {
+        tls_close(t);
+        return status;
+    }
+    *out = t;
+    return AKI_OK;
+}
+
+void tls_close(tls *t)
+{
+    if (t == NULL)
+        return;
+    tls_identity_release(t->current);
+    pthread_mutex_destroy(&t->lock);
+    mem_free(t->certificate);
+    mem_free(t->key);
+    mem_free(t->client_ca);
+    mem_free(t);
+}
+
+aki_status tls_reload(tls *t, aki_error *error)
+{
+    tls_identity *fresh, *old;
+    aki_status status = read_identity(t, &fresh, error);
+    if (status != AKI_OK)
+        return status;
+    pthread_mutex_lock(&t->lock);
+    old = t->current;
+    t->current = fresh;
+    pthread_mutex_unlock(&t->lock);
+    tls_identity_release(old);
+    return AKI_OK;
+}
+
+tls_identity *tls_equip(tls *t, gnutls_session_t session)
+{
+    pthread_mutex_lock(&t->lock);
+    tls_identity *identity = t->current;
+    atomic_fetch_add(&identity->holders, 1);
+    pthread_mutex_unlock(&t->lock);
+    if (gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, identity->credentials) < 0) {
+        tls_identity_release(identity);
+        return NULL;
+    }
+    if (identity->asks_client) {
+        gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
+        gnutls_session_set_verify_cert(session, NULL, 0);
+    }
+    return identity;
+}

@@ -1,0 +1,38 @@
+/* TLS for the HTTP library's connections: certificate, key and, where clients must show one, the CA of theirs, from files
+ * that can be read again while the server runs. New connections take what was read last; those that are open keep what
+ * they began with. TLS 1.2 and 1.3. */
+#ifndef SERVER_TLS_H
+#define SERVER_TLS_H
+
+#include "akidb/embed.h"
+
+#include <gnutls/gnutls.h>
+
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE"
+
+typedef struct tls tls;
+/* What was read from the files at one time. */
+typedef struct tls_identity tls_identity;
+
+typedef struct tls_files {
+    const char *certificate; /* PEM: the server's, and those between it and its CA */
+    const char *key;         /* PEM */
+    const char *client_ca;   /* PEM; NULL = clients need no certificate */
+} tls_files;
+
+/* Copies the names. Errors: AKI_INVALID_ARGUMENT (the files are not what they should be), AKI_IO_ERROR,
+ * AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status tls_open(tls **out, const tls_files *files, aki_error *error);
+/* NULL allowed. */
+void tls_close(tls *t);
+
+/* Reads the files again; on an error all stays as it was. Errors as tls_open's. Thread-safe. */
+AKI_MUST_CHECK aki_status tls_reload(tls *t, aki_error *error);
+
+/* Gives a session, before its handshake, what was read last, and the checks of the client. NULL = the session cannot be
+ * used. The identity is released after the session's end. Thread-safe. */
+tls_identity *tls_equip(tls *t, gnutls_session_t session);
+/* NULL allowed. */
+void tls_identity_release(tls_identity *identity);
+
+#endif

@@ -1,0 +1,42 @@
+#include "unit.h"
+
+#include "cli/hangup.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+
+static void tells_of_each_signal_and_of_the_end(void **state)
+{
+    (void)state;
+    hangup *h = NULL;
+    aki_error error;
+    int until = eventfd(0, EFD_CLOEXEC);
+    assert_int_equal(hangup_open(&h, &error), AKI_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(kill(getpid(), SIGHUP), 0);
+        assert_int_equal(kill(getpid(), SIGHUP), 0); /* twice before it is asked for is once */
+        assert_true(hangup_wait(h, until));
+    }
+    assert_int_equal(eventfd_write(until, 1), 0);
+    assert_false(hangup_wait(h, until));
+    assert_int_equal(kill(getpid(), SIGHUP), 0);
+    assert_false(hangup_wait(h, until)); /* the end comes first */
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, former;
+    sigaction(SIGHUP, &ignore, &former); /* drops the one that is pending */
+    hangup_close(h);
+    sigset_t blocked;
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    assert_false(sigismember(&blocked, SIGHUP));
+    sigaction(SIGHUP, &former, NULL);
+    hangup_close(NULL);
+    close(until);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tells_of_each_signal_and_of_the_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
