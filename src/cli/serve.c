@@ -195,9 +195,7 @@ static aki_status load_model(service *sv, aki_error *error)
 
 static aki_status serve(service *sv, aki_error *error)
 {
-    aki_status status = check_options(sv->options, error);
-    if (status == AKI_OK)
-        status = open_log(sv, error);
+    aki_status status = open_log(sv, error);
     if (status != AKI_OK)
         return status;
     sv->model_name = name_of_model(sv->options);
@@ -232,9 +230,14 @@ int command_serve(const options *o)
 {
     aki_error error;
     service sv = {.options = o};
-    aki_status status = stop_open(&sv.stop, EXIT_FAILED, &error);
+    aki_status status = check_options(o, &error);
+    if (status != AKI_OK) {
+        message_error(&error);
+        return EXIT_USAGE;
+    }
+    status = hangup_open(&sv.hangup, &error); /* first: the other one starts a thread */
     if (status == AKI_OK)
-        status = hangup_open(&sv.hangup, &error);
+        status = stop_open(&sv.stop, EXIT_FAILED, &error);
     if (status == AKI_OK)
         status = serve(&sv, &error);
     if (status != AKI_OK)
@@ -242,7 +245,7 @@ int command_serve(const options *o)
     server_close(sv.server);
     encoder_close(sv.encoder);
     log_writer_close(sv.writer);
-    hangup_close(sv.hangup);
     stop_close(sv.stop);
+    hangup_close(sv.hangup);
     return status == AKI_OK ? EXIT_DONE : EXIT_FAILED;
 }

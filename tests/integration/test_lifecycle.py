@@ -68,11 +68,11 @@ def server_of_its_own():
 # ---- Starting ----------------------------------------------------------------------------------------------
 
 
-def refused_start(*arguments):
-    """stderr of a `serve` that must fail with exit code 1."""
+def refused_start(*arguments, code=1):
+    """stderr of a `serve` that must fail with that exit code."""
     done = subprocess.run([PROGRAM, "serve", *map(str, arguments)], capture_output=True, text=True, timeout=DEADLINE_S,
                           stdin=subprocess.DEVNULL)
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return done.stderr
 
 
