@@ -46,7 +46,6 @@ static exchange *exchange_open(server *s, struct MHD_Connection *connection)
     const client *c = client_of(connection);
     x->watched = c != NULL ? c->watched : NULL;
     x->target_bytes = c != NULL ? c->target_bytes : 0;
-    watch_body(x);
     request_id_choose(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "x-request-id"),
                       x->request_id);
     buf_init(&x->body, s->settings.max_body_bytes);
@@ -140,7 +139,9 @@ enum MHD_Result exchange_on_request(void *cookie, struct MHD_Connection *connect
         if (x == NULL)
             return MHD_queue_response(connection, MHD_HTTP_SERVICE_UNAVAILABLE, s->last_resort);
         *context = x;
-        return request_check_headers(x, method, url, version) ? exchange_fail(x) : MHD_YES;
+        bool at_once = request_check_headers(x, method, url, version);
+        watch_body(x);
+        return at_once ? exchange_fail(x) : MHD_YES;
     }
     if (*size > 0) {
         if (!take_body(x, data, *size))

@@ -44,10 +44,12 @@ def test_queued_work_of_a_client_that_left_is_dropped(server, leave):
             gone.reset()
         else:
             gone.end_sending()
-        wait_until(lambda: ("gone", "499") in outcomes(server), "the request is given up", server)
-        assert [name for name, _ in outcomes(server)] == ["gone"]
+        wait_until(lambda: outcomes(server), "the request is given up", server)
+        (name, status), = outcomes(server)
+        # A reset may overtake the body: then there was no request yet, and no reply.
+        assert name == "gone" and status in (("499", "0") if leave == "reset" else ("499",))
         assert first.reply().status == 200
-    wait_until(lambda: outcomes(server) == [("gone", "499"), ("first", "200")], "both are logged", server)
+    wait_until(lambda: outcomes(server)[1:] == [("first", "200")], "both are logged", server)
 
 
 def test_client_that_only_ended_its_sending_is_told(server):
