@@ -82,20 +82,26 @@ bool buf_append_char(buf *b, char c)
 
 bool buf_printf(buf *b, const char *format, ...)
 {
+    if (b->failed)
+        return false;
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
-    int wanted = vsnprintf(NULL, 0, format, arguments);
+    size_t room = b->capacity - b->length; /* the NUL's included; often enough, and then all is done */
+    int wanted = vsnprintf(room > 0 ? b->data + b->length : NULL, room, format, arguments);
     va_end(arguments);
-    char *room = wanted < 0 ? NULL : buf_reserve(b, (size_t)wanted);
-    if (room != NULL) {
-        vsnprintf(room, (size_t)wanted + 1, format, again);
+    char *place = wanted < 0 ? NULL : buf_reserve(b, (size_t)wanted);
+    if (place != NULL) {
+        if ((size_t)wanted >= room)
+            vsnprintf(place, (size_t)wanted + 1, format, again);
         buf_commit(b, (size_t)wanted);
     } else {
         b->failed = true;
+        if (room > 0)
+            b->data[b->length] = '\0';
     }
     va_end(again);
-    return room != NULL;
+    return place != NULL;
 }
 
 char *buf_take(buf *b, size_t *length)

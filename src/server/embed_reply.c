@@ -30,26 +30,26 @@ size_t embed_reply_bound(const embed_reply *reply)
     return all;
 }
 
+static aki_status not_finite(size_t index, aki_error *error)
+{
+    aki_status status =
+        error_set(error, AKI_NOT_FINITE, "the vector of text %zu holds NaN or infinity", index);
+    error_at_text(error, index);
+    return status;
+}
+
 static aki_status write_numbers(const float *vector, size_t dimension, size_t index, buf *out,
                                 aki_error *error)
 {
-    char *start = buf_reserve(out, dimension * (FLOAT_TEXT_MAX + 1) + 2), *at = start;
+    char *at = buf_reserve(out, dimension * (FLOAT_TEXT_MAX + 1) + 2);
     if (at == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the reply");
-    *at++ = '[';
-    for (size_t d = 0; d < dimension; d++) {
-        size_t length = float_text_write(vector[d], at);
-        if (length == 0) {
-            aki_status status =
-                error_set(error, AKI_NOT_FINITE, "the vector of text %zu holds NaN or infinity", index);
-            error_at_text(error, index);
-            return status;
-        }
-        at += length;
-        *at++ = ',';
-    }
-    at[-1] = ']';
-    buf_commit(out, (size_t)(at - start));
+    at[0] = '[';
+    size_t length = float_text_write_list(vector, dimension, at + 1);
+    if (length == 0)
+        return not_finite(index, error);
+    at[length + 1] = ']';
+    buf_commit(out, length + 2);
     return AKI_OK;
 }
 
@@ -57,12 +57,8 @@ static aki_status write_base64(const float *vector, size_t dimension, size_t ind
                                aki_error *error)
 {
     for (size_t d = 0; d < dimension; d++)
-        if (!isfinite(vector[d])) {
-            aki_status status =
-                error_set(error, AKI_NOT_FINITE, "the vector of text %zu holds NaN or infinity", index);
-            error_at_text(error, index);
-            return status;
-        }
+        if (!isfinite(vector[d]))
+            return not_finite(index, error);
     buf_append_char(out, '"');
     base64_append(out, vector, dimension * sizeof *vector);
     buf_append_char(out, '"');

@@ -1,5 +1,7 @@
-/* Values of 1e-5 .. 1e9 go through one multiplication by a power of ten and integer arithmetic; 9 digits of a double's
- * 15 are kept, so the product's rounding never matters. What is left is rare in vectors and goes through printf. */
+/* Values of 2^-10 to below 1, nearly all of a unit vector's, get ten decimals without a branch: neighbouring floats are
+ * at least 2^-33 = 1.16e-10 apart there, more than a last decimal, so that each reads back as itself. Others below 1e8
+ * (some models have dimensions that are next to nothing) get nine significant digits by one multiplication with a power of
+ * ten; a double's 15 digits are enough for the product's rounding never to matter. What is left goes through printf. */
 #include "server/float_text.h"
 
 #include <math.h>
@@ -7,18 +9,18 @@
 #include <stdio.h>
 #include <string.h>
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "eight digits are written as one integer");
+
 #define DIGITS 9
-#define SMALLEST_EXPONENT (-5)
-#define LARGEST_EXPONENT 8
+#define SMALLEST_FIXED 1e-5 /* below: with an exponent, as printf's %g */
+#define LARGEST_SCALED 1e8
 
-/* power[i] = 10^(i - 5) */
-static const double power[] = {1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0,  1e1,  1e2,  1e3, 1e4,
-                               1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11, 1e12, 1e13};
-
-static double power_of_ten(int exponent)
-{
-    return power[exponent - SMALLEST_EXPONENT];
-}
+/* Of ten, by exponent: what brings the smallest float, 1.4e-45, to nine digits. */
+static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10,
+                                1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21,
+                                1e22, 1e23, 1e24, 1e25, 1e26, 1e27, 1e28, 1e29, 1e30, 1e31, 1e32,
+                                1e33, 1e34, 1e35, 1e36, 1e37, 1e38, 1e39, 1e40, 1e41, 1e42, 1e43,
+                                1e44, 1e45, 1e46, 1e47, 1e48, 1e49, 1e50, 1e51, 1e52, 1e53};
 
 static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
                             "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
@@ -48,53 +50,123 @@ static size_t write_rare(float value, char *out)
     return length;
 }
 
-size_t float_text_write(float value, char *out)
+#define COMMON_LEAST_BITS 0x3A800000U /* of 2^-10 */
+#define COMMON_END_BITS 0x3F800000U   /* of 1 */
+#define COMMON_DECIMALS 10
+#define COMMON_HALF_DECIMAL 922337204U /* 2^64 / 10^10 / 2 */
+
+/* bits: of a magnitude of 2^-10 to below 1. As a fraction of 2^64, which holds it exactly, times 100 it gives two decimals
+ * above the fraction of the rest. */
+static inline size_t write_common(uint32_t bits, char *out)
+{
+    size_t sign = bits >> 31;
+    unsigned exponent = bits >> 23 & 0xFF;
+    uint64_t rest = ((uint64_t)(bits & 0x7FFFFF) | 0x800000) << (exponent - 86);
+    rest += COMMON_HALF_DECIMAL;
+    unsigned __int128 product = (unsigned __int128)rest * 100;
+    out[0] = '-';
+    memcpy(out + sign, "0.", 2);
+    memcpy(out + sign + 2, pairs + 2 * (size_t)(product >> 64), 2);
+    uint64_t text = 0; /* one store for eight digits: stores are what there are too few of in a cycle */
+    for (unsigned bit = 0; bit < 64; bit += 16) {
+        uint16_t pair;
+        product = (unsigned __int128)(uint64_t)product * 100;
+        memcpy(&pair, pairs + 2 * (size_t)(product >> 64), 2);
+        text |= (uint64_t)pair << bit;
+    }
+    memcpy(out + sign + 4, &text, 8);
+    return sign + 2 + COMMON_DECIMALS;
+}
+
+/* The magnitude, below LARGEST_SCALED and not 0, to nine digits; returns the decimal exponent of the first. */
+static int to_digits(double magnitude, char *digits)
+{
+    /* floor(log10), guessed from the binary exponent by 1233/4096 = log10(2): at most one too small */
+    uint64_t bits;
+    memcpy(&bits, &magnitude, sizeof bits);
+    int exponent = (((int)(bits >> 52) - 1023) * 1233) >> 12;
+    double scaled = magnitude * powers[DIGITS - 1 - exponent];
+    if (scaled >= 1e9 - 0.5)
+        scaled = magnitude * powers[DIGITS - 1 - ++exponent];
+    write_digits((uint32_t)(scaled + 0.5), digits);
+    return exponent;
+}
+
+/* digits without the zeros at their end, with a point behind the first `whole` and a zero where nothing would follow it. */
+static size_t write_point(const char *digits, size_t whole, char *out)
+{
+    size_t significant = DIGITS;
+    while (significant > whole && digits[significant - 1] == '0')
+        significant--;
+    memcpy(out, digits, whole);
+    out[whole] = '.';
+    if (significant == whole) {
+        out[whole + 1] = '0';
+        return whole + 2;
+    }
+    memcpy(out + whole + 1, digits + whole, significant - whole);
+    return significant + 1;
+}
+
+static size_t write_below_one(const char *digits, size_t zeros, char *out)
+{
+    size_t significant = DIGITS;
+    while (digits[significant - 1] == '0') /* the first is not */
+        significant--;
+    memcpy(out, "0.00000", 7);
+    memcpy(out + 2 + zeros, digits, significant);
+    return 2 + zeros + significant;
+}
+
+static size_t write_other(float value, char *out)
 {
     if (!isfinite(value))
         return 0;
     double magnitude = fabs((double)value);
     size_t at = 0;
+    char digits[DIGITS];
+    if (magnitude >= LARGEST_SCALED)
+        return write_rare(value, out);
     if (signbit(value))
         out[at++] = '-';
     if (magnitude == 0) {
         memcpy(out + at, "0.0", 3);
         return at + 3;
     }
-    if (magnitude < 1e-5 || magnitude >= 1e8)
-        return write_rare(value, out);
+    int exponent = to_digits(magnitude, digits);
+    if (exponent >= 0)
+        return at + write_point(digits, (size_t)exponent + 1, out + at);
+    if (magnitude >= SMALLEST_FIXED)
+        return at + write_below_one(digits, (size_t)(-1 - exponent), out + at);
+    at += write_point(digits, 1, out + at);
+    memcpy(out + at, "e-", 2);
+    memcpy(out + at + 2, pairs + 2 * -exponent, 2);
+    return at + 4;
+}
 
-    /* floor(log10), guessed from the binary exponent by 1233/4096 = log10(2), at most one too small */
+static inline size_t write_value(float value, char *out)
+{
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
-    int exponent = (((int)((bits >> 23) & 0xFF) - 127) * 1233) >> 12;
-    if (exponent < SMALLEST_EXPONENT)
-        exponent = SMALLEST_EXPONENT;
-    if (magnitude >= power_of_ten(exponent + 1))
-        exponent++;
-    uint32_t n = (uint32_t)(magnitude * power_of_ten(DIGITS - 1 - exponent) + 0.5);
-    if (n >= 1000000000U) { /* 9.999999999 rounded up to the next power of ten */
-        n /= 10;
-        exponent++;
+    if ((bits & 0x7FFFFFFFU) - COMMON_LEAST_BITS < COMMON_END_BITS - COMMON_LEAST_BITS)
+        return write_common(bits, out);
+    return write_other(value, out);
+}
+
+size_t float_text_write(float value, char *out)
+{
+    return write_value(value, out);
+}
+
+size_t float_text_write_list(const float *values, size_t count, char *out)
+{
+    char *at = out;
+    for (size_t i = 0; i < count; i++) {
+        size_t length = write_value(values[i], at);
+        if (length == 0)
+            return 0;
+        at += length;
+        *at++ = ',';
     }
-    char digits[DIGITS];
-    write_digits(n, digits);
-    size_t significant = DIGITS;
-    size_t whole = exponent >= 0 ? (size_t)exponent + 1 : 0;
-    while (significant > whole + (whole > 0) && significant > 1 && digits[significant - 1] == '0')
-        significant--;
-    if (whole > 0) {
-        memcpy(out + at, digits, whole);
-        at += whole;
-        out[at++] = '.';
-        if (significant > whole) {
-            memcpy(out + at, digits + whole, significant - whole);
-            return at + significant - whole;
-        }
-        out[at++] = '0';
-        return at;
-    }
-    memcpy(out + at, "0.00000", 7);
-    at += (size_t)(1 - exponent);
-    memcpy(out + at, digits, significant);
-    return at + significant;
+    return (size_t)(at - out) - (count > 0);
 }

@@ -49,6 +49,21 @@ static void prints_and_hands_over(void **state)
     mem_free(data);
 }
 
+static void a_print_that_does_not_fit_leaves_the_contents(void **state)
+{
+    (void)state;
+    buf b;
+    buf_init(&b, 8);
+    assert_true(buf_printf(&b, "%s", "abcde"));
+    assert_false(buf_printf(&b, "%d", 1234));
+    assert_string_equal(b.data, "abcde");
+    assert_false(buf_printf(&b, "%d", 1)); /* sticky */
+    buf_clear(&b);
+    assert_true(buf_printf(&b, "%s", "abcdefgh"));
+    assert_string_equal(b.data, "abcdefgh");
+    buf_free(&b);
+}
+
 static void refuses_sizes_that_overflow(void **state)
 {
     (void)state;
@@ -68,6 +83,7 @@ int main(void)
         cmocka_unit_test(grows_up_to_its_maximum_and_no_further),
         cmocka_unit_test(failure_is_sticky),
         cmocka_unit_test(prints_and_hands_over),
+        cmocka_unit_test(a_print_that_does_not_fit_leaves_the_contents),
         cmocka_unit_test(refuses_sizes_that_overflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

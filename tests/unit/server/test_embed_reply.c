@@ -28,7 +28,7 @@ static void writes_numbers(void **state)
     buf_init(&out, embed_reply_bound(&reply));
     assert_int_equal(embed_reply_write(&reply, &out, NULL), AKI_OK);
     assert_string_equal(out.data,
-                        "{\"embeddings\":[[0.25,-1.5,0.0],[1.00000001e-07,123.0,-0.0]],"
+                        "{\"embeddings\":[[0.2500000000,-1.5,0.0],[1.00000001e-07,123.0,-0.0]],"
                         "\"model\":\"org/\\\"name\\\"\",\"dimension\":3,"
                         "\"usage\":{\"total_tokens\":261,\"duration_ms\":12.345},\"truncated\":[1]}\n");
     buf_free(&out);

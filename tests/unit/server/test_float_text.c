@@ -90,7 +90,10 @@ static void writes_numbers_as_json_has_them(void **state)
     assert_text(0.0F, "0.0");
     assert_text(-0.0F, "-0.0");
     assert_text(1.0F, "1.0");
-    assert_text(-0.5F, "-0.5");
+    assert_text(-0.5F, "-0.5000000000");
+    assert_text(0.99999994F, "0.9999999404");
+    assert_text(0x1p-10F, "0.0009765625");
+    assert_text(0x1.fffffep-11F, "0.000976562442");
     assert_text(12.5F, "12.5");
     assert_text(100.0F, "100.0");
     assert_text(0.0123456791F, "0.0123456791");
@@ -106,6 +109,37 @@ static void writes_numbers_as_json_has_them(void **state)
     }
 }
 
+/* All floats of the range that most values of a vector are in, every third of them. */
+static void reads_back_between_two_to_the_minus_ten_and_one(void **state)
+{
+    (void)state;
+    for (uint32_t bits = 0x3A800000; bits < 0x3F800000; bits += 3) {
+        char text[FLOAT_TEXT_MAX];
+        size_t length = float_text_write(of_bits(bits), text);
+        uint64_t n = 0;
+        assert_true(length == 12 && text[0] == '0' && text[1] == '.');
+        for (size_t i = 2; i < length; i++)
+            n = 10 * n + (uint64_t)(text[i] - '0');
+        /* Both exact in a double; the quotient is the double nearest to the text, as strtod's. */
+        if (bits_of((float)((double)n / 1e10)) != bits)
+            fail_msg("%.9g came out as %.*s", (double)of_bits(bits), (int)length, text);
+    }
+}
+
+static void writes_lists(void **state)
+{
+    (void)state;
+    char text[4 * (FLOAT_TEXT_MAX + 1)];
+    const float values[] = {-0.25F, 0.0F, 12.5F, 0.03125F};
+    size_t length = float_text_write_list(values, 4, text);
+    assert_int_equal(length, 13 + 1 + 3 + 1 + 4 + 1 + 12);
+    assert_memory_equal(text, "-0.2500000000,0.0,12.5,0.0312500000", length);
+    assert_int_equal(float_text_write_list(values, 1, text), 13);
+    assert_int_equal(float_text_write_list(values, 0, text), 0);
+    assert_int_equal(float_text_write_list((float[]){0.5F, NAN, 0.5F}, 3, text), 0);
+    assert_int_equal(float_text_write_list((float[]){0.5F, INFINITY}, 2, text), 0);
+}
+
 static void refuses_what_json_cannot_say(void **state)
 {
     (void)state;
@@ -119,8 +153,12 @@ static void refuses_what_json_cannot_say(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_back_at_the_edges),       cmocka_unit_test(reads_back_in_every_range),
-        cmocka_unit_test(reads_back_in_a_vectors_range), cmocka_unit_test(writes_numbers_as_json_has_them),
+        cmocka_unit_test(reads_back_at_the_edges),
+        cmocka_unit_test(reads_back_in_every_range),
+        cmocka_unit_test(reads_back_in_a_vectors_range),
+        cmocka_unit_test(writes_numbers_as_json_has_them),
+        cmocka_unit_test(reads_back_between_two_to_the_minus_ten_and_one),
+        cmocka_unit_test(writes_lists),
         cmocka_unit_test(refuses_what_json_cannot_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
