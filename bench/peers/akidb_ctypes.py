@@ -18,7 +18,7 @@ SWITCHES = {None: 0, True: 1, False: 2}
 
 class Settings(Structure):
     _fields_ = [("struct_size", c_size_t), ("precision", c_int), ("cpu_tier", c_char_p), ("threads", c_uint),
-                ("max_pass_tokens", c_size_t), ("log", c_void_p), ("log_cookie", c_void_p)]
+                ("max_pass_tokens", c_size_t), ("log", c_void_p), ("log_cookie", c_void_p), ("pin", c_int)]
 
 
 class Error(Structure):
@@ -27,7 +27,8 @@ class Error(Structure):
 
 class ModelInfo(Structure):
     _fields_ = [("architecture", c_char_p), ("cpu_tier", c_char_p), ("precision", c_int), ("default_pooling", c_int),
-                ("default_normalize", c_bool), ("threads", c_uint), ("max_pass_tokens", c_size_t), ("layers", c_size_t),
+                ("default_normalize", c_bool), ("threads", c_uint), ("threads_pinned", c_bool),
+                ("max_pass_tokens", c_size_t), ("layers", c_size_t),
                 ("hidden_size", c_size_t), ("heads", c_size_t), ("intermediate_size", c_size_t),
                 ("vocabulary_size", c_size_t), ("weight_bytes", c_size_t)]
 

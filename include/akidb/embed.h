@@ -141,14 +141,19 @@ typedef enum aki_pooling {
     AKI_POOLING_MAX,   /* element-wise maximum over all tokens */
 } aki_pooling;
 
+/* Whether each of the model's threads is tied to a CPU of its own, physical cores before their second threads. AUTO: when the
+ * threads take all cores that this process may use and no cgroup limits its CPU time. */
+typedef enum aki_pin { AKI_PIN_AUTO, AKI_PIN_ON, AKI_PIN_OFF } aki_pin;
+
 typedef struct aki_settings {
     size_t struct_size;      /* set by aki_settings_init; lets later versions add fields */
     aki_precision precision; /* default AKI_PRECISION_AUTO */
     const char *cpu_tier;    /* NULL = best this CPU has; else a name listed by aki_cpu_tiers */
-    unsigned threads;        /* 0 = one per CPU this process may use (affinity, cgroup); at most 1024 */
+    unsigned threads;        /* 0 = one per core this process may use (affinity, cgroup); at most 1024 */
     size_t max_pass_tokens;  /* 0 = default; upper bound of tokens that one thread computes at once */
     aki_log_fn log;          /* NULL = silent */
     void *log_cookie;        /* handed to log */
+    aki_pin pin;             /* default AKI_PIN_AUTO */
 } aki_settings;
 
 /* Fills *settings with the defaults. Call it before changing fields. */
@@ -183,6 +188,7 @@ typedef struct aki_model_info {
     aki_pooling default_pooling; /* never AKI_POOLING_MODEL */
     bool default_normalize;      /* the model's modules.json ends in Normalize */
     unsigned threads;
+    bool threads_pinned; /* each is tied to a CPU */
     size_t max_pass_tokens;
     size_t layers, hidden_size, heads, intermediate_size, vocabulary_size;
     size_t weight_bytes; /* memory that weights take in this process, mapped files included */

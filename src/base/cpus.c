@@ -1,52 +1,183 @@
 #include "base/cpus.h"
 
-#include <limits.h>
-#include <sched.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-/* cgroup v2: "max 100000" or "200000 100000" (quota, period in microseconds). 0 = no limit. */
-static unsigned quota_of_cgroup2(void)
-{
-    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
-    if (file == NULL)
-        return 0;
-    long long quota, period;
-    int fields = fscanf(file, "%lld %lld", &quota, &period);
-    fclose(file);
-    if (fields != 2 || quota <= 0 || period <= 0 || quota / period > INT_MAX)
-        return 0;
-    return (unsigned)((quota + period - 1) / period);
-}
+#define LONGEST_PATH 4096
 
-static long long read_number(const char *path)
+/* One line of a file without its end; false when there is none. */
+static bool read_line(char *line, size_t size, const char *path)
 {
     FILE *file = fopen(path, "re");
     if (file == NULL)
-        return -1;
-    long long number;
-    if (fscanf(file, "%lld", &number) != 1)
-        number = -1;
+        return false;
+    bool read = fgets(line, (int)size, file) != NULL;
     fclose(file);
-    return number;
+    if (read)
+        line[strcspn(line, "\n")] = '\0';
+    return read;
 }
 
-static unsigned quota_of_cgroup1(void)
+static double least_quota(double a, double b)
 {
-    long long quota = read_number("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
-    long long period = read_number("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-    if (quota <= 0 || period <= 0 || quota / period > INT_MAX)
+    return a == 0 ? b : b == 0 || a < b ? a : b;
+}
+
+/* "max 100000" or "200000 100000": quota and period in microseconds. 0 = no limit. */
+static double quota_of_cgroup2(const char *folder)
+{
+    char path[LONGEST_PATH], line[128];
+    long long quota, period;
+    snprintf(path, sizeof path, "%.*s/cpu.max", LONGEST_PATH - 16, folder);
+    if (!read_line(line, sizeof line, path) || sscanf(line, "%lld %lld", &quota, &period) != 2 ||
+        quota <= 0 || period <= 0)
         return 0;
-    return (unsigned)((quota + period - 1) / period);
+    return (double)quota / (double)period;
+}
+
+static long long read_number(const char *folder, const char *name)
+{
+    char path[LONGEST_PATH], line[64];
+    long long number;
+    snprintf(path, sizeof path, "%.*s/%s", LONGEST_PATH - 32, folder, name);
+    return read_line(line, sizeof line, path) && sscanf(line, "%lld", &number) == 1 ? number : -1;
+}
+
+static double quota_of_cgroup1(const char *folder)
+{
+    long long quota = read_number(folder, "cpu.cfs_quota_us"),
+              period = read_number(folder, "cpu.cfs_period_us");
+    return quota > 0 && period > 0 ? (double)quota / (double)period : 0;
+}
+
+/* The least quota of the group `group` ("/a/b") below `mount` and of all its parents. The mount itself counts too: inside
+ * a container it is often the container's own group, whatever the path says. */
+static double least_of_parents(const char *mount, const char *group, double (*quota_of)(const char *folder))
+{
+    char folder[LONGEST_PATH];
+    double least = 0;
+    const size_t root = strlen(mount);
+    int written = snprintf(folder, sizeof folder, "%s%s", mount, group);
+    if (written < 0 || (size_t)written >= sizeof folder)
+        return quota_of(mount);
+    for (;;) {
+        least = least_quota(least, quota_of(folder));
+        char *slash = strrchr(folder + root, '/');
+        if (slash == NULL)
+            return least;
+        *slash = '\0';
+    }
+}
+
+/* Whether "cpu" is one of "cpu,cpuacct". */
+static bool lists_cpu(const char *controllers, size_t length)
+{
+    while (length > 0) {
+        size_t word = strcspn(controllers, ",:");
+        if (word == 3 && strncmp(controllers, "cpu", 3) == 0)
+            return true;
+        if (word >= length)
+            return false;
+        controllers += word + 1;
+        length -= word + 1;
+    }
+    return false;
+}
+
+/* Lines of /proc/self/cgroup: "0::/path" (version 2), "4:cpu,cpuacct:/path" (version 1). */
+static double read_quota(const char *root)
+{
+    char path[LONGEST_PATH], line[LONGEST_PATH], mount[LONGEST_PATH];
+    double least = 0;
+    snprintf(path, sizeof path, "%.1024s/proc/self/cgroup", root);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return 0;
+    while (fgets(line, sizeof line, file) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        char *controllers = strchr(line, ':');
+        char *group = controllers != NULL ? strchr(controllers + 1, ':') : NULL;
+        if (group == NULL)
+            continue;
+        const size_t length = (size_t)(group - controllers) - 1;
+        group++;
+        if (length == 0) {
+            snprintf(mount, sizeof mount, "%.1024s/sys/fs/cgroup", root);
+            least = least_quota(least, least_of_parents(mount, group, quota_of_cgroup2));
+            snprintf(mount, sizeof mount, "%.1024s/sys/fs/cgroup/unified", root); /* beside version 1 */
+            least = least_quota(least, least_of_parents(mount, group, quota_of_cgroup2));
+        } else if (lists_cpu(controllers + 1, length)) {
+            snprintf(mount, sizeof mount, "%.1024s/sys/fs/cgroup/cpu", root);
+            least = least_quota(least, least_of_parents(mount, group, quota_of_cgroup1));
+            snprintf(mount, sizeof mount, "%.1024s/sys/fs/cgroup/%.*s", root, (int)length, controllers + 1);
+            least = least_quota(least, least_of_parents(mount, group, quota_of_cgroup1));
+        }
+    }
+    fclose(file);
+    return least;
+}
+
+/* The first CPU of those that share a core with `cpu`: "0,64" or "0-1". */
+static unsigned first_sibling(const char *root, unsigned cpu, const cpu_set_t *mask)
+{
+    char path[LONGEST_PATH], line[1024];
+    snprintf(path, sizeof path, "%.1024s/sys/devices/system/cpu/cpu%u/topology/thread_siblings_list", root,
+             cpu);
+    if (!read_line(line, sizeof line, path))
+        return cpu;
+    for (char *at = line; *at >= '0' && *at <= '9';) {
+        unsigned long first = strtoul(at, &at, 10), last = *at == '-' ? strtoul(at + 1, &at, 10) : first;
+        for (unsigned long sibling = first; sibling <= last && sibling < CPUS_MOST; sibling++)
+            if (CPU_ISSET(sibling, mask))
+                return (unsigned)sibling;
+        at += *at == ',';
+    }
+    return cpu;
+}
+
+void cpus_read_from(cpus_info *out, const char *root, const cpu_set_t *mask)
+{
+    unsigned siblings[CPUS_MOST], sibling_count = 0;
+    *out = (cpus_info){.allowed = 0};
+    for (unsigned cpu = 0; cpu < CPUS_MOST; cpu++)
+        if (CPU_ISSET(cpu, mask)) {
+            if (first_sibling(root, cpu, mask) == cpu)
+                out->order[out->cores++] = cpu;
+            else
+                siblings[sibling_count++] = cpu;
+        }
+    memcpy(out->order + out->cores, siblings, sibling_count * sizeof *siblings);
+    out->allowed = out->cores + sibling_count;
+    const double quota = read_quota(root);
+    out->quota = quota < out->allowed ? quota : 0;
+}
+
+void cpus_read(cpus_info *out)
+{
+    cpu_set_t mask;
+    if (sched_getaffinity(0, sizeof mask, &mask) != 0 || CPU_COUNT(&mask) == 0) {
+        CPU_ZERO(&mask);
+        CPU_SET(0, &mask);
+    }
+    cpus_read_from(out, "", &mask);
+}
+
+unsigned cpus_threads(const cpus_info *c)
+{
+    const double quota = ceil(c->quota);
+    return quota > 0 && quota < c->cores ? (unsigned)quota : c->cores;
+}
+
+bool cpus_suit_pinning(const cpus_info *c, unsigned threads)
+{
+    return c->quota == 0 && threads >= c->cores && threads <= c->allowed;
 }
 
 unsigned cpus_available(void)
 {
-    cpu_set_t set;
-    unsigned count = 1;
-    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
-        count = (unsigned)CPU_COUNT(&set);
-    unsigned quota = quota_of_cgroup2();
-    if (quota == 0)
-        quota = quota_of_cgroup1();
-    return quota > 0 && quota < count ? quota : count;
+    cpus_info c;
+    cpus_read(&c);
+    return cpus_threads(&c);
 }

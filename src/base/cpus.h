@@ -1,8 +1,33 @@
-/* How many CPUs this process may use. */
+/* Which CPUs this process may compute on: its affinity mask, the CPU quotas of its cgroups and the machine's cores. */
 #ifndef BASE_CPUS_H
 #define BASE_CPUS_H
 
-/* The smaller of the affinity mask and the cgroup (v2 or v1) CPU quota, rounded up; at least 1. */
+#include <sched.h>
+#include <stdbool.h>
+
+#define CPUS_MOST CPU_SETSIZE
+
+typedef struct cpus_info {
+    unsigned allowed; /* CPUs of the affinity mask, >= 1 */
+    unsigned cores;   /* physical cores among them, >= 1: threads of one core share its arithmetic */
+    double quota;     /* CPUs' worth of time per time that the cgroups grant; 0 = no limit below `allowed` */
+    /* [allowed] numbers of the CPUs: first one of each core, then their siblings. */
+    unsigned order[CPUS_MOST];
+} cpus_info;
+
+/* Cannot fail: what cannot be read is taken as no limit, and every CPU as a core. */
+void cpus_read(cpus_info *out);
+/* The same with files below `root` ("" = the real ones) and the mask given. */
+void cpus_read_from(cpus_info *out, const char *root, const cpu_set_t *mask);
+
+/* Threads that can compute at once: one per core, at most the quota rounded up; at least 1. */
+unsigned cpus_threads(const cpus_info *c);
+/* Whether `threads` threads get a CPU each for sure when each is tied to one: they take all cores, there are no more of them
+ * than CPUs, and no quota is at work. With fewer threads than cores, or a quota, other processes may share these CPUs and
+ * would all begin with the same ones. */
+bool cpus_suit_pinning(const cpus_info *c, unsigned threads);
+
+/* cpus_threads of this process. */
 unsigned cpus_available(void);
 
 #endif

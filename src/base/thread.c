@@ -1,6 +1,7 @@
 #include "base/thread.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -22,4 +23,12 @@ bool thread_start(pthread_t *thread, void *(*run)(void *), void *argument, const
     snprintf(short_name, sizeof short_name, "%s", name);
     pthread_setname_np(*thread, short_name);
     return true;
+}
+
+void thread_pin(unsigned cpu)
+{
+    cpu_set_t mask;
+    CPU_ZERO(&mask);
+    CPU_SET(cpu, &mask);
+    (void)pthread_setaffinity_np(pthread_self(), sizeof mask, &mask);
 }

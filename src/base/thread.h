@@ -10,4 +10,7 @@
  * False when the system has no more threads to give; errno says why. */
 bool thread_start(pthread_t *thread, void *(*run)(void *), void *argument, const char *name);
 
+/* Ties the calling thread to one CPU; where the system refuses, it stays where it may be. */
+void thread_pin(unsigned cpu);
+
 #endif

@@ -26,8 +26,13 @@ static void check_machine(doctor_report *report)
     for (size_t used = 0; *tier != NULL && used < sizeof tiers; tier++)
         used += (size_t)snprintf(tiers + used, sizeof tiers - used, "%s%s", used > 0 ? ", " : "", *tier);
     doctor_add(report, FINDING_OK, "CPU", "%s; tiers, best first: %s", text, tiers);
-    unsigned cpus = cpus_available();
-    doctor_add(report, FINDING_OK, "threads", "%u CPU%s for this process", cpus, cpus == 1 ? "" : "s");
+    cpus_info cpus;
+    char quota[64] = "";
+    cpus_read(&cpus);
+    if (cpus.quota > 0)
+        snprintf(quota, sizeof quota, ", of whose time a cgroup grants that of %.3g", cpus.quota);
+    doctor_add(report, FINDING_OK, "threads", "%u CPU%s for this process, on %u core%s%s", cpus.allowed,
+               cpus.allowed == 1 ? "" : "s", cpus.cores, cpus.cores == 1 ? "" : "s", quota);
     proc_value("/proc/meminfo", "MemAvailable", text, sizeof text);
     unsigned long long available_kib = 0;
     if (sscanf(text, "%llu kB", &available_kib) == 1) {

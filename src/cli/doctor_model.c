@@ -172,8 +172,9 @@ void doctor_check_model(doctor_report *report, const options *o, const char *fol
     doctor_add(report, FINDING_OK, "loading",
                "%s, %zu layers, hidden %zu, at most %zu tokens, weights %s in memory, %.2f s",
                info.architecture, info.layers, info.hidden_size, aki_max_tokens(model), size, seconds);
-    doctor_add(report, FINDING_OK, "computing", "CPU tier %s, precision %s, %u thread%s", info.cpu_tier,
-               kernel_precision_name(info.precision), info.threads, info.threads == 1 ? "" : "s");
+    doctor_add(report, FINDING_OK, "computing", "CPU tier %s, precision %s, %u thread%s, %s", info.cpu_tier,
+               kernel_precision_name(info.precision), info.threads, info.threads == 1 ? "" : "s",
+               info.threads_pinned ? "each tied to a CPU" : "free to move between CPUs");
     check_vector(report, model, &info, claims || published);
     aki_close(&model);
 }

@@ -29,6 +29,7 @@ typedef enum option_id {
     OPTION_PRECISION,
     OPTION_CPU_TIER,
     OPTION_THREADS,
+    OPTION_PIN,
     OPTION_HOST,
     OPTION_PORT,
     OPTION_UNIX_SOCKET,

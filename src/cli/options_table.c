@@ -83,7 +83,16 @@ const option_row option_table[OPTION_TOTAL] = {
                         .maximum = 1024,
                         .zero_word = "auto",
                         .default_text = "auto",
-                        .help = "threads that compute; auto is one per CPU that the process may use"},
+                        .help = "threads that compute; auto is one per core that the process may use"},
+    [OPTION_PIN] = {.section = "Computing",
+                    .flag = "pin",
+                    .variable = "AKIDB_PIN",
+                    .type = OPTION_TYPE_CHOICE,
+                    .commands = COMPUTES,
+                    .choices = "auto|on|off",
+                    .default_text = "auto",
+                    .help = "tie each of these threads to a CPU of its own; auto does where they take all "
+                            "cores and no cgroup limits the process"},
     /* ---- Service ---- */
     [OPTION_HOST] = {.section = "Service",
                      .flag = "host",

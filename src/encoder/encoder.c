@@ -5,6 +5,7 @@
 #include "base/cpus.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "device/cpu_device.h"
 #include "encoder/pooling.h"
 #include "encoder/settings.h"
@@ -16,6 +17,8 @@ struct encoder {
     cpu_device *device;
     aki_settings settings; /* complete: no field means "default" any more */
     log_sink log;
+    cpus_info cpus;
+    bool pinned; /* the workers are */
 };
 
 struct encoder_state {
@@ -55,6 +58,10 @@ aki_status encoder_open(encoder **out, const char *folder, const aki_settings *s
     aki_status status = settings_complete(&enc->settings, settings, error);
     if (status == AKI_OK) {
         enc->log = (log_sink){enc->settings.log, enc->settings.log_cookie};
+        cpus_read(&enc->cpus);
+        enc->pinned =
+            enc->settings.pin == AKI_PIN_ON ||
+            (enc->settings.pin == AKI_PIN_AUTO && cpus_suit_pinning(&enc->cpus, enc->settings.threads));
         status = open_parts(enc, folder, error);
     }
     if (status != AKI_OK) {
@@ -90,6 +97,7 @@ void encoder_describe(const encoder *enc, aki_model_info *info)
         .default_pooling = config->pooling,
         .default_normalize = config->normalize,
         .threads = enc->settings.threads,
+        .threads_pinned = enc->pinned,
         .max_pass_tokens = enc->settings.max_pass_tokens,
         .layers = config->layers,
         .hidden_size = config->hidden_size,
@@ -161,6 +169,12 @@ void encoder_state_close(encoder_state *state)
     mem_free(state->ids);
     mem_free(state->offsets);
     mem_free(state);
+}
+
+void encoder_pin_worker(const encoder *enc, unsigned index)
+{
+    if (enc->pinned)
+        thread_pin(enc->cpus.order[index % enc->cpus.allowed]);
 }
 
 static void finish(const encoder *enc, encoder_sequence *sequence, const float *hidden)

@@ -41,6 +41,10 @@ typedef struct encoder_sequence {
 AKI_MUST_CHECK aki_status encoder_state_open(encoder_state **out, const encoder *enc, aki_error *error);
 void encoder_state_close(encoder_state *state);
 
+/* Called by worker `index` (0 .. threads - 1) on its thread before it computes: ties it to a CPU of its own where the settings
+ * and the machine say so. */
+void encoder_pin_worker(const encoder *enc, unsigned index);
+
 /* One pass over `count` sequences whose counts add up to at most encoder_max_pass_tokens. Each sequence gets its vector
  * and its own status; the call itself fails only as a whole. Error: AKI_MODEL_CHANGED. */
 AKI_MUST_CHECK aki_status encoder_run(const encoder *enc, encoder_state *state, encoder_sequence *sequences,
@@ -59,9 +63,6 @@ AKI_MUST_CHECK aki_status encoder_team_run(const encoder *enc, encoder_state *st
  * to help with (also: nothing at all) or *called_away is not 0. `leader` must stay open meanwhile. */
 void encoder_team_help(const encoder *enc, const encoder_state *own, const encoder_state *leader,
                        const atomic_uint *called_away);
-/* More workers than this are of no use to a pass. */
-#define ENCODER_MOST_TEAM 8
-
 /* How many of the first sequences (>= 1 if count >= 1) fit a pass: greedy, in order. */
 size_t encoder_plan_pass(const encoder *enc, const encoder_sequence *sequences, size_t count);
 /* The same for a budget of the caller's own, at most encoder_max_pass_tokens. */

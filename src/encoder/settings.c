@@ -27,6 +27,8 @@ aki_status settings_complete(aki_settings *complete, const aki_settings *given, 
         complete->precision != AKI_PRECISION_BF16 && complete->precision != AKI_PRECISION_INT8)
         return error_set(error, AKI_INVALID_ARGUMENT, "settings.precision %d is not known",
                          (int)complete->precision);
+    if ((unsigned)complete->pin > AKI_PIN_OFF)
+        return error_set(error, AKI_INVALID_ARGUMENT, "settings.pin %d is not known", (int)complete->pin);
     if (complete->threads > SETTINGS_MAX_THREADS)
         return error_set(error, AKI_INVALID_ARGUMENT, "settings.threads is %u, at most %d are allowed",
                          complete->threads, SETTINGS_MAX_THREADS);

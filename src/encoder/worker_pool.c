@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/thread.h"
+#include "encoder/help_desk.h"
 
 #include <errno.h>
 
@@ -29,10 +30,6 @@ typedef struct worker {
     encoder_state *state;
     pthread_t thread;
     bool started;
-    /* Under the pool's lock: */
-    bool wants_help;  /* computes a pass that others can join */
-    unsigned helpers; /* how many do */
-    uint64_t pass;    /* number of that pass */
 } worker;
 
 struct worker_pool {
@@ -41,9 +38,8 @@ struct worker_pool {
     pthread_cond_t work; /* a job was queued, or the pool closes */
     job *first, *last;   /* jobs with sequences not yet taken */
     bool closing;
-    unsigned idle;        /* workers that wait for `work` */
-    uint64_t passes;      /* begun so far */
-    atomic_uint has_jobs; /* nonzero while jobs has any: helpers look at it without the lock */
+    unsigned idle;  /* workers that wait for `work` */
+    help_desk desk; /* calls helpers away while there are jobs */
     unsigned threads;
     worker *workers; /* [threads] */
 };
@@ -60,7 +56,7 @@ static job *take_pass(worker_pool *pool, encoder_sequence **sequences, size_t *c
         pool->first = j->next;
         if (pool->first == NULL) {
             pool->last = NULL;
-            atomic_store(&pool->has_jobs, 0);
+            atomic_store(&pool->desk.call_away, 0);
         }
     }
     return j;
@@ -70,20 +66,19 @@ static job *take_pass(worker_pool *pool, encoder_sequence **sequences, size_t *c
 static void compute_pass(worker *self)
 {
     worker_pool *pool = self->pool;
+    const unsigned index = (unsigned)(self - pool->workers);
     encoder_sequence *sequences;
     size_t count;
     job *j = take_pass(pool, &sequences, &count);
-    /* Those that are idle and those that are about to find nothing to take. */
-    unsigned workers = pool->first == NULL ? 1 + pool->idle : 1;
     aki_error error;
-    aki_status status = encoder_team_begin(pool->enc, self->state, sequences, count, workers, &error);
+    aki_status status = encoder_team_begin(pool->enc, self->state, sequences, count,
+                                           pool->first == NULL ? help_desk_team(pool->idle) : 1, &error);
     if (status == AKI_OK) {
-        self->wants_help = true;
-        self->pass = ++pool->passes;
+        help_desk_ask(&pool->desk, index);
         pthread_mutex_unlock(&pool->lock);
         status = encoder_team_run(pool->enc, self->state, sequences, count, &error);
         pthread_mutex_lock(&pool->lock);
-        self->wants_help = false;
+        help_desk_thank(&pool->desk, index);
     }
     if (status != AKI_OK && j->status == AKI_OK) {
         j->status = status;
@@ -93,44 +88,28 @@ static void compute_pass(worker *self)
         pthread_cond_signal(&j->finished);
 }
 
-/* The worker with the fewest helpers of those that want any; NULL = none does. Lock held. */
-static worker *find_leader(const worker_pool *pool)
-{
-    worker *best = NULL;
-    for (unsigned i = 0; i < pool->threads; i++) {
-        worker *w = &pool->workers[i];
-        if (w->wants_help && w->helpers + 1 < ENCODER_MOST_TEAM &&
-            (best == NULL || w->helpers < best->helpers))
-            best = w;
-    }
-    return best;
-}
-
 /* With the lock held, which is let go meanwhile. */
-static void help(worker *self, worker *leader)
+static void help(worker *self, unsigned leader)
 {
     worker_pool *pool = self->pool;
-    const uint64_t pass = leader->pass;
-    leader->helpers++;
+    const uint64_t pass = help_desk_enter(&pool->desk, leader);
     pthread_mutex_unlock(&pool->lock);
-    encoder_team_help(pool->enc, self->state, leader->state, &pool->has_jobs);
+    encoder_team_help(pool->enc, self->state, pool->workers[leader].state, &pool->desk.call_away);
     pthread_mutex_lock(&pool->lock);
-    leader->helpers--;
-    /* Back for any other reason than work that waits: the pass has nothing more to give. */
-    if (leader->pass == pass && pool->first == NULL)
-        leader->wants_help = false;
+    help_desk_leave(&pool->desk, leader, pass);
 }
 
 static void *work(void *argument)
 {
     worker *self = argument;
     worker_pool *pool = self->pool;
+    encoder_pin_worker(pool->enc, (unsigned)(self - pool->workers));
     pthread_mutex_lock(&pool->lock);
     for (;;) {
-        worker *leader;
+        unsigned leader;
         if (pool->first != NULL) {
             compute_pass(self);
-        } else if ((leader = find_leader(pool)) != NULL) {
+        } else if (help_desk_find(&pool->desk, &leader)) {
             help(self, leader);
         } else if (pool->closing) {
             break;
@@ -155,7 +134,7 @@ aki_status worker_pool_open(worker_pool **out, const encoder *enc, unsigned thre
     pthread_cond_init(&pool->work, NULL);
     aki_status status = AKI_OK;
     pool->workers = mem_zalloc(threads, sizeof *pool->workers);
-    if (pool->workers == NULL)
+    if (pool->workers == NULL || !help_desk_open(&pool->desk, threads))
         status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for %u workers", threads);
     else
         pool->threads = threads;
@@ -193,6 +172,7 @@ void worker_pool_close(worker_pool *pool)
     }
     pthread_cond_destroy(&pool->work);
     pthread_mutex_destroy(&pool->lock);
+    help_desk_close(&pool->desk);
     mem_free(pool->workers);
     mem_free(pool);
 }
@@ -222,7 +202,7 @@ aki_status worker_pool_run(worker_pool *pool, encoder_sequence *sequences, size_
     else
         pool->first = &j;
     pool->last = &j;
-    atomic_store(&pool->has_jobs, 1);
+    atomic_store(&pool->desk.call_away, 1);
     pthread_cond_broadcast(&pool->work);
     while (j.taken < j.count || j.passes_running > 0)
         pthread_cond_wait(&j.finished, &pool->lock);

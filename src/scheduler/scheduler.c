@@ -1,13 +1,15 @@
 /* The threads around the queue. One lock guards everything that changes; tokenizing, passes and `done` run outside it.
  *
  * A worker's round: hand out one finished request, or else drop what has expired, take a pass, compute it, book it.
- * Finished requests go first, so that replies leave before the next pass begins. */
+ * Finished requests go first, so that replies leave before the next pass begins. With nothing to take, it helps with the
+ * pass of another worker: so a short text alone is computed by all of them. */
 #include "scheduler/scheduler.h"
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/thread.h"
+#include "encoder/help_desk.h"
 #include "resilience/gradient_limit.h"
 #include "scheduler/queue.h"
 
@@ -41,6 +43,7 @@ struct scheduler {
     pthread_cond_t work;  /* something was queued or finished, or the workers are to stop */
     queue q;
     unsigned idle; /* workers that wait */
+    help_desk desk;
     size_t running_tokens;
     double rate_tokens, rate_ns; /* decayed sums over passes */
     size_t in_flight;            /* requests queued and not yet handed to `done` */
@@ -84,6 +87,33 @@ static void hand_out(const scheduler *s, const pass *p)
             request_keep(p->owners[i].request, p->owners[i].index, s->cache);
 }
 
+/* Lets others join the pass that worker `index` has begun, and wakes those that have nothing else to do. Lock held. */
+static void ask_for_help(scheduler *s, unsigned index)
+{
+    help_desk_ask(&s->desk, index);
+    for (unsigned i = 1; queue_is_empty(&s->q) && i < help_desk_team(s->idle); i++)
+        pthread_cond_signal(&s->work);
+}
+
+/* Helps with another worker's pass, with the lock let go meanwhile, until there is something better to do. */
+static void help(scheduler *s, worker *self, unsigned leader)
+{
+    atomic_store(&s->desk.call_away, 0);
+    const uint64_t helped = help_desk_enter(&s->desk, leader);
+    pthread_mutex_unlock(&s->lock);
+    encoder_team_help(s->enc, self->state, s->workers[leader].state, &s->desk.call_away);
+    pthread_mutex_lock(&s->lock);
+    help_desk_leave(&s->desk, leader, helped);
+}
+
+/* Something was queued or finished: `shares` workers are to look, whether they wait or help. Lock held. */
+static void call(scheduler *s, size_t shares)
+{
+    atomic_store(&s->desk.call_away, 1);
+    for (size_t i = 0; i < shares && i < s->idle; i++)
+        pthread_cond_signal(&s->work);
+}
+
 /* Takes a pass and computes it. With the lock held, which is let go during the computation. */
 static void compute_pass(scheduler *s, worker *self)
 {
@@ -97,15 +127,22 @@ static void compute_pass(scheduler *s, worker *self)
     self->pass_started_ns = start_ns;
     if (!queue_is_empty(&s->q) && s->idle > 0)
         pthread_cond_signal(&s->work);
+    const unsigned index = (unsigned)(self - s->workers);
+    aki_error error;
+    aki_status status = encoder_team_begin(s->enc, self->state, p->sequences, p->count,
+                                           queue_is_empty(&s->q) ? help_desk_team(s->idle) : 1, &error);
+    if (status == AKI_OK)
+        ask_for_help(s, index);
     pthread_mutex_unlock(&s->lock);
 
-    aki_error error;
-    aki_status status = encoder_run(s->enc, self->state, p->sequences, p->count, &error);
+    if (status == AKI_OK)
+        status = encoder_team_run(s->enc, self->state, p->sequences, p->count, &error);
     int64_t end_ns = clock_monotonic_ns();
     if (status == AKI_OK)
         hand_out(s, p);
 
     pthread_mutex_lock(&s->lock);
+    help_desk_thank(&s->desk, index);
     self->pass_started_ns = 0;
     s->running_tokens -= p->tokens;
     measure(s, p, end_ns - start_ns);
@@ -129,6 +166,7 @@ static void *work(void *argument)
 {
     worker *self = argument;
     scheduler *s = self->owner;
+    encoder_pin_worker(s->enc, (unsigned)(self - s->workers));
     pthread_mutex_lock(&s->lock);
     for (;;) {
         scheduler_request *finished = queue_pop_finished(&s->q);
@@ -136,9 +174,12 @@ static void *work(void *argument)
             deliver(s, finished);
             continue;
         }
+        unsigned leader;
         int64_t start_ns = queue_start_ns(&s->q);
         if (!queue_is_empty(&s->q) && (s->stopping || start_ns <= clock_monotonic_ns()))
             compute_pass(s, self);
+        else if (queue_is_empty(&s->q) && help_desk_find(&s->desk, &leader))
+            help(s, self, leader);
         else if (s->stopping)
             break;
         else
@@ -198,7 +239,7 @@ aki_status scheduler_open(scheduler **out, const encoder *enc, const scheduler_s
     }
     s->context = (request_context){enc, &s->scratches, siphash_random_key(), s->cache};
     s->workers = mem_zalloc(settings->workers, sizeof *s->workers);
-    if (s->workers == NULL)
+    if (s->workers == NULL || !help_desk_open(&s->desk, settings->workers))
         status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for %u workers", settings->workers);
     else
         s->workers_count = settings->workers;
@@ -223,6 +264,7 @@ void scheduler_stop(scheduler *s, bool abandon)
         error_set(&error, AKI_CANCELLED, "the service stopped before the request was done");
         queue_drop(&s->q, deadline_heap_first(&s->q.deadlines), &error, clock_monotonic_ns());
     }
+    atomic_store(&s->desk.call_away, 1);
     pthread_cond_broadcast(&s->work);
     bool stopped = s->stopped;
     s->stopped = true;
@@ -243,6 +285,7 @@ void scheduler_close(scheduler *s)
         pass_free(&w->work);
     }
     mem_free(s->workers);
+    help_desk_close(&s->desk);
     queue_free(&s->q);
     result_cache_close(s->cache);
     pthread_cond_destroy(&s->work);
@@ -304,9 +347,7 @@ static aki_status admit(scheduler *s, const scheduler_submission *submission, sc
 /* Wakes as many workers as the request gives a share to. Lock held. */
 static void wake(scheduler *s, size_t tokens)
 {
-    size_t shares = 1 + (tokens - 1) / QUEUE_SMALLEST_SHARE_TOKENS;
-    for (size_t i = 0; i < shares && i < s->idle; i++)
-        pthread_cond_signal(&s->work);
+    call(s, 1 + (tokens - 1) / QUEUE_SMALLEST_SHARE_TOKENS);
 }
 
 /* Lock held. */
@@ -367,7 +408,7 @@ void scheduler_cancel(scheduler_request *request)
     error_set(&error, AKI_CANCELLED, "the client went away");
     pthread_mutex_lock(&s->lock);
     queue_drop(&s->q, request, &error, clock_monotonic_ns());
-    pthread_cond_signal(&s->work);
+    call(s, 1);
     pthread_mutex_unlock(&s->lock);
 }
 

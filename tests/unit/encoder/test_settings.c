@@ -46,6 +46,9 @@ static void refuses_what_it_does_not_know(void **state)
     aki_settings_init(&given);
     given.max_pass_tokens = SETTINGS_MAX_PASS_TOKENS + 1;
     assert_int_equal(settings_complete(&complete, &given, &error), AKI_INVALID_ARGUMENT);
+    aki_settings_init(&given);
+    given.pin = (aki_pin)3;
+    assert_int_equal(settings_complete(&complete, &given, &error), AKI_INVALID_ARGUMENT);
 }
 
 int main(void)

@@ -135,4 +135,37 @@ aki_status encoder_run(const encoder *enc_const, encoder_state *state, encoder_s
     return outcome == AKI_OK ? AKI_OK : error_set(error, outcome, "the fake encoder fails as told");
 }
 
+void encoder_pin_worker(const encoder *enc, unsigned index)
+{
+    (void)enc;
+    (void)index;
+}
+
+aki_status encoder_team_begin(const encoder *enc, encoder_state *state, const encoder_sequence *sequences,
+                              size_t count, unsigned workers, aki_error *error)
+{
+    (void)enc;
+    (void)state;
+    (void)sequences;
+    (void)count;
+    (void)workers;
+    (void)error;
+    return AKI_OK;
+}
+
+aki_status encoder_team_run(const encoder *enc, encoder_state *state, encoder_sequence *sequences,
+                            size_t count, aki_error *error)
+{
+    return encoder_run(enc, state, sequences, count, error);
+}
+
+void encoder_team_help(const encoder *enc, const encoder_state *own, const encoder_state *leader,
+                       const atomic_uint *called_away)
+{
+    (void)enc;
+    (void)own;
+    (void)leader;
+    (void)called_away;
+}
+
 #endif
