@@ -30,7 +30,7 @@ AMX = {"rates": {("bf16", 128): 82000, ("int8", 128): 125000, ("fp32", 128): 890
 AVX512 = {"rates": {}, "shares": {"fp32": 0.92}}
 AVX2 = {"rates": {}, "shares": {"fp32": 0.90}}
 OTHER = {"rates": {}, "shares": {}}
-TWO_CORES, QUERY_MS, READY_S, TOKENIZER_MB_PER_S, HOSTILE_TIMES = 1.9, 0.9, 0.3, 100, 2
+TWO_CORES, QUERY_MS, READY_S, TOKENIZER_MB_PER_S, HOSTILE_TIMES, JSON_US = 1.9, 0.9, 0.3, 100, 2, 1.5
 MEMORY_TIMES, MEMORY_BYTES = 2, 64_000_000
 
 
@@ -69,6 +69,7 @@ def make_rows(found):
     rows.append(row("tokenizer on English prose, one core", found["prose_mb_per_s"], TOKENIZER_MB_PER_S, form="{:.0f}", unit=" MB/s"))
     rows.append(row("2 MB of one character, times the time of prose", found["prose_mb_per_s"] / found["hostile_mb_per_s"], HOSTILE_TIMES,
                     at_most=True, form="{:.2f}", unit="×"))
+    rows.append(row("384 floats to JSON", found["json_us"], JSON_US, at_most=True, form="{:.2f}", unit=" µs"))
     return rows
 
 
@@ -122,8 +123,7 @@ def wait_until_ready(url):
 
 def measure_server(program, model, cpus):
     """(seconds from start to ready, resident bytes after some load)"""
-    texts = TEXTS.read_text(encoding="utf-8").split("\n")[:64]
-    body = json.dumps({"texts": texts}).encode()
+    texts = TEXTS.read_text(encoding="utf-8").split("\n")[:-1]
     begin = time.monotonic()
     server = subprocess.Popen([program, "serve", "--model", model, "--port", "0"], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, preexec_fn=lambda: os.sched_setaffinity(0, cpus))
@@ -131,7 +131,8 @@ def measure_server(program, model, cpus):
         url = listening_url(server.stdout)
         wait_until_ready(url)
         seconds = time.monotonic() - begin
-        for _ in range(5):
+        for start in range(0, len(texts), 64):
+            body = json.dumps({"texts": texts[start:start + 64]}).encode()
             request = urllib.request.Request(url + "/api/v1/embed", body, {"Content-Type": "application/json"})
             with urllib.request.urlopen(request, timeout=120) as reply:
                 reply.read()
@@ -142,9 +143,9 @@ def measure_server(program, model, cpus):
     return seconds, pages * os.sysconf("SC_PAGESIZE")
 
 
-def tokenizer_rate(build, model, path, line, cpus):
-    text = run([build / "bench" / "bench_tokenizer", model, path], cpus[:1])
-    return float(re.search(rf"^{line} +([\d.]+) MB/s", text, re.M)[1])
+def read_figure(command, line, unit, cpus):
+    """The number in front of `unit` in the line that begins with `line`."""
+    return float(re.search(rf"^{line} +([\d.]+) {unit}", run(command, cpus[:1]), re.M)[1])
 
 
 def measure_all(build, model, rounds, seconds):
@@ -157,14 +158,16 @@ def measure_all(build, model, rounds, seconds):
         print(f"measuring {precision}", file=sys.stderr, flush=True)
         found["precisions"][precision] = measure_precision(program, model, precision, cpus, rounds, seconds)
     found["weight_bytes"] = found["precisions"][best["default_precision"]]["weight_bytes"]
-    print("measuring start, memory and tokenizer", file=sys.stderr, flush=True)
+    print("measuring start, memory, tokenizer and JSON", file=sys.stderr, flush=True)
     starts = [measure_server(program, model, cpus) for _ in range(rounds)]
     found["ready_s"], found["rss_bytes"] = median(start[0] for start in starts), max(start[1] for start in starts)
-    found["prose_mb_per_s"] = tokenizer_rate(build, model, TEXTS, "lines", cpus)
+    tokenizer, reply = build / "bench" / "bench_tokenizer", build / "bench" / "bench_reply"
+    found["prose_mb_per_s"] = read_figure([tokenizer, model, TEXTS], "lines", "MB/s", cpus)
+    found["json_us"] = read_figure([reply, model, TEXTS], "numbers", "us", cpus)
     with tempfile.NamedTemporaryFile("w") as hostile:
         hostile.write("a" * 2_000_000)
         hostile.flush()
-        found["hostile_mb_per_s"] = tokenizer_rate(build, model, hostile.name, "as one text", cpus)
+        found["hostile_mb_per_s"] = read_figure([tokenizer, model, hostile.name], "as one text", "MB/s", cpus)
     return found
 
 

@@ -15,7 +15,7 @@ def found():
                 "scaling": 1.85, "query_ms": 0.8 / scale, "weight_bytes": 70_000_000}
 
     return {"tier": "avx512-bf16", "precisions": {"fp32": speeds(0.5), "bf16": speeds(1)}, "weight_bytes": 70_000_000, "ready_s": 0.3,
-            "rss_bytes": 205_000_000, "prose_mb_per_s": 99.4, "hostile_mb_per_s": 60}
+            "rss_bytes": 205_000_000, "prose_mb_per_s": 99.4, "hostile_mb_per_s": 60, "json_us": 1.5}
 
 
 def cells(found):
@@ -34,6 +34,7 @@ def test_each_figure_is_held_against_its_aim(found):
     assert rows["server's resident memory under load"] == ["≤ 204 MB", "205 MB", "**falls short**"]
     assert rows["tokenizer on English prose, one core"] == ["≥ 100 MB/s", "99 MB/s", "**falls short**"]
     assert rows["2 MB of one character, times the time of prose"] == ["≤ 2.00×", "1.66×", "met"]
+    assert rows["384 floats to JSON"] == ["≤ 1.50 µs", "1.50 µs", "met"]
 
 
 def test_aims_are_those_of_the_kind_of_cpu(found):
