@@ -159,6 +159,11 @@ void mapping_close(mapping *map)
     mem_free(map);
 }
 
+void mapping_drop_pages(const mapping *map)
+{
+    (void)madvise(map->data, map->size, MADV_DONTNEED);
+}
+
 const unsigned char *mapping_data(const mapping *map)
 {
     return map->data;

@@ -23,6 +23,9 @@ AKI_MUST_CHECK aki_status mapping_open(mapping **out, const char *path, aki_erro
 /* NULL allowed. Pointers into the mapping die with it. */
 void mapping_close(mapping *map);
 
+/* Gives the pages that were read back to the system; what is read again comes from its page cache. */
+void mapping_drop_pages(const mapping *map);
+
 const unsigned char *mapping_data(const mapping *map);
 size_t mapping_size(const mapping *map);
 /* True once a page of the mapping could not be read, or when the file is found shorter than it was. Never goes back to

@@ -45,6 +45,7 @@ static aki_status open_parts(encoder *enc, const char *folder, aki_error *error)
     if (model_damaged(enc->files))
         return error_set(error, AKI_MODEL_CHANGED, "the weight file in '%s' was cut while it was read",
                          folder);
+    model_drop_pages(enc->files); /* only word embeddings are read from now on */
     return AKI_OK;
 }
 

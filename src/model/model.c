@@ -125,6 +125,11 @@ size_t model_weight_bytes(const model *m)
     return mapping_size(m->file);
 }
 
+void model_drop_pages(const model *m)
+{
+    mapping_drop_pages(m->file);
+}
+
 bool model_damaged(const model *m)
 {
     return mapping_damaged(m->file);

@@ -77,6 +77,8 @@ const model_weights *model_weights_of(const model *m);
 const char *model_folder(const model *m);
 /* Bytes of the mapped weight file. */
 size_t model_weight_bytes(const model *m);
+/* For when most weights were copied: the pages of the file that were read no longer count as this process's memory. */
+void model_drop_pages(const model *m);
 /* True once the weight file was found cut: what was computed since is worthless. Costs a system call: ask once per
  * pass, after it. */
 bool model_damaged(const model *m);

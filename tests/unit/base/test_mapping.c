@@ -55,6 +55,28 @@ static void notices_a_cut_inside_a_page(void **state)
     mapping_close(map);
 }
 
+static void dropped_pages_come_back(void **state)
+{
+    (void)state;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), size = 4 * page;
+    char *bytes = malloc(size);
+    memset(bytes, 7, size);
+    unit_write_file(path, bytes, size);
+    mapping *map = NULL;
+    assert_int_equal(mapping_open(&map, path, NULL), AKI_OK);
+    assert_memory_equal(mapping_data(map), bytes, size);
+    mapping_drop_pages(map);
+    assert_memory_equal(mapping_data(map), bytes, size);
+    assert_false(mapping_damaged(map));
+    mapping_drop_pages(map);
+    assert_int_equal(truncate(path, (off_t)page), 0); /* the guard still stands */
+    const volatile unsigned char *data = mapping_data(map);
+    assert_int_equal(data[3 * page], 0);
+    assert_true(mapping_damaged(map));
+    mapping_close(map);
+    free(bytes);
+}
+
 /* Replaced by rename, or removed: the mapping keeps the old file. */
 static void keeps_a_file_that_was_replaced(void **state)
 {
@@ -112,6 +134,7 @@ int main(void)
         cmocka_unit_test(maps_a_file),
         cmocka_unit_test(survives_a_file_cut_while_mapped),
         cmocka_unit_test(notices_a_cut_inside_a_page),
+        cmocka_unit_test(dropped_pages_come_back),
         cmocka_unit_test(keeps_a_file_that_was_replaced),
         cmocka_unit_test(refuses_what_cannot_be_mapped),
         cmocka_unit_test(slots_are_bounded_and_reused),
