@@ -50,6 +50,8 @@ static size_t find_byte(const added_tokens_cursor *cursor, size_t at)
 {
     const added_tokens *set = cursor->set;
     if (set->only_begin >= 0) {
+        if (at < cursor->length && (unsigned char)cursor->text[at] == set->only_begin)
+            return at; /* one after another: no time for a call */
         const char *found = memchr(cursor->text + at, set->only_begin, cursor->length - at);
         return found != NULL ? (size_t)(found - cursor->text) : cursor->length;
     }

@@ -55,12 +55,21 @@ static char *write_marks(normalizer_state *state, char *at)
     return at;
 }
 
+/* c: U+1000 to U+1FFF */
+static inline char *write_jamo(uint32_t c, char *at)
+{
+    at[0] = (char)0xE1;
+    at[1] = (char)(0x80 | (c >> 6 & 0x3F));
+    at[2] = (char)(0x80 | (c & 0x3F));
+    return at + 3;
+}
+
 static char *write_hangul(uint32_t syllable, char *at)
 {
     uint32_t index = syllable - HANGUL_FIRST, last = index % 28;
-    at += utf8_encode(0x1100 + index / 588, at);
-    at += utf8_encode(0x1161 + index % 588 / 28, at);
-    return last != 0 ? at + utf8_encode(0x11A7 + last, at) : at;
+    at = write_jamo(0x1100 + index / 588, at);
+    at = write_jamo(0x1161 + index % 588 / 28, at);
+    return last != 0 ? write_jamo(0x11A7 + last, at) : at;
 }
 
 /* NULL = out of memory. */
@@ -152,7 +161,7 @@ static bool run_chunk(const normalizer *norm, normalizer_state *state, const cha
                 *at++ = (char)becomes;
             }
             i++;
-            if (state->count == 0) {
+            if (state->count == 0 && i < length && text[i] >= ' ') { /* control characters come in rows */
                 size_t run;
                 at = write_printable(norm, text + i, length - i, at, &run);
                 i += run;
