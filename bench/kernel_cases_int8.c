@@ -37,7 +37,7 @@ static int8_rows random_rows(const kernel_int8 *kernels, size_t rows, size_t col
 {
     int8_rows made = make_rows(rows, columns);
     float *values = case_floats(rows * columns);
-    kernels->quantise(KERNEL_F32, rows, columns, values, columns, &made);
+    kernels->quantise(&(int8_quantisation){rows, columns, KERNEL_F32, values, columns, NULL, made});
     mem_free(values);
     return made;
 }
@@ -105,7 +105,8 @@ static void run_quantise(void *cookie, size_t round)
 {
     const quantise_run *run = cookie;
     (void)round;
-    run->kernels->quantise(KERNEL_F32, run->rows, run->columns, run->from, run->columns, &run->to);
+    run->kernels->quantise(
+        &(int8_quantisation){run->rows, run->columns, KERNEL_F32, run->from, run->columns, NULL, run->to});
 }
 
 void cases_int8(kernel_report *report, const kernel_subject *subject, const kernel_int8 *kernels)

@@ -76,8 +76,15 @@ static void prepare_rows(const walk *w, size_t first, size_t count)
     const size_t size = p->number == KERNEL_F32 ? sizeof(float) : sizeof(uint16_t);
     const void *rows = (const unsigned char *)p->rows + first * p->stride * size;
     if (p->matrix->int8) {
-        const int8_rows to = int8_from(p->int8, first);
-        device->int8->quantise(p->number, count, p->matrix->inputs, rows, p->stride, &to);
+        device->int8->quantise(&(int8_quantisation){
+            .rows = count,
+            .columns = p->matrix->inputs,
+            .number = p->number,
+            .from = rows,
+            .from_stride = p->stride,
+            .factors = p->matrix->factors,
+            .to = int8_from(p->int8, first),
+        });
     } else {
         device->linear->narrow(count, p->matrix->inputs, rows, p->stride,
                                row_of(w, p->numbers, first, w->state->context_stride),

@@ -17,6 +17,7 @@ typedef struct cpu_matrix {
         packed; /* in cpu_device.packed, by the kernels of cpu_device.int8 when int8 is set, else of .linear */
     size_t outputs, inputs;
     bool int8;
+    float *factors; /* [inputs] of int8_quantisation; NULL = 1 */
 } cpu_matrix;
 
 /* In the order in which a pass reads them. */

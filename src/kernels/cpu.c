@@ -14,6 +14,8 @@
 #define XCR0_AVX512 (UINT64_C(7) << 5) /* mask registers, upper halves of zmm0-15, zmm16-31 */
 #define XCR0_TILES (UINT64_C(3) << 17) /* configuration, data */
 
+#define LEAF_7_ECX_AVX512_VNNI (1u << 11)
+#define LEAF_7_1_EAX_AVX_VNNI (1u << 4)                 /* not in every compiler's cpuid.h, as the next one */
 #define LEAF_7_1_EAX_BF16 (1u << 5)                     /* not in every compiler's cpuid.h */
 #define LEAF_7_EDX_AMX (1u << 22 | 1u << 24 | 1u << 25) /* bf16, tiles, int8 */
 #define LEAF_TILES 0x1d
@@ -104,9 +106,10 @@ cpu_features cpu_detect(void)
     features.avx512 =
         features.avx2 && (ebx & avx512_bits) == avx512_bits && (enabled & avx512_state) == avx512_state;
     const bool tiles = (edx & LEAF_7_EDX_AMX) == LEAF_7_EDX_AMX && (enabled & XCR0_TILES) == XCR0_TILES;
-    const bool bf16 =
-        eax >= 1 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax & LEAF_7_1_EAX_BF16);
-    features.avx512_bf16 = features.avx512 && bf16;
+    features.avx512_vnni = features.avx512 && (ecx & LEAF_7_ECX_AVX512_VNNI);
+    const bool more = eax >= 1 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx);
+    features.avx2_vnni = features.avx2 && more && (eax & LEAF_7_1_EAX_AVX_VNNI);
+    features.avx512_bf16 = features.avx512_vnni && more && (eax & LEAF_7_1_EAX_BF16);
     if (features.avx512_bf16)
         features.bf16_speed = bf16_speed_of(signature);
     features.amx = features.avx512_bf16 && tiles && has_tile_palette() && may_use_tiles();

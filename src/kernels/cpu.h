@@ -13,9 +13,11 @@ typedef enum cpu_speed {
 } cpu_speed;
 
 typedef struct cpu_features {
-    bool avx2;   /* AVX2, FMA and F16C */
-    bool avx512; /* AVX-512 F, BW, VL and DQ, and all of avx2 */
-    bool avx512_bf16;
+    bool avx2;            /* AVX2, FMA and F16C */
+    bool avx512;          /* AVX-512 F, BW, VL and DQ, and all of avx2 */
+    bool avx2_vnni;       /* AVX-VNNI, dot products of bytes in 32-byte vectors, and all of avx2 */
+    bool avx512_vnni;     /* the same in 64-byte vectors, and all of avx512 */
+    bool avx512_bf16;     /* and all of avx512_vnni */
     cpu_speed bf16_speed; /* of avx512_bf16's dot product */
     bool amx;             /* matrix tiles with bf16 and int8, and all of avx512_bf16 */
 } cpu_features;

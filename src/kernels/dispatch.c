@@ -8,7 +8,7 @@
 #include "kernels/race.h"
 #include "kernels/tiers.h"
 
-#define MAX_TIERS 8
+#define MAX_TIERS 12
 
 /* Filled once by detect(), const afterwards: the only mutable globals of the library. */
 static const kernel_table *available[MAX_TIERS + 1];
@@ -36,10 +36,14 @@ static void detect(void)
     /* Where the dot product of bf16 is slow, the better tier is the one that does without it. */
     if (features.avx512_bf16 && bf16_first)
         available[count++] = &kernels_avx512_bf16;
+    if (features.avx512_vnni)
+        available[count++] = &kernels_avx512_vnni;
     if (features.avx512)
         available[count++] = &kernels_avx512;
     if (features.avx512_bf16 && !bf16_first)
         available[count++] = &kernels_avx512_bf16;
+    if (features.avx2_vnni)
+        available[count++] = &kernels_avx2_vnni;
     if (features.avx2)
         available[count++] = &kernels_avx2;
 #endif

@@ -35,7 +35,7 @@ typedef enum int8_form {
 /* output[r][o] = activation(bias[o] + scale[o] * sum over chunks c of input.scales[r][c] * dot[c]), dot[c] being the exact sum
  * of (input.values[r][i] - zero) * weight[o][i] over the chunk.
  * Bounds: for the sum x, (chunks + 4) u S + 2^-126 with S = |bias| + sum of |input * weight|, both as they were rounded; an
- * activation multiplies the sum's error by at most 1.2 and adds 4e-4 + 16 u |x| (GELU_ERF), 8 u |x| (GELU_TANH) or nothing
+ * activation multiplies the sum's error by at most 1.2 and adds 6e-4 + 16 u |x| (GELU_ERF), 8 u |x| (GELU_TANH) or nothing
  * (RELU). */
 typedef struct int8_product {
     size_t rows, inputs, outputs;
@@ -48,6 +48,18 @@ typedef struct int8_product {
     int8_rows output_int8; /* for INT8_TO_INT8; must not overlap the input */
     void *scratch;         /* [scratch_bytes(rows)], 64-byte aligned, contents do not matter */
 } int8_product;
+
+/* Rows of f32 or of kernel_int8.number as int8: number i of a row is first multiplied by factors[i], and the weights that
+ * meet it were divided by that before they were packed. So an input that is much greater than others in every row does not
+ * coarsen the scale of all. Bit by bit as int8_scale and int8_round say. */
+typedef struct int8_quantisation {
+    size_t rows, columns;
+    kernel_number number;
+    const void *from; /* [rows][columns] of `number`, stride from_stride */
+    size_t from_stride;
+    const float *factors; /* [columns], powers of two; NULL = 1 */
+    int8_rows to;
+} int8_quantisation;
 
 typedef struct kernel_int8 {
     kernel_number number; /* what attention beside these products works on: that of the tier's bf16 or fp32 */
@@ -63,9 +75,7 @@ typedef struct kernel_int8 {
     void (*pack)(void *packed, size_t outputs, size_t inputs, size_t first, size_t count,
                  const float *weights, const float *bias);
 
-    /* Rows of f32 or of `number` as int8, by int8_scale and int8_round; from_stride in the numbers given. */
-    void (*quantise)(kernel_number from_number, size_t rows, size_t columns, const void *from,
-                     size_t from_stride, const int8_rows *to);
+    void (*quantise)(const int8_quantisation *quantisation);
 
     /* For at most `rows` rows; a multiple of 64, or 0 when it does not fit size_t. */
     size_t (*scratch_bytes)(size_t rows);

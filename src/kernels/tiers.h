@@ -6,7 +6,9 @@
 
 extern const kernel_table kernels_reference;
 extern const kernel_table kernels_avx2;
+extern const kernel_table kernels_avx2_vnni;
 extern const kernel_table kernels_avx512;
+extern const kernel_table kernels_avx512_vnni;
 extern const kernel_table kernels_avx512_bf16;
 extern const kernel_table kernels_amx;
 

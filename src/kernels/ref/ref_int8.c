@@ -43,30 +43,37 @@ static void pack(void *packed, size_t outputs, size_t inputs, size_t first, size
     }
 }
 
+static float factor_at(const float *factors, size_t i)
+{
+    return factors != NULL ? factors[i] : 1.0f;
+}
+
 /* `numbers` of `from`, beginning at its number `at`, to one row. */
-static void quantise_row(kernel_number number, const void *from, size_t at, size_t numbers, int8_t *values,
-                         float *scales)
+static void quantise_row(kernel_number number, const void *from, size_t at, const float *factors,
+                         size_t numbers, int8_t *values, float *scales)
 {
     for (size_t first = 0; first < numbers; first += INT8_CHUNK) {
         const size_t end = numbers - first < INT8_CHUNK ? numbers : first + INT8_CHUNK;
         uint32_t greatest = 0;
         float inverse;
         for (size_t i = first; i < end; i++) {
-            uint32_t magnitude = int8_magnitude(ref_get(number, from, at + i));
+            uint32_t magnitude = int8_magnitude(ref_get(number, from, at + i) * factor_at(factors, i));
             greatest = greatest > magnitude ? greatest : magnitude;
         }
         scales[first / INT8_CHUNK] = int8_scale(greatest, &inverse);
         for (size_t i = first; i < end; i++)
-            values[i] = (int8_t)(inverse != 0.0f ? int8_round(ref_get(number, from, at + i), inverse) : 0);
+            values[i] =
+                (int8_t)(inverse != 0.0f
+                             ? int8_round(ref_get(number, from, at + i) * factor_at(factors, i), inverse)
+                             : 0);
     }
 }
 
-static void quantise(kernel_number from_number, size_t rows, size_t columns, const void *from,
-                     size_t from_stride, const int8_rows *to)
+static void quantise(const int8_quantisation *q)
 {
-    for (size_t r = 0; r < rows; r++)
-        quantise_row(from_number, from, r * from_stride, columns, (int8_t *)to->values + r * to->stride,
-                     to->scales + r * to->scale_stride);
+    for (size_t r = 0; r < q->rows; r++)
+        quantise_row(q->number, q->from, r * q->from_stride, q->factors, q->columns,
+                     (int8_t *)q->to.values + r * q->to.stride, q->to.scales + r * q->to.scale_stride);
 }
 
 static size_t scratch_bytes(size_t rows)
@@ -109,7 +116,7 @@ static void multiply(const int8_product *product)
             chunk[o % INT8_CHUNK] = x;
             if ((o + 1) % INT8_CHUNK == 0 || o + 1 == outputs) {
                 const size_t first = o / INT8_CHUNK * INT8_CHUNK;
-                quantise_row(KERNEL_F32, chunk, 0, o + 1 - first,
+                quantise_row(KERNEL_F32, chunk, 0, NULL, o + 1 - first,
                              (int8_t *)to->values + r * to->stride + first,
                              to->scales + r * to->scale_stride + first / INT8_CHUNK);
             }

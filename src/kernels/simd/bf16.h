@@ -28,6 +28,16 @@ static inline vf32 tile_step(vf32 a, vf32 b, vf32 sum)
     return vf_dot_pairs(a, b, sum);
 }
 
+static inline vf32 vf_load_numbers(const number *p)
+{
+    return vf_load_bf16(p);
+}
+
+static inline vf32 vf_load_first_numbers(const number *p, size_t lanes)
+{
+    return vf_load_first_bf16(p, lanes);
+}
+
 static inline void vf_store_numbers(number *p, vf32 v)
 {
     vf_store_bf16(p, v);

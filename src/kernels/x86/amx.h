@@ -18,8 +18,7 @@ void amx_bf16_attention(const kernel_attention *attention);
 size_t amx_int8_packed_bytes(size_t outputs, size_t inputs);
 void amx_int8_pack(void *packed, size_t outputs, size_t inputs, size_t first, size_t count,
                    const float *weights, const float *bias);
-void amx_int8_quantise(kernel_number from_number, size_t rows, size_t columns, const void *from,
-                       size_t from_stride, const int8_rows *to);
+void amx_int8_quantise(const int8_quantisation *quantisation);
 size_t amx_int8_scratch_bytes(size_t rows);
 void amx_int8_multiply(const int8_product *product);
 

@@ -216,11 +216,18 @@ static void finish_last(work *w)
 static void quantise_scratch(work *w, size_t rows, size_t first, size_t end)
 {
     const int8_product *p = w->product;
-    int8_rows to = p->output_int8;
+    int8_quantisation q = {
+        .rows = rows,
+        .columns = end - first,
+        .number = KERNEL_F32,
+        .from = p->scratch,
+        .from_stride = INT8_CHUNK,
+        .to = p->output_int8,
+    };
     finish_last(w);
-    to.values += w->group_row * to.stride + first;
-    to.scales += w->group_row * to.scale_stride + first / INT8_CHUNK;
-    amx_int8_quantise(KERNEL_F32, rows, end - first, p->scratch, INT8_CHUNK, &to);
+    q.to.values += w->group_row * q.to.stride + first;
+    q.to.scales += w->group_row * q.to.scale_stride + first / INT8_CHUNK;
+    amx_int8_quantise(&q);
 }
 
 /* The tiles of rows first_tile .. first_tile + tiles - 1 by all panels. */

@@ -79,6 +79,12 @@ static inline vf32 vf_max(vf32 a, vf32 b)
     return _mm256_max_ps(a, b);
 }
 
+/* x, or limit with the sign of x where x is beyond; limit > 0. For NaN some number. */
+static inline vf32 vf_limit(vf32 x, float limit)
+{
+    return _mm256_min_ps(_mm256_max_ps(x, _mm256_set1_ps(-limit)), _mm256_set1_ps(limit));
+}
+
 /* a < limit ? yes : no, by lane; no when a is NaN. */
 static inline vf32 vf_if_less(vf32 a, vf32 limit, vf32 yes, vf32 no)
 {

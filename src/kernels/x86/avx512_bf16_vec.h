@@ -19,6 +19,18 @@ static inline vf32 vf_dot_pairs(vf32 a, vf32 b, vf32 sum)
     return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
 }
 
+static inline vf32 vf_load_bf16(const void *p)
+{
+    return _mm512_castsi512_ps(
+        _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
+}
+
+static inline vf32 vf_load_first_bf16(const void *p, size_t lanes)
+{
+    return _mm512_castsi512_ps(
+        _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(vf_mask(lanes), p)), 16));
+}
+
 static inline void vf_store_bf16(void *p, vf32 v)
 {
     _mm256_storeu_si256(p, (__m256i)_mm512_cvtneps_pbh(v));
@@ -38,12 +50,6 @@ static inline vf32 vf_load_pairs(const void *first, const void *second, size_t l
         return _mm512_castsi512_ps(low);
     __m512i high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, second));
     return _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
-}
-
-/* x, or limit with the sign of x where x is beyond; limit > 0. For NaN some number. */
-static inline vf32 vf_limit(vf32 x, float limit)
-{
-    return _mm512_range_ps(x, _mm512_set1_ps(limit), 2); /* the lesser magnitude, the sign of the first */
 }
 
 #endif

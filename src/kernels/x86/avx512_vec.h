@@ -79,6 +79,12 @@ static inline vf32 vf_max(vf32 a, vf32 b)
     return _mm512_max_ps(a, b);
 }
 
+/* x, or limit with the sign of x where x is beyond; limit > 0. For NaN some number. */
+static inline vf32 vf_limit(vf32 x, float limit)
+{
+    return _mm512_range_ps(x, _mm512_set1_ps(limit), 2); /* the lesser magnitude, the sign of the first */
+}
+
 /* a < limit ? yes : no, by lane; no when a is NaN. */
 static inline vf32 vf_if_less(vf32 a, vf32 limit, vf32 yes, vf32 no)
 {

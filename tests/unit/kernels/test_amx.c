@@ -213,7 +213,7 @@ static int8_rows multiply_int8(const kernel_int8 *int8, uint64_t seed, size_t *b
     assert_true(packed != NULL && scratch != NULL && from.values != NULL && to.values != NULL);
     memset(packed, 0, int8->packed_bytes(outputs, inputs));
     int8->pack(packed, outputs, inputs, 0, outputs, weights, bias);
-    int8->quantise(KERNEL_F32, rows, inputs, values, inputs, &from);
+    int8->quantise(&(int8_quantisation){rows, inputs, KERNEL_F32, values, inputs, NULL, from});
     int8->multiply(&(int8_product){.rows = rows,
                                    .inputs = inputs,
                                    .outputs = outputs,

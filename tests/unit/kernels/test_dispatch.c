@@ -33,9 +33,13 @@ static void offers_what_the_cpu_can_do_and_nothing_else(void **state)
     cpu_features features = cpu_detect();
     assert_int_equal(kernels_find("avx2") != NULL, features.avx2);
     assert_int_equal(kernels_find("avx512") != NULL, features.avx512);
+    assert_int_equal(kernels_find("avx2-vnni") != NULL, features.avx2_vnni);
+    assert_int_equal(kernels_find("avx512-vnni") != NULL, features.avx512_vnni);
     assert_int_equal(kernels_find("avx512-bf16") != NULL, features.avx512_bf16);
     assert_true(features.avx2 || !features.avx512);
-    assert_true(features.avx512 || !features.avx512_bf16);
+    assert_true(features.avx2 || !features.avx2_vnni);
+    assert_true(features.avx512 || !features.avx512_vnni);
+    assert_true(features.avx512_vnni || !features.avx512_bf16);
     assert_true(features.avx512_bf16 || features.bf16_speed == CPU_SPEED_UNKNOWN);
     assert_int_equal(kernels_find("amx") != NULL, features.amx);
     assert_true(features.avx512_bf16 || !features.amx);
@@ -46,7 +50,8 @@ static void offers_what_the_cpu_can_do_and_nothing_else(void **state)
     assert_int_equal(features.avx512,
                      __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"));
-    assert_int_equal(features.avx512_bf16, features.avx512 && __builtin_cpu_supports("avx512bf16"));
+    assert_int_equal(features.avx512_vnni, features.avx512 && __builtin_cpu_supports("avx512vnni"));
+    assert_int_equal(features.avx512_bf16, features.avx512_vnni && __builtin_cpu_supports("avx512bf16"));
 #endif
 }
 

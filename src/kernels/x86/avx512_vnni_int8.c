@@ -1,0 +1,20 @@
+#include "kernels/x86/avx512_vnni.h"
+
+#include "kernels/x86/avx512_vnni_vec.h"
+
+#include "kernels/simd/f32.h"
+
+#include "kernels/simd/int8_linear.h"
+
+const kernel_int8 avx512_vnni_int8 = {
+    .number = NUMBER,
+    .zero = INT8_ZERO,
+    .row_block = 96,
+    .column_step = PANEL,
+    .packed_bytes = simd_int8_packed_bytes,
+    .pack = simd_int8_pack,
+    .quantise = simd_quantise,
+    .scratch_bytes = simd_int8_scratch_bytes,
+    .multiply = simd_int8_multiply,
+    .burst = simd_int8_burst,
+};
