@@ -1,7 +1,9 @@
-"""One server for the whole run, clients for it, and its log beside every failure."""
+"""One server for the whole run, clients for it, and its log beside every failure; a fake hub with a cache for each test."""
 import pytest
 
 from embed_server import Server, is_sanitized
+from fake_hub import FakeHub
+from hub_cache import FILES, MODEL, Cache
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +32,19 @@ def connection(server):
 def sanitized():
     """True when the program under test is an AddressSanitizer or ThreadSanitizer build."""
     return is_sanitized()
+
+
+@pytest.fixture
+def hub():
+    """A fake hub that has one small model."""
+    with FakeHub(MODEL, FILES) as fake:
+        yield fake
+
+
+@pytest.fixture
+def cache(tmp_path, hub):
+    """An empty cache, and the tool with an environment that points to it and to the fake hub only."""
+    return Cache(tmp_path / "cache", hub.endpoint)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,4 +1,4 @@
-/* Drives the hub room for tests/integration/test_hub.py: hub_pull_tool pull|resolve <id> [revision], or list. Settings come from
+/* Drives the hub room for tests/integration/test_hub*.py: hub_pull_tool pull|resolve <id> [revision], or list. Settings come from
  * the environment. Prints the folder, or "status: message" and the hint, and exits 0 or 1. */
 #include "hub/hub.h"
 
