@@ -10,15 +10,9 @@
 #include "base/memory.h"
 #include "base/thread.h"
 #include "encoder/help_desk.h"
-#include "resilience/gradient_limit.h"
-#include "scheduler/queue.h"
+#include "scheduler/admission.h"
 
 #include <errno.h>
-
-/* How much of the older passes stays in the measured rate at each new one. */
-#define RATE_MEMORY 0.95
-/* What a request costs beside its tokens, in tokens: makes latencies of short and long requests comparable. */
-#define REQUEST_COST_TOKENS 64
 
 typedef struct worker {
     scheduler *owner;
@@ -35,7 +29,6 @@ struct scheduler {
     scratch_pool scratches;
     request_context context;
     result_cache *cache; /* NULL = none */
-    int64_t max_wait_ns; /* of interactive work; INT64_MAX = no limit */
     unsigned workers_count;
     worker *workers; /* [workers_count] */
 
@@ -45,33 +38,22 @@ struct scheduler {
     unsigned idle; /* workers that wait */
     help_desk desk;
     size_t running_tokens;
-    double rate_tokens, rate_ns; /* decayed sums over passes */
-    size_t in_flight;            /* requests queued and not yet handed to `done` */
-    bool adaptive;
-    gradient_limit limit;
-    scheduler_stats counters; /* of what the queue does not count */
+    admission gate;
+    scheduler_stats counters; /* of what queue and gate do not count */
     bool stopping, stopped;
 };
 
 static void deliver(scheduler *s, scheduler_request *request)
 {
-    if (s->adaptive && request->result.status == AKI_OK) {
-        int64_t now_ns = clock_monotonic_ns();
-        double latency_ns = (double)(now_ns - request->submitted_ns + 1);
-        gradient_limit_sample(&s->limit, latency_ns / (double)(request->tokens + REQUEST_COST_TOKENS),
-                              s->in_flight, now_ns);
-    }
-    s->in_flight--;
+    admission_leave(&s->gate, request, clock_monotonic_ns());
     pthread_mutex_unlock(&s->lock);
     request_complete(request);
     request->done(request->cookie, request, &request->result); /* frees it, maybe */
     pthread_mutex_lock(&s->lock);
 }
 
-static void measure(scheduler *s, const pass *p, int64_t duration_ns)
+static void count_pass(scheduler *s, const pass *p)
 {
-    s->rate_tokens = s->rate_tokens * RATE_MEMORY + (double)p->tokens;
-    s->rate_ns = s->rate_ns * RATE_MEMORY + (double)(duration_ns > 0 ? duration_ns : 1);
     s->counters.passes++;
     s->counters.computed_texts += p->count;
     s->counters.computed_tokens += p->tokens;
@@ -145,7 +127,8 @@ static void compute_pass(scheduler *s, worker *self)
     help_desk_thank(&s->desk, index);
     self->pass_started_ns = 0;
     s->running_tokens -= p->tokens;
-    measure(s, p, end_ns - start_ns);
+    admission_measure(&s->gate, p->tokens, end_ns - start_ns);
+    count_pass(s, p);
     queue_settle(&s->q, p, status == AKI_OK ? NULL : &error, end_ns);
 }
 
@@ -213,9 +196,7 @@ aki_status scheduler_open(scheduler **out, const encoder *enc, const scheduler_s
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the scheduler");
     s->enc = enc;
     s->log = settings->log;
-    s->max_wait_ns = settings->max_queue_wait_ms > 0 ? settings->max_queue_wait_ms * NS_PER_MS : INT64_MAX;
-    s->adaptive = settings->adaptive_limit;
-    gradient_limit_init(&s->limit, &gradient_limit_defaults);
+    admission_init(&s->gate, settings);
     s->q.max_requests = settings->max_queue_requests;
     s->q.max_tokens = settings->max_queue_tokens;
     s->q.max_bytes = settings->max_queue_bytes;
@@ -294,54 +275,12 @@ void scheduler_close(scheduler *s)
     mem_free(s);
 }
 
-/* Time to compute as many tokens with all workers; 0 before anything was measured. Lock held. */
-static int64_t duration_ns(const scheduler *s, size_t tokens)
-{
-    if (s->rate_tokens <= 0)
-        return 0;
-    return (int64_t)((double)tokens * s->rate_ns / s->rate_tokens / s->workers_count);
-}
-
-/* Refuses work that would be late, or keep an interactive client waiting for too long. Lock held. */
-static aki_status admit_wait(scheduler *s, scheduler_priority priority, int64_t left_ns, aki_error *error)
-{
-    if (queue_is_empty(&s->q))
-        return AKI_OK;
-    int64_t wait_ns = duration_ns(s, queue_tokens_ahead(&s->q, priority) + s->running_tokens);
-    int64_t most_ns =
-        priority == SCHEDULER_PRIORITY_BULK || s->max_wait_ns > left_ns ? left_ns : s->max_wait_ns;
-    if (wait_ns < most_ns)
-        return AKI_OK;
-    s->counters.refused_wait++;
-    return error_set(error, AKI_OVERLOADED,
-                     "the work that is queued takes about %lld ms; this request may wait for %lld ms",
-                     (long long)(wait_ns / NS_PER_MS), (long long)(most_ns / NS_PER_MS));
-}
-
-/* Lock held. priority AUTO: not known yet, and admitted as the class that is refused last. */
-static aki_status admit(scheduler *s, const scheduler_submission *submission, scheduler_priority priority,
-                        size_t tokens, size_t bytes, aki_error *error)
+/* Lock held. */
+static aki_status admit(scheduler *s, const admission_request *request, aki_error *error)
 {
     if (s->stopping)
         return error_set(error, AKI_CANCELLED, "the service is stopping and takes no new work");
-    int64_t left_ns =
-        submission->deadline_ns != 0 ? submission->deadline_ns - clock_monotonic_ns() : INT64_MAX;
-    if (left_ns <= 0) {
-        s->counters.expired++;
-        return error_set(error, AKI_DEADLINE_EXCEEDED,
-                         "the time allowed passed while the request was received, before it could be queued");
-    }
-    if (s->adaptive && !gradient_limit_allows(&s->limit, s->in_flight)) {
-        s->counters.refused_limit++;
-        return error_set(error, AKI_OVERLOADED, "%zu requests are in flight, which is the limit at this load",
-                         s->in_flight);
-    }
-    aki_status status = queue_admits(&s->q, priority, submission->client, tokens, bytes, error);
-    if (status != AKI_OK) {
-        s->counters.refused_full++;
-        return status;
-    }
-    return admit_wait(s, priority, left_ns, error);
+    return admission_check(&s->gate, &s->q, request, s->running_tokens, clock_monotonic_ns(), error);
 }
 
 /* Wakes as many workers as the request gives a share to. Lock held. */
@@ -366,8 +305,12 @@ aki_status scheduler_submit(scheduler *s, const scheduler_submission *submission
 {
     *out = NULL;
     /* What has no chance is refused before tokenizing is paid for. */
+    admission_request asked = {.priority = submission->priority,
+                               .client = submission->client,
+                               .deadline_ns = submission->deadline_ns,
+                               .tokens = submission->count};
     pthread_mutex_lock(&s->lock);
-    aki_status status = admit(s, submission, submission->priority, submission->count, 0, error);
+    aki_status status = admit(s, &asked, error);
     pthread_mutex_unlock(&s->lock);
     if (status != AKI_OK)
         return status;
@@ -379,7 +322,10 @@ aki_status scheduler_submit(scheduler *s, const scheduler_submission *submission
     bool computes = request->count > 0;
     pthread_mutex_lock(&s->lock);
     if (computes) {
-        status = admit(s, submission, request->priority, request->tokens, request->bytes, error);
+        asked.priority = request->priority;
+        asked.tokens = request->tokens;
+        asked.bytes = request->bytes;
+        status = admit(s, &asked, error);
         if (status == AKI_OK)
             status = queue_push(&s->q, request, error);
     }
@@ -387,7 +333,7 @@ aki_status scheduler_submit(scheduler *s, const scheduler_submission *submission
         *out = request;
         count_accepted(s, request);
         if (computes) {
-            s->in_flight++;
+            s->gate.in_flight++;
             wake(s, request->tokens);
         }
     }
@@ -415,7 +361,7 @@ void scheduler_cancel(scheduler_request *request)
 int64_t scheduler_backlog_ms(scheduler *s)
 {
     pthread_mutex_lock(&s->lock);
-    int64_t ns = duration_ns(s, queue_tokens(&s->q) + s->running_tokens);
+    int64_t ns = admission_duration_ns(&s->gate, queue_tokens(&s->q) + s->running_tokens);
     pthread_mutex_unlock(&s->lock);
     return ns / NS_PER_MS;
 }
@@ -445,13 +391,17 @@ void scheduler_read_stats(scheduler *s, scheduler_stats *stats)
     *stats = s->counters;
     read_class(queue_class(&s->q, SCHEDULER_PRIORITY_INTERACTIVE), &stats->interactive);
     read_class(queue_class(&s->q, SCHEDULER_PRIORITY_BULK), &stats->bulk);
-    stats->expired += s->q.expired;
+    stats->refused_full = s->gate.refused_full;
+    stats->refused_wait = s->gate.refused_wait;
+    stats->refused_limit = s->gate.refused_limit;
+    stats->expired = s->gate.expired + s->q.expired;
     stats->cancelled = s->q.cancelled;
-    stats->in_flight = s->in_flight;
-    stats->in_flight_limit = s->adaptive ? (size_t)s->limit.limit : 0;
+    stats->in_flight = s->gate.in_flight;
+    stats->in_flight_limit = s->gate.adaptive ? (size_t)s->gate.limit.limit : 0;
     stats->running_tokens = s->running_tokens;
     stats->bytes = s->q.bytes;
-    stats->tokens_per_second = s->rate_ns > 0 ? s->rate_tokens * (double)NS_PER_S / s->rate_ns : 0;
+    stats->tokens_per_second =
+        s->gate.rate_ns > 0 ? s->gate.rate_tokens * (double)NS_PER_S / s->gate.rate_ns : 0;
     pthread_mutex_unlock(&s->lock);
     if (s->cache != NULL)
         result_cache_read_stats(s->cache, &stats->cache);

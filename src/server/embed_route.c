@@ -142,7 +142,7 @@ static void submit(exchange *x, embed_request *request)
         .priority = request->priority != SCHEDULER_PRIORITY_AUTO ? request->priority : x->priority,
         .on_error_item = request->on_error_item,
         .client = client_number(x->key_name),
-        .deadline_ns = x->deadline_ns,
+        .deadline_ns = x->work_deadline_ns,
         .done = on_done,
         .cookie = x};
     aki_error error;

@@ -43,6 +43,7 @@ static exchange *exchange_open(server *s, struct MHD_Connection *connection)
     x->connection = connection;
     x->arrived_ns = clock_monotonic_ns();
     x->deadline_ns = x->arrived_ns + s->settings.request_timeout_ms * NS_PER_MS;
+    x->work_deadline_ns = x->deadline_ns;
     const client *c = client_of(connection);
     x->watched = c != NULL ? c->watched : NULL;
     x->target_bytes = c != NULL ? c->target_bytes : 0;

@@ -31,6 +31,8 @@ struct exchange {
     const route *route; /* NULL: the request failed before one was found */
     char request_id[REQUEST_ID_MAX + 1];
     int64_t arrived_ns, deadline_ns;
+    int64_t
+        work_deadline_ns; /* the caller's own where that is sooner: bodies are still read until deadline_ns */
     scheduler_priority priority; /* by header; the body's field goes before it */
 
     char key_name[API_KEY_NAME_MAX + 1]; /* of the API key; empty without keys */

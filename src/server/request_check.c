@@ -184,8 +184,8 @@ static void check_timeout(exchange *x)
             x->failed = true;
             http_error_set(&x->error, HTTP_ERROR_BAD_REQUEST, NULL, "the header %s must be %s, not \"%.64s\"",
                            rows[i].name, rows[i].wanted, text);
-        } else if (timeout_ns < x->deadline_ns - x->arrived_ns) {
-            x->deadline_ns = x->arrived_ns + timeout_ns;
+        } else if (timeout_ns < x->work_deadline_ns - x->arrived_ns) {
+            x->work_deadline_ns = x->arrived_ns + timeout_ns;
         }
     }
 }
