@@ -10,7 +10,7 @@ from hub_cache import FILES, MODEL, Cache
 def server():
     """A server with the real model and default limits, shared by all tests that do not stop it. It has the time that a
     sanitized program on a busy machine may need."""
-    with Server("--request-timeout", "120s") as running:
+    with Server("--request-timeout", "120s", "--inference-timeout", "120s") as running:
         yield running
 
 

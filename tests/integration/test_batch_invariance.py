@@ -89,7 +89,7 @@ def test_formats_hold_the_same_bits(tmp_path, texts):
 @pytest.fixture(scope="module")
 def client():
     """A server of its own that never gives up on a request, however slow machine and build are."""
-    with Server("--request-timeout", "30m") as server, server.client() as session:
+    with Server("--request-timeout", "30m", "--inference-timeout", "30m", "--max-queue-wait", "none") as server, server.client() as session:
         yield session
 
 

@@ -84,7 +84,7 @@ def test_port_from_the_config_file_is_checked(tmp_path):
 def test_second_signal_ends_at_once():
     """With a big request in flight the drain takes long; a second signal does not wait for it. It is the other one, since
     the same one at once counts as a repeat."""
-    with Server("--drain-timeout", "120s", "--request-timeout", "120s", "--threads", "1") as server:
+    with Server("--drain-timeout", "120s", "--request-timeout", "120s", "--inference-timeout", "120s", "--threads", "1") as server:
         connection = server.connect()
         connection.send(post({"texts": [f"{i} " + "word " * 200 for i in range(2048)], "encoding_format": "base64"}))
         with server.connect() as other:

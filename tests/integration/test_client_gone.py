@@ -7,7 +7,7 @@ import pytest
 from embed_server import Server, head, is_sanitized, post, wait_until
 
 ROUNDS = 20 if is_sanitized() else 150
-LONG = {"texts": ["word " * 100] * ROUNDS, "encoding_format": "base64"}  # a second and more for one worker
+LONG = {"texts": [f"{i} " + "word " * 100 for i in range(ROUNDS)], "encoding_format": "base64"}  # a second and more for one worker
 SHORT = {"texts": ["somebody else's text"]}
 LINE = re.compile(r"request (\S+) POST /api/v1/embed: (\d+) in")
 
@@ -29,7 +29,7 @@ def ask(server, name, body=LONG):
 
 @pytest.fixture
 def server():
-    with Server("--threads", "1", "--request-timeout", "120s", "--log-level", "debug") as running:
+    with Server("--threads", "1", "--request-timeout", "120s", "--inference-timeout", "120s", "--log-level", "debug") as running:
         yield running
 
 

@@ -60,7 +60,7 @@ def served(authority):
 
 @pytest.fixture(scope="module")
 def secure(served):
-    with Server("--tls-certificate", served[0], "--tls-key", served[1], "--request-timeout", "120s") as running:
+    with Server("--tls-certificate", served[0], "--tls-key", served[1], "--request-timeout", "120s", "--inference-timeout", "120s") as running:
         assert running.url.startswith("https://")
         yield running
 
