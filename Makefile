@@ -16,7 +16,7 @@ PEERS_ENV := build/peers-env
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build model serve test test-unit test-integration test-asan test-tsan check format bench \
+.PHONY: help deps build model serve test test-unit test-integration test-old-cpu test-arm test-asan test-tsan check format bench \
         bench-kernels bench-aims bench-peers parity fuzz-tokenizer coverage check-clang install clean test-deps
 
 help: ## Lists the targets
@@ -42,12 +42,23 @@ test-deps:
 
 test: test-deps check build $(TEST_ENV)/.ready ## Installs what tests need and runs all tests
 	@scripts/run-tests $(BUILD) $(TEST_ENV) unit integration $(PYTEST_ARGS)
+	@$(MAKE) --no-print-directory test-old-cpu test-arm
 
 test-unit: test-deps build $(TEST_ENV)/.ready ## Runs the C unit tests only
 	@scripts/run-tests $(BUILD) $(TEST_ENV) unit
 
 test-integration: test-deps build $(TEST_ENV)/.ready ## Runs the Python tests only (PYTEST_ARGS="-k bad_requests")
 	@scripts/run-tests $(BUILD) $(TEST_ENV) integration $(PYTEST_ARGS)
+
+test-old-cpu: test-deps build $(TEST_ENV)/.ready ## Runs the program on emulated x86 CPUs without AVX, and without AVX-512
+	@scripts/install-packages emulation
+	@scripts/run-emulated-tests old-cpu $(BUILD) $(TEST_ENV)
+
+test-arm: test-deps build $(TEST_ENV)/.ready ## Builds for 64-bit Arm and runs it on emulated CPUs
+	@scripts/install-packages emulation arm
+	@scripts/make-arm64-sysroot build/arm64-sysroot
+	@scripts/build build/arm64 --cross-file build/arm64-sysroot/sysroot.ini --cross-file cross/aarch64.ini
+	@scripts/run-emulated-tests arm $(BUILD) $(TEST_ENV)
 
 test-asan: test-deps $(TEST_ENV)/.ready ## Runs all tests with AddressSanitizer, LeakSanitizer and UBSan
 	@scripts/build build-asan -Db_sanitize=address,undefined -Dbuildtype=debugoptimized -Db_lundef=false

@@ -46,6 +46,8 @@ static void detect(void)
         available[count++] = &kernels_avx2_vnni;
     if (features.avx2)
         available[count++] = &kernels_avx2;
+#elif defined(__aarch64__)
+    available[count++] = &kernels_neon; /* every CPU of this architecture has it */
 #endif
     available[count++] = &kernels_reference;
     for (size_t i = 0; i < count; i++)

@@ -5,6 +5,7 @@
 #include "kernels/kernels.h"
 
 extern const kernel_table kernels_reference;
+extern const kernel_table kernels_neon;
 extern const kernel_table kernels_avx2;
 extern const kernel_table kernels_avx2_vnni;
 extern const kernel_table kernels_avx512;

@@ -9,10 +9,17 @@
 
 #include <cmocka.h>
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* True when the CPU is emulated and a hundred times slower: long tests take fewer sizes then. */
+static inline bool unit_is_emulated(void)
+{
+    return getenv("AKIDB_TEST_EMULATED") != NULL;
+}
 
 /* A new empty folder in $TMPDIR; the name is written to `path`. */
 static inline void unit_temporary_folder(char *path, size_t room)

@@ -36,6 +36,20 @@ static inline vf32 vf_load_first_numbers(const number *p, size_t lanes)
     return vf_load_first(p, lanes);
 }
 
+#if TILE_STEPS > 1
+typedef vf_factors tile_factors;
+
+static inline tile_factors tile_load_factors(const number *p)
+{
+    return vf_load_factors(p);
+}
+
+static inline vf32 tile_step_by(tile_factors a, size_t i, vf32 b, vf32 sum)
+{
+    return vf_fma_by(a, i, b, sum);
+}
+#endif
+
 static inline void vf_store_numbers(number *p, vf32 v)
 {
     vf_store(p, v);

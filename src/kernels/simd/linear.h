@@ -24,9 +24,9 @@ static size_t simd_packed_bytes(size_t outputs, size_t inputs)
     size_t rows, bytes;
     size_t panels = outputs / PANEL + (outputs % PANEL != 0);
     if (!size_add(simd_units(inputs), 1, &rows) || !size_mul(rows, PANEL * sizeof(float), &bytes) ||
-        !size_mul(bytes, panels, &bytes))
+        !size_mul(bytes, panels, &bytes) || !size_add(bytes, KERNEL_ALIGNMENT - 1, &bytes))
         return 0;
-    return bytes;
+    return bytes / KERNEL_ALIGNMENT * KERNEL_ALIGNMENT;
 }
 
 /* Input k of column j; panel: [units][PANEL]. */
@@ -132,7 +132,7 @@ static void simd_multiply(const kernel_product *product)
         const bool whole = product->outputs - first >= PANEL, direct = whole && !narrow;
         /* What to ask for: one line per step of the depth from the next panel on by even blocks, the same amount from
          * there on by odd ones, both by a single block. To ask again costs nothing. */
-        const tile_unit *next = panel + panel_units, *beyond = next + depth * TILE_LINE;
+        const tile_unit *next = panel + panel_units, *beyond = next + depth * TILE_AHEAD;
         for (size_t b = 0; b < blocks; b++) {
             const size_t row = tile_first_row(product->rows, blocks, b);
             const size_t rows = tile_first_row(product->rows, blocks, b + 1) - row;

@@ -12,7 +12,16 @@
 #include "kernels/simd/unroll.h"
 
 #define PANEL (2 * VF_LANES)
-#define TILE_LINE 16 /* units in a cache line */
+
+/* A tier whose instructions take a single number out of a register as a factor says in its vec header how many units
+ * of a row it loads at once, and how many rows it can address by pointers of their own. */
+#ifndef TILE_STEPS
+#define TILE_STEPS 1
+#define TILE_ROWS_PER_POINTER 3
+#endif
+
+/* What is asked for ahead per unit of the depth, in units: a cache line of 16 per TILE_STEPS. */
+#define TILE_AHEAD (16 / TILE_STEPS)
 
 /* Four bytes that are multiplied in one step: UNIT_NUMBERS consecutive numbers of a row, an f32 or a pair of bf16. */
 typedef float tile_unit __attribute__((may_alias));
@@ -28,11 +37,26 @@ typedef struct tile {
     float *c;               /* [rows][PANEL] */
     size_t c_stride;
     const tile_unit
-        *ahead[2]; /* `depth` cache lines from each on are asked into the L2 cache; any addresses */
+        *ahead[2]; /* depth * TILE_AHEAD units from each on are asked into the L2 cache; any addresses */
 } tile;
 
-/* rows is a constant at every use, so that all loops over rows unroll and sums stay in registers. Rows are addressed from
- * a pointer per three of them: more would not fit the integer registers. */
+#if TILE_STEPS == 1
+typedef vf32 tile_factors;
+
+static inline tile_factors tile_load_factors(const tile_unit *p)
+{
+    return vf_set1(*p);
+}
+
+static inline vf32 tile_step_by(tile_factors a, size_t i, vf32 b, vf32 sum)
+{
+    (void)i;
+    return tile_step(a, b, sum);
+}
+#endif
+
+/* rows is a constant at every use, so that all loops over rows unroll and sums stay in registers. Where the integer
+ * registers are few, a pointer addresses several rows. */
 static inline __attribute__((always_inline)) void tile_multiply(const tile *t, const size_t rows)
 {
     vf32 sums[TILE_ROWS][2];
@@ -43,24 +67,45 @@ static inline __attribute__((always_inline)) void tile_multiply(const tile *t, c
         sums[r][1] = start1;
     }
     const size_t stride = t->a_stride;
-    const tile_unit *a[(TILE_ROWS + 2) / 3];
+    enum { POINTERS = (TILE_ROWS + TILE_ROWS_PER_POINTER - 1) / TILE_ROWS_PER_POINTER };
+    const tile_unit *a[POINTERS];
     SIMD_UNROLL
-    for (size_t g = 0; g < (TILE_ROWS + 2) / 3; g++)
-        a[g] = t->a + 3 * g * stride;
+    for (size_t g = 0; g < POINTERS; g++)
+        a[g] = t->a + TILE_ROWS_PER_POINTER * g * stride;
     const tile_unit *panel = t->panel, *ahead = t->ahead[0], *ahead_too = t->ahead[1];
-    for (size_t k = 0; k < t->depth; k++) {
+    const size_t even_depth = t->depth / TILE_STEPS * TILE_STEPS;
+    for (size_t k = 0; k < even_depth; k += TILE_STEPS) {
+        vf32 b[TILE_STEPS][2];
+        SIMD_UNROLL
+        for (size_t i = 0; i < TILE_STEPS; i++) {
+            b[i][0] = vf_load(panel + i * PANEL);
+            b[i][1] = vf_load(panel + i * PANEL + VF_LANES);
+        }
+        SIMD_UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            tile_factors x =
+                tile_load_factors(a[r / TILE_ROWS_PER_POINTER] + r % TILE_ROWS_PER_POINTER * stride + k);
+            SIMD_UNROLL
+            for (size_t i = 0; i < TILE_STEPS; i++) {
+                sums[r][0] = tile_step_by(x, i, b[i][0], sums[r][0]);
+                sums[r][1] = tile_step_by(x, i, b[i][1], sums[r][1]);
+            }
+        }
+        panel += TILE_STEPS * PANEL;
+        __builtin_prefetch(ahead, 0, 2);
+        __builtin_prefetch(ahead_too, 0, 2);
+        ahead += TILE_STEPS * TILE_AHEAD;
+        ahead_too += TILE_STEPS * TILE_AHEAD;
+    }
+    for (size_t k = even_depth; TILE_STEPS > 1 && k < t->depth; k++) {
         vf32 b0 = vf_load(panel), b1 = vf_load(panel + VF_LANES);
         SIMD_UNROLL
         for (size_t r = 0; r < rows; r++) {
-            vf32 x = vf_set1(a[r / 3][r % 3 * stride + k]);
+            vf32 x = vf_set1(a[r / TILE_ROWS_PER_POINTER][r % TILE_ROWS_PER_POINTER * stride + k]);
             sums[r][0] = tile_step(x, b0, sums[r][0]);
             sums[r][1] = tile_step(x, b1, sums[r][1]);
         }
         panel += PANEL;
-        __builtin_prefetch(ahead, 0, 2);
-        __builtin_prefetch(ahead_too, 0, 2);
-        ahead += TILE_LINE;
-        ahead_too += TILE_LINE;
     }
     SIMD_UNROLL
     for (size_t r = 0; r < rows; r++) {

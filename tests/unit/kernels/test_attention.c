@@ -95,13 +95,15 @@ static void check_problem(const kernel_table *tier, const kernel_precision *prec
                 greatest = fmax(greatest, scores[s]);
                 magnitude = fmax(magnitude, size);
             }
-            for (size_t s = 0; s < p->tokens; s++)
-                sum += exp2(scores[s] - greatest);
+            for (size_t s = 0; s < p->tokens; s++) {
+                scores[s] = exp2(scores[s] - greatest);
+                sum += scores[s];
+            }
             for (size_t d = 0; d < p->head_size; d++) {
                 double mixed = 0.0, largest = 0.0;
                 for (size_t s = 0; s < p->tokens; s++) {
                     double value = p->qkv[s * p->stride + 2 * hidden + h * p->head_size + d];
-                    mixed += exp2(scores[s] - greatest) / sum * value;
+                    mixed += scores[s] / sum * value;
                     largest = fmax(largest, fabs(value));
                 }
                 double bound =
@@ -119,7 +121,7 @@ static void attends_over_texts_of_all_lengths(void **state)
 {
     (void)state;
     CHECK_EACH_PRECISION(tier, precision)
-    for (size_t tokens = 1; tokens <= 70; tokens++) {
+    for (size_t tokens = 1; tokens <= 70; tokens += unit_is_emulated() ? 5 : 1) {
         problem p = make_problem(precision, tokens, 2, 32, (float)(tokens % 4) * 0.25f);
         check_problem(tier, precision, &p);
         mem_free(p.qkv);
@@ -143,7 +145,9 @@ static void attends_over_long_texts(void **state)
     (void)state;
     CHECK_EACH_PRECISION(tier, precision)
     {
-        problem p = make_problem(precision, 256, 2, 32, 0.5f), q = make_problem(precision, 601, 1, 64, 0.5f);
+        const size_t longest = unit_is_emulated() ? 200 : 601;
+        problem p = make_problem(precision, 256, 2, 32, 0.5f),
+                q = make_problem(precision, longest, 1, 64, 0.5f);
         check_problem(tier, precision, &p);
         check_problem(tier, precision, &q);
         mem_free(p.qkv);

@@ -232,12 +232,12 @@ static void check_weights(const kernel_table *tier, const problem *p)
 {
     for (size_t o = 0; o < p->outputs; o++) {
         const float *given = p->weights + o * p->inputs;
-        double greatest = 0.0;
+        float greatest = 0.0f;
         for (size_t i = 0; i < p->inputs; i++)
-            greatest = fmax(greatest, fabs((double)given[i]));
+            greatest = fmaxf(greatest, fabsf(given[i]));
         for (size_t i = 0; i < p->inputs; i++)
             CHECK_CLOSE(tier, p->held[o * p->inputs + i], given[i],
-                        greatest / INT8_MOST * (1 + 8 * U) + 4 * U * fabs(given[i]) + 0x1p-99);
+                        (double)greatest / INT8_MOST * (1 + 8 * U) + 4 * U * fabs(given[i]) + 0x1p-99);
     }
 }
 
@@ -399,9 +399,9 @@ static void multiplies_the_smallest_shapes(void **state)
 static void multiplies_over_several_chunks(void **state)
 {
     (void)state;
-    const size_t shapes[][2] = {{384, 416}, {383, 768}, {385, 65}, {1536, 64}, {800, 800}};
+    const size_t shapes[][2] = {{384, 416}, {385, 65}, {1536, 64}, {383, 768}, {800, 800}};
     CHECK_EACH_INT8(tier, int8)
-    for (size_t s = 0; s < 5; s++)
+    for (size_t s = 0; s < (unit_is_emulated() ? 3 : 5); s++)
         for (size_t kind = 0; kind < 2; kind++) {
             problem p =
                 make_problem(tier, 13, shapes[s][0], shapes[s][1], kind == 0 ? CHECK_USUAL : CHECK_SPARSE);

@@ -172,9 +172,9 @@ static void multiplies_the_smallest_shapes(void **state)
 static void multiplies_the_shapes_of_the_model(void **state)
 {
     (void)state;
-    const size_t shapes[][2] = {{384, 1152}, {384, 384}, {384, 1536}, {1536, 384}};
+    const size_t shapes[][2] = {{384, 384}, {384, 1152}, {384, 1536}, {1536, 384}};
     CHECK_EACH_PRECISION(tier, precision)
-    for (size_t s = 0; s < 4; s++) {
+    for (size_t s = 0; s < (unit_is_emulated() ? 1 : 4); s++) {
         problem p = make_problem(precision, 13, shapes[s][0], shapes[s][1], CHECK_USUAL);
         check_problem(tier, precision, &p, KERNEL_GELU_ERF);
         free_problem(&p);

@@ -1,0 +1,21 @@
+#include "kernels/arm/neon.h"
+
+#include "kernels/arm/neon_vec.h"
+
+#include "kernels/simd/f32.h"
+
+#include "kernels/simd/attention.h"
+#include "kernels/simd/burst.h"
+#include "kernels/simd/linear.h"
+
+const kernel_precision neon_fp32 = {
+    .number = NUMBER,
+    .row_block = 96,
+    .column_step = 2 * PANEL, /* a panel may end between two multiples of 64 bytes */
+    .packed_bytes = simd_packed_bytes,
+    .pack = simd_pack,
+    .multiply = simd_multiply,
+    .attention_scratch_bytes = simd_attention_scratch_bytes,
+    .attention = simd_attention,
+    .burst = simd_burst,
+};
