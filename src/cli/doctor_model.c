@@ -21,7 +21,8 @@
 
 /* The accuracy gates: cosine to sentence-transformers in fp32. */
 #define LEAST_COSINE_FP32 0.999999
-#define LEAST_COSINE 0.999
+#define LEAST_COSINE_BF16 0.999
+#define LEAST_COSINE_INT8 0.98
 
 #define WEIGHTS_FILE "model.safetensors"
 
@@ -96,7 +97,9 @@ static bool claims_to_be_reference(const char *model)
 static void compare_with_reference(doctor_report *report, const float *vector, size_t dimension,
                                    aki_precision precision)
 {
-    double least = precision == AKI_PRECISION_FP32 ? LEAST_COSINE_FP32 : LEAST_COSINE;
+    double least = precision == AKI_PRECISION_FP32   ? LEAST_COSINE_FP32
+                   : precision == AKI_PRECISION_INT8 ? LEAST_COSINE_INT8
+                                                     : LEAST_COSINE_BF16;
     if (dimension != REFERENCE_DIMENSION) {
         doctor_add(report, FINDING_FAIL, "vector", "%zu values, %s has %d", dimension, reference_model,
                    REFERENCE_DIMENSION);

@@ -99,7 +99,7 @@ aki_status cpu_device_open_weights(cpu_device **out, const model_config *config,
     device->activation = activation_of(config->activation);
     aki_status status = select_kernels(device, precision, tier, error);
     if (status == AKI_OK)
-        status = cpu_pack(device, weights, error);
+        status = cpu_pack(device, weights, log, error);
     if (status != AKI_OK) {
         cpu_device_close(device);
         return status;
@@ -141,6 +141,11 @@ const char *cpu_device_tier(const cpu_device *device)
 aki_precision cpu_device_precision(const cpu_device *device)
 {
     return device->precision;
+}
+
+size_t cpu_device_kept_from_int8(const cpu_device *device)
+{
+    return device->kept_from_int8;
 }
 
 size_t cpu_device_packed_bytes(const cpu_device *device)

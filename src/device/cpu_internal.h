@@ -34,6 +34,7 @@ struct cpu_device {
     /* Attention and all products; in int8 attention, and products of the matrices that were kept from it. */
     const kernel_precision *linear;
     const kernel_int8 *int8; /* NULL in the other precisions */
+    size_t kept_from_int8;   /* matrices that lose too much in it */
     aki_precision precision;
     model_config config;
     model_tensor word_embeddings; /* a view of the model's file */
@@ -48,7 +49,40 @@ struct cpu_device {
 };
 
 /* Packs the weights of a device whose kernels are chosen. What it allocates belongs to the device, in failure too. */
-AKI_MUST_CHECK aki_status cpu_pack(cpu_device *device, const model_weights *weights, aki_error *error);
+AKI_MUST_CHECK aki_status cpu_pack(cpu_device *device, const model_weights *weights, const log_sink *log,
+                                   aki_error *error);
+
+/* ---- between cpu_pack.c and cpu_calibrate.c ---- */
+
+#define CPU_MATRICES 4 /* of a layer: qkv, attention output, intermediate, output */
+#define PACK_ROWS 64   /* outputs handed to the packing kernel at a time: whole panels of every tier */
+
+/* Where a matrix comes from: outputs of several of the model's, one after the other, each scaled. */
+typedef struct cpu_part {
+    const model_linear *linear;
+    float scale;
+} cpu_part;
+
+typedef struct cpu_parts {
+    cpu_part list[3];
+    size_t count;
+} cpu_parts;
+
+/* Room for conversion: rows: [PACK_ROWS][the most inputs], biases: [PACK_ROWS]. */
+typedef struct pack_room {
+    float *rows, *biases;
+} pack_room;
+
+void cpu_layer_parts(const cpu_device *device, const model_layer *layer, cpu_parts parts[CPU_MATRICES]);
+/* Into matrix->packed, which holds zeros. */
+void cpu_pack_matrix(const cpu_device *device, const cpu_matrix *matrix, const cpu_parts *parts,
+                     const pack_room *room);
+/* greatest: [inputs], of each input the greatest magnitude of its weights. */
+void cpu_column_magnitudes(const cpu_parts *parts, float *greatest, const pack_room *room);
+
+/* Finds the factors of the layers' matrices and which of these lose too much in int8. */
+AKI_MUST_CHECK aki_status cpu_calibrate(cpu_device *device, const model_weights *weights,
+                                        const pack_room *room, const log_sink *log, aki_error *error);
 
 /* "Numbers" are those of cpu_device.linear, kernel_precision.number; strides count what the rows consist of. */
 struct cpu_state {

@@ -7,29 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-
-/* Outputs handed to the packing kernel at a time: whole panels of every tier. */
-#define PACK_ROWS 64
-
-/* Hands out room from one block. With base NULL it only counts. */
-typedef struct carver {
-    unsigned char *base;
-    size_t used;
-    bool overflow;
-} carver;
-
-static void *carve(carver *c, size_t count, size_t size)
-{
-    size_t bytes, end;
-    if (!size_mul(count, size, &bytes) || !size_add(bytes, KERNEL_ALIGNMENT - 1, &bytes) ||
-        !size_add(c->used, bytes / KERNEL_ALIGNMENT * KERNEL_ALIGNMENT, &end)) {
-        c->overflow = true;
-        return NULL;
-    }
-    void *room = c->base != NULL ? c->base + c->used : NULL;
-    c->used = end;
-    return room;
-}
+#include "device/cpu_carve.h"
 
 static void carve_matrix(const cpu_device *device, carver *c, cpu_matrix *matrix)
 {
@@ -64,56 +42,102 @@ static void place_vectors(cpu_device *device, carver *c)
     for (size_t l = 0; l < device->config.layers; l++) {
         place_norm(&device->layers[l].attention_norm, hidden, c);
         place_norm(&device->layers[l].output_norm, hidden, c);
+        if (device->int8 != NULL) {
+            device->layers[l].qkv.factors = carve(c, hidden, sizeof(float));
+            device->layers[l].intermediate.factors = carve(c, hidden, sizeof(float));
+        }
     }
     device->positions = carve(c, device->config.max_positions * hidden, sizeof(float));
 }
 
-/* Counts, allocates and places everything; fills nothing. */
-static aki_status allocate(cpu_device *device, aki_error *error)
+/* Counts; place with base NULL. */
+static aki_status count(cpu_device *device, void (*place)(cpu_device *device, carver *c), carver *c,
+                        aki_error *error)
 {
-    carver weights = {0}, vectors = {0};
-    place_matrices(device, &weights);
-    place_vectors(device, &vectors);
-    if (weights.overflow || vectors.overflow)
-        return error_set(error, AKI_MODEL_UNSUPPORTED,
-                         "the model's weights do not fit this machine's addresses");
-    device->packed_bytes = weights.used;
-    device->vector_bytes = vectors.used;
-    device->packed = mem_alloc_aligned(weights.used, 1);
-    device->vectors = mem_alloc_aligned(vectors.used, 1);
-    if (device->packed == NULL || device->vectors == NULL)
-        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for %zu bytes of packed weights",
-                         weights.used + vectors.used);
-    weights = (carver){.base = device->packed};
-    vectors = (carver){.base = device->vectors};
-    place_matrices(device, &weights);
-    place_vectors(device, &vectors);
+    *c = (carver){0};
+    place(device, c);
+    return c->overflow ? error_set(error, AKI_MODEL_UNSUPPORTED,
+                                   "the model's weights do not fit this machine's addresses")
+                       : AKI_OK;
+}
+
+/* Counts, allocates and places; fills nothing. */
+static aki_status allocate(cpu_device *device, void (*place)(cpu_device *device, carver *c), void **block,
+                           size_t *bytes, aki_error *error)
+{
+    carver c;
+    aki_status status = count(device, place, &c, error);
+    if (status != AKI_OK)
+        return status;
+    *block = mem_alloc_aligned(c.used, 1);
+    if (*block == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for %zu bytes of packed weights", c.used);
+    *bytes = c.used;
+    c = (carver){.base = *block};
+    place(device, &c);
     return AKI_OK;
 }
 
-/* Room for conversion: rows: [PACK_ROWS][the most inputs], biases: [PACK_ROWS]. */
-typedef struct pack_room {
-    float *rows, *biases;
-} pack_room;
+/* Outputs first .. first + count - 1 of a part as they are packed, into room->rows and room->biases. */
+static void read_rows(const cpu_part *part, size_t first, size_t count, const pack_room *room)
+{
+    const size_t inputs = part->linear->weight.columns;
+    tensor_read_f32(&part->linear->weight, first * inputs, count * inputs, room->rows);
+    tensor_read_f32(&part->linear->bias, first, count, room->biases);
+    if (part->scale == 1.0f)
+        return;
+    for (size_t i = 0; i < count * inputs; i++)
+        room->rows[i] *= part->scale;
+    for (size_t i = 0; i < count; i++)
+        room->biases[i] *= part->scale;
+}
 
-/* The outputs of `linear`, scaled, become those from first_output on of the matrix. */
-static void pack_linear(const cpu_device *device, const model_linear *linear, float scale,
-                        const cpu_matrix *matrix, size_t first_output, const pack_room *room)
+void cpu_pack_matrix(const cpu_device *device, const cpu_matrix *matrix, const cpu_parts *parts,
+                     const pack_room *room)
 {
     const size_t inputs = matrix->inputs;
-    for (size_t row = 0; row < linear->weight.rows; row += PACK_ROWS) {
-        size_t count = linear->weight.rows - row < PACK_ROWS ? linear->weight.rows - row : PACK_ROWS;
-        tensor_read_f32(&linear->weight, row * inputs, count * inputs, room->rows);
-        tensor_read_f32(&linear->bias, row, count, room->biases);
-        if (scale != 1.0f) {
-            for (size_t i = 0; i < count * inputs; i++)
-                room->rows[i] *= scale;
-            for (size_t i = 0; i < count; i++)
-                room->biases[i] *= scale;
+    size_t output = 0;
+    for (size_t p = 0; p < parts->count; p++) {
+        const size_t rows = parts->list[p].linear->weight.rows;
+        for (size_t row = 0; row < rows; row += PACK_ROWS) {
+            const size_t count = rows - row < PACK_ROWS ? rows - row : PACK_ROWS;
+            read_rows(&parts->list[p], row, count, room);
+            for (size_t r = 0; matrix->int8 && matrix->factors != NULL && r < count; r++)
+                for (size_t i = 0; i < inputs; i++)
+                    room->rows[r * inputs + i] /= matrix->factors[i];
+            (matrix->int8 ? device->int8->pack : device->linear->pack)(
+                matrix->packed, matrix->outputs, inputs, output, count, room->rows, room->biases);
+            output += count;
         }
-        (matrix->int8 ? device->int8->pack : device->linear->pack)(
-            matrix->packed, matrix->outputs, inputs, first_output + row, count, room->rows, room->biases);
     }
+}
+
+void cpu_column_magnitudes(const cpu_parts *parts, float *greatest, const pack_room *room)
+{
+    const size_t inputs = parts->list[0].linear->weight.columns;
+    for (size_t i = 0; i < inputs; i++)
+        greatest[i] = 0.0f;
+    for (size_t p = 0; p < parts->count; p++) {
+        const size_t rows = parts->list[p].linear->weight.rows;
+        for (size_t row = 0; row < rows; row += PACK_ROWS) {
+            const size_t count = rows - row < PACK_ROWS ? rows - row : PACK_ROWS;
+            read_rows(&parts->list[p], row, count, room);
+            for (size_t r = 0; r < count; r++)
+                for (size_t i = 0; i < inputs; i++)
+                    greatest[i] = greatest[i] > fabsf(room->rows[r * inputs + i])
+                                      ? greatest[i]
+                                      : fabsf(room->rows[r * inputs + i]);
+        }
+    }
+}
+
+void cpu_layer_parts(const cpu_device *device, const model_layer *layer, cpu_parts parts[CPU_MATRICES])
+{
+    const float query_scale = (float)(M_LOG2E / sqrt((double)device->config.head_size));
+    parts[0] = (cpu_parts){{{&layer->query, query_scale}, {&layer->key, 1.0f}, {&layer->value, 1.0f}}, 3};
+    parts[1] = (cpu_parts){{{&layer->attention_output, 1.0f}}, 1};
+    parts[2] = (cpu_parts){{{&layer->intermediate, 1.0f}}, 1};
+    parts[3] = (cpu_parts){{{&layer->output, 1.0f}}, 1};
 }
 
 static void read_norm(const model_norm *norm, cpu_norm *out, size_t hidden)
@@ -140,17 +164,14 @@ static void read_vectors(cpu_device *device, const model_weights *weights, float
 
 static void read_layers(cpu_device *device, const model_weights *weights, const pack_room *room)
 {
-    const size_t hidden = device->config.hidden_size;
-    const float query_scale = (float)(M_LOG2E / sqrt((double)device->config.head_size));
     for (size_t l = 0; l < device->config.layers; l++) {
-        const model_layer *from = &weights->layers[l];
         const cpu_layer *to = &device->layers[l];
-        pack_linear(device, &from->query, query_scale, &to->qkv, 0, room);
-        pack_linear(device, &from->key, 1.0f, &to->qkv, hidden, room);
-        pack_linear(device, &from->value, 1.0f, &to->qkv, 2 * hidden, room);
-        pack_linear(device, &from->attention_output, 1.0f, &to->attention_output, 0, room);
-        pack_linear(device, &from->intermediate, 1.0f, &to->intermediate, 0, room);
-        pack_linear(device, &from->output, 1.0f, &to->output, 0, room);
+        const cpu_matrix *matrices[CPU_MATRICES] = {&to->qkv, &to->attention_output, &to->intermediate,
+                                                    &to->output};
+        cpu_parts parts[CPU_MATRICES];
+        cpu_layer_parts(device, &weights->layers[l], parts);
+        for (size_t i = 0; i < CPU_MATRICES; i++)
+            cpu_pack_matrix(device, matrices[i], &parts[i], room);
     }
 }
 
@@ -167,7 +188,7 @@ static void shape_layers(cpu_device *device)
     }
 }
 
-aki_status cpu_pack(cpu_device *device, const model_weights *weights, aki_error *error)
+aki_status cpu_pack(cpu_device *device, const model_weights *weights, const log_sink *log, aki_error *error)
 {
     const size_t hidden = device->config.hidden_size, intermediate = device->config.intermediate_size;
     const size_t widest = hidden > intermediate ? hidden : intermediate;
@@ -175,17 +196,25 @@ aki_status cpu_pack(cpu_device *device, const model_weights *weights, aki_error 
     if (device->layers == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for %zu layers", device->config.layers);
     shape_layers(device);
-    aki_status status = allocate(device, error);
+    carver counted; /* before anything of these sizes is asked for */
+    aki_status status = count(device, place_matrices, &counted, error);
+    if (status == AKI_OK)
+        status = allocate(device, place_vectors, &device->vectors, &device->vector_bytes, error);
     if (status != AKI_OK)
         return status;
     pack_room room = {mem_alloc_aligned(widest, PACK_ROWS * sizeof(float)),
                       mem_alloc_aligned(PACK_ROWS, sizeof(float))};
-    if (room.rows != NULL && room.biases != NULL) {
-        memset(device->packed, 0, device->packed_bytes);
-        read_vectors(device, weights, room.rows);
-        read_layers(device, weights, &room);
-    } else {
+    if (room.rows == NULL || room.biases == NULL)
         status = error_set(error, AKI_OUT_OF_MEMORY, "no memory to pack weights of %zu columns", widest);
+    if (status == AKI_OK)
+        read_vectors(device, weights, room.rows);
+    if (status == AKI_OK && device->int8 != NULL)
+        status = cpu_calibrate(device, weights, &room, log, error);
+    if (status == AKI_OK)
+        status = allocate(device, place_matrices, &device->packed, &device->packed_bytes, error);
+    if (status == AKI_OK) {
+        memset(device->packed, 0, device->packed_bytes);
+        read_layers(device, weights, &room);
     }
     mem_free(room.rows);
     mem_free(room.biases);

@@ -103,6 +103,65 @@ static void bf16_without_a_tier_takes_instructions_for_it(void **state)
     synthetic_close(&s);
 }
 
+static cpu_device *open_int8(const synthetic *s, const char *tier)
+{
+    cpu_device *device = NULL;
+    aki_error error;
+    if (cpu_device_open_weights(&device, &s->config, &s->weights, AKI_PRECISION_INT8, tier, NULL, &error) !=
+        AKI_OK)
+        fail_msg("%s", error.message);
+    return device;
+}
+
+static void int8_is_there_by_name_and_smaller(void **state)
+{
+    (void)state;
+    synthetic s;
+    synthetic_open(&s, 64, 2, 256, MODEL_GELU_ERF);
+    for (const kernel_table *const *tier = kernels_available(); *tier != NULL; tier++) {
+        if ((*tier)->int8 == NULL)
+            continue;
+        cpu_device *device = open_int8(&s, (*tier)->name), *wide = NULL;
+        assert_int_equal(cpu_device_precision(device), AKI_PRECISION_INT8);
+        assert_string_equal(cpu_device_tier(device), (*tier)->name);
+        assert_int_equal(cpu_device_kept_from_int8(device), 0);
+        assert_int_equal(cpu_device_open_weights(&wide, &s.config, &s.weights, AKI_PRECISION_FP32,
+                                                 (*tier)->name, NULL, NULL),
+                         AKI_OK);
+        assert_true(cpu_device_packed_bytes(device) < cpu_device_packed_bytes(wide));
+        cpu_device_close(wide);
+        cpu_device_close(device);
+    }
+    synthetic_close(&s);
+}
+
+/* Columns of the output projection that dwarf the others, fed by values that are as much smaller: a row's scale, or a weight's,
+ * serves one of them only. */
+static void matrices_that_lose_too_much_stay_out_of_int8(void **state)
+{
+    (void)state;
+    synthetic s;
+    synthetic_open(&s, 64, 2, 256, MODEL_GELU_ERF);
+    float *values = (float *)(uintptr_t)s.weights.layers[1].value.weight.data;
+    float *bias = (float *)(uintptr_t)s.weights.layers[1].value.bias.data;
+    float *projection = (float *)(uintptr_t)s.weights.layers[1].attention_output.weight.data;
+    for (size_t o = 0; o < 64; o += 2) {
+        for (size_t i = 0; i < 64; i++) {
+            values[o * 64 + i] *= 1e-4f;
+            projection[i * 64 + o] *= 1e4f;
+        }
+        bias[o] *= 1e-4f;
+    }
+    for (const kernel_table *const *tier = kernels_available(); *tier != NULL; tier++) {
+        if ((*tier)->int8 == NULL)
+            continue;
+        cpu_device *device = open_int8(&s, (*tier)->name);
+        assert_int_equal(cpu_device_kept_from_int8(device), 1);
+        cpu_device_close(device);
+    }
+    synthetic_close(&s);
+}
+
 static void heads_of_odd_size_stay_in_fp32(void **state)
 {
     (void)state;
@@ -173,6 +232,8 @@ int main(void)
         cmocka_unit_test(an_unknown_tier_is_an_error_that_lists_those_available),
         cmocka_unit_test(bf16_is_there_by_name_or_the_error_says_where),
         cmocka_unit_test(bf16_without_a_tier_takes_instructions_for_it),
+        cmocka_unit_test(int8_is_there_by_name_and_smaller),
+        cmocka_unit_test(matrices_that_lose_too_much_stay_out_of_int8),
         cmocka_unit_test(heads_of_odd_size_stay_in_fp32),
         cmocka_unit_test(a_model_too_large_for_the_machine_is_an_error),
         cmocka_unit_test(a_state_of_impossible_size_is_an_error),

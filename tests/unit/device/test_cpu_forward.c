@@ -137,6 +137,57 @@ static void check_against_doubles(size_t hidden, size_t heads, size_t intermedia
     synthetic_close(&s);
 }
 
+/* The first `outputs` outputs of `from` shrink, and the inputs of `to` that they become grow as much: a scale of int8 serves one
+ * kind of them only. */
+static void set_apart(const model_linear *from, const model_linear *to, size_t outputs)
+{
+    float *rows = (float *)(uintptr_t)from->weight.data, *bias = (float *)(uintptr_t)from->bias.data;
+    float *columns = (float *)(uintptr_t)to->weight.data;
+    for (size_t o = 0; o < outputs; o++) {
+        for (size_t i = 0; i < from->weight.columns; i++)
+            rows[o * from->weight.columns + i] *= 1e-4f;
+        bias[o] *= 1e-4f;
+        for (size_t i = 0; i < to->weight.rows; i++)
+            columns[i * to->weight.columns + o] *= 1e4f;
+    }
+}
+
+/* Rows change between int8 and the precision beside it before and behind each matrix that stays there. */
+static void agrees_with_matrices_kept_from_int8(void **state)
+{
+    (void)state;
+    for (size_t which = 1; which < 4; which++) {
+        synthetic s;
+        texts t = {.count = 0};
+        synthetic_open(&s, 64, 2, 256, MODEL_RELU);
+        for (size_t l = 0; l < 2; l++) {
+            if (which & 1)
+                set_apart(&s.weights.layers[l].value, &s.weights.layers[l].attention_output, 32);
+            if (which & 2)
+                set_apart(&s.weights.layers[l].intermediate, &s.weights.layers[l].output, 128);
+        }
+        add_text(&s, &t, 150);
+        double *expected = synthetic_forward(&s, t.ids, 150);
+        EACH_SUBJECT(it)
+        {
+            if (it->precision != AKI_PRECISION_INT8)
+                continue;
+            run r = run_open(&s, it);
+            assert_int_equal(cpu_device_kept_from_int8(r.device), which == 3 ? 4 : 2);
+            const float *states = forward(&r, &t);
+            double squares = 0.0;
+            for (size_t i = 0; i < 150 * 64; i++)
+                squares += (states[i] - expected[i]) * (states[i] - expected[i]);
+            const double mean = squares / (150 * 64);
+            if (!(mean <= gate_of(AKI_PRECISION_INT8).mean_square))
+                fail_msg("%s: mean deviation %.3g", it->tier, sqrt(mean));
+            run_close(&r);
+        }
+        mem_free(expected);
+        synthetic_close(&s);
+    }
+}
+
 static void agrees_with_double_precision(void **state)
 {
     (void)state;
@@ -358,6 +409,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_double_precision),
+        cmocka_unit_test(agrees_with_matrices_kept_from_int8),
         cmocka_unit_test(agrees_where_no_size_fits_a_vector),
         cmocka_unit_test(agrees_where_rows_are_a_power_of_two_apart),
         cmocka_unit_test(a_text_does_not_depend_on_its_batch_mates),
