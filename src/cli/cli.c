@@ -4,6 +4,7 @@
 #include "cli/help.h"
 #include "cli/message.h"
 #include "cli/suggest.h"
+#include "telemetry/metrics_text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -33,6 +34,12 @@ static void write_markdown(buf *out, const void *subject)
 {
     (void)subject;
     help_markdown(out);
+}
+
+static void write_metrics(buf *out, const void *subject)
+{
+    (void)subject;
+    metrics_write_reference(out);
 }
 
 static void write_command_help(buf *out, const void *subject)
@@ -69,13 +76,15 @@ static int refuse_command(const char *name)
     return EXIT_USAGE;
 }
 
-/* help, help <command>, help --markdown */
+/* help, help <command>, help --markdown, help --metrics */
 static int run_help(int count, const char *const *arguments)
 {
     if (count == 0 || strcmp(arguments[0], "--help") == 0 || strcmp(arguments[0], "help") == 0)
         return print_to(stdout, write_overview, NULL);
     if (strcmp(arguments[0], "--markdown") == 0)
         return print_to(stdout, write_markdown, NULL);
+    if (strcmp(arguments[0], "--metrics") == 0)
+        return print_to(stdout, write_metrics, NULL);
     command_id id = command_by_name(arguments[0]);
     if (id == COMMAND_TOTAL)
         return refuse_command(arguments[0]);

@@ -174,7 +174,9 @@ static aki_status load_model(service *sv, aki_error *error)
         model_locate(o, option_text(o, OPTION_MODEL), false, sv->stop, sv->log, &folder, error);
     if (status == AKI_OK) {
         log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "loading %s from %s", sv->model_name, folder);
+        int64_t open_ns = clock_monotonic_ns();
         status = encoder_open(&sv->encoder, folder, &settings, error);
+        server_note_load(sv->server, clock_monotonic_ns() - open_ns);
     }
     if (status == AKI_OK)
         status = server_attach(sv->server, sv->encoder, error);

@@ -115,3 +115,15 @@ bool class_queue_take(class_queue *c, scheduler_request *head, size_t cost_token
     class_queue_remove(c, head);
     return true;
 }
+
+int64_t class_queue_oldest_ns(const class_queue *c)
+{
+    int64_t oldest_ns = INT64_MAX;
+    const client_flow *flow = c->turn;
+    while (flow != NULL) {
+        const int64_t first_ns = flow->waiting.first->submitted_ns;
+        oldest_ns = first_ns < oldest_ns ? first_ns : oldest_ns;
+        flow = flow->next != c->turn ? flow->next : NULL;
+    }
+    return oldest_ns;
+}

@@ -42,6 +42,9 @@ bool class_queue_take(class_queue *c, scheduler_request *head, size_t cost_token
 /* Takes a waiting request out, with whatever of it was not taken. */
 void class_queue_remove(class_queue *c, scheduler_request *request);
 
+/* When the oldest of the waiting requests was submitted; INT64_MAX = none waits. */
+int64_t class_queue_oldest_ns(const class_queue *c);
+
 /* The flow of a client with waiting work, or NULL. */
 const client_flow *class_queue_flow(const class_queue *c, uint64_t client);
 

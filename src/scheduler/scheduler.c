@@ -31,6 +31,8 @@ struct scheduler {
     result_cache *cache; /* NULL = none */
     unsigned workers_count;
     worker *workers; /* [workers_count] */
+    void (*on_pass)(void *cookie, const scheduler_pass *done);
+    void *on_pass_cookie;
 
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t work;  /* something was queued or finished, or the workers are to stop */
@@ -67,6 +69,15 @@ static void hand_out(const scheduler *s, const pass *p)
     for (size_t i = 0; i < p->owners_count && s->cache != NULL; i++)
         if (p->sequences[p->owners[i].computed].status == AKI_OK)
             request_keep(p->owners[i].request, p->owners[i].index, s->cache);
+}
+
+static void report(const scheduler *s, const pass *p, int64_t duration_ns)
+{
+    if (s->on_pass != NULL)
+        s->on_pass(s->on_pass_cookie, &(scheduler_pass){.texts = p->count,
+                                                        .tokens = p->tokens,
+                                                        .budget_tokens = s->q.max_pass_tokens,
+                                                        .duration_ns = duration_ns});
 }
 
 /* Lets others join the pass that worker `index` has begun, and wakes those that have nothing else to do. Lock held. */
@@ -120,8 +131,10 @@ static void compute_pass(scheduler *s, worker *self)
     if (status == AKI_OK)
         status = encoder_team_run(s->enc, self->state, p->sequences, p->count, &error);
     int64_t end_ns = clock_monotonic_ns();
-    if (status == AKI_OK)
+    if (status == AKI_OK) {
         hand_out(s, p);
+        report(s, p, end_ns - start_ns);
+    }
 
     pthread_mutex_lock(&s->lock);
     help_desk_thank(&s->desk, index);
@@ -196,6 +209,8 @@ aki_status scheduler_open(scheduler **out, const encoder *enc, const scheduler_s
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the scheduler");
     s->enc = enc;
     s->log = settings->log;
+    s->on_pass = settings->on_pass;
+    s->on_pass_cookie = settings->on_pass_cookie;
     admission_init(&s->gate, settings);
     s->q.max_requests = settings->max_queue_requests;
     s->q.max_tokens = settings->max_queue_tokens;
@@ -379,18 +394,21 @@ int64_t scheduler_longest_pass_ms(scheduler *s)
     return longest_ns / NS_PER_MS;
 }
 
-static void read_class(const class_queue *c, scheduler_class_stats *stats)
+static void read_class(const class_queue *c, int64_t now_ns, scheduler_class_stats *stats)
 {
+    const int64_t oldest_ns = class_queue_oldest_ns(c);
     stats->waiting_requests = c->requests;
     stats->waiting_tokens = c->tokens;
+    stats->oldest_ns = oldest_ns < now_ns ? now_ns - oldest_ns : 0;
 }
 
 void scheduler_read_stats(scheduler *s, scheduler_stats *stats)
 {
     pthread_mutex_lock(&s->lock);
+    const int64_t now_ns = clock_monotonic_ns();
     *stats = s->counters;
-    read_class(queue_class(&s->q, SCHEDULER_PRIORITY_INTERACTIVE), &stats->interactive);
-    read_class(queue_class(&s->q, SCHEDULER_PRIORITY_BULK), &stats->bulk);
+    read_class(queue_class(&s->q, SCHEDULER_PRIORITY_INTERACTIVE), now_ns, &stats->interactive);
+    read_class(queue_class(&s->q, SCHEDULER_PRIORITY_BULK), now_ns, &stats->bulk);
     stats->refused_full = s->gate.refused_full;
     stats->refused_wait = s->gate.refused_wait;
     stats->refused_limit = s->gate.refused_limit;

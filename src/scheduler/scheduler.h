@@ -17,6 +17,12 @@
 typedef struct scheduler scheduler;
 typedef struct scheduler_request scheduler_request;
 
+/* One pass through the model that has ended well. */
+typedef struct scheduler_pass {
+    size_t texts, tokens, budget_tokens;
+    int64_t duration_ns;
+} scheduler_pass;
+
 typedef struct scheduler_settings {
     unsigned workers;             /* >= 1 */
     size_t max_queue_requests;    /* waiting, not yet begun */
@@ -27,6 +33,9 @@ typedef struct scheduler_settings {
     int64_t batch_window_ms;      /* how long a pass that is not full waits for more work; 0 = not at all */
     size_t cache_bytes;           /* for results by exact text; 0 = no cache */
     bool adaptive_limit;          /* limit the requests in flight by their latency (gradient_limit.h) */
+    /* Called after each pass from its worker's thread, to return soon; NULL = nobody. */
+    void (*on_pass)(void *cookie, const scheduler_pass *done);
+    void *on_pass_cookie;
     log_sink log;
 } scheduler_settings;
 
@@ -109,6 +118,7 @@ int64_t scheduler_longest_pass_ms(scheduler *s);
 typedef struct scheduler_class_stats {
     uint64_t requests, tokens; /* accepted so far; tokens that had to be computed */
     size_t waiting_requests, waiting_tokens;
+    int64_t oldest_ns; /* how long the oldest waiting request has been waiting; 0 = none waits */
 } scheduler_class_stats;
 
 /* Counters since the scheduler was opened, and the state of the moment. */

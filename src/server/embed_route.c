@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "server/embed_reply.h"
 #include "server/embed_request.h"
+#include "server/server_metrics.h"
 #include "server/gzip_body.h"
 
 /* About a quarter of a millisecond of one core each; handing on costs a twentieth of that. */
@@ -37,6 +38,7 @@ static embed_reply reply_of(const exchange *x)
 static void write_reply(exchange *x)
 {
     connection_watch_forget(x->watched);
+    server_metrics_result(x);
     embed_reply reply = reply_of(x);
     buf_init(&x->reply, embed_reply_bound(&reply));
     aki_error error;

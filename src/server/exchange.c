@@ -5,6 +5,7 @@
 #include "server/client.h"
 #include "server/cors.h"
 #include "server/request_check.h"
+#include "server/server_metrics.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -76,6 +77,7 @@ void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void
               x->route != NULL ? x->route->method : "-", x->route != NULL ? x->route->path : "-", x->status,
               (double)(clock_monotonic_ns() - x->arrived_ns) / NS_PER_MS,
               how == MHD_REQUEST_TERMINATED_COMPLETED_OK ? "" : ", connection lost");
+    server_metrics_end(x, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     connection_watch_set(x->watched, WATCH_HEADERS,
                          clock_monotonic_ns() + s->settings.idle_timeout_ms * NS_PER_MS);
     exchange_release_body(x);
@@ -141,6 +143,7 @@ enum MHD_Result exchange_on_request(void *cookie, struct MHD_Connection *connect
             return MHD_queue_response(connection, MHD_HTTP_SERVICE_UNAVAILABLE, s->last_resort);
         *context = x;
         bool at_once = request_check_headers(x, method, url, version);
+        server_metrics_begin(x);
         watch_body(x);
         return at_once ? exchange_fail(x) : MHD_YES;
     }
@@ -233,6 +236,7 @@ bool exchange_replies_pile_up(const server *s)
 enum MHD_Result exchange_fail(exchange *x)
 {
     exchange_release_body(x);
+    server_metrics_error(x->owner, x->error.code);
     buf body;
     buf_init(&body, MAX_ERROR_BYTES);
     http_error_write(&x->error, &body);

@@ -9,6 +9,7 @@
 #include "server/http_error.h"
 #include "server/request_id.h"
 #include "server/service.h"
+#include "telemetry/metric_table.h"
 
 typedef struct exchange exchange;
 
@@ -17,6 +18,7 @@ typedef struct route {
     const char *path;
     const char *description;
     bool needs_key; /* an API key, where the service has any */
+    metric_route metric;
     /* Answers a complete request: by exchange_reply, exchange_fail, or by suspending it. */
     enum MHD_Result (*handle)(exchange *x);
     /* Answers after a suspension; NULL for routes that never suspend. */

@@ -101,8 +101,13 @@ static const char *path_of(const char *target)
     return path != NULL ? path : "/";
 }
 
-static const route preflight_route = {
-    "OPTIONS", "*", "leave for a page's script to send another request", false, cors_answer_preflight, NULL};
+static const route preflight_route = {"OPTIONS",
+                                      "*",
+                                      "leave for a page's script to send another request",
+                                      false,
+                                      METRIC_ROUTE_OTHER,
+                                      cors_answer_preflight,
+                                      NULL};
 
 /* The API key is asked for before anything is told about routes. */
 static void check_key(exchange *x)

@@ -3,14 +3,18 @@
 #include "server/embed_route.h"
 #include "server/health.h"
 #include "server/index_route.h"
+#include "server/metrics_route.h"
 
 #include <string.h>
 
 const route route_table[] = {
-    {"POST", "/api/v1/embed", "vectors for a list of texts", true, embed_route_handle, embed_route_resume},
-    {"GET", "/health/live", "200 while the process works", false, health_live, NULL},
-    {"GET", "/health/ready", "200 when requests can be served, 503 otherwise", false, health_ready, NULL},
-    {"GET", "/", "this list", true, index_route, NULL},
+    {"POST", "/api/v1/embed", "vectors for a list of texts", true, METRIC_ROUTE_EMBED, embed_route_handle,
+     embed_route_resume},
+    {"GET", "/health/live", "200 while the process works", false, METRIC_ROUTE_LIVE, health_live, NULL},
+    {"GET", "/health/ready", "200 when requests can be served, 503 otherwise", false, METRIC_ROUTE_READY,
+     health_ready, NULL},
+    {"GET", "/metrics", "metrics for Prometheus", true, METRIC_ROUTE_METRICS, metrics_route, NULL},
+    {"GET", "/", "this list", true, METRIC_ROUTE_INDEX, index_route, NULL},
     {0},
 };
 

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "server/exchange.h"
 #include "server/http_daemon.h"
+#include "server/server_metrics.h"
 #include "server/service.h"
 #include "server/warm_up.h"
 
@@ -104,6 +105,7 @@ static bool room_for_connection(void *cookie, const struct sockaddr *address, bu
                        s->settings.max_connections_per_address);
     else
         return true;
+    server_metrics_connection_refused(s);
     if (s->tls == NULL || address->sa_family == AF_UNIX)
         write_refusal(&error, refusal);
     return false;
@@ -128,9 +130,9 @@ static aki_status open_parts(server *s, aki_error *error)
     MHD_add_response_header(s->last_resort, MHD_HTTP_HEADER_RETRY_AFTER, "1");
     json_object_seed(0); /* once, before threads parse */
     mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES);
-    aki_status status = AKI_OK;
     const server_settings *settings = &s->settings;
-    if (settings->api_keys_file != NULL)
+    aki_status status = server_metrics_open(s, error);
+    if (status == AKI_OK && settings->api_keys_file != NULL)
         status = api_keys_open(&s->keys, settings->api_keys_file, settings->log, error);
     if (status == AKI_OK && settings->tls_certificate != NULL)
         status = open_tls(s, error);
@@ -206,7 +208,9 @@ aki_status server_open(server **out, const server_settings *settings, aki_error 
 
 aki_status server_attach(server *s, const encoder *enc, aki_error *error)
 {
-    scheduler_settings settings = {.workers =
+    scheduler_settings settings = {.on_pass = server_metrics_on_pass,
+                                   .on_pass_cookie = s,
+                                   .workers =
                                        s->settings.workers > 0 ? s->settings.workers : cpus_available(),
                                    .max_queue_requests = s->settings.max_queue_requests,
                                    .max_queue_tokens = s->settings.max_queue_tokens,
@@ -217,8 +221,10 @@ aki_status server_attach(server *s, const encoder *enc, aki_error *error)
                                    .cache_bytes = s->settings.cache_bytes,
                                    .adaptive_limit = s->settings.adaptive_limit,
                                    .log = s->settings.log};
-    scheduler *work;
-    aki_status status = scheduler_open(&work, enc, &settings, error);
+    scheduler *work = NULL;
+    aki_status status = server_metrics_describe(s, enc, error);
+    if (status == AKI_OK)
+        status = scheduler_open(&work, enc, &settings, error);
     if (status != AKI_OK)
         return status;
     status = warm_up(work, settings.workers, error);
@@ -231,6 +237,12 @@ aki_status server_attach(server *s, const encoder *enc, aki_error *error)
     int loading = SERVER_LOADING;
     atomic_compare_exchange_strong(&s->phase, &loading, SERVER_READY);
     return AKI_OK;
+}
+
+void server_note_load(server *s, int64_t duration_ns)
+{
+    metrics_observe(metrics_shard(s->metrics), METRIC_MODEL_LOAD_DURATION, 0, (double)duration_ns / NS_PER_S,
+                    NULL);
 }
 
 uint16_t server_port(const server *s)
@@ -309,6 +321,7 @@ void server_close(server *s)
         MHD_destroy_response(s->last_resort);
     pthread_cond_destroy(&s->idle);
     pthread_mutex_destroy(&s->lock);
+    metrics_close(s->metrics);
     mem_free(s->model_name);
     mem_free(s);
 }

@@ -48,6 +48,8 @@ void server_settings_init(server_settings *settings);
 AKI_MUST_CHECK aki_status server_open(server **out, const server_settings *settings, aki_error *error);
 /* Hands the loaded model over: runs a real inference, then becomes ready. The encoder must outlive the server. */
 AKI_MUST_CHECK aki_status server_attach(server *s, const encoder *enc, aki_error *error);
+/* For the metrics: how long opening the model took. */
+void server_note_load(server *s, int64_t duration_ns);
 uint16_t server_port(const server *s);
 /* Reads certificate, key, client CA and API keys again, as far as they are used, and says in the log what came of it. What
  * cannot be used is left as it was: false then. From one thread at a time, before server_close. */

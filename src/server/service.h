@@ -12,6 +12,7 @@
 #include "server/server.h"
 #include "server/task_pool.h"
 #include "server/tls.h"
+#include "telemetry/metrics.h"
 
 #include <microhttpd.h>
 #include <pthread.h>
@@ -25,6 +26,7 @@ typedef enum server_phase { SERVER_LOADING, SERVER_READY, SERVER_DRAINING } serv
 struct server {
     server_settings settings;
     char *model_name;
+    metrics *metrics;
     uint16_t port;
     acceptor *acceptor; /* NULL once draining */
     connection_watch *watch;

@@ -1,0 +1,194 @@
+#include "server/server_metrics.h"
+
+#include "base/clock.h"
+#include "kernels/precision.h"
+#include "server/memory_usage.h"
+#include "telemetry/gpu_utilization.h"
+#include "telemetry/process_stats.h"
+
+static double seconds(int64_t ns)
+{
+    return (double)ns / NS_PER_S;
+}
+
+/* All zero before the model is loaded. */
+static scheduler_stats stats_of(const server *s)
+{
+    scheduler_stats stats = {0};
+    scheduler *work = atomic_load(&s->scheduler);
+    if (work != NULL)
+        scheduler_read_stats(work, &stats);
+    return stats;
+}
+
+static const scheduler_class_stats *class_of(const scheduler_stats *stats, size_t series)
+{
+    return series == METRIC_BULK ? &stats->bulk : &stats->interactive;
+}
+
+static double read_queue_requests(void *cookie, size_t series)
+{
+    scheduler_stats stats = stats_of(cookie);
+    return (double)class_of(&stats, series)->waiting_requests;
+}
+
+static double read_queue_tokens(void *cookie, size_t series)
+{
+    scheduler_stats stats = stats_of(cookie);
+    return (double)class_of(&stats, series)->waiting_tokens;
+}
+
+static double read_queue_age(void *cookie, size_t series)
+{
+    scheduler_stats stats = stats_of(cookie);
+    return seconds(class_of(&stats, series)->oldest_ns);
+}
+
+static double read_rejected(void *cookie, size_t series)
+{
+    scheduler_stats stats = stats_of(cookie);
+    switch ((metric_rejection)series) {
+    case METRIC_REJECTED_FULL:
+        return (double)stats.refused_full;
+    case METRIC_REJECTED_WAIT:
+        return (double)stats.refused_wait;
+    case METRIC_REJECTED_LIMIT:
+        break;
+    }
+    return (double)stats.refused_limit;
+}
+
+static double read_cache(void *cookie, size_t series)
+{
+    scheduler_stats stats = stats_of(cookie);
+    return (double)(series == METRIC_CACHE_HIT ? stats.cache.hits : stats.cache.misses);
+}
+
+static double read_cache_bytes(void *cookie, size_t series)
+{
+    (void)series;
+    return (double)stats_of(cookie).cache.bytes;
+}
+
+static double read_connections(void *cookie, size_t series)
+{
+    (void)series;
+    const server *s = cookie;
+    return atomic_load(&s->open_connections);
+}
+
+static double read_memory(void *cookie, size_t series)
+{
+    (void)cookie, (void)series;
+    return (double)memory_usage_bytes();
+}
+
+aki_status server_metrics_open(server *s, aki_error *error)
+{
+    const char *codes[HTTP_ERROR_TOTAL];
+    for (size_t i = 0; i < HTTP_ERROR_TOTAL; i++)
+        codes[i] = http_error_name((http_error_code)i);
+    const char *const model = s->settings.model_name;
+    const metric_names domains[METRIC_DOMAINS] = {
+        [METRIC_MODELS] = {&model, 1}, [METRIC_ERROR_CODES] = {codes, HTTP_ERROR_TOTAL}};
+    aki_status status = metrics_open(&s->metrics, domains, error);
+    if (status != AKI_OK)
+        return status;
+    metrics *m = s->metrics;
+    process_stats_register(m);
+    gpu_utilization_register(m);
+    metrics_read_by(m, METRIC_MEMORY_USAGE, read_memory, s);
+    metrics_read_by(m, METRIC_QUEUE_REQUESTS, read_queue_requests, s);
+    metrics_read_by(m, METRIC_QUEUE_TOKENS, read_queue_tokens, s);
+    metrics_read_by(m, METRIC_QUEUE_AGE, read_queue_age, s);
+    metrics_read_by(m, METRIC_REJECTED, read_rejected, s);
+    metrics_read_by(m, METRIC_CACHE, read_cache, s);
+    metrics_read_by(m, METRIC_CACHE_BYTES, read_cache_bytes, s);
+    metrics_read_by(m, METRIC_CONNECTIONS, read_connections, s);
+    const char *const labels[] = {"version", aki_version(), NULL};
+    return metrics_set_info(m, METRIC_BUILD_INFO, labels, error);
+}
+
+aki_status server_metrics_describe(server *s, const encoder *enc, aki_error *error)
+{
+    aki_model_info info;
+    encoder_describe(enc, &info);
+    const char *const labels[] = {
+        "version",  aki_version(), "model",     s->model_name,
+        "cpu_tier", info.cpu_tier, "precision", kernel_precision_name(info.precision),
+        NULL};
+    return metrics_set_info(s->metrics, METRIC_BUILD_INFO, labels, error);
+}
+
+static bool embeds(const exchange *x)
+{
+    return x->route != NULL && x->route->metric == METRIC_ROUTE_EMBED;
+}
+
+void server_metrics_begin(exchange *x)
+{
+    if (!embeds(x))
+        return;
+    metric_shard *shard = metrics_shard(x->owner->metrics);
+    metrics_add(shard, METRIC_REQUESTS, 0, 1);
+    metrics_change(shard, METRIC_REQUESTS_IN_FLIGHT, 0, 1);
+}
+
+static metric_status_class class_of_status(unsigned status, bool whole)
+{
+    if (!whole || status < 200 || status >= 600)
+        return METRIC_STATUS_ABORTED;
+    return (metric_status_class)(METRIC_STATUS_2XX + status / 100 - 2);
+}
+
+void server_metrics_end(const exchange *x, bool whole)
+{
+    metric_shard *shard = metrics_shard(x->owner->metrics);
+    const size_t path = x->route != NULL ? x->route->metric : METRIC_ROUTE_OTHER;
+    const metric_status_class status = class_of_status(x->status, whole);
+    metrics_add(shard, METRIC_HTTP_REQUESTS, path * (METRIC_STATUS_ABORTED + 1) + status, 1);
+    if (!embeds(x))
+        return;
+    const bool success = status == METRIC_STATUS_2XX;
+    metrics_change(shard, METRIC_REQUESTS_IN_FLIGHT, 0, -1);
+    metrics_add(shard, METRIC_ERRORS, 0, !success);
+    metrics_observe(shard, METRIC_REQUEST_DURATION, success ? METRIC_SUCCESS : METRIC_ERROR,
+                    seconds(clock_monotonic_ns() - x->arrived_ns), NULL);
+}
+
+void server_metrics_result(const exchange *x)
+{
+    metric_shard *shard = metrics_shard(x->owner->metrics);
+    const scheduler_result *result = x->result;
+    uint64_t tokens = 0, truncated = 0;
+    for (size_t i = 0; i < result->count; i++) {
+        tokens += result->info[i].tokens;
+        truncated += result->info[i].truncated;
+    }
+    metrics_add(shard, METRIC_TEXTS, 0, result->count - result->item_errors_count);
+    metrics_add(shard, METRIC_TOKENS, 0, tokens);
+    metrics_add(shard, METRIC_TRUNCATIONS, 0, truncated);
+    metrics_observe(shard, METRIC_TOKENIZE_DURATION, 0, seconds(result->tokenize_ns), NULL);
+    if (result->inference_ns > 0)
+        metrics_observe(shard, METRIC_BATCH_WAIT, 0, seconds(result->queue_ns), NULL);
+}
+
+void server_metrics_error(const server *s, http_error_code code)
+{
+    metrics_add(metrics_shard(s->metrics), METRIC_ERRORS_BY_CODE, code, 1);
+}
+
+void server_metrics_connection_refused(const server *s)
+{
+    metrics_add(metrics_shard(s->metrics), METRIC_CONNECTIONS_REFUSED, 0, 1);
+}
+
+void server_metrics_on_pass(void *cookie, const scheduler_pass *done)
+{
+    const server *s = cookie;
+    metric_shard *shard = metrics_shard(s->metrics);
+    metrics_observe(shard, METRIC_BATCH_SIZE, 0, (double)done->texts, NULL);
+    metrics_observe(shard, METRIC_PASS_TOKENS, 0, (double)done->tokens, NULL);
+    metrics_observe(shard, METRIC_PASS_FILL, 0, (double)done->tokens / (double)done->budget_tokens, NULL);
+    metrics_observe(shard, METRIC_INFERENCE_DURATION, 0, seconds(done->duration_ns), NULL);
+}

@@ -1,0 +1,23 @@
+/* What the server counts: the way of each request into the registry of metrics, and the readers of what others count. */
+#ifndef SERVER_SERVER_METRICS_H
+#define SERVER_SERVER_METRICS_H
+
+#include "server/exchange.h"
+
+/* Opens server.metrics. Error: AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status server_metrics_open(server *s, aki_error *error);
+/* Says what was loaded in the build info. Before the server is ready. Error: AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status server_metrics_describe(server *s, const encoder *enc, aki_error *error);
+
+/* The request's headers were read and its route, if any, found. */
+void server_metrics_begin(exchange *x);
+/* The request has ended; whole: its reply was sent to the end. */
+void server_metrics_end(const exchange *x, bool whole);
+/* x->result holds the vectors of an embedding request. */
+void server_metrics_result(const exchange *x);
+void server_metrics_error(const server *s, http_error_code code);
+void server_metrics_connection_refused(const server *s);
+/* For scheduler_settings.on_pass; cookie is the server. */
+void server_metrics_on_pass(void *cookie, const scheduler_pass *done);
+
+#endif

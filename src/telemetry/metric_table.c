@@ -1,0 +1,153 @@
+#include "telemetry/metric_table.h"
+
+#define BOUNDS(array) .bounds = array, .bound_count = sizeof(array) / sizeof *(array)
+
+static const char *const outcomes[] = {"success", "error", NULL};
+static const char *const classes[] = {"interactive", "bulk", NULL};
+static const char *const cache_results[] = {"hit", "miss", NULL};
+static const char *const routes[] = {
+    "/api/v1/embed", "/health/live", "/health/ready", "/metrics", "/", "other", NULL};
+static const char *const status_classes[] = {"2xx", "3xx", "4xx", "5xx", "aborted", NULL};
+static const char *const rejections[] = {"queue_full", "wait_too_long", "concurrency_limit", NULL};
+
+static const metric_label by_status = {"status", outcomes};
+static const metric_label by_class = {"class", classes};
+static const metric_label by_result = {"result", cache_results};
+static const metric_label by_route = {"route", routes};
+static const metric_label by_code = {"code", status_classes};
+static const metric_label by_reason = {"reason", rejections};
+static const metric_label by_model = {"model", NULL, METRIC_MODELS};
+static const metric_label by_error = {"code", NULL, METRIC_ERROR_CODES};
+
+static const double request_seconds[] = {.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5};
+static const double batch_texts[] = {1, 2, 4, 8, 16, 32, 64, 128};
+static const double wait_seconds[] = {.001, .002, .005, .01, .02, .05, .1, .2};
+static const double load_seconds[] = {.1, .2, .5, 1, 2, 5, 10, 30};
+static const double inference_seconds[] = {.001, .002, .005, .01, .02, .05, .1, .2, .5};
+static const double tokenize_seconds[] = {.00001, .00003, .0001, .0003, .001, .003, .01, .03, .1};
+static const double pass_tokens[] = {16, 32, 64, 128, 192, 256, 320, 384, 448, 512, 1024};
+static const double fill_ratio[] = {.1, .2, .3, .4, .5, .6, .7, .8, .9, 1};
+
+const metric metric_table[] = {
+    [METRIC_REQUESTS] = {"candle_requests_total", NULL, "Embedding requests received.", METRIC_COUNTER},
+    [METRIC_REQUESTS_IN_FLIGHT] = {"candle_requests_in_flight", NULL,
+                                   "Embedding requests received and not yet answered.", METRIC_GAUGE},
+    [METRIC_REQUEST_DURATION] = {"candle_request_duration_seconds", "seconds",
+                                 "Time from an embedding request's headers to its reply.", METRIC_HISTOGRAM,
+                                 .labels = {&by_status}, BOUNDS(request_seconds)},
+    [METRIC_ERRORS] = {"candle_errors_total", NULL,
+                       "Embedding requests that were not answered with vectors, clients that left included.",
+                       METRIC_COUNTER},
+    [METRIC_BREAKER_STATE] = {"candle_circuit_breaker_state", NULL,
+                              "State of the device's circuit breaker: 0 closed, 1 half-open, 2 open.",
+                              METRIC_GAUGE, METRIC_READ},
+    [METRIC_BATCH_SIZE] = {"candle_batch_size", NULL, "Texts in a pass through the model.", METRIC_HISTOGRAM,
+                           BOUNDS(batch_texts)},
+    [METRIC_BATCH_WAIT] = {"candle_batch_wait_seconds", "seconds",
+                           "Time that a request waited for its first pass.", METRIC_HISTOGRAM,
+                           BOUNDS(wait_seconds)},
+    [METRIC_MODEL_LOAD_DURATION] = {"candle_model_load_duration_seconds", "seconds",
+                                    "Time to load the model and pack its weights.", METRIC_HISTOGRAM,
+                                    BOUNDS(load_seconds)},
+    [METRIC_INFERENCE_DURATION] = {"candle_model_inference_duration_seconds", "seconds",
+                                   "Time of one pass through the model.", METRIC_HISTOGRAM,
+                                   BOUNDS(inference_seconds)},
+    [METRIC_GPU_UTILIZATION] = {"candle_gpu_utilization_percent", "percent",
+                                "Utilization of the busiest GPU; 0 where there is none.", METRIC_GAUGE,
+                                METRIC_READ},
+    [METRIC_MEMORY_USAGE] = {"candle_memory_usage_bytes", "bytes", "Resident memory of the process.",
+                             METRIC_GAUGE, METRIC_READ},
+
+    [METRIC_HTTP_REQUESTS] = {"akidb_embed_http_requests_total", NULL,
+                              "HTTP requests by route and class of status.", METRIC_COUNTER,
+                              .labels = {&by_route, &by_code}},
+    [METRIC_ERRORS_BY_CODE] = {"akidb_embed_errors_total", NULL,
+                               "Error replies on any route, by the code in their body.", METRIC_COUNTER,
+                               .labels = {&by_error}},
+    [METRIC_REJECTED] = {"akidb_embed_rejected_total",
+                         NULL,
+                         "Embedding requests refused because of the load, by what was exhausted.",
+                         METRIC_COUNTER,
+                         METRIC_READ,
+                         {&by_reason}},
+    [METRIC_CONNECTIONS_REFUSED] = {"akidb_embed_connections_refused_total", NULL,
+                                    "Connections refused because too many were open.", METRIC_COUNTER},
+    [METRIC_TEXTS] = {"akidb_embed_texts_total", NULL, "Texts turned into vectors.", METRIC_COUNTER,
+                      .labels = {&by_model}},
+    [METRIC_TOKENS] = {"akidb_embed_tokens_total", NULL, "Tokens of these texts, special ones included.",
+                       METRIC_COUNTER, .labels = {&by_model}},
+    [METRIC_TRUNCATIONS] = {"akidb_embed_truncations_total", NULL, "Texts cut at the model's limit.",
+                            METRIC_COUNTER},
+    [METRIC_TOKENIZE_DURATION] = {"akidb_embed_tokenize_duration_seconds", "seconds",
+                                  "Time to tokenize the texts of a request.", METRIC_HISTOGRAM,
+                                  BOUNDS(tokenize_seconds)},
+
+    [METRIC_QUEUE_REQUESTS] = {"akidb_embed_queue_requests",
+                               NULL,
+                               "Requests waiting for their first pass.",
+                               METRIC_GAUGE,
+                               METRIC_READ,
+                               {&by_class}},
+    [METRIC_QUEUE_TOKENS] = {"akidb_embed_queue_tokens",
+                             NULL,
+                             "Tokens waiting for a pass.",
+                             METRIC_GAUGE,
+                             METRIC_READ,
+                             {&by_class}},
+    [METRIC_QUEUE_AGE] = {"akidb_embed_queue_age_seconds",
+                          "seconds",
+                          "How long the oldest waiting request has been waiting.",
+                          METRIC_GAUGE,
+                          METRIC_READ,
+                          {&by_class}},
+    [METRIC_PASS_TOKENS] = {"akidb_embed_pass_tokens", NULL, "Tokens in a pass through the model.",
+                            METRIC_HISTOGRAM, BOUNDS(pass_tokens)},
+    [METRIC_PASS_FILL] = {"akidb_embed_pass_fill_ratio", "ratio",
+                          "Share of the token budget that a pass used.", METRIC_HISTOGRAM,
+                          BOUNDS(fill_ratio)},
+    [METRIC_CACHE] = {"akidb_embed_cache_lookups_total",
+                      NULL,
+                      "Lookups of texts in the result cache.",
+                      METRIC_COUNTER,
+                      METRIC_READ,
+                      {&by_result}},
+    [METRIC_CACHE_BYTES] = {"akidb_embed_cache_bytes", "bytes", "Memory of the result cache.", METRIC_GAUGE,
+                            METRIC_READ},
+    [METRIC_CONNECTIONS] = {"akidb_embed_connections", NULL, "Open client connections.", METRIC_GAUGE,
+                            METRIC_READ},
+
+    [METRIC_PROCESS_CPU] = {"process_cpu_seconds_total", "seconds", "User and system CPU time spent.",
+                            METRIC_COUNTER, METRIC_READ},
+    [METRIC_PROCESS_OPEN_FDS] = {"process_open_fds", NULL, "Open file descriptors.", METRIC_GAUGE,
+                                 METRIC_READ},
+    [METRIC_PROCESS_MAX_FDS] = {"process_max_fds", NULL, "Limit on open file descriptors.", METRIC_GAUGE,
+                                METRIC_READ},
+    [METRIC_PROCESS_VIRTUAL_BYTES] = {"process_virtual_memory_bytes", "bytes", "Virtual memory size.",
+                                      METRIC_GAUGE, METRIC_READ},
+    [METRIC_PROCESS_RESIDENT_BYTES] = {"process_resident_memory_bytes", "bytes", "Resident memory size.",
+                                       METRIC_GAUGE, METRIC_READ},
+    [METRIC_PROCESS_START] = {"process_start_time_seconds", "seconds",
+                              "Start time of the process since the Unix epoch.", METRIC_GAUGE, METRIC_READ},
+    [METRIC_PROCESS_THREADS] = {"process_threads", NULL, "Threads of the process.", METRIC_GAUGE,
+                                METRIC_READ},
+    [METRIC_BUILD_INFO] = {"akidb_embed_build_info", NULL, "Version, CPU tier and precision in use.",
+                           METRIC_INFO},
+};
+
+size_t metric_label_values(const metric_label *label, const metric_names *domains)
+{
+    size_t count = 0;
+    if (label->values == NULL)
+        return domains[label->domain].count;
+    while (label->values[count] != NULL)
+        count++;
+    return count;
+}
+
+size_t metric_series(const metric *m, const metric_names *domains)
+{
+    size_t series = 1;
+    for (size_t i = 0; i < METRIC_MAX_LABELS && m->labels[i] != NULL; i++)
+        series *= metric_label_values(m->labels[i], domains);
+    return series;
+}
