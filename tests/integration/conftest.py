@@ -1,7 +1,7 @@
 """One server for the whole run, clients for it, and its log beside every failure; a fake hub with a cache for each test."""
 import pytest
 
-from embed_server import Server, is_sanitized
+from embed_server import PATIENT, Server, is_sanitized
 from fake_hub import FakeHub
 from hub_cache import FILES, MODEL, Cache
 
@@ -10,7 +10,7 @@ from hub_cache import FILES, MODEL, Cache
 def server():
     """A server with the real model and default limits, shared by all tests that do not stop it. It has the time that a
     sanitized program on a busy machine may need."""
-    with Server("--request-timeout", "120s", "--inference-timeout", "120s") as running:
+    with Server(*PATIENT) as running:
         yield running
 
 

@@ -21,6 +21,8 @@ PROGRAM = pathlib.Path(os.environ.get("AKIDB_PROGRAM", ROOT / "build" / "akidb-e
 MODEL = pathlib.Path(os.environ.get("AKIDB_TEST_MODEL", ROOT / "models" / "all-MiniLM-L6-v2"))
 DEADLINE_S = 120
 EMBED = "/api/v1/embed"
+# For work that must be done however slow the machine and the build are.
+PATIENT = ("--request-timeout", "120s", "--inference-timeout", "none", "--max-queue-wait", "none")
 ERROR_KEYS = {"message", "type", "param", "code"}
 
 
@@ -182,8 +184,9 @@ class Connection:
 
     def reset(self):
         """Closes at once with RST, as a client that crashed."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-        self.socket.close()
+        if self.socket.fileno() >= 0:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+            self.socket.close()
 
     def _more(self):
         try:
@@ -228,6 +231,13 @@ class Connection:
                 pass
             return Reply(status, headers, self._exactly(len(self.received)))
         return Reply(status, headers, self._exactly(int(headers["content-length"])))
+
+    def everything(self):
+        """All that comes until the server closes, as it came."""
+        while self._more():
+            pass
+        data, self.received = self.received, b""
+        return data
 
     def closed_by_server(self):
         """Waits for the server's end of the connection; false where more bytes come first."""

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from embed_server import Server, head, is_sanitized, post, wait_until
+from embed_server import PATIENT, Server, head, is_sanitized, post, wait_until
 
 ROUNDS = 20 if is_sanitized() else 150
 LONG = {"texts": [f"{i} " + "word " * 100 for i in range(ROUNDS)], "encoding_format": "base64"}  # a second and more for one worker
@@ -29,7 +29,7 @@ def ask(server, name, body=LONG):
 
 @pytest.fixture
 def server():
-    with Server("--threads", "1", "--request-timeout", "120s", "--inference-timeout", "120s", "--log-level", "debug") as running:
+    with Server("--threads", "1", *PATIENT, "--log-level", "debug") as running:
         yield running
 
 

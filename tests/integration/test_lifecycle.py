@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from embed_server import DEADLINE_S, EMBED, MODEL, PROGRAM, Server, check_error, head, is_sanitized, post, wait_until
+from embed_server import DEADLINE_S, EMBED, MODEL, PATIENT, PROGRAM, Server, check_error, head, is_sanitized, post, wait_until
 
 MIB = 1 << 20
 # 10,000 tokens: many passes. A sanitized program is some ten times slower.
@@ -27,7 +27,7 @@ def in_flight(connection):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 def test_work_in_flight_is_finished(number):
-    with Server("--drain-timeout", "120s", "--request-timeout", "120s", "--inference-timeout", "120s") as server, server.connect() as connection:
+    with Server("--drain-timeout", "120s", *PATIENT) as server, server.connect() as connection:
         in_flight(connection)
         server.send_signal(number)
         reply = connection.reply()
@@ -132,7 +132,7 @@ def test_deadline():
 def test_overload_is_refused_at_once():
     """With one worker and one place in the queue 64 requests at a time are too many: some are refused and told when to
     retry."""
-    arguments = ("--threads", "1", "--max-queue-requests", "1", "--request-timeout", "120s", "--inference-timeout", "120s")
+    arguments = ("--threads", "1", "--max-queue-requests", "1", *PATIENT)
     with Server(*arguments) as server, server.client() as client:
         def ask(_):
             return client.post(EMBED, json=BIG)
@@ -152,7 +152,7 @@ def test_overload_is_refused_at_once():
 
 def test_health_does_not_wait_behind_work():
     """While a request of seconds is computed, health is answered: its reply is there before the work's."""
-    with Server("--request-timeout", "120s", "--inference-timeout", "120s", "--threads", "1") as server, server.connect() as working:
+    with Server(*PATIENT, "--threads", "1") as server, server.connect() as working:
         in_flight(working)
         for _ in range(5):
             with server.connect() as probe:
@@ -214,7 +214,7 @@ def test_clients_that_disconnect():
 
 def test_clients_that_leave_while_their_work_is_computed():
     """What was begun for them harms nobody: the next caller is served, and the program ends cleanly."""
-    with Server("--request-timeout", "120s", "--inference-timeout", "120s") as server, server.client() as client:
+    with Server(*PATIENT) as server, server.client() as client:
         for leave in (lambda gone: gone.reset(), lambda gone: gone.socket.close()):
             gone = server.connect()
             in_flight(gone)

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from embed_server import EMBED, MODEL, Connection, Server, head, post, wait_until
+from embed_server import EMBED, MODEL, PATIENT, Connection, Server, head, post, wait_until
 from test_lifecycle import refused_start
 
 GOOD = {"texts": ["a text that nobody else reads"]}
@@ -60,7 +60,7 @@ def served(authority):
 
 @pytest.fixture(scope="module")
 def secure(served):
-    with Server("--tls-certificate", served[0], "--tls-key", served[1], "--request-timeout", "120s", "--inference-timeout", "120s") as running:
+    with Server("--tls-certificate", served[0], "--tls-key", served[1], *PATIENT) as running:
         assert running.url.startswith("https://")
         yield running
 
