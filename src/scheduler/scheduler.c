@@ -315,11 +315,8 @@ static void count_accepted(scheduler *s, const scheduler_request *request)
     s->counters.uncomputed += request->count == 0;
 }
 
-aki_status scheduler_submit(scheduler *s, const scheduler_submission *submission, scheduler_request **out,
-                            aki_error *error)
+aki_status scheduler_admits(scheduler *s, const scheduler_submission *submission, aki_error *error)
 {
-    *out = NULL;
-    /* What has no chance is refused before tokenizing is paid for. */
     admission_request asked = {.priority = submission->priority,
                                .client = submission->client,
                                .deadline_ns = submission->deadline_ns,
@@ -327,6 +324,15 @@ aki_status scheduler_submit(scheduler *s, const scheduler_submission *submission
     pthread_mutex_lock(&s->lock);
     aki_status status = admit(s, &asked, error);
     pthread_mutex_unlock(&s->lock);
+    return status;
+}
+
+aki_status scheduler_submit(scheduler *s, const scheduler_submission *submission, scheduler_request **out,
+                            aki_error *error)
+{
+    *out = NULL;
+    /* What has no chance is refused before tokenizing is paid for. */
+    aki_status status = scheduler_admits(s, submission, error);
     if (status != AKI_OK)
         return status;
     scheduler_request *request;
@@ -337,9 +343,11 @@ aki_status scheduler_submit(scheduler *s, const scheduler_submission *submission
     bool computes = request->count > 0;
     pthread_mutex_lock(&s->lock);
     if (computes) {
-        asked.priority = request->priority;
-        asked.tokens = request->tokens;
-        asked.bytes = request->bytes;
+        admission_request asked = {.priority = request->priority,
+                                   .client = submission->client,
+                                   .deadline_ns = submission->deadline_ns,
+                                   .tokens = request->tokens,
+                                   .bytes = request->bytes};
         status = admit(s, &asked, error);
         if (status == AKI_OK)
             status = queue_push(&s->q, request, error);

@@ -102,6 +102,10 @@ void scheduler_close(scheduler *s);
  * on_error_item, AKI_NOT_FINITE. */
 AKI_MUST_CHECK aki_status scheduler_submit(scheduler *s, const scheduler_submission *submission,
                                            scheduler_request **out, aki_error *error);
+/* Whether the submission would be refused whatever its texts are, which are not looked at: AKI_OK, or the error that
+ * scheduler_submit would give. For refusing before a body is received. */
+AKI_MUST_CHECK aki_status scheduler_admits(scheduler *s, const scheduler_submission *submission,
+                                           aki_error *error);
 /* The client has gone: work not yet in a pass is dropped; `done` is still called (AKI_CANCELLED or the result). Not
  * after scheduler_request_free. */
 void scheduler_cancel(scheduler_request *request);

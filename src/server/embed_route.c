@@ -34,7 +34,7 @@ static embed_reply reply_of(const exchange *x)
                          .duration_ns = clock_monotonic_ns() - x->arrived_ns};
 }
 
-/* Turns the result into x->reply, or into x->error. */
+/* Turns the result, which is freed, into x->reply or x->error. */
 static void write_reply(exchange *x)
 {
     connection_watch_forget(x->watched);
@@ -123,15 +123,6 @@ static bool read_body(exchange *x, embed_request *request)
     return read;
 }
 
-/* FNV-1a (Fowler, Noll, Vo): the same for a key's name over all reloads; 0 without keys. */
-static uint64_t client_number(const char *name)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (const char *at = name; *at != '\0'; at++)
-        hash = (hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
-    return name[0] != '\0' ? hash : 0;
-}
-
 /* Of a suspended request. */
 static void submit(exchange *x, embed_request *request)
 {
@@ -143,7 +134,7 @@ static void submit(exchange *x, embed_request *request)
         .options = request->options,
         .priority = request->priority != SCHEDULER_PRIORITY_AUTO ? request->priority : x->priority,
         .on_error_item = request->on_error_item,
-        .client = client_number(x->key_name),
+        .client = x->client,
         .deadline_ns = x->work_deadline_ns,
         .done = on_done,
         .cookie = x};
@@ -173,11 +164,6 @@ static void read_and_submit_task(task *self)
 
 enum MHD_Result embed_route_handle(exchange *x)
 {
-    if (exchange_replies_pile_up(x->owner)) {
-        http_error_set(&x->error, HTTP_ERROR_OVERLOADED, NULL,
-                       "too many replies wait for clients to read them");
-        return exchange_fail(x);
-    }
     if (x->body.length > LARGE_BODY_BYTES || (x->gzip && x->body.length > 0)) {
         exchange_suspend(x);
         x->task.run = read_and_submit_task;
@@ -194,14 +180,13 @@ enum MHD_Result embed_route_handle(exchange *x)
 
 enum MHD_Result embed_route_resume(exchange *x)
 {
-    const scheduler_result *result = x->result;
-    if (!x->failed && result != NULL && result->status == AKI_OK)
+    if (!x->failed && x->result != NULL && x->result->status == AKI_OK)
         write_reply(x);
     connection_watch_forget(x->watched);
-    if (!x->failed && result != NULL && result->status != AKI_OK) {
+    if (!x->failed && x->result != NULL) {
         x->failed = true;
-        http_error_from(&x->error, &result->error);
-        if (result->status == AKI_CANCELLED && atomic_load(&x->gone))
+        http_error_from(&x->error, &x->result->error);
+        if (x->result->status == AKI_CANCELLED && atomic_load(&x->gone))
             http_error_set(&x->error, HTTP_ERROR_CLIENT_GONE, NULL,
                            "the client closed its side of the connection");
     }

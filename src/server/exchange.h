@@ -37,7 +37,7 @@ struct exchange {
         work_deadline_ns; /* the caller's own where that is sooner: bodies are still read until deadline_ns */
     scheduler_priority priority; /* by header; the body's field goes before it */
 
-    char key_name[API_KEY_NAME_MAX + 1]; /* of the API key; empty without keys */
+    uint64_t client; /* whose request it is: a number for the API key's name; 0 = nobody's */
 
     bool failed; /* `error` is to be the reply; the body is thrown away */
     http_error error;

@@ -109,6 +109,15 @@ static const route preflight_route = {"OPTIONS",
                                       cors_answer_preflight,
                                       NULL};
 
+/* FNV-1a (Fowler, Noll, Vo) of the key's name: the same over all reloads. */
+static uint64_t client_number(const char *name)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (const char *at = name; *at != '\0'; at++)
+        hash = (hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
 /* The API key is asked for before anything is told about routes. */
 static void check_key(exchange *x)
 {
@@ -118,8 +127,11 @@ static void check_key(exchange *x)
     const char *key = header(x, "x-api-key"), *authorization = header(x, "Authorization");
     if (key == NULL && authorization != NULL && strncasecmp(authorization, scheme, sizeof scheme - 1) == 0)
         key = authorization + sizeof scheme - 1;
-    if (key != NULL && api_keys_find(x->owner->keys, key + strspn(key, " "), x->key_name))
+    char name[API_KEY_NAME_MAX + 1];
+    if (key != NULL && api_keys_find(x->owner->keys, key + strspn(key, " "), name)) {
+        x->client = client_number(name);
         return;
+    }
     fail(x, HTTP_ERROR_UNAUTHORIZED,
          key != NULL ? "the API key is not one of this service's" : "the request has no API key");
 }
@@ -211,13 +223,30 @@ static void check_priority(exchange *x)
     }
 }
 
-/* Routes that suspend need the model. */
+/* While there is no room for any text, the body need not come. */
+static void check_room(exchange *x, scheduler *work)
+{
+    const scheduler_submission least = {
+        .count = 1, .priority = x->priority, .client = x->client, .deadline_ns = x->work_deadline_ns};
+    aki_error error;
+    if (exchange_replies_pile_up(x->owner)) {
+        fail(x, HTTP_ERROR_OVERLOADED, "too many replies wait for clients to read them");
+    } else if (scheduler_admits(work, &least, &error) != AKI_OK) {
+        x->failed = true;
+        http_error_from(&x->error, &error);
+    }
+}
+
+/* Routes that suspend need the model, and room for their work. */
 static void check_phase(exchange *x)
 {
+    scheduler *work = atomic_load(&x->owner->scheduler);
     if (server_phase_now(x->owner) == SERVER_DRAINING)
         fail(x, HTTP_ERROR_SHUTTING_DOWN, "the service is shutting down");
-    else if (atomic_load(&x->owner->scheduler) == NULL)
+    else if (work == NULL)
         fail(x, HTTP_ERROR_LOADING, "the model is still being loaded");
+    else
+        check_room(x, work);
 }
 
 bool request_check_headers(exchange *x, const char *method, const char *url, const char *version)

@@ -7,7 +7,8 @@ import pytest
 from embed_server import PATIENT, Server, head, is_sanitized, post, wait_until
 
 ROUNDS = 20 if is_sanitized() else 150
-LONG = {"texts": [f"{i} " + "word " * 100 for i in range(ROUNDS)], "encoding_format": "base64"}  # a second and more for one worker
+# A second and more for one worker; no two texts are equal, because equal ones are computed once.
+LONG = {"texts": [f"{number} " + "word " * 100 for number in range(ROUNDS)], "encoding_format": "base64"}
 SHORT = {"texts": ["somebody else's text"]}
 LINE = re.compile(r"request (\S+) POST /api/v1/embed: (\d+) in")
 
