@@ -82,6 +82,8 @@ aki_status queue_push(queue *q, scheduler_request *request, aki_error *error)
         deadline_heap_remove(&q->deadlines, request);
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory to queue the request");
     }
+    if (request->priority == SCHEDULER_PRIORITY_INTERACTIVE)
+        q->interactive_ns = request->submitted_ns;
     request->queued = true;
     q->bytes += request->bytes;
     return AKI_OK;
@@ -218,6 +220,9 @@ void queue_take(queue *q, pass *p, unsigned takers, int64_t now_ns)
     bool bulk_waits = queue_class(q, SCHEDULER_PRIORITY_BULK)->turn != NULL;
     size_t share = (c->tokens + takers - 1) / takers;
     share = share > QUEUE_SMALLEST_SHARE_TOKENS ? share : QUEUE_SMALLEST_SHARE_TOKENS;
+    if (priority == SCHEDULER_PRIORITY_BULK && share > QUEUE_BULK_BESIDE_TOKENS && q->interactive_ns != 0 &&
+        now_ns - q->interactive_ns < QUEUE_INTERACTIVE_MEMORY_NS)
+        share = QUEUE_BULK_BESIDE_TOKENS;
     pass_clear(p);
     scheduler_request *request;
     size_t cost;

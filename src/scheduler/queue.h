@@ -22,6 +22,10 @@
 #define QUEUE_BULK_ONE_IN 5
 /* Shares smaller than this are not worth a second worker: each reads all weights once, whatever the rows. */
 #define QUEUE_SMALLEST_SHARE_TOKENS 64
+/* Bulk passes are this short while interactive requests come, and for this long after one came: what comes next then
+ * waits for a quarter of the usual pass. Full passes are a few per cent quicker by the token. */
+#define QUEUE_BULK_BESIDE_TOKENS 128
+#define QUEUE_INTERACTIVE_MEMORY_NS INT64_C(10000000000)
 #define QUEUE_BULK_SHARE(limit) ((limit) - (limit) / 8)
 
 typedef struct queue {
@@ -34,6 +38,7 @@ typedef struct queue {
     /* state */
     class_queue classes[SCHEDULER_CLASSES];
     int64_t bulk_due; /* tokens * (QUEUE_BULK_ONE_IN - 1) that bulk work has to get; negative = had more */
+    int64_t interactive_ns;      /* when interactive work last came; 0 = never */
     deadline_heap deadlines;     /* of all waiting requests */
     request_list finished;       /* to be handed to their `done` */
     size_t bytes;                /* of requests not yet finished */

@@ -146,6 +146,32 @@ static void keeps_queries_quick_beside_bulk(void **state)
     empty(&q);
 }
 
+static size_t next_pass_tokens(queue *q, pass *p, int64_t now_ns)
+{
+    queue_take(q, p, 1, now_ns);
+    size_t tokens = p->tokens;
+    settle(q, p, now_ns);
+    reap(q);
+    return tokens;
+}
+
+static void shortens_bulk_passes_while_queries_come(void **state)
+{
+    (void)state;
+    queue q = open_queue(100, 100000);
+    pass p;
+    assert_true(pass_init(&p, PASS_TOKENS));
+    push(&q, BULK, 0, 400, 16, 1, INT64_MAX);
+    assert_int_equal(next_pass_tokens(&q, &p, 1), PASS_TOKENS);
+    push(&q, INTERACTIVE, 0, 1, 10, 2, INT64_MAX);
+    assert_int_equal(next_pass_tokens(&q, &p, 2), 10);
+    assert_int_equal(next_pass_tokens(&q, &p, 3), QUEUE_BULK_BESIDE_TOKENS);
+    assert_int_equal(next_pass_tokens(&q, &p, 1 + QUEUE_INTERACTIVE_MEMORY_NS), QUEUE_BULK_BESIDE_TOKENS);
+    assert_int_equal(next_pass_tokens(&q, &p, 2 + QUEUE_INTERACTIVE_MEMORY_NS), PASS_TOKENS);
+    pass_free(&p);
+    empty(&q);
+}
+
 static void drops_exactly_what_has_expired(void **state)
 {
     (void)state;
@@ -292,6 +318,7 @@ int main(void)
         cmocka_unit_test(puts_interactive_work_first_and_classes_in_passes_of_their_own),
         cmocka_unit_test(gives_bulk_its_share_and_no_more),
         cmocka_unit_test(keeps_queries_quick_beside_bulk),
+        cmocka_unit_test(shortens_bulk_passes_while_queries_come),
         cmocka_unit_test(drops_exactly_what_has_expired),
         cmocka_unit_test(limits_the_time_from_the_first_pass_on),
         cmocka_unit_test(leaves_room_for_interactive_work_beside_bulk),
