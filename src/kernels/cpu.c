@@ -116,6 +116,21 @@ cpu_features cpu_detect(void)
     return features;
 }
 
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
+
+/* Not in every libc's headers. */
+#define CAPABILITY_DOTPROD (1ul << 20)
+#define CAPABILITY_2_I8MM (1ul << 13)
+
+cpu_features cpu_detect(void)
+{
+    cpu_features features = {0};
+    features.neon_dotprod = getauxval(AT_HWCAP) & CAPABILITY_DOTPROD;
+    features.neon_i8mm = features.neon_dotprod && (getauxval(AT_HWCAP2) & CAPABILITY_2_I8MM);
+    return features;
+}
+
 #else
 
 cpu_features cpu_detect(void)

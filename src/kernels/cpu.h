@@ -20,6 +20,8 @@ typedef struct cpu_features {
     bool avx512_bf16;     /* and all of avx512_vnni */
     cpu_speed bf16_speed; /* of avx512_bf16's dot product */
     bool amx;             /* matrix tiles with bf16 and int8, and all of avx512_bf16 */
+    bool neon_dotprod;    /* of 64-bit Arm, whose plain vectors every CPU has: dot products of signed int8 */
+    bool neon_i8mm;       /* matrix products of int8, and all of neon_dotprod */
 } cpu_features;
 
 /* Asks the operating system for this process's permission to use matrix tiles where the CPU has them: threads, those that

@@ -47,6 +47,11 @@ static void detect(void)
     if (features.avx2)
         available[count++] = &kernels_avx2;
 #elif defined(__aarch64__)
+    const cpu_features features = cpu_detect();
+    if (features.neon_i8mm)
+        available[count++] = &kernels_neon_i8mm;
+    if (features.neon_dotprod)
+        available[count++] = &kernels_neon_dotprod;
     available[count++] = &kernels_neon; /* every CPU of this architecture has it */
 #endif
     available[count++] = &kernels_reference;

@@ -6,6 +6,8 @@
 
 extern const kernel_table kernels_reference;
 extern const kernel_table kernels_neon;
+extern const kernel_table kernels_neon_dotprod;
+extern const kernel_table kernels_neon_i8mm;
 extern const kernel_table kernels_avx2;
 extern const kernel_table kernels_avx2_vnni;
 extern const kernel_table kernels_avx512;

@@ -6,8 +6,8 @@ import emulator
 # What QEMU calls the CPU -> its tiers. A Cortex-A72 is an Armv8.0 core, a Neoverse N1 has the dot product, max everything.
 TIERS = {
     "cortex-a72": ["neon", "reference"],
-    "neoverse-n1": ["neon", "reference"],
-    "max": ["neon", "reference"],
+    "neoverse-n1": ["neon-dotprod", "neon", "reference"],
+    "max": ["neon-i8mm", "neon-dotprod", "neon", "reference"],
 }
 
 

@@ -83,6 +83,12 @@ static inline vf32 vf_max(vf32 a, vf32 b)
     return vmaxq_f32(a, b);
 }
 
+/* x, or limit with the sign of x where x is beyond; limit > 0. NaN stays. */
+static inline vf32 vf_limit(vf32 x, float limit)
+{
+    return vminq_f32(vmaxq_f32(x, vdupq_n_f32(-limit)), vdupq_n_f32(limit));
+}
+
 /* a < limit ? yes : no, by lane; no when a is NaN. */
 static inline vf32 vf_if_less(vf32 a, vf32 limit, vf32 yes, vf32 no)
 {

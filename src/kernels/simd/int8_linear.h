@@ -12,7 +12,11 @@
 #include "kernels/simd/int8_math.h"
 #include "kernels/simd/int8_pack.h"
 #include "kernels/simd/int8_quantise.h"
+#ifdef INT8_ROW_PAIRS
+#include "kernels/simd/int8_pair_tile.h"
+#else
 #include "kernels/simd/int8_tile.h"
+#endif
 
 /* Rows of the scratch are one line longer than a chunk, see stride_of in cpu_forward.c. */
 #define INT8_SCRATCH_STRIDE (INT8_CHUNK + INT8_LINE / sizeof(float))
@@ -21,6 +25,33 @@ static size_t simd_int8_scratch_bytes(size_t rows)
 {
     size_t bytes;
     return size_mul(rows, INT8_SCRATCH_STRIDE * sizeof(float), &bytes) ? bytes : 0;
+}
+
+static void int8_tile_run(const int8_tile *t, size_t rows)
+{
+    switch (rows) {
+#define INT8_TILE_CASE(n)                                                                                    \
+    case n:                                                                                                  \
+        int8_tile_multiply(t, n);                                                                            \
+        break;
+        INT8_TILE_CASE(1)
+        INT8_TILE_CASE(2)
+        INT8_TILE_CASE(3)
+        INT8_TILE_CASE(4)
+        INT8_TILE_CASE(5)
+#if INT8_TILE_ROWS > 5
+        INT8_TILE_CASE(6)
+#endif
+#if INT8_TILE_ROWS > 6
+        INT8_TILE_CASE(7)
+        INT8_TILE_CASE(8)
+        INT8_TILE_CASE(9)
+        INT8_TILE_CASE(10)
+        INT8_TILE_CASE(11)
+        INT8_TILE_CASE(12)
+#endif
+#undef INT8_TILE_CASE
+    }
 }
 
 /* A tile that was just written and is still in the L1 cache, and where it goes. */
@@ -143,7 +174,7 @@ static void simd_int8_multiply(const int8_product *product)
     const unsigned char *panel = product->weights;
     for (size_t first = 0; first < product->outputs; first += PANEL) {
         /* What to ask for: see simd_multiply. */
-        const unsigned char *next = panel + panel_bytes, *beyond = next + units * INT8_LINE;
+        const unsigned char *next = panel + panel_bytes, *beyond = next + units * INT8_AHEAD;
         for (size_t b = 0; b < blocks; b++) {
             const size_t row = product->rows * b / blocks;
             int8_tile t = {

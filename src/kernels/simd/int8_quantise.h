@@ -1,11 +1,9 @@
-/* Template: rows as unsigned int8, zero at 128. Include after a tier's vec header, its int8 operations and the header of a
+/* Template: rows as int8, zero at INT8_ZERO, which vf_store_int8 adds. Include after a tier's vec header, its int8 operations and the header of a
  * number. */
 #ifndef KERNELS_SIMD_INT8_QUANTISE_H
 #define KERNELS_SIMD_INT8_QUANTISE_H
 
 #include "kernels/int8.h"
-
-#define INT8_ZERO 128
 
 /* Numbers at .. at + VF_LANES - 1 of a row of `count`, times their factors; zero where none are left. */
 static inline __attribute__((always_inline)) vf32

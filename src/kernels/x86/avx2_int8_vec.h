@@ -9,6 +9,8 @@
 
 typedef __m256i vi32;
 
+#define INT8_ZERO 128 /* one side of the dot product is unsigned */
+
 /* The compiler must take the vector for another one from here on. */
 #define VI_HIDE(v) __asm__("" : "+x"(v))
 
@@ -50,7 +52,7 @@ static inline uint32_t vi_greatest(vi32 v)
     return (uint32_t)_mm_cvtsi128_si32(b);
 }
 
-/* Of numbers within -127 .. 127: the nearest whole ones, ties to even, plus 128. */
+/* Of numbers within -127 .. 127: the nearest whole ones, ties to even, plus INT8_ZERO. */
 static inline void vf_store_int8(unsigned char *p, vf32 v)
 {
     const __m256i whole = _mm256_cvtps_epi32(v);

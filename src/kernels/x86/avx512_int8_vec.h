@@ -11,6 +11,8 @@
 
 typedef int32_t vi32 __attribute__((vector_size(64)));
 
+#define INT8_ZERO 128 /* one side of the dot product is unsigned */
+
 /* The compiler must take the vector for another one from here on. */
 #define VI_HIDE(v) __asm__("" : "+v"(v))
 
@@ -49,7 +51,7 @@ static inline uint32_t vi_greatest(vi32 v)
     return (uint32_t)_mm512_reduce_max_epi32((__m512i)v);
 }
 
-/* Of numbers within -127 .. 127: the nearest whole ones, ties to even, plus 128. */
+/* Of numbers within -127 .. 127: the nearest whole ones, ties to even, plus INT8_ZERO. */
 static inline void vf_store_int8(unsigned char *p, vf32 v)
 {
     const __m128i bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v));

@@ -42,6 +42,15 @@ static void offers_what_the_cpu_can_do_and_nothing_else(void **state)
     assert_true(features.avx512_vnni || !features.avx512_bf16);
     assert_true(features.avx512_bf16 || features.bf16_speed == CPU_SPEED_UNKNOWN);
     assert_int_equal(kernels_find("amx") != NULL, features.amx);
+    assert_int_equal(kernels_find("neon-dotprod") != NULL, features.neon_dotprod);
+    assert_int_equal(kernels_find("neon-i8mm") != NULL, features.neon_i8mm);
+    assert_true(features.neon_dotprod || !features.neon_i8mm);
+#if defined(__aarch64__)
+    assert_non_null(
+        kernels_find("neon")); /* which of the others it has is known for emulated CPUs: tests/emulated */
+#else
+    assert_null(kernels_find("neon"));
+#endif
     assert_true(features.avx512_bf16 || !features.amx);
 #if defined(__x86_64__)
     /* The compiler's runtime asks the CPU by code of its own. */
