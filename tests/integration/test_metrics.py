@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from embed_server import EMBED, Server, post, wait_until
+from embed_server import EMBED, PATIENT, PROGRAM, Server, post, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 REQUEST_BUCKETS = "0.001 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1.0 2.5 5.0 +Inf"
@@ -35,7 +35,7 @@ OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
 
 @pytest.fixture
 def fresh():
-    with Server("--request-timeout", "120s") as running:
+    with Server(*PATIENT) as running:
         yield running
 
 
@@ -177,7 +177,6 @@ def test_build_info_names_version_tier_and_precision(client):
 
 
 def test_docs_are_what_the_program_prints():
-    from embed_server import PROGRAM
     printed = subprocess.run([PROGRAM, "help", "--metrics"], capture_output=True, check=True, text=True).stdout
     assert printed == (ROOT / "docs" / "METRICS.md").read_text(encoding="utf-8")
 
