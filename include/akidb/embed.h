@@ -132,6 +132,7 @@ typedef enum aki_precision {
     AKI_PRECISION_FP32,
     AKI_PRECISION_BF16, /* products and attention in bf16 with sums in fp32; residuals and norms in fp32 */
     AKI_PRECISION_INT8, /* products in int8, scales per token and per output; AUTO never means it */
+    AKI_PRECISION_INT4, /* weights stored in 4 bits, computed with as AUTO does; for memory. AUTO never means it */
 } aki_precision;
 
 typedef enum aki_pooling {

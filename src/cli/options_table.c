@@ -62,7 +62,7 @@ const option_row option_table[OPTION_TOTAL] = {
                           .variable = "AKIDB_PRECISION",
                           .type = OPTION_TYPE_CHOICE,
                           .commands = COMPUTES,
-                          .choices = "auto|fp32|bf16|int8",
+                          .choices = "auto|fp32|bf16|int8|int4",
                           .default_text = "auto",
                           .help =
                               "arithmetic of the forward pass; auto is the fastest whose vectors stay within "

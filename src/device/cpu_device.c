@@ -13,17 +13,19 @@ static bool tier_is_fast(const kernel_table *tier, aki_precision precision)
 {
     return precision == AKI_PRECISION_INT8   ? tier->int8_is_faster
            : precision == AKI_PRECISION_BF16 ? tier->bf16_is_faster
+           : precision == AKI_PRECISION_INT4 ? kernel_has_precision(tier, precision)
                                              : true;
 }
 
-/* "avx2 (fp32, int8), reference (fp32, bf16, int8)" */
+/* "avx2 (fp32, int8, int4), reference (fp32, bf16, int8, int4)" */
 static void list_tiers(char *list, size_t size)
 {
     size_t used = 0;
     for (const kernel_table *const *tier = kernels_available(); *tier != NULL && used < size; tier++)
-        used +=
-            (size_t)snprintf(list + used, size - used, "%s%s (fp32%s%s)", used > 0 ? ", " : "", (*tier)->name,
-                             (*tier)->bf16 != NULL ? ", bf16" : "", (*tier)->int8 != NULL ? ", int8" : "");
+        used += (size_t)snprintf(list + used, size - used, "%s%s (fp32%s%s%s)", used > 0 ? ", " : "",
+                                 (*tier)->name, (*tier)->bf16 != NULL ? ", bf16" : "",
+                                 (*tier)->int8 != NULL ? ", int8" : "",
+                                 kernel_has_precision(*tier, AKI_PRECISION_INT4) ? ", int4" : "");
 }
 
 /* The tier of that name. Without a name the best one whose instructions make the precision fast. */
@@ -60,7 +62,9 @@ static aki_status select_kernels(cpu_device *device, aki_precision precision, co
     if (precision == AKI_PRECISION_AUTO)
         precision = kernels->bf16_is_faster && pairs ? AKI_PRECISION_BF16 : AKI_PRECISION_FP32;
     const bool int8 = precision == AKI_PRECISION_INT8;
-    const bool bf16 = precision == AKI_PRECISION_BF16 || (int8 && kernels->int8->number == KERNEL_BF16);
+    const bool int4 = precision == AKI_PRECISION_INT4;
+    const bool bf16 = precision == AKI_PRECISION_BF16 || (int4 && kernels->bf16_is_faster && pairs) ||
+                      (int8 && kernels->int8->number == KERNEL_BF16);
     if (bf16 && !pairs)
         return error_set(
             error, AKI_MODEL_UNSUPPORTED,
@@ -70,6 +74,7 @@ static aki_status select_kernels(cpu_device *device, aki_precision precision, co
     device->precision = precision;
     device->linear = bf16 ? kernels->bf16 : kernels->fp32;
     device->int8 = int8 ? kernels->int8 : NULL;
+    device->int4 = int4;
     return AKI_OK;
 }
 

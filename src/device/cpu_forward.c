@@ -8,6 +8,7 @@
 #include "device/cpu_internal.h"
 
 #include "base/memory.h"
+#include "kernels/int4.h"
 
 /* What a product takes: rows in the form that its matrix was packed for. */
 typedef struct operand {
@@ -177,6 +178,34 @@ static size_t column_step(const walk *w)
     return w->product.form == INT8_TO_INT8 ? INT8_CHUNK : w->device->int8->column_step;
 }
 
+/* Bytes that the outputs before `column`, a column step, take of w->product's matrix, which is not int8. */
+static size_t packed_before(const walk *w, size_t column)
+{
+    const kernel_precision *linear = w->device->linear;
+    const size_t inputs = w->product.matrix->inputs;
+    return w->product.matrix->int4
+               ? column / linear->column_step * int4_panel_bytes(linear->column_step, inputs)
+               : linear->packed_bytes(column, inputs);
+}
+
+/* `whole` with weights stored as int4: a panel at a time is expanded and used while it is in the cache. number: bytes of an
+ * element of the output. */
+static void multiply_stored(const walk *w, const kernel_product *whole, size_t number)
+{
+    const kernel_precision *linear = w->device->linear;
+    const unsigned char *stored = whole->weights;
+    for (size_t first = 0; first < whole->outputs; first += linear->column_step) {
+        kernel_product part = *whole;
+        part.outputs =
+            whole->outputs - first < linear->column_step ? whole->outputs - first : linear->column_step;
+        part.weights = w->own->expanded;
+        part.output = (unsigned char *)whole->output + first * number;
+        linear->expand(stored, part.outputs, part.inputs, w->own->expanded);
+        linear->multiply(&part);
+        stored += int4_panel_bytes(linear->column_step, part.inputs);
+    }
+}
+
 /* Chunks: column steps of w->product. */
 static void multiply_columns(void *cookie, size_t first, size_t count)
 {
@@ -206,19 +235,22 @@ static void multiply_columns(void *cookie, size_t first, size_t count)
             .scratch = w->own->int8_scratch,
         });
     } else {
-        w->device->linear->multiply(&(kernel_product){
+        const kernel_product part = {
             .rows = p->rows,
             .inputs = matrix->inputs,
             .outputs = columns,
             .input = p->input.numbers,
             .input_stride = p->input.stride,
-            .weights =
-                column > 0 ? weights + w->device->linear->packed_bytes(column, matrix->inputs) : weights,
+            .weights = column > 0 ? weights + packed_before(w, column) : weights,
             .output = output,
             .output_stride = p->output_stride,
             .activation = p->activation,
             .narrow_output = p->form == INT8_TO_NUMBERS,
-        });
+        };
+        if (matrix->int4)
+            multiply_stored(w, &part, number);
+        else
+            w->device->linear->multiply(&part);
     }
 }
 

@@ -17,6 +17,7 @@ typedef struct cpu_matrix {
         packed; /* in cpu_device.packed, by the kernels of cpu_device.int8 when int8 is set, else of .linear */
     size_t outputs, inputs;
     bool int8;
+    bool int4;      /* stored as int4 with panels of .linear's column_step */
     float *factors; /* [inputs] of int8_quantisation; NULL = 1 */
 } cpu_matrix;
 
@@ -35,6 +36,7 @@ struct cpu_device {
     const kernel_precision *linear;
     const kernel_int8 *int8; /* NULL in the other precisions */
     size_t kept_from_int8;   /* matrices that lose too much in it */
+    bool int4;               /* matrices are stored as int4 */
     aki_precision precision;
     model_config config;
     model_tensor word_embeddings; /* a view of the model's file */
@@ -100,7 +102,8 @@ struct cpu_state {
     float *output;               /* [max_tokens][hidden] dense */
     void *scratch;               /* of the attention */
     void *int8_scratch;          /* of products in int8 */
-    size_t hidden_stride;        /* of hidden and projected */
+    void *expanded; /* [column_step outputs][the most inputs]: of a matrix stored as int4, packed by linear */
+    size_t hidden_stride;                                   /* of hidden and projected */
     size_t qkv_stride, context_stride, intermediate_stride; /* context_stride: of narrowed too */
     team *team;                                             /* for passes that other workers help with */
     team_member leader;                                     /* of the pass that was begun */

@@ -8,11 +8,14 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "device/cpu_carve.h"
+#include "kernels/int4.h"
 
 static void carve_matrix(const cpu_device *device, carver *c, cpu_matrix *matrix)
 {
-    size_t bytes = matrix->int8 ? device->int8->packed_bytes(matrix->outputs, matrix->inputs)
-                                : device->linear->packed_bytes(matrix->outputs, matrix->inputs);
+    const size_t outputs = matrix->outputs, inputs = matrix->inputs;
+    size_t bytes = matrix->int8   ? device->int8->packed_bytes(outputs, inputs)
+                   : matrix->int4 ? int4_packed_bytes(device->linear->column_step, outputs, inputs)
+                                  : device->linear->packed_bytes(outputs, inputs);
     c->overflow |= bytes == 0;
     matrix->packed = carve(c, bytes, 1);
 }
@@ -105,8 +108,12 @@ void cpu_pack_matrix(const cpu_device *device, const cpu_matrix *matrix, const c
             for (size_t r = 0; matrix->int8 && matrix->factors != NULL && r < count; r++)
                 for (size_t i = 0; i < inputs; i++)
                     room->rows[r * inputs + i] /= matrix->factors[i];
-            (matrix->int8 ? device->int8->pack : device->linear->pack)(
-                matrix->packed, matrix->outputs, inputs, output, count, room->rows, room->biases);
+            if (matrix->int4)
+                int4_pack(device->linear->column_step, matrix->packed, inputs, output, count, room->rows,
+                          room->biases);
+            else
+                (matrix->int8 ? device->int8->pack : device->linear->pack)(
+                    matrix->packed, matrix->outputs, inputs, output, count, room->rows, room->biases);
             output += count;
         }
     }
@@ -178,13 +185,15 @@ static void read_layers(cpu_device *device, const model_weights *weights, const 
 static void shape_layers(cpu_device *device)
 {
     const size_t hidden = device->config.hidden_size, intermediate = device->config.intermediate_size;
-    const bool int8 = device->int8 != NULL;
+    const bool int8 = device->int8 != NULL, int4 = device->int4;
     for (size_t l = 0; l < device->config.layers; l++) {
         cpu_layer *layer = &device->layers[l];
-        layer->qkv = (cpu_matrix){.outputs = 3 * hidden, .inputs = hidden, .int8 = int8};
-        layer->attention_output = (cpu_matrix){.outputs = hidden, .inputs = hidden, .int8 = int8};
-        layer->intermediate = (cpu_matrix){.outputs = intermediate, .inputs = hidden, .int8 = int8};
-        layer->output = (cpu_matrix){.outputs = hidden, .inputs = intermediate, .int8 = int8};
+        layer->qkv = (cpu_matrix){.outputs = 3 * hidden, .inputs = hidden, .int8 = int8, .int4 = int4};
+        layer->attention_output =
+            (cpu_matrix){.outputs = hidden, .inputs = hidden, .int8 = int8, .int4 = int4};
+        layer->intermediate =
+            (cpu_matrix){.outputs = intermediate, .inputs = hidden, .int8 = int8, .int4 = int4};
+        layer->output = (cpu_matrix){.outputs = hidden, .inputs = intermediate, .int8 = int8, .int4 = int4};
     }
 }
 

@@ -41,6 +41,14 @@ static void place_int8(int8_rows *rows, unsigned char *start, size_t count)
     rows->scales = (float *)(start + count * rows->stride);
 }
 
+/* Of the largest part of a matrix that is expanded at once. */
+static size_t expanded_bytes(const cpu_device *device)
+{
+    const size_t hidden = device->config.hidden_size, intermediate = device->config.intermediate_size;
+    return device->linear->packed_bytes(device->linear->column_step,
+                                        hidden > intermediate ? hidden : intermediate);
+}
+
 aki_status cpu_state_open(cpu_state **out, const cpu_device *device, size_t max_tokens, aki_error *error)
 {
     *out = NULL;
@@ -77,6 +85,8 @@ aki_status cpu_state_open(cpu_state **out, const cpu_device *device, size_t max_
     size_t scratch = reserve(&bytes, scratch_bytes, 1, 1, &overflow);
     size_t int8_scratch_bytes = int8 != NULL ? int8->scratch_bytes(state->row_block) : KERNEL_ALIGNMENT;
     size_t int8_scratch = reserve(&bytes, int8_scratch_bytes, 1, 1, &overflow);
+    /* Twice, for products ask ahead for what stands behind their weights: nobody else's memory. */
+    size_t expanded = reserve(&bytes, device->int4 ? 2 : 0, expanded_bytes(device), 1, &overflow);
     if (max_tokens == 0 || scratch_bytes == 0 || int8_scratch_bytes == 0 || overflow) {
         cpu_state_close(state);
         return error_set(error, AKI_INVALID_ARGUMENT, "a pass of %zu tokens is not possible", max_tokens);
@@ -96,6 +106,7 @@ aki_status cpu_state_open(cpu_state **out, const cpu_device *device, size_t max_
     state->output = (float *)(state->block + output);
     state->scratch = state->block + scratch;
     state->int8_scratch = state->block + int8_scratch;
+    state->expanded = state->block + expanded;
     place_int8(&state->quantised, state->block + quantised, max_tokens);
     place_int8(&state->intermediate_int8, state->block + intermediate_int8, state->row_block);
     *out = state;

@@ -23,8 +23,7 @@ aki_status settings_complete(aki_settings *complete, const aki_settings *given, 
         memcpy(complete, given, given->struct_size);
         complete->struct_size = sizeof *complete;
     }
-    if (complete->precision != AKI_PRECISION_AUTO && complete->precision != AKI_PRECISION_FP32 &&
-        complete->precision != AKI_PRECISION_BF16 && complete->precision != AKI_PRECISION_INT8)
+    if ((unsigned)complete->precision > AKI_PRECISION_INT4)
         return error_set(error, AKI_INVALID_ARGUMENT, "settings.precision %d is not known",
                          (int)complete->precision);
     if ((unsigned)complete->pin > AKI_PIN_OFF)

@@ -98,6 +98,11 @@ typedef struct kernel_precision {
     void (*pack)(void *packed, size_t outputs, size_t inputs, size_t first, size_t count,
                  const float *weights, const float *bias);
 
+    /* Makes packed weights of those stored in 4 bits by int4_pack with panels of column_step outputs (see int4.h): bit by bit
+     * what pack makes of the weights they stand for, but for what fills up the last 64 bytes. packed: [packed_bytes], 64-byte
+     * aligned. NULL: the tier cannot. */
+    void (*expand)(const void *stored, size_t outputs, size_t inputs, void *packed);
+
     /* to[r][i] = from[r][i] rounded to a number of the precision; NULL for KERNEL_F32. */
     void (*narrow)(size_t rows, size_t columns, const float *from, size_t from_stride, void *to,
                    size_t to_stride);

@@ -12,7 +12,8 @@ const char *kernel_precision_name(aki_precision precision);
 /* False for AKI_PRECISION_AUTO. */
 bool kernel_has_precision(const kernel_table *table, aki_precision precision);
 
-/* The burst of the instruction that does the products, see kernel_precision. NULL when the tier has not the precision. */
+/* The burst of the instruction that does the products, see kernel_precision. NULL when the tier has not the precision. INT4
+ * computes with the instruction of the default precision. */
 double (*kernel_burst_of(const kernel_table *table, aki_precision precision))(size_t rounds);
 
 /* What AKI_PRECISION_AUTO means on a tier, for a model that all of its precisions can compute. */

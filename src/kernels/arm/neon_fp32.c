@@ -6,6 +6,8 @@
 
 #include "kernels/simd/attention.h"
 #include "kernels/simd/burst.h"
+#define EXPAND_STORED (2 * EXPAND_PANEL)
+#include "kernels/simd/expand.h"
 #include "kernels/simd/linear.h"
 
 const kernel_precision neon_fp32 = {
@@ -14,6 +16,7 @@ const kernel_precision neon_fp32 = {
     .column_step = 2 * PANEL, /* a panel may end between two multiples of 64 bytes */
     .packed_bytes = simd_packed_bytes,
     .pack = simd_pack,
+    .expand = simd_expand,
     .multiply = simd_multiply,
     .attention_scratch_bytes = simd_attention_scratch_bytes,
     .attention = simd_attention,

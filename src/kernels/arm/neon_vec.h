@@ -30,6 +30,33 @@ static inline void vf_store(float *p, vf32 v)
     vst1q_f32(p, v);
 }
 
+/* bf16 as f32. */
+static inline vf32 vf_load_bf16(const void *p)
+{
+    uint16x4_t halves;
+    memcpy(&halves, p, sizeof halves);
+    return vreinterpretq_f32_u32(vshlq_n_u32(vmovl_u16(halves), 16));
+}
+
+/* VF_LANES bytes as whole numbers. */
+static inline uint32x4_t vf_load_bytes(const unsigned char *p)
+{
+    uint32_t bytes;
+    memcpy(&bytes, p, sizeof bytes);
+    return vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(bytes))));
+}
+
+/* The low and the high four bits of bytes, as whole numbers. */
+static inline vf32 vf_load_low_halves(const unsigned char *p)
+{
+    return vcvtq_f32_u32(vandq_u32(vf_load_bytes(p), vdupq_n_u32(15)));
+}
+
+static inline vf32 vf_load_high_halves(const unsigned char *p)
+{
+    return vcvtq_f32_u32(vshrq_n_u32(vf_load_bytes(p), 4));
+}
+
 /* Of lanes 0 .. lanes - 1 (at most VF_LANES); the others are zero / not written / taken from `rest`. */
 static inline vf32 vf_load_first(const float *p, size_t lanes)
 {

@@ -21,6 +21,8 @@ void ref_pack_f32(void *packed, size_t outputs, size_t inputs, size_t first, siz
                   const float *weights, const float *bias);
 void ref_pack_bf16(void *packed, size_t outputs, size_t inputs, size_t first, size_t count,
                    const float *weights, const float *bias);
+void ref_expand_f32(const void *stored, size_t outputs, size_t inputs, void *packed);
+void ref_expand_bf16(const void *stored, size_t outputs, size_t inputs, void *packed);
 void ref_narrow_bf16(size_t rows, size_t columns, const float *from, size_t from_stride, void *to,
                      size_t to_stride);
 void ref_multiply_f32(const kernel_product *product);

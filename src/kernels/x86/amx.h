@@ -11,6 +11,7 @@ extern const kernel_int8 amx_int8;
 size_t amx_bf16_packed_bytes(size_t outputs, size_t inputs);
 void amx_bf16_pack(void *packed, size_t outputs, size_t inputs, size_t first, size_t count,
                    const float *weights, const float *bias);
+void amx_bf16_expand(const void *stored, size_t outputs, size_t inputs, void *packed);
 void amx_bf16_multiply(const kernel_product *product);
 size_t amx_bf16_attention_scratch_bytes(size_t tokens, size_t head_size);
 void amx_bf16_attention(const kernel_attention *attention);

@@ -28,6 +28,7 @@ const kernel_precision amx_bf16 = {
     .column_step = AMX_PANEL,
     .packed_bytes = amx_bf16_packed_bytes,
     .pack = amx_bf16_pack,
+    .expand = amx_bf16_expand,
     .narrow = simd_narrow,
     .multiply = amx_bf16_multiply,
     .attention_scratch_bytes = amx_bf16_attention_scratch_bytes,

@@ -26,6 +26,25 @@ static inline void vf_store(float *p, vf32 v)
     _mm256_storeu_ps(p, v);
 }
 
+/* bf16 as f32. */
+static inline vf32 vf_load_bf16(const void *p)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(p)), 16));
+}
+
+/* The low and the high four bits of bytes, as whole numbers. */
+static inline vf32 vf_load_low_halves(const unsigned char *p)
+{
+    const __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+    return _mm256_cvtepi32_ps(_mm256_and_si256(bytes, _mm256_set1_epi32(15)));
+}
+
+static inline vf32 vf_load_high_halves(const unsigned char *p)
+{
+    const __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+    return _mm256_cvtepi32_ps(_mm256_srli_epi32(bytes, 4));
+}
+
 static inline __m256i vf_mask(size_t lanes)
 {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)lanes), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));

@@ -19,12 +19,6 @@ static inline vf32 vf_dot_pairs(vf32 a, vf32 b, vf32 sum)
     return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
 }
 
-static inline vf32 vf_load_bf16(const void *p)
-{
-    return _mm512_castsi512_ps(
-        _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
-}
-
 static inline vf32 vf_load_first_bf16(const void *p, size_t lanes)
 {
     return _mm512_castsi512_ps(
@@ -50,6 +44,15 @@ static inline vf32 vf_load_pairs(const void *first, const void *second, size_t l
         return _mm512_castsi512_ps(low);
     __m512i high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, second));
     return _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+}
+
+/* Lane j: the pair (first[j], second[j]), rounded. */
+static inline vf32 vf_pairs(vf32 first, vf32 second)
+{
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23,
+                                           7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    const __m512i halves = (__m512i)_mm512_cvtne2ps_pbh(second, first);
+    return _mm512_castsi512_ps(_mm512_permutexvar_epi16(order, halves));
 }
 
 #endif

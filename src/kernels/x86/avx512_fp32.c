@@ -7,6 +7,7 @@
 
 #include "kernels/simd/attention.h"
 #include "kernels/simd/burst.h"
+#include "kernels/simd/expand.h"
 #include "kernels/simd/linear.h"
 
 const kernel_precision avx512_fp32 = {
@@ -15,6 +16,7 @@ const kernel_precision avx512_fp32 = {
     .column_step = PANEL,
     .packed_bytes = simd_packed_bytes,
     .pack = simd_pack,
+    .expand = simd_expand,
     .multiply = simd_multiply,
     .attention_scratch_bytes = simd_attention_scratch_bytes,
     .attention = simd_attention,

@@ -26,6 +26,25 @@ static inline void vf_store(float *p, vf32 v)
     _mm512_storeu_ps(p, v);
 }
 
+/* bf16 as f32. */
+static inline vf32 vf_load_bf16(const void *p)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(p)), 16));
+}
+
+/* The low and the high four bits of bytes, as whole numbers. */
+static inline vf32 vf_load_low_halves(const unsigned char *p)
+{
+    const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
+    return _mm512_cvtepi32_ps(_mm512_and_si512(bytes, _mm512_set1_epi32(15)));
+}
+
+static inline vf32 vf_load_high_halves(const unsigned char *p)
+{
+    const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
+    return _mm512_cvtepi32_ps(_mm512_srli_epi32(bytes, 4));
+}
+
 static inline __mmask16 vf_mask(size_t lanes)
 {
     return (__mmask16)((1u << lanes) - 1);

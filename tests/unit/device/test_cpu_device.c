@@ -72,7 +72,7 @@ static void bf16_is_there_by_name_or_the_error_says_where(void **state)
             assert_string_equal(cpu_device_tier(device), (*tier)->name);
         } else {
             assert_int_equal(status, AKI_CPU_UNSUPPORTED);
-            assert_non_null(strstr(error.message, "reference (fp32, bf16, int8)"));
+            assert_non_null(strstr(error.message, "reference (fp32, bf16, int8, int4)"));
         }
         cpu_device_close(device);
     }

@@ -25,12 +25,14 @@ static size_t subjects(subject list[MOST_SUBJECTS])
 {
     size_t count = 0;
     for (const kernel_table *const *tier = kernels_available(); *tier != NULL; tier++) {
-        assert_true(count + 3 <= MOST_SUBJECTS);
+        assert_true(count + 4 <= MOST_SUBJECTS);
         list[count++] = (subject){(*tier)->name, AKI_PRECISION_FP32};
         if ((*tier)->bf16 != NULL)
             list[count++] = (subject){(*tier)->name, AKI_PRECISION_BF16};
         if ((*tier)->int8 != NULL)
             list[count++] = (subject){(*tier)->name, AKI_PRECISION_INT8};
+        if (kernel_has_precision(*tier, AKI_PRECISION_INT4))
+            list[count++] = (subject){(*tier)->name, AKI_PRECISION_INT4};
     }
     return count;
 }
@@ -90,6 +92,8 @@ static gate gate_of(aki_precision precision)
     switch (precision) {
     case AKI_PRECISION_INT8:
         return (gate){0.25, 0.035 * 0.035, 0.97};
+    case AKI_PRECISION_INT4:
+        return (gate){1.5, 0.25 * 0.25, 0.8};
     case AKI_PRECISION_BF16:
         return (gate){0.125, 0.015 * 0.015, 0.999};
     case AKI_PRECISION_FP32:

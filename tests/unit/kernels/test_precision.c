@@ -11,6 +11,7 @@ static void test_names_are_those_of_the_option(void **state)
     assert_string_equal(kernel_precision_name(AKI_PRECISION_FP32), "fp32");
     assert_string_equal(kernel_precision_name(AKI_PRECISION_BF16), "bf16");
     assert_string_equal(kernel_precision_name(AKI_PRECISION_INT8), "int8");
+    assert_string_equal(kernel_precision_name(AKI_PRECISION_INT4), "int4");
     assert_null(kernel_precision_name((aki_precision)1000));
 }
 
@@ -21,6 +22,9 @@ static void test_every_tier_has_fp32_and_its_default(void **state)
         assert_true(kernel_has_precision(*tier, AKI_PRECISION_FP32));
         assert_int_equal(kernel_has_precision(*tier, AKI_PRECISION_BF16), (*tier)->bf16 != NULL);
         assert_int_equal(kernel_has_precision(*tier, AKI_PRECISION_INT8), (*tier)->int8 != NULL);
+        assert_int_equal(kernel_has_precision(*tier, AKI_PRECISION_INT4),
+                         (*tier)->fp32->expand != NULL &&
+                             ((*tier)->bf16 == NULL || (*tier)->bf16->expand != NULL));
         assert_false(kernel_has_precision(*tier, AKI_PRECISION_AUTO));
         assert_true(kernel_has_precision(*tier, kernel_precision_default(*tier)));
         assert_int_not_equal(kernel_precision_default(*tier), AKI_PRECISION_INT8);

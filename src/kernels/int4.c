@@ -1,0 +1,141 @@
+#include "kernels/int4.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "kernels/bf16.h"
+
+/* The parts of the range that are tried first: what lies outside is cut off, what lies inside gets finer steps. */
+static const float ranges[] = {1.0f, 0.88f, 0.76f};
+#define RANGES (sizeof ranges / sizeof *ranges)
+#define REFINEMENTS 2 /* of each, by the line that fits the chosen steps best */
+
+#define SUMS 8 /* independent, so that a compiler can use vectors */
+
+/* One group in 4 bits. */
+typedef struct rounded_group {
+    uint16_t scale, low; /* bf16 */
+    unsigned char steps[INT4_GROUP];
+} rounded_group;
+
+size_t int4_packed_bytes(size_t panel, size_t outputs, size_t inputs)
+{
+    size_t bytes;
+    const size_t panels = outputs / panel + (outputs % panel != 0);
+    if (!size_mul(int4_groups(inputs), int4_group_bytes(panel), &bytes) ||
+        !size_add(bytes, panel * sizeof(float) + 63, &bytes) || !size_mul(bytes / 64 * 64, panels, &bytes))
+        return 0;
+    return bytes;
+}
+
+/* How a group is rounded: x is about low + step * scale. */
+typedef struct line {
+    float low, scale;
+} line;
+
+/* Rounds to steps along the line, in bf16, and returns the sum of squared errors; x: [INT4_GROUP]. */
+static float round_group(const float *x, line along, rounded_group *out)
+{
+    float sums[SUMS] = {0};
+    out->scale = bf16_round(along.scale);
+    out->low = bf16_round(along.low);
+    const float scale = bf16_value(out->scale), low = bf16_value(out->low);
+    const float inverse = scale != 0.0f ? 1.0f / scale : 0.0f;
+    for (size_t i = 0; i < INT4_GROUP; i += SUMS)
+        for (size_t j = 0; j < SUMS; j++) {
+            float step = (x[i + j] - low) * inverse;
+            step = step > 0.0f ? step : 0.0f; /* zero instead of NaN too */
+            step = step < (float)INT4_MOST ? step : (float)INT4_MOST;
+            const int whole = (int)(step + 0.5f);
+            const float error = x[i + j] - (low + (float)whole * scale);
+            out->steps[i + j] = (unsigned char)whole;
+            sums[j] += error * error;
+        }
+    float sum = 0.0f;
+    for (size_t j = 0; j < SUMS; j++)
+        sum += sums[j];
+    return sum;
+}
+
+/* The line with the least sum of squared errors for the steps as they are: linear regression. */
+static line fit_line(const float *x, const rounded_group *group, line otherwise)
+{
+    float products[SUMS] = {0}, numbers[SUMS] = {0};
+    int steps = 0, squares = 0;
+    for (size_t i = 0; i < INT4_GROUP; i += SUMS)
+        for (size_t j = 0; j < SUMS; j++) {
+            const int step = group->steps[i + j];
+            products[j] += (float)step * x[i + j];
+            numbers[j] += x[i + j];
+            steps += step;
+            squares += step * step;
+        }
+    double product = 0.0, number = 0.0;
+    for (size_t j = 0; j < SUMS; j++) {
+        product += products[j];
+        number += numbers[j];
+    }
+    const double count = INT4_GROUP, spread = count * squares - (double)steps * steps;
+    if (spread <= 0.0)
+        return otherwise;
+    const double scale = (count * product - steps * number) / spread;
+    return (line){.low = (float)((number - scale * steps) / count), .scale = (float)scale};
+}
+
+/* x: [INT4_GROUP]; what a short group lacks repeats one of its numbers. */
+static void choose_group(const float *x, rounded_group *best)
+{
+    float least = x[0], greatest = x[0], least_error = 0.0f;
+    bool nan = false;
+    for (size_t i = 0; i < INT4_GROUP; i++) {
+        least = x[i] < least ? x[i] : least;
+        greatest = x[i] > greatest ? x[i] : greatest;
+        nan |= x[i] != x[i];
+    }
+    const float range = greatest - least;
+    if (nan || !isfinite(range)) {
+        *best = (rounded_group){.scale = bf16_round(NAN), .low = bf16_round(NAN)};
+        return;
+    }
+    for (size_t r = 0; r < RANGES; r++) {
+        const float part = ranges[r] * range;
+        line along = {.low = least + (range - part) / 2.0f, .scale = part / (float)INT4_MOST};
+        for (size_t i = 0; i <= REFINEMENTS; i++) {
+            rounded_group tried;
+            const float error = round_group(x, along, &tried);
+            if ((r == 0 && i == 0) || error < least_error) {
+                least_error = error;
+                *best = tried;
+            }
+            along = fit_line(x, &tried, along);
+        }
+    }
+}
+
+void int4_pack(size_t panel, void *packed, size_t inputs, size_t first, size_t count, const float *weights,
+               const float *bias)
+{
+    for (size_t o = 0; o < count; o++) {
+        const size_t column = (first + o) % panel;
+        unsigned char *to = (unsigned char *)packed + (first + o) / panel * int4_panel_bytes(panel, inputs);
+        ((float *)to)[column] = bias[o];
+        to += panel * sizeof(float);
+        for (size_t i = 0; i < inputs; i += INT4_GROUP, to += int4_group_bytes(panel)) {
+            const size_t numbers = inputs - i < INT4_GROUP ? inputs - i : INT4_GROUP;
+            float x[INT4_GROUP];
+            rounded_group group;
+            for (size_t k = 0; k < INT4_GROUP; k++)
+                x[k] = weights[o * inputs + i + (k < numbers ? k : 0)];
+            choose_group(x, &group);
+            ((uint16_t *)to)[column] = group.scale;
+            ((uint16_t *)to)[panel + column] = group.low;
+            memset(group.steps + numbers, 0, INT4_GROUP - numbers);
+            for (size_t p = 0; p < INT4_GROUP / 2; p++)
+                to[(4 + p) * panel + column] =
+                    (unsigned char)(group.steps[2 * p] | group.steps[2 * p + 1] << 4);
+        }
+    }
+}
