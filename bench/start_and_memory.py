@@ -20,7 +20,7 @@ from statistics import median
 
 import aims
 
-MATRIX_BYTES = {"fp32": 4, "bf16": 2, "int8": 1}
+MATRIX_BYTES = {"fp32": 4, "bf16": 2, "int8": 1, "int4": 0.625}
 
 
 def weights_in_use(model, precision):
@@ -33,7 +33,7 @@ def weights_in_use(model, precision):
             continue
         begin, end = tensor["data_offsets"]
         matrix = ".layer." in name and len(tensor["shape"]) == 2
-        total += (end - begin) * MATRIX_BYTES[precision] // 4 if matrix else end - begin
+        total += int((end - begin) * MATRIX_BYTES[precision] / 4) if matrix else end - begin
     return total
 
 

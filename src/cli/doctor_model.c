@@ -23,6 +23,7 @@
 #define LEAST_COSINE_FP32 0.999999
 #define LEAST_COSINE_BF16 0.999
 #define LEAST_COSINE_INT8 0.98
+#define LEAST_COSINE_INT4 0.85
 
 #define WEIGHTS_FILE "model.safetensors"
 
@@ -99,6 +100,7 @@ static void compare_with_reference(doctor_report *report, const float *vector, s
 {
     double least = precision == AKI_PRECISION_FP32   ? LEAST_COSINE_FP32
                    : precision == AKI_PRECISION_INT8 ? LEAST_COSINE_INT8
+                   : precision == AKI_PRECISION_INT4 ? LEAST_COSINE_INT4
                                                      : LEAST_COSINE_BF16;
     if (dimension != REFERENCE_DIMENSION) {
         doctor_add(report, FINDING_FAIL, "vector", "%zu values, %s has %d", dimension, reference_model,

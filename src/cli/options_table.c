@@ -66,7 +66,8 @@ const option_row option_table[OPTION_TOTAL] = {
                           .default_text = "auto",
                           .help =
                               "arithmetic of the forward pass; auto is the fastest whose vectors stay within "
-                              "the documented accuracy gate, int8 is faster still and less exact"},
+                              "the documented accuracy gate, int8 is faster still and less exact, "
+                              "int4 keeps weights in 4 bits for memory and is the least exact"},
     [OPTION_CPU_TIER] = {.section = "Computing",
                          .flag = "cpu-tier",
                          .variable = "AKIDB_CPU_TIER",

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "base/memory.h"
 #include "kernels/bf16.h"
@@ -15,10 +14,10 @@ static const float ranges[] = {1.0f, 0.88f, 0.76f};
 
 #define SUMS 8 /* independent, so that a compiler can use vectors */
 
-/* One group in 4 bits. */
+/* One group in 4 bits. Steps are whole numbers, in f32 while they are looked for. */
 typedef struct rounded_group {
     uint16_t scale, low; /* bf16 */
-    unsigned char steps[INT4_GROUP];
+    float steps[INT4_GROUP];
 } rounded_group;
 
 size_t int4_packed_bytes(size_t panel, size_t outputs, size_t inputs)
@@ -36,53 +35,51 @@ typedef struct line {
     float low, scale;
 } line;
 
-/* Rounds to steps along the line, in bf16, and returns the sum of squared errors; x: [INT4_GROUP]. */
-static float round_group(const float *x, line along, rounded_group *out)
+static float sum_of(const float numbers[INT4_GROUP])
 {
-    float sums[SUMS] = {0};
-    out->scale = bf16_round(along.scale);
-    out->low = bf16_round(along.low);
-    const float scale = bf16_value(out->scale), low = bf16_value(out->low);
-    const float inverse = scale != 0.0f ? 1.0f / scale : 0.0f;
+    float sums[SUMS] = {0}, sum = 0.0f;
     for (size_t i = 0; i < INT4_GROUP; i += SUMS)
-        for (size_t j = 0; j < SUMS; j++) {
-            float step = (x[i + j] - low) * inverse;
-            step = step > 0.0f ? step : 0.0f; /* zero instead of NaN too */
-            step = step < (float)INT4_MOST ? step : (float)INT4_MOST;
-            const int whole = (int)(step + 0.5f);
-            const float error = x[i + j] - (low + (float)whole * scale);
-            out->steps[i + j] = (unsigned char)whole;
-            sums[j] += error * error;
-        }
-    float sum = 0.0f;
+        for (size_t j = 0; j < SUMS; j++)
+            sums[j] += numbers[i + j];
     for (size_t j = 0; j < SUMS; j++)
         sum += sums[j];
     return sum;
 }
 
-/* The line with the least sum of squared errors for the steps as they are: linear regression. */
-static line fit_line(const float *x, const rounded_group *group, line otherwise)
+/* Rounds to steps along the line, in bf16, and returns the sum of squared errors; x: [INT4_GROUP]. */
+static float round_group(const float *x, line along, rounded_group *out)
 {
-    float products[SUMS] = {0}, numbers[SUMS] = {0};
-    int steps = 0, squares = 0;
-    for (size_t i = 0; i < INT4_GROUP; i += SUMS)
-        for (size_t j = 0; j < SUMS; j++) {
-            const int step = group->steps[i + j];
-            products[j] += (float)step * x[i + j];
-            numbers[j] += x[i + j];
-            steps += step;
-            squares += step * step;
-        }
-    double product = 0.0, number = 0.0;
-    for (size_t j = 0; j < SUMS; j++) {
-        product += products[j];
-        number += numbers[j];
+    float squares[INT4_GROUP];
+    out->scale = bf16_round(along.scale);
+    out->low = bf16_round(along.low);
+    const float scale = bf16_value(out->scale), low = bf16_value(out->low);
+    const float inverse = scale != 0.0f ? 1.0f / scale : 0.0f;
+    for (size_t i = 0; i < INT4_GROUP; i++) {
+        float step = (x[i] - low) * inverse;
+        step = step > 0.0f ? step : 0.0f; /* zero instead of NaN too */
+        step = step < (float)INT4_MOST ? step : (float)INT4_MOST;
+        step = (float)(int)(step + 0.5f);
+        const float error = x[i] - (low + step * scale);
+        out->steps[i] = step;
+        squares[i] = error * error;
     }
-    const double count = INT4_GROUP, spread = count * squares - (double)steps * steps;
+    return sum_of(squares);
+}
+
+/* The line with the least sum of squared errors for the steps as they are: linear regression. total: the sum of x. */
+static line fit_line(const float *x, float total, const rounded_group *group, line otherwise)
+{
+    float products[INT4_GROUP], squares[INT4_GROUP];
+    for (size_t i = 0; i < INT4_GROUP; i++) {
+        products[i] = group->steps[i] * x[i];
+        squares[i] = group->steps[i] * group->steps[i];
+    }
+    const double count = INT4_GROUP, steps = sum_of(group->steps);
+    const double spread = count * sum_of(squares) - steps * steps;
     if (spread <= 0.0)
         return otherwise;
-    const double scale = (count * product - steps * number) / spread;
-    return (line){.low = (float)((number - scale * steps) / count), .scale = (float)scale};
+    const double scale = (count * sum_of(products) - steps * total) / spread;
+    return (line){.low = (float)((total - scale * steps) / count), .scale = (float)scale};
 }
 
 /* x: [INT4_GROUP]; what a short group lacks repeats one of its numbers. */
@@ -95,11 +92,10 @@ static void choose_group(const float *x, rounded_group *best)
         greatest = x[i] > greatest ? x[i] : greatest;
         nan |= x[i] != x[i];
     }
-    const float range = greatest - least;
-    if (nan || !isfinite(range)) {
-        *best = (rounded_group){.scale = bf16_round(NAN), .low = bf16_round(NAN)};
+    const float range = greatest - least, total = sum_of(x);
+    *best = (rounded_group){.scale = bf16_round(NAN), .low = bf16_round(NAN)};
+    if (nan || !isfinite(range))
         return;
-    }
     for (size_t r = 0; r < RANGES; r++) {
         const float part = ranges[r] * range;
         line along = {.low = least + (range - part) / 2.0f, .scale = part / (float)INT4_MOST};
@@ -110,7 +106,7 @@ static void choose_group(const float *x, rounded_group *best)
                 least_error = error;
                 *best = tried;
             }
-            along = fit_line(x, &tried, along);
+            along = fit_line(x, total, &tried, along);
         }
     }
 }
@@ -132,10 +128,11 @@ void int4_pack(size_t panel, void *packed, size_t inputs, size_t first, size_t c
             choose_group(x, &group);
             ((uint16_t *)to)[column] = group.scale;
             ((uint16_t *)to)[panel + column] = group.low;
-            memset(group.steps + numbers, 0, INT4_GROUP - numbers);
+            for (size_t k = numbers; k < INT4_GROUP; k++)
+                group.steps[k] = 0.0f;
             for (size_t p = 0; p < INT4_GROUP / 2; p++)
                 to[(4 + p) * panel + column] =
-                    (unsigned char)(group.steps[2 * p] | group.steps[2 * p + 1] << 4);
+                    (unsigned char)(group.steps[2 * p] + 16.0f * group.steps[2 * p + 1]);
         }
     }
 }

@@ -20,7 +20,7 @@ DEADLINE_S = 600  # far beyond what any case takes: only a hang meets it
 TEXTS = ["hello world", "A cat sits on the mat.",
          "The quick brown fox jumps over the lazy dog while seventeen engineers measure how long it takes."]
 # Cosine to fp32 of the reference on this machine, at the least.
-LEAST_COSINE = {"fp32": 0.999999, "bf16": 0.999, "int8": 0.98}
+LEAST_COSINE = {"fp32": 0.999999, "bf16": 0.999, "int8": 0.98, "int4": 0.85}
 
 
 class Cpu:

@@ -14,6 +14,8 @@ import parity
 
 FP32_MIN_COSINE = 0.999999
 BF16_MIN_COSINE, BF16_MEAN_COSINE = 0.999, 0.9999
+INT4_MIN_COSINE, INT4_MEAN_COSINE, INT4_TOP10 = 0.85, 0.95, 0.72
+INT4_MOST_COSINE = 0.999  # in the mean; above it these are not weights of 4 bits
 REFERENCE_TIER = "reference"
 SLOW_STEP = 12  # plain C takes every twelfth text, and a sanitizer build every twelfth of those that are left
 
@@ -147,3 +149,26 @@ def test_comparison_notices_a_wrong_vector(reference, corpus):
     wrong[row] = wrong[row - 1]
     with pytest.raises(AssertionError, match=f"text {corpus[row]['id']}"):
         assert_cosines(wrong, reference["vectors"], corpus, range(len(corpus)))
+
+
+def top10_overlap(found, expected):
+    """Share of each text's ten nearest other texts that both sets of vectors agree on, in the mean."""
+    def nearest(vectors):
+        unit = vectors / numpy.linalg.norm(vectors, axis=1, keepdims=True)
+        similarity = unit @ unit.T
+        numpy.fill_diagonal(similarity, -2)
+        return numpy.argsort(-similarity, axis=1)[:, :10]
+    return numpy.mean([len(set(a) & set(b)) / 10 for a, b in zip(nearest(found.astype(numpy.float64)), nearest(expected))])
+
+
+def test_int4_of_every_cpu_tier_is_within_its_gate(tmp_path, texts, reference, corpus, cpu_tiers, sanitized, report):
+    for tier in cpu_tiers:
+        rows = rows_for(tier, texts, sanitized)
+        expected = reference["vectors"][rows].astype(numpy.float64)
+        found = parity.embed([texts[row] for row in rows], tmp_path, "--precision", "int4", "--cpu-tier", tier)
+        measured = assert_cosines(found, expected, corpus, rows, INT4_MIN_COSINE)
+        assert INT4_MEAN_COSINE <= parity.cosines(found, expected).mean() < INT4_MOST_COSINE
+        overlap = top10_overlap(found, expected)
+        if len(rows) == len(texts):  # among few texts the ten nearest are most of them
+            assert overlap >= INT4_TOP10
+        report(f"int4, CPU tier {tier}: {measured}; top-10 overlap {overlap:.3f}")
