@@ -81,7 +81,7 @@ static void test_switches_and_choices(void **state)
     assert_int_equal(accept(OPTION_INPUT_FORMAT, "CSV"), 3);
     refuse(OPTION_INPUT_FORMAT, "line", "AKIDB_X: must be auto, lines, jsonl or csv");
     refuse(OPTION_INPUT_FORMAT, "auto|lines", "AKIDB_X: must be auto, lines, jsonl or csv");
-    refuse(OPTION_PRECISION, "", "AKIDB_X: must be auto, fp32, bf16 or int8");
+    refuse(OPTION_PRECISION, "", "AKIDB_X: must be auto, fp32, bf16, int8 or int4");
 }
 
 static void test_texts(void **state)
