@@ -1,0 +1,186 @@
+"""The load generator of `make bench-server`: that it counts and checks what it says, never how fast it was; and the report's
+arithmetic, on made-up measurements."""
+import http.server
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from embed_server import DEADLINE_S, PROGRAM, ROOT
+
+sys.path.insert(0, str(ROOT / "bench" / "server"))
+import load_report  # noqa: E402
+
+GENERATOR = pathlib.Path(os.environ.get("AKIDB_BUILD", PROGRAM.parent)) / "bench" / "bench_load"
+needs_generator = pytest.mark.skipif(not GENERATOR.exists(), reason="built with -Dbench=false")
+
+
+def generate(port, *arguments, code=0):
+    command = [GENERATOR, "--port", port, *arguments]
+    done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE_S, text=True)
+    assert done.returncode == code, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def bodies(tmp_path):
+    path = tmp_path / "bodies"
+    path.write_text("".join(f"{count}\t{json.dumps(document)}\n" for count, document in [
+        (1, {"texts": ["one text"]}), (3, {"texts": ["a", "b", "[c]"]}), (2, {"texts": ['a "quoted" one', "b"], "encoding_format": "base64"})]))
+    return path
+
+
+@needs_generator
+def test_open_loop_sends_the_asked_number_and_compares_all_replies(server, bodies):
+    result = json.loads(generate(server.address[1], "--open", 60, "--seconds", 1, "--connections", 8, "--drain", 100, "--bodies", bodies,
+                                 "--references", 3, "--server-pid", server.pid))
+    assert result["statuses"] == {"200": 60}
+    assert result["ok_ms"]["count"] == result["compared"] == 60
+    assert 0 < result["ok_ms"]["p50"] <= result["ok_ms"]["p99"] <= result["ok_ms"]["max"]
+    assert result["server_rss_end_bytes"] > 1 << 20 and result["server_cpu_seconds"] >= 0
+    for what in ("broken", "unanswered", "unsent", "wrong_replies", "wrong_vectors", "no_retry_after", "reopened"):
+        assert result[what] == 0, what
+
+
+@needs_generator
+def test_closed_loop_and_burst(server, bodies):
+    result = json.loads(generate(server.address[1], "--closed", "--seconds", 0.5, "--connections", 3, "--drain", 100, "--bodies", bodies))
+    assert set(result["statuses"]) == {"200"} and result["wrong_replies"] == result["unsent"] == result["compared"] == 0
+    result = json.loads(generate(server.address[1], "--burst", "--seconds", 100, "--connections", 40, "--bodies", bodies))
+    assert result["statuses"] == {"200": 40} and result["broken"] == result["unanswered"] == 0
+
+
+@needs_generator
+def test_slow_connections_do_not_keep_others_out(server, client):
+    port = server.address[1]
+    command = [GENERATOR, "--port", port, "--slow", "--connections", 20, "--seconds", 2]
+    with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True) as slow:
+        assert slow.stdout.readline() == "ready\n"
+        assert client.post("/api/v1/embed", json={"texts": ["a"]}).status_code == 200
+        result = json.loads(slow.stdout.read())
+    assert result["failed"] == result["closed_by_server"] == 0
+    assert result["open_at_end"] == 20 and result["bytes_sent"] >= 40
+
+
+class BadServer(http.server.BaseHTTPRequestHandler):
+    """Answers rightly once, and then wrongly in four ways."""
+
+    protocol_version = "HTTP/1.1"
+    seen = 0
+
+    def log_message(self, *_):
+        pass
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        kind = BadServer.seen
+        BadServer.seen += 1
+        vectors = {1: '"AAAB"', 2: '"AAAA","AAAA"'}.get(kind, '"AAAA"')
+        body = ('{"embeddings":[%s],"model":"m","dimension":1,"usage":{"total_tokens":3}}' % vectors).encode()
+        self.send_response({3: 429, 4: 503, 5: 500}.get(kind, 200))
+        if kind == 4:
+            self.send_header("Retry-After", "1")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@needs_generator
+def test_wrong_replies_are_found(tmp_path):
+    (tmp_path / "bodies").write_text('1\t{"texts":["a"],"encoding_format":"base64"}\n')
+    BadServer.seen = 0
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), BadServer) as bad:
+        threading.Thread(target=bad.serve_forever, daemon=True).start()
+        result = json.loads(generate(bad.server_address[1], "--open", 20, "--seconds", 0.3, "--references", 1, "--bodies", tmp_path / "bodies"))
+        bad.shutdown()
+    assert result["statuses"] == {"200": 3, "429": 1, "500": 1, "503": 1}
+    assert (result["wrong_vectors"], result["wrong_replies"], result["no_retry_after"]) == (1, 1, 1)
+    assert result["compared"] == 2 and result["refused_ms"]["count"] == 3
+
+
+@needs_generator
+@pytest.mark.parametrize("arguments", [[], ["--closed"], ["--closed", "--slow"], ["--open", "0", "--bodies", "x"], ["--burst", "--bodies", "x", "more"]])
+def test_mistakes(arguments):
+    assert generate(1, *arguments, code=2) == ""
+
+
+def result(ok=1000, refused=0, p50=2.0, p99=8.0, tokens=8000, **others):
+    return {"statuses": {"200": ok, "429": refused}, "broken": 0, "unanswered": 0, "unsent": 0, "wrong_replies": 0, "compared": 100,
+            "wrong_vectors": 0, "no_retry_after": 0, "ok_ms": {"p50": p50, "p95": 5.0, "p99": p99, "p999": 9.0, "max": 9.5},
+            "seconds": 10.0, "requests_per_second": ok / 10, "tokens_per_second": tokens, "client_cpu_seconds": 1.0, "server_cpu_seconds": 18.0,
+            "server_rss_begin_bytes": 100_000_000, "server_rss_end_bytes": 104_000_000} | others
+
+
+@pytest.fixture
+def found():
+    return {
+        "cpus": 2, "runs": [result()], "batches": {"short": 9500, "mixed": 9400}, "singles": 9000,
+        "engine": {"version": "2.0", "tier": "avx512-bf16", "precision": "bf16", "threads": 2, "tokens_per_second": {"short": 10000, "mixed": 10240}},
+        "throughput": [{"texts": 8, "encoding": "base64", "connections": 8, "result": result()}],
+        "idle": result(p50=1.2, server_cpu_seconds=1.0), "idle_mixed": result(p50=4.0), "fifteen": result(ok=9990), "steady_rate": 200,
+        "steady": result(), "saturation": result(), "at_share": {"80": result(p99=120.0), "90": result()},
+        "mix": {"bulk_alone": result(), "bulk": result(tokens=6800), "interactive": result(p99=308.0)},
+        "overload_times": 5, "overload": result(ok=900, refused=4000, p99=241.0, tokens=7200, unsent=2, no_retry_after=1),
+        "burst": result(ok=990, refused=10), "slow_connections": 1000, "slow_before": result(p99=10.0), "slow": result(p99=11.5),
+        "refusing": result(ok=1000, refused=200_000, server_cpu_seconds=11.0),
+    }
+
+
+def test_each_figure_is_held_against_its_aim(found):
+    rows = {name: rest for name, *rest in load_report.make_rows(found)}
+    assert rows["32 short texts per request, share of the engine's tokens/s"] == ["≥ 95.0 %", "95.0 %", "met"]
+    assert rows["32 mixed texts per request, share of the engine's tokens/s"] == ["≥ 95.0 %", "91.8 %", "**falls short**"]
+    assert rows["single texts of 16 tokens, 64 connections, share of the engine's tokens/s"][2] == "met"
+    assert rows["one text of 16 tokens, idle server, p50"] == ["≤ 1.20 ms", "1.20 ms", "met"]
+    assert rows["texts of 15 tokens, 32 connections, requests/s"] == ["≥ 1,000", "999", "**falls short**"]
+    assert rows["mixed texts at 80 % of saturation, p99 (5 × idle p50 + a pass)"] == ["≤ 120.00 ms", "120.00 ms", "met"]
+    assert rows["bulk of 256 texts saturating: single query p99 (3 passes)"] == ["≤ 307.20 ms", "308.00 ms", "**falls short**"]
+    assert rows["bulk beside single queries, share of its tokens/s alone"] == ["≥ 85.0 %", "85.0 %", "met"]
+    assert rows["5 × saturation for 10 s: goodput, share of the peak's tokens/s"] == ["≥ 90.0 %", "90.0 %", "met"]
+    assert rows["5 × saturation for 10 s: p99 of the admitted (2 × that at 80 %)"] == ["≤ 240.00 ms", "241.00 ms", "**falls short**"]
+    assert rows["5 × saturation for 10 s: growth of resident memory"] == ["≤ +5.0 %", "+4.0 %", "met"]
+    assert rows["5 × saturation for 10 s: refusals without Retry-After, of 4,000"] == ["≤ 0", "1", "**falls short**"]
+    assert rows["5 × saturation for 10 s: neither answered nor refused, of 4,902"] == ["≤ 0", "2", "**falls short**"]
+    assert rows["server's CPU per refusal, of 200,000 with their bodies"] == ["≤ 50 µs", "50 µs", "met"]
+    assert rows["1,000 clients connecting at once: answered"] == ["≥ 99.0 %", "99.0 %", "met"]
+    assert rows["1,000 connections at a byte a second: others' p99 against 10.00 ms without"] == ["≤ +10.0 %", "+15.0 %", "**falls short**"]
+
+
+def test_every_run_counts_for_the_checks_of_replies(found):
+    found["mix"]["interactive"]["wrong_vectors"] = 2
+    found["throughput"][0]["result"]["wrong_replies"] = 3
+    rows = {name: rest for name, *rest in load_report.reply_rows(found)}
+    assert rows["replies with the wrong number of vectors, in all runs"] == ["≤ 0", "3", "**falls short**"]
+    assert rows["replies not bit-identical with the idle server's, of 1,700 compared"] == ["≤ 0", "2", "**falls short**"]
+
+
+def test_a_run_without_replies_meets_no_aim(found):
+    found["idle"] = found["burst"] = found["mix"]["bulk_alone"] = found["mix"]["interactive"] = result(ok=0, tokens=0, p50=0.0, p99=0.0)
+    rows = {name: rest for name, *rest in load_report.make_rows(found)}
+    for start in ("one text of 16 tokens", "bulk of 256", "bulk beside", "0 clients connecting at once: answered"):
+        name = next(name for name in rows if name.startswith(start))
+        assert "nan" in rows[name][1] and rows[name][2] == "**falls short**"
+
+
+def test_aims_are_those_of_the_kind_of_cpu(found):
+    assert load_report.cpu_aims("amx-bf16", "bf16") == (0.6, 8000)
+    assert load_report.cpu_aims("avx512-vnni", "int8") == (0.8, 1700)
+    found["engine"]["tier"] = "avx2"
+    assert load_report.latency_rows(found)[0][1:] == ("–", "1.20 ms", "")
+
+
+def test_the_section_is_replaced_and_nothing_else(found, tmp_path):
+    text = load_report.make_markdown(found, "machine", "command")
+    for block in text.split("\n\n"):
+        lines = [line for line in block.split("\n") if line.startswith("|")]
+        assert len({line.count("|") for line in lines}) <= 1
+    assert "| 8 × 16 tokens, base64 | 8 | 100.0 | 8,000 | 2.00 ms | 55.6 | 5.0 % |" in text
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{load_report.BEGIN}\nold\n{load_report.END}\nafter\n")
+    load_report.write_section(page, text)
+    load_report.write_section(page, text)
+    assert page.read_text() == f"before\n{load_report.BEGIN}\n{text}\n{load_report.END}\nafter\n"
