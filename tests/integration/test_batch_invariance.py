@@ -34,7 +34,7 @@ def texts(sanitized):
 def computations():
     """(CPU tier, precision): all that this machine can do."""
     tiers = parity.cpu_tiers()
-    return [(tier, "fp32") for tier in tiers] + [(tier, "bf16") for tier in parity.bf16_tiers(tiers)]
+    return [(tier, precision) for precision in ("fp32", "bf16", "int8", "int4") for tier in parity.tiers_with(precision, tiers)]
 
 
 def bits(vectors):

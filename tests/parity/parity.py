@@ -44,16 +44,16 @@ def cpu_tiers():
     return detail.split("tiers, best first: ")[1].split(", ")
 
 
-def bf16_tiers(tiers):
-    """Those of the tiers that have precision bf16; the others say in one line that they do not."""
+def tiers_with(precision, tiers):
+    """Those of the tiers that have the precision; the others say in one line that they do not."""
     found = []
     for tier in tiers:
-        arguments = [program(), "embed", "--model", str(model_folder()), "--precision", "bf16", "--cpu-tier", tier]
+        arguments = [program(), "embed", "--model", str(model_folder()), "--precision", precision, "--cpu-tier", tier]
         done = subprocess.run(arguments, input=b"x\n", capture_output=True, timeout=60)
         if done.returncode == 0:
             found.append(tier)
         else:
-            assert f"CPU tier {tier} has no precision bf16".encode() in done.stderr, done.stderr
+            assert f"CPU tier {tier} has no precision {precision}".encode() in done.stderr, done.stderr
     return found
 
 

@@ -16,6 +16,7 @@ FP32_MIN_COSINE = 0.999999
 BF16_MIN_COSINE, BF16_MEAN_COSINE = 0.999, 0.9999
 INT4_MIN_COSINE, INT4_MEAN_COSINE, INT4_TOP10 = 0.85, 0.95, 0.72
 INT4_MOST_COSINE = 0.999  # in the mean; above it these are not weights of 4 bits
+INT8_MIN_COSINE, INT8_MEAN_COSINE = 0.98, 0.995
 REFERENCE_TIER = "reference"
 SLOW_STEP = 12  # plain C takes every twelfth text, and a sanitizer build every twelfth of those that are left
 
@@ -104,7 +105,7 @@ def test_vectors_of_every_cpu_tier_equal_the_reference(tmp_path, texts, referenc
 
 
 def test_bf16_of_every_cpu_tier_is_within_its_gate(tmp_path, texts, reference, corpus, cpu_tiers, sanitized, report):
-    tiers = parity.bf16_tiers(cpu_tiers)
+    tiers = parity.tiers_with("bf16", cpu_tiers)
     assert REFERENCE_TIER in tiers
     for tier in tiers:
         rows = rows_for(tier, texts, sanitized)
@@ -116,6 +117,21 @@ def test_bf16_of_every_cpu_tier_is_within_its_gate(tmp_path, texts, reference, c
         assert cosine.min() < FP32_MIN_COSINE, "these are vectors of fp32"
         assert numpy.abs(numpy.linalg.norm(found.astype(numpy.float64), axis=1) - 1).max() < 1e-6
         report(f"bf16, CPU tier {tier}: {measured}")
+
+
+def test_int8_of_every_cpu_tier_is_within_its_gate(tmp_path, texts, reference, corpus, cpu_tiers, sanitized, report):
+    tiers = parity.tiers_with("int8", cpu_tiers)
+    assert REFERENCE_TIER in tiers
+    for tier in tiers:
+        rows = rows_for(tier, texts, sanitized)
+        expected = reference["vectors"][rows]
+        found = parity.embed([texts[row] for row in rows], tmp_path, "--precision", "int8", "--cpu-tier", tier)
+        measured = assert_cosines(found, expected, corpus, rows, INT8_MIN_COSINE)
+        cosine = parity.cosines(found, expected)
+        assert cosine.mean() >= INT8_MEAN_COSINE
+        assert cosine.min() < BF16_MIN_COSINE, "these are vectors of another precision"
+        assert numpy.abs(numpy.linalg.norm(found.astype(numpy.float64), axis=1) - 1).max() < 1e-6
+        report(f"int8, CPU tier {tier}: {measured}")
 
 
 def test_default_precision_is_within_its_gate(tmp_path, texts, reference, corpus, sanitized, report):
