@@ -74,6 +74,7 @@ static void read_use(const load *l, process_use *own, process_use *server)
 {
     *own = use_of_self();
     *server = use_of(l->options->server);
+    own->at_ns = server->at_ns = now_ns();
 }
 
 static bool in_window(const load *l, int64_t time_ns)
@@ -158,6 +159,8 @@ static void ask(load *l, client *c, int64_t intended_ns)
     c->body = &l->bodies->items[l->issued++ % l->bodies->count];
     c->intended_ns = intended_ns;
     l->busy++;
+    if (in_window(l, intended_ns))
+        histogram_add(&l->result->late, now_ns() - intended_ns);
     if (!connection_ask(&c->link, c->body->request, c->body->request_bytes)) {
         l->result->broken += in_window(l, intended_ns);
         end_turn(l, c, true);

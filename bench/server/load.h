@@ -33,6 +33,7 @@ typedef struct load_options {
 enum { LOAD_STATUSES = 600 };
 
 typedef struct process_use {
+    int64_t at_ns; /* when it was read: later than asked for, when the generator had to wait for a CPU */
     double cpu_seconds;
     uint64_t resident_bytes;
 } process_use;
@@ -42,6 +43,7 @@ typedef struct load_result {
     uint64_t statuses[LOAD_STATUSES];
     histogram ok;        /* latencies of replies 200 */
     histogram refused;   /* of all others */
+    histogram late;      /* from when each was due until it was sent: the generator, or no connection free */
     uint64_t broken;     /* connections that broke with a request under way */
     uint64_t unanswered; /* at the end of the drain */
     uint64_t unsent;     /* due, but no connection was free until the end of the drain */
