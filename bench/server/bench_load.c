@@ -186,9 +186,8 @@ static void print_result(const load_result *r)
     print_latencies("late_ms", &r->late);
     printf(",\"seconds\":%.3f,\"requests_per_second\":%.3f,\"texts_per_second\":%.3f,\"tokens_per_second\":%."
            "3f,",
-           r->measured_seconds, (double)r->completed_requests / r->measured_seconds,
-           (double)r->completed_texts / r->measured_seconds,
-           (double)r->completed_tokens / r->measured_seconds);
+           r->measured_seconds, r->completed_requests / r->measured_seconds,
+           r->completed_texts / r->measured_seconds, r->completed_tokens / r->measured_seconds);
     printf("\"cpu_interval_seconds\":%.4f,\"client_cpu_seconds\":%.4f,\"server_cpu_seconds\":%.2f,",
            (double)(r->client_end.at_ns - r->client_begin.at_ns) / 1e9,
            r->client_end.cpu_seconds - r->client_begin.cpu_seconds,

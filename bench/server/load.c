@@ -16,7 +16,7 @@ static const int64_t NEVER = INT64_MAX;
 typedef struct client {
     connection link;
     const request_body *body; /* under way; NULL: none */
-    int64_t intended_ns;
+    int64_t intended_ns, sent_ns;
     bool listed;   /* in the list of idle clients */
     bool finished; /* a burst's client that has had its turn */
 } client;
@@ -97,10 +97,13 @@ static void check_vectors(load *l, const client *c, int64_t now)
             memcmp(vectors.text, c->body->reference, vectors.text_bytes) != 0)
             r->wrong_vectors++;
     }
-    if (in_window(l, now)) {
-        r->completed_requests++;
-        r->completed_texts += vectors.count;
-        r->completed_tokens += vectors.tokens;
+    int64_t begin = c->sent_ns > l->window_ns ? c->sent_ns : l->window_ns,
+            end = now < l->end_ns ? now : l->end_ns;
+    if (end > begin) {
+        double share = (double)(end - begin) / (double)(now - c->sent_ns);
+        r->completed_requests += share;
+        r->completed_texts += share * (double)vectors.count;
+        r->completed_tokens += share * (double)vectors.tokens;
     }
 }
 
@@ -158,9 +161,10 @@ static void ask(load *l, client *c, int64_t intended_ns)
 {
     c->body = &l->bodies->items[l->issued++ % l->bodies->count];
     c->intended_ns = intended_ns;
+    c->sent_ns = now_ns();
     l->busy++;
     if (in_window(l, intended_ns))
-        histogram_add(&l->result->late, now_ns() - intended_ns);
+        histogram_add(&l->result->late, c->sent_ns - intended_ns);
     if (!connection_ask(&c->link, c->body->request, c->body->request_bytes)) {
         l->result->broken += in_window(l, intended_ns);
         end_turn(l, c, true);

@@ -47,8 +47,9 @@ typedef struct load_result {
     uint64_t broken;     /* connections that broke with a request under way */
     uint64_t unanswered; /* at the end of the drain */
     uint64_t unsent;     /* due, but no connection was free until the end of the drain */
-    /* Replies 200 that came in the measured time. */
-    uint64_t completed_requests, completed_texts, completed_tokens;
+    /* Of the replies 200, each by the share of its time from sending to reply that lies in the measured time: large
+     * requests would else make the rate jump by whole ones. */
+    double completed_requests, completed_texts, completed_tokens;
     /* Of all replies. */
     uint64_t wrong_replies;  /* 200 without the right number of vectors */
     uint64_t compared;       /* replies whose vectors were compared with the idle server's */
