@@ -79,7 +79,7 @@ def test_request_id_is_echoed(client):
 
 def test_memory_over_the_limit_is_not_ready():
     """Over the limit: readiness fails and shows the memory in use, liveness does not, work goes on."""
-    with Server("--memory-limit", "64MiB", until="listening") as server, server.client() as client:
+    with Server("--memory-limit", "16MiB", until="listening") as server, server.client() as client:
         reply = wait_until(lambda: (answer := client.get(READY)).json()["details"]["model_loaded"] and answer,
                            "the model is loaded", server)
         assert reply.status_code == 503

@@ -35,7 +35,7 @@ OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
 
 @pytest.fixture
 def fresh():
-    with Server(*PATIENT) as running:
+    with Server(*PATIENT, "--model-name", "m") as running:
         yield running
 
 
@@ -83,8 +83,8 @@ def test_good_requests_are_counted(fresh):
     assert value(samples, "candle_errors_total") == 0
     assert value(samples, "candle_request_duration_seconds_count", status="success") == 1
     assert value(samples, "candle_request_duration_seconds_count", status="error") == 0
-    assert value(samples, "akidb_embed_texts_total", model="model") == 3
-    assert value(samples, "akidb_embed_tokens_total", model="model") == reply.json()["usage"]["total_tokens"]
+    assert value(samples, "akidb_embed_texts_total", model="m") == 3
+    assert value(samples, "akidb_embed_tokens_total", model="m") == reply.json()["usage"]["total_tokens"]
     assert value(samples, "akidb_embed_truncations_total") == 1
     assert value(samples, "candle_batch_size_sum") - value(before, "candle_batch_size_sum") == 3
     assert value(samples, "candle_batch_wait_seconds_count") == 1
