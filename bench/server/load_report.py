@@ -102,7 +102,7 @@ def mix_rows(found):
 def overload_rows(found):
     over, eighty = found["overload"], found["at_share"]["80"]
     growth = 100 * (ratio(over["server_rss_end_bytes"], over["server_rss_begin_bytes"]) - 1)
-    name = f"{found['overload_times']:g} × saturation for {over['seconds']:.0f} s"
+    name = f"{found['overload_times']:g} × saturation for {over['seconds']:.0f} s, `--max-queue-wait {found['overload_wait']}`"
     rows = [
         row(f"{name}: goodput, share of the peak's tokens/s", 100 * ratio(over["tokens_per_second"], found["saturation"]["tokens_per_second"]), 90,
             form="{:.1f}", unit=" %"),

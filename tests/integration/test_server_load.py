@@ -124,7 +124,7 @@ def found():
         "idle": result(p50=1.2, server_cpu_seconds=1.0), "idle_mixed": result(p50=4.0), "fifteen": result(ok=9990), "steady_rate": 200,
         "steady": result(), "saturation": result(), "at_share": {"80": result(p99=120.0), "90": result()},
         "mix": {"bulk_alone": result(), "bulk": result(tokens=6800), "interactive": result(p99=308.0)},
-        "overload_times": 5, "overload": result(ok=900, refused=4000, p99=241.0, tokens=7200, unsent=2, no_retry_after=1),
+        "overload_times": 5, "overload_wait": "15ms", "overload": result(ok=900, refused=4000, p99=241.0, tokens=7200, unsent=2, no_retry_after=1),
         "burst": result(ok=990, refused=10), "slow_connections": 1000, "slow_before": result(p99=10.0), "slow": result(p99=11.5),
         "refusing": result(ok=1000, refused=200_000, server_cpu_seconds=11.0),
     }
