@@ -224,7 +224,7 @@ static void a_text_does_not_depend_on_its_batch_mates(void **state)
     EACH_SUBJECT(it)
     {
         run r = run_open(&s, it);
-        for (int round = 0; round < (unit_is_emulated() ? 2 : 6); round++) {
+        for (int round = 0; round < (unit_is_emulated() ? 1 : 6); round++) {
             texts together = {.count = 0};
             size_t room = MOST_TOKENS;
             while (room >= 150 && together.count < 40) {
@@ -301,7 +301,7 @@ static void *help(void *argument)
 static void check_team(size_t hidden, size_t heads, size_t intermediate)
 {
     const unsigned most = unit_is_emulated() ? 1 : MOST_HELPERS;
-    const size_t kinds = unit_is_emulated() ? 4 : 5;
+    const size_t kinds = unit_is_emulated() ? 3 : 5;
     synthetic s;
     synthetic_open(&s, hidden, heads, intermediate, MODEL_GELU_ERF);
     texts passes[5] = {{.count = 0}};
@@ -326,7 +326,7 @@ static void check_team(size_t hidden, size_t heads, size_t intermediate)
                 assert_int_equal(cpu_state_open(&h->state, r.device, MOST_TOKENS, &error), AKI_OK);
                 assert_true(thread_start(&h->thread, help, h, "helper"));
             }
-            for (size_t i = 0; i < 10; i++) {
+            for (size_t i = 0; i < 2 * kinds; i++) {
                 const texts *t = &passes[i % kinds];
                 const size_t bytes = t->offsets[t->count] * hidden * sizeof *alone;
                 memcpy(alone, forward(&r, t), bytes);
@@ -352,9 +352,11 @@ static void check_team(size_t hidden, size_t heads, size_t intermediate)
 static void a_team_computes_what_one_worker_does(void **state)
 {
     (void)state;
-    check_team(64, 2, 128);
     check_team(60, 5, 77);
     check_team(48, 3, 800); /* cut within what int8 gives one scale to, and beyond */
+    if (unit_is_emulated())
+        return;
+    check_team(64, 2, 128);
     check_team(96, 3, 384);
 }
 
