@@ -18,7 +18,8 @@ SWITCHES = {None: 0, True: 1, False: 2}
 
 class Settings(Structure):
     _fields_ = [("struct_size", c_size_t), ("precision", c_int), ("cpu_tier", c_char_p), ("threads", c_uint),
-                ("max_pass_tokens", c_size_t), ("log", c_void_p), ("log_cookie", c_void_p), ("pin", c_int)]
+                ("max_pass_tokens", c_size_t), ("log", c_void_p), ("log_cookie", c_void_p), ("pin", c_int),
+                ("weights_cache", c_char_p)]
 
 
 class Error(Structure):

@@ -155,6 +155,9 @@ typedef struct aki_settings {
     aki_log_fn log;          /* NULL = silent */
     void *log_cookie;        /* handed to log */
     aki_pin pin;             /* default AKI_PIN_AUTO */
+    /* Folder of packed weights, read again at the next open in int8 or int4; NULL = none. Whoever may write there decides
+     * what is computed. Nothing in it keeps a model from being opened. */
+    const char *weights_cache;
 } aki_settings;
 
 /* Fills *settings with the defaults. Call it before changing fields. */

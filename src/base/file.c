@@ -70,7 +70,21 @@ static bool write_all(int descriptor, const char *data, size_t length)
     return true;
 }
 
+static bool write_parts(int descriptor, const struct iovec *parts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!write_all(descriptor, parts[i].iov_base, parts[i].iov_len))
+            return false;
+    return true;
+}
+
 aki_status file_write_atomic(const char *path, const void *data, size_t length, aki_error *error)
+{
+    return file_write_parts_atomic(path, &(struct iovec){(void *)data, length}, 1, error);
+}
+
+aki_status file_write_parts_atomic(const char *path, const struct iovec *parts, size_t count,
+                                   aki_error *error)
 {
     char *temporary = NULL;
     if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
@@ -83,7 +97,7 @@ aki_status file_write_atomic(const char *path, const void *data, size_t length, 
         return status;
     }
     bool written =
-        write_all(descriptor, data, length) && fchmod(descriptor, 0644) == 0 && fsync(descriptor) == 0;
+        write_parts(descriptor, parts, count) && fchmod(descriptor, 0644) == 0 && fsync(descriptor) == 0;
     int reason = errno;
     if (close(descriptor) != 0 && written) {
         written = false;

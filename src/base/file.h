@@ -2,6 +2,8 @@
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
+#include <sys/uio.h>
+
 #include "akidb/embed.h"
 #include "base/buf.h"
 
@@ -12,6 +14,10 @@ AKI_MUST_CHECK aki_status file_read(const char *path, buf *out, aki_error *error
 /* Writes a temporary file beside `path`, flushes it to disk and renames it. Error: AKI_IO_ERROR. */
 AKI_MUST_CHECK aki_status file_write_atomic(const char *path, const void *data, size_t length,
                                             aki_error *error);
+
+/* The same of several parts, one after the other. */
+AKI_MUST_CHECK aki_status file_write_parts_atomic(const char *path, const struct iovec *parts, size_t count,
+                                                  aki_error *error);
 
 bool file_exists(const char *path);
 

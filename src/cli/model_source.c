@@ -84,6 +84,7 @@ aki_settings model_open_settings(const options *o, log_sink log)
     settings.cpu_tier = strcmp(tier, "auto") == 0 ? NULL : tier;
     settings.threads = (unsigned)option_number(o, OPTION_THREADS);
     settings.pin = (aki_pin)option_number(o, OPTION_PIN);
+    settings.weights_cache = option_text(o, OPTION_WEIGHTS_CACHE);
     settings.log = log.write;
     settings.log_cookie = log.cookie;
     return settings;

@@ -30,6 +30,7 @@ typedef enum option_id {
     OPTION_CPU_TIER,
     OPTION_THREADS,
     OPTION_PIN,
+    OPTION_WEIGHTS_CACHE,
     OPTION_HOST,
     OPTION_PORT,
     OPTION_UNIX_SOCKET,

@@ -94,6 +94,15 @@ const option_row option_table[OPTION_TOTAL] = {
                     .default_text = "auto",
                     .help = "tie each of these threads to a CPU of its own; auto does where they take all "
                             "cores and no cgroup limits the process"},
+    [OPTION_WEIGHTS_CACHE] =
+        {.section = "Computing",
+         .flag = "weights-cache",
+         .variable = "AKIDB_WEIGHTS_CACHE",
+         .type = OPTION_TYPE_PATH,
+         .commands = COMPUTES,
+         .value_name = "FOLDER",
+         .help = "existing folder that keeps the packed weights of int8 and int4 for the next start; without "
+                 "it they are computed at every start"},
     /* ---- Service ---- */
     [OPTION_HOST] = {.section = "Service",
                      .flag = "host",

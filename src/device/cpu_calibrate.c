@@ -16,7 +16,6 @@
 #include "base/memory.h"
 #include "device/cpu_carve.h"
 
-#define TOKENS 64
 #define STRENGTH 0.6       /* a */
 #define MOST_EXPONENT 12.0 /* of a factor */
 /* Of the root mean square of a product. Matrices of all-MiniLM-L6-v2 have 0.006 to 0.03. */
@@ -74,7 +73,7 @@ static bool measure_matrices(calibration *c)
         c->widest = outputs > c->widest ? outputs : c->widest;
     }
     c->widest = (c->widest + 15) / 16 * 16;
-    return c->widest <= SIZE_MAX / TOKENS / sizeof(float) / 2;
+    return c->widest <= SIZE_MAX / CPU_CALIBRATION_TOKENS / sizeof(float) / 2;
 }
 
 static void normalise(const calibration *c, const cpu_norm *norm, const float *residual,
@@ -235,16 +234,20 @@ static void run_layer(calibration *c, cpu_layer *layer, const model_layer *weigh
     normalise(c, &layer->output_norm, c->hidden, c->widest);
 }
 
+size_t cpu_calibration_tokens(const model_config *config)
+{
+    size_t tokens = CPU_CALIBRATION_TOKENS;
+    while (tokens > config->max_positions || tokens > config->vocabulary_size)
+        tokens /= 2;
+    return tokens;
+}
+
 aki_status cpu_calibrate(cpu_device *device, const model_weights *weights, const pack_room *room,
                          const log_sink *log, aki_error *error)
 {
     const model_config *config = &device->config;
-    calibration c = {.device = device, .room = room, .log = log, .tokens = TOKENS};
+    calibration c = {.device = device, .room = room, .log = log, .tokens = cpu_calibration_tokens(config)};
     carver counted = {0};
-    for (size_t most = config->max_positions < config->vocabulary_size ? config->max_positions
-                                                                       : config->vocabulary_size;
-         c.tokens > most;)
-        c.tokens /= 2;
     if (measure_matrices(&c))
         place(&c, &counted);
     else

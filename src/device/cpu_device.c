@@ -95,6 +95,13 @@ aki_status cpu_device_open_weights(cpu_device **out, const model_config *config,
                                    aki_precision precision, const char *tier, const log_sink *log,
                                    aki_error *error)
 {
+    return cpu_device_open_cached(out, config, weights, precision, tier, NULL, log, error);
+}
+
+aki_status cpu_device_open_cached(cpu_device **out, const model_config *config, const model_weights *weights,
+                                  aki_precision precision, const char *tier, const char *weights_cache,
+                                  const log_sink *log, aki_error *error)
+{
     *out = NULL;
     cpu_device *device = mem_zalloc(1, sizeof *device);
     if (device == NULL)
@@ -104,7 +111,7 @@ aki_status cpu_device_open_weights(cpu_device **out, const model_config *config,
     device->activation = activation_of(config->activation);
     aki_status status = select_kernels(device, precision, tier, error);
     if (status == AKI_OK)
-        status = cpu_pack(device, weights, log, error);
+        status = cpu_pack(device, weights, weights_cache, log, error);
     if (status != AKI_OK) {
         cpu_device_close(device);
         return status;
@@ -116,10 +123,10 @@ aki_status cpu_device_open_weights(cpu_device **out, const model_config *config,
 }
 
 aki_status cpu_device_open(cpu_device **out, const model *m, aki_precision precision, const char *tier,
-                           const log_sink *log, aki_error *error)
+                           const char *weights_cache, const log_sink *log, aki_error *error)
 {
-    aki_status status = cpu_device_open_weights(out, model_configuration(m), model_weights_of(m), precision,
-                                                tier, log, error);
+    aki_status status = cpu_device_open_cached(out, model_configuration(m), model_weights_of(m), precision,
+                                               tier, weights_cache, log, error);
     if (status == AKI_OK && model_damaged(m)) {
         cpu_device_close(*out);
         *out = NULL;

@@ -51,13 +51,18 @@ struct cpu_device {
 };
 
 /* Packs the weights of a device whose kernels are chosen. What it allocates belongs to the device, in failure too. */
-AKI_MUST_CHECK aki_status cpu_pack(cpu_device *device, const model_weights *weights, const log_sink *log,
-                                   aki_error *error);
+AKI_MUST_CHECK aki_status cpu_pack(cpu_device *device, const model_weights *weights,
+                                   const char *weights_cache, const log_sink *log, aki_error *error);
+
+/* Allocates and places the packed matrices, of the precisions that each has now. */
+AKI_MUST_CHECK aki_status cpu_place_packed(cpu_device *device, aki_error *error);
 
 /* ---- between cpu_pack.c and cpu_calibrate.c ---- */
 
 #define CPU_MATRICES 4 /* of a layer: qkv, attention output, intermediate, output */
-#define PACK_ROWS 64   /* outputs handed to the packing kernel at a time: whole panels of every tier */
+#define CPU_CALIBRATION_TOKENS                                                                               \
+    64               /* at most; fewer where a model has fewer positions or a smaller vocabulary */
+#define PACK_ROWS 64 /* outputs handed to the packing kernel at a time: whole panels of every tier */
 
 /* Where a matrix comes from: outputs of several of the model's, one after the other, each scaled. */
 typedef struct cpu_part {
@@ -81,6 +86,9 @@ void cpu_pack_matrix(const cpu_device *device, const cpu_matrix *matrix, const c
                      const pack_room *room);
 /* greatest: [inputs], of each input the greatest magnitude of its weights. */
 void cpu_column_magnitudes(const cpu_parts *parts, float *greatest, const pack_room *room);
+
+/* Tokens of the calibration's pass: token t is row vocabulary_size / tokens * t of the word embeddings. */
+size_t cpu_calibration_tokens(const model_config *config);
 
 /* Finds the factors of the layers' matrices and which of these lose too much in int8. */
 AKI_MUST_CHECK aki_status cpu_calibrate(cpu_device *device, const model_weights *weights,

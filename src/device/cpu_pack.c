@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "device/cpu_carve.h"
+#include "device/weights_cache.h"
 #include "kernels/int4.h"
 
 static void carve_matrix(const cpu_device *device, carver *c, cpu_matrix *matrix)
@@ -197,7 +198,29 @@ static void shape_layers(cpu_device *device)
     }
 }
 
-aki_status cpu_pack(cpu_device *device, const model_weights *weights, const log_sink *log, aki_error *error)
+aki_status cpu_place_packed(cpu_device *device, aki_error *error)
+{
+    return allocate(device, place_matrices, &device->packed, &device->packed_bytes, error);
+}
+
+/* Chooses what int8 is for, and packs the matrices. */
+static aki_status compute_packed(cpu_device *device, const model_weights *weights, const pack_room *room,
+                                 const log_sink *log, aki_error *error)
+{
+    aki_status status = AKI_OK;
+    if (device->int8 != NULL)
+        status = cpu_calibrate(device, weights, room, log, error);
+    if (status == AKI_OK)
+        status = cpu_place_packed(device, error);
+    if (status == AKI_OK) {
+        memset(device->packed, 0, device->packed_bytes);
+        read_layers(device, weights, room);
+    }
+    return status;
+}
+
+aki_status cpu_pack(cpu_device *device, const model_weights *weights, const char *weights_cache,
+                    const log_sink *log, aki_error *error)
 {
     const size_t hidden = device->config.hidden_size, intermediate = device->config.intermediate_size;
     const size_t widest = hidden > intermediate ? hidden : intermediate;
@@ -217,14 +240,17 @@ aki_status cpu_pack(cpu_device *device, const model_weights *weights, const log_
         status = error_set(error, AKI_OUT_OF_MEMORY, "no memory to pack weights of %zu columns", widest);
     if (status == AKI_OK)
         read_vectors(device, weights, room.rows);
-    if (status == AKI_OK && device->int8 != NULL)
-        status = cpu_calibrate(device, weights, &room, log, error);
-    if (status == AKI_OK)
-        status = allocate(device, place_matrices, &device->packed, &device->packed_bytes, error);
-    if (status == AKI_OK) {
-        memset(device->packed, 0, device->packed_bytes);
-        read_layers(device, weights, &room);
+    weights_cache_entry entry;
+    const bool caching = status == AKI_OK && weights_cache != NULL && (device->int8 != NULL || device->int4);
+    if (caching)
+        weights_cache_find(&entry, weights_cache, device, weights);
+    if (status == AKI_OK && !(caching && weights_cache_load(&entry, device, log))) {
+        status = compute_packed(device, weights, &room, log, error);
+        if (status == AKI_OK && caching)
+            weights_cache_store(&entry, device, weights, log);
     }
+    if (caching)
+        weights_cache_close(&entry);
     mem_free(room.rows);
     mem_free(room.biases);
     return status;

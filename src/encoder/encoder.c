@@ -39,7 +39,7 @@ static aki_status open_parts(encoder *enc, const char *folder, aki_error *error)
     if (status != AKI_OK)
         return status;
     status = cpu_device_open(&enc->device, enc->files, enc->settings.precision, enc->settings.cpu_tier,
-                             &enc->log, error);
+                             enc->settings.weights_cache, &enc->log, error);
     if (status != AKI_OK)
         return status;
     if (model_damaged(enc->files))
