@@ -35,7 +35,7 @@ BULK_TEXTS, BULK_CONNECTIONS, OVERLOAD, OVERLOAD_CONNECTIONS, CLIENTS = 256, 4, 
 OVERLOAD_WAIT = "15ms"
 STEADY_RATE, INTERACTIVE_RATE, COMPARED_TEXTS = 200, 50, 64
 # name: (least tokens, most tokens, lengths of the windows in words, taken in turn)
-CORPORA = {"short": (16, 16, (9, 10, 11)), "fifteen": (15, 15, (8, 9, 10)), "mixed": (3, 256, (4, 9, 15, 24, 40, 60, 90, 130)),
+CORPORA = {"short": (16, 16, (9, 10, 11)), "fifteen": (15, 15, (8, 9, 10)), "mixed": (3, 256, (3, 6, 10, 16, 26, 40, 62, 95)),
            "long": (200, 256, (150, 160, 170, 180))}
 CORPUS_TEXTS = 2048
 
