@@ -23,10 +23,12 @@
 
 #include "resilience/failure_window.h"
 #include "resilience/jitter.h"
+#include "resilience/probe_leases.h"
 
-#define BREAKER_PROBES_MAX 8
+#define BREAKER_PROBES_MAX PROBE_LEASES_MAX
 #define BREAKER_SUCCESSES_MAX 7
 #define BREAKER_SHARDS 16
+#define BREAKER_TIME_MAX_NS (INT64_C(31536000) * 1000000000) /* the longest setting: a year */
 
 /* X(symbol, name). The first three are those of the machine above; the others are set by breaker_force and stay. */
 #define BREAKER_STATES(X)                                                                                    \
@@ -79,7 +81,7 @@ typedef struct breaker {
     breaker_settings settings;
     int64_t born_ns;
     jitter noise;
-    _Alignas(64) _Atomic uint64_t leases[BREAKER_PROBES_MAX]; /* generation, end in ticks; 0 = free */
+    probe_leases leases;
     _Atomic uint64_t transitions[BREAKER_STATE_COUNT][BREAKER_STATE_COUNT];
     _Atomic uint64_t would_have_opened, expired;
     failure_window window;
@@ -88,9 +90,8 @@ typedef struct breaker {
 
 /* What a call that was let in hands back with its outcome. Plain data, to be copied. */
 typedef struct breaker_ticket {
-    uint64_t lease; /* of a probe; 0 = not a probe */
+    probe_lease lease; /* of a probe; lease.lease == 0: not a probe */
     uint16_t generation;
-    uint8_t probe; /* its place among the leases */
 } breaker_ticket;
 
 typedef struct breaker_counts {
