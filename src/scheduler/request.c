@@ -171,6 +171,8 @@ void request_complete(scheduler_request *request)
     result->item_errors = request->item_errors;
     result->item_errors_count = request->item_errors_count;
     result->tokenize_ns = request->tokenize_ns;
+    if (request->count == 0 && request->item_errors_count < request->texts)
+        result->served_by = SCHEDULER_LEVEL_CACHE;
 }
 
 void scheduler_request_free(scheduler_request *request)

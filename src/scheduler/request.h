@@ -14,6 +14,7 @@ typedef struct request_context {
     scratch_pool *scratches;
     siphash_key hash_key;
     result_cache *cache; /* NULL = none */
+    bool cache_first;    /* look there before computing; else it is for when nothing can compute */
 } request_context;
 
 /* A text that equals an earlier one of its request. */
