@@ -23,8 +23,9 @@ struct encoder {
 
 struct encoder_state {
     cpu_state *device_state;
-    int32_t *ids;      /* [max_pass_tokens]: the pass's token ids, end to end */
-    uint32_t *offsets; /* [max_pass_tokens + 1]: a sequence has at least one token */
+    int32_t *ids;         /* [max_pass_tokens]: the pass's token ids, end to end */
+    uint32_t *offsets;    /* [max_pass_tokens + 1]: a sequence has at least one token */
+    encoder_times *times; /* where passes are measured; NULL = nowhere */
 };
 
 static aki_status open_parts(encoder *enc, const char *folder, aki_error *error)
@@ -178,16 +179,22 @@ void encoder_pin_worker(const encoder *enc, unsigned index)
         thread_pin(enc->cpus.order[index % enc->cpus.allowed]);
 }
 
-static void finish(const encoder *enc, encoder_sequence *sequence, const float *hidden)
+static void pool(const encoder *enc, encoder_sequence *sequence, const float *hidden)
 {
     const model_config *config = model_configuration(enc->files);
     size_t dimension = config->hidden_size;
     aki_pooling pooling = sequence->pooling == AKI_POOLING_MODEL ? config->pooling : sequence->pooling;
-    bool normalize =
-        sequence->normalize == AKI_MODEL_DEFAULT ? config->normalize : sequence->normalize == AKI_ON;
     pooling_apply(pooling, hidden, sequence->count, dimension, sequence->vector);
     sequence->status = pooling_is_finite(sequence->vector, dimension) ? AKI_OK : AKI_NOT_FINITE;
-    if (normalize && sequence->status == AKI_OK) {
+}
+
+static void normalize(const encoder *enc, encoder_sequence *sequence)
+{
+    const model_config *config = model_configuration(enc->files);
+    size_t dimension = config->hidden_size;
+    bool wanted =
+        sequence->normalize == AKI_MODEL_DEFAULT ? config->normalize : sequence->normalize == AKI_ON;
+    if (wanted && sequence->status == AKI_OK) {
         pooling_normalize(sequence->vector, dimension);
         if (!pooling_is_finite(sequence->vector, dimension)) /* squares of large finite values overflow */
             sequence->status = AKI_NOT_FINITE;
@@ -214,12 +221,26 @@ static aki_status gather(const encoder *enc, encoder_state *state, const encoder
     return AKI_OK;
 }
 
+void encoder_state_measure(encoder_state *state, encoder_times *times)
+{
+    state->times = times;
+}
+
 /* hidden: the pass's result. */
 static aki_status finish_all(const encoder *enc, const encoder_state *state, encoder_sequence *sequences,
                              size_t count, const float *hidden, aki_error *error)
 {
+    encoder_times *times = state->times;
+    if (times != NULL)
+        times->forward_ns = clock_monotonic_ns();
     for (size_t i = 0; i < count; i++)
-        finish(enc, &sequences[i], hidden + state->offsets[i] * encoder_dimension(enc));
+        pool(enc, &sequences[i], hidden + state->offsets[i] * encoder_dimension(enc));
+    if (times != NULL)
+        times->pooled_ns = clock_monotonic_ns();
+    for (size_t i = 0; i < count; i++)
+        normalize(enc, &sequences[i]);
+    if (times != NULL)
+        times->normalized_ns = clock_monotonic_ns();
     if (model_damaged(enc->files))
         return error_set(error, AKI_MODEL_CHANGED,
                          "the model's weight file was cut while the server was using it");

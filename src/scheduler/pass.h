@@ -19,6 +19,7 @@ typedef struct pass {
     size_t count, tokens;
     pass_owner *owners; /* [owners_count] of [capacity] */
     size_t owners_count, capacity;
+    bool traced; /* by any owner */
 } pass;
 
 /* capacity: owners, and thus sequences, that one pass can have. False = out of memory; pass_free is due all the same. */

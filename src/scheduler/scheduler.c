@@ -107,6 +107,23 @@ static void call(scheduler *s, size_t shares)
         pthread_cond_signal(&s->work);
 }
 
+/* Books when the pass was, once in each request that has texts in it and is traced. Lock held. */
+static void note_times(const pass *p, const scheduler_pass_times *times)
+{
+    for (size_t i = 0; i < p->owners_count; i++) {
+        scheduler_request *request = p->owners[i].request;
+        scheduler_times *of_request = &request->result.times;
+        if (!request->traced || request->noted_ns == times->begun_ns)
+            continue;
+        request->noted_ns = times->begun_ns;
+        if (of_request->first_pass_ns == 0 || times->begun_ns < of_request->first_pass_ns)
+            of_request->first_pass_ns = times->begun_ns;
+        of_request->passes++;
+        if (times->handed_ns > of_request->last.handed_ns)
+            of_request->last = *times;
+    }
+}
+
 /* Takes a pass and computes it. With the lock held, which is let go during the computation. */
 static void compute_pass(scheduler *s, worker *self)
 {
@@ -116,6 +133,11 @@ static void compute_pass(scheduler *s, worker *self)
     queue_take(&s->q, p, 1 + s->idle, start_ns);
     if (p->count == 0)
         return;
+    scheduler_pass_times times = {.texts = p->count, .tokens = p->tokens};
+    if (p->traced) {
+        times.begun_ns = clock_monotonic_ns();
+        encoder_state_measure(self->state, &times.steps);
+    }
     s->running_tokens += p->tokens;
     self->pass_started_ns = start_ns;
     if (!queue_is_empty(&s->q) && s->idle > 0)
@@ -124,6 +146,8 @@ static void compute_pass(scheduler *s, worker *self)
     aki_error error;
     aki_status status = encoder_team_begin(s->enc, self->state, p->sequences, p->count,
                                            queue_is_empty(&s->q) ? help_desk_team(s->idle) : 1, &error);
+    if (p->traced)
+        times.gathered_ns = clock_monotonic_ns();
     if (status == AKI_OK)
         ask_for_help(s, index);
     pthread_mutex_unlock(&s->lock);
@@ -135,8 +159,15 @@ static void compute_pass(scheduler *s, worker *self)
         hand_out(s, p);
         report(s, p, end_ns - start_ns);
     }
+    if (p->traced) {
+        encoder_state_measure(self->state, NULL);
+        times.ended_ns = end_ns;
+        times.handed_ns = clock_monotonic_ns();
+    }
 
     pthread_mutex_lock(&s->lock);
+    if (p->traced)
+        note_times(p, &times);
     help_desk_thank(&s->desk, index);
     self->pass_started_ns = 0;
     s->running_tokens -= p->tokens;
