@@ -6,13 +6,14 @@
 #include "base/memory.h"
 #include "cli/file_mode.h"
 #include "cli/hangup.h"
-#include "cli/log_writer.h"
 #include "cli/message.h"
 #include "cli/model_source.h"
 #include "encoder/encoder.h"
 #include "kernels/precision.h"
 #include "server/server.h"
+#include "telemetry/log_writer.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -54,7 +55,7 @@ static aki_status open_log(service *sv, aki_error *error)
         return error_set(error, AKI_INTERNAL, "the log filter was not checked");
     sv->writer = log_writer_open(STDOUT_FILENO, text ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON, &filter);
     if (sv->writer == NULL)
-        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the log");
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory or no thread for the log");
     sv->log = log_writer_sink(sv->writer);
     return AKI_OK;
 }
@@ -77,6 +78,11 @@ static aki_status check_options(const options *o, aki_error *error)
         error_hint(error, "Give --unix-socket PATH, or an address.");
     }
     return status;
+}
+
+static uint64_t log_dropped(void *cookie)
+{
+    return log_writer_dropped(cookie);
 }
 
 static server_settings settings_of(const service *sv)
@@ -117,6 +123,11 @@ static server_settings settings_of(const service *sv)
     settings.drain_timeout_ms = option_number(o, OPTION_DRAIN_TIMEOUT);
     settings.memory_limit_bytes = option_size(o, OPTION_MEMORY_LIMIT);
     settings.log = sv->log;
+    settings.log_dropped = log_dropped;
+    settings.log_dropped_cookie = sv->writer;
+    settings.access_log_rate = (uint64_t)option_number(o, OPTION_ACCESS_LOG_RATE);
+    settings.slow_request_ms = option_number(o, OPTION_SLOW_REQUEST);
+    settings.log_texts = option_on(o, OPTION_LOG_TEXTS);
     return settings;
 }
 
@@ -214,8 +225,12 @@ static aki_status serve(service *sv, aki_error *error)
         return status;
     if (stop_signal(sv->stop) == 0)
         log_example(sv);
-    while (hangup_wait(sv->hangup, stop_descriptor(sv->stop)))
-        server_reload(sv->server);
+    for (int asked; (asked = hangup_wait(sv->hangup, stop_descriptor(sv->stop))) != 0;) {
+        if (asked == SIGHUP)
+            server_reload(sv->server);
+        else
+            log_writer_cycle_level(sv->writer);
+    }
     int signal_number = stop_wait(sv->stop);
     log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "signal %d: finishing the requests in flight",
               signal_number);

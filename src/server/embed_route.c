@@ -38,6 +38,7 @@ static embed_reply reply_of(const exchange *x)
 static void write_reply(exchange *x)
 {
     connection_watch_forget(x->watched);
+    request_facts_take(&x->facts, x->result);
     server_metrics_result(x);
     embed_reply reply = reply_of(x);
     buf_init(&x->reply, embed_reply_bound(&reply));
@@ -127,6 +128,8 @@ static bool read_body(exchange *x, embed_request *request)
 static void submit(exchange *x, embed_request *request)
 {
     x->base64 = request->base64;
+    if (x->owner->settings.log_texts)
+        request_facts_quote(&x->facts, request->texts[0]);
     atomic_store(&x->holders, 2);
     scheduler_submission submission = {
         .texts = request->texts,
@@ -185,6 +188,7 @@ enum MHD_Result embed_route_resume(exchange *x)
     connection_watch_forget(x->watched);
     if (!x->failed && x->result != NULL) {
         x->failed = true;
+        request_facts_take(&x->facts, x->result);
         http_error_from(&x->error, &x->result->error);
         if (x->result->status == AKI_CANCELLED && atomic_load(&x->gone))
             http_error_set(&x->error, HTTP_ERROR_CLIENT_GONE, NULL,

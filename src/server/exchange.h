@@ -7,9 +7,12 @@
 #define SERVER_EXCHANGE_H
 
 #include "server/http_error.h"
+#include "server/request_facts.h"
 #include "server/request_id.h"
 #include "server/service.h"
 #include "telemetry/metric_table.h"
+
+#define EXCHANGE_METHOD_BYTES 16
 
 typedef struct exchange exchange;
 
@@ -30,7 +33,8 @@ struct exchange {
     struct MHD_Connection *connection;
     watched_connection *watched;
     size_t target_bytes;
-    const route *route; /* NULL: the request failed before one was found */
+    const route *route;                 /* NULL: the request failed before one was found */
+    char method[EXCHANGE_METHOD_BYTES]; /* as it was sent, cut */
     char request_id[REQUEST_ID_MAX + 1];
     int64_t arrived_ns, deadline_ns;
     int64_t
@@ -38,6 +42,7 @@ struct exchange {
     scheduler_priority priority; /* by header; the body's field goes before it */
 
     uint64_t client; /* whose request it is: a number for the API key's name; 0 = nobody's */
+    char client_name[API_KEY_NAME_MAX + 1];
 
     bool failed; /* `error` is to be the reply; the body is thrown away */
     http_error error;
@@ -55,6 +60,7 @@ struct exchange {
     const scheduler_result *result; /* set by `done` */
     atomic_uint holders;            /* of submitter and `done`, those not through with it yet */
     atomic_bool gone;               /* the client went while the work was under way */
+    request_facts facts;
     bool base64;
     buf reply; /* written, to be sent */
 };

@@ -127,9 +127,8 @@ static void check_key(exchange *x)
     const char *key = header(x, "x-api-key"), *authorization = header(x, "Authorization");
     if (key == NULL && authorization != NULL && strncasecmp(authorization, scheme, sizeof scheme - 1) == 0)
         key = authorization + sizeof scheme - 1;
-    char name[API_KEY_NAME_MAX + 1];
-    if (key != NULL && api_keys_find(x->owner->keys, key + strspn(key, " "), name)) {
-        x->client = client_number(name);
+    if (key != NULL && api_keys_find(x->owner->keys, key + strspn(key, " "), x->client_name)) {
+        x->client = client_number(x->client_name);
         return;
     }
     fail(x, HTTP_ERROR_UNAUTHORIZED,

@@ -70,6 +70,13 @@ static double read_cache_bytes(void *cookie, size_t series)
     return (double)stats_of(cookie).cache.bytes;
 }
 
+static double read_log_dropped(void *cookie, size_t series)
+{
+    (void)series;
+    const server_settings *settings = &((const server *)cookie)->settings;
+    return settings->log_dropped != NULL ? (double)settings->log_dropped(settings->log_dropped_cookie) : 0;
+}
+
 static double read_connections(void *cookie, size_t series)
 {
     (void)series;
@@ -105,6 +112,7 @@ aki_status server_metrics_open(server *s, aki_error *error)
     metrics_read_by(m, METRIC_CACHE, read_cache, s);
     metrics_read_by(m, METRIC_CACHE_BYTES, read_cache_bytes, s);
     metrics_read_by(m, METRIC_CONNECTIONS, read_connections, s);
+    metrics_read_by(m, METRIC_LOG_DROPPED, read_log_dropped, s);
     const char *const labels[] = {"version", aki_version(), NULL};
     return metrics_set_info(m, METRIC_BUILD_INFO, labels, error);
 }
@@ -160,14 +168,9 @@ void server_metrics_result(const exchange *x)
 {
     metric_shard *shard = metrics_shard(x->owner->metrics);
     const scheduler_result *result = x->result;
-    uint64_t tokens = 0, truncated = 0;
-    for (size_t i = 0; i < result->count; i++) {
-        tokens += result->info[i].tokens;
-        truncated += result->info[i].truncated;
-    }
     metrics_add(shard, METRIC_TEXTS, 0, result->count - result->item_errors_count);
-    metrics_add(shard, METRIC_TOKENS, 0, tokens);
-    metrics_add(shard, METRIC_TRUNCATIONS, 0, truncated);
+    metrics_add(shard, METRIC_TOKENS, 0, x->facts.tokens);
+    metrics_add(shard, METRIC_TRUNCATIONS, 0, x->facts.truncated);
     metrics_observe(shard, METRIC_TOKENIZE_DURATION, 0, seconds(result->tokenize_ns), NULL);
     if (result->inference_ns > 0)
         metrics_observe(shard, METRIC_BATCH_WAIT, 0, seconds(result->queue_ns), NULL);

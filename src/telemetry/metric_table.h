@@ -111,6 +111,7 @@ typedef enum metric_id {
     METRIC_CACHE, /* metric_cache_result */
     METRIC_CACHE_BYTES,
     METRIC_CONNECTIONS,
+    METRIC_LOG_DROPPED,
     /* this process, names of the Prometheus client libraries */
     METRIC_PROCESS_CPU,
     METRIC_PROCESS_OPEN_FDS,
