@@ -9,8 +9,9 @@
 #include "base/clock.h"
 #include "server/embed_reply.h"
 #include "server/embed_request.h"
-#include "server/server_metrics.h"
 #include "server/gzip_body.h"
+#include "server/request_trace.h"
+#include "server/server_metrics.h"
 
 /* About a quarter of a millisecond of one core each; handing on costs a twentieth of that. */
 #define LARGE_BODY_BYTES ((size_t)32 << 10)
@@ -115,11 +116,13 @@ static bool inflate_body(exchange *x)
 static bool read_body(exchange *x, embed_request *request)
 {
     const server *s = x->owner;
+    x->facts.read_ns = request_trace_now(x);
     embed_limits limits = {.max_texts = s->settings.max_texts, .model_name = s->model_name};
     bool read = (!x->gzip || x->body.length == 0 || inflate_body(x)) &&
                 embed_request_parse(request, x->body.length > 0 ? x->body.data : "", x->body.length, &limits,
                                     &x->error);
     exchange_release_body(x);
+    x->facts.checked_ns = request_trace_now(x);
     x->failed = !read;
     return read;
 }
@@ -137,6 +140,7 @@ static void submit(exchange *x, embed_request *request)
         .options = request->options,
         .priority = request->priority != SCHEDULER_PRIORITY_AUTO ? request->priority : x->priority,
         .on_error_item = request->on_error_item,
+        .traced = x->trace.sampled,
         .client = x->client,
         .deadline_ns = x->work_deadline_ns,
         .done = on_done,

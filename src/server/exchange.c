@@ -6,6 +6,7 @@
 #include "server/cors.h"
 #include "server/request_check.h"
 #include "server/request_log.h"
+#include "server/request_trace.h"
 #include "server/server_metrics.h"
 
 #include <stdio.h>
@@ -75,10 +76,11 @@ void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void
         return;
     *context = NULL;
     const bool whole = how == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+    x->ended_ns = clock_monotonic_ns();
     request_log_end(x, whole);
     server_metrics_end(x, whole);
-    connection_watch_set(x->watched, WATCH_HEADERS,
-                         clock_monotonic_ns() + s->settings.idle_timeout_ms * NS_PER_MS);
+    request_trace_end(x, whole);
+    connection_watch_set(x->watched, WATCH_HEADERS, x->ended_ns + s->settings.idle_timeout_ms * NS_PER_MS);
     exchange_release_body(x);
     buf_free(&x->reply);
     atomic_fetch_sub(&s->reply_bytes, x->reply_held);
@@ -143,6 +145,7 @@ enum MHD_Result exchange_on_request(void *cookie, struct MHD_Connection *connect
         *context = x;
         bool at_once = request_check_headers(x, method, url, version);
         server_metrics_begin(x);
+        request_trace_begin(x);
         watch_body(x);
         return at_once ? exchange_fail(x) : MHD_YES;
     }
@@ -177,7 +180,7 @@ static void add_retry_after(const exchange *x, struct MHD_Response *response)
 static void add_server_timing(const exchange *x, struct MHD_Response *response)
 {
     char value[SERVER_TIMING_BYTES];
-    request_facts_server_timing(&x->facts, clock_monotonic_ns() - x->arrived_ns, value);
+    request_facts_server_timing(&x->facts, &x->trace, clock_monotonic_ns() - x->arrived_ns, value);
     MHD_add_response_header(response, "server-timing", value);
 }
 
@@ -210,6 +213,7 @@ enum MHD_Result exchange_send(exchange *x, unsigned status, struct MHD_Response 
     }
     x->status = status;
     add_headers(x, status, response);
+    x->facts.replied_ns = request_trace_now(x);
     enum MHD_Result queued = MHD_queue_response(x->connection, status, response);
     MHD_destroy_response(response);
     return queued;

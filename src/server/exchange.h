@@ -11,6 +11,7 @@
 #include "server/request_id.h"
 #include "server/service.h"
 #include "telemetry/metric_table.h"
+#include "telemetry/tracer.h"
 
 #define EXCHANGE_METHOD_BYTES 16
 
@@ -37,6 +38,7 @@ struct exchange {
     char method[EXCHANGE_METHOD_BYTES]; /* as it was sent, cut */
     char request_id[REQUEST_ID_MAX + 1];
     int64_t arrived_ns, deadline_ns;
+    int64_t ended_ns; /* 0 until then */
     int64_t
         work_deadline_ns; /* the caller's own where that is sooner: bodies are still read until deadline_ns */
     scheduler_priority priority; /* by header; the body's field goes before it */
@@ -61,6 +63,8 @@ struct exchange {
     atomic_uint holders;            /* of submitter and `done`, those not through with it yet */
     atomic_bool gone;               /* the client went while the work was under way */
     request_facts facts;
+    trace_root trace;  /* all zero where it is not traced */
+    char *trace_state; /* of the caller; NULL = none */
     bool base64;
     buf reply; /* written, to be sent */
 };

@@ -38,10 +38,16 @@ static double milliseconds(int64_t ns)
     return (double)ns / NS_PER_MS;
 }
 
-void request_facts_server_timing(const request_facts *facts, int64_t total_ns, char out[SERVER_TIMING_BYTES])
+void request_facts_server_timing(const request_facts *facts, const trace_root *trace, int64_t total_ns,
+                                 char out[SERVER_TIMING_BYTES])
 {
-    snprintf(out, SERVER_TIMING_BYTES,
-             "queue;dur=%.3f, tokenize;dur=%.3f, inference;dur=%.3f, total;dur=%.3f",
-             milliseconds(facts->queue_ns), milliseconds(facts->tokenize_ns),
-             milliseconds(facts->inference_ns), milliseconds(total_ns));
+    int length = snprintf(out, SERVER_TIMING_BYTES,
+                          "queue;dur=%.3f, tokenize;dur=%.3f, inference;dur=%.3f, total;dur=%.3f",
+                          milliseconds(facts->queue_ns), milliseconds(facts->tokenize_ns),
+                          milliseconds(facts->inference_ns), milliseconds(total_ns));
+    if (!trace->sampled)
+        return;
+    char parent[TRACEPARENT_LENGTH + 1];
+    traceparent_write(trace->trace_id, trace->span_id, true, parent);
+    snprintf(out + length, SERVER_TIMING_BYTES - (size_t)length, ", traceparent;desc=\"%s\"", parent);
 }

@@ -52,7 +52,9 @@ static void write_line(const exchange *x, aki_log_level level, const char *targe
                                                    .fields = l->fields,
                                                    .fields_count = l->count,
                                                    .span = embeds(x) ? SPAN_NAME_OF_REQUEST : NULL,
-                                                   .request_id = x->request_id});
+                                                   .request_id = x->request_id,
+                                                   .trace_id = x->trace.traced ? x->trace.trace_id : NULL,
+                                                   .span_id = x->trace.span_id});
 }
 
 static void begin_line(const exchange *x, line *l)
@@ -90,7 +92,7 @@ static void say_access(exchange *x, bool whole, int64_t total_ns, aki_log_level 
     uint64_t left_out = 0;
     /* A line that the filter drops anyway takes no other one's place. */
     if (!log_wants(&x->owner->settings.log, level, ACCESS_TARGET) ||
-        !access_sampler_admit(&x->owner->access, x->arrived_ns + total_ns, &left_out))
+        !access_sampler_admit(&x->owner->access, x->ended_ns, &left_out))
         return;
     line l;
     begin_line(x, &l);
@@ -183,7 +185,7 @@ static void say_error(const exchange *x)
 
 void request_log_end(exchange *x, bool whole)
 {
-    const int64_t total_ns = clock_monotonic_ns() - x->arrived_ns;
+    const int64_t total_ns = x->ended_ns - x->arrived_ns;
     say_error(x);
     say_slow(x, total_ns);
     say_access(x, whole, total_ns, level_of(x));

@@ -5,6 +5,7 @@
 #include "akidb/embed.h"
 #include "base/log.h"
 #include "encoder/encoder.h"
+#include "telemetry/tracer.h"
 
 typedef struct server server;
 
@@ -40,6 +41,7 @@ typedef struct server_settings {
     int64_t drain_timeout_ms;
     size_t memory_limit_bytes; /* readiness fails above it */
     log_sink log;
+    tracer *tracer;                        /* must outlive the server; NULL = no traces */
     uint64_t (*log_dropped)(void *cookie); /* lines that the log lost, for the metrics; NULL = not known */
     void *log_dropped_cookie;
     uint64_t access_log_rate; /* lines per second; 0 = none */

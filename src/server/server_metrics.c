@@ -6,6 +6,8 @@
 #include "telemetry/gpu_utilization.h"
 #include "telemetry/process_stats.h"
 
+#include <string.h>
+
 static double seconds(int64_t ns)
 {
     return (double)ns / NS_PER_S;
@@ -160,8 +162,11 @@ void server_metrics_end(const exchange *x, bool whole)
     const bool success = status == METRIC_STATUS_2XX;
     metrics_change(shard, METRIC_REQUESTS_IN_FLIGHT, 0, -1);
     metrics_add(shard, METRIC_ERRORS, 0, !success);
+    metric_exemplar exemplar;
+    memcpy(exemplar.trace_id, x->trace.trace_id, sizeof exemplar.trace_id);
+    memcpy(exemplar.span_id, x->trace.span_id, sizeof exemplar.span_id);
     metrics_observe(shard, METRIC_REQUEST_DURATION, success ? METRIC_SUCCESS : METRIC_ERROR,
-                    seconds(clock_monotonic_ns() - x->arrived_ns), NULL);
+                    seconds(x->ended_ns - x->arrived_ns), x->trace.sampled ? &exemplar : NULL);
 }
 
 void server_metrics_result(const exchange *x)

@@ -53,11 +53,15 @@ static void writes_the_header_in_milliseconds(void **state)
     (void)state;
     char header[SERVER_TIMING_BYTES];
     request_facts facts = {.queue_ns = 412000, .tokenize_ns = 50000, .inference_ns = 6120400};
-    request_facts_server_timing(&facts, 6700000, header);
+    trace_root trace = {.traced = true, .trace_id = {0x4b, 0xf9}, .span_id = {1}};
+    request_facts_server_timing(&facts, &trace, 6700000, header);
     assert_string_equal(header, "queue;dur=0.412, tokenize;dur=0.050, inference;dur=6.120, total;dur=6.700");
     facts = (request_facts){.queue_ns = INT64_MAX, .tokenize_ns = INT64_MAX, .inference_ns = INT64_MAX};
-    request_facts_server_timing(&facts, INT64_MAX, header);
+    trace.sampled = true;
+    request_facts_server_timing(&facts, &trace, INT64_MAX, header);
     assert_non_null(strstr(header, "total;dur=9223372036854."));
+    assert_non_null(
+        strstr(header, ", traceparent;desc=\"00-4bf90000000000000000000000000000-0100000000000000-01\""));
 }
 
 int main(void)
