@@ -34,6 +34,7 @@ struct exchange {
     struct MHD_Connection *connection;
     watched_connection *watched;
     size_t target_bytes;
+    metric_route kind;                  /* what its path counts as, served or not */
     const route *route;                 /* NULL: the request failed before one was found */
     char method[EXCHANGE_METHOD_BYTES]; /* as it was sent, cut */
     char request_id[REQUEST_ID_MAX + 1];

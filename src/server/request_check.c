@@ -140,6 +140,8 @@ static void check_route(exchange *x, const char *method, const char *url)
     x->route = routes_find(method, path_of(url), &x->allow);
     if (x->route == NULL && x->allow != NULL && cors_is_preflight(x, method))
         x->route = &preflight_route;
+    if (x->route != NULL)
+        x->kind = x->route->metric;
     check_key(x);
     if (x->route != NULL || x->failed)
         return;
@@ -251,6 +253,7 @@ static void check_phase(exchange *x)
 bool request_check_headers(exchange *x, const char *method, const char *url, const char *version)
 {
     framing f = {0};
+    x->kind = routes_kind(path_of(url));
     MHD_get_connection_values(x->connection, MHD_HEADER_KIND, look_at_header, &f);
     if (body_end_in_doubt(x, &f))
         return true;

@@ -29,14 +29,13 @@ static double milliseconds(int64_t ns)
 
 static bool embeds(const exchange *x)
 {
-    return x->route != NULL && x->route->metric == METRIC_ROUTE_EMBED;
+    return x->kind == METRIC_ROUTE_EMBED;
 }
 
 /* Probes and scrapes come every few seconds for ever. */
 static aki_log_level level_of(const exchange *x)
 {
-    const metric_route kind = x->route != NULL ? x->route->metric : METRIC_ROUTE_OTHER;
-    return kind == METRIC_ROUTE_LIVE || kind == METRIC_ROUTE_READY || kind == METRIC_ROUTE_METRICS
+    return x->kind == METRIC_ROUTE_LIVE || x->kind == METRIC_ROUTE_READY || x->kind == METRIC_ROUTE_METRICS
                ? AKI_LOG_DEBUG
                : AKI_LOG_INFO;
 }
@@ -61,7 +60,7 @@ static void begin_line(const exchange *x, line *l)
 {
     l->count = 0;
     add(l, log_text("method", x->method));
-    add(l, log_text("route", x->route != NULL ? x->route->path : "other"));
+    add(l, log_text("route", x->route != NULL ? x->route->path : metric_route_name(x->kind)));
     add(l, log_integer("status", x->status));
     if (x->failed)
         add(l, log_text("code", http_error_name(x->error.code)));
@@ -102,8 +101,8 @@ static void say_access(exchange *x, bool whole, int64_t total_ns, aki_log_level 
     if (left_out > 0)
         add(&l, log_integer("left_out", (int64_t)left_out));
     snprintf(l.message, sizeof l.message, "request %s %s %s: %u in %.3f ms%s", x->request_id, x->method,
-             x->route != NULL ? x->route->path : "-", x->status, milliseconds(total_ns),
-             whole ? "" : ", connection lost");
+             x->route != NULL ? x->route->path : metric_route_name(x->kind), x->status,
+             milliseconds(total_ns), whole ? "" : ", connection lost");
     write_line(x, level, ACCESS_TARGET, NULL, &l);
 }
 

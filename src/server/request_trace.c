@@ -4,7 +4,10 @@
 #include "server/request_spans.h"
 
 #include <arpa/inet.h>
+#include <string.h>
 #include <strings.h>
+
+#define EMBED_PATH "/api/v1/embed"
 
 /* What the headers say of the caller's trace. */
 typedef struct caller {
@@ -43,7 +46,7 @@ static bool read_caller(const exchange *x, trace_context *context)
 
 void request_trace_begin(exchange *x)
 {
-    if (x->route == NULL || x->route->metric != METRIC_ROUTE_EMBED)
+    if (x->kind != METRIC_ROUTE_EMBED)
         return;
     trace_context context;
     const bool called = read_caller(x, &context);
@@ -57,6 +60,17 @@ void request_trace_begin(exchange *x)
 int64_t request_trace_now(const exchange *x)
 {
     return x->trace.sampled ? clock_monotonic_ns() : 0;
+}
+
+/* In static storage; what is not a method of HTTP becomes what the conventions say. */
+static const char *method_name(const char *method)
+{
+    static const char *const known[] = {"POST",    "GET",   "HEAD",  "PUT",    "DELETE",
+                                        "OPTIONS", "PATCH", "TRACE", "CONNECT"};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(method, known[i]) == 0)
+            return known[i];
+    return "_OTHER";
 }
 
 static void write_address(const exchange *x, char *out, size_t room)
@@ -82,8 +96,8 @@ void request_trace_end(exchange *x, bool whole)
             .trace_state = x->trace_state,
             .arrived_ns = x->arrived_ns,
             .ended_ns = x->ended_ns,
-            .method = x->route->method,
-            .route = x->route->path,
+            .method = method_name(x->method),
+            .route = EMBED_PATH,
             .scheme = x->owner->tls != NULL ? "https" : "http",
             .server_port = x->owner->port,
             .client_address = address,

@@ -10,4 +10,7 @@ extern const route route_table[];
 /* NULL when there is none; then *allow names the methods of the path, or is NULL where the path is unknown. */
 const route *routes_find(const char *method, const char *path, const char **allow);
 
+/* What a path counts as, whatever the method. */
+metric_route routes_kind(const char *path);
+
 #endif

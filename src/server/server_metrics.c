@@ -132,7 +132,7 @@ aki_status server_metrics_describe(server *s, const encoder *enc, aki_error *err
 
 static bool embeds(const exchange *x)
 {
-    return x->route != NULL && x->route->metric == METRIC_ROUTE_EMBED;
+    return x->kind == METRIC_ROUTE_EMBED;
 }
 
 void server_metrics_begin(exchange *x)
@@ -154,9 +154,8 @@ static metric_status_class class_of_status(unsigned status, bool whole)
 void server_metrics_end(const exchange *x, bool whole)
 {
     metric_shard *shard = metrics_shard(x->owner->metrics);
-    const size_t path = x->route != NULL ? x->route->metric : METRIC_ROUTE_OTHER;
     const metric_status_class status = class_of_status(x->status, whole);
-    metrics_add(shard, METRIC_HTTP_REQUESTS, path * (METRIC_STATUS_ABORTED + 1) + status, 1);
+    metrics_add(shard, METRIC_HTTP_REQUESTS, x->kind * (METRIC_STATUS_ABORTED + 1) + status, 1);
     if (!embeds(x))
         return;
     const bool success = status == METRIC_STATUS_2XX;

@@ -137,6 +137,11 @@ const metric metric_table[] = {
                            METRIC_INFO},
 };
 
+const char *metric_route_name(metric_route route)
+{
+    return routes[route];
+}
+
 size_t metric_label_values(const metric_label *label, const metric_names *domains)
 {
     size_t count = 0;

@@ -127,6 +127,9 @@ typedef enum metric_id {
 /* [METRIC_TOTAL] */
 extern const metric metric_table[];
 
+/* The label's text. */
+const char *metric_route_name(metric_route route);
+
 /* Combinations of label values; 1 without labels. domains: [METRIC_DOMAINS]. */
 size_t metric_series(const metric *m, const metric_names *domains);
 /* How many values a label has. */
