@@ -111,6 +111,7 @@ typedef enum metric_id {
     METRIC_CACHE, /* metric_cache_result */
     METRIC_CACHE_BYTES,
     METRIC_CONNECTIONS,
+    METRIC_LOG_DROPPED,
     /* this process, names of the Prometheus client libraries */
     METRIC_PROCESS_CPU,
     METRIC_PROCESS_OPEN_FDS,
@@ -125,6 +126,9 @@ typedef enum metric_id {
 
 /* [METRIC_TOTAL] */
 extern const metric metric_table[];
+
+/* The label's text. */
+const char *metric_route_name(metric_route route);
 
 /* Combinations of label values; 1 without labels. domains: [METRIC_DOMAINS]. */
 size_t metric_series(const metric *m, const metric_names *domains);
