@@ -11,7 +11,6 @@
 
 #include "akidb/embed.h"
 #include "base/log.h"
-#include "encoder/device_lane.h"
 #include "encoder/encoder.h"
 #include "resilience/breaker.h"
 #include "resilience/retry.h"
@@ -45,9 +44,10 @@ typedef struct scheduler_resilience {
     breaker_settings breaker; /* one for each device */
     retry_settings retry;
     retry_budget_settings retry_budget;
-    int64_t device_timeout_ms;   /* of a pass on a device beyond the CPU, which is then given up */
-    bool cpu_fallback;           /* the CPU computes what such a device cannot */
-    size_t fallback_cache_bytes; /* for results that are looked at only when nothing can compute; there is such a cache where
+    int64_t device_timeout_ms; /* of a pass on a device beyond the CPU, which is then given up */
+    bool cpu_fallback;         /* the CPU computes what such a device cannot */
+    size_t
+        fallback_cache_bytes; /* for results that are looked at only when nothing can compute; there is such a cache where
                                     there are such a device and no cache_bytes */
 } scheduler_resilience;
 
@@ -63,7 +63,7 @@ typedef struct scheduler_settings {
     int64_t batch_window_ms;      /* how long a pass that is not full waits for more work; 0 = not at all */
     size_t cache_bytes;           /* for results by exact text; 0 = no cache */
     const scheduler_resilience *resilience; /* copied; NULL = defaults */
-    bool adaptive_limit;          /* limit the requests in flight by their latency (gradient_limit.h) */
+    bool adaptive_limit; /* limit the requests in flight by their latency (gradient_limit.h) */
     /* Called after each pass from its worker's thread, to return soon; NULL = nobody. */
     void (*on_pass)(void *cookie, const scheduler_pass *done);
     void *on_pass_cookie;
@@ -97,7 +97,7 @@ typedef struct scheduler_result {
     int64_t queue_ns;     /* from there to the first pass */
     int64_t inference_ns; /* from the first pass's begin to the last one's end */
     scheduler_level served_by;
-    unsigned device_attempts; /* calls of devices by its passes, failed ones included */
+    unsigned device_attempts;  /* calls of devices by its passes, failed ones included */
     device_times device_times; /* of its passes on the GPU */
 } scheduler_result;
 
@@ -156,6 +156,10 @@ int64_t scheduler_longest_pass_ms(scheduler *s);
 /* The best device there is: SCHEDULER_LEVEL_GPU or SCHEDULER_LEVEL_CPU. */
 scheduler_level scheduler_primary(scheduler *s);
 
+/* BREAKER_CLOSED, BREAKER_HALF_OPEN or BREAKER_OPEN: that of the best device's circuit breaker. A state that somebody forced
+ * counts as what it does. */
+breaker_state scheduler_breaker_state(scheduler *s);
+
 typedef struct scheduler_device {
     const char *name;
     breaker_state state;
@@ -164,7 +168,7 @@ typedef struct scheduler_device {
 } scheduler_device;
 
 /* False = there is no device of that level. */
-bool scheduler_read_device(scheduler *s, scheduler_level level, scheduler_device *device);
+bool scheduler_read_device(scheduler *s, scheduler_level level, scheduler_device *out);
 
 /* Until any device may compute again, for Retry-After; 0 = now; INT64_MAX = not before a reset. */
 int64_t scheduler_device_wait_ms(scheduler *s);
@@ -195,7 +199,8 @@ typedef struct scheduler_stats {
     size_t bytes;             /* of requests not yet done */
     double tokens_per_second; /* of one worker, recently; 0 before the first pass */
     result_cache_stats cache; /* all 0 without one */
-    uint64_t fallbacks[SCHEDULER_LEVEL_COUNT]; /* requests that a level below the best device served; NONE: that no level could */
+    uint64_t fallbacks
+        [SCHEDULER_LEVEL_COUNT]; /* requests that a level below the best device served; NONE: that no level could */
     uint64_t retries, retries_refused; /* of passes; refused: the budget was spent */
     uint64_t device_calls_given_up;
     unsigned device_calls_out; /* of these, those that have not come back */

@@ -56,7 +56,8 @@ struct exchange {
     atomic_uint holders;            /* of submitter and `done`, those not through with it yet */
     atomic_bool gone;               /* the client went while the work was under way */
     bool base64;
-    buf reply; /* written, to be sent */
+    scheduler_level served_by; /* NONE = nothing was computed */
+    buf reply;                 /* written, to be sent */
 };
 
 /* MHD_AccessHandlerCallback and MHD_RequestCompletedCallback; cookie is the server. */

@@ -54,6 +54,7 @@ void server_settings_init(server_settings *settings)
                                   .write_timeout_ms = 30000,
                                   .drain_timeout_ms = 15000,
                                   .memory_limit_bytes = (size_t)2048 * 1000000};
+    scheduler_resilience_init(&settings->resilience);
 }
 
 /* A connection is a descriptor: the soft limit is raised towards what may be open, as far as the hard one allows. */
@@ -219,6 +220,7 @@ aki_status server_attach(server *s, const encoder *enc, aki_error *error)
                                    .inference_timeout_ms = s->settings.inference_timeout_ms,
                                    .batch_window_ms = s->settings.batch_window_ms,
                                    .cache_bytes = s->settings.cache_bytes,
+                                   .resilience = &s->settings.resilience,
                                    .adaptive_limit = s->settings.adaptive_limit,
                                    .log = s->settings.log};
     scheduler *work = NULL;
