@@ -11,6 +11,7 @@
 #include "cli/model_source.h"
 #include "cli/notify.h"
 #include "cli/published_weights.h"
+#include "encoder/device_lane.h"
 #include "encoder/encoder.h"
 #include "kernels/precision.h"
 #include "server/memory_budget.h"
@@ -104,6 +105,24 @@ static aki_status check_options(const options *o, aki_error *error)
     return status;
 }
 
+static scheduler_resilience resilience_of(const options *o)
+{
+    scheduler_resilience r;
+    scheduler_resilience_init(&r);
+    r.breaker.failures = (unsigned)option_number(o, OPTION_BREAKER_FAILURES);
+    r.breaker.window_ns = option_number(o, OPTION_BREAKER_WINDOW) * NS_PER_MS;
+    r.breaker.cooldown_ns = option_number(o, OPTION_BREAKER_COOLDOWN) * NS_PER_MS;
+    r.breaker.cooldown_max_ns = r.breaker.cooldown_ns;
+    r.breaker.successes = (unsigned)option_number(o, OPTION_BREAKER_SUCCESSES);
+    r.breaker.probes = (unsigned)option_number(o, OPTION_BREAKER_PROBES);
+    r.retry.attempts = (unsigned)option_number(o, OPTION_RETRY_ATTEMPTS);
+    r.retry.first_delay_ns = option_number(o, OPTION_RETRY_DELAY) * NS_PER_MS;
+    r.device_timeout_ms = option_number(o, OPTION_DEVICE_TIMEOUT);
+    r.cpu_fallback = option_on(o, OPTION_CPU_FALLBACK);
+    r.fallback_cache_bytes = option_size(o, OPTION_FALLBACK_CACHE_MB) * 1000000;
+    return r;
+}
+
 static uint64_t log_dropped(void *cookie)
 {
     return log_writer_dropped(cookie);
@@ -140,6 +159,7 @@ static server_settings settings_of(service *sv)
     settings.batch_window_ms = option_number(o, OPTION_BATCH_WINDOW);
     settings.max_queue_wait_ms = option_number(o, OPTION_MAX_QUEUE_WAIT);
     settings.cache_bytes = option_size(o, OPTION_CACHE_MB) * 1000000;
+    settings.resilience = resilience_of(o);
     settings.adaptive_limit = option_on(o, OPTION_ADAPTIVE_LIMIT);
     settings.header_timeout_ms = option_number(o, OPTION_HEADER_TIMEOUT);
     settings.write_timeout_ms = option_number(o, OPTION_WRITE_TIMEOUT);
@@ -251,6 +271,10 @@ static aki_status load_model(service *sv, aki_error *error)
         log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "loading %s from %s", sv->model_name, folder);
         int64_t open_ns = clock_monotonic_ns();
         status = encoder_open(&sv->encoder, folder, &settings, error);
+        const device_choice choice = {.name = option_text(o, OPTION_DEVICE),
+                                      .plugin = option_text(o, OPTION_DEVICE_PLUGIN)};
+        if (status == AKI_OK)
+            status = encoder_choose_device(sv->encoder, &choice, error);
         server_note_load(sv->server, clock_monotonic_ns() - open_ns);
     }
     sv->folder = folder;

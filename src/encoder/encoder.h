@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "akidb/embed.h"
+#include "device/device_times.h"
 #include "tokenizer/tokenizer.h"
 
 typedef struct encoder encoder;             /* const after open, shared by all threads */

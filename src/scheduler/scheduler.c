@@ -546,16 +546,35 @@ scheduler_level scheduler_primary(scheduler *s)
     return device_chain_primary(&s->chain);
 }
 
-bool scheduler_read_device(scheduler *s, scheduler_level level, scheduler_device *device)
+breaker_state scheduler_breaker_state(scheduler *s)
+{
+    chain_link *link = device_chain_link(&s->chain, device_chain_primary(&s->chain));
+    const breaker_state state = breaker_current(&link->guard, breaker_clock_ns());
+    switch (state) {
+    case BREAKER_OPEN:
+    case BREAKER_FORCED_OPEN:
+        return BREAKER_OPEN;
+    case BREAKER_HALF_OPEN:
+        return BREAKER_HALF_OPEN;
+    case BREAKER_CLOSED:
+    case BREAKER_DISABLED:
+    case BREAKER_METRICS_ONLY:
+    case BREAKER_STATE_COUNT:
+        break;
+    }
+    return BREAKER_CLOSED;
+}
+
+bool scheduler_read_device(scheduler *s, scheduler_level level, scheduler_device *out)
 {
     chain_link *link = device_chain_link(&s->chain, level);
     if (link == NULL)
         return false;
     const int64_t now_ns = breaker_clock_ns();
-    *device = (scheduler_device){.name = link->name,
-                                 .state = breaker_current(&link->guard, now_ns),
-                                 .wait_ms = milliseconds(breaker_wait_ns(&link->guard, now_ns))};
-    breaker_read_counts(&link->guard, now_ns, &device->counts);
+    *out = (scheduler_device){.name = link->name,
+                              .state = breaker_current(&link->guard, now_ns),
+                              .wait_ms = milliseconds(breaker_wait_ns(&link->guard, now_ns))};
+    breaker_read_counts(&link->guard, now_ns, &out->counts);
     return true;
 }
 

@@ -11,7 +11,6 @@
 
 #include "akidb/embed.h"
 #include "base/log.h"
-#include "encoder/device_lane.h"
 #include "encoder/encoder.h"
 #include "resilience/breaker.h"
 #include "resilience/retry.h"
@@ -180,6 +179,10 @@ int64_t scheduler_longest_pass_ms(scheduler *s);
 /* The best device there is: SCHEDULER_LEVEL_GPU or SCHEDULER_LEVEL_CPU. */
 scheduler_level scheduler_primary(scheduler *s);
 
+/* BREAKER_CLOSED, BREAKER_HALF_OPEN or BREAKER_OPEN: that of the best device's circuit breaker. A state that somebody forced
+ * counts as what it does. */
+breaker_state scheduler_breaker_state(scheduler *s);
+
 typedef struct scheduler_device {
     const char *name;
     breaker_state state;
@@ -188,7 +191,7 @@ typedef struct scheduler_device {
 } scheduler_device;
 
 /* False = there is no device of that level. */
-bool scheduler_read_device(scheduler *s, scheduler_level level, scheduler_device *device);
+bool scheduler_read_device(scheduler *s, scheduler_level level, scheduler_device *out);
 
 /* Until any device may compute again, for Retry-After; 0 = now; INT64_MAX = not before a reset. */
 int64_t scheduler_device_wait_ms(scheduler *s);

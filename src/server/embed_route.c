@@ -45,6 +45,7 @@ static void write_reply(exchange *x)
     connection_watch_forget(x->watched);
     request_facts_take(&x->facts, x->result);
     server_metrics_result(x);
+    x->served_by = x->result->served_by;
     embed_reply reply = reply_of(x);
     buf_init(&x->reply, embed_reply_bound(&reply));
     aki_error error;

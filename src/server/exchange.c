@@ -172,6 +172,8 @@ static void add_retry_after(const exchange *x, struct MHD_Response *response)
     int64_t ms = RETRY_MS;
     if (x->error.code == HTTP_ERROR_OVERLOADED && work != NULL)
         ms = scheduler_backlog_ms(work);
+    else if (x->error.code == HTTP_ERROR_SERVICE_UNAVAILABLE && work != NULL)
+        ms = scheduler_device_wait_ms(work);
     retry_after after = jitter_retry_after(&x->owner->jitter, ms);
     char text[24];
     snprintf(text, sizeof text, "%lld", (long long)after.seconds);
@@ -198,6 +200,8 @@ static void add_headers(const exchange *x, unsigned status, struct MHD_Response 
         MHD_add_response_header(response, MHD_HTTP_HEADER_ACCEPT_ENCODING, "gzip");
     if (status == MHD_HTTP_SERVICE_UNAVAILABLE || status == MHD_HTTP_TOO_MANY_REQUESTS)
         add_retry_after(x, response);
+    if (x->served_by != SCHEDULER_LEVEL_NONE)
+        MHD_add_response_header(response, "x-akidb-served-by", scheduler_level_name(x->served_by));
     if (server_phase_now(x->owner) == SERVER_DRAINING)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     if (status == MHD_HTTP_OK && x->facts.texts > 0)

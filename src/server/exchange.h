@@ -75,7 +75,8 @@ struct exchange {
     trace_root trace;  /* all zero where it is not traced */
     char *trace_state; /* of the caller; NULL = none */
     bool base64;
-    buf reply; /* written, to be sent */
+    scheduler_level served_by; /* NONE = nothing was computed */
+    buf reply;                 /* written, to be sent */
 };
 
 /* MHD_AccessHandlerCallback and MHD_RequestCompletedCallback; cookie is the server. */

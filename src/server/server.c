@@ -57,6 +57,7 @@ void server_settings_init(server_settings *settings)
                                   .access_log_rate = 100,
                                   .slow_request_ms = 1000,
                                   .memory_limit_bytes = (size_t)2048 * 1000000};
+    scheduler_resilience_init(&settings->resilience);
 }
 
 static aki_status open_tls(server *s, aki_error *error)
@@ -171,6 +172,7 @@ aki_status server_attach(server *s, const encoder *enc, aki_error *error)
                                    .inference_timeout_ms = s->settings.inference_timeout_ms,
                                    .batch_window_ms = s->settings.batch_window_ms,
                                    .cache_bytes = s->settings.cache_bytes,
+                                   .resilience = &s->settings.resilience,
                                    .adaptive_limit = s->settings.adaptive_limit,
                                    .log = s->settings.log};
     scheduler *work = NULL;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "encoder/encoder.h"
 #include "telemetry/tracer.h"
+#include "scheduler/scheduler.h"
 
 typedef struct server server;
 
@@ -27,9 +28,10 @@ typedef struct server_settings {
     size_t max_body_bytes;
     size_t max_header_bytes;
     size_t max_queue_requests, max_queue_tokens;
-    int64_t max_queue_wait_ms; /* of interactive requests; 0 = no limit but their deadlines */
-    bool adaptive_limit;       /* limit the requests in flight by their latency */
-    size_t cache_bytes;        /* for results by exact text; 0 = none */
+    int64_t max_queue_wait_ms;       /* of interactive requests; 0 = no limit but their deadlines */
+    scheduler_resilience resilience; /* about devices that fail */
+    bool adaptive_limit;             /* limit the requests in flight by their latency */
+    size_t cache_bytes;              /* for results by exact text; 0 = none */
     unsigned max_connections;
     unsigned max_connections_per_address; /* 0 = no limit of its own */
     unsigned http_threads;
