@@ -91,10 +91,20 @@ static void hand_out(scheduler *s, const pass *p)
             request_keep(p->owners[i].request, p->owners[i].index, s->cache);
 }
 
+/* Texts of the pass without those of health probes, which are nobody's load. */
+static size_t requested_texts(const pass *p)
+{
+    size_t texts = p->count;
+    for (size_t i = 0; i < p->owners_count && texts > 0; i++)
+        texts -= p->owners[i].request->probe;
+    return texts;
+}
+
 static void report(const scheduler *s, const pass *p, int64_t duration_ns)
 {
-    if (s->on_pass != NULL)
-        s->on_pass(s->on_pass_cookie, &(scheduler_pass){.texts = p->count,
+    const size_t texts = requested_texts(p);
+    if (s->on_pass != NULL && texts > 0)
+        s->on_pass(s->on_pass_cookie, &(scheduler_pass){.texts = texts,
                                                         .tokens = p->tokens,
                                                         .budget_tokens = s->q.max_pass_tokens,
                                                         .duration_ns = duration_ns,
@@ -367,6 +377,8 @@ static aki_status admit(scheduler *s, const admission_request *request, aki_erro
 {
     if (s->stopping)
         return error_set(error, AKI_CANCELLED, "the service is stopping and takes no new work");
+    if (request->probe)
+        return AKI_OK;
     return admission_check(&s->gate, &s->q, request, s->running_tokens, clock_monotonic_ns(), error);
 }
 
@@ -379,6 +391,8 @@ static void wake(scheduler *s, size_t tokens)
 /* Lock held. */
 static void count_accepted(scheduler *s, const scheduler_request *request)
 {
+    if (request->probe)
+        return;
     scheduler_class_stats *of_class =
         request->priority == SCHEDULER_PRIORITY_BULK ? &s->counters.bulk : &s->counters.interactive;
     of_class->requests++;
@@ -391,6 +405,7 @@ aki_status scheduler_admits(scheduler *s, const scheduler_submission *submission
 {
     admission_request asked = {.priority = submission->priority,
                                .client = submission->client,
+                               .probe = submission->probe,
                                .deadline_ns = submission->deadline_ns,
                                .tokens = submission->count};
     pthread_mutex_lock(&s->lock);
@@ -408,7 +423,10 @@ aki_status scheduler_submit(scheduler *s, const scheduler_submission *submission
     if (status != AKI_OK)
         return status;
     scheduler_request *request;
-    status = request_open(&request, &s->context, submission, error);
+    request_context context = s->context;
+    if (submission->probe)
+        context.cache = NULL;
+    status = request_open(&request, &context, submission, error);
     if (status != AKI_OK)
         return status;
     request->owner = s;
@@ -417,6 +435,7 @@ aki_status scheduler_submit(scheduler *s, const scheduler_submission *submission
     if (computes) {
         admission_request asked = {.priority = request->priority,
                                    .client = submission->client,
+                                   .probe = submission->probe,
                                    .deadline_ns = submission->deadline_ns,
                                    .tokens = request->tokens,
                                    .bytes = request->bytes};

@@ -113,6 +113,8 @@ typedef struct scheduler_submission {
     scheduler_priority priority;
     bool
         on_error_item; /* a text that cannot be embedded fails alone, as a scheduler_item_error, not the request */
+    bool
+        probe; /* of our own health: never refused because of load, never answered from the cache, not counted */
     uint64_t client;     /* whose request it is, for fairness between clients; 0 = nobody's in particular */
     int64_t deadline_ns; /* clock_monotonic_ns value; 0 = none */
     scheduler_done_fn done;
