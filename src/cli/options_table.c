@@ -1,5 +1,5 @@
 #include "cli/file_mode.h"
-#include "cli/log_filter.h"
+#include "telemetry/log_filter.h"
 #include "cli/options.h"
 #include "resilience/breaker.h"
 
@@ -559,6 +559,32 @@ const option_row option_table[OPTION_TOTAL] = {
                            .choices = "auto|json|text",
                            .default_text = "auto",
                            .help = "form of the log lines on stdout; auto is text on a terminal, else json"},
+    [OPTION_ACCESS_LOG_RATE] = {.section = "Logging",
+                                .flag = "access-log-rate",
+                                .variable = "AKIDB_ACCESS_LOG_RATE",
+                                .type = OPTION_TYPE_NUMBER,
+                                .commands = SERVE,
+                                .maximum = 1000000,
+                                .default_text = "100",
+                                .help =
+                                    "lines about answered requests per second at most; the next line says "
+                                    "how many were left out. 0 leaves all of them out"},
+    [OPTION_SLOW_REQUEST] = {.section = "Logging",
+                             .flag = "slow-request",
+                             .variable = "AKIDB_SLOW_REQUEST",
+                             .type = OPTION_TYPE_DURATION,
+                             .commands = SERVE,
+                             .maximum = HOUR_MS,
+                             .zero_word = "none",
+                             .default_text = "1s",
+                             .help = "embedding requests that take longer are logged as a warning"},
+    [OPTION_LOG_TEXTS] = {.section = "Logging",
+                          .flag = "log-texts",
+                          .variable = "AKIDB_LOG_TEXTS",
+                          .type = OPTION_TYPE_SWITCH,
+                          .commands = SERVE,
+                          .default_text = "false",
+                          .help = "log the beginning of each request's first text; texts may be private"},
     /* ---- Input ---- */
     [OPTION_INPUT] = {.section = "Input",
                       .flag = "input",

@@ -7,7 +7,6 @@
 #include "cli/activation.h"
 #include "cli/file_mode.h"
 #include "cli/hangup.h"
-#include "cli/log_writer.h"
 #include "cli/message.h"
 #include "cli/model_source.h"
 #include "cli/notify.h"
@@ -17,8 +16,10 @@
 #include "kernels/precision.h"
 #include "server/memory_budget.h"
 #include "server/server.h"
+#include "telemetry/log_writer.h"
 
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +80,7 @@ static aki_status open_log(service *sv, aki_error *error)
         return error_set(error, AKI_INTERNAL, "the log filter was not checked");
     sv->writer = log_writer_open(STDOUT_FILENO, text ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON, &filter);
     if (sv->writer == NULL)
-        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the log");
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory or no thread for the log");
     sv->log = log_writer_sink(sv->writer);
     return AKI_OK;
 }
@@ -120,6 +121,11 @@ static scheduler_resilience resilience_of(const options *o)
     r.cpu_fallback = option_on(o, OPTION_CPU_FALLBACK);
     r.fallback_cache_bytes = option_size(o, OPTION_FALLBACK_CACHE_MB) * 1000000;
     return r;
+}
+
+static uint64_t log_dropped(void *cookie)
+{
+    return log_writer_dropped(cookie);
 }
 
 static server_settings settings_of(service *sv)
@@ -173,6 +179,11 @@ static server_settings settings_of(service *sv)
     settings.cookie = sv;
     settings.memory_limit_bytes = option_size(o, OPTION_MEMORY_LIMIT);
     settings.log = sv->log;
+    settings.log_dropped = log_dropped;
+    settings.log_dropped_cookie = sv->writer;
+    settings.access_log_rate = (uint64_t)option_number(o, OPTION_ACCESS_LOG_RATE);
+    settings.slow_request_ms = option_number(o, OPTION_SLOW_REQUEST);
+    settings.log_texts = option_on(o, OPTION_LOG_TEXTS);
     return settings;
 }
 
@@ -310,8 +321,11 @@ static aki_status serve(service *sv, aki_error *error)
         return status;
     if (stop_signal(sv->stop) == 0)
         log_example(sv);
-    notify_send(&sv->manager, READY_MESSAGE);
-    while (hangup_wait(sv->hangup, stop_descriptor(sv->stop))) {
+    for (int asked; (asked = hangup_wait(sv->hangup, stop_descriptor(sv->stop))) != 0;) {
+        if (asked != SIGHUP) {
+            log_writer_cycle_level(sv->writer);
+            continue;
+        }
         notify_reloading(&sv->manager);
         server_reload(sv->server);
         notify_send(&sv->manager, READY_MESSAGE);

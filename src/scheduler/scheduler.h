@@ -52,6 +52,25 @@ typedef struct scheduler_resilience {
 } scheduler_resilience;
 
 void scheduler_resilience_init(scheduler_resilience *settings);
+/* When the steps of a pass ended, each beginning where the one before it ended; by clock_monotonic_ns. */
+typedef struct scheduler_pass_times {
+    int64_t begun_ns;    /* it was made up, and began */
+    int64_t gathered_ns; /* token ids were where the model reads them */
+    encoder_times steps; /* all 0 where the device does not tell */
+    int64_t ended_ns;    /* the last step that the device does */
+    int64_t handed_ns;   /* vectors were where their requests read them */
+    size_t texts, tokens;
+} scheduler_pass_times;
+
+/* What tracing wants to know of a request, by clock_monotonic_ns; 0 = it did not come to that. Only submitted_ns and
+ * begun_ns are there for a request that is not traced. */
+typedef struct scheduler_times {
+    int64_t submitted_ns;      /* it was tokenized and went into the queue */
+    int64_t begun_ns;          /* its first pass was being made up */
+    int64_t first_pass_ns;     /* that pass began */
+    unsigned passes;           /* that computed any of its texts */
+    scheduler_pass_times last; /* of the one that ended last */
+} scheduler_times;
 
 typedef struct scheduler_settings {
     unsigned workers;             /* >= 1 */
@@ -99,6 +118,7 @@ typedef struct scheduler_result {
     scheduler_level served_by;
     unsigned device_attempts;  /* calls of devices by its passes, failed ones included */
     device_times device_times; /* of its passes on the GPU */
+    scheduler_times times;
 } scheduler_result;
 
 /* Called exactly once per submitted request, from a worker's thread or, where nothing had to be computed, from within
@@ -115,6 +135,7 @@ typedef struct scheduler_submission {
         on_error_item; /* a text that cannot be embedded fails alone, as a scheduler_item_error, not the request */
     bool
         probe; /* of our own health: never refused because of load, never answered from the cache, not counted */
+    bool traced;         /* scheduler_result.times is wanted; costs some readings of the clock per pass */
     uint64_t client;     /* whose request it is, for fairness between clients; 0 = nobody's in particular */
     int64_t deadline_ns; /* clock_monotonic_ns value; 0 = none */
     scheduler_done_fn done;

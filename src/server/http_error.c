@@ -1,6 +1,6 @@
 #include "server/http_error.h"
 
-#include "server/json_text.h"
+#include "base/json_text.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -54,6 +54,8 @@ void server_settings_init(server_settings *settings)
                                   .drain_timeout_ms = 15000,
                                   .stuck_timeout_ms = 60000,
                                   .probe_interval_ms = 5000,
+                                  .access_log_rate = 100,
+                                  .slow_request_ms = 1000,
                                   .memory_limit_bytes = (size_t)2048 * 1000000};
     scheduler_resilience_init(&settings->resilience);
 }
@@ -117,6 +119,7 @@ aki_status server_open(server **out, const server_settings *settings, aki_error 
     s->settings = *settings;
     s->started_ns = clock_monotonic_ns();
     jitter_init(&s->jitter, (uint64_t)clock_wall_ns());
+    access_sampler_init(&s->access, settings->access_log_rate);
     pthread_mutex_init(&s->lock, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);

@@ -125,6 +125,9 @@ const metric metric_table[] = {
                             METRIC_READ},
     [METRIC_CONNECTIONS] = {"akidb_embed_connections", NULL, "Open client connections.", METRIC_GAUGE,
                             METRIC_READ},
+    [METRIC_LOG_DROPPED] = {"akidb_embed_log_lines_dropped_total", NULL,
+                            "Log lines lost because they could not be written fast enough, or at all.",
+                            METRIC_COUNTER, METRIC_READ},
 
     [METRIC_FALLBACK] =
         {"akidb_embed_fallback_total",
@@ -194,6 +197,11 @@ const metric metric_table[] = {
     [METRIC_BUILD_INFO] = {"akidb_embed_build_info", NULL, "Version, CPU tier and precision in use.",
                            METRIC_INFO},
 };
+
+const char *metric_route_name(metric_route route)
+{
+    return routes[route];
+}
 
 size_t metric_label_values(const metric_label *label, const metric_names *domains)
 {

@@ -120,6 +120,7 @@ typedef enum metric_id {
     METRIC_CACHE, /* metric_cache_result */
     METRIC_CACHE_BYTES,
     METRIC_CONNECTIONS,
+    METRIC_LOG_DROPPED,
     /* devices */
     METRIC_FALLBACK,     /* metric_fallback */
     METRIC_DEVICE_CALLS, /* metric_device, outcome: success, failure, ignored */
@@ -145,6 +146,9 @@ typedef enum metric_id {
 
 /* [METRIC_TOTAL] */
 extern const metric metric_table[];
+
+/* The label's text. */
+const char *metric_route_name(metric_route route);
 
 /* Combinations of label values; 1 without labels. domains: [METRIC_DOMAINS]. */
 size_t metric_series(const metric *m, const metric_names *domains);

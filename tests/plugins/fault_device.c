@@ -92,8 +92,8 @@ static fault next_fault(fault_device *d, bool counts)
         if (descriptor >= 0)
             close(descriptor);
     }
-    const bool meant = strcmp(f.mode, "slow") == 0 ||
-                       (d->since_change >= f.first && d->since_change < f.first + f.count);
+    const bool meant =
+        strcmp(f.mode, "slow") == 0 || (d->since_change >= f.first && d->since_change < f.first + f.count);
     pthread_mutex_unlock(&d->lock);
     if (counts && !meant)
         snprintf(f.mode, sizeof f.mode, "ok");

@@ -34,7 +34,8 @@ static const char *plugin_copy(const char *name, mode_t mode)
 
 static void drop_copies(void)
 {
-    static const char *const names[] = {"fault_device-755", "fault_device-775", "fault_device-757", "old_device-755"};
+    static const char *const names[] = {"fault_device-755", "fault_device-775", "fault_device-757",
+                                        "old_device-755"};
     char path[512];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         snprintf(path, sizeof path, "%s/%s.so", folder, names[i]);
@@ -46,8 +47,10 @@ static synthetic made;
 
 static aki_status choose(device **out, const char *name, const char *plugin, aki_error *error)
 {
-    const device_model m = {
-        .struct_size = sizeof m, .config = &made.config, .weights = &made.weights, .precision = AKI_PRECISION_AUTO};
+    const device_model m = {.struct_size = sizeof m,
+                            .config = &made.config,
+                            .weights = &made.weights,
+                            .precision = AKI_PRECISION_AUTO};
     const log_sink silent = {0};
     return device_choose(out, &(device_choice){name, plugin}, &m, &silent, error);
 }
@@ -88,8 +91,9 @@ static void computes_by_a_plugin(void **state)
 
     cpu_device *cpu;
     cpu_state *own;
-    assert_int_equal(cpu_device_open_weights(&cpu, &made.config, &made.weights, AKI_PRECISION_FP32, NULL, NULL, &error),
-                     AKI_OK);
+    assert_int_equal(
+        cpu_device_open_weights(&cpu, &made.config, &made.weights, AKI_PRECISION_FP32, NULL, NULL, &error),
+        AKI_OK);
     assert_int_equal(cpu_state_open(&own, cpu, 16, &error), AKI_OK);
     assert_memory_equal(output, cpu_forward(cpu, own, &batch), 7 * made.config.hidden_size * sizeof *output);
     cpu_state_close(own);
