@@ -23,10 +23,12 @@
 /* Retry-After where nothing better is known. */
 #define RETRY_MS 1000
 
-/* The body must be there before the request's time is over, and after a while come at the least rate. */
+/* The body must be there before the request's time is over, never pause for as long as an idle connection may, and after a
+ * while come at the least rate. */
 static void watch_body(const exchange *x)
 {
-    int64_t until_ns = x->deadline_ns;
+    int64_t silent_ns = clock_monotonic_ns() + x->owner->settings.idle_timeout_ms * NS_PER_MS;
+    int64_t until_ns = x->deadline_ns < silent_ns ? x->deadline_ns : silent_ns;
     size_t rate = x->owner->settings.min_body_rate;
     if (rate > 0) {
         int64_t slowest_ns = x->arrived_ns + BODY_GRACE_MS * NS_PER_MS +
@@ -50,6 +52,7 @@ static exchange *exchange_open(server *s, struct MHD_Connection *connection, con
     const client *c = client_of(connection);
     x->watched = c != NULL ? c->watched : NULL;
     x->target_bytes = c != NULL ? c->target_bytes : 0;
+    x->admin = c != NULL && c->admin;
     request_id_choose(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "x-request-id"),
                       x->request_id);
     buf_init(&x->body, s->settings.max_body_bytes);
@@ -169,6 +172,8 @@ static void add_retry_after(const exchange *x, struct MHD_Response *response)
     int64_t ms = RETRY_MS;
     if (x->error.code == HTTP_ERROR_OVERLOADED && work != NULL)
         ms = scheduler_backlog_ms(work);
+    else if (x->error.code == HTTP_ERROR_SERVICE_UNAVAILABLE && work != NULL)
+        ms = scheduler_device_wait_ms(work);
     retry_after after = jitter_retry_after(&x->owner->jitter, ms);
     char text[24];
     snprintf(text, sizeof text, "%lld", (long long)after.seconds);
@@ -195,6 +200,8 @@ static void add_headers(const exchange *x, unsigned status, struct MHD_Response 
         MHD_add_response_header(response, MHD_HTTP_HEADER_ACCEPT_ENCODING, "gzip");
     if (status == MHD_HTTP_SERVICE_UNAVAILABLE || status == MHD_HTTP_TOO_MANY_REQUESTS)
         add_retry_after(x, response);
+    if (x->served_by != SCHEDULER_LEVEL_NONE)
+        MHD_add_response_header(response, "x-akidb-served-by", scheduler_level_name(x->served_by));
     if (server_phase_now(x->owner) == SERVER_DRAINING)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     if (status == MHD_HTTP_OK && x->facts.texts > 0)

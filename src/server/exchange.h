@@ -17,6 +17,12 @@
 
 typedef struct exchange exchange;
 
+typedef enum route_place {
+    ROUTE_EVERYWHERE,
+    ROUTE_NOT_ADMIN, /* not on the admin port */
+    ROUTE_OPERATORS, /* on the admin port; on others only where an API key is asked for */
+} route_place;
+
 typedef struct route {
     const char *method; /* "GET" serves HEAD as well */
     const char *path;
@@ -27,6 +33,7 @@ typedef struct route {
     enum MHD_Result (*handle)(exchange *x);
     /* Answers after a suspension; NULL for routes that never suspend. */
     enum MHD_Result (*resume)(exchange *x);
+    route_place place;
 } route;
 
 struct exchange {
@@ -34,6 +41,7 @@ struct exchange {
     struct MHD_Connection *connection;
     watched_connection *watched;
     size_t target_bytes;
+    bool admin;                         /* came by the admin port */
     metric_route kind;                  /* what its path counts as, served or not */
     const route *route;                 /* NULL: the request failed before one was found */
     char method[EXCHANGE_METHOD_BYTES]; /* as it was sent, cut */
@@ -67,7 +75,8 @@ struct exchange {
     trace_root trace;  /* all zero where it is not traced */
     char *trace_state; /* of the caller; NULL = none */
     bool base64;
-    buf reply; /* written, to be sent */
+    scheduler_level served_by; /* NONE = nothing was computed */
+    buf reply;                 /* written, to be sent */
 };
 
 /* MHD_AccessHandlerCallback and MHD_RequestCompletedCallback; cookie is the server. */

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "kernels/precision.h"
+#include "server/device_metrics.h"
 #include "server/memory_usage.h"
 #include "telemetry/gpu_utilization.h"
 #include "telemetry/process_stats.h"
@@ -115,6 +116,7 @@ aki_status server_metrics_open(server *s, aki_error *error)
     metrics_read_by(m, METRIC_CACHE_BYTES, read_cache_bytes, s);
     metrics_read_by(m, METRIC_CONNECTIONS, read_connections, s);
     metrics_read_by(m, METRIC_LOG_DROPPED, read_log_dropped, s);
+    device_metrics_register(s);
     const char *const labels[] = {"version", aki_version(), NULL};
     return metrics_set_info(m, METRIC_BUILD_INFO, labels, error);
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "encoder/device_lane.h"
 #include "encoder/encoder.h"
 
 #include <pthread.h>
@@ -16,6 +17,7 @@
 #define FAKE_PASSES 4096
 
 struct encoder {
+    device *beyond; /* passes go to it first; NULL = none. Belongs to the test */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool gate_closed;
@@ -141,6 +143,15 @@ aki_status encoder_run(const encoder *enc_const, encoder_state *state, encoder_s
     if (state->times != NULL)
         *state->times = (encoder_times){clock_monotonic_ns(), clock_monotonic_ns(), clock_monotonic_ns()};
     return outcome == AKI_OK ? AKI_OK : error_set(error, outcome, "the fake encoder fails as told");
+}
+
+bool encoder_lane_settings(const encoder *enc, device_lane_settings *settings)
+{
+    *settings = (device_lane_settings){
+        .device = enc->beyond,
+        .pooling = {.dimension = FAKE_DIMENSION, .pooling = AKI_POOLING_MEAN, .normalize = false},
+        .max_tokens = FAKE_PASS_TOKENS};
+    return enc->beyond != NULL;
 }
 
 void encoder_pin_worker(const encoder *enc, unsigned index)
