@@ -392,6 +392,17 @@ const option_row option_table[OPTION_TOTAL] = {
                            .choices = "auto|json|text",
                            .default_text = "auto",
                            .help = "form of the log lines on stdout; auto is text on a terminal, else json"},
+    [OPTION_TRACE_TRUST_PARENT] =
+        {.section = "Tracing",
+         .flag = "trace-trust-parent",
+         .variable = "AKIDB_TRACE_TRUST_PARENT",
+         .type = OPTION_TYPE_SWITCH,
+         .commands = SERVE,
+         .default_text = "true",
+         .help =
+             "let a caller's sampling flag decide whether its request is recorded; where callers are not "
+             "trusted, --no-trace-trust-parent joins their traces and decides here. All else about traces "
+             "comes from the OTEL_* variables of docs/TRACING.md"},
     /* ---- Input ---- */
     [OPTION_INPUT] = {.section = "Input",
                       .flag = "input",

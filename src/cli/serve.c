@@ -6,19 +6,23 @@
 #include "base/memory.h"
 #include "cli/file_mode.h"
 #include "cli/hangup.h"
+#include "cli/load_trace.h"
 #include "cli/log_writer.h"
 #include "cli/message.h"
 #include "cli/model_source.h"
 #include "encoder/encoder.h"
 #include "kernels/precision.h"
 #include "server/server.h"
+#include "telemetry/telemetry.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define LOG_TARGET "serve"
 #define NO_HOST "none"
+#define FLUSH_MS 5000 /* for telemetry, when all requests are finished */
 
 typedef struct service {
     const options *options;
@@ -26,6 +30,7 @@ typedef struct service {
     hangup *hangup;
     log_writer *writer;
     log_sink log;
+    telemetry *telemetry;
     server *server;
     encoder *encoder;
     const char *model_name;
@@ -57,6 +62,22 @@ static aki_status open_log(service *sv, aki_error *error)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the log");
     sv->log = log_writer_sink(sv->writer);
     return AKI_OK;
+}
+
+static const char *environment_of_process(void *cookie, const char *name)
+{
+    (void)cookie;
+    return getenv(name);
+}
+
+static aki_status open_telemetry(service *sv, aki_error *error)
+{
+    const telemetry_settings settings = {
+        .get = environment_of_process,
+        .trust_parent = option_on(sv->options, OPTION_TRACE_TRUST_PARENT),
+        .log = sv->log,
+    };
+    return telemetry_open(&sv->telemetry, &settings, error);
 }
 
 /* What no single option can check. */
@@ -164,26 +185,42 @@ static void log_example(const service *sv)
         option_text(o, OPTION_API_KEYS) != NULL ? " -H \"authorization: Bearer $KEY\"" : "");
 }
 
-static aki_status load_model(service *sv, aki_error *error)
+/* Finds, opens and warms up the model; the trace gets its times. */
+static aki_status open_model(service *sv, load_trace *trace, aki_error *error)
 {
     const options *o = sv->options;
     char *folder = NULL;
-    int64_t start = clock_monotonic_ns();
     aki_settings settings = model_open_settings(o, sv->log);
     aki_status status =
         model_locate(o, option_text(o, OPTION_MODEL), false, sv->stop, sv->log, &folder, error);
+    trace->located_ns = status == AKI_OK ? clock_monotonic_ns() : 0;
     if (status == AKI_OK) {
         log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "loading %s from %s", sv->model_name, folder);
         int64_t open_ns = clock_monotonic_ns();
-        status = encoder_open(&sv->encoder, folder, &settings, error);
-        server_note_load(sv->server, clock_monotonic_ns() - open_ns);
+        status = encoder_open_timed(&sv->encoder, folder, &settings, &trace->times, error);
+        trace->opened_ns = clock_monotonic_ns();
+        server_note_load(sv->server, trace->opened_ns - open_ns);
     }
     if (status == AKI_OK)
         status = server_attach(sv->server, sv->encoder, error);
     mem_free(folder);
-    if (status != AKI_OK)
-        return status;
+    return status;
+}
+
+static aki_status load_model(service *sv, aki_error *error)
+{
+    aki_error own;
     aki_model_info info;
+    load_trace trace = {.model = sv->model_name, .start_ns = clock_monotonic_ns()};
+    aki_status status = open_model(sv, &trace, &own);
+    trace.end_ns = clock_monotonic_ns();
+    load_trace_emit(&trace, telemetry_tracer(sv->telemetry), sv->encoder,
+                    status == AKI_OK ? NULL : own.message);
+    if (status != AKI_OK) {
+        if (error != NULL)
+            *error = own;
+        return status;
+    }
     encoder_describe(sv->encoder, &info);
     log_write(
         &sv->log, AKI_LOG_INFO, LOG_TARGET,
@@ -191,7 +228,7 @@ static aki_status load_model(service *sv, aki_error *error)
         "%.2f s to load",
         sv->model_name, encoder_dimension(sv->encoder), encoder_max_tokens(sv->encoder), info.cpu_tier,
         kernel_precision_name(info.precision), info.threads,
-        (double)(clock_monotonic_ns() - start) / NS_PER_S);
+        (double)(trace.end_ns - trace.start_ns) / NS_PER_S);
     return AKI_OK;
 }
 
@@ -203,7 +240,11 @@ static aki_status serve(service *sv, aki_error *error)
     sv->model_name = name_of_model(sv->options);
     server_settings settings = settings_of(sv);
     log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "akidb-embed %s", aki_version());
-    status = server_open(&sv->server, &settings, error);
+    status = open_telemetry(sv, error);
+    if (status == AKI_OK)
+        status = server_open(&sv->server, &settings, error);
+    if (status == AKI_OK)
+        status = telemetry_watch(sv->telemetry, server_registry(sv->server), error);
     if (status != AKI_OK)
         return status;
     log_listening(sv);
@@ -244,8 +285,10 @@ int command_serve(const options *o)
         status = serve(&sv, &error);
     if (status != AKI_OK)
         message_error(&error);
+    telemetry_finish(sv.telemetry, FLUSH_MS);
     server_close(sv.server);
     encoder_close(sv.encoder);
+    telemetry_close(sv.telemetry);
     log_writer_close(sv.writer);
     stop_close(sv.stop);
     hangup_close(sv.hangup);

@@ -17,6 +17,24 @@ typedef struct encoder_state encoder_state; /* one per worker thread */
 /* As aki_open, but without threads. */
 AKI_MUST_CHECK aki_status encoder_open(encoder **out, const char *folder, const aki_settings *settings,
                                        aki_error *error);
+/* How long the stages of opening took, on the monotonic clock: `from` 0 = not reached, `to` 0 = failed there. */
+typedef enum encoder_stage {
+    ENCODER_LOAD_CONFIG, /* configuration, and the header of the weight file */
+    ENCODER_LOAD_TOKENIZER,
+    ENCODER_SELECT_DEVICE,
+    ENCODER_LOAD_WEIGHTS,
+    ENCODER_STAGES
+} encoder_stage;
+
+typedef struct encoder_times {
+    struct {
+        int64_t from_ns, to_ns;
+    } of[ENCODER_STAGES];
+} encoder_times;
+
+/* encoder_open that tells the times, also after a failure. */
+AKI_MUST_CHECK aki_status encoder_open_timed(encoder **out, const char *folder, const aki_settings *settings,
+                                             encoder_times *times, aki_error *error);
 void encoder_close(encoder *enc);
 void encoder_describe(const encoder *enc, aki_model_info *info); /* threads as in the settings */
 size_t encoder_dimension(const encoder *enc);

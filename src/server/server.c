@@ -245,6 +245,11 @@ void server_note_load(server *s, int64_t duration_ns)
                     NULL);
 }
 
+metrics *server_registry(server *s)
+{
+    return s->metrics;
+}
+
 uint16_t server_port(const server *s)
 {
     return s->port;

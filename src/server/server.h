@@ -5,6 +5,7 @@
 #include "akidb/embed.h"
 #include "base/log.h"
 #include "encoder/encoder.h"
+#include "telemetry/metrics.h"
 
 typedef struct server server;
 
@@ -50,6 +51,8 @@ AKI_MUST_CHECK aki_status server_open(server **out, const server_settings *setti
 AKI_MUST_CHECK aki_status server_attach(server *s, const encoder *enc, aki_error *error);
 /* For the metrics: how long opening the model took. */
 void server_note_load(server *s, int64_t duration_ns);
+/* What the server counts; lives as long as the server. */
+metrics *server_registry(server *s);
 uint16_t server_port(const server *s);
 /* Reads certificate, key, client CA and API keys again, as far as they are used, and says in the log what came of it. What
  * cannot be used is left as it was: false then. From one thread at a time, before server_close. */

@@ -80,6 +80,13 @@ typedef enum metric_rejection {
     METRIC_REJECTED_LIMIT,
 } metric_rejection;
 
+/* Why a span did not arrive anywhere. */
+typedef enum metric_span_drop {
+    METRIC_SPAN_QUEUE_FULL,
+    METRIC_SPAN_EXPORT_FAILED,
+    METRIC_SPAN_REJECTED,
+} metric_span_drop;
+
 typedef enum metric_id {
     /* inherited names */
     METRIC_REQUESTS,
@@ -111,6 +118,9 @@ typedef enum metric_id {
     METRIC_CACHE, /* metric_cache_result */
     METRIC_CACHE_BYTES,
     METRIC_CONNECTIONS,
+    /* telemetry */
+    METRIC_SPANS_EXPORTED,
+    METRIC_SPANS_DROPPED, /* metric_span_drop */
     /* this process, names of the Prometheus client libraries */
     METRIC_PROCESS_CPU,
     METRIC_PROCESS_OPEN_FDS,
