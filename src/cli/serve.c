@@ -4,21 +4,29 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "cli/activation.h"
 #include "cli/file_mode.h"
 #include "cli/hangup.h"
 #include "cli/log_writer.h"
 #include "cli/message.h"
 #include "cli/model_source.h"
+#include "cli/notify.h"
+#include "cli/published_weights.h"
 #include "encoder/encoder.h"
 #include "kernels/precision.h"
+#include "server/memory_budget.h"
 #include "server/server.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOG_TARGET "serve"
 #define NO_HOST "none"
+#define READY_MESSAGE "READY=1\nSTATUS=serving"
 
 typedef struct service {
     const options *options;
@@ -29,7 +37,23 @@ typedef struct service {
     server *server;
     encoder *encoder;
     const char *model_name;
+    const char *folder; /* of the model, while it is loaded */
+    activation sockets; /* that the program was started with */
+    notify manager;
 } service;
+
+static void give_sign_of_life(void *cookie, bool alive)
+{
+    service *sv = cookie;
+    if (alive)
+        notify_alive(&sv->manager);
+}
+
+static bool weights_are_published(void *cookie)
+{
+    const service *sv = cookie;
+    return published_weights_in(sv->folder);
+}
 
 /* What replies call the model: as the options say, else its id, else the folder's last part. */
 static const char *name_of_model(const options *o)
@@ -79,7 +103,7 @@ static aki_status check_options(const options *o, aki_error *error)
     return status;
 }
 
-static server_settings settings_of(const service *sv)
+static server_settings settings_of(service *sv)
 {
     const options *o = sv->options;
     server_settings settings;
@@ -114,7 +138,19 @@ static server_settings settings_of(const service *sv)
     settings.header_timeout_ms = option_number(o, OPTION_HEADER_TIMEOUT);
     settings.write_timeout_ms = option_number(o, OPTION_WRITE_TIMEOUT);
     settings.idle_timeout_ms = option_number(o, OPTION_IDLE_TIMEOUT);
+    settings.drain_delay_ms = option_number(o, OPTION_DRAIN_DELAY);
     settings.drain_timeout_ms = option_number(o, OPTION_DRAIN_TIMEOUT);
+    settings.stuck_timeout_ms = option_number(o, OPTION_STUCK_TIMEOUT);
+    settings.probe_interval_ms = option_number(o, OPTION_PROBE_INTERVAL);
+    settings.admin_host = option_given(o, OPTION_ADMIN_PORT) ? option_text(o, OPTION_ADMIN_HOST) : NULL;
+    settings.admin_port = (uint16_t)option_number(o, OPTION_ADMIN_PORT);
+    settings.inherited = sv->sockets.clients;
+    settings.inherited_count = sv->sockets.clients_count;
+    settings.inherited_admin = sv->sockets.admin;
+    settings.inherited_admin_count = sv->sockets.admin_count;
+    settings.on_heartbeat = give_sign_of_life;
+    settings.weights_are_published = weights_are_published;
+    settings.cookie = sv;
     settings.memory_limit_bytes = option_size(o, OPTION_MEMORY_LIMIT);
     settings.log = sv->log;
     return settings;
@@ -135,7 +171,11 @@ static void log_listening(const service *sv)
     const options *o = sv->options;
     const char *path = option_text(o, OPTION_UNIX_SOCKET), *keys = option_text(o, OPTION_API_KEYS);
     char url[300];
-    if (strcmp(option_text(o, OPTION_HOST), NO_HOST) != 0) {
+    if (sv->sockets.clients_count > 0) {
+        log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET,
+                  "listening on %zu sockets that were handed over, port %u", sv->sockets.clients_count,
+                  (unsigned)server_port(sv->server));
+    } else if (strcmp(option_text(o, OPTION_HOST), NO_HOST) != 0) {
         write_url(sv, url, sizeof url);
         log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "listening on %s%s", url,
                   option_text(o, OPTION_TLS_CLIENT_CA) != NULL ? ", for clients with a certificate" : "");
@@ -143,6 +183,9 @@ static void log_listening(const service *sv)
     if (path != NULL)
         log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "listening on unix:%s (mode %s)", path,
                   option_text(o, OPTION_UNIX_SOCKET_MODE));
+    if (server_admin_port(sv->server) != 0)
+        log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "health, metrics and administration on port %u",
+                  (unsigned)server_admin_port(sv->server));
     if (keys != NULL)
         log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "requests need an API key of %s", keys);
 }
@@ -164,6 +207,25 @@ static void log_example(const service *sv)
         option_text(o, OPTION_API_KEYS) != NULL ? " -H \"authorization: Bearer $KEY\"" : "");
 }
 
+/* The least that a model can take: its matrices, which are most of it, in the narrowest precision. What is hopeless is refused
+ * before anything was read. */
+static aki_status check_memory(const char *folder, aki_error *error)
+{
+    enum { NARROWEST_SHARE = 8 };
+    char path[PATH_MAX];
+    struct stat info;
+    memory_budget budget;
+    snprintf(path, sizeof path, "%s/model.safetensors", folder);
+    if (stat(path, &info) != 0)
+        return AKI_OK; /* encoder_open says so */
+    memory_budget_read(&budget);
+    aki_status status =
+        memory_budget_allows(&budget, (size_t)info.st_size / NARROWEST_SHARE, "loading the model", error);
+    if (status != AKI_OK)
+        memory_budget_explain(&budget, error);
+    return status;
+}
+
 static aki_status load_model(service *sv, aki_error *error)
 {
     const options *o = sv->options;
@@ -172,15 +234,24 @@ static aki_status load_model(service *sv, aki_error *error)
     aki_settings settings = model_open_settings(o, sv->log);
     aki_status status =
         model_locate(o, option_text(o, OPTION_MODEL), false, sv->stop, sv->log, &folder, error);
+    if (status == AKI_OK)
+        status = check_memory(folder, error);
     if (status == AKI_OK) {
         log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "loading %s from %s", sv->model_name, folder);
         int64_t open_ns = clock_monotonic_ns();
         status = encoder_open(&sv->encoder, folder, &settings, error);
         server_note_load(sv->server, clock_monotonic_ns() - open_ns);
     }
+    sv->folder = folder;
     if (status == AKI_OK)
         status = server_attach(sv->server, sv->encoder, error);
+    sv->folder = NULL;
     mem_free(folder);
+    if (status == AKI_OUT_OF_MEMORY) {
+        memory_budget budget;
+        memory_budget_read(&budget);
+        memory_budget_explain(&budget, error);
+    }
     if (status != AKI_OK)
         return status;
     aki_model_info info;
@@ -207,6 +278,7 @@ static aki_status serve(service *sv, aki_error *error)
     if (status != AKI_OK)
         return status;
     log_listening(sv);
+    notify_send(&sv->manager, "STATUS=loading the model");
     status = load_model(sv, error);
     if (stop_signal(sv->stop) != 0)
         status = AKI_OK; /* asked to end while loading: not a failure */
@@ -214,9 +286,14 @@ static aki_status serve(service *sv, aki_error *error)
         return status;
     if (stop_signal(sv->stop) == 0)
         log_example(sv);
-    while (hangup_wait(sv->hangup, stop_descriptor(sv->stop)))
+    notify_send(&sv->manager, READY_MESSAGE);
+    while (hangup_wait(sv->hangup, stop_descriptor(sv->stop))) {
+        notify_reloading(&sv->manager);
         server_reload(sv->server);
+        notify_send(&sv->manager, READY_MESSAGE);
+    }
     int signal_number = stop_wait(sv->stop);
+    notify_send(&sv->manager, "STOPPING=1\nSTATUS=finishing the requests in flight");
     log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "signal %d: finishing the requests in flight",
               signal_number);
     if (server_drain(sv->server))
@@ -237,7 +314,11 @@ int command_serve(const options *o)
         message_error(&error);
         return EXIT_USAGE;
     }
-    status = hangup_open(&sv.hangup, &error); /* first: the other one starts a thread */
+    status = activation_read(&sv.sockets, getenv("LISTEN_PID"), getenv("LISTEN_FDS"),
+                             getenv("LISTEN_FDNAMES"), (long)getpid(), &error);
+    notify_open(&sv.manager);
+    if (status == AKI_OK)
+        status = hangup_open(&sv.hangup, &error); /* first: the other one starts a thread */
     if (status == AKI_OK)
         status = stop_open(&sv.stop, EXIT_FAILED, &error);
     if (status == AKI_OK)
@@ -247,6 +328,7 @@ int command_serve(const options *o)
     server_close(sv.server);
     encoder_close(sv.encoder);
     log_writer_close(sv.writer);
+    notify_close(&sv.manager);
     stop_close(sv.stop);
     hangup_close(sv.hangup);
     return status == AKI_OK ? EXIT_DONE : EXIT_FAILED;

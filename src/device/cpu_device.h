@@ -13,6 +13,7 @@
 
 #include "akidb/embed.h"
 #include "base/log.h"
+#include "device/device.h"
 #include "model/model.h"
 
 typedef struct cpu_device cpu_device;
@@ -46,13 +47,6 @@ size_t cpu_device_packed_bytes(const cpu_device *device);
 AKI_MUST_CHECK aki_status cpu_state_open(cpu_state **out, const cpu_device *device, size_t max_tokens,
                                          aki_error *error);
 void cpu_state_close(cpu_state *state);
-
-typedef struct device_batch {
-    const int32_t *token_ids; /* [offsets[texts]], each checked to be within the vocabulary by the caller */
-    const uint32_t
-        *offsets; /* [texts + 1], rising from 0; text i is token_ids[offsets[i] .. offsets[i + 1]) */
-    size_t texts; /* >= 1; every text has 1 .. max_positions tokens */
-} device_batch;
 
 /* Last hidden states, [offsets[texts]][hidden] f32 row-major, 64-byte aligned, in the state: valid until its next
  * use. Cannot fail on valid arguments. */

@@ -11,12 +11,14 @@
 #include "base/thread.h"
 #include "encoder/help_desk.h"
 #include "scheduler/admission.h"
+#include "scheduler/pass_runner.h"
 
 #include <errno.h>
 
 typedef struct worker {
     scheduler *owner;
     encoder_state *state;
+    device_lane *lane; /* to the device beyond the CPU; NULL until it is needed */
     pass work;
     int64_t pass_started_ns; /* 0 = none under way; under the lock */
     pthread_t thread;
@@ -29,6 +31,7 @@ struct scheduler {
     scratch_pool scratches;
     request_context context;
     result_cache *cache; /* NULL = none */
+    device_chain chain;
     unsigned workers_count;
     worker *workers; /* [workers_count] */
     void (*on_pass)(void *cookie, const scheduler_pass *done);
@@ -36,6 +39,7 @@ struct scheduler {
 
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t work;  /* something was queued or finished, or the workers are to stop */
+    pthread_cond_t halt;  /* `stopping` was set */
     queue q;
     unsigned idle; /* workers that wait */
     help_desk desk;
@@ -45,13 +49,28 @@ struct scheduler {
     bool stopping, stopped;
 };
 
+/* Lock held. */
+static void count_fallback(scheduler *s, const scheduler_result *result)
+{
+    if (result->status == AKI_OK && result->served_by > device_chain_primary(&s->chain))
+        s->counters.fallbacks[result->served_by]++;
+    s->counters.fallbacks[SCHEDULER_LEVEL_NONE] += result->status == AKI_UNAVAILABLE;
+}
+
 static void deliver(scheduler *s, scheduler_request *request)
 {
+    count_fallback(s, &request->result);
     admission_leave(&s->gate, request, clock_monotonic_ns());
     pthread_mutex_unlock(&s->lock);
     request_complete(request);
     request->done(request->cookie, request, &request->result); /* frees it, maybe */
     pthread_mutex_lock(&s->lock);
+}
+
+const char *scheduler_level_name(scheduler_level level)
+{
+    static const char *const names[] = {"none", "gpu", "cpu", "cache"};
+    return names[level < SCHEDULER_LEVEL_COUNT ? level : SCHEDULER_LEVEL_NONE];
 }
 
 static void count_pass(scheduler *s, const pass *p)
@@ -62,22 +81,35 @@ static void count_pass(scheduler *s, const pass *p)
     s->counters.equal_texts += p->owners_count - p->count;
 }
 
-/* The vectors of a good pass to those who share them, and to the cache. Without the lock. */
-static void hand_out(const scheduler *s, const pass *p)
+/* The vectors to those who share them and, if they are the best device's, to the cache. Without the lock. */
+static void hand_out(scheduler *s, const pass *p)
 {
     pass_spread(p);
-    for (size_t i = 0; i < p->owners_count && s->cache != NULL; i++)
+    const bool keep = s->cache != NULL && p->level == device_chain_primary(&s->chain);
+    for (size_t i = 0; i < p->owners_count && keep; i++)
         if (p->sequences[p->owners[i].computed].status == AKI_OK)
             request_keep(p->owners[i].request, p->owners[i].index, s->cache);
 }
 
+/* Texts of the pass without those of health probes, which are nobody's load. */
+static size_t requested_texts(const pass *p)
+{
+    size_t texts = p->count;
+    for (size_t i = 0; i < p->owners_count && texts > 0; i++)
+        texts -= p->owners[i].request->probe;
+    return texts;
+}
+
 static void report(const scheduler *s, const pass *p, int64_t duration_ns)
 {
-    if (s->on_pass != NULL)
-        s->on_pass(s->on_pass_cookie, &(scheduler_pass){.texts = p->count,
+    const size_t texts = requested_texts(p);
+    if (s->on_pass != NULL && texts > 0)
+        s->on_pass(s->on_pass_cookie, &(scheduler_pass){.texts = texts,
                                                         .tokens = p->tokens,
                                                         .budget_tokens = s->q.max_pass_tokens,
-                                                        .duration_ns = duration_ns});
+                                                        .duration_ns = duration_ns,
+                                                        .level = p->level,
+                                                        .times = p->times});
 }
 
 /* Lets others join the pass that worker `index` has begun, and wakes those that have nothing else to do. Lock held. */
@@ -107,6 +139,35 @@ static void call(scheduler *s, size_t shares)
         pthread_cond_signal(&s->work);
 }
 
+/* For pass_runner: the worker's pass on the CPU, with those who come to help. */
+static aki_status compute_on_cpu(void *cookie, aki_error *error)
+{
+    worker *self = cookie;
+    scheduler *s = self->owner;
+    const pass *p = &self->work;
+    pthread_mutex_lock(&s->lock);
+    aki_status status = encoder_team_begin(s->enc, self->state, p->sequences, p->count,
+                                           queue_is_empty(&s->q) ? help_desk_team(s->idle) : 1, error);
+    if (status == AKI_OK)
+        ask_for_help(s, (unsigned)(self - s->workers));
+    pthread_mutex_unlock(&s->lock);
+    return status == AKI_OK ? encoder_team_run(s->enc, self->state, p->sequences, p->count, error) : status;
+}
+
+/* For pass_runner. */
+static bool pause_worker(void *cookie, int64_t until_ns)
+{
+    const worker *self = cookie;
+    scheduler *s = self->owner;
+    const struct timespec until = {.tv_sec = until_ns / NS_PER_S, .tv_nsec = until_ns % NS_PER_S};
+    pthread_mutex_lock(&s->lock);
+    while (!s->stopping && pthread_cond_timedwait(&s->halt, &s->lock, &until) != ETIMEDOUT)
+        ;
+    const bool going = !s->stopping;
+    pthread_mutex_unlock(&s->lock);
+    return going;
+}
+
 /* Takes a pass and computes it. With the lock held, which is let go during the computation. */
 static void compute_pass(scheduler *s, worker *self)
 {
@@ -120,27 +181,28 @@ static void compute_pass(scheduler *s, worker *self)
     self->pass_started_ns = start_ns;
     if (!queue_is_empty(&s->q) && s->idle > 0)
         pthread_cond_signal(&s->work);
-    const unsigned index = (unsigned)(self - s->workers);
-    aki_error error;
-    aki_status status = encoder_team_begin(s->enc, self->state, p->sequences, p->count,
-                                           queue_is_empty(&s->q) ? help_desk_team(s->idle) : 1, &error);
-    if (status == AKI_OK)
-        ask_for_help(s, index);
     pthread_mutex_unlock(&s->lock);
 
-    if (status == AKI_OK)
-        status = encoder_team_run(s->enc, self->state, p->sequences, p->count, &error);
+    const pass_runner runner = {.chain = &s->chain,
+                                .cache = s->cache,
+                                .lane = &self->lane,
+                                .compute = compute_on_cpu,
+                                .pause = pause_worker,
+                                .cookie = self};
+    aki_error error;
+    const aki_status status = pass_runner_run(&runner, p, &error);
     int64_t end_ns = clock_monotonic_ns();
-    if (status == AKI_OK) {
+    if (p->level != SCHEDULER_LEVEL_NONE)
         hand_out(s, p);
+    if (status == AKI_OK)
         report(s, p, end_ns - start_ns);
-    }
 
     pthread_mutex_lock(&s->lock);
-    help_desk_thank(&s->desk, index);
+    help_desk_thank(&s->desk, (unsigned)(self - s->workers));
     self->pass_started_ns = 0;
     s->running_tokens -= p->tokens;
-    admission_measure(&s->gate, p->tokens, end_ns - start_ns);
+    if (status == AKI_OK)
+        admission_measure(&s->gate, p->tokens, end_ns - start_ns);
     count_pass(s, p);
     queue_settle(&s->q, p, status == AKI_OK ? NULL : &error, end_ns);
 }
@@ -200,6 +262,24 @@ static aki_status start_worker(scheduler *s, worker *w, aki_error *error)
     return AKI_OK;
 }
 
+static aki_status open_cache(scheduler *s, const scheduler_settings *settings, aki_error *error)
+{
+    scheduler_resilience resilience;
+    scheduler_resilience_init(&resilience);
+    if (settings->resilience != NULL)
+        resilience = *settings->resilience;
+    device_chain_init(&s->chain, s->enc, &resilience, &s->log, clock_monotonic_ns());
+    size_t bytes = settings->cache_bytes;
+    if (bytes == 0 && device_chain_primary(&s->chain) == SCHEDULER_LEVEL_GPU)
+        bytes = resilience.fallback_cache_bytes;
+    if (bytes == 0)
+        return AKI_OK;
+    s->cache = result_cache_open(bytes, encoder_dimension(s->enc));
+    return s->cache != NULL
+               ? AKI_OK
+               : error_set(error, AKI_OUT_OF_MEMORY, "no memory for a cache of %zu bytes", bytes);
+}
+
 aki_status scheduler_open(scheduler **out, const encoder *enc, const scheduler_settings *settings,
                           aki_error *error)
 {
@@ -225,17 +305,16 @@ aki_status scheduler_open(scheduler **out, const encoder *enc, const scheduler_s
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&s->work, &attributes);
+    pthread_cond_init(&s->halt, &attributes);
     pthread_condattr_destroy(&attributes);
-    aki_status status = AKI_OK;
-    if (settings->cache_bytes > 0) {
-        s->cache = result_cache_open(settings->cache_bytes, encoder_dimension(enc));
-        if (s->cache == NULL)
-            status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for a cache of %zu bytes",
-                               settings->cache_bytes);
-    }
-    s->context = (request_context){enc, &s->scratches, siphash_random_key(), s->cache};
+    aki_status status = open_cache(s, settings, error);
+    s->context = (request_context){.enc = enc,
+                                   .scratches = &s->scratches,
+                                   .hash_key = siphash_random_key(),
+                                   .cache = s->cache,
+                                   .cache_first = settings->cache_bytes > 0};
     s->workers = mem_zalloc(settings->workers, sizeof *s->workers);
-    if (s->workers == NULL || !help_desk_open(&s->desk, settings->workers))
+    if (status == AKI_OK && (s->workers == NULL || !help_desk_open(&s->desk, settings->workers)))
         status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for %u workers", settings->workers);
     else
         s->workers_count = settings->workers;
@@ -262,6 +341,7 @@ void scheduler_stop(scheduler *s, bool abandon)
     }
     atomic_store(&s->desk.call_away, 1);
     pthread_cond_broadcast(&s->work);
+    pthread_cond_broadcast(&s->halt);
     bool stopped = s->stopped;
     s->stopped = true;
     pthread_mutex_unlock(&s->lock);
@@ -278,6 +358,7 @@ void scheduler_close(scheduler *s)
     for (unsigned i = 0; i < s->workers_count; i++) {
         worker *w = &s->workers[i];
         encoder_state_close(w->state);
+        device_lane_close(w->lane);
         pass_free(&w->work);
     }
     mem_free(s->workers);
@@ -285,6 +366,7 @@ void scheduler_close(scheduler *s)
     queue_free(&s->q);
     result_cache_close(s->cache);
     pthread_cond_destroy(&s->work);
+    pthread_cond_destroy(&s->halt);
     pthread_mutex_destroy(&s->lock);
     scratch_pool_destroy(&s->scratches);
     mem_free(s);
@@ -295,6 +377,8 @@ static aki_status admit(scheduler *s, const admission_request *request, aki_erro
 {
     if (s->stopping)
         return error_set(error, AKI_CANCELLED, "the service is stopping and takes no new work");
+    if (request->probe)
+        return AKI_OK;
     return admission_check(&s->gate, &s->q, request, s->running_tokens, clock_monotonic_ns(), error);
 }
 
@@ -307,6 +391,8 @@ static void wake(scheduler *s, size_t tokens)
 /* Lock held. */
 static void count_accepted(scheduler *s, const scheduler_request *request)
 {
+    if (request->probe)
+        return;
     scheduler_class_stats *of_class =
         request->priority == SCHEDULER_PRIORITY_BULK ? &s->counters.bulk : &s->counters.interactive;
     of_class->requests++;
@@ -319,6 +405,7 @@ aki_status scheduler_admits(scheduler *s, const scheduler_submission *submission
 {
     admission_request asked = {.priority = submission->priority,
                                .client = submission->client,
+                               .probe = submission->probe,
                                .deadline_ns = submission->deadline_ns,
                                .tokens = submission->count};
     pthread_mutex_lock(&s->lock);
@@ -336,7 +423,10 @@ aki_status scheduler_submit(scheduler *s, const scheduler_submission *submission
     if (status != AKI_OK)
         return status;
     scheduler_request *request;
-    status = request_open(&request, &s->context, submission, error);
+    request_context context = s->context;
+    if (submission->probe)
+        context.cache = NULL;
+    status = request_open(&request, &context, submission, error);
     if (status != AKI_OK)
         return status;
     request->owner = s;
@@ -345,6 +435,7 @@ aki_status scheduler_submit(scheduler *s, const scheduler_submission *submission
     if (computes) {
         admission_request asked = {.priority = request->priority,
                                    .client = submission->client,
+                                   .probe = submission->probe,
                                    .deadline_ns = submission->deadline_ns,
                                    .tokens = request->tokens,
                                    .bytes = request->bytes};
@@ -402,6 +493,39 @@ int64_t scheduler_longest_pass_ms(scheduler *s)
     return longest_ns / NS_PER_MS;
 }
 
+static int64_t milliseconds(int64_t ns)
+{
+    return ns == INT64_MAX ? INT64_MAX : (ns + NS_PER_MS - 1) / NS_PER_MS;
+}
+
+scheduler_level scheduler_primary(scheduler *s)
+{
+    return device_chain_primary(&s->chain);
+}
+
+bool scheduler_read_device(scheduler *s, scheduler_level level, scheduler_device *device)
+{
+    chain_link *link = device_chain_link(&s->chain, level);
+    if (link == NULL)
+        return false;
+    const int64_t now_ns = breaker_clock_ns();
+    *device = (scheduler_device){.name = link->name,
+                                 .state = breaker_current(&link->guard, now_ns),
+                                 .wait_ms = milliseconds(breaker_wait_ns(&link->guard, now_ns))};
+    breaker_read_counts(&link->guard, now_ns, &device->counts);
+    return true;
+}
+
+int64_t scheduler_device_wait_ms(scheduler *s)
+{
+    return milliseconds(device_chain_wait_ns(&s->chain));
+}
+
+void scheduler_reset_breakers(scheduler *s)
+{
+    device_chain_reset(&s->chain);
+}
+
 static void read_class(const class_queue *c, int64_t now_ns, scheduler_class_stats *stats)
 {
     const int64_t oldest_ns = class_queue_oldest_ns(c);
@@ -429,6 +553,11 @@ void scheduler_read_stats(scheduler *s, scheduler_stats *stats)
     stats->tokens_per_second =
         s->gate.rate_ns > 0 ? s->gate.rate_tokens * (double)NS_PER_S / s->gate.rate_ns : 0;
     pthread_mutex_unlock(&s->lock);
+    stats->retries = atomic_load(&s->chain.retries);
+    stats->retries_refused = atomic_load(&s->chain.retries_refused);
+    stats->device_calls_given_up = atomic_load(&s->chain.given_up);
+    if (s->chain.lane.device != NULL)
+        stats->device_calls_out = device_calls_out(s->chain.lane.device);
     if (s->cache != NULL)
         result_cache_read_stats(s->cache, &stats->cache);
 }

@@ -11,17 +11,47 @@
 
 #include "akidb/embed.h"
 #include "base/log.h"
+#include "encoder/device_lane.h"
 #include "encoder/encoder.h"
+#include "resilience/breaker.h"
+#include "resilience/retry.h"
 #include "scheduler/result_cache.h"
 
 typedef struct scheduler scheduler;
 typedef struct scheduler_request scheduler_request;
 
+/* Who answers, best first. A request is said to be served by the lowest level that any of its texts needed. */
+typedef enum scheduler_level {
+    SCHEDULER_LEVEL_NONE, /* nobody */
+    SCHEDULER_LEVEL_GPU,
+    SCHEDULER_LEVEL_CPU,
+    SCHEDULER_LEVEL_CACHE, /* earlier results of the same texts */
+    SCHEDULER_LEVEL_COUNT
+} scheduler_level;
+
+/* "gpu", "cpu", "cache"; "none". Static storage. */
+const char *scheduler_level_name(scheduler_level level);
+
 /* One pass through the model that has ended well. */
 typedef struct scheduler_pass {
     size_t texts, tokens, budget_tokens;
     int64_t duration_ns;
+    scheduler_level level;
+    device_times times; /* of the GPU */
 } scheduler_pass;
+
+/* What is done about devices that fail: docs/RESILIENCE.md. */
+typedef struct scheduler_resilience {
+    breaker_settings breaker; /* one for each device */
+    retry_settings retry;
+    retry_budget_settings retry_budget;
+    int64_t device_timeout_ms;   /* of a pass on a device beyond the CPU, which is then given up */
+    bool cpu_fallback;           /* the CPU computes what such a device cannot */
+    size_t fallback_cache_bytes; /* for results that are looked at only when nothing can compute; there is such a cache where
+                                    there are such a device and no cache_bytes */
+} scheduler_resilience;
+
+void scheduler_resilience_init(scheduler_resilience *settings);
 
 typedef struct scheduler_settings {
     unsigned workers;             /* >= 1 */
@@ -32,6 +62,7 @@ typedef struct scheduler_settings {
     int64_t inference_timeout_ms; /* from a request's first pass to its last; 0 = none */
     int64_t batch_window_ms;      /* how long a pass that is not full waits for more work; 0 = not at all */
     size_t cache_bytes;           /* for results by exact text; 0 = no cache */
+    const scheduler_resilience *resilience; /* copied; NULL = defaults */
     bool adaptive_limit;          /* limit the requests in flight by their latency (gradient_limit.h) */
     /* Called after each pass from its worker's thread, to return soon; NULL = nobody. */
     void (*on_pass)(void *cookie, const scheduler_pass *done);
@@ -65,6 +96,9 @@ typedef struct scheduler_result {
     int64_t tokenize_ns;  /* on the submitting thread */
     int64_t queue_ns;     /* from there to the first pass */
     int64_t inference_ns; /* from the first pass's begin to the last one's end */
+    scheduler_level served_by;
+    unsigned device_attempts; /* calls of devices by its passes, failed ones included */
+    device_times device_times; /* of its passes on the GPU */
 } scheduler_result;
 
 /* Called exactly once per submitted request, from a worker's thread or, where nothing had to be computed, from within
@@ -79,6 +113,8 @@ typedef struct scheduler_submission {
     scheduler_priority priority;
     bool
         on_error_item; /* a text that cannot be embedded fails alone, as a scheduler_item_error, not the request */
+    bool
+        probe; /* of our own health: never refused because of load, never answered from the cache, not counted */
     uint64_t client;     /* whose request it is, for fairness between clients; 0 = nobody's in particular */
     int64_t deadline_ns; /* clock_monotonic_ns value; 0 = none */
     scheduler_done_fn done;
@@ -119,6 +155,25 @@ int64_t scheduler_backlog_ms(scheduler *s);
 /* How long the longest of the passes under way has been running; 0 when none is. For the watchdog. */
 int64_t scheduler_longest_pass_ms(scheduler *s);
 
+/* The best device there is: SCHEDULER_LEVEL_GPU or SCHEDULER_LEVEL_CPU. */
+scheduler_level scheduler_primary(scheduler *s);
+
+typedef struct scheduler_device {
+    const char *name;
+    breaker_state state;
+    int64_t wait_ms; /* until it may be called: 0 = now; INT64_MAX = not before a reset */
+    breaker_counts counts;
+} scheduler_device;
+
+/* False = there is no device of that level. */
+bool scheduler_read_device(scheduler *s, scheduler_level level, scheduler_device *device);
+
+/* Until any device may compute again, for Retry-After; 0 = now; INT64_MAX = not before a reset. */
+int64_t scheduler_device_wait_ms(scheduler *s);
+
+/* Closes the circuit breakers of all devices. From any thread, at any time. */
+void scheduler_reset_breakers(scheduler *s);
+
 typedef struct scheduler_class_stats {
     uint64_t requests, tokens; /* accepted so far; tokens that had to be computed */
     size_t waiting_requests, waiting_tokens;
@@ -142,6 +197,10 @@ typedef struct scheduler_stats {
     size_t bytes;             /* of requests not yet done */
     double tokens_per_second; /* of one worker, recently; 0 before the first pass */
     result_cache_stats cache; /* all 0 without one */
+    uint64_t fallbacks[SCHEDULER_LEVEL_COUNT]; /* requests that a level below the best device served; NONE: that no level could */
+    uint64_t retries, retries_refused; /* of passes; refused: the budget was spent */
+    uint64_t device_calls_given_up;
+    unsigned device_calls_out; /* of these, those that have not come back */
 } scheduler_stats;
 
 void scheduler_read_stats(scheduler *s, scheduler_stats *stats);

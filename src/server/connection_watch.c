@@ -10,17 +10,21 @@
 #include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define ROUND_MS 200
 #define FIRST_ROOM 64
 #define EVENTS 64
+/* Between the end that waits for what is under way and the one that does not. */
+#define HARD_END_NS (2 * NS_PER_S)
 
 struct watched_connection {
     int descriptor;
     _Atomic(watch_phase) phase;
     _Atomic(int64_t) deadline_ns;
+    bool ending;          /* we have ended its reading; under the watch's lock */
     pthread_mutex_t lock; /* of all below; held while `gone` runs */
     bool ended;           /* the peer has ended its side */
     connection_watch_gone_fn gone;
@@ -49,7 +53,7 @@ static void note_end(const connection_watch *watch, int descriptor)
 {
     watched_connection *connection = (size_t)descriptor < watch->room ? watch->table[descriptor] : NULL;
     struct pollfd polled = {.fd = descriptor, .events = POLLRDHUP};
-    if (connection == NULL || poll(&polled, 1, 0) != 1)
+    if (connection == NULL || connection->ending || poll(&polled, 1, 0) != 1)
         return;
     pthread_mutex_lock(&connection->lock);
     connection->ended = true;
@@ -57,6 +61,26 @@ static void note_end(const connection_watch *watch, int descriptor)
         connection->gone(connection->cookie);
     connection->gone = NULL;
     pthread_mutex_unlock(&connection->lock);
+}
+
+/* Ends a connection on which no request is under way, without losing one that comes at this moment: what has arrived is left
+ * for the library to read and answer, and only then does it see the end. Lock of the watch held. */
+static void end_idle(watched_connection *connection)
+{
+    int unread = 0;
+    if (ioctl(connection->descriptor, FIONREAD, &unread) == 0 && unread > 0)
+        return;
+    connection->ending = true;
+    shutdown(connection->descriptor, SHUT_RD);
+}
+
+/* Lock of the watch held. */
+static void end_late(watched_connection *connection, int64_t late_ns)
+{
+    if (atomic_load(&connection->phase) == WATCH_HEADERS && late_ns < HARD_END_NS)
+        end_idle(connection);
+    else
+        shutdown(connection->descriptor, SHUT_RDWR);
 }
 
 /* Lock of the watch held. Shutting down the receiving side changes nothing but to make an event for the library; each
@@ -70,8 +94,9 @@ static void look_over(const connection_watch *watch)
         if (connection == NULL)
             continue;
         left--;
-        if (atomic_load(&connection->deadline_ns) <= now_ns && atomic_load(&connection->phase) != WATCH_WORK)
-            shutdown(connection->descriptor, SHUT_RDWR);
+        const int64_t deadline_ns = atomic_load(&connection->deadline_ns);
+        if (deadline_ns <= now_ns && atomic_load(&connection->phase) != WATCH_WORK)
+            end_late(connection, now_ns - deadline_ns);
         else if (connection->ended && waits_for_client(connection))
             shutdown(connection->descriptor, SHUT_RD);
     }
@@ -218,6 +243,15 @@ void connection_watch_remove(connection_watch *watch, watched_connection *connec
     pthread_mutex_unlock(&watch->lock);
     pthread_mutex_destroy(&connection->lock);
     mem_free(connection);
+}
+
+void connection_watch_end_idle(connection_watch *watch)
+{
+    pthread_mutex_lock(&watch->lock);
+    for (size_t i = 0; i < watch->room; i++)
+        if (watch->table[i] != NULL && atomic_load(&watch->table[i]->phase) == WATCH_HEADERS)
+            end_idle(watch->table[i]);
+    pthread_mutex_unlock(&watch->lock);
 }
 
 void connection_watch_set(watched_connection *connection, watch_phase phase, int64_t deadline_ns)

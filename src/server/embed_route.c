@@ -12,9 +12,13 @@
 #include "server/server_metrics.h"
 #include "server/gzip_body.h"
 
+#include <stdio.h>
+
 /* About a quarter of a millisecond of one core each; handing on costs a twentieth of that. */
 #define LARGE_BODY_BYTES ((size_t)32 << 10)
 #define LARGE_REPLY_BYTES ((size_t)128 << 10)
+/* A number of the reply, with its comma. */
+#define FLOAT_TEXT_BYTES 13
 
 static exchange *exchange_of(task *self)
 {
@@ -110,6 +114,21 @@ static bool inflate_body(exchange *x)
     return outcome == GZIP_DONE;
 }
 
+/* Whether there is memory for the vectors and their reply. False with x->error. */
+static bool fits_memory(exchange *x, const embed_request *request)
+{
+    const memory_budget budget = watchdog_budget(x->owner->watchdog);
+    const size_t bytes =
+        request->count * encoder_dimension(x->owner->enc) * (sizeof(float) + FLOAT_TEXT_BYTES);
+    char what[64];
+    aki_error error;
+    snprintf(what, sizeof what, "a request of %zu texts", request->count);
+    if (memory_budget_allows(&budget, bytes, what, &error) == AKI_OK)
+        return true;
+    http_error_from(&x->error, &error);
+    return false;
+}
+
 /* False with x->error. */
 static bool read_body(exchange *x, embed_request *request)
 {
@@ -119,6 +138,10 @@ static bool read_body(exchange *x, embed_request *request)
                 embed_request_parse(request, x->body.length > 0 ? x->body.data : "", x->body.length, &limits,
                                     &x->error);
     exchange_release_body(x);
+    if (read && !fits_memory(x, request)) {
+        embed_request_free(request);
+        read = false;
+    }
     x->failed = !read;
     return read;
 }

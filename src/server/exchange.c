@@ -22,10 +22,12 @@
 /* Retry-After where nothing better is known. */
 #define RETRY_MS 1000
 
-/* The body must be there before the request's time is over, and after a while come at the least rate. */
+/* The body must be there before the request's time is over, never pause for as long as an idle connection may, and after a
+ * while come at the least rate. */
 static void watch_body(const exchange *x)
 {
-    int64_t until_ns = x->deadline_ns;
+    int64_t silent_ns = clock_monotonic_ns() + x->owner->settings.idle_timeout_ms * NS_PER_MS;
+    int64_t until_ns = x->deadline_ns < silent_ns ? x->deadline_ns : silent_ns;
     size_t rate = x->owner->settings.min_body_rate;
     if (rate > 0) {
         int64_t slowest_ns = x->arrived_ns + BODY_GRACE_MS * NS_PER_MS +
@@ -48,6 +50,7 @@ static exchange *exchange_open(server *s, struct MHD_Connection *connection)
     const client *c = client_of(connection);
     x->watched = c != NULL ? c->watched : NULL;
     x->target_bytes = c != NULL ? c->target_bytes : 0;
+    x->admin = c != NULL && c->admin;
     request_id_choose(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "x-request-id"),
                       x->request_id);
     buf_init(&x->body, s->settings.max_body_bytes);

@@ -13,6 +13,12 @@
 
 typedef struct exchange exchange;
 
+typedef enum route_place {
+    ROUTE_EVERYWHERE,
+    ROUTE_NOT_ADMIN, /* not on the admin port */
+    ROUTE_OPERATORS, /* on the admin port; on others only where an API key is asked for */
+} route_place;
+
 typedef struct route {
     const char *method; /* "GET" serves HEAD as well */
     const char *path;
@@ -23,6 +29,7 @@ typedef struct route {
     enum MHD_Result (*handle)(exchange *x);
     /* Answers after a suspension; NULL for routes that never suspend. */
     enum MHD_Result (*resume)(exchange *x);
+    route_place place;
 } route;
 
 struct exchange {
@@ -30,6 +37,7 @@ struct exchange {
     struct MHD_Connection *connection;
     watched_connection *watched;
     size_t target_bytes;
+    bool admin;         /* came by the admin port */
     const route *route; /* NULL: the request failed before one was found */
     char request_id[REQUEST_ID_MAX + 1];
     int64_t arrived_ns, deadline_ns;

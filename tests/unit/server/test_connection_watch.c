@@ -72,6 +72,33 @@ static void ends_what_is_past_its_deadline(void **state)
     close_pair(answered);
 }
 
+static void ends_an_idle_one_without_losing_a_request(void **state)
+{
+    (void)state;
+    connection_watch *watch = open_watch();
+    pair p = open_pair(), busy = open_pair();
+    char text[16];
+    watched_connection *idle = connection_watch_add(watch, p.ours, INT64_MAX);
+    watched_connection *working = connection_watch_add(watch, busy.ours, INT64_MAX);
+    connection_watch_set(working, WATCH_WORK, INT64_MAX);
+    assert_int_equal(send(p.theirs, "request", 7, 0), 7);
+    connection_watch_end_idle(watch); /* something unread is there: nothing is ended */
+    assert_int_equal(recv(p.ours, text, sizeof text, 0), 7);
+    assert_int_equal(recv(p.ours, text, sizeof text, MSG_DONTWAIT), -1);
+    connection_watch_end_idle(watch);
+    assert_int_equal(recv(p.ours, text, sizeof text, 0), 0);
+    assert_int_equal(send(p.ours, "reply", 5, MSG_NOSIGNAL), 5); /* can still be answered */
+    assert_int_equal(recv(p.theirs, text, sizeof text, 0), 5);
+    connection_watch_set(idle, WATCH_WORK, INT64_MAX);
+    assert_true(connection_watch_expect(idle, NULL, NULL)); /* the end was ours, not the client's */
+    assert_true(is_open(busy));
+    connection_watch_remove(watch, idle);
+    connection_watch_remove(watch, working);
+    connection_watch_close(watch);
+    close_pair(p);
+    close_pair(busy);
+}
+
 /* The peer has ended sending and the event for it was missed: another one comes. */
 static void wakes_the_reader_of_a_half_closed_connection(void **state)
 {
@@ -213,6 +240,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ends_what_is_past_its_deadline),
+        cmocka_unit_test(ends_an_idle_one_without_losing_a_request),
         cmocka_unit_test(wakes_the_reader_of_a_half_closed_connection),
         cmocka_unit_test(tells_once_when_the_client_goes),
         cmocka_unit_test(does_not_tell_what_was_forgotten),

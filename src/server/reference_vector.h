@@ -1,6 +1,7 @@
-/* What sentence-transformers computes for one sentence with all-MiniLM-L6-v2, to compare with. */
-#ifndef CLI_DOCTOR_REFERENCE_H
-#define CLI_DOCTOR_REFERENCE_H
+/* What sentence-transformers computes for one sentence with all-MiniLM-L6-v2, to compare with: `doctor` and the first
+ * inference of `serve` do. */
+#ifndef SERVER_REFERENCE_VECTOR_H
+#define SERVER_REFERENCE_VECTOR_H
 
 #define REFERENCE_DIMENSION 384
 
