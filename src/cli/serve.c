@@ -7,17 +7,19 @@
 #include "cli/activation.h"
 #include "cli/file_mode.h"
 #include "cli/hangup.h"
-#include "cli/log_writer.h"
 #include "cli/message.h"
 #include "cli/model_source.h"
 #include "cli/notify.h"
 #include "cli/published_weights.h"
+#include "encoder/device_lane.h"
 #include "encoder/encoder.h"
 #include "kernels/precision.h"
 #include "server/memory_budget.h"
 #include "server/server.h"
+#include "telemetry/log_writer.h"
 
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,7 +80,7 @@ static aki_status open_log(service *sv, aki_error *error)
         return error_set(error, AKI_INTERNAL, "the log filter was not checked");
     sv->writer = log_writer_open(STDOUT_FILENO, text ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON, &filter);
     if (sv->writer == NULL)
-        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the log");
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory or no thread for the log");
     sv->log = log_writer_sink(sv->writer);
     return AKI_OK;
 }
@@ -101,6 +103,29 @@ static aki_status check_options(const options *o, aki_error *error)
         error_hint(error, "Give --unix-socket PATH, or an address.");
     }
     return status;
+}
+
+static scheduler_resilience resilience_of(const options *o)
+{
+    scheduler_resilience r;
+    scheduler_resilience_init(&r);
+    r.breaker.failures = (unsigned)option_number(o, OPTION_BREAKER_FAILURES);
+    r.breaker.window_ns = option_number(o, OPTION_BREAKER_WINDOW) * NS_PER_MS;
+    r.breaker.cooldown_ns = option_number(o, OPTION_BREAKER_COOLDOWN) * NS_PER_MS;
+    r.breaker.cooldown_max_ns = r.breaker.cooldown_ns;
+    r.breaker.successes = (unsigned)option_number(o, OPTION_BREAKER_SUCCESSES);
+    r.breaker.probes = (unsigned)option_number(o, OPTION_BREAKER_PROBES);
+    r.retry.attempts = (unsigned)option_number(o, OPTION_RETRY_ATTEMPTS);
+    r.retry.first_delay_ns = option_number(o, OPTION_RETRY_DELAY) * NS_PER_MS;
+    r.device_timeout_ms = option_number(o, OPTION_DEVICE_TIMEOUT);
+    r.cpu_fallback = option_on(o, OPTION_CPU_FALLBACK);
+    r.fallback_cache_bytes = option_size(o, OPTION_FALLBACK_CACHE_MB) * 1000000;
+    return r;
+}
+
+static uint64_t log_dropped(void *cookie)
+{
+    return log_writer_dropped(cookie);
 }
 
 static server_settings settings_of(service *sv)
@@ -134,6 +159,7 @@ static server_settings settings_of(service *sv)
     settings.batch_window_ms = option_number(o, OPTION_BATCH_WINDOW);
     settings.max_queue_wait_ms = option_number(o, OPTION_MAX_QUEUE_WAIT);
     settings.cache_bytes = option_size(o, OPTION_CACHE_MB) * 1000000;
+    settings.resilience = resilience_of(o);
     settings.adaptive_limit = option_on(o, OPTION_ADAPTIVE_LIMIT);
     settings.header_timeout_ms = option_number(o, OPTION_HEADER_TIMEOUT);
     settings.write_timeout_ms = option_number(o, OPTION_WRITE_TIMEOUT);
@@ -153,6 +179,11 @@ static server_settings settings_of(service *sv)
     settings.cookie = sv;
     settings.memory_limit_bytes = option_size(o, OPTION_MEMORY_LIMIT);
     settings.log = sv->log;
+    settings.log_dropped = log_dropped;
+    settings.log_dropped_cookie = sv->writer;
+    settings.access_log_rate = (uint64_t)option_number(o, OPTION_ACCESS_LOG_RATE);
+    settings.slow_request_ms = option_number(o, OPTION_SLOW_REQUEST);
+    settings.log_texts = option_on(o, OPTION_LOG_TEXTS);
     return settings;
 }
 
@@ -240,6 +271,10 @@ static aki_status load_model(service *sv, aki_error *error)
         log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "loading %s from %s", sv->model_name, folder);
         int64_t open_ns = clock_monotonic_ns();
         status = encoder_open(&sv->encoder, folder, &settings, error);
+        const device_choice choice = {.name = option_text(o, OPTION_DEVICE),
+                                      .plugin = option_text(o, OPTION_DEVICE_PLUGIN)};
+        if (status == AKI_OK)
+            status = encoder_choose_device(sv->encoder, &choice, error);
         server_note_load(sv->server, clock_monotonic_ns() - open_ns);
     }
     sv->folder = folder;
@@ -286,8 +321,11 @@ static aki_status serve(service *sv, aki_error *error)
         return status;
     if (stop_signal(sv->stop) == 0)
         log_example(sv);
-    notify_send(&sv->manager, READY_MESSAGE);
-    while (hangup_wait(sv->hangup, stop_descriptor(sv->stop))) {
+    for (int asked; (asked = hangup_wait(sv->hangup, stop_descriptor(sv->stop))) != 0;) {
+        if (asked != SIGHUP) {
+            log_writer_cycle_level(sv->writer);
+            continue;
+        }
         notify_reloading(&sv->manager);
         server_reload(sv->server);
         notify_send(&sv->manager, READY_MESSAGE);

@@ -21,13 +21,12 @@ static device_status status_of(aki_status status, const aki_error *error, char *
     return status == AKI_OUT_OF_MEMORY ? DEVICE_OUT_OF_MEMORY : DEVICE_FAILED;
 }
 
-static device_status open_device(void **out, const device_model *m, const device_host *host,
-                                 char *message)
+static device_status open_device(void **out, const device_model *m, const device_host *host, char *message)
 {
     cpu_device *device = NULL;
     aki_error error;
-    aki_status status = cpu_device_open_weights(&device, m->config, m->weights, m->precision,
-                                                NULL, &host->log, &error);
+    aki_status status =
+        cpu_device_open_weights(&device, m->config, m->weights, m->precision, NULL, &host->log, &error);
     *out = device;
     return status_of(status, &error, message);
 }

@@ -17,6 +17,7 @@
 
 #include "akidb/embed.h"
 #include "base/log.h"
+#include "device/device_times.h"
 #include "model/model.h"
 
 #define DEVICE_ABI_VERSION 1u
@@ -66,11 +67,6 @@ typedef struct device_batch {
     size_t texts; /* >= 1; every text has 1 .. max_positions tokens */
     const aki_pooling *pooling; /* [texts], never AKI_POOLING_MODEL; NULL for devices that do not pool */
 } device_batch;
-
-/* Where the time of a pass went; 0 = not known. */
-typedef struct device_times {
-    int64_t transfer_in_ns, forward_ns, transfer_out_ns;
-} device_times;
 
 typedef struct device_api {
     uint32_t abi_version; /* DEVICE_ABI_VERSION */

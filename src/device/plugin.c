@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,9 +19,10 @@ static aki_status check_file(int descriptor, const char *path, aki_error *error)
     if (!S_ISREG(about.st_mode))
         status = error_set(error, AKI_IO_ERROR, "the device plugin '%s' is not a regular file", path);
     else if (about.st_uid != 0 && about.st_uid != geteuid())
-        status = error_set(error, AKI_IO_ERROR,
-                           "the device plugin '%s' belongs to user %u, who could have this process run anything",
-                           path, (unsigned)about.st_uid);
+        status =
+            error_set(error, AKI_IO_ERROR,
+                      "the device plugin '%s' belongs to user %u, who could have this process run anything",
+                      path, (unsigned)about.st_uid);
     else if ((about.st_mode & (S_IWGRP | S_IWOTH)) != 0)
         status = error_set(error, AKI_IO_ERROR,
                            "the device plugin '%s' may be written by others than its owner (mode %04o)", path,
@@ -34,17 +36,21 @@ static aki_status check_api(const device_api *api, const char *path, aki_error *
 {
     aki_status status = AKI_OK;
     if (api->abi_version != DEVICE_ABI_VERSION)
-        status = error_set(error, AKI_INVALID_ARGUMENT,
-                           "the device plugin '%s' has version %u of the device interface, this program has %u",
-                           path, (unsigned)api->abi_version, DEVICE_ABI_VERSION);
+        status =
+            error_set(error, AKI_INVALID_ARGUMENT,
+                      "the device plugin '%s' has version %u of the device interface, this program has %u",
+                      path, (unsigned)api->abi_version, DEVICE_ABI_VERSION);
     else if (api->struct_size < sizeof *api)
         status = error_set(error, AKI_INVALID_ARGUMENT,
-                           "the device plugin '%s' has an interface of %u bytes, this program needs %zu", path,
-                           (unsigned)api->struct_size, sizeof *api);
+                           "the device plugin '%s' has an interface of %u bytes, this program needs %zu",
+                           path, (unsigned)api->struct_size, sizeof *api);
     else if (api->name == NULL || api->score == NULL || api->open == NULL || api->close == NULL ||
              api->state_open == NULL || api->state_close == NULL || api->forward == NULL ||
              api->memory == NULL)
         status = error_set(error, AKI_INVALID_ARGUMENT, "the device plugin '%s' lacks functions", path);
+    else if (api->kind != DEVICE_GPU || strcmp(api->name, "cpu") == 0 || strcmp(api->name, "auto") == 0)
+        status = error_set(error, AKI_INVALID_ARGUMENT,
+                           "the device plugin '%s' must be of the kind GPU, with a name of its own", path);
     if (status != AKI_OK)
         error_hint(error, "Use the plugin that came with this version of the program.");
     return status;

@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "device/cpu.h"
-#include "device/plugin.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -45,33 +44,51 @@ static device *make(const device_plugin *plugin)
     return d;
 }
 
-static aki_status open_device(device *d, const device_choice *choice, const device_model *m,
-                              const log_sink *log, aki_error *error)
+aki_status device_open(device **out, device_plugin *plugin, int least, const device_model *m,
+                       const log_sink *log, aki_error *error)
 {
-    const device_api *api = d->plugin.api;
-    char message[DEVICE_MESSAGE_BYTES] = "", cpu_message[DEVICE_MESSAGE_BYTES];
-    const device_host host = {.struct_size = sizeof host, .log = *log, .read_tensor = tensor_read_f32};
+    *out = NULL;
+    const device_api *api = plugin->api;
+    device *d = make(plugin);
+    if (d == NULL) {
+        device_plugin_unload(plugin);
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a device");
+    }
+    char message[DEVICE_MESSAGE_BYTES] = "";
+    const device_host host = {.struct_size = sizeof host,
+                              .log = log != NULL ? *log : (log_sink){0},
+                              .read_tensor = tensor_read_f32};
+    aki_status status = AKI_OK;
     const int score = api->score(m, message);
     message[sizeof message - 1] = '\0';
     if (score <= 0)
-        return error_set(error, AKI_UNAVAILABLE, "device %s cannot be used here: %s", api->name, message);
-    if (strcmp(choice->name, DEVICE_CHOICE_AUTO) == 0 && score <= device_cpu_api.score(m, cpu_message))
-        return error_set(error, AKI_UNAVAILABLE, "device %s is no better than the CPU here", api->name);
-    const device_status status = api->open(&d->self, m, &host, message);
-    message[sizeof message - 1] = '\0';
-    if (status == DEVICE_OK)
-        return AKI_OK;
-    d->self = NULL;
-    return error_set(error, status == DEVICE_OUT_OF_MEMORY ? AKI_OUT_OF_MEMORY : AKI_UNAVAILABLE,
-                     "device %s cannot be opened: %s", api->name, message);
+        status = error_set(error, AKI_UNAVAILABLE, "device %s cannot be used here: %s", api->name, message);
+    else if (score <= least)
+        status = error_set(error, AKI_UNAVAILABLE, "device %s is no better than the CPU here", api->name);
+    if (status == AKI_OK) {
+        const device_status opened = api->open(&d->self, m, &host, message);
+        message[sizeof message - 1] = '\0';
+        if (opened != DEVICE_OK) {
+            d->self = NULL;
+            status = error_set(error, opened == DEVICE_OUT_OF_MEMORY ? AKI_OUT_OF_MEMORY : AKI_UNAVAILABLE,
+                               "device %s cannot be opened: %s", api->name, message);
+        }
+    }
+    if (status != AKI_OK)
+        destroy(d);
+    else
+        *out = d;
+    return status;
 }
 
 static aki_status check_name(const device_choice *choice, const device_api *api, aki_error *error)
 {
-    if (strcmp(choice->name, DEVICE_CHOICE_AUTO) == 0 || (api != NULL && strcmp(choice->name, api->name) == 0))
+    if (strcmp(choice->name, DEVICE_CHOICE_AUTO) == 0 ||
+        (api != NULL && strcmp(choice->name, api->name) == 0))
         return AKI_OK;
-    aki_status status = error_set(error, AKI_INVALID_ARGUMENT, "there is no device \"%s\"; there are: cpu%s%s",
-                                  choice->name, api != NULL ? ", " : "", api != NULL ? api->name : "");
+    aki_status status =
+        error_set(error, AKI_INVALID_ARGUMENT, "there is no device \"%s\"; there are: cpu%s%s", choice->name,
+                  api != NULL ? ", " : "", api != NULL ? api->name : "");
     error_hint(error, "Name one of these, or the plugin that has the device.");
     return status;
 }
@@ -89,20 +106,19 @@ aki_status device_choose(device **out, const device_choice *choice, const device
     if (status != AKI_OK)
         return status;
     status = check_name(choice, plugin.api, error);
-    device *d = status == AKI_OK ? make(&plugin) : NULL;
-    if (d == NULL) {
+    if (status != AKI_OK) {
         device_plugin_unload(&plugin);
-        return status != AKI_OK ? status : error_set(error, AKI_OUT_OF_MEMORY, "no memory for a device");
+        return status;
     }
+    const bool is_auto = strcmp(choice->name, DEVICE_CHOICE_AUTO) == 0;
+    char cpu_message[DEVICE_MESSAGE_BYTES];
     aki_error own;
-    status = open_device(d, choice, m, log, &own);
+    status = device_open(out, &plugin, is_auto ? device_cpu_api.score(m, cpu_message) : 0, m, log, &own);
     if (status == AKI_OK) {
-        log_write(log, AKI_LOG_INFO, LOG_TARGET, "passes go to device %s", plugin.api->name);
-        *out = d;
+        log_write(log, AKI_LOG_INFO, LOG_TARGET, "passes go to device %s", device_interface(*out)->name);
         return AKI_OK;
     }
-    destroy(d);
-    if (strcmp(choice->name, DEVICE_CHOICE_AUTO) == 0 && status == AKI_UNAVAILABLE) {
+    if (is_auto && status == AKI_UNAVAILABLE) {
         log_write(log, AKI_LOG_WARN, LOG_TARGET, "%s; passes go to the CPU", own.message);
         return AKI_OK;
     }

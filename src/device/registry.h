@@ -6,7 +6,7 @@
 #ifndef DEVICE_REGISTRY_H
 #define DEVICE_REGISTRY_H
 
-#include "device/device.h"
+#include "device/plugin.h"
 
 typedef struct device device;
 
@@ -24,6 +24,10 @@ typedef struct device_choice {
  * AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status device_choose(device **out, const device_choice *choice, const device_model *m,
                                         const log_sink *log, aki_error *error);
+/* Opens the device of a plugin, which belongs to it from then on, also in failure. least: the score that it must be above. log: NULL allowed.
+ * Errors: AKI_UNAVAILABLE (it is not), AKI_OUT_OF_MEMORY, or why it does not open. */
+AKI_MUST_CHECK aki_status device_open(device **out, device_plugin *plugin, int least, const device_model *m,
+                                      const log_sink *log, aki_error *error);
 /* The owner's end: waits for calls that were given up to come back, wait_ms at most. False: some did not, so that the
  * device, its library and its model must stay as they are. NULL allowed. */
 bool device_close(device *d, int64_t wait_ms);

@@ -119,11 +119,10 @@ aki_status device_lane_open(device_lane **out, const device_lane_settings *setti
     lane->pooling = mem_alloc(settings->max_tokens, sizeof *lane->pooling);
     aki_status status = AKI_OK;
     if (lane->ids == NULL || lane->offsets == NULL || lane->pooling == NULL)
-        status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for passes of %zu tokens",
-                           settings->max_tokens);
-    else if (!thread_start(&lane->thread, run, lane, "aki-device"))
         status =
-            error_set_errno(error, AKI_OUT_OF_MEMORY, errno, "cannot start a thread to call the device");
+            error_set(error, AKI_OUT_OF_MEMORY, "no memory for passes of %zu tokens", settings->max_tokens);
+    else if (!thread_start(&lane->thread, run, lane, "aki-device"))
+        status = error_set_errno(error, AKI_OUT_OF_MEMORY, errno, "cannot start a thread to call the device");
     if (status != AKI_OK) {
         destroy(lane);
         return status;

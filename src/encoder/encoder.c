@@ -29,8 +29,9 @@ struct encoder {
 
 struct encoder_state {
     cpu_state *device_state;
-    int32_t *ids;      /* [max_pass_tokens]: the pass's token ids, end to end */
-    uint32_t *offsets; /* [max_pass_tokens + 1]: a sequence has at least one token */
+    int32_t *ids;         /* [max_pass_tokens]: the pass's token ids, end to end */
+    uint32_t *offsets;    /* [max_pass_tokens + 1]: a sequence has at least one token */
+    encoder_times *times; /* where passes are measured; NULL = nowhere */
 };
 
 static aki_status open_parts(encoder *enc, const char *folder, aki_error *error)
@@ -232,12 +233,26 @@ static aki_status gather(const encoder *enc, encoder_state *state, const encoder
     return AKI_OK;
 }
 
+void encoder_state_measure(encoder_state *state, encoder_times *times)
+{
+    state->times = times;
+}
+
 /* hidden: the pass's result. */
 static aki_status finish_all(const encoder *enc, const encoder_state *state, encoder_sequence *sequences,
                              size_t count, const float *hidden, aki_error *error)
 {
+    encoder_times *times = state->times;
+    if (times != NULL)
+        times->forward_ns = clock_monotonic_ns();
     for (size_t i = 0; i < count; i++)
-        pooling_finish(&enc->pooling, &sequences[i], hidden + state->offsets[i] * enc->pooling.dimension);
+        pooling_pool(&enc->pooling, &sequences[i], hidden + state->offsets[i] * enc->pooling.dimension);
+    if (times != NULL)
+        times->pooled_ns = clock_monotonic_ns();
+    for (size_t i = 0; i < count; i++)
+        pooling_conclude(&enc->pooling, &sequences[i]);
+    if (times != NULL)
+        times->normalized_ns = clock_monotonic_ns();
     if (model_damaged(enc->files))
         return error_set(error, AKI_MODEL_CHANGED,
                          "the model's weight file was cut while the server was using it");

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "akidb/embed.h"
+#include "device/device_times.h"
 #include "tokenizer/tokenizer.h"
 
 typedef struct encoder encoder;             /* const after open, shared by all threads */
@@ -53,6 +54,14 @@ bool encoder_lane_settings(const encoder *enc, struct device_lane_settings *sett
 /* Called by worker `index` (0 .. threads - 1) on its thread before it computes: ties it to a CPU of its own where the settings
  * and the machine say so. */
 void encoder_pin_worker(const encoder *enc, unsigned index);
+
+/* When the steps of a pass ended, by clock_monotonic_ns. */
+typedef struct encoder_times {
+    int64_t forward_ns, pooled_ns, normalized_ns;
+} encoder_times;
+
+/* Where the state's next passes note when their steps ended; NULL, as at first: nowhere, and no clock is read. */
+void encoder_state_measure(encoder_state *state, encoder_times *times);
 
 /* One pass over `count` sequences whose counts add up to at most encoder_max_pass_tokens. Each sequence gets its vector
  * and its own status; the call itself fails only as a whole. Error: AKI_MODEL_CHANGED. */

@@ -61,7 +61,12 @@ bool pooling_is_finite(const float *vector, size_t dimension)
     return finite;
 }
 
-static void finish(const pooling_model *m, encoder_sequence *sequence)
+void pooling_pool(const pooling_model *m, encoder_sequence *sequence, const float *hidden)
+{
+    pooling_apply(pooling_of(m, sequence), hidden, sequence->count, m->dimension, sequence->vector);
+}
+
+void pooling_conclude(const pooling_model *m, encoder_sequence *sequence)
 {
     const bool normalize =
         sequence->normalize == AKI_MODEL_DEFAULT ? m->normalize : sequence->normalize == AKI_ON;
@@ -75,12 +80,12 @@ static void finish(const pooling_model *m, encoder_sequence *sequence)
 
 void pooling_finish(const pooling_model *m, encoder_sequence *sequence, const float *hidden)
 {
-    pooling_apply(pooling_of(m, sequence), hidden, sequence->count, m->dimension, sequence->vector);
-    finish(m, sequence);
+    pooling_pool(m, sequence, hidden);
+    pooling_conclude(m, sequence);
 }
 
 void pooling_finish_pooled(const pooling_model *m, encoder_sequence *sequence, const float *pooled)
 {
     memcpy(sequence->vector, pooled, m->dimension * sizeof *pooled);
-    finish(m, sequence);
+    pooling_conclude(m, sequence);
 }

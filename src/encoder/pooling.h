@@ -27,7 +27,12 @@ static inline aki_pooling pooling_of(const pooling_model *m, const encoder_seque
 {
     return sequence->pooling == AKI_POOLING_MODEL ? m->pooling : sequence->pooling;
 }
-/* From the hidden states of its tokens to the sequence's vector and status. */
+
+/* From the hidden states of its tokens to the sequence's vector, still of any length. */
+void pooling_pool(const pooling_model *m, encoder_sequence *sequence, const float *hidden);
+/* Then, from there to the vector as it is wanted, and the status. */
+void pooling_conclude(const pooling_model *m, encoder_sequence *sequence);
+/* Both. */
 void pooling_finish(const pooling_model *m, encoder_sequence *sequence, const float *hidden);
 /* The same from what a device has pooled: [dimension]. */
 void pooling_finish_pooled(const pooling_model *m, encoder_sequence *sequence, const float *pooled);

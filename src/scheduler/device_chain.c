@@ -35,9 +35,8 @@ void device_chain_init(device_chain *chain, const encoder *enc, const scheduler_
     scheduler_resilience_init(&defaults);
     if (settings == NULL)
         settings = &defaults;
-    *chain = (device_chain){.device_timeout_ns = settings->device_timeout_ms * NS_PER_MS,
-                            .retry = settings->retry,
-                            .log = *log};
+    *chain = (device_chain){
+        .device_timeout_ns = settings->device_timeout_ms * NS_PER_MS, .retry = settings->retry, .log = *log};
     jitter_init(&chain->noise, (uint64_t)now_ns);
     retry_budget_init(&chain->budget, &settings->retry_budget, now_ns);
     /* A probe always reports when its pass is over or given up: its lease is not to end before that. */

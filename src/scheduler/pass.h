@@ -25,6 +25,9 @@ typedef struct pass {
     scheduler_level level; /* that computed, or found among cached results */
     unsigned attempts;     /* calls of devices */
     device_times times;    /* of the GPU */
+    int64_t gathered_ns; /* token ids were where the CPU reads them; 0 = not traced, or not computed by it */
+
+    bool traced; /* by any owner */
 } pass;
 
 /* capacity: owners, and thus sequences, that one pass can have. False = out of memory; pass_free is due all the same. */

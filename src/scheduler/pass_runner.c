@@ -150,7 +150,8 @@ static void find_cached(const pass_runner *r, pass *p)
     for (size_t i = 0; i < p->owners_count && r->cache != NULL; i++) {
         encoder_sequence *sequence = &p->sequences[p->owners[i].computed];
         const cache_entry *entry = p->owners[i].request->entries[p->owners[i].index];
-        if (sequence->status == AKI_OK || entry == NULL || !result_cache_recall(r->cache, entry, sequence->vector))
+        if (sequence->status == AKI_OK || entry == NULL ||
+            !result_cache_recall(r->cache, entry, sequence->vector))
             continue;
         sequence->status = AKI_OK;
         found = true;

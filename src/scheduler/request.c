@@ -52,6 +52,7 @@ aki_status request_open(scheduler_request **out, const request_context *context,
     request->cookie = submission->cookie;
     request->on_error_item = submission->on_error_item;
     request->probe = submission->probe;
+    request->traced = submission->traced;
     request->client = submission->client;
     request->deadline_ns = submission->deadline_ns != 0 ? submission->deadline_ns : INT64_MAX;
     request->dimension = encoder_dimension(context->enc);
@@ -173,6 +174,8 @@ void request_complete(scheduler_request *request)
     result->tokenize_ns = request->tokenize_ns;
     if (request->count == 0 && request->item_errors_count < request->texts)
         result->served_by = SCHEDULER_LEVEL_CACHE;
+    result->times.submitted_ns = request->submitted_ns;
+    result->times.begun_ns = request->begun_ns;
 }
 
 void scheduler_request_free(scheduler_request *request)

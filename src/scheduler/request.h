@@ -27,8 +27,7 @@ struct scheduler_request {
     scheduler_done_fn done;
     void *cookie;
     scheduler_priority priority; /* never AUTO */
-    bool on_error_item;
-    bool probe;
+    bool on_error_item, probe, traced;
     uint64_t client;
     int64_t deadline_ns; /* INT64_MAX = none */
 
@@ -54,6 +53,7 @@ struct scheduler_request {
     size_t waiting_tokens;
     bool queued; /* some sequences wait in the queue */
     int64_t begun_ns;
+    int64_t noted_ns;   /* the beginning of the pass last booked in result.times */
     int64_t expires_ns; /* the deadline, or the end of the inference timeout */
     size_t heap_index;  /* in the heap of deadlines, while queued */
     struct client_flow *flow;

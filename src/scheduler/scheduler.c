@@ -144,10 +144,11 @@ static aki_status compute_on_cpu(void *cookie, aki_error *error)
 {
     worker *self = cookie;
     scheduler *s = self->owner;
-    const pass *p = &self->work;
+    pass *p = &self->work;
     pthread_mutex_lock(&s->lock);
     aki_status status = encoder_team_begin(s->enc, self->state, p->sequences, p->count,
                                            queue_is_empty(&s->q) ? help_desk_team(s->idle) : 1, error);
+    p->gathered_ns = p->traced ? clock_monotonic_ns() : 0;
     if (status == AKI_OK)
         ask_for_help(s, (unsigned)(self - s->workers));
     pthread_mutex_unlock(&s->lock);
@@ -168,6 +169,35 @@ static bool pause_worker(void *cookie, int64_t until_ns)
     return going;
 }
 
+/* Books when the pass was, once in each request that has texts in it and is traced. Lock held. */
+static void note_times(const pass *p, const scheduler_pass_times *times)
+{
+    for (size_t i = 0; i < p->owners_count; i++) {
+        scheduler_request *request = p->owners[i].request;
+        scheduler_times *of_request = &request->result.times;
+        if (!request->traced || request->noted_ns == times->begun_ns)
+            continue;
+        request->noted_ns = times->begun_ns;
+        if (of_request->first_pass_ns == 0 || times->begun_ns < of_request->first_pass_ns)
+            of_request->first_pass_ns = times->begun_ns;
+        of_request->passes++;
+        if (times->handed_ns > of_request->last.handed_ns)
+            of_request->last = *times;
+    }
+}
+
+/* When the steps of a traced pass were: the CPU's as they were read, another device's from its durations. */
+static void place_steps(const pass *p, scheduler_pass_times *times)
+{
+    if (p->level == SCHEDULER_LEVEL_GPU) {
+        times->gathered_ns = times->begun_ns + p->times.transfer_in_ns;
+        times->steps.forward_ns = times->gathered_ns + p->times.forward_ns;
+        times->steps.pooled_ns = times->steps.normalized_ns = times->ended_ns - p->times.transfer_out_ns;
+    } else {
+        times->gathered_ns = p->gathered_ns != 0 ? p->gathered_ns : times->begun_ns;
+    }
+}
+
 /* Takes a pass and computes it. With the lock held, which is let go during the computation. */
 static void compute_pass(scheduler *s, worker *self)
 {
@@ -177,6 +207,11 @@ static void compute_pass(scheduler *s, worker *self)
     queue_take(&s->q, p, 1 + s->idle, start_ns);
     if (p->count == 0)
         return;
+    scheduler_pass_times times = {.texts = p->count, .tokens = p->tokens};
+    if (p->traced) {
+        times.begun_ns = clock_monotonic_ns();
+        encoder_state_measure(self->state, &times.steps);
+    }
     s->running_tokens += p->tokens;
     self->pass_started_ns = start_ns;
     if (!queue_is_empty(&s->q) && s->idle > 0)
@@ -196,8 +231,16 @@ static void compute_pass(scheduler *s, worker *self)
         hand_out(s, p);
     if (status == AKI_OK)
         report(s, p, end_ns - start_ns);
+    if (p->traced) {
+        encoder_state_measure(self->state, NULL);
+        times.ended_ns = end_ns;
+        times.handed_ns = clock_monotonic_ns();
+        place_steps(p, &times);
+    }
 
     pthread_mutex_lock(&s->lock);
+    if (p->traced)
+        note_times(p, &times);
     help_desk_thank(&s->desk, (unsigned)(self - s->workers));
     self->pass_started_ns = 0;
     s->running_tokens -= p->tokens;
@@ -503,16 +546,35 @@ scheduler_level scheduler_primary(scheduler *s)
     return device_chain_primary(&s->chain);
 }
 
-bool scheduler_read_device(scheduler *s, scheduler_level level, scheduler_device *device)
+breaker_state scheduler_breaker_state(scheduler *s)
+{
+    chain_link *link = device_chain_link(&s->chain, device_chain_primary(&s->chain));
+    const breaker_state state = breaker_current(&link->guard, breaker_clock_ns());
+    switch (state) {
+    case BREAKER_OPEN:
+    case BREAKER_FORCED_OPEN:
+        return BREAKER_OPEN;
+    case BREAKER_HALF_OPEN:
+        return BREAKER_HALF_OPEN;
+    case BREAKER_CLOSED:
+    case BREAKER_DISABLED:
+    case BREAKER_METRICS_ONLY:
+    case BREAKER_STATE_COUNT:
+        break;
+    }
+    return BREAKER_CLOSED;
+}
+
+bool scheduler_read_device(scheduler *s, scheduler_level level, scheduler_device *out)
 {
     chain_link *link = device_chain_link(&s->chain, level);
     if (link == NULL)
         return false;
     const int64_t now_ns = breaker_clock_ns();
-    *device = (scheduler_device){.name = link->name,
-                                 .state = breaker_current(&link->guard, now_ns),
-                                 .wait_ms = milliseconds(breaker_wait_ns(&link->guard, now_ns))};
-    breaker_read_counts(&link->guard, now_ns, &device->counts);
+    *out = (scheduler_device){.name = link->name,
+                              .state = breaker_current(&link->guard, now_ns),
+                              .wait_ms = milliseconds(breaker_wait_ns(&link->guard, now_ns))};
+    breaker_read_counts(&link->guard, now_ns, &out->counts);
     return true;
 }
 

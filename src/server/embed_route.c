@@ -9,8 +9,9 @@
 #include "base/clock.h"
 #include "server/embed_reply.h"
 #include "server/embed_request.h"
-#include "server/server_metrics.h"
 #include "server/gzip_body.h"
+#include "server/request_trace.h"
+#include "server/server_metrics.h"
 
 #include <stdio.h>
 
@@ -42,7 +43,9 @@ static embed_reply reply_of(const exchange *x)
 static void write_reply(exchange *x)
 {
     connection_watch_forget(x->watched);
+    request_facts_take(&x->facts, x->result);
     server_metrics_result(x);
+    x->served_by = x->result->served_by;
     embed_reply reply = reply_of(x);
     buf_init(&x->reply, embed_reply_bound(&reply));
     aki_error error;
@@ -133,6 +136,7 @@ static bool fits_memory(exchange *x, const embed_request *request)
 static bool read_body(exchange *x, embed_request *request)
 {
     const server *s = x->owner;
+    x->facts.read_ns = request_trace_now(x);
     embed_limits limits = {.max_texts = s->settings.max_texts, .model_name = s->model_name};
     bool read = (!x->gzip || x->body.length == 0 || inflate_body(x)) &&
                 embed_request_parse(request, x->body.length > 0 ? x->body.data : "", x->body.length, &limits,
@@ -142,6 +146,7 @@ static bool read_body(exchange *x, embed_request *request)
         embed_request_free(request);
         read = false;
     }
+    x->facts.checked_ns = request_trace_now(x);
     x->failed = !read;
     return read;
 }
@@ -150,6 +155,8 @@ static bool read_body(exchange *x, embed_request *request)
 static void submit(exchange *x, embed_request *request)
 {
     x->base64 = request->base64;
+    if (x->owner->settings.log_texts)
+        request_facts_quote(&x->facts, request->texts[0]);
     atomic_store(&x->holders, 2);
     scheduler_submission submission = {
         .texts = request->texts,
@@ -157,6 +164,7 @@ static void submit(exchange *x, embed_request *request)
         .options = request->options,
         .priority = request->priority != SCHEDULER_PRIORITY_AUTO ? request->priority : x->priority,
         .on_error_item = request->on_error_item,
+        .traced = x->trace.sampled,
         .client = x->client,
         .deadline_ns = x->work_deadline_ns,
         .done = on_done,
@@ -208,6 +216,7 @@ enum MHD_Result embed_route_resume(exchange *x)
     connection_watch_forget(x->watched);
     if (!x->failed && x->result != NULL) {
         x->failed = true;
+        request_facts_take(&x->facts, x->result);
         http_error_from(&x->error, &x->result->error);
         if (x->result->status == AKI_CANCELLED && atomic_load(&x->gone))
             http_error_set(&x->error, HTTP_ERROR_CLIENT_GONE, NULL,

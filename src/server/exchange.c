@@ -5,12 +5,13 @@
 #include "server/client.h"
 #include "server/cors.h"
 #include "server/request_check.h"
+#include "server/request_log.h"
+#include "server/request_trace.h"
 #include "server/server_metrics.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define LOG_TARGET "http"
 #define MAX_ERROR_BYTES ((size_t)16 << 10)
 /* Bodies buffered at once over all connections: this many of the largest, or the floor. */
 #define HELD_BODIES 8
@@ -37,7 +38,7 @@ static void watch_body(const exchange *x)
     connection_watch_set(x->watched, WATCH_BODY, until_ns);
 }
 
-static exchange *exchange_open(server *s, struct MHD_Connection *connection)
+static exchange *exchange_open(server *s, struct MHD_Connection *connection, const char *method)
 {
     exchange *x = mem_zalloc(1, sizeof *x);
     if (x == NULL)
@@ -47,6 +48,7 @@ static exchange *exchange_open(server *s, struct MHD_Connection *connection)
     x->arrived_ns = clock_monotonic_ns();
     x->deadline_ns = x->arrived_ns + s->settings.request_timeout_ms * NS_PER_MS;
     x->work_deadline_ns = x->deadline_ns;
+    snprintf(x->method, sizeof x->method, "%.*s", (int)sizeof x->method - 1, method);
     const client *c = client_of(connection);
     x->watched = c != NULL ? c->watched : NULL;
     x->target_bytes = c != NULL ? c->target_bytes : 0;
@@ -76,13 +78,12 @@ void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void
     if (x == NULL)
         return;
     *context = NULL;
-    log_write(&s->settings.log, AKI_LOG_DEBUG, LOG_TARGET, "request %s %s %s: %u in %.3f ms%s", x->request_id,
-              x->route != NULL ? x->route->method : "-", x->route != NULL ? x->route->path : "-", x->status,
-              (double)(clock_monotonic_ns() - x->arrived_ns) / NS_PER_MS,
-              how == MHD_REQUEST_TERMINATED_COMPLETED_OK ? "" : ", connection lost");
-    server_metrics_end(x, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
-    connection_watch_set(x->watched, WATCH_HEADERS,
-                         clock_monotonic_ns() + s->settings.idle_timeout_ms * NS_PER_MS);
+    const bool whole = how == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+    x->ended_ns = clock_monotonic_ns();
+    request_log_end(x, whole);
+    server_metrics_end(x, whole);
+    request_trace_end(x, whole);
+    connection_watch_set(x->watched, WATCH_HEADERS, x->ended_ns + s->settings.idle_timeout_ms * NS_PER_MS);
     exchange_release_body(x);
     buf_free(&x->reply);
     atomic_fetch_sub(&s->reply_bytes, x->reply_held);
@@ -141,12 +142,13 @@ enum MHD_Result exchange_on_request(void *cookie, struct MHD_Connection *connect
     server *s = cookie;
     exchange *x = *context;
     if (x == NULL) {
-        x = exchange_open(s, connection);
+        x = exchange_open(s, connection, method);
         if (x == NULL)
             return MHD_queue_response(connection, MHD_HTTP_SERVICE_UNAVAILABLE, s->last_resort);
         *context = x;
         bool at_once = request_check_headers(x, method, url, version);
         server_metrics_begin(x);
+        request_trace_begin(x);
         watch_body(x);
         return at_once ? exchange_fail(x) : MHD_YES;
     }
@@ -170,12 +172,21 @@ static void add_retry_after(const exchange *x, struct MHD_Response *response)
     int64_t ms = RETRY_MS;
     if (x->error.code == HTTP_ERROR_OVERLOADED && work != NULL)
         ms = scheduler_backlog_ms(work);
+    else if (x->error.code == HTTP_ERROR_SERVICE_UNAVAILABLE && work != NULL)
+        ms = scheduler_device_wait_ms(work);
     retry_after after = jitter_retry_after(&x->owner->jitter, ms);
     char text[24];
     snprintf(text, sizeof text, "%lld", (long long)after.seconds);
     MHD_add_response_header(response, "Retry-After", text);
     snprintf(text, sizeof text, "%lld", (long long)after.ms);
     MHD_add_response_header(response, "retry-after-ms", text);
+}
+
+static void add_server_timing(const exchange *x, struct MHD_Response *response)
+{
+    char value[SERVER_TIMING_BYTES];
+    request_facts_server_timing(&x->facts, &x->trace, clock_monotonic_ns() - x->arrived_ns, value);
+    MHD_add_response_header(response, "server-timing", value);
 }
 
 static void add_headers(const exchange *x, unsigned status, struct MHD_Response *response)
@@ -189,8 +200,12 @@ static void add_headers(const exchange *x, unsigned status, struct MHD_Response 
         MHD_add_response_header(response, MHD_HTTP_HEADER_ACCEPT_ENCODING, "gzip");
     if (status == MHD_HTTP_SERVICE_UNAVAILABLE || status == MHD_HTTP_TOO_MANY_REQUESTS)
         add_retry_after(x, response);
+    if (x->served_by != SCHEDULER_LEVEL_NONE)
+        MHD_add_response_header(response, "x-akidb-served-by", scheduler_level_name(x->served_by));
     if (server_phase_now(x->owner) == SERVER_DRAINING)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    if (status == MHD_HTTP_OK && x->facts.texts > 0)
+        add_server_timing(x, response);
     cors_add_headers(x, response);
 }
 
@@ -205,6 +220,7 @@ enum MHD_Result exchange_send(exchange *x, unsigned status, struct MHD_Response 
     }
     x->status = status;
     add_headers(x, status, response);
+    x->facts.replied_ns = request_trace_now(x);
     enum MHD_Result queued = MHD_queue_response(x->connection, status, response);
     MHD_destroy_response(response);
     return queued;

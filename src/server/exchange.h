@@ -7,9 +7,13 @@
 #define SERVER_EXCHANGE_H
 
 #include "server/http_error.h"
+#include "server/request_facts.h"
 #include "server/request_id.h"
 #include "server/service.h"
 #include "telemetry/metric_table.h"
+#include "telemetry/tracer.h"
+
+#define EXCHANGE_METHOD_BYTES 16
 
 typedef struct exchange exchange;
 
@@ -37,15 +41,19 @@ struct exchange {
     struct MHD_Connection *connection;
     watched_connection *watched;
     size_t target_bytes;
-    bool admin;         /* came by the admin port */
-    const route *route; /* NULL: the request failed before one was found */
+    bool admin;                         /* came by the admin port */
+    metric_route kind;                  /* what its path counts as, served or not */
+    const route *route;                 /* NULL: the request failed before one was found */
+    char method[EXCHANGE_METHOD_BYTES]; /* as it was sent, cut */
     char request_id[REQUEST_ID_MAX + 1];
     int64_t arrived_ns, deadline_ns;
+    int64_t ended_ns; /* 0 until then */
     int64_t
         work_deadline_ns; /* the caller's own where that is sooner: bodies are still read until deadline_ns */
     scheduler_priority priority; /* by header; the body's field goes before it */
 
     uint64_t client; /* whose request it is: a number for the API key's name; 0 = nobody's */
+    char client_name[API_KEY_NAME_MAX + 1];
 
     bool failed; /* `error` is to be the reply; the body is thrown away */
     http_error error;
@@ -63,8 +71,12 @@ struct exchange {
     const scheduler_result *result; /* set by `done` */
     atomic_uint holders;            /* of submitter and `done`, those not through with it yet */
     atomic_bool gone;               /* the client went while the work was under way */
+    request_facts facts;
+    trace_root trace;  /* all zero where it is not traced */
+    char *trace_state; /* of the caller; NULL = none */
     bool base64;
-    buf reply; /* written, to be sent */
+    scheduler_level served_by; /* NONE = nothing was computed */
+    buf reply;                 /* written, to be sent */
 };
 
 /* MHD_AccessHandlerCallback and MHD_RequestCompletedCallback; cookie is the server. */

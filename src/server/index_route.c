@@ -1,6 +1,6 @@
 #include "server/index_route.h"
 
-#include "server/json_text.h"
+#include "base/json_text.h"
 #include "server/routes.h"
 
 #define MAX_INDEX_BYTES ((size_t)64 << 10)

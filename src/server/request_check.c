@@ -128,9 +128,8 @@ static void check_key(exchange *x)
     const char *key = header(x, "x-api-key"), *authorization = header(x, "Authorization");
     if (key == NULL && authorization != NULL && strncasecmp(authorization, scheme, sizeof scheme - 1) == 0)
         key = authorization + sizeof scheme - 1;
-    char name[API_KEY_NAME_MAX + 1];
-    if (key != NULL && api_keys_find(x->owner->keys, key + strspn(key, " "), name)) {
-        x->client = client_number(name);
+    if (key != NULL && api_keys_find(x->owner->keys, key + strspn(key, " "), x->client_name)) {
+        x->client = client_number(x->client_name);
         return;
     }
     fail(x, HTTP_ERROR_UNAUTHORIZED,
@@ -157,6 +156,8 @@ static void check_route(exchange *x, const char *method, const char *url)
     find_route(x, method, path_of(url));
     if (x->route == NULL && x->allow != NULL && cors_is_preflight(x, method))
         x->route = &preflight_route;
+    if (x->route != NULL)
+        x->kind = x->route->metric;
     check_key(x);
     if (x->route != NULL || x->failed)
         return;
@@ -271,6 +272,7 @@ static void check_phase(exchange *x, uint64_t length)
 bool request_check_headers(exchange *x, const char *method, const char *url, const char *version)
 {
     framing f = {0};
+    x->kind = routes_kind(path_of(url));
     MHD_get_connection_values(x->connection, MHD_HEADER_KIND, look_at_header, &f);
     if (body_end_in_doubt(x, &f))
         return true;

@@ -50,3 +50,11 @@ const route *routes_find(const char *method, const char *path, const char **allo
     }
     return NULL;
 }
+
+metric_route routes_kind(const char *path)
+{
+    for (const route *r = route_table; r->path != NULL; r++)
+        if (strcmp(r->path, path) == 0)
+            return r->metric;
+    return METRIC_ROUTE_OTHER;
+}

@@ -12,5 +12,7 @@ const route *routes_find(const char *method, const char *path, const char **allo
 
 /* Whether the route is there for who comes by the admin port, or by another one; has_keys: API keys are asked for. */
 bool routes_visible(const route *r, bool admin, bool has_keys);
+/* What a path counts as, whatever the method. */
+metric_route routes_kind(const char *path);
 
 #endif

@@ -54,7 +54,10 @@ void server_settings_init(server_settings *settings)
                                   .drain_timeout_ms = 15000,
                                   .stuck_timeout_ms = 60000,
                                   .probe_interval_ms = 5000,
+                                  .access_log_rate = 100,
+                                  .slow_request_ms = 1000,
                                   .memory_limit_bytes = (size_t)2048 * 1000000};
+    scheduler_resilience_init(&settings->resilience);
 }
 
 static aki_status open_tls(server *s, aki_error *error)
@@ -116,6 +119,7 @@ aki_status server_open(server **out, const server_settings *settings, aki_error 
     s->settings = *settings;
     s->started_ns = clock_monotonic_ns();
     jitter_init(&s->jitter, (uint64_t)clock_wall_ns());
+    access_sampler_init(&s->access, settings->access_log_rate);
     pthread_mutex_init(&s->lock, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -168,6 +172,7 @@ aki_status server_attach(server *s, const encoder *enc, aki_error *error)
                                    .inference_timeout_ms = s->settings.inference_timeout_ms,
                                    .batch_window_ms = s->settings.batch_window_ms,
                                    .cache_bytes = s->settings.cache_bytes,
+                                   .resilience = &s->settings.resilience,
                                    .adaptive_limit = s->settings.adaptive_limit,
                                    .log = s->settings.log};
     scheduler *work = NULL;

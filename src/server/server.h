@@ -5,6 +5,8 @@
 #include "akidb/embed.h"
 #include "base/log.h"
 #include "encoder/encoder.h"
+#include "telemetry/tracer.h"
+#include "scheduler/scheduler.h"
 
 typedef struct server server;
 
@@ -26,9 +28,10 @@ typedef struct server_settings {
     size_t max_body_bytes;
     size_t max_header_bytes;
     size_t max_queue_requests, max_queue_tokens;
-    int64_t max_queue_wait_ms; /* of interactive requests; 0 = no limit but their deadlines */
-    bool adaptive_limit;       /* limit the requests in flight by their latency */
-    size_t cache_bytes;        /* for results by exact text; 0 = none */
+    int64_t max_queue_wait_ms;       /* of interactive requests; 0 = no limit but their deadlines */
+    scheduler_resilience resilience; /* about devices that fail */
+    bool adaptive_limit;             /* limit the requests in flight by their latency */
+    size_t cache_bytes;              /* for results by exact text; 0 = none */
     unsigned max_connections;
     unsigned max_connections_per_address; /* 0 = no limit of its own */
     unsigned http_threads;
@@ -54,6 +57,12 @@ typedef struct server_settings {
     void *cookie;              /* of these two */
     size_t memory_limit_bytes; /* readiness fails above it */
     log_sink log;
+    tracer *tracer;                        /* must outlive the server; NULL = no traces */
+    uint64_t (*log_dropped)(void *cookie); /* lines that the log lost, for the metrics; NULL = not known */
+    void *log_dropped_cookie;
+    uint64_t access_log_rate; /* lines per second; 0 = none */
+    int64_t slow_request_ms;  /* slower ones are warned of; 0 = none */
+    bool log_texts;           /* the log may quote what clients send */
 } server_settings;
 
 void server_settings_init(server_settings *settings);

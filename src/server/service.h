@@ -6,6 +6,7 @@
 #include "resilience/jitter.h"
 #include "scheduler/scheduler.h"
 #include "server/acceptor.h"
+#include "server/access_sampler.h"
 #include "server/address_count.h"
 #include "server/api_keys.h"
 #include "server/connection_watch.h"
@@ -51,6 +52,7 @@ struct server {
     atomic_uint admin_connections; /* open; not among open_connections */
     int64_t started_ns;
     jitter jitter; /* of Retry-After */
+    access_sampler access;
     atomic_int phase;
     const encoder *enc;             /* with the scheduler: set before phase leaves SERVER_LOADING */
     _Atomic(scheduler *) scheduler; /* NULL until then */

@@ -30,11 +30,22 @@ static void tells_what_a_path_takes(void **state)
     assert_null(allow);
 }
 
+static void tells_what_a_path_counts_as(void **state)
+{
+    (void)state;
+    assert_int_equal(routes_kind("/api/v1/embed"), METRIC_ROUTE_EMBED);
+    assert_int_equal(routes_kind("/metrics"), METRIC_ROUTE_METRICS);
+    assert_int_equal(routes_kind("/"), METRIC_ROUTE_INDEX);
+    assert_int_equal(routes_kind("/api/v1/embed/"), METRIC_ROUTE_OTHER);
+    assert_int_equal(routes_kind(""), METRIC_ROUTE_OTHER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_each_row_by_its_method_and_path),
         cmocka_unit_test(tells_what_a_path_takes),
+        cmocka_unit_test(tells_what_a_path_counts_as),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* Writing JSON strings. */
-#ifndef SERVER_JSON_TEXT_H
-#define SERVER_JSON_TEXT_H
+#ifndef BASE_JSON_TEXT_H
+#define BASE_JSON_TEXT_H
 
 #include "base/buf.h"
 

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "server/json_text.h"
+#include "base/json_text.h"
 
 #include <jansson.h>
 

@@ -1,7 +1,7 @@
 /* Which log lines are wanted: "info", "info,server=debug", "warn,hub=off". The directive with the longest matching
  * target wins; a target also matches what is below it ("hub" matches "hub::download"). */
-#ifndef CLI_LOG_FILTER_H
-#define CLI_LOG_FILTER_H
+#ifndef TELEMETRY_LOG_FILTER_H
+#define TELEMETRY_LOG_FILTER_H
 
 #include "akidb/embed.h"
 

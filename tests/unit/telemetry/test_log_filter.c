@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "cli/log_filter.h"
+#include "telemetry/log_filter.h"
 
 static bool passes(const char *text, aki_log_level level, const char *target)
 {

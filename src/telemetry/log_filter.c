@@ -1,4 +1,4 @@
-#include "cli/log_filter.h"
+#include "telemetry/log_filter.h"
 
 #include <stdio.h>
 #include <string.h>
