@@ -56,7 +56,7 @@ test-chaos: test-deps build $(TEST_ENV)/.ready ## Runs the chaos tests in their 
 	@scripts/run-tests $(BUILD) $(TEST_ENV) chaos $(PYTEST_ARGS)
 
 test-soak: test-deps build $(TEST_ENV)/.ready ## Loads one server for SOAK_MINUTES (60): memory, descriptors, threads stay
-	@AKIDB_SOAK_MINUTES=$(SOAK_MINUTES) scripts/run-tests $(BUILD) $(TEST_ENV) chaos tests/chaos/test_soak.py $(PYTEST_ARGS)
+	@AKIDB_SOAK_MINUTES=$(SOAK_MINUTES) scripts/run-tests $(BUILD) $(TEST_ENV) chaos -k test_soak $(PYTEST_ARGS)
 
 chaos-report: test-deps build $(TEST_ENV)/.ready ## Ten minutes of faults under load, into docs/CHAOS-REPORT.md (CHAOS_ARGS)
 	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_BUILD=$(abspath $(BUILD)) AKIDB_PROGRAM=$(abspath $(BUILD))/akidb-embed \
