@@ -16,7 +16,7 @@ PEERS_ENV := build/peers-env
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build model serve test test-unit test-integration test-old-cpu test-arm test-asan test-tsan check format bench \
+.PHONY: help deps build model serve test test-unit test-integration test-rolling test-old-cpu test-arm test-asan test-tsan check format bench \
         bench-kernels bench-aims bench-peers bench-server parity fuzz-tokenizer coverage check-clang install clean test-deps
 
 help: ## Lists the targets
@@ -49,6 +49,10 @@ test-unit: test-deps build $(TEST_ENV)/.ready ## Runs the C unit tests only
 
 test-integration: test-deps build $(TEST_ENV)/.ready ## Runs the Python tests only (PYTEST_ARGS="-k bad_requests")
 	@scripts/run-tests $(BUILD) $(TEST_ENV) integration $(PYTEST_ARGS)
+
+ROUNDS ?= 100
+test-rolling: test-deps build $(TEST_ENV)/.ready ## Restarts two instances behind haproxy and nginx under load, ROUNDS times each: no request may fail
+	@AKIDB_ROLLING_ROUNDS=$(ROUNDS) scripts/run-tests $(BUILD) $(TEST_ENV) integration -k rolling_restart $(PYTEST_ARGS)
 
 test-old-cpu: test-deps build $(TEST_ENV)/.ready ## Runs the program on emulated x86 CPUs without AVX, and without AVX-512
 	@scripts/install-packages emulation
