@@ -7,6 +7,7 @@ DESTDIR ?=
 # Passed on to the program: make serve SERVE_ARGS="--port 9000 --log-format json"
 SERVE_ARGS ?=
 PYTEST_ARGS ?=
+SOAK_MINUTES ?= 60
 MODEL_NAME := sentence-transformers/all-MiniLM-L6-v2
 # The program and the packages are built for this machine's compiler; CC=clang works as well.
 TEST_ENV := build/test-env
@@ -16,7 +17,8 @@ PEERS_ENV := build/peers-env
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build model serve test test-unit test-integration test-old-cpu test-arm test-asan test-tsan check format bench \
+.PHONY: help deps build model serve test test-unit test-integration test-old-cpu test-arm test-asan test-tsan test-chaos test-soak \
+        chaos-report check format bench \
         bench-kernels bench-aims bench-observability bench-peers bench-server parity fuzz-tokenizer coverage check-clang install clean test-deps
 
 help: ## Lists the targets
@@ -38,7 +40,7 @@ $(TEST_ENV)/.ready: tests/requirements.txt
 	@scripts/make-python-env $(TEST_ENV) tests/requirements.txt
 
 test-deps:
-	@scripts/install-packages build test
+	@scripts/install-packages build test chaos
 
 test: test-deps check build $(TEST_ENV)/.ready ## Installs what tests need and runs all tests
 	@scripts/run-tests $(BUILD) $(TEST_ENV) unit integration $(PYTEST_ARGS)
@@ -49,6 +51,16 @@ test-unit: test-deps build $(TEST_ENV)/.ready ## Runs the C unit tests only
 
 test-integration: test-deps build $(TEST_ENV)/.ready ## Runs the Python tests only (PYTEST_ARGS="-k bad_requests")
 	@scripts/run-tests $(BUILD) $(TEST_ENV) integration $(PYTEST_ARGS)
+
+test-chaos: test-deps build $(TEST_ENV)/.ready ## Runs the chaos tests in their full form (make test has the short one)
+	@scripts/run-tests $(BUILD) $(TEST_ENV) chaos $(PYTEST_ARGS)
+
+test-soak: test-deps build $(TEST_ENV)/.ready ## Loads one server for SOAK_MINUTES (60): memory, descriptors, threads stay
+	@AKIDB_SOAK_MINUTES=$(SOAK_MINUTES) scripts/run-tests $(BUILD) $(TEST_ENV) chaos -k test_soak $(PYTEST_ARGS)
+
+chaos-report: test-deps build $(TEST_ENV)/.ready ## Ten minutes of faults under load, into docs/CHAOS-REPORT.md (CHAOS_ARGS)
+	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_BUILD=$(abspath $(BUILD)) AKIDB_PROGRAM=$(abspath $(BUILD))/akidb-embed \
+	    $(PYTHON) tests/chaos/availability.py --output docs/CHAOS-REPORT.md $(CHAOS_ARGS)
 
 test-old-cpu: test-deps build $(TEST_ENV)/.ready ## Runs the program on emulated x86 CPUs without AVX, and without AVX-512
 	@scripts/install-packages emulation

@@ -17,6 +17,7 @@ struct device {
     pthread_mutex_t lock;
     pthread_cond_t back;
     unsigned out; /* calls given up that have not come back */
+    void *stays;  /* when they did not by the end */
 };
 
 static void destroy(device *d)
@@ -127,7 +128,7 @@ aki_status device_choose(device **out, const device_choice *choice, const device
     return status;
 }
 
-bool device_close(device *d, int64_t wait_ms)
+bool device_close(device *d, int64_t wait_ms, void *stays)
 {
     if (d == NULL)
         return true;
@@ -137,6 +138,7 @@ bool device_close(device *d, int64_t wait_ms)
     while (d->out > 0 && pthread_cond_timedwait(&d->back, &d->lock, &until) != ETIMEDOUT)
         ;
     const bool all_back = d->out == 0;
+    d->stays = stays;
     pthread_mutex_unlock(&d->lock);
     if (all_back)
         destroy(d);

@@ -29,8 +29,9 @@ AKI_MUST_CHECK aki_status device_choose(device **out, const device_choice *choic
 AKI_MUST_CHECK aki_status device_open(device **out, device_plugin *plugin, int least, const device_model *m,
                                       const log_sink *log, aki_error *error);
 /* The owner's end: waits for calls that were given up to come back, wait_ms at most. False: some did not, so that the
- * device, its library and its model must stay as they are. NULL allowed. */
-bool device_close(device *d, int64_t wait_ms);
+ * device, its library and its model must stay as they are; `stays`, which is whatever holds these, is kept in the device. NULL
+ * allowed. */
+bool device_close(device *d, int64_t wait_ms, void *stays);
 
 const device_api *device_interface(const device *d);
 void *device_self(const device *d);

@@ -145,7 +145,7 @@ void encoder_close(encoder *enc)
 {
     if (enc == NULL)
         return;
-    if (!device_close(enc->preferred, DEVICE_CLOSE_MS)) {
+    if (!device_close(enc->preferred, DEVICE_CLOSE_MS, enc)) {
         log_write(&enc->log, AKI_LOG_WARN, "device",
                   "calls to device %s have not come back; it and the model's files are left as they are",
                   device_interface(enc->preferred)->name);

@@ -149,7 +149,8 @@ static void find_cached(const pass_runner *r, pass *p)
     bool found = false;
     for (size_t i = 0; i < p->owners_count && r->cache != NULL; i++) {
         encoder_sequence *sequence = &p->sequences[p->owners[i].computed];
-        const cache_entry *entry = p->owners[i].request->entries[p->owners[i].index];
+        const scheduler_request *request = p->owners[i].request;
+        const cache_entry *entry = request->entries != NULL ? request->entries[p->owners[i].index] : NULL;
         if (sequence->status == AKI_OK || entry == NULL ||
             !result_cache_recall(r->cache, entry, sequence->vector))
             continue;

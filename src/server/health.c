@@ -14,23 +14,35 @@ enum MHD_Result health_live(exchange *x)
     return exchange_reply(x, alive ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, &body);
 }
 
+static breaker_state state_of_breaker(const server *s)
+{
+    scheduler *work = atomic_load(&s->scheduler);
+    return work != NULL ? scheduler_breaker_state(work) : BREAKER_CLOSED;
+}
+
 bool health_is_ready(const server *s)
 {
-    return server_phase_now(s) == SERVER_READY && watchdog_alive(s->watchdog) &&
-           watchdog_memory_fits(s->watchdog) && probe_last(s->probe) == PROBE_RIGHT;
+    return state_of_breaker(s) != BREAKER_OPEN && server_phase_now(s) == SERVER_READY &&
+           watchdog_alive(s->watchdog) && watchdog_memory_fits(s->watchdog) &&
+           probe_last(s->probe) == PROBE_RIGHT;
 }
 
 enum MHD_Result health_ready(exchange *x)
 {
     const server *s = x->owner;
+    static const char *const states[] = {
+        [BREAKER_CLOSED] = "Closed", [BREAKER_HALF_OPEN] = "HalfOpen", [BREAKER_OPEN] = "Open"};
     const bool ready = health_is_ready(s);
+    scheduler *work = atomic_load(&s->scheduler);
+    const breaker_state guard = state_of_breaker(s);
+    const bool gpu = work != NULL && scheduler_primary(work) == SCHEDULER_LEVEL_GPU && guard != BREAKER_OPEN;
     buf body;
     buf_init(&body, MAX_HEALTH_BYTES);
     buf_printf(&body,
-               "{\"status\":\"%s\",\"details\":{\"model_loaded\":%s,\"gpu_available\":false,"
-               "\"circuit_breaker_state\":\"Closed\",\"memory_usage_mb\":%zu,\"uptime_seconds\":%lld}}\n",
-               ready ? "ready" : "not_ready", atomic_load(&s->scheduler) != NULL ? "true" : "false",
-               watchdog_memory_bytes(s->watchdog) / MEGABYTE,
+               "{\"status\":\"%s\",\"details\":{\"model_loaded\":%s,\"gpu_available\":%s,"
+               "\"circuit_breaker_state\":\"%s\",\"memory_usage_mb\":%zu,\"uptime_seconds\":%lld}}\n",
+               ready ? "ready" : "not_ready", work != NULL ? "true" : "false", gpu ? "true" : "false",
+               states[guard], watchdog_memory_bytes(s->watchdog) / MEGABYTE,
                (long long)((clock_monotonic_ns() - s->started_ns) / NS_PER_S));
     return exchange_reply(x, ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, &body);
 }

@@ -249,8 +249,7 @@ void server_close(server *s)
         return;
     atomic_store(&s->phase, SERVER_DRAINING);
     listening_stop(s);
-    watchdog_close(s->watchdog); /* no more probes */
-    s->watchdog = NULL;
+    watchdog_stop(s->watchdog);
     scheduler *work = atomic_load(&s->scheduler);
     if (work != NULL) {
         /* Every suspended connection is resumed by this; the library must not be stopped with one suspended. */
@@ -265,6 +264,7 @@ void server_close(server *s)
     tls_close(s->tls);
     api_keys_close(s->keys);
     scheduler_close(work);
+    watchdog_close(s->watchdog);
     probe_close(s->probe);
     if (s->last_resort != NULL)
         MHD_destroy_response(s->last_resort);
