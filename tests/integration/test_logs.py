@@ -14,7 +14,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from embed_server import DEADLINE_S, EMBED, MODEL, PATIENT, PROGRAM, Server, post, wait_until
+from embed_server import DEADLINE_S, EMBED, MODEL, PATIENT, PROGRAM, Server, wait_until
+from test_client_gone import ask
 
 LONG = {"texts": [f"{i} " + "word " * 100 for i in range(100)]}
 SECRET = "the-secret-word"
@@ -284,9 +285,7 @@ def test_a_pipe_that_nobody_reads_holds_up_nobody(tmp_path):
         drain.close()
 
 
-def test_a_refused_request_is_logged_with_its_client_gone(talkative):
-    with talkative.connect() as connection:
-        connection.send(post(LONG, [("Content-Type", "application/json"), ("X-Request-Id", "left")]))
-        connection.end_sending()
-        assert connection.reply().status in (200, 499)
-    assert line_about(talkative, "left")["fields"]["status"] in (200, 499)
+def test_a_client_that_left_is_told(talkative):
+    ask(talkative, "left", {"texts": [f"{number} " + "word " * 100 for number in range(400)]}).reset()
+    fields = line_about(talkative, "left")["fields"]
+    assert fields["connection_lost"] is True and fields["status"] in (0, 499)
