@@ -19,7 +19,7 @@ FORMATTED = $(shell git ls-files '*.c' '*.h')
 .DEFAULT_GOAL := help
 .PHONY: help deps build model serve test test-unit test-integration test-old-cpu test-arm test-asan test-tsan test-chaos test-soak \
         chaos-report check format bench \
-        bench-kernels bench-aims bench-peers bench-server parity fuzz-tokenizer coverage check-clang install clean test-deps
+        bench-kernels bench-aims bench-observability bench-peers bench-server parity fuzz-tokenizer coverage check-clang install clean test-deps
 
 help: ## Lists the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -113,6 +113,9 @@ bench-aims: build ## Holds this machine's figures against the aims, in one table
 
 bench-server: build ## Loads the server over HTTP and holds it against its aims, in five minutes, into docs/BENCHMARKS.md
 	@model=$$(scripts/get-model) && python3 bench/server/run.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(SERVER_ARGS)
+
+bench-observability: build ## Measures what metrics, traces and logs cost, in four minutes, into docs/BENCHMARKS.md
+	@model=$$(scripts/get-model) && python3 bench/observability.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(OBSERVABILITY_ARGS)
 
 $(PEERS_ENV)/.ready: bench/peers/requirements.txt tests/parity/reference-requirements.txt
 	@scripts/make-python-env $(PEERS_ENV) bench/peers/requirements.txt

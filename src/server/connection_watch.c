@@ -6,6 +6,8 @@
 #include "base/thread.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
@@ -17,7 +19,9 @@
 #define ROUND_MS 200
 #define FIRST_ROOM 64
 #define EVENTS 64
-/* Between the end that waits for what is under way and the one that does not. */
+/* What came so recently may be a request that the library has not begun with. */
+#define RECENT_MS 200
+/* Between the end that has regard for such a request and the one that has not. */
 #define HARD_END_NS (2 * NS_PER_S)
 
 struct watched_connection {
@@ -53,7 +57,7 @@ static void note_end(const connection_watch *watch, int descriptor)
 {
     watched_connection *connection = (size_t)descriptor < watch->room ? watch->table[descriptor] : NULL;
     struct pollfd polled = {.fd = descriptor, .events = POLLRDHUP};
-    if (connection == NULL || connection->ending || poll(&polled, 1, 0) != 1)
+    if (connection == NULL || poll(&polled, 1, 0) != 1)
         return;
     pthread_mutex_lock(&connection->lock);
     connection->ended = true;
@@ -63,19 +67,27 @@ static void note_end(const connection_watch *watch, int descriptor)
     pthread_mutex_unlock(&connection->lock);
 }
 
-/* Ends a connection on which no request is under way, without losing one that comes at this moment: what has arrived is left
- * for the library to read and answer, and only then does it see the end. Lock of the watch held. */
-static void end_idle(watched_connection *connection)
+/* Whether something of a next request is there: not read yet, or read by the library, which has not come to tell. */
+static bool something_came(int descriptor)
 {
     int unread = 0;
-    if (ioctl(connection->descriptor, FIONREAD, &unread) == 0 && unread > 0)
-        return;
-    connection->ending = true;
-    shutdown(connection->descriptor, SHUT_RD);
+    struct tcp_info info;
+    socklen_t length = sizeof info;
+    if (ioctl(descriptor, FIONREAD, &unread) == 0 && unread > 0)
+        return true;
+    return getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
+           info.tcpi_last_data_recv < RECENT_MS;
+}
+
+/* Ends a connection on which no request is under way. */
+static void end_idle(const watched_connection *connection)
+{
+    if (!something_came(connection->descriptor))
+        shutdown(connection->descriptor, SHUT_RDWR);
 }
 
 /* Lock of the watch held. */
-static void end_late(watched_connection *connection, int64_t late_ns)
+static void end_late(const watched_connection *connection, int64_t late_ns)
 {
     if (atomic_load(&connection->phase) == WATCH_HEADERS && late_ns < HARD_END_NS)
         end_idle(connection);

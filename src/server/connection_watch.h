@@ -8,8 +8,8 @@
  * request the library is woken to see it.
  *
  * A connection that waits for its next request may get it in the moment in which it is ended, and its client would see a
- * reset. So only its reading is ended at first, and not while something unread is there: the library still answers what came,
- * and closes when it meets the end. What does not close by that is shut down two seconds later. */
+ * reset. So it is not ended while something has just come on it, for up to two seconds: longer only a client takes that sends
+ * its headers byte by byte. What crosses the end on the wire no server can save; clients repeat it (RFC 9110, 9.2.2). */
 #ifndef SERVER_CONNECTION_WATCH_H
 #define SERVER_CONNECTION_WATCH_H
 

@@ -1,5 +1,6 @@
 #include "server/embed_request.h"
 
+#include "base/json_file.h"
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "server/json_budget.h"
@@ -75,7 +76,7 @@ static bool load(json_t **out, const char *body, size_t length, http_error *erro
 {
     json_error_t reason;
     *out = json_loadb(body, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &reason);
-    if (*out == NULL && json_error_code(&reason) == json_error_out_of_memory)
+    if (*out == NULL && json_lacked_memory(&reason))
         http_error_set(error, HTTP_ERROR_OUT_OF_MEMORY, NULL, "no memory to read the body");
     else if (*out == NULL)
         http_error_set(error, HTTP_ERROR_INVALID_JSON, NULL,

@@ -11,8 +11,11 @@
 #include <string.h>
 
 /* The HTTP library keeps line, headers and a piece of the body in one block per connection; a request whose headers
- * do not fit it gets the library's own reply. Several times our limit, so that most of those get ours. */
-#define CONNECTION_BLOCKS 4
+ * do not fit it gets the library's own reply. Some times our limit, so that most of those get ours. No more: the library clears
+ * the whole block at each request, so that all of it is resident from the second one on, on every kept connection. The rest makes
+ * it a mapping of its own, which goes back to the system with the connection; up to 32 KiB are taken from the heap. */
+#define CONNECTION_BLOCKS 3
+#define CONNECTION_REST_BYTES ((size_t)4 << 10)
 #define CONNECTION_FLOOR_BYTES ((size_t)32 << 10)
 /* The watch ends idle connections without losing a request that comes at that moment; the library, which might, comes after. */
 #define SILENCE_GRACE_S 5U
@@ -58,8 +61,7 @@ aki_status http_daemon_start(struct MHD_Daemon **out, server *s, http_daemon_kin
     const server_settings *settings = &s->settings;
     const bool with_tls = kind == HTTP_DAEMON_TLS, admin = kind == HTTP_DAEMON_ADMIN;
     size_t block = settings->max_header_bytes * CONNECTION_BLOCKS;
-    if (block < CONNECTION_FLOOR_BYTES)
-        block = CONNECTION_FLOOR_BYTES;
+    block = (block > CONNECTION_FLOOR_BYTES ? block : CONNECTION_FLOOR_BYTES) + CONNECTION_REST_BYTES;
     const struct MHD_OptionItem tls_options[] = {
         {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)no_certificate},
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_PRIORITIES},

@@ -54,6 +54,8 @@ void server_settings_init(server_settings *settings)
                                   .drain_timeout_ms = 15000,
                                   .stuck_timeout_ms = 60000,
                                   .probe_interval_ms = 5000,
+                                  .joins_traces = true,
+                                  .keeps_exemplars = true,
                                   .access_log_rate = 100,
                                   .slow_request_ms = 1000,
                                   .memory_limit_bytes = (size_t)2048 * 1000000};
@@ -202,6 +204,11 @@ void server_note_load(server *s, int64_t duration_ns)
                     NULL);
 }
 
+metrics *server_registry(server *s)
+{
+    return s->metrics;
+}
+
 uint16_t server_port(const server *s)
 {
     return s->port;
@@ -242,8 +249,7 @@ void server_close(server *s)
         return;
     atomic_store(&s->phase, SERVER_DRAINING);
     listening_stop(s);
-    watchdog_close(s->watchdog); /* no more probes */
-    s->watchdog = NULL;
+    watchdog_stop(s->watchdog);
     scheduler *work = atomic_load(&s->scheduler);
     if (work != NULL) {
         /* Every suspended connection is resumed by this; the library must not be stopped with one suspended. */
@@ -258,6 +264,7 @@ void server_close(server *s)
     tls_close(s->tls);
     api_keys_close(s->keys);
     scheduler_close(work);
+    watchdog_close(s->watchdog);
     probe_close(s->probe);
     if (s->last_resort != NULL)
         MHD_destroy_response(s->last_resort);

@@ -149,7 +149,7 @@ void watchdog_watch(watchdog *w, scheduler *work, probe *p)
     atomic_store(&w->work, work);
 }
 
-void watchdog_close(watchdog *w)
+void watchdog_stop(watchdog *w)
 {
     if (w == NULL)
         return;
@@ -159,6 +159,14 @@ void watchdog_close(watchdog *w)
     pthread_mutex_unlock(&w->lock);
     if (w->started)
         pthread_join(w->thread, NULL);
+    w->started = false;
+}
+
+void watchdog_close(watchdog *w)
+{
+    if (w == NULL)
+        return;
+    watchdog_stop(w);
     pthread_cond_destroy(&w->wake);
     pthread_mutex_destroy(&w->lock);
     mem_free(w);

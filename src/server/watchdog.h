@@ -23,8 +23,10 @@ typedef struct watchdog_settings {
 
 /* Has looked once when it returns. Errors: AKI_OUT_OF_MEMORY (also: no thread to be had). */
 AKI_MUST_CHECK aki_status watchdog_open(watchdog **out, const watchdog_settings *settings, aki_error *error);
-/* Both must live until watchdog_close. p NULL = no probes. */
+/* Both must live until watchdog_stop. p NULL = no probes. */
 void watchdog_watch(watchdog *w, scheduler *work, probe *p);
+/* Looks no more and begins no more probes; what was seen last can still be asked for. NULL allowed. */
+void watchdog_stop(watchdog *w);
 /* NULL allowed. */
 void watchdog_close(watchdog *w);
 
