@@ -48,10 +48,10 @@ class Server:
 
     started = []  # by the test under way, for the report of its failure
 
-    def __init__(self, *arguments, model=MODEL, environment=(), until="ready"):
+    def __init__(self, *arguments, model=MODEL, environment=(), until="ready", program=PROGRAM):
         """until: what to wait for, "ready", "listening" or None (the program is expected to fail)."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AKIDB_", "HF_", "RUST_LOG"))}
-        command = [PROGRAM, "serve", "--host", "127.0.0.1", "--port", "0", "--model", model, "--log-format", "json"]
+        command = [program, "serve", "--host", "127.0.0.1", "--port", "0", "--model", model, "--log-format", "json"]
         self.output = tempfile.TemporaryFile()
         self.process = subprocess.Popen([*map(str, command), *map(str, arguments)], stdin=subprocess.DEVNULL,
                                         stdout=self.output, stderr=self.output, env=kept | dict(environment))
