@@ -95,40 +95,6 @@ static void numbers_beyond_64_bits(void **state)
     json_decref(root);
 }
 
-static size_t allocations_left;
-
-static void *scarce(size_t size)
-{
-    return allocations_left > 0 ? allocations_left--, malloc(size) : NULL;
-}
-
-/* Whichever allocation of the parser fails: an error, no leak, and mostly the right name. */
-static void memory_that_runs_out(void **state)
-{
-    (void)state;
-    static const char text[] = "{\"a\":[1,\"text\",{\"b\":2.5}]}";
-    unit_write_file(path, text, strlen(text));
-    json_malloc_t malloc_before;
-    json_free_t free_before;
-    json_get_alloc_funcs(&malloc_before, &free_before);
-    json_set_alloc_funcs(scarce, free);
-    size_t refused = 0, named = 0;
-    for (;; refused++) {
-        json_t *root = NULL;
-        aki_error error;
-        allocations_left = refused;
-        aki_status status = json_file_read(path, 1000, &root, &error);
-        json_decref(root);
-        if (status == AKI_OK)
-            break;
-        assert_null(root);
-        named += status == AKI_OUT_OF_MEMORY;
-    }
-    json_set_alloc_funcs(malloc_before, free_before);
-    assert_true(refused > 5);
-    assert_true(2 * named > refused); /* jansson calls some of them a syntax error */
-}
-
 static int make_folder(void **state)
 {
     (void)state;
@@ -144,7 +110,6 @@ int main(void)
         cmocka_unit_test(limits_and_missing_files),
         cmocka_unit_test(fields_keep_their_value_or_take_a_valid_one),
         cmocka_unit_test(numbers_beyond_64_bits),
-        cmocka_unit_test(memory_that_runs_out),
     };
     return cmocka_run_group_tests(tests, make_folder, NULL);
 }
