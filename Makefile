@@ -16,7 +16,7 @@ PEERS_ENV := build/peers-env
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build model serve test test-unit test-integration test-old-cpu test-arm test-asan test-tsan check format bench \
+.PHONY: help deps build model serve test test-unit test-integration test-old-cpu test-arm test-asan test-tsan test-faults check format bench \
         bench-kernels bench-aims bench-peers bench-server parity fuzz-tokenizer coverage check-clang install clean test-deps
 
 help: ## Lists the targets
@@ -68,6 +68,10 @@ test-tsan: test-deps $(TEST_ENV)/.ready ## Runs all tests with ThreadSanitizer
 	@scripts/build build-tsan -Db_sanitize=thread -Dbuildtype=debugoptimized -Db_lundef=false
 	@scripts/run-tests build-tsan $(TEST_ENV) unit integration $(PYTEST_ARGS)
 
+test-faults: test-deps $(TEST_ENV)/.ready ## Makes every call into the C library fail in turn, with AddressSanitizer (an hour or more)
+	@scripts/build build-faults -Db_sanitize=address,undefined -Dbuildtype=debugoptimized -Db_lundef=false -Dbench=false
+	@AKIDB_TEST_FAULTS=all scripts/run-tests build-faults $(TEST_ENV) faults $(PYTEST_ARGS)
+
 coverage: test-deps $(TEST_ENV)/.ready ## Runs all tests and prints the share of lines that they reach
 	@scripts/install-packages coverage
 	@scripts/build build-coverage -Db_coverage=true -Dbuildtype=debugoptimized
@@ -117,4 +121,4 @@ install: build ## Installs program, library, header and pkg-config file (PREFIX,
 	@meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX)) && DESTDIR=$(DESTDIR) meson install -C $(BUILD)
 
 clean: ## Removes everything that was built (the downloaded model stays)
-	rm -rf build build-asan build-tsan build-coverage build-clang
+	rm -rf build build-asan build-faults build-tsan build-coverage build-clang
