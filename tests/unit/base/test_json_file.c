@@ -95,9 +95,39 @@ static void numbers_beyond_64_bits(void **state)
     json_decref(root);
 }
 
+static size_t allocations_left = SIZE_MAX; /* of the parser */
+
+static void *scarce(size_t size)
+{
+    return allocations_left > 0 ? allocations_left--, malloc(size) : NULL;
+}
+
+/* Whichever allocation of the parser fails: an error of the right name, and no leak. */
+static void memory_that_runs_out(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"a\":[1,\"text\",{\"b\":2.5}]}";
+    unit_write_file(path, text, strlen(text));
+    size_t refused = 0;
+    for (;; refused++) {
+        json_t *root = NULL;
+        aki_error error;
+        allocations_left = refused;
+        aki_status status = json_file_read(path, 1000, &root, &error);
+        json_decref(root);
+        if (status == AKI_OK)
+            break;
+        assert_null(root);
+        assert_int_equal(status, AKI_OUT_OF_MEMORY);
+    }
+    allocations_left = SIZE_MAX;
+    assert_true(refused > 5);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
+    json_set_alloc_funcs(scarce, free); /* before the first parse: its allocator is wrapped then */
     unit_temporary_folder(folder, sizeof folder);
     snprintf(path, sizeof path, "%s/file.json", folder);
     return 0;
