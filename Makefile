@@ -17,9 +17,8 @@ PEERS_ENV := build/peers-env
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build model serve test test-unit test-integration test-rolling test-old-cpu test-arm test-asan test-tsan test-chaos test-soak \
-        chaos-report check format bench \
-        bench-kernels bench-aims bench-observability bench-peers bench-server parity fuzz-tokenizer coverage check-clang install clean test-deps
+# No target of a plain name is a file.
+.PHONY: $(shell awk -F: '/^[a-z-]+:/{print $$1}' Makefile)
 
 help: ## Lists the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,10 +51,6 @@ test-unit: test-deps build $(TEST_ENV)/.ready ## Runs the C unit tests only
 test-integration: test-deps build $(TEST_ENV)/.ready ## Runs the Python tests only (PYTEST_ARGS="-k bad_requests")
 	@scripts/run-tests $(BUILD) $(TEST_ENV) integration $(PYTEST_ARGS)
 
-ROUNDS ?= 100
-test-rolling: test-deps build $(TEST_ENV)/.ready ## Restarts two instances behind haproxy and nginx under load, ROUNDS times each: no request may fail
-	@AKIDB_ROLLING_ROUNDS=$(ROUNDS) scripts/run-tests $(BUILD) $(TEST_ENV) integration -k rolling_restart $(PYTEST_ARGS)
-
 test-chaos: test-deps build $(TEST_ENV)/.ready ## Runs the chaos tests in their full form (make test has the short one)
 	@scripts/run-tests $(BUILD) $(TEST_ENV) chaos $(PYTEST_ARGS)
 
@@ -65,6 +60,10 @@ test-soak: test-deps build $(TEST_ENV)/.ready ## Loads one server for SOAK_MINUT
 chaos-report: test-deps build $(TEST_ENV)/.ready ## Ten minutes of faults under load, into docs/CHAOS-REPORT.md (CHAOS_ARGS)
 	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_BUILD=$(abspath $(BUILD)) AKIDB_PROGRAM=$(abspath $(BUILD))/akidb-embed \
 	    $(PYTHON) tests/chaos/availability.py --output docs/CHAOS-REPORT.md $(CHAOS_ARGS)
+
+ROUNDS ?= 100
+test-rolling: test-deps build $(TEST_ENV)/.ready ## Restarts two instances behind haproxy and nginx under load, ROUNDS times each: no request may fail
+	@AKIDB_ROLLING_ROUNDS=$(ROUNDS) scripts/run-tests $(BUILD) $(TEST_ENV) integration -k rolling_restart $(PYTEST_ARGS)
 
 test-old-cpu: test-deps build $(TEST_ENV)/.ready ## Runs the program on emulated x86 CPUs without AVX, and without AVX-512
 	@scripts/install-packages emulation

@@ -122,8 +122,10 @@ class WallClock:
     def __init__(self, folder):
         self.file = folder / "offset"
         self.step(0)
+        # The last one: else libfaketime ends waits on monotonic condition variables at once.
         self.environment = {"LD_PRELOAD": str(faketime()), "FAKETIME_TIMESTAMP_FILE": str(self.file), "FAKETIME_NO_CACHE": "1",
-                            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1"}
+                            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1",
+                            "FAKETIME_FORCE_MONOTONIC_FIX": "0"}
 
     def step(self, seconds):
         new = self.file.with_suffix(".new")

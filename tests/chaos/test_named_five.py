@@ -12,6 +12,7 @@ import pytest
 from chaos import (DEADLINE_S, EMBED, FULL, PATIENT, PROGRAM, Server, Vectors, alive, is_sanitized, may, running, times, tool,
                    wait_until)
 from fake_hub import FakeHub, stall_after
+from faulty_device import FaultyDevice, served_by
 from hub_cache import FILES, MODEL, WEIGHTS, Cache, assert_complete
 
 GENERATOR = pathlib.Path(os.environ.get("AKIDB_BUILD", PROGRAM.parent)) / "bench" / "bench_load"
@@ -134,6 +135,31 @@ def test_network_partition_in_a_namespace(tmp_path):
         done = subprocess.run(pull, env=cache.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE_S, text=True)
         assert done.returncode == 0, done.stderr
         assert_complete(pathlib.Path(done.stdout.strip()))
+
+
+# ---- GPU failure in mid-request ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["fail", "nan", "vanish", "oom", "hang"])
+def test_gpu_failure_in_mid_request(tmp_path, fault):
+    """The device has computed a part of the request when it fails: the CPU computes the rest, and all vectors are right. fp32,
+    so that those of both levels are the same to the bit."""
+    device = FaultyDevice(tmp_path)
+    texts = [f"text number {number} of a request of many passes " * 12 for number in range(times(24, 512))]
+    with device.serve("--precision", "fp32", "--threads", "1", "--breaker-cooldown", "500ms",
+                      timeout="300ms" if fault == "hang" else "100s") as server:
+        whole = server.embed(*texts)
+        passes = device.calls()
+        assert served_by(whole) == "gpu" and passes >= 3
+        device.be(f"{fault} 2 1000000")  # the second pass and all that follow
+        broken = server.embed(*texts)
+        # A device that has vanished fails at once; all others have done a part of the work.
+        assert served_by(broken) == "cpu" and device.calls() >= passes + (1 if fault == "vanish" else 2)
+        assert broken.json()["embeddings"] == whole.json()["embeddings"]
+        alive(server)
+        device.be("ok")
+        wait_until(lambda: served_by(server.embed("is it back?")) == "gpu", "the device is used again", server)
+        assert server.embed(*texts).json()["embeddings"] == whole.json()["embeddings"]
 
 
 # ---- Thundering herd -----------------------------------------------------------------------------------------------

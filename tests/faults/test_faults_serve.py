@@ -1,0 +1,176 @@
+"""`serve` with each call failing in turn, while it starts, serves and ends. A request gets the right vectors, a clear error or
+a closed connection; the next one goes well."""
+import gzip
+import json
+import zlib
+
+import pytest
+
+from embed_server import PATIENT, Reply, Server, check_error, head, post, wait_until
+from fault_control import EXHAUSTIVE, PROGRAM, Faults, check_sane, collected, plan
+
+MOST = 3
+SENTENCE = "the quick brown fox jumps over a lazy dog"
+# GnuTLS computes with GMP, which ends the process when memory runs out: TLS is left out.
+
+
+def body(count, words=1):
+    return json.dumps({"texts": [f"{SENTENCE} {'fox ' * (n % 5)}" * words for n in range(count)]}).encode()
+
+
+def requests():
+    """name, request, the status that it gets when all is well."""
+    typed = [("Content-Type", "application/json")]
+    large = body(300, 4)  # over what is read on the connection's own thread
+    packed = gzip.compress(large)
+    yield "single", post(body(1)), 200
+    yield "several", post(body(5)), 200
+    yield "large", post(large), 200
+    yield "gzip", head(headers=[*typed, ("Content-Encoding", "gzip"), ("Content-Length", len(packed))]) + packed, 200
+    yield "small reply", head(headers=[*typed, ("Accept-Encoding", "gzip"), ("Content-Length", len(body(40)))]) + body(40), 200
+    yield "bad JSON", post(b'{"texts": ["a", }'), 400
+    yield "empty", post({"texts": []}), 400
+    yield "unknown", head("GET", "/nowhere"), 404
+    yield "live", head("GET", "/health/live"), 200
+    yield "ready", head("GET", "/health/ready"), 200
+    yield "metrics", head("GET", "/metrics"), 200
+
+
+REQUESTS = list(requests())
+
+
+def exchange(server, request):
+    """The reply, or None where the connection was closed instead."""
+    try:
+        with server.connect() as connection:
+            connection.send(request)
+            return connection.reply()
+    except (EOFError, ConnectionError):
+        return None
+    except TimeoutError:
+        return Reply(0, {}, b"neither a reply nor an end of the connection")
+
+
+def vectors(reply):
+    """None where the body is damaged."""
+    try:
+        plain = gzip.decompress(reply.body) if reply.headers.get("content-encoding") == "gzip" else reply.body
+        return json.loads(plain)["embeddings"]
+    except (OSError, EOFError, ValueError, zlib.error):
+        return None
+
+
+class Expected:
+    """What each request gets when nothing fails."""
+
+    def __init__(self, server):
+        self.vectors = {}
+        for name, request, status in REQUESTS:
+            reply = exchange(server, request)
+            assert reply is not None and reply.status == status, (name, reply, server.log())
+            if status == 200 and request.startswith(b"POST"):
+                self.vectors[name] = vectors(reply)
+
+    def check(self, server, fault, name, reply, status):
+        """Right or clearly refused."""
+        if reply is None:
+            # The first allocation is the connection's own record, without which it is closed.
+            assert fault.name != "alloc" or fault.number == 1, f"{fault}: {name}: closed without a reply"
+        elif reply.status == 200 and name in self.vectors:
+            assert vectors(reply) == self.vectors[name], f"{fault}: {name}: wrong vectors in {reply}"
+        elif reply.status != status:
+            assert reply.status in (500, 503, 504), f"{fault}: {name}: {reply}\n{server.log()[-2000:]}"
+            if name not in ("live", "ready", "metrics"):
+                error = check_error(reply.status, {"x-request-id": "-"} | reply.headers, reply.body)
+                assert fault.name != "alloc" or error["code"] == "out_of_memory", f"{fault}: {name}: {reply}"
+
+    def check_well(self, server, fault):
+        for name, request, status in REQUESTS:
+            reply = exchange(server, request)
+            assert reply is not None and reply.status == status, f"after {fault}: {name}: {reply}\n{server.log()[-3000:]}"
+            assert name not in self.vectors or vectors(reply) == self.vectors[name], f"after {fault}: {name}: wrong vectors"
+
+
+def start(model, faults, *arguments, until="ready"):
+    return Server(*PATIENT, "--threads", "2", *arguments, model=model, environment=faults.environment(), until=until,
+                  program=PROGRAM)
+
+
+def end(server, fault):
+    code = server.stop()
+    check_sane(fault, code, server.log())
+    return code
+
+
+def test_each_call_of_a_request_fails_in_turn(tmp_path, small_model):
+    faults = Faults(tmp_path / "control")
+    server = start(small_model, faults, "--cache-mb", "0")
+    try:
+        expected, failures = Expected(server), []
+        for name, request, status in REQUESTS:
+            faults.reset()
+            exchange(server, request)
+            for fault in plan(faults.counts(), MOST):
+                if fault.name == "accept" and fault.always:
+                    continue  # waits until descriptors are free again
+                faults.arm(fault)
+                reply = exchange(server, request)
+                faults.reset()
+                if server.process.poll() is not None:
+                    pytest.fail("\n\n".join([*failures, f"{fault}: {name}: ended\n{server.log()[-6000:]}"]))
+                with collected(failures):
+                    expected.check(server, fault, name, reply, status)
+                    expected.check_well(server, fault) if EXHAUSTIVE else exchange(server, request)
+            with collected(failures):
+                expected.check_well(server, f"all of {name}")
+        assert end(server, "at the end") == 0
+        assert not failures, "\n\n".join(failures)
+    finally:
+        server.kill()
+
+
+def test_each_call_of_a_start_fails_in_turn(tmp_path, small_model):
+    faults = Faults(tmp_path / "control")
+    arguments = "--unix-socket", tmp_path / "socket", "--cache-mb", "1"
+    with start(small_model, faults, *arguments) as server:
+        counts = faults.counts()
+        expected = Expected(server)
+    failures = []
+    for fault in plan(counts, 2):
+        faults.arm(fault)
+        server = start(small_model, faults, *arguments, until=None)
+        with collected(failures):
+            check_start(server, faults, fault, expected)
+        server.kill()
+    assert not failures, "\n\n".join(failures)
+
+
+def check_start(server, faults, fault, expected):
+    started = wait_for_start(server)
+    faults.reset()
+    if started:
+        expected.check_well(server, fault)
+    code = end(server, fault)
+    assert code == (0 if started else 1), f"{fault}: exit code {code}\n{server.log()[-3000:]}"
+
+
+def wait_for_start(server):
+    """True when it is ready, false when it has ended."""
+    wait_until(lambda: server.process.poll() is not None or "ready: model" in server.log(), "ready or ended", server)
+    if server.process.poll() is None:
+        server.url = server._listening()
+    return server.process.poll() is None
+
+
+def test_each_call_of_an_end_fails_in_turn(tmp_path, small_model):
+    faults = Faults(tmp_path / "control")
+    with start(small_model, faults) as server:
+        faults.reset()
+    counts, failures = faults.counts(), []
+    for fault in plan(counts, 2):
+        server = start(small_model, faults)
+        faults.arm(fault)
+        with collected(failures):
+            end(server, fault)
+        server.kill()
+    assert not failures, "\n\n".join(failures)
