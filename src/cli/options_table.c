@@ -585,6 +585,17 @@ const option_row option_table[OPTION_TOTAL] = {
                           .commands = SERVE,
                           .default_text = "false",
                           .help = "log the beginning of each request's first text; texts may be private"},
+    [OPTION_TRACE_TRUST_PARENT] =
+        {.section = "Tracing",
+         .flag = "trace-trust-parent",
+         .variable = "AKIDB_TRACE_TRUST_PARENT",
+         .type = OPTION_TYPE_SWITCH,
+         .commands = SERVE,
+         .default_text = "true",
+         .help =
+             "let a caller's sampling flag decide whether its request is recorded; where callers are not "
+             "trusted, --no-trace-trust-parent joins their traces and decides here. All else about traces "
+             "comes from the OTEL_* variables of docs/TRACING.md"},
     /* ---- Input ---- */
     [OPTION_INPUT] = {.section = "Input",
                       .flag = "input",

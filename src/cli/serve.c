@@ -7,6 +7,7 @@
 #include "cli/activation.h"
 #include "cli/file_mode.h"
 #include "cli/hangup.h"
+#include "cli/load_trace.h"
 #include "cli/message.h"
 #include "cli/model_source.h"
 #include "cli/notify.h"
@@ -17,6 +18,7 @@
 #include "server/memory_budget.h"
 #include "server/server.h"
 #include "telemetry/log_writer.h"
+#include "telemetry/telemetry.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -29,6 +31,7 @@
 #define LOG_TARGET "serve"
 #define NO_HOST "none"
 #define READY_MESSAGE "READY=1\nSTATUS=serving"
+#define FLUSH_MS 5000 /* for telemetry, when all requests are finished */
 
 typedef struct service {
     const options *options;
@@ -36,6 +39,7 @@ typedef struct service {
     hangup *hangup;
     log_writer *writer;
     log_sink log;
+    telemetry *telemetry;
     server *server;
     encoder *encoder;
     const char *model_name;
@@ -83,6 +87,22 @@ static aki_status open_log(service *sv, aki_error *error)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory or no thread for the log");
     sv->log = log_writer_sink(sv->writer);
     return AKI_OK;
+}
+
+static const char *environment_of_process(void *cookie, const char *name)
+{
+    (void)cookie;
+    return getenv(name);
+}
+
+static aki_status open_telemetry(service *sv, aki_error *error)
+{
+    const telemetry_settings settings = {
+        .get = environment_of_process,
+        .trust_parent = option_on(sv->options, OPTION_TRACE_TRUST_PARENT),
+        .log = sv->log,
+    };
+    return telemetry_open(&sv->telemetry, &settings, error);
 }
 
 /* What no single option can check. */
@@ -179,6 +199,9 @@ static server_settings settings_of(service *sv)
     settings.cookie = sv;
     settings.memory_limit_bytes = option_size(o, OPTION_MEMORY_LIMIT);
     settings.log = sv->log;
+    settings.tracer = telemetry_tracer(sv->telemetry);
+    settings.joins_traces = telemetry_joins_traces(sv->telemetry);
+    settings.keeps_exemplars = telemetry_keeps_exemplars(sv->telemetry);
     settings.log_dropped = log_dropped;
     settings.log_dropped_cookie = sv->writer;
     settings.access_log_rate = (uint64_t)option_number(o, OPTION_ACCESS_LOG_RATE);
@@ -257,25 +280,27 @@ static aki_status check_memory(const char *folder, aki_error *error)
     return status;
 }
 
-static aki_status load_model(service *sv, aki_error *error)
+/* Finds, opens and warms up the model; the trace gets its times. */
+static aki_status open_model(service *sv, load_trace *trace, aki_error *error)
 {
     const options *o = sv->options;
     char *folder = NULL;
-    int64_t start = clock_monotonic_ns();
     aki_settings settings = model_open_settings(o, sv->log);
     aki_status status =
         model_locate(o, option_text(o, OPTION_MODEL), false, sv->stop, sv->log, &folder, error);
+    trace->located_ns = status == AKI_OK ? clock_monotonic_ns() : 0;
     if (status == AKI_OK)
         status = check_memory(folder, error);
     if (status == AKI_OK) {
         log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "loading %s from %s", sv->model_name, folder);
         int64_t open_ns = clock_monotonic_ns();
-        status = encoder_open(&sv->encoder, folder, &settings, error);
+        status = encoder_open_timed(&sv->encoder, folder, &settings, &trace->times, error);
         const device_choice choice = {.name = option_text(o, OPTION_DEVICE),
                                       .plugin = option_text(o, OPTION_DEVICE_PLUGIN)};
         if (status == AKI_OK)
             status = encoder_choose_device(sv->encoder, &choice, error);
-        server_note_load(sv->server, clock_monotonic_ns() - open_ns);
+        trace->opened_ns = clock_monotonic_ns();
+        server_note_load(sv->server, trace->opened_ns - open_ns);
     }
     sv->folder = folder;
     if (status == AKI_OK)
@@ -287,9 +312,23 @@ static aki_status load_model(service *sv, aki_error *error)
         memory_budget_read(&budget);
         memory_budget_explain(&budget, error);
     }
-    if (status != AKI_OK)
-        return status;
+    return status;
+}
+
+static aki_status load_model(service *sv, aki_error *error)
+{
+    aki_error own;
     aki_model_info info;
+    load_trace trace = {.model = sv->model_name, .start_ns = clock_monotonic_ns()};
+    aki_status status = open_model(sv, &trace, &own);
+    trace.end_ns = clock_monotonic_ns();
+    load_trace_emit(&trace, telemetry_tracer(sv->telemetry), sv->encoder,
+                    status == AKI_OK ? NULL : own.message);
+    if (status != AKI_OK) {
+        if (error != NULL)
+            *error = own;
+        return status;
+    }
     encoder_describe(sv->encoder, &info);
     log_write(
         &sv->log, AKI_LOG_INFO, LOG_TARGET,
@@ -297,7 +336,7 @@ static aki_status load_model(service *sv, aki_error *error)
         "%.2f s to load",
         sv->model_name, encoder_dimension(sv->encoder), encoder_max_tokens(sv->encoder), info.cpu_tier,
         kernel_precision_name(info.precision), info.threads,
-        (double)(clock_monotonic_ns() - start) / NS_PER_S);
+        (double)(trace.end_ns - trace.start_ns) / NS_PER_S);
     return AKI_OK;
 }
 
@@ -307,9 +346,14 @@ static aki_status serve(service *sv, aki_error *error)
     if (status != AKI_OK)
         return status;
     sv->model_name = name_of_model(sv->options);
-    server_settings settings = settings_of(sv);
     log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "akidb-embed %s", aki_version());
+    status = open_telemetry(sv, error);
+    if (status != AKI_OK)
+        return status;
+    const server_settings settings = settings_of(sv);
     status = server_open(&sv->server, &settings, error);
+    if (status == AKI_OK)
+        status = telemetry_watch(sv->telemetry, server_registry(sv->server), error);
     if (status != AKI_OK)
         return status;
     log_listening(sv);
@@ -321,6 +365,7 @@ static aki_status serve(service *sv, aki_error *error)
         return status;
     if (stop_signal(sv->stop) == 0)
         log_example(sv);
+    notify_send(&sv->manager, READY_MESSAGE);
     for (int asked; (asked = hangup_wait(sv->hangup, stop_descriptor(sv->stop))) != 0;) {
         if (asked != SIGHUP) {
             log_writer_cycle_level(sv->writer);
@@ -363,8 +408,10 @@ int command_serve(const options *o)
         status = serve(&sv, &error);
     if (status != AKI_OK)
         message_error(&error);
+    telemetry_finish(sv.telemetry, FLUSH_MS);
     server_close(sv.server);
     encoder_close(sv.encoder);
+    telemetry_close(sv.telemetry);
     log_writer_close(sv.writer);
     notify_close(&sv.manager);
     stop_close(sv.stop);

@@ -31,22 +31,48 @@ struct encoder_state {
     cpu_state *device_state;
     int32_t *ids;         /* [max_pass_tokens]: the pass's token ids, end to end */
     uint32_t *offsets;    /* [max_pass_tokens + 1]: a sequence has at least one token */
-    encoder_times *times; /* where passes are measured; NULL = nowhere */
+    encoder_steps *steps; /* where passes are measured; NULL = nowhere */
 };
 
-static aki_status open_parts(encoder *enc, const char *folder, aki_error *error)
+static void begin(encoder_times *times, encoder_stage stage)
 {
-    aki_status status = model_open(&enc->files, folder, error);
+    times->of[stage].from_ns = clock_monotonic_ns();
+}
+
+static aki_status end(encoder_times *times, encoder_stage stage, aki_status status)
+{
+    if (status == AKI_OK)
+        times->of[stage].to_ns = clock_monotonic_ns();
+    return status;
+}
+
+/* Kernels first, then the weights packed for them. */
+static aki_status open_device(encoder *enc, encoder_times *times, aki_error *error)
+{
+    int64_t selected_ns = 0;
+    begin(times, ENCODER_SELECT_DEVICE);
+    aki_status status =
+        cpu_device_open(&enc->cpu, enc->files, enc->settings.precision, enc->settings.cpu_tier,
+                        enc->settings.weights_cache, &enc->log, &selected_ns, error);
+    times->of[ENCODER_SELECT_DEVICE].to_ns = selected_ns;
+    times->of[ENCODER_LOAD_WEIGHTS].from_ns = selected_ns;
+    return end(times, ENCODER_LOAD_WEIGHTS, status);
+}
+
+static aki_status open_parts(encoder *enc, const char *folder, encoder_times *times, aki_error *error)
+{
+    begin(times, ENCODER_LOAD_CONFIG);
+    aki_status status = end(times, ENCODER_LOAD_CONFIG, model_open(&enc->files, folder, error));
     if (status != AKI_OK)
         return status;
     const model_config *config = model_configuration(enc->files);
     if (enc->settings.max_pass_tokens < config->max_tokens)
         enc->settings.max_pass_tokens = config->max_tokens;
-    status = tokenizer_open(&enc->tok, model_folder(enc->files), config->vocabulary_size, error);
-    if (status != AKI_OK)
-        return status;
-    status = cpu_device_open(&enc->cpu, enc->files, enc->settings.precision, enc->settings.cpu_tier,
-                             enc->settings.weights_cache, &enc->log, error);
+    begin(times, ENCODER_LOAD_TOKENIZER);
+    status = end(times, ENCODER_LOAD_TOKENIZER,
+                 tokenizer_open(&enc->tok, model_folder(enc->files), config->vocabulary_size, error));
+    if (status == AKI_OK)
+        status = open_device(enc, times, error);
     if (status != AKI_OK)
         return status;
     if (model_damaged(enc->files))
@@ -60,7 +86,15 @@ static aki_status open_parts(encoder *enc, const char *folder, aki_error *error)
 
 aki_status encoder_open(encoder **out, const char *folder, const aki_settings *settings, aki_error *error)
 {
+    encoder_times times;
+    return encoder_open_timed(out, folder, settings, &times, error);
+}
+
+aki_status encoder_open_timed(encoder **out, const char *folder, const aki_settings *settings,
+                              encoder_times *times, aki_error *error)
+{
     *out = NULL;
+    *times = (encoder_times){0};
     encoder *enc = mem_zalloc(1, sizeof *enc);
     if (enc == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the model handle");
@@ -72,7 +106,7 @@ aki_status encoder_open(encoder **out, const char *folder, const aki_settings *s
         enc->pinned =
             enc->settings.pin == AKI_PIN_ON ||
             (enc->settings.pin == AKI_PIN_AUTO && cpus_suit_pinning(&enc->cpus, enc->settings.threads));
-        status = open_parts(enc, folder, error);
+        status = open_parts(enc, folder, times, error);
     }
     if (status != AKI_OK) {
         encoder_close(enc);
@@ -233,26 +267,26 @@ static aki_status gather(const encoder *enc, encoder_state *state, const encoder
     return AKI_OK;
 }
 
-void encoder_state_measure(encoder_state *state, encoder_times *times)
+void encoder_state_measure(encoder_state *state, encoder_steps *steps)
 {
-    state->times = times;
+    state->steps = steps;
 }
 
 /* hidden: the pass's result. */
 static aki_status finish_all(const encoder *enc, const encoder_state *state, encoder_sequence *sequences,
                              size_t count, const float *hidden, aki_error *error)
 {
-    encoder_times *times = state->times;
-    if (times != NULL)
-        times->forward_ns = clock_monotonic_ns();
+    encoder_steps *steps = state->steps;
+    if (steps != NULL)
+        steps->forward_ns = clock_monotonic_ns();
     for (size_t i = 0; i < count; i++)
         pooling_pool(&enc->pooling, &sequences[i], hidden + state->offsets[i] * enc->pooling.dimension);
-    if (times != NULL)
-        times->pooled_ns = clock_monotonic_ns();
+    if (steps != NULL)
+        steps->pooled_ns = clock_monotonic_ns();
     for (size_t i = 0; i < count; i++)
         pooling_conclude(&enc->pooling, &sequences[i]);
-    if (times != NULL)
-        times->normalized_ns = clock_monotonic_ns();
+    if (steps != NULL)
+        steps->normalized_ns = clock_monotonic_ns();
     if (model_damaged(enc->files))
         return error_set(error, AKI_MODEL_CHANGED,
                          "the model's weight file was cut while the server was using it");

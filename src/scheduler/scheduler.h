@@ -52,14 +52,16 @@ typedef struct scheduler_resilience {
 } scheduler_resilience;
 
 void scheduler_resilience_init(scheduler_resilience *settings);
+
 /* When the steps of a pass ended, each beginning where the one before it ended; by clock_monotonic_ns. */
 typedef struct scheduler_pass_times {
     int64_t begun_ns;    /* it was made up, and began */
     int64_t gathered_ns; /* token ids were where the model reads them */
-    encoder_times steps; /* all 0 where the device does not tell */
+    encoder_steps steps; /* all 0 where the device does not tell */
     int64_t ended_ns;    /* the last step that the device does */
     int64_t handed_ns;   /* vectors were where their requests read them */
     size_t texts, tokens;
+    scheduler_level level; /* that computed it, or found it among cached results */
 } scheduler_pass_times;
 
 /* What tracing wants to know of a request, by clock_monotonic_ns; 0 = it did not come to that. Only submitted_ns and

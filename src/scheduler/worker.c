@@ -145,6 +145,7 @@ static void note_times(const pass *p, const scheduler_pass_times *times)
 /* When the steps of a traced pass were: the CPU's as they were read, another device's from its durations. */
 static void place_steps(const pass *p, scheduler_pass_times *times)
 {
+    times->level = p->level;
     if (p->level == SCHEDULER_LEVEL_GPU) {
         times->gathered_ns = times->begun_ns + p->times.transfer_in_ns;
         times->steps.forward_ns = times->gathered_ns + p->times.forward_ns;

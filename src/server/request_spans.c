@@ -5,8 +5,6 @@
 #include <string.h>
 
 #define COUNT(array) ((uint32_t)(sizeof(array) / sizeof *(array)))
-/* Transfers are copies within the memory of the machine there. */
-#define DEVICE_CPU "cpu"
 
 /* One request's spans in the making. */
 typedef struct maker {
@@ -62,10 +60,10 @@ static void emit_queue(const maker *m, const request_facts *facts)
 
 static void emit_pass(const maker *m, const uint8_t *inference, const scheduler_pass_times *pass)
 {
-    const span_attribute device[] = {span_name(NAME_DEVICE, DEVICE_CPU)};
+    const span_attribute device[] = {span_name(NAME_DEVICE, scheduler_level_name(pass->level))};
     const span_attribute size[] = {span_integer(NAME_PASS_TEXTS, (int64_t)pass->texts),
                                    span_integer(NAME_PASS_TOKENS, (int64_t)pass->tokens)};
-    const encoder_times *steps = &pass->steps;
+    const encoder_steps *steps = &pass->steps;
     const int64_t forward_ns = steps->forward_ns != 0 ? steps->forward_ns : pass->ended_ns;
     emit(m, inference, NULL,
          &(phase){"gpu_transfer_in", pass->begun_ns, pass->gathered_ns, device, COUNT(device)});
@@ -84,7 +82,7 @@ static void emit_inference(const maker *m, const scheduler_times *t)
 {
     uint8_t inference[SPAN_ID_BYTES];
     const span_attribute attributes[] = {span_integer(NAME_PASSES, t->passes),
-                                         span_name(NAME_DEVICE, DEVICE_CPU)};
+                                         span_name(NAME_DEVICE, scheduler_level_name(t->last.level))};
     emit(m, NULL, inference,
          &(phase){"inference", t->first_pass_ns, t->last.handed_ns, attributes, COUNT(attributes)});
     emit_pass(m, inference, &t->last);

@@ -33,7 +33,8 @@ static enum MHD_Result look_at_header(void *cookie, enum MHD_ValueKind kind, con
 /* False: the trace begins here. Two parents are as good as none. */
 static bool read_caller(const exchange *x, trace_context *context)
 {
-    if (MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "traceparent") == NULL)
+    if (!x->owner->settings.joins_traces ||
+        MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "traceparent") == NULL)
         return false;
     caller c = {0};
     tracestate_begin(&c.state);

@@ -54,6 +54,8 @@ void server_settings_init(server_settings *settings)
                                   .drain_timeout_ms = 15000,
                                   .stuck_timeout_ms = 60000,
                                   .probe_interval_ms = 5000,
+                                  .joins_traces = true,
+                                  .keeps_exemplars = true,
                                   .access_log_rate = 100,
                                   .slow_request_ms = 1000,
                                   .memory_limit_bytes = (size_t)2048 * 1000000};
@@ -200,6 +202,11 @@ void server_note_load(server *s, int64_t duration_ns)
 {
     metrics_observe(metrics_shard(s->metrics), METRIC_MODEL_LOAD_DURATION, 0, (double)duration_ns / NS_PER_S,
                     NULL);
+}
+
+metrics *server_registry(server *s)
+{
+    return s->metrics;
 }
 
 uint16_t server_port(const server *s)

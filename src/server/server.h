@@ -5,8 +5,9 @@
 #include "akidb/embed.h"
 #include "base/log.h"
 #include "encoder/encoder.h"
-#include "telemetry/tracer.h"
 #include "scheduler/scheduler.h"
+#include "telemetry/metrics.h"
+#include "telemetry/tracer.h"
 
 typedef struct server server;
 
@@ -58,6 +59,8 @@ typedef struct server_settings {
     size_t memory_limit_bytes; /* readiness fails above it */
     log_sink log;
     tracer *tracer;                        /* must outlive the server; NULL = no traces */
+    bool joins_traces;                     /* the callers' traceparent counts */
+    bool keeps_exemplars;                  /* histograms keep the ids of sampled requests */
     uint64_t (*log_dropped)(void *cookie); /* lines that the log lost, for the metrics; NULL = not known */
     void *log_dropped_cookie;
     uint64_t access_log_rate; /* lines per second; 0 = none */
@@ -73,6 +76,8 @@ AKI_MUST_CHECK aki_status server_open(server **out, const server_settings *setti
 AKI_MUST_CHECK aki_status server_attach(server *s, const encoder *enc, aki_error *error);
 /* For the metrics: how long opening the model took. */
 void server_note_load(server *s, int64_t duration_ns);
+/* What the server counts; lives as long as the server. */
+metrics *server_registry(server *s);
 uint16_t server_port(const server *s);
 uint16_t server_admin_port(const server *s); /* 0 = none */
 /* Reads certificate, key, client CA and API keys again, as far as they are used, and says in the log what came of it. What

@@ -163,11 +163,12 @@ void server_metrics_end(const exchange *x, bool whole)
     const bool success = status == METRIC_STATUS_2XX;
     metrics_change(shard, METRIC_REQUESTS_IN_FLIGHT, 0, -1);
     metrics_add(shard, METRIC_ERRORS, 0, !success);
+    const bool keep = x->trace.sampled && x->owner->settings.keeps_exemplars;
     metric_exemplar exemplar;
     memcpy(exemplar.trace_id, x->trace.trace_id, sizeof exemplar.trace_id);
     memcpy(exemplar.span_id, x->trace.span_id, sizeof exemplar.span_id);
     metrics_observe(shard, METRIC_REQUEST_DURATION, success ? METRIC_SUCCESS : METRIC_ERROR,
-                    seconds(x->ended_ns - x->arrived_ns), x->trace.sampled ? &exemplar : NULL);
+                    seconds(x->ended_ns - x->arrived_ns), keep ? &exemplar : NULL);
 }
 
 void server_metrics_result(const exchange *x)

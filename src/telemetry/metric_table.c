@@ -6,7 +6,7 @@ static const char *const outcomes[] = {"success", "error", NULL};
 static const char *const classes[] = {"interactive", "bulk", NULL};
 static const char *const cache_results[] = {"hit", "miss", NULL};
 static const char *const routes[] = {
-    "/api/v1/embed", "/health/live", "/health/ready", "/metrics", "/", "other", NULL};
+    "/api/v1/embed", "/health/live", "/health/ready", "/metrics", "/", "/admin/breaker/reset", "other", NULL};
 static const char *const status_classes[] = {"2xx", "3xx", "4xx", "5xx", "aborted", NULL};
 static const char *const rejections[] = {"queue_full", "wait_too_long", "concurrency_limit", NULL};
 static const char *const devices[] = {"gpu", "cpu", NULL};
@@ -14,6 +14,7 @@ static const char *const levels[] = {"cpu", "cache", "none", NULL};
 static const char *const call_outcomes[] = {"success", "failure", "ignored", NULL};
 static const char *const breaker_states[METRIC_BREAKER_STATES + 1] = {
     "closed", "half_open", "open", "forced_open", "disabled", "metrics_only", NULL};
+static const char *const span_drops[] = {"queue_full", "export_failed", "rejected", NULL};
 
 static const metric_label by_device = {"device", devices};
 static const metric_label by_level = {"level", levels};
@@ -26,6 +27,7 @@ static const metric_label by_result = {"result", cache_results};
 static const metric_label by_route = {"route", routes};
 static const metric_label by_code = {"code", status_classes};
 static const metric_label by_reason = {"reason", rejections};
+static const metric_label by_drop = {"reason", span_drops};
 static const metric_label by_model = {"model", NULL, METRIC_MODELS};
 static const metric_label by_error = {"code", NULL, METRIC_ERROR_CODES};
 
@@ -179,6 +181,15 @@ const metric metric_table[] = {
     [METRIC_RETRIES_REFUSED] = {"akidb_embed_retry_budget_exhausted_total", NULL,
                                 "Passes not tried again because too many recent ones were.", METRIC_COUNTER,
                                 METRIC_READ},
+
+    [METRIC_SPANS_EXPORTED] = {"akidb_embed_spans_exported_total", NULL,
+                               "Spans that a collector of traces took.", METRIC_COUNTER, METRIC_READ},
+    [METRIC_SPANS_DROPPED] = {"akidb_embed_spans_dropped_total",
+                              NULL,
+                              "Spans that no collector got, by what became of them.",
+                              METRIC_COUNTER,
+                              METRIC_READ,
+                              {&by_drop}},
 
     [METRIC_PROCESS_CPU] = {"process_cpu_seconds_total", "seconds", "User and system CPU time spent.",
                             METRIC_COUNTER, METRIC_READ},

@@ -63,6 +63,7 @@ typedef enum metric_route {
     METRIC_ROUTE_READY,
     METRIC_ROUTE_METRICS,
     METRIC_ROUTE_INDEX,
+    METRIC_ROUTE_ADMIN,
     METRIC_ROUTE_OTHER,
 } metric_route;
 /* The first digit of the HTTP status; ABORTED = the connection ended before a reply. */
@@ -88,6 +89,12 @@ typedef enum metric_fallback {
     METRIC_FALLBACK_NONE
 } metric_fallback;
 #define METRIC_BREAKER_STATES 6 /* closed, half_open, open, forced_open, disabled, metrics_only */
+/* Why a span did not arrive anywhere. */
+typedef enum metric_span_drop {
+    METRIC_SPAN_QUEUE_FULL,
+    METRIC_SPAN_EXPORT_FAILED,
+    METRIC_SPAN_REJECTED,
+} metric_span_drop;
 
 typedef enum metric_id {
     /* inherited names */
@@ -132,6 +139,9 @@ typedef enum metric_id {
     METRIC_BREAKER_LATE,        /* metric_device */
     METRIC_RETRIES,
     METRIC_RETRIES_REFUSED,
+    /* telemetry */
+    METRIC_SPANS_EXPORTED,
+    METRIC_SPANS_DROPPED, /* metric_span_drop */
     /* this process, names of the Prometheus client libraries */
     METRIC_PROCESS_CPU,
     METRIC_PROCESS_OPEN_FDS,

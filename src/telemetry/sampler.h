@@ -16,9 +16,6 @@ typedef struct sampler {
 /* ratio: 0 .. 1, other values are taken as the nearer end. */
 sampler sampler_make(double ratio, bool parent_based);
 
-/* The sampler with this name ("parentbased_traceidratio"); ratio is used by those that take one. False when there is none. */
-bool sampler_by_name(const char *name, double ratio, sampler *out);
-
 /* parent: the caller's context, or NULL. trace_id: the caller's, or the new one. */
 static inline bool sampler_decide(const sampler *s, const trace_context *parent,
                                   const uint8_t trace_id[TRACE_ID_BYTES])

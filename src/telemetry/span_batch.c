@@ -1,6 +1,7 @@
 #include "telemetry/span_batch.h"
 
 #include "base/memory.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
@@ -42,9 +43,19 @@ void span_batch_take(span_batch *batch, span_ring *ring)
     }
 }
 
-static const char *text_at(const unsigned char *record, const char *offset)
+/* The text at an offset of the record, made valid UTF-8: a caller's bytes may be anything. */
+static const char *text_at(unsigned char *record, const char *offset)
 {
-    return offset != NULL ? (const char *)record + (uintptr_t)offset : NULL;
+    if (offset == NULL)
+        return NULL;
+    char *text = (char *)record + (uintptr_t)offset;
+    size_t bad, length = strlen(text);
+    for (char *rest = text; !utf8_valid(rest, length, &bad);) {
+        rest[bad] = '?';
+        rest += bad + 1;
+        length -= bad + 1;
+    }
+    return text;
 }
 
 void span_batch_finish(span_batch *batch)

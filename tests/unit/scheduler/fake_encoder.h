@@ -29,7 +29,7 @@ struct encoder {
 };
 
 struct encoder_state {
-    encoder_times *times;
+    encoder_steps *steps;
 };
 
 static inline void fake_init(encoder *enc)
@@ -109,9 +109,9 @@ void encoder_state_close(encoder_state *state)
     free(state);
 }
 
-void encoder_state_measure(encoder_state *state, encoder_times *times)
+void encoder_state_measure(encoder_state *state, encoder_steps *steps)
 {
-    state->times = times;
+    state->steps = steps;
 }
 
 aki_status encoder_run(const encoder *enc_const, encoder_state *state, encoder_sequence *sequences,
@@ -138,10 +138,10 @@ aki_status encoder_run(const encoder *enc_const, encoder_state *state, encoder_s
     if (enc->passes < FAKE_PASSES)
         enc->pass_tokens[enc->passes++] = tokens;
     aki_status outcome = enc->outcome;
-    enc->measured += state->times != NULL;
+    enc->measured += state->steps != NULL;
     pthread_mutex_unlock(&enc->lock);
-    if (state->times != NULL)
-        *state->times = (encoder_times){clock_monotonic_ns(), clock_monotonic_ns(), clock_monotonic_ns()};
+    if (state->steps != NULL)
+        *state->steps = (encoder_steps){clock_monotonic_ns(), clock_monotonic_ns(), clock_monotonic_ns()};
     return outcome == AKI_OK ? AKI_OK : error_set(error, outcome, "the fake encoder fails as told");
 }
 

@@ -99,7 +99,8 @@ static const request_facts whole_facts = {
                        .ended_ns = 190,
                        .handed_ns = 195,
                        .texts = 2,
-                       .tokens = 20}},
+                       .tokens = 20,
+                       .level = SCHEDULER_LEVEL_CPU}},
 };
 
 static request_spans_subject subject_of(const request_facts *facts)
@@ -218,7 +219,7 @@ static void a_device_that_tells_no_steps_has_a_forward_pass_only(void **state)
 {
     (void)state;
     request_facts facts = whole_facts;
-    facts.times.last.steps = (encoder_times){0};
+    facts.times.last.steps = (encoder_steps){0};
     request_spans_subject subject = subject_of(&facts);
     emit(&subject);
     assert_int_equal(got.count, 10);

@@ -2,33 +2,29 @@
 
 #include "telemetry/sampler.h"
 
-static bool decides(const char *name, double ratio, const trace_context *parent, uint8_t high_byte)
+static bool decides(double ratio, bool parent_based, const trace_context *parent, uint8_t high_byte)
 {
-    sampler s;
-    uint8_t id[TRACE_ID_BYTES] = {0xff, [8] = high_byte, [15] = 1};
-    assert_true(sampler_by_name(name, ratio, &s));
+    const uint8_t id[TRACE_ID_BYTES] = {0xff, [8] = high_byte, [15] = 1};
+    const sampler s = sampler_make(ratio, parent_based);
     return sampler_decide(&s, parent, id);
 }
 
-static void follows_the_specification_by_name(void **state)
+static void asks_the_parent_where_it_is_told_to(void **state)
 {
     (void)state;
     static const trace_context sampled = {.flags = TRACE_SAMPLED}, unsampled = {.flags = 0};
     static const struct {
-        const char *name;
-        bool root, with_sampled, with_unsampled;
+        double ratio;
+        bool parent_based, root, with_sampled, with_unsampled;
     } rows[] = {
-        {"always_on", true, true, true},
-        {"always_off", false, false, false},
-        {"parentbased_always_on", true, true, false},
-        {"parentbased_always_off", false, true, false},
-        {"parentbased_traceidratio", true, true, false},
-        {"traceidratio", true, true, true},
+        {1, false, true, true, true},  {0, false, false, false, false}, {1, true, true, true, false},
+        {0, true, false, true, false}, {0.5, true, true, true, false},  {0.5, false, true, true, true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        assert_int_equal(decides(rows[i].name, 0.5, NULL, 0x10), rows[i].root);
-        assert_int_equal(decides(rows[i].name, 0.5, &sampled, 0x10), rows[i].with_sampled);
-        assert_int_equal(decides(rows[i].name, 0.5, &unsampled, 0x10), rows[i].with_unsampled);
+        assert_int_equal(decides(rows[i].ratio, rows[i].parent_based, NULL, 0x10), rows[i].root);
+        assert_int_equal(decides(rows[i].ratio, rows[i].parent_based, &sampled, 0x10), rows[i].with_sampled);
+        assert_int_equal(decides(rows[i].ratio, rows[i].parent_based, &unsampled, 0x10),
+                         rows[i].with_unsampled);
     }
 }
 
@@ -44,25 +40,14 @@ static void compares_the_low_63_bits_with_the_ratio(void **state)
         {0.25, 0x40, false}, {-1, 0x00, false}, {2, 0xff, true},   {0.0 / 0.0, 0, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        assert_int_equal(decides("traceidratio", rows[i].ratio, NULL, rows[i].high_byte), rows[i].sampled);
-}
-
-static void refuses_unknown_names(void **state)
-{
-    (void)state;
-    static const char *const names[] = {
-        "", "ALWAYS_ON", "parentbased", "parentbased_", "jaeger_remote", "always_on "};
-    sampler s;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        assert_false(sampler_by_name(names[i], 1, &s));
+        assert_int_equal(decides(rows[i].ratio, false, NULL, rows[i].high_byte), rows[i].sampled);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(follows_the_specification_by_name),
+        cmocka_unit_test(asks_the_parent_where_it_is_told_to),
         cmocka_unit_test(compares_the_low_63_bits_with_the_ratio),
-        cmocka_unit_test(refuses_unknown_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
