@@ -25,8 +25,8 @@
     X(read)                                                                                                  \
     X(write)                                                                                                 \
     X(sync)                                                                                                  \
-    X(mmap) X(rename) X(file) X(descriptor) X(connect) X(accept) X(epoll) X(clock) X(wait) X(thread)         \
-        X(resolve)
+    X(mmap)                                                                                                  \
+    X(rename) X(file) X(descriptor) X(connect) X(accept) X(epoll) X(clock) X(wait) X(thread) X(resolve)
 
 typedef enum fault_point {
 #define FAULT_POINT_ENUM(name) FAULT_##name,
