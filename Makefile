@@ -7,6 +7,7 @@ DESTDIR ?=
 # Passed on to the program: make serve SERVE_ARGS="--port 9000 --log-format json"
 SERVE_ARGS ?=
 PYTEST_ARGS ?=
+SOAK_MINUTES ?= 60
 MODEL_NAME := sentence-transformers/all-MiniLM-L6-v2
 # The program and the packages are built for this machine's compiler; CC=clang works as well.
 TEST_ENV := build/test-env
@@ -16,8 +17,8 @@ PEERS_ENV := build/peers-env
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build model serve test test-unit test-integration test-old-cpu test-arm test-asan test-tsan test-faults check format bench \
-        bench-kernels bench-aims bench-peers bench-server parity fuzz-tokenizer coverage check-clang install clean test-deps
+# No target of a plain name is a file.
+.PHONY: $(shell awk -F: '/^[a-z-]+:/{print $$1}' Makefile)
 
 help: ## Lists the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,7 +39,7 @@ $(TEST_ENV)/.ready: tests/requirements.txt
 	@scripts/make-python-env $(TEST_ENV) tests/requirements.txt
 
 test-deps:
-	@scripts/install-packages build test
+	@scripts/install-packages build test chaos
 
 test: test-deps check build $(TEST_ENV)/.ready ## Installs what tests need and runs all tests
 	@scripts/run-tests $(BUILD) $(TEST_ENV) unit integration $(PYTEST_ARGS)
@@ -49,6 +50,20 @@ test-unit: test-deps build $(TEST_ENV)/.ready ## Runs the C unit tests only
 
 test-integration: test-deps build $(TEST_ENV)/.ready ## Runs the Python tests only (PYTEST_ARGS="-k bad_requests")
 	@scripts/run-tests $(BUILD) $(TEST_ENV) integration $(PYTEST_ARGS)
+
+test-chaos: test-deps build $(TEST_ENV)/.ready ## Runs the chaos tests in their full form (make test has the short one)
+	@scripts/run-tests $(BUILD) $(TEST_ENV) chaos $(PYTEST_ARGS)
+
+test-soak: test-deps build $(TEST_ENV)/.ready ## Loads one server for SOAK_MINUTES (60): memory, descriptors, threads stay
+	@AKIDB_SOAK_MINUTES=$(SOAK_MINUTES) scripts/run-tests $(BUILD) $(TEST_ENV) chaos -k test_soak $(PYTEST_ARGS)
+
+chaos-report: test-deps build $(TEST_ENV)/.ready ## Ten minutes of faults under load, into docs/CHAOS-REPORT.md (CHAOS_ARGS)
+	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_BUILD=$(abspath $(BUILD)) AKIDB_PROGRAM=$(abspath $(BUILD))/akidb-embed \
+	    $(PYTHON) tests/chaos/availability.py --output docs/CHAOS-REPORT.md $(CHAOS_ARGS)
+
+ROUNDS ?= 100
+test-rolling: test-deps build $(TEST_ENV)/.ready ## Restarts two instances behind haproxy and nginx under load, ROUNDS times each: no request may fail
+	@AKIDB_ROLLING_ROUNDS=$(ROUNDS) scripts/run-tests $(BUILD) $(TEST_ENV) integration -k rolling_restart $(PYTEST_ARGS)
 
 test-old-cpu: test-deps build $(TEST_ENV)/.ready ## Runs the program on emulated x86 CPUs without AVX, and without AVX-512
 	@scripts/install-packages emulation
@@ -100,11 +115,14 @@ bench-kernels: build ## Measures each kernel's share of the CPU's peak, by shape
 	@$(BUILD)/bench/bench_kernels $(KERNELS_ARGS)
 	@model=$$(scripts/get-model) && $(BUILD)/bench/bench_engine "$$model"
 
-bench-aims: build ## Holds this machine's figures against the aims, in one table
-	@model=$$(scripts/get-model) && python3 bench/aims.py --build $(BUILD) --model "$$model" $(AIMS_ARGS)
+bench-aims: build ## Holds this machine's figures against the aims, in one table, into docs/BENCHMARKS.md
+	@model=$$(scripts/get-model) && python3 bench/aims.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(AIMS_ARGS)
 
 bench-server: build ## Loads the server over HTTP and holds it against its aims, in five minutes, into docs/BENCHMARKS.md
 	@model=$$(scripts/get-model) && python3 bench/server/run.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(SERVER_ARGS)
+
+bench-observability: build ## Measures what metrics, traces and logs cost, in four minutes, into docs/BENCHMARKS.md
+	@model=$$(scripts/get-model) && python3 bench/observability.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(OBSERVABILITY_ARGS)
 
 $(PEERS_ENV)/.ready: bench/peers/requirements.txt tests/parity/reference-requirements.txt
 	@scripts/make-python-env $(PEERS_ENV) bench/peers/requirements.txt

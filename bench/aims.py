@@ -20,6 +20,8 @@ import urllib.request
 from pathlib import Path
 from statistics import median
 
+from recording import describe_machine, others_share, write_section
+
 ROOT = Path(__file__).resolve().parent.parent
 TEXTS = ROOT / "bench" / "data" / "texts.txt"
 LENGTHS = (16, 128)
@@ -177,13 +179,16 @@ def main():
     parser.add_argument("--build", type=Path, default=ROOT / "build")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=2, help="of each run of `akidb-embed bench`")
+    parser.add_argument("--output", type=Path, help="a Markdown file with the markers, such as docs/BENCHMARKS.md; default: stdout alone")
     parser.add_argument("--json", type=Path, help="also writes what was measured here")
     arguments = parser.parse_args()
-    load = os.getloadavg()[0]
+    share = others_share()
     found = measure_all(arguments.build, arguments.model, arguments.rounds, arguments.seconds)
-    cpu = re.search(r"^model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.M)
-    print(f"{cpu[1] if cpu else 'CPU'}, best tier {found['tier']}; load average before the run {load:.1f}\n")
-    print(format_table(make_rows(found)))
+    command = f"bench/aims.py --rounds {arguments.rounds} --seconds {arguments.seconds}"
+    text = f"{describe_machine(share)} Best tier {found['tier']}. Command: `{command}`\n\n{format_table(make_rows(found))}"
+    print(text)
+    if arguments.output:
+        write_section(arguments.output, "aims", text)
     if arguments.json:
         arguments.json.write_text(json.dumps(found), encoding="utf-8")
 

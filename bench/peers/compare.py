@@ -10,25 +10,16 @@ padding not), with tokenizing in the time. Cosines are against sentence-transfor
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-from report import make_markdown, write_section
+from report import make_markdown
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+sys.path.insert(0, str(ROOT / "bench"))
 BUILD = Path(os.environ.get("AKIDB_BUILD", ROOT / "build"))
-BUSY_LOAD = 0.5  # per CPU
-
-
-def cpu_name():
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.machine()
 
 
 def choose_cpus():
@@ -42,15 +33,6 @@ def choose_cpus():
         (second if siblings(cpu) in seen else first).append(cpu)
         seen.add(siblings(cpu))
     return first + second
-
-
-def describe_machine(load):
-    text = (f"{cpu_name()}, {os.cpu_count()} CPUs, Linux {platform.release()}; {time.strftime('%Y-%m-%d', time.gmtime())}; "
-            f"load average before the run {load:.1f}.")
-    if load > BUSY_LOAD * os.cpu_count():
-        text += (" **A busy machine**: rates are low, and with several threads the ratios are worth little, because engines whose\n"
-                 "threads wait for each other lose out of proportion when a CPU is taken away.")
-    return text
 
 
 def run_measurement(arguments, threads, cpus, exported):
@@ -75,9 +57,10 @@ def parse_arguments():
 
 def main():
     from export import export_models, exported_folder
+    from recording import describe_machine, others_share, write_section
 
     arguments = parse_arguments()
-    load = os.getloadavg()[0]
+    share = others_share()
     exported = exported_folder(arguments.model, BUILD / "peers")
     export_models(arguments.model, exported)
     cpus = choose_cpus()
@@ -91,10 +74,10 @@ def main():
     arguments.json.write_text(json.dumps(reports), encoding="utf-8")
     command = (f"bench/peers/compare.py --threads {' '.join(map(str, arguments.threads))} --rounds {arguments.rounds} "
                f"--tokens {arguments.tokens} --queries {arguments.queries}")
-    text = make_markdown(reports, describe_machine(load), command)
+    text = make_markdown(reports, describe_machine(share), command)
     print(text)
     if arguments.output:
-        write_section(arguments.output, text)
+        write_section(arguments.output, "peers", text)
 
 
 if __name__ == "__main__":

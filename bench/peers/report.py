@@ -3,7 +3,6 @@ from statistics import median
 
 OURS = "akidb-embed"
 PRECISIONS = ("fp32", "bf16", "int8")
-BEGIN, END = "<!-- peers: begin, written by bench/peers/compare.py -->", "<!-- peers: end -->"
 
 
 def rows_of(report):
@@ -74,11 +73,3 @@ def make_markdown(reports, machine, command):
         lines += [f"### {report['threads']} thread{'s' if report['threads'] > 1 else ''}", "", *engine_table(report), "",
                   *ratio_table(report), "", f"Each round: {sizes}.", ""]
     return "\n".join(lines)
-
-
-def write_section(path, text):
-    """Puts the text between the markers of a Markdown file; the rest of the file stays."""
-    content = path.read_text(encoding="utf-8")
-    before, rest = content.split(BEGIN)
-    after = rest.split(END)[1]
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")

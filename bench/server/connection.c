@@ -58,6 +58,12 @@ static bool send_request(connection *c)
     return true;
 }
 
+bool connection_is_quiet(const connection *c)
+{
+    char byte;
+    return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && would_wait();
+}
+
 bool connection_ask(connection *c, const char *request, size_t request_bytes)
 {
     c->request = request;

@@ -35,6 +35,10 @@ void connection_close(connection *c);
 /* Frees the buffer as well. */
 void connection_destroy(connection *c);
 
+/* Whether nothing has come on an idle connection: not its end either, which the server may have sent since the last event was
+ * taken. Clients that keep connections look before they use one again. */
+bool connection_is_quiet(const connection *c);
+
 /* Sends what the socket takes at once; connection_advance sends the rest. request must live until the reply is complete.
  * False: broken. */
 bool connection_ask(connection *c, const char *request, size_t request_bytes);

@@ -196,8 +196,10 @@ static void issue(load *l)
             return;
         l->idle_count--;
         c->listed = false;
-        if (usable)
+        if (usable && connection_is_quiet(&c->link))
             ask(l, c, due);
+        else if (usable)
+            end_turn(l, c, true);
     }
 }
 

@@ -2,7 +2,6 @@
 import math
 
 PASS_TOKENS = 512  # of one pass: docs/SCHEDULING.md
-BEGIN, END = "<!-- server: begin, written by bench/server/run.py -->", "<!-- server: end -->"
 # By (start of the tier's name, precision): ms of one query on an idle server, requests/s of 15-token texts at 32 connections.
 CPU_AIMS = (("amx", "bf16", 0.6, 8000), ("amx", "int8", 0.6, None), ("avx512-bf16", "bf16", 1.2, 1000),
             ("avx512", "int8", 0.8, 1700))
@@ -198,11 +197,3 @@ def make_markdown(found, machine, command):
         *format_table(latency_table(found)), "", *format_table(throughput_table(found)),
     ]
     return "\n".join(lines)
-
-
-def write_section(path, text):
-    """Puts the text between the markers of a Markdown file; the rest of the file stays."""
-    content = path.read_text(encoding="utf-8")
-    before, rest = content.split(BEGIN)
-    after = rest.split(END)[1]
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")

@@ -10,7 +10,6 @@ a closed loop for throughput. Needs nothing but Python. Close other programs fir
 import argparse
 import json
 import os
-import platform
 import re
 import resource
 import subprocess
@@ -23,16 +22,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from load_report import make_markdown, write_section
+from load_report import make_markdown
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "bench"))
+
+from recording import describe_machine, others_share, write_section  # noqa: E402
+
 TEXTS = ROOT / "bench" / "data" / "texts.txt"
 SHARES = (50, 70, 80, 90)
 BULK_TEXTS, BULK_CONNECTIONS, OVERLOAD, OVERLOAD_CONNECTIONS, CLIENTS = 256, 4, 5, 3000, 1000
 OVERLOAD_WAIT = "15ms"
 STEADY_RATE, INTERACTIVE_RATE, COMPARED_TEXTS = 200, 50, 64
 # name: (least tokens, most tokens, lengths of the windows in words, taken in turn)
-CORPORA = {"short": (16, 16, (9, 10, 11)), "fifteen": (15, 15, (8, 9, 10)), "mixed": (3, 256, (4, 9, 15, 24, 40, 60, 90, 130)),
+CORPORA = {"short": (16, 16, (9, 10, 11)), "fifteen": (15, 15, (8, 9, 10)), "mixed": (3, 256, (3, 6, 10, 16, 26, 40, 62, 95)),
            "long": (200, 256, (150, 160, 170, 180))}
 CORPUS_TEXTS = 2048
 
@@ -239,15 +242,6 @@ def measure_all(arguments):
     return found
 
 
-def describe_machine(load):
-    cpu = re.search(r"^model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.M)
-    text = (f"{cpu[1] if cpu else platform.machine()}, {len(os.sched_getaffinity(0))} CPUs, Linux {platform.release()}; "
-            f"{time.strftime('%Y-%m-%d', time.gmtime())}; load average before the run {load:.1f}.")
-    if load > 0.5 * len(os.sched_getaffinity(0)):
-        text += " **A busy machine**: every figure is worse than it should be."
-    return text
-
-
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="folder of all-MiniLM-L6-v2")
@@ -267,17 +261,17 @@ def main():
     if limit < OVERLOAD_CONNECTIONS + arguments.slow_connections + 1000:
         sys.exit(f"the limit of {limit} descriptors is too low (ulimit -Hn)")
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-    load = os.getloadavg()[0]
+    share = others_share()
     found = measure_all(arguments)
     if arguments.json:
         arguments.json.write_text(json.dumps(found), encoding="utf-8")
     command = f"bench/server/run.py --rounds {arguments.rounds} --scale {arguments.scale:g} --slow-connections {arguments.slow_connections}"
     if arguments.precision != "auto":
         command += f" --precision {arguments.precision}"
-    text = make_markdown(found, describe_machine(load), command)
+    text = make_markdown(found, describe_machine(share), command)
     print(text)
     if arguments.output:
-        write_section(arguments.output, text)
+        write_section(arguments.output, "server", text)
 
 
 if __name__ == "__main__":

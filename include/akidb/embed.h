@@ -90,7 +90,9 @@ extern "C" {
     X(AKI_CPU_UNSUPPORTED, 16, "cpu_unsupported", "this CPU lacks the instructions asked for",               \
       "Leave the CPU tier at auto, or name a tier listed by `akidb-embed doctor`.")                          \
     X(AKI_INTERNAL, 17, "internal_error", "something failed that should not",                                \
-      "Please report this with the message and the log around it.")
+      "Please report this with the message and the log around it.")                                          \
+    X(AKI_UNAVAILABLE, 18, "unavailable", "no device could compute",                                         \
+      "Retry later; the log says what the devices failed with.")
 
 typedef enum aki_status {
 #define AKI_STATUS_ENUM(symbol, number, name, text, hint) symbol = number,

@@ -3,9 +3,15 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+bool log_wants(const log_sink *sink, aki_log_level level, const char *target)
+{
+    return sink != NULL && sink->write != NULL &&
+           (sink->wants == NULL || sink->wants(sink->cookie, level, target));
+}
+
 void log_write(const log_sink *sink, aki_log_level level, const char *target, const char *format, ...)
 {
-    if (sink == NULL || sink->write == NULL)
+    if (!log_wants(sink, level, target))
         return;
     char line[1000];
     va_list arguments;
@@ -13,6 +19,16 @@ void log_write(const log_sink *sink, aki_log_level level, const char *target, co
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
     sink->write(sink->cookie, level, target, line);
+}
+
+void log_emit(const log_sink *sink, const log_event *event)
+{
+    if (!log_wants(sink, event->level, event->target))
+        return;
+    if (sink->emit != NULL)
+        sink->emit(sink->cookie, event);
+    else
+        sink->write(sink->cookie, event->level, event->target, event->message);
 }
 
 const char *log_level_name(aki_log_level level)

@@ -1,7 +1,7 @@
 #include "cli/bench_report.h"
 
 #include "cli/progress.h"
-#include "server/json_text.h"
+#include "base/json_text.h"
 
 #include <math.h>
 #include <stdio.h>

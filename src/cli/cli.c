@@ -5,6 +5,7 @@
 #include "cli/message.h"
 #include "cli/suggest.h"
 #include "telemetry/metrics_text.h"
+#include "telemetry/otel_table.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -42,6 +43,12 @@ static void write_metrics(buf *out, const void *subject)
     metrics_write_reference(out);
 }
 
+static void write_tracing(buf *out, const void *subject)
+{
+    (void)subject;
+    otel_table_write(out);
+}
+
 static void write_command_help(buf *out, const void *subject)
 {
     help_command(out, *(const command_id *)subject);
@@ -76,7 +83,7 @@ static int refuse_command(const char *name)
     return EXIT_USAGE;
 }
 
-/* help, help <command>, help --markdown, help --metrics */
+/* help, help <command>, help --markdown, help --metrics, help --tracing */
 static int run_help(int count, const char *const *arguments)
 {
     if (count == 0 || strcmp(arguments[0], "--help") == 0 || strcmp(arguments[0], "help") == 0)
@@ -85,6 +92,8 @@ static int run_help(int count, const char *const *arguments)
         return print_to(stdout, write_markdown, NULL);
     if (strcmp(arguments[0], "--metrics") == 0)
         return print_to(stdout, write_metrics, NULL);
+    if (strcmp(arguments[0], "--tracing") == 0)
+        return print_to(stdout, write_tracing, NULL);
     command_id id = command_by_name(arguments[0]);
     if (id == COMMAND_TOTAL)
         return refuse_command(arguments[0]);

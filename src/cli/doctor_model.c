@@ -3,40 +3,23 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "cli/doctor_reference.h"
 #include "cli/model_source.h"
 #include "cli/progress.h"
 #include "hub/digest.h"
 #include "kernels/precision.h"
+#include "server/reference_vector.h"
+#include "server/vector_check.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The accuracy gates: cosine to sentence-transformers in fp32. */
-#define LEAST_COSINE_FP32 0.999999
-#define LEAST_COSINE_BF16 0.999
-#define LEAST_COSINE_INT8 0.98
-#define LEAST_COSINE_INT4 0.85
-
 #define WEIGHTS_FILE "model.safetensors"
-
-double doctor_cosine(const float *a, const float *b, size_t dimension)
-{
-    double product = 0, a_square = 0, b_square = 0;
-    for (size_t i = 0; i < dimension; i++) {
-        product += (double)a[i] * b[i];
-        a_square += (double)a[i] * a[i];
-        b_square += (double)b[i] * b[i];
-    }
-    return product / sqrt(a_square * b_square);
-}
 
 /* In a Hugging Face cache a file is a link to a blob that is named by its sha256. */
 static bool promised_digest(const char *path, char hex[DIGEST_HEX_MAX + 1])
@@ -98,17 +81,14 @@ static bool claims_to_be_reference(const char *model)
 static void compare_with_reference(doctor_report *report, const float *vector, size_t dimension,
                                    aki_precision precision)
 {
-    double least = precision == AKI_PRECISION_FP32   ? LEAST_COSINE_FP32
-                   : precision == AKI_PRECISION_INT8 ? LEAST_COSINE_INT8
-                   : precision == AKI_PRECISION_INT4 ? LEAST_COSINE_INT4
-                                                     : LEAST_COSINE_BF16;
+    double least = vector_least_cosine(precision);
     if (dimension != REFERENCE_DIMENSION) {
         doctor_add(report, FINDING_FAIL, "vector", "%zu values, %s has %d", dimension, reference_model,
                    REFERENCE_DIMENSION);
         doctor_remedy(report, "This is another model; name its own folder with --model.");
         return;
     }
-    double cosine = doctor_cosine(vector, reference_vector, dimension);
+    double cosine = vector_cosine(vector, reference_vector, dimension);
     if (cosine >= least) {
         doctor_add(report, FINDING_OK, "vector",
                    "cosine to sentence-transformers %.9f (at least %g asked for)", cosine, least);

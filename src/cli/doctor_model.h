@@ -9,7 +9,4 @@
 /* folder: where the model's files are. Adds findings; a failure is one of them. */
 void doctor_check_model(doctor_report *report, const options *o, const char *folder, log_sink log);
 
-/* Cosine of the angle between two vectors, in double precision; NaN where one has no length. */
-double doctor_cosine(const float *a, const float *b, size_t dimension);
-
 #endif

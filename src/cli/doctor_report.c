@@ -1,7 +1,7 @@
 #include "cli/doctor_report.h"
 
 #include "cli/doctor_tiers.h"
-#include "server/json_text.h"
+#include "base/json_text.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -19,14 +19,16 @@ aki_status hangup_open(hangup **out, aki_error *error)
     *out = NULL;
     hangup *h = mem_zalloc(1, sizeof *h);
     if (h == NULL)
-        return error_set(error, AKI_OUT_OF_MEMORY, "no memory to watch for SIGHUP");
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory to watch for signals");
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &set, &h->former_mask);
     h->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (h->signals < 0) {
-        aki_status status = error_set_errno(error, AKI_INTERNAL, errno, "cannot watch for SIGHUP");
+        aki_status status =
+            error_set_errno(error, AKI_INTERNAL, errno, "cannot watch for SIGHUP and SIGUSR1");
         hangup_close(h);
         return status;
     }
@@ -44,19 +46,19 @@ void hangup_close(hangup *h)
     mem_free(h);
 }
 
-bool hangup_wait(hangup *h, int until)
+int hangup_wait(hangup *h, int until)
 {
     struct pollfd waiting[2] = {{.fd = until, .events = POLLIN}, {.fd = h->signals, .events = POLLIN}};
     for (;;) {
         if (poll(waiting, 2, -1) < 0) {
             if (errno != EINTR)
-                return false;
+                return 0;
             continue;
         }
         if (waiting[0].revents != 0)
-            return false;
+            return 0;
         struct signalfd_siginfo info;
         if (read(h->signals, &info, sizeof info) == sizeof info)
-            return true;
+            return (int)info.ssi_signo;
     }
 }

@@ -5,7 +5,7 @@
 #include "cli/message.h"
 #include "cli/model_source.h"
 #include "cli/progress.h"
-#include "server/json_text.h"
+#include "base/json_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>

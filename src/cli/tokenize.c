@@ -7,7 +7,7 @@
 #include "cli/model_source.h"
 #include "cli/output_file.h"
 #include "cli/text_input.h"
-#include "server/json_text.h"
+#include "base/json_text.h"
 #include "tokenizer/tokenizer.h"
 
 #include <signal.h>

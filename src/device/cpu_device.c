@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "kernels/precision.h"
@@ -95,12 +96,12 @@ aki_status cpu_device_open_weights(cpu_device **out, const model_config *config,
                                    aki_precision precision, const char *tier, const log_sink *log,
                                    aki_error *error)
 {
-    return cpu_device_open_cached(out, config, weights, precision, tier, NULL, log, error);
+    return cpu_device_open_cached(out, config, weights, precision, tier, NULL, log, NULL, error);
 }
 
 aki_status cpu_device_open_cached(cpu_device **out, const model_config *config, const model_weights *weights,
                                   aki_precision precision, const char *tier, const char *weights_cache,
-                                  const log_sink *log, aki_error *error)
+                                  const log_sink *log, int64_t *selected_ns, aki_error *error)
 {
     *out = NULL;
     cpu_device *device = mem_zalloc(1, sizeof *device);
@@ -110,6 +111,8 @@ aki_status cpu_device_open_cached(cpu_device **out, const model_config *config, 
     device->word_embeddings = weights->word_embeddings;
     device->activation = activation_of(config->activation);
     aki_status status = select_kernels(device, precision, tier, error);
+    if (status == AKI_OK && selected_ns != NULL)
+        *selected_ns = clock_monotonic_ns();
     if (status == AKI_OK)
         status = cpu_pack(device, weights, weights_cache, log, error);
     if (status != AKI_OK) {
@@ -123,10 +126,11 @@ aki_status cpu_device_open_cached(cpu_device **out, const model_config *config, 
 }
 
 aki_status cpu_device_open(cpu_device **out, const model *m, aki_precision precision, const char *tier,
-                           const char *weights_cache, const log_sink *log, aki_error *error)
+                           const char *weights_cache, const log_sink *log, int64_t *selected_ns,
+                           aki_error *error)
 {
     aki_status status = cpu_device_open_cached(out, model_configuration(m), model_weights_of(m), precision,
-                                               tier, weights_cache, log, error);
+                                               tier, weights_cache, log, selected_ns, error);
     if (status == AKI_OK && model_damaged(m)) {
         cpu_device_close(*out);
         *out = NULL;

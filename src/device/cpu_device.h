@@ -13,16 +13,18 @@
 
 #include "akidb/embed.h"
 #include "base/log.h"
+#include "device/device.h"
 #include "model/model.h"
 
 typedef struct cpu_device cpu_device;
 typedef struct cpu_state cpu_state;
 
-/* tier NULL = best for this CPU. weights_cache: folder of weights_cache.h, NULL = none. The model must outlive the device. Errors: AKI_CPU_UNSUPPORTED,
+/* tier NULL = best for this CPU. weights_cache: folder of weights_cache.h, NULL = none. *selected_ns (NULL allowed) becomes the
+ * time at which kernels were selected and packing began; it stays as it is when none could be. The model must outlive the device. Errors: AKI_CPU_UNSUPPORTED,
  * AKI_MODEL_UNSUPPORTED, AKI_OUT_OF_MEMORY, AKI_MODEL_CHANGED. */
 AKI_MUST_CHECK aki_status cpu_device_open(cpu_device **out, const model *m, aki_precision precision,
                                           const char *tier, const char *weights_cache, const log_sink *log,
-                                          aki_error *error);
+                                          int64_t *selected_ns, aki_error *error);
 /* The same from a configuration and weights that need no folder; the word embeddings must outlive the device, the other
  * tensors are copied. */
 AKI_MUST_CHECK aki_status cpu_device_open_weights(cpu_device **out, const model_config *config,
@@ -32,7 +34,7 @@ AKI_MUST_CHECK aki_status cpu_device_open_weights(cpu_device **out, const model_
 AKI_MUST_CHECK aki_status cpu_device_open_cached(cpu_device **out, const model_config *config,
                                                  const model_weights *weights, aki_precision precision,
                                                  const char *tier, const char *weights_cache,
-                                                 const log_sink *log, aki_error *error);
+                                                 const log_sink *log, int64_t *selected_ns, aki_error *error);
 void cpu_device_close(cpu_device *device);
 
 const char *cpu_device_tier(const cpu_device *device);
@@ -46,13 +48,6 @@ size_t cpu_device_packed_bytes(const cpu_device *device);
 AKI_MUST_CHECK aki_status cpu_state_open(cpu_state **out, const cpu_device *device, size_t max_tokens,
                                          aki_error *error);
 void cpu_state_close(cpu_state *state);
-
-typedef struct device_batch {
-    const int32_t *token_ids; /* [offsets[texts]], each checked to be within the vocabulary by the caller */
-    const uint32_t
-        *offsets; /* [texts + 1], rising from 0; text i is token_ids[offsets[i] .. offsets[i + 1]) */
-    size_t texts; /* >= 1; every text has 1 .. max_positions tokens */
-} device_batch;
 
 /* Last hidden states, [offsets[texts]][hidden] f32 row-major, 64-byte aligned, in the state: valid until its next
  * use. Cannot fail on valid arguments. */

@@ -7,14 +7,20 @@
 #include "base/memory.h"
 #include "base/thread.h"
 #include "device/cpu_device.h"
+#include "encoder/device_lane.h"
 #include "encoder/pooling.h"
 #include "encoder/settings.h"
 #include "model/model.h"
 
+/* For calls that were given up to come back at the end. */
+#define DEVICE_CLOSE_MS 1000
+
 struct encoder {
     model *files;
     tokenizer *tok;
-    cpu_device *device;
+    cpu_device *cpu;
+    device *preferred; /* passes go to it first; NULL = the CPU alone */
+    pooling_model pooling;
     aki_settings settings; /* complete: no field means "default" any more */
     log_sink log;
     cpus_info cpus;
@@ -23,35 +29,72 @@ struct encoder {
 
 struct encoder_state {
     cpu_state *device_state;
-    int32_t *ids;      /* [max_pass_tokens]: the pass's token ids, end to end */
-    uint32_t *offsets; /* [max_pass_tokens + 1]: a sequence has at least one token */
+    int32_t *ids;         /* [max_pass_tokens]: the pass's token ids, end to end */
+    uint32_t *offsets;    /* [max_pass_tokens + 1]: a sequence has at least one token */
+    encoder_steps *steps; /* where passes are measured; NULL = nowhere */
 };
 
-static aki_status open_parts(encoder *enc, const char *folder, aki_error *error)
+static void begin(encoder_times *times, encoder_stage stage)
 {
-    aki_status status = model_open(&enc->files, folder, error);
+    times->of[stage].from_ns = clock_monotonic_ns();
+}
+
+static aki_status end(encoder_times *times, encoder_stage stage, aki_status status)
+{
+    if (status == AKI_OK)
+        times->of[stage].to_ns = clock_monotonic_ns();
+    return status;
+}
+
+/* Kernels first, then the weights packed for them. */
+static aki_status open_device(encoder *enc, encoder_times *times, aki_error *error)
+{
+    int64_t selected_ns = 0;
+    begin(times, ENCODER_SELECT_DEVICE);
+    aki_status status =
+        cpu_device_open(&enc->cpu, enc->files, enc->settings.precision, enc->settings.cpu_tier,
+                        enc->settings.weights_cache, &enc->log, &selected_ns, error);
+    times->of[ENCODER_SELECT_DEVICE].to_ns = selected_ns;
+    times->of[ENCODER_LOAD_WEIGHTS].from_ns = selected_ns;
+    return end(times, ENCODER_LOAD_WEIGHTS, status);
+}
+
+static aki_status open_parts(encoder *enc, const char *folder, encoder_times *times, aki_error *error)
+{
+    begin(times, ENCODER_LOAD_CONFIG);
+    aki_status status = end(times, ENCODER_LOAD_CONFIG, model_open(&enc->files, folder, error));
     if (status != AKI_OK)
         return status;
     const model_config *config = model_configuration(enc->files);
     if (enc->settings.max_pass_tokens < config->max_tokens)
         enc->settings.max_pass_tokens = config->max_tokens;
-    status = tokenizer_open(&enc->tok, model_folder(enc->files), config->vocabulary_size, error);
-    if (status != AKI_OK)
-        return status;
-    status = cpu_device_open(&enc->device, enc->files, enc->settings.precision, enc->settings.cpu_tier,
-                             enc->settings.weights_cache, &enc->log, error);
+    begin(times, ENCODER_LOAD_TOKENIZER);
+    status = end(times, ENCODER_LOAD_TOKENIZER,
+                 tokenizer_open(&enc->tok, model_folder(enc->files), config->vocabulary_size, error));
+    if (status == AKI_OK)
+        status = open_device(enc, times, error);
     if (status != AKI_OK)
         return status;
     if (model_damaged(enc->files))
         return error_set(error, AKI_MODEL_CHANGED, "the weight file in '%s' was cut while it was read",
                          folder);
+    enc->pooling = (pooling_model){
+        .dimension = config->hidden_size, .pooling = config->pooling, .normalize = config->normalize};
     model_drop_pages(enc->files); /* only word embeddings are read from now on */
     return AKI_OK;
 }
 
 aki_status encoder_open(encoder **out, const char *folder, const aki_settings *settings, aki_error *error)
 {
+    encoder_times times;
+    return encoder_open_timed(out, folder, settings, &times, error);
+}
+
+aki_status encoder_open_timed(encoder **out, const char *folder, const aki_settings *settings,
+                              encoder_times *times, aki_error *error)
+{
     *out = NULL;
+    *times = (encoder_times){0};
     encoder *enc = mem_zalloc(1, sizeof *enc);
     if (enc == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the model handle");
@@ -63,7 +106,7 @@ aki_status encoder_open(encoder **out, const char *folder, const aki_settings *s
         enc->pinned =
             enc->settings.pin == AKI_PIN_ON ||
             (enc->settings.pin == AKI_PIN_AUTO && cpus_suit_pinning(&enc->cpus, enc->settings.threads));
-        status = open_parts(enc, folder, error);
+        status = open_parts(enc, folder, times, error);
     }
     if (status != AKI_OK) {
         encoder_close(enc);
@@ -72,17 +115,43 @@ aki_status encoder_open(encoder **out, const char *folder, const aki_settings *s
     enc->settings.cpu_tier = NULL; /* the caller's string may go; cpu_device_tier tells from now on */
     log_write(&enc->log, AKI_LOG_INFO, "model",
               "loaded '%s' in %.1f ms: %s kernels, %zu MiB of packed weights", folder,
-              (double)(clock_monotonic_ns() - start_ns) / NS_PER_MS, cpu_device_tier(enc->device),
-              cpu_device_packed_bytes(enc->device) >> 20);
+              (double)(clock_monotonic_ns() - start_ns) / NS_PER_MS, cpu_device_tier(enc->cpu),
+              cpu_device_packed_bytes(enc->cpu) >> 20);
     *out = enc;
     return AKI_OK;
+}
+
+aki_status encoder_choose_device(encoder *enc, const device_choice *choice, aki_error *error)
+{
+    const device_model loaded = {.struct_size = sizeof loaded,
+                                 .config = model_configuration(enc->files),
+                                 .weights = model_weights_of(enc->files),
+                                 .precision = enc->settings.precision};
+    aki_status status = device_choose(&enc->preferred, choice, &loaded, &enc->log, error);
+    if (status == AKI_OK && enc->preferred != NULL && model_damaged(enc->files))
+        return error_set(error, AKI_MODEL_CHANGED, "the weight file was cut while the device read it");
+    model_drop_pages(enc->files);
+    return status;
+}
+
+bool encoder_lane_settings(const encoder *enc, device_lane_settings *settings)
+{
+    *settings = (device_lane_settings){
+        .device = enc->preferred, .pooling = enc->pooling, .max_tokens = enc->settings.max_pass_tokens};
+    return enc->preferred != NULL;
 }
 
 void encoder_close(encoder *enc)
 {
     if (enc == NULL)
         return;
-    cpu_device_close(enc->device);
+    if (!device_close(enc->preferred, DEVICE_CLOSE_MS, enc)) {
+        log_write(&enc->log, AKI_LOG_WARN, "device",
+                  "calls to device %s have not come back; it and the model's files are left as they are",
+                  device_interface(enc->preferred)->name);
+        return;
+    }
+    cpu_device_close(enc->cpu);
     tokenizer_close(enc->tok);
     model_close(enc->files);
     mem_free(enc);
@@ -93,8 +162,8 @@ void encoder_describe(const encoder *enc, aki_model_info *info)
     const model_config *config = model_configuration(enc->files);
     *info = (aki_model_info){
         .architecture = "bert",
-        .cpu_tier = cpu_device_tier(enc->device),
-        .precision = cpu_device_precision(enc->device),
+        .cpu_tier = cpu_device_tier(enc->cpu),
+        .precision = cpu_device_precision(enc->cpu),
         .default_pooling = config->pooling,
         .default_normalize = config->normalize,
         .threads = enc->settings.threads,
@@ -105,7 +174,7 @@ void encoder_describe(const encoder *enc, aki_model_info *info)
         .heads = config->heads,
         .intermediate_size = config->intermediate_size,
         .vocabulary_size = config->vocabulary_size,
-        .weight_bytes = model_weight_bytes(enc->files) + cpu_device_packed_bytes(enc->device),
+        .weight_bytes = model_weight_bytes(enc->files) + cpu_device_packed_bytes(enc->cpu),
     };
 }
 
@@ -147,7 +216,7 @@ aki_status encoder_state_open(encoder_state **out, const encoder *enc, aki_error
     if (state == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a worker's state");
     size_t tokens = enc->settings.max_pass_tokens;
-    aki_status status = cpu_state_open(&state->device_state, enc->device, tokens, error);
+    aki_status status = cpu_state_open(&state->device_state, enc->cpu, tokens, error);
     if (status == AKI_OK) {
         state->ids = mem_alloc(tokens, sizeof *state->ids);
         state->offsets = mem_alloc(tokens + 1, sizeof *state->offsets);
@@ -178,22 +247,6 @@ void encoder_pin_worker(const encoder *enc, unsigned index)
         thread_pin(enc->cpus.order[index % enc->cpus.allowed]);
 }
 
-static void finish(const encoder *enc, encoder_sequence *sequence, const float *hidden)
-{
-    const model_config *config = model_configuration(enc->files);
-    size_t dimension = config->hidden_size;
-    aki_pooling pooling = sequence->pooling == AKI_POOLING_MODEL ? config->pooling : sequence->pooling;
-    bool normalize =
-        sequence->normalize == AKI_MODEL_DEFAULT ? config->normalize : sequence->normalize == AKI_ON;
-    pooling_apply(pooling, hidden, sequence->count, dimension, sequence->vector);
-    sequence->status = pooling_is_finite(sequence->vector, dimension) ? AKI_OK : AKI_NOT_FINITE;
-    if (normalize && sequence->status == AKI_OK) {
-        pooling_normalize(sequence->vector, dimension);
-        if (!pooling_is_finite(sequence->vector, dimension)) /* squares of large finite values overflow */
-            sequence->status = AKI_NOT_FINITE;
-    }
-}
-
 /* Lays the sequences' ids end to end; the batch lives in the state. */
 static aki_status gather(const encoder *enc, encoder_state *state, const encoder_sequence *sequences,
                          size_t count, device_batch *batch, aki_error *error)
@@ -210,16 +263,30 @@ static aki_status gather(const encoder *enc, encoder_state *state, const encoder
         total += sequences[i].count;
     }
     state->offsets[count] = (uint32_t)total;
-    *batch = (device_batch){state->ids, state->offsets, count};
+    *batch = (device_batch){.token_ids = state->ids, .offsets = state->offsets, .texts = count};
     return AKI_OK;
+}
+
+void encoder_state_measure(encoder_state *state, encoder_steps *steps)
+{
+    state->steps = steps;
 }
 
 /* hidden: the pass's result. */
 static aki_status finish_all(const encoder *enc, const encoder_state *state, encoder_sequence *sequences,
                              size_t count, const float *hidden, aki_error *error)
 {
+    encoder_steps *steps = state->steps;
+    if (steps != NULL)
+        steps->forward_ns = clock_monotonic_ns();
     for (size_t i = 0; i < count; i++)
-        finish(enc, &sequences[i], hidden + state->offsets[i] * encoder_dimension(enc));
+        pooling_pool(&enc->pooling, &sequences[i], hidden + state->offsets[i] * enc->pooling.dimension);
+    if (steps != NULL)
+        steps->pooled_ns = clock_monotonic_ns();
+    for (size_t i = 0; i < count; i++)
+        pooling_conclude(&enc->pooling, &sequences[i]);
+    if (steps != NULL)
+        steps->normalized_ns = clock_monotonic_ns();
     if (model_damaged(enc->files))
         return error_set(error, AKI_MODEL_CHANGED,
                          "the model's weight file was cut while the server was using it");
@@ -233,7 +300,7 @@ aki_status encoder_run(const encoder *enc, encoder_state *state, encoder_sequenc
     aki_status status = gather(enc, state, sequences, count, &batch, error);
     if (status != AKI_OK || count == 0)
         return status;
-    const float *hidden = cpu_forward(enc->device, state->device_state, &batch);
+    const float *hidden = cpu_forward(enc->cpu, state->device_state, &batch);
     return finish_all(enc, state, sequences, count, hidden, error);
 }
 
@@ -250,15 +317,15 @@ aki_status encoder_team_begin(const encoder *enc, encoder_state *state, const en
 aki_status encoder_team_run(const encoder *enc, encoder_state *state, encoder_sequence *sequences,
                             size_t count, aki_error *error)
 {
-    const device_batch batch = {state->ids, state->offsets, count};
-    const float *hidden = cpu_team_run(enc->device, state->device_state, &batch);
+    const device_batch batch = {.token_ids = state->ids, .offsets = state->offsets, .texts = count};
+    const float *hidden = cpu_team_run(enc->cpu, state->device_state, &batch);
     return finish_all(enc, state, sequences, count, hidden, error);
 }
 
 void encoder_team_help(const encoder *enc, const encoder_state *own, const encoder_state *leader,
                        const atomic_uint *called_away)
 {
-    cpu_team_help(enc->device, own->device_state, leader->device_state, called_away);
+    cpu_team_help(enc->cpu, own->device_state, leader->device_state, called_away);
 }
 
 size_t encoder_plan_tokens(const encoder_sequence *sequences, size_t count, size_t budget_tokens)

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "akidb/embed.h"
+#include "device/device_times.h"
 #include "tokenizer/tokenizer.h"
 
 typedef struct encoder encoder;             /* const after open, shared by all threads */
@@ -17,6 +18,24 @@ typedef struct encoder_state encoder_state; /* one per worker thread */
 /* As aki_open, but without threads. */
 AKI_MUST_CHECK aki_status encoder_open(encoder **out, const char *folder, const aki_settings *settings,
                                        aki_error *error);
+/* How long the stages of opening took, on the monotonic clock: `from` 0 = not reached, `to` 0 = failed there. */
+typedef enum encoder_stage {
+    ENCODER_LOAD_CONFIG, /* configuration, and the header of the weight file */
+    ENCODER_LOAD_TOKENIZER,
+    ENCODER_SELECT_DEVICE,
+    ENCODER_LOAD_WEIGHTS,
+    ENCODER_STAGES
+} encoder_stage;
+
+typedef struct encoder_times {
+    struct {
+        int64_t from_ns, to_ns;
+    } of[ENCODER_STAGES];
+} encoder_times;
+
+/* encoder_open that tells the times, also after a failure. */
+AKI_MUST_CHECK aki_status encoder_open_timed(encoder **out, const char *folder, const aki_settings *settings,
+                                             encoder_times *times, aki_error *error);
 void encoder_close(encoder *enc);
 void encoder_describe(const encoder *enc, aki_model_info *info); /* threads as in the settings */
 size_t encoder_dimension(const encoder *enc);
@@ -41,9 +60,26 @@ typedef struct encoder_sequence {
 AKI_MUST_CHECK aki_status encoder_state_open(encoder_state **out, const encoder *enc, aki_error *error);
 void encoder_state_close(encoder_state *state);
 
+/* Which device passes are to go to first, beside the CPU, which is always there: see device/registry.h, whose errors these
+ * are, and AKI_MODEL_CHANGED. Once, before any state is opened. Without it: the CPU alone. */
+struct device_choice;
+AKI_MUST_CHECK aki_status encoder_choose_device(encoder *enc, const struct device_choice *choice,
+                                                aki_error *error);
+/* For device_lane_open. False = there is no device but the CPU. */
+struct device_lane_settings;
+bool encoder_lane_settings(const encoder *enc, struct device_lane_settings *settings);
+
 /* Called by worker `index` (0 .. threads - 1) on its thread before it computes: ties it to a CPU of its own where the settings
  * and the machine say so. */
 void encoder_pin_worker(const encoder *enc, unsigned index);
+
+/* When the steps of a pass ended, by clock_monotonic_ns. */
+typedef struct encoder_steps {
+    int64_t forward_ns, pooled_ns, normalized_ns;
+} encoder_steps;
+
+/* Where the state's next passes note when their steps ended; NULL, as at first: nowhere, and no clock is read. */
+void encoder_state_measure(encoder_state *state, encoder_steps *steps);
 
 /* One pass over `count` sequences whose counts add up to at most encoder_max_pass_tokens. Each sequence gets its vector
  * and its own status; the call itself fails only as a whole. Error: AKI_MODEL_CHANGED. */

@@ -60,3 +60,32 @@ bool pooling_is_finite(const float *vector, size_t dimension)
         finite = finite && isfinite(vector[d]);
     return finite;
 }
+
+void pooling_pool(const pooling_model *m, encoder_sequence *sequence, const float *hidden)
+{
+    pooling_apply(pooling_of(m, sequence), hidden, sequence->count, m->dimension, sequence->vector);
+}
+
+void pooling_conclude(const pooling_model *m, encoder_sequence *sequence)
+{
+    const bool normalize =
+        sequence->normalize == AKI_MODEL_DEFAULT ? m->normalize : sequence->normalize == AKI_ON;
+    sequence->status = pooling_is_finite(sequence->vector, m->dimension) ? AKI_OK : AKI_NOT_FINITE;
+    if (normalize && sequence->status == AKI_OK) {
+        pooling_normalize(sequence->vector, m->dimension);
+        if (!pooling_is_finite(sequence->vector, m->dimension)) /* squares of large finite values overflow */
+            sequence->status = AKI_NOT_FINITE;
+    }
+}
+
+void pooling_finish(const pooling_model *m, encoder_sequence *sequence, const float *hidden)
+{
+    pooling_pool(m, sequence, hidden);
+    pooling_conclude(m, sequence);
+}
+
+void pooling_finish_pooled(const pooling_model *m, encoder_sequence *sequence, const float *pooled)
+{
+    memcpy(sequence->vector, pooled, m->dimension * sizeof *pooled);
+    pooling_conclude(m, sequence);
+}

@@ -33,7 +33,7 @@ void admission_measure(admission *a, size_t tokens, int64_t duration_ns)
 
 void admission_leave(admission *a, const scheduler_request *request, int64_t now_ns)
 {
-    if (a->adaptive && request->result.status == AKI_OK) {
+    if (a->adaptive && !request->probe && request->result.status == AKI_OK) {
         double latency_ns = (double)(now_ns - request->submitted_ns + 1);
         gradient_limit_sample(&a->limit, latency_ns / (double)(request->tokens + REQUEST_COST_TOKENS),
                               a->in_flight, now_ns);

@@ -28,6 +28,7 @@ typedef struct admission {
 typedef struct admission_request {
     scheduler_priority priority;
     uint64_t client;
+    bool probe;
     int64_t deadline_ns; /* 0 = none */
     size_t tokens, bytes;
 } admission_request;

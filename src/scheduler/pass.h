@@ -5,6 +5,7 @@
 #ifndef SCHEDULER_PASS_H
 #define SCHEDULER_PASS_H
 
+#include "encoder/device_lane.h"
 #include "scheduler/request.h"
 
 typedef struct pass_owner {
@@ -19,6 +20,14 @@ typedef struct pass {
     size_t count, tokens;
     pass_owner *owners; /* [owners_count] of [capacity] */
     size_t owners_count, capacity;
+
+    /* How it went; by pass_runner.h. */
+    scheduler_level level; /* that computed, or found among cached results */
+    unsigned attempts;     /* calls of devices */
+    device_times times;    /* of the GPU */
+    int64_t gathered_ns; /* token ids were where the CPU reads them; 0 = not traced, or not computed by it */
+
+    bool traced; /* by any owner */
 } pass;
 
 /* capacity: owners, and thus sequences, that one pass can have. False = out of memory; pass_free is due all the same. */

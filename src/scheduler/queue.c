@@ -245,7 +245,13 @@ void queue_settle(queue *q, const pass *p, const aki_error *error, int64_t now_n
         scheduler_request *request = p->owners[i].request;
         aki_status status = p->sequences[p->owners[i].computed].status;
         request->running--;
-        if (error != NULL) {
+        if (status == AKI_OK && p->level > request->result.served_by)
+            request->result.served_by = p->level;
+        request->result.device_attempts += p->attempts;
+        request->result.device_times.transfer_in_ns += p->times.transfer_in_ns;
+        request->result.device_times.forward_ns += p->times.forward_ns;
+        request->result.device_times.transfer_out_ns += p->times.transfer_out_ns;
+        if (error != NULL && status != AKI_OK) {
             request_fail(request, error);
         } else if (status != AKI_OK) {
             aki_error own;

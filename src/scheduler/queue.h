@@ -84,8 +84,8 @@ int64_t queue_start_ns(const queue *q);
 /* Fills the pass with the next sequences: the tokens of the chosen class that fall to one of `takers` workers, never more
  * than a full pass, at least one sequence where any waits. */
 void queue_take(queue *q, pass *p, unsigned takers, int64_t now_ns);
-/* Books the outcome of a pass: per-sequence statuses are in p->sequences; error NULL unless the pass failed as a
- * whole. */
+/* Books the outcome of a pass: per-sequence statuses are in p->sequences; error, where the pass failed, is that of all
+ * whose status is not AKI_OK, else NULL. */
 void queue_settle(queue *q, const pass *p, const aki_error *error, int64_t now_ns);
 
 /* Tokens that go before a request of this class that came now, as far as those waiting are concerned. */

@@ -51,6 +51,8 @@ aki_status request_open(scheduler_request **out, const request_context *context,
     request->done = submission->done;
     request->cookie = submission->cookie;
     request->on_error_item = submission->on_error_item;
+    request->probe = submission->probe;
+    request->traced = submission->traced;
     request->client = submission->client;
     request->deadline_ns = submission->deadline_ns != 0 ? submission->deadline_ns : INT64_MAX;
     request->dimension = encoder_dimension(context->enc);
@@ -148,7 +150,7 @@ static void copy_vectors(const scheduler_request *request)
 
 void request_keep(scheduler_request *request, size_t sequence, result_cache *cache)
 {
-    cache_entry *entry = request->entries[sequence];
+    cache_entry *entry = request->entries != NULL ? request->entries[sequence] : NULL;
     if (entry == NULL)
         return;
     request->entries[sequence] = NULL;
@@ -170,6 +172,10 @@ void request_complete(scheduler_request *request)
     result->item_errors = request->item_errors;
     result->item_errors_count = request->item_errors_count;
     result->tokenize_ns = request->tokenize_ns;
+    if (request->count == 0 && request->item_errors_count < request->texts)
+        result->served_by = SCHEDULER_LEVEL_CACHE;
+    result->times.submitted_ns = request->submitted_ns;
+    result->times.begun_ns = request->begun_ns;
 }
 
 void scheduler_request_free(scheduler_request *request)

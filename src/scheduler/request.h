@@ -14,6 +14,7 @@ typedef struct request_context {
     scratch_pool *scratches;
     siphash_key hash_key;
     result_cache *cache; /* NULL = none */
+    bool cache_first;    /* look there before computing; else it is for when nothing can compute */
 } request_context;
 
 /* A text that equals an earlier one of its request. */
@@ -26,7 +27,7 @@ struct scheduler_request {
     scheduler_done_fn done;
     void *cookie;
     scheduler_priority priority; /* never AUTO */
-    bool on_error_item;
+    bool on_error_item, probe, traced;
     uint64_t client;
     int64_t deadline_ns; /* INT64_MAX = none */
 
@@ -38,7 +39,7 @@ struct scheduler_request {
     encoder_sequence *sequences; /* [count]: what has to be computed, in the order of the texts */
     size_t *text_of;             /* [count]: each sequence's text, rising */
     uint64_t *hashes;            /* [count]: of each sequence's ids and options */
-    cache_entry **entries;       /* [count]: to be, for the cache; NULL without one */
+    cache_entry **entries;       /* [count]: to be, for the cache; NULL where none is used */
     int32_t *ids;                /* [tokens]: the sequences' ids end to end */
     size_t count, tokens;
     text_copy *copies; /* [copies_count]: of texts whose vectors come from elsewhere in the request */
@@ -52,6 +53,7 @@ struct scheduler_request {
     size_t waiting_tokens;
     bool queued; /* some sequences wait in the queue */
     int64_t begun_ns;
+    int64_t noted_ns;   /* the beginning of the pass last booked in result.times */
     int64_t expires_ns; /* the deadline, or the end of the inference timeout */
     size_t heap_index;  /* in the heap of deadlines, while queued */
     struct client_flow *flow;

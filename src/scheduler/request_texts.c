@@ -108,7 +108,7 @@ static aki_status read_text(text_reader *reader, size_t index, aki_error *error)
             return AKI_OK;
         }
     }
-    if (reader->context->cache != NULL &&
+    if (reader->context->cache != NULL && reader->context->cache_first &&
         result_cache_find(reader->context->cache, &key, submission->options.refuse_long,
                           request->vectors + index * request->dimension, &request->info[index]))
         return AKI_OK;

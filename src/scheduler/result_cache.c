@@ -37,9 +37,9 @@ struct result_cache {
     shard shards[SHARDS];
 };
 
-static char *text_of(const cache_entry *entry, size_t dimension)
+static const char *text_of(const cache_entry *entry, size_t dimension)
 {
-    return (char *)(entry->vector + dimension);
+    return (const char *)(entry->vector + dimension);
 }
 
 static uint64_t hash_of(const cache_key *key)
@@ -130,6 +130,20 @@ bool result_cache_find(result_cache *cache, const cache_key *key, bool refuse_lo
     return found;
 }
 
+bool result_cache_recall(result_cache *cache, const cache_entry *entry, float *vector)
+{
+    shard *s = shard_of(cache, entry->hash);
+    const aki_text text = {text_of(entry, cache->dimension), entry->text_length};
+    pthread_mutex_lock(&s->lock);
+    cache_entry *kept = find(cache, s, entry->hash, text, entry->pooling, entry->normalize);
+    if (kept != NULL) {
+        kept->visited = true;
+        memcpy(vector, kept->vector, cache->dimension * sizeof *vector);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return kept != NULL;
+}
+
 cache_entry *result_cache_prepare(const result_cache *cache, const cache_key *key, aki_text_info info)
 {
     size_t bytes;
@@ -145,7 +159,7 @@ cache_entry *result_cache_prepare(const result_cache *cache, const cache_key *ke
                            .info = info,
                            .pooling = key->pooling,
                            .normalize = key->normalize};
-    memcpy(text_of(entry, cache->dimension), key->text.data, key->text.length);
+    memcpy(entry->vector + cache->dimension, key->text.data, key->text.length);
     return entry;
 }
 

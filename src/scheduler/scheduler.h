@@ -12,16 +12,67 @@
 #include "akidb/embed.h"
 #include "base/log.h"
 #include "encoder/encoder.h"
+#include "resilience/breaker.h"
+#include "resilience/retry.h"
 #include "scheduler/result_cache.h"
 
 typedef struct scheduler scheduler;
 typedef struct scheduler_request scheduler_request;
 
+/* Who answers, best first. A request is said to be served by the lowest level that any of its texts needed. */
+typedef enum scheduler_level {
+    SCHEDULER_LEVEL_NONE, /* nobody */
+    SCHEDULER_LEVEL_GPU,
+    SCHEDULER_LEVEL_CPU,
+    SCHEDULER_LEVEL_CACHE, /* earlier results of the same texts */
+    SCHEDULER_LEVEL_COUNT
+} scheduler_level;
+
+/* "gpu", "cpu", "cache"; "none". Static storage. */
+const char *scheduler_level_name(scheduler_level level);
+
 /* One pass through the model that has ended well. */
 typedef struct scheduler_pass {
     size_t texts, tokens, budget_tokens;
     int64_t duration_ns;
+    scheduler_level level;
+    device_times times; /* of the GPU */
 } scheduler_pass;
+
+/* What is done about devices that fail: docs/RESILIENCE.md. */
+typedef struct scheduler_resilience {
+    breaker_settings breaker; /* one for each device */
+    retry_settings retry;
+    retry_budget_settings retry_budget;
+    int64_t device_timeout_ms; /* of a pass on a device beyond the CPU, which is then given up */
+    bool cpu_fallback;         /* the CPU computes what such a device cannot */
+    size_t
+        fallback_cache_bytes; /* for results that are looked at only when nothing can compute; there is such a cache where
+                                    there are such a device and no cache_bytes */
+} scheduler_resilience;
+
+void scheduler_resilience_init(scheduler_resilience *settings);
+
+/* When the steps of a pass ended, each beginning where the one before it ended; by clock_monotonic_ns. */
+typedef struct scheduler_pass_times {
+    int64_t begun_ns;    /* it was made up, and began */
+    int64_t gathered_ns; /* token ids were where the model reads them */
+    encoder_steps steps; /* all 0 where the device does not tell */
+    int64_t ended_ns;    /* the last step that the device does */
+    int64_t handed_ns;   /* vectors were where their requests read them */
+    size_t texts, tokens;
+    scheduler_level level; /* that computed it, or found it among cached results */
+} scheduler_pass_times;
+
+/* What tracing wants to know of a request, by clock_monotonic_ns; 0 = it did not come to that. Only submitted_ns and
+ * begun_ns are there for a request that is not traced. */
+typedef struct scheduler_times {
+    int64_t submitted_ns;      /* it was tokenized and went into the queue */
+    int64_t begun_ns;          /* its first pass was being made up */
+    int64_t first_pass_ns;     /* that pass began */
+    unsigned passes;           /* that computed any of its texts */
+    scheduler_pass_times last; /* of the one that ended last */
+} scheduler_times;
 
 typedef struct scheduler_settings {
     unsigned workers;             /* >= 1 */
@@ -32,7 +83,8 @@ typedef struct scheduler_settings {
     int64_t inference_timeout_ms; /* from a request's first pass to its last; 0 = none */
     int64_t batch_window_ms;      /* how long a pass that is not full waits for more work; 0 = not at all */
     size_t cache_bytes;           /* for results by exact text; 0 = no cache */
-    bool adaptive_limit;          /* limit the requests in flight by their latency (gradient_limit.h) */
+    const scheduler_resilience *resilience; /* copied; NULL = defaults */
+    bool adaptive_limit; /* limit the requests in flight by their latency (gradient_limit.h) */
     /* Called after each pass from its worker's thread, to return soon; NULL = nobody. */
     void (*on_pass)(void *cookie, const scheduler_pass *done);
     void *on_pass_cookie;
@@ -65,6 +117,10 @@ typedef struct scheduler_result {
     int64_t tokenize_ns;  /* on the submitting thread */
     int64_t queue_ns;     /* from there to the first pass */
     int64_t inference_ns; /* from the first pass's begin to the last one's end */
+    scheduler_level served_by;
+    unsigned device_attempts;  /* calls of devices by its passes, failed ones included */
+    device_times device_times; /* of its passes on the GPU */
+    scheduler_times times;
 } scheduler_result;
 
 /* Called exactly once per submitted request, from a worker's thread or, where nothing had to be computed, from within
@@ -79,6 +135,9 @@ typedef struct scheduler_submission {
     scheduler_priority priority;
     bool
         on_error_item; /* a text that cannot be embedded fails alone, as a scheduler_item_error, not the request */
+    bool
+        probe; /* of our own health: never refused because of load, never answered from the cache, not counted */
+    bool traced;         /* scheduler_result.times is wanted; costs some readings of the clock per pass */
     uint64_t client;     /* whose request it is, for fairness between clients; 0 = nobody's in particular */
     int64_t deadline_ns; /* clock_monotonic_ns value; 0 = none */
     scheduler_done_fn done;
@@ -119,6 +178,29 @@ int64_t scheduler_backlog_ms(scheduler *s);
 /* How long the longest of the passes under way has been running; 0 when none is. For the watchdog. */
 int64_t scheduler_longest_pass_ms(scheduler *s);
 
+/* The best device there is: SCHEDULER_LEVEL_GPU or SCHEDULER_LEVEL_CPU. */
+scheduler_level scheduler_primary(scheduler *s);
+
+/* BREAKER_CLOSED, BREAKER_HALF_OPEN or BREAKER_OPEN: that of the best device's circuit breaker. A state that somebody forced
+ * counts as what it does. */
+breaker_state scheduler_breaker_state(scheduler *s);
+
+typedef struct scheduler_device {
+    const char *name;
+    breaker_state state;
+    int64_t wait_ms; /* until it may be called: 0 = now; INT64_MAX = not before a reset */
+    breaker_counts counts;
+} scheduler_device;
+
+/* False = there is no device of that level. */
+bool scheduler_read_device(scheduler *s, scheduler_level level, scheduler_device *out);
+
+/* Until any device may compute again, for Retry-After; 0 = now; INT64_MAX = not before a reset. */
+int64_t scheduler_device_wait_ms(scheduler *s);
+
+/* Closes the circuit breakers of all devices. From any thread, at any time. */
+void scheduler_reset_breakers(scheduler *s);
+
 typedef struct scheduler_class_stats {
     uint64_t requests, tokens; /* accepted so far; tokens that had to be computed */
     size_t waiting_requests, waiting_tokens;
@@ -142,6 +224,11 @@ typedef struct scheduler_stats {
     size_t bytes;             /* of requests not yet done */
     double tokens_per_second; /* of one worker, recently; 0 before the first pass */
     result_cache_stats cache; /* all 0 without one */
+    uint64_t fallbacks
+        [SCHEDULER_LEVEL_COUNT]; /* requests that a level below the best device served; NONE: that no level could */
+    uint64_t retries, retries_refused; /* of passes; refused: the budget was spent */
+    uint64_t device_calls_given_up;
+    unsigned device_calls_out; /* of these, those that have not come back */
 } scheduler_stats;
 
 void scheduler_read_stats(scheduler *s, scheduler_stats *stats);

@@ -24,6 +24,17 @@ static int64_t headers_deadline_ns(const server *s)
     return clock_monotonic_ns() + s->settings.header_timeout_ms * NS_PER_MS;
 }
 
+static bool is_admin(const server *s, struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_DAEMON);
+    return info != NULL && info->daemon == s->admin_daemon && s->admin_daemon != NULL;
+}
+
+static atomic_uint *count_of(server *s, struct MHD_Connection *connection)
+{
+    return is_admin(s, connection) ? &s->admin_connections : &s->open_connections;
+}
+
 static client *open_client(server *s, struct MHD_Connection *connection)
 {
     int descriptor = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
@@ -32,8 +43,9 @@ static client *open_client(server *s, struct MHD_Connection *connection)
         shutdown(descriptor, SHUT_RDWR);
         return NULL;
     }
+    c->admin = is_admin(s, connection);
     c->watched = connection_watch_add(s->watch, descriptor, headers_deadline_ns(s));
-    c->counted = address_count_add(s->addresses, address_of(connection));
+    c->counted = c->admin || address_count_add(s->addresses, address_of(connection));
     if (!c->counted) /* one of several that were accepted at once, too many together */
         shutdown(descriptor, SHUT_RDWR);
     const union MHD_ConnectionInfo *info =
@@ -48,19 +60,19 @@ void client_on_connection(void *cookie, struct MHD_Connection *connection, void 
 {
     server *s = cookie;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        atomic_fetch_add(&s->open_connections, 1);
+        atomic_fetch_add(count_of(s, connection), 1);
         *context = open_client(s, connection);
         return;
     }
     client *c = *context;
     if (c != NULL) {
         connection_watch_remove(s->watch, c->watched);
-        if (c->counted)
+        if (c->counted && !c->admin)
             address_count_remove(s->addresses, address_of(connection));
         tls_identity_release(c->identity);
         mem_free(c);
     }
-    atomic_fetch_sub(&s->open_connections, 1);
+    atomic_fetch_sub(count_of(s, connection), 1);
 }
 
 void *client_on_target(void *cookie, const char *target, struct MHD_Connection *connection)

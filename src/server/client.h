@@ -7,6 +7,7 @@
 typedef struct client {
     watched_connection *watched; /* NULL: out of memory */
     tls_identity *identity;      /* NULL without TLS */
+    bool admin;                  /* on the admin port */
     bool counted;                /* in server.addresses */
     size_t target_bytes;         /* of the request under way */
 } client;

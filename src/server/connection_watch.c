@@ -6,21 +6,29 @@
 #include "base/thread.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define ROUND_MS 200
 #define FIRST_ROOM 64
 #define EVENTS 64
+/* What came so recently may be a request that the library has not begun with. */
+#define RECENT_MS 200
+/* Between the end that has regard for such a request and the one that has not. */
+#define HARD_END_NS (2 * NS_PER_S)
 
 struct watched_connection {
     int descriptor;
     _Atomic(watch_phase) phase;
     _Atomic(int64_t) deadline_ns;
+    bool ending;          /* we have ended its reading; under the watch's lock */
     pthread_mutex_t lock; /* of all below; held while `gone` runs */
     bool ended;           /* the peer has ended its side */
     connection_watch_gone_fn gone;
@@ -59,6 +67,34 @@ static void note_end(const connection_watch *watch, int descriptor)
     pthread_mutex_unlock(&connection->lock);
 }
 
+/* Whether something of a next request is there: not read yet, or read by the library, which has not come to tell. */
+static bool something_came(int descriptor)
+{
+    int unread = 0;
+    struct tcp_info info;
+    socklen_t length = sizeof info;
+    if (ioctl(descriptor, FIONREAD, &unread) == 0 && unread > 0)
+        return true;
+    return getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
+           info.tcpi_last_data_recv < RECENT_MS;
+}
+
+/* Ends a connection on which no request is under way. */
+static void end_idle(const watched_connection *connection)
+{
+    if (!something_came(connection->descriptor))
+        shutdown(connection->descriptor, SHUT_RDWR);
+}
+
+/* Lock of the watch held. */
+static void end_late(const watched_connection *connection, int64_t late_ns)
+{
+    if (atomic_load(&connection->phase) == WATCH_HEADERS && late_ns < HARD_END_NS)
+        end_idle(connection);
+    else
+        shutdown(connection->descriptor, SHUT_RDWR);
+}
+
 /* Lock of the watch held. Shutting down the receiving side changes nothing but to make an event for the library; each
  * round again, because the library may have been reading and missed the first. */
 static void look_over(const connection_watch *watch)
@@ -70,8 +106,9 @@ static void look_over(const connection_watch *watch)
         if (connection == NULL)
             continue;
         left--;
-        if (atomic_load(&connection->deadline_ns) <= now_ns && atomic_load(&connection->phase) != WATCH_WORK)
-            shutdown(connection->descriptor, SHUT_RDWR);
+        const int64_t deadline_ns = atomic_load(&connection->deadline_ns);
+        if (deadline_ns <= now_ns && atomic_load(&connection->phase) != WATCH_WORK)
+            end_late(connection, now_ns - deadline_ns);
         else if (connection->ended && waits_for_client(connection))
             shutdown(connection->descriptor, SHUT_RD);
     }
@@ -218,6 +255,15 @@ void connection_watch_remove(connection_watch *watch, watched_connection *connec
     pthread_mutex_unlock(&watch->lock);
     pthread_mutex_destroy(&connection->lock);
     mem_free(connection);
+}
+
+void connection_watch_end_idle(connection_watch *watch)
+{
+    pthread_mutex_lock(&watch->lock);
+    for (size_t i = 0; i < watch->room; i++)
+        if (watch->table[i] != NULL && atomic_load(&watch->table[i]->phase) == WATCH_HEADERS)
+            end_idle(watch->table[i]);
+    pthread_mutex_unlock(&watch->lock);
 }
 
 void connection_watch_set(watched_connection *connection, watch_phase phase, int64_t deadline_ns)

@@ -5,7 +5,11 @@
  * takes a short read for the whole), and a suspended connection is not looked at at all. One thread waits for the ends
  * of all streams at once, which costs nothing while requests come and go, and looks over the deadlines a few times a
  * second: a connection past its deadline is shut down, and for one whose peer has ended sending in the middle of a
- * request the library is woken to see it. */
+ * request the library is woken to see it.
+ *
+ * A connection that waits for its next request may get it in the moment in which it is ended, and its client would see a
+ * reset. So it is not ended while something has just come on it, for up to two seconds: longer only a client takes that sends
+ * its headers byte by byte. What crosses the end on the wire no server can save; clients repeat it (RFC 9110, 9.2.2). */
 #ifndef SERVER_CONNECTION_WATCH_H
 #define SERVER_CONNECTION_WATCH_H
 
@@ -34,6 +38,9 @@ void connection_watch_close(connection_watch *watch);
 watched_connection *connection_watch_add(connection_watch *watch, int descriptor, int64_t deadline_ns);
 /* connection NULL allowed in all that follow. */
 void connection_watch_remove(connection_watch *watch, watched_connection *connection);
+/* Ends all connections that wait for a request, as at their deadline; those that get one meanwhile stay. To be called again
+ * until none is left. */
+void connection_watch_end_idle(connection_watch *watch);
 void connection_watch_set(watched_connection *connection, watch_phase phase, int64_t deadline_ns);
 
 /* Has `gone` called, once, when the client ends its side of the connection. False, and no call, where it has done so

@@ -5,7 +5,7 @@
 #define ALLOWED_METHODS "GET, HEAD, POST"
 #define ALLOWED_HEADERS                                                                                      \
     "authorization, content-type, content-encoding, x-api-key, x-request-id, x-request-timeout-ms, priority"
-#define EXPOSED_HEADERS "x-request-id, retry-after, retry-after-ms"
+#define EXPOSED_HEADERS "x-request-id, retry-after, retry-after-ms, server-timing"
 #define PREFLIGHT_SECONDS "600"
 
 static const char *header(const exchange *x, const char *name)

@@ -6,7 +6,7 @@
 #include "server/base64.h"
 #include "server/float_text.h"
 #include "server/http_error.h"
-#include "server/json_text.h"
+#include "base/json_text.h"
 
 #include <math.h>
 #include <string.h>

@@ -9,12 +9,18 @@
 #include "base/clock.h"
 #include "server/embed_reply.h"
 #include "server/embed_request.h"
-#include "server/server_metrics.h"
 #include "server/gzip_body.h"
+#include "server/memory_promise.h"
+#include "server/request_trace.h"
+#include "server/server_metrics.h"
+
+#include <stdio.h>
 
 /* About a quarter of a millisecond of one core each; handing on costs a twentieth of that. */
 #define LARGE_BODY_BYTES ((size_t)32 << 10)
 #define LARGE_REPLY_BYTES ((size_t)128 << 10)
+/* A number of the reply, with its comma. */
+#define FLOAT_TEXT_BYTES 13
 
 static exchange *exchange_of(task *self)
 {
@@ -38,7 +44,9 @@ static embed_reply reply_of(const exchange *x)
 static void write_reply(exchange *x)
 {
     connection_watch_forget(x->watched);
+    request_facts_take(&x->facts, x->result);
     server_metrics_result(x);
+    x->served_by = x->result->served_by;
     embed_reply reply = reply_of(x);
     buf_init(&x->reply, embed_reply_bound(&reply));
     aki_error error;
@@ -107,18 +115,34 @@ static bool inflate_body(exchange *x)
                        limit, GZIP_MAX_RATIO);
     else if (outcome == GZIP_OUT_OF_MEMORY)
         http_error_set(&x->error, HTTP_ERROR_OUT_OF_MEMORY, NULL, "no memory to decompress the body");
-    return outcome == GZIP_DONE;
+    return outcome == GZIP_DONE && memory_promise_body(x, x->body.length);
+}
+
+/* Whether there is memory for the vectors and their reply. False with x->error. */
+static bool fits_memory(exchange *x, const embed_request *request)
+{
+    const size_t bytes =
+        request->count * encoder_dimension(x->owner->enc) * (sizeof(float) + FLOAT_TEXT_BYTES);
+    char what[64];
+    snprintf(what, sizeof what, "a request of %zu texts", request->count);
+    return memory_promise_take(x, bytes, what);
 }
 
 /* False with x->error. */
 static bool read_body(exchange *x, embed_request *request)
 {
     const server *s = x->owner;
+    x->facts.read_ns = request_trace_now(x);
     embed_limits limits = {.max_texts = s->settings.max_texts, .model_name = s->model_name};
     bool read = (!x->gzip || x->body.length == 0 || inflate_body(x)) &&
                 embed_request_parse(request, x->body.length > 0 ? x->body.data : "", x->body.length, &limits,
                                     &x->error);
     exchange_release_body(x);
+    if (read && !fits_memory(x, request)) {
+        embed_request_free(request);
+        read = false;
+    }
+    x->facts.checked_ns = request_trace_now(x);
     x->failed = !read;
     return read;
 }
@@ -127,6 +151,8 @@ static bool read_body(exchange *x, embed_request *request)
 static void submit(exchange *x, embed_request *request)
 {
     x->base64 = request->base64;
+    if (x->owner->settings.log_texts)
+        request_facts_quote(&x->facts, request->texts[0]);
     atomic_store(&x->holders, 2);
     scheduler_submission submission = {
         .texts = request->texts,
@@ -134,6 +160,7 @@ static void submit(exchange *x, embed_request *request)
         .options = request->options,
         .priority = request->priority != SCHEDULER_PRIORITY_AUTO ? request->priority : x->priority,
         .on_error_item = request->on_error_item,
+        .traced = x->trace.sampled,
         .client = x->client,
         .deadline_ns = x->work_deadline_ns,
         .done = on_done,
@@ -185,6 +212,7 @@ enum MHD_Result embed_route_resume(exchange *x)
     connection_watch_forget(x->watched);
     if (!x->failed && x->result != NULL) {
         x->failed = true;
+        request_facts_take(&x->facts, x->result);
         http_error_from(&x->error, &x->result->error);
         if (x->result->status == AKI_CANCELLED && atomic_load(&x->gone))
             http_error_set(&x->error, HTTP_ERROR_CLIENT_GONE, NULL,

@@ -4,13 +4,15 @@
 #include "base/memory.h"
 #include "server/client.h"
 #include "server/cors.h"
+#include "server/memory_promise.h"
 #include "server/request_check.h"
+#include "server/request_log.h"
+#include "server/request_trace.h"
 #include "server/server_metrics.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define LOG_TARGET "http"
 #define MAX_ERROR_BYTES ((size_t)16 << 10)
 /* Bodies buffered at once over all connections: this many of the largest, or the floor. */
 #define HELD_BODIES 8
@@ -22,10 +24,12 @@
 /* Retry-After where nothing better is known. */
 #define RETRY_MS 1000
 
-/* The body must be there before the request's time is over, and after a while come at the least rate. */
+/* The body must be there before the request's time is over, never pause for as long as an idle connection may, and after a
+ * while come at the least rate. */
 static void watch_body(const exchange *x)
 {
-    int64_t until_ns = x->deadline_ns;
+    int64_t silent_ns = clock_monotonic_ns() + x->owner->settings.idle_timeout_ms * NS_PER_MS;
+    int64_t until_ns = x->deadline_ns < silent_ns ? x->deadline_ns : silent_ns;
     size_t rate = x->owner->settings.min_body_rate;
     if (rate > 0) {
         int64_t slowest_ns = x->arrived_ns + BODY_GRACE_MS * NS_PER_MS +
@@ -35,7 +39,7 @@ static void watch_body(const exchange *x)
     connection_watch_set(x->watched, WATCH_BODY, until_ns);
 }
 
-static exchange *exchange_open(server *s, struct MHD_Connection *connection)
+static exchange *exchange_open(server *s, struct MHD_Connection *connection, const char *method)
 {
     exchange *x = mem_zalloc(1, sizeof *x);
     if (x == NULL)
@@ -45,9 +49,11 @@ static exchange *exchange_open(server *s, struct MHD_Connection *connection)
     x->arrived_ns = clock_monotonic_ns();
     x->deadline_ns = x->arrived_ns + s->settings.request_timeout_ms * NS_PER_MS;
     x->work_deadline_ns = x->deadline_ns;
+    snprintf(x->method, sizeof x->method, "%.*s", (int)sizeof x->method - 1, method);
     const client *c = client_of(connection);
     x->watched = c != NULL ? c->watched : NULL;
     x->target_bytes = c != NULL ? c->target_bytes : 0;
+    x->admin = c != NULL && c->admin;
     request_id_choose(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "x-request-id"),
                       x->request_id);
     buf_init(&x->body, s->settings.max_body_bytes);
@@ -73,14 +79,14 @@ void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void
     if (x == NULL)
         return;
     *context = NULL;
-    log_write(&s->settings.log, AKI_LOG_DEBUG, LOG_TARGET, "request %s %s %s: %u in %.3f ms%s", x->request_id,
-              x->route != NULL ? x->route->method : "-", x->route != NULL ? x->route->path : "-", x->status,
-              (double)(clock_monotonic_ns() - x->arrived_ns) / NS_PER_MS,
-              how == MHD_REQUEST_TERMINATED_COMPLETED_OK ? "" : ", connection lost");
-    server_metrics_end(x, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
-    connection_watch_set(x->watched, WATCH_HEADERS,
-                         clock_monotonic_ns() + s->settings.idle_timeout_ms * NS_PER_MS);
+    const bool whole = how == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+    x->ended_ns = clock_monotonic_ns();
+    request_log_end(x, whole);
+    server_metrics_end(x, whole);
+    request_trace_end(x, whole);
+    connection_watch_set(x->watched, WATCH_HEADERS, x->ended_ns + s->settings.idle_timeout_ms * NS_PER_MS);
     exchange_release_body(x);
+    memory_promise_end(x);
     buf_free(&x->reply);
     atomic_fetch_sub(&s->reply_bytes, x->reply_held);
     scheduler_request_free(x->work);
@@ -117,6 +123,10 @@ static void keep_body(exchange *x, const char *data, size_t size)
     x->body_held += more;
     if (more > 0 && atomic_fetch_add(&s->body_bytes, more) + more > most)
         fail_body(x, HTTP_ERROR_OVERLOADED, "too many large bodies are being received at once");
+    else if (more > 0 && !memory_promise_body(x, x->body.capacity)) {
+        x->failed = true;
+        exchange_release_body(x);
+    }
 }
 
 /* False when the sender is not worth waiting for any longer: too slow, or far beyond any limit. */
@@ -138,12 +148,13 @@ enum MHD_Result exchange_on_request(void *cookie, struct MHD_Connection *connect
     server *s = cookie;
     exchange *x = *context;
     if (x == NULL) {
-        x = exchange_open(s, connection);
+        x = exchange_open(s, connection, method);
         if (x == NULL)
             return MHD_queue_response(connection, MHD_HTTP_SERVICE_UNAVAILABLE, s->last_resort);
         *context = x;
         bool at_once = request_check_headers(x, method, url, version);
         server_metrics_begin(x);
+        request_trace_begin(x);
         watch_body(x);
         return at_once ? exchange_fail(x) : MHD_YES;
     }
@@ -167,12 +178,21 @@ static void add_retry_after(const exchange *x, struct MHD_Response *response)
     int64_t ms = RETRY_MS;
     if (x->error.code == HTTP_ERROR_OVERLOADED && work != NULL)
         ms = scheduler_backlog_ms(work);
+    else if (x->error.code == HTTP_ERROR_SERVICE_UNAVAILABLE && work != NULL)
+        ms = scheduler_device_wait_ms(work);
     retry_after after = jitter_retry_after(&x->owner->jitter, ms);
     char text[24];
     snprintf(text, sizeof text, "%lld", (long long)after.seconds);
     MHD_add_response_header(response, "Retry-After", text);
     snprintf(text, sizeof text, "%lld", (long long)after.ms);
     MHD_add_response_header(response, "retry-after-ms", text);
+}
+
+static void add_server_timing(const exchange *x, struct MHD_Response *response)
+{
+    char value[SERVER_TIMING_BYTES];
+    request_facts_server_timing(&x->facts, &x->trace, clock_monotonic_ns() - x->arrived_ns, value);
+    MHD_add_response_header(response, "server-timing", value);
 }
 
 static void add_headers(const exchange *x, unsigned status, struct MHD_Response *response)
@@ -186,8 +206,12 @@ static void add_headers(const exchange *x, unsigned status, struct MHD_Response 
         MHD_add_response_header(response, MHD_HTTP_HEADER_ACCEPT_ENCODING, "gzip");
     if (status == MHD_HTTP_SERVICE_UNAVAILABLE || status == MHD_HTTP_TOO_MANY_REQUESTS)
         add_retry_after(x, response);
+    if (x->served_by != SCHEDULER_LEVEL_NONE)
+        MHD_add_response_header(response, "x-akidb-served-by", scheduler_level_name(x->served_by));
     if (server_phase_now(x->owner) == SERVER_DRAINING)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    if (status == MHD_HTTP_OK && x->facts.texts > 0)
+        add_server_timing(x, response);
     cors_add_headers(x, response);
 }
 
@@ -202,6 +226,7 @@ enum MHD_Result exchange_send(exchange *x, unsigned status, struct MHD_Response 
     }
     x->status = status;
     add_headers(x, status, response);
+    x->facts.replied_ns = request_trace_now(x);
     enum MHD_Result queued = MHD_queue_response(x->connection, status, response);
     MHD_destroy_response(response);
     return queued;

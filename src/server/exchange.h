@@ -7,11 +7,21 @@
 #define SERVER_EXCHANGE_H
 
 #include "server/http_error.h"
+#include "server/request_facts.h"
 #include "server/request_id.h"
 #include "server/service.h"
 #include "telemetry/metric_table.h"
+#include "telemetry/tracer.h"
+
+#define EXCHANGE_METHOD_BYTES 16
 
 typedef struct exchange exchange;
+
+typedef enum route_place {
+    ROUTE_EVERYWHERE,
+    ROUTE_NOT_ADMIN, /* not on the admin port */
+    ROUTE_OPERATORS, /* on the admin port; on others only where an API key is asked for */
+} route_place;
 
 typedef struct route {
     const char *method; /* "GET" serves HEAD as well */
@@ -23,6 +33,7 @@ typedef struct route {
     enum MHD_Result (*handle)(exchange *x);
     /* Answers after a suspension; NULL for routes that never suspend. */
     enum MHD_Result (*resume)(exchange *x);
+    route_place place;
 } route;
 
 struct exchange {
@@ -30,24 +41,30 @@ struct exchange {
     struct MHD_Connection *connection;
     watched_connection *watched;
     size_t target_bytes;
-    const route *route; /* NULL: the request failed before one was found */
+    bool admin;                         /* came by the admin port */
+    metric_route kind;                  /* what its path counts as, served or not */
+    const route *route;                 /* NULL: the request failed before one was found */
+    char method[EXCHANGE_METHOD_BYTES]; /* as it was sent, cut */
     char request_id[REQUEST_ID_MAX + 1];
     int64_t arrived_ns, deadline_ns;
+    int64_t ended_ns; /* 0 until then */
     int64_t
         work_deadline_ns; /* the caller's own where that is sooner: bodies are still read until deadline_ns */
     scheduler_priority priority; /* by header; the body's field goes before it */
 
     uint64_t client; /* whose request it is: a number for the API key's name; 0 = nobody's */
+    char client_name[API_KEY_NAME_MAX + 1];
 
     bool failed; /* `error` is to be the reply; the body is thrown away */
     http_error error;
     const char *allow; /* for the Allow header of a 405 */
     buf body;
-    bool gzip;          /* the body is compressed */
-    size_t body_held;   /* share of server.body_bytes */
-    uint64_t body_seen; /* bytes read, kept or not */
-    unsigned status;    /* replied; 0 = not yet */
-    size_t reply_held;  /* share of server.reply_bytes */
+    bool gzip;             /* the body is compressed */
+    size_t body_held;      /* share of server.body_bytes */
+    uint64_t body_seen;    /* bytes read, kept or not */
+    unsigned status;       /* replied; 0 = not yet */
+    size_t reply_held;     /* share of server.reply_bytes */
+    size_t promised_bytes; /* share of server.promised_bytes */
 
     bool suspended;                 /* until the reply */
     task task;                      /* for what is done on the task pool */
@@ -55,8 +72,12 @@ struct exchange {
     const scheduler_result *result; /* set by `done` */
     atomic_uint holders;            /* of submitter and `done`, those not through with it yet */
     atomic_bool gone;               /* the client went while the work was under way */
+    request_facts facts;
+    trace_root trace;  /* all zero where it is not traced */
+    char *trace_state; /* of the caller; NULL = none */
     bool base64;
-    buf reply; /* written, to be sent */
+    scheduler_level served_by; /* NONE = nothing was computed */
+    buf reply;                 /* written, to be sent */
 };
 
 /* MHD_AccessHandlerCallback and MHD_RequestCompletedCallback; cookie is the server. */

@@ -5,6 +5,7 @@
 #include "server/float_text.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +26,26 @@ static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  
 static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
                             "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
                             "8081828384858687888990919293949596979899";
+
+#define TRIPLES_OF_TEN(tens)                                                                                 \
+    tens "0\0" tens "1\0" tens "2\0" tens "3\0" tens "4\0" tens "5\0" tens "6\0" tens "7\0" tens "8\0" tens  \
+         "9\0"
+#define TRIPLES_OF_HUNDRED(hundreds)                                                                         \
+    TRIPLES_OF_TEN(hundreds "0")                                                                             \
+    TRIPLES_OF_TEN(hundreds "1")                                                                             \
+    TRIPLES_OF_TEN(hundreds "2")                                                                             \
+    TRIPLES_OF_TEN(hundreds "3")                                                                             \
+    TRIPLES_OF_TEN(hundreds "4")                                                                             \
+    TRIPLES_OF_TEN(hundreds "5")                                                                             \
+    TRIPLES_OF_TEN(hundreds "6")                                                                             \
+    TRIPLES_OF_TEN(hundreds "7")                                                                             \
+    TRIPLES_OF_TEN(hundreds "8")                                                                             \
+    TRIPLES_OF_TEN(hundreds "9")
+
+/* "000" to "999", four bytes apart. */
+static const char triples[] = TRIPLES_OF_HUNDRED("0") TRIPLES_OF_HUNDRED("1") TRIPLES_OF_HUNDRED("2")
+    TRIPLES_OF_HUNDRED("3") TRIPLES_OF_HUNDRED("4") TRIPLES_OF_HUNDRED("5") TRIPLES_OF_HUNDRED("6")
+        TRIPLES_OF_HUNDRED("7") TRIPLES_OF_HUNDRED("8") TRIPLES_OF_HUNDRED("9");
 
 /* n < 10^9 as nine digits. */
 static void write_digits(uint32_t n, char *digits)
@@ -54,27 +75,35 @@ static size_t write_rare(float value, char *out)
 #define COMMON_END_BITS 0x3F800000U   /* of 1 */
 #define COMMON_DECIMALS 10
 #define COMMON_HALF_DECIMAL 922337204U /* 2^64 / 10^10 / 2 */
+#define COMMON_POINT 0x2E30U           /* "0." */
+_Static_assert(FLOAT_TEXT_MAX >= 1 + 2 * sizeof(uint64_t), "a value of common size is written as two words");
 
-/* bits: of a magnitude of 2^-10 to below 1. As a fraction of 2^64, which holds it exactly, times 100 it gives two decimals
- * above the fraction of the rest. */
+/* Takes three decimals off the fraction, as text in the low three bytes. */
+static inline uint64_t next_triple(uint64_t *fraction)
+{
+    const unsigned __int128 product = (unsigned __int128)*fraction * 1000;
+    uint32_t text;
+    memcpy(&text, triples + 4 * (size_t)(product >> 64), sizeof text);
+    *fraction = (uint64_t)product;
+    return text;
+}
+
+/* bits: of a magnitude of 2^-10 to below 1, which a fraction of 2^64 holds exactly. Writes a comma as well, which does not
+ * count: few and wide stores are what makes this fast. */
 static inline size_t write_common(uint32_t bits, char *out)
 {
-    size_t sign = bits >> 31;
-    unsigned exponent = bits >> 23 & 0xFF;
+    const size_t sign = bits >> 31;
+    const unsigned exponent = bits >> 23 & 0xFF;
     uint64_t rest = ((uint64_t)(bits & 0x7FFFFF) | 0x800000) << (exponent - 86);
     rest += COMMON_HALF_DECIMAL;
-    unsigned __int128 product = (unsigned __int128)rest * 100;
+    uint64_t head = COMMON_POINT | next_triple(&rest) << 16;
+    head |= next_triple(&rest) << 40;
+    uint64_t tail = next_triple(&rest);
+    const uint64_t digit = (uint64_t)((unsigned __int128)rest * 10 >> 64);
+    tail |= ('0' + digit) << 24 | (uint64_t)',' << 32;
     out[0] = '-';
-    memcpy(out + sign, "0.", 2);
-    memcpy(out + sign + 2, pairs + 2 * (size_t)(product >> 64), 2);
-    uint64_t text = 0; /* one store for eight digits: stores are what there are too few of in a cycle */
-    for (unsigned bit = 0; bit < 64; bit += 16) {
-        uint16_t pair;
-        product = (unsigned __int128)(uint64_t)product * 100;
-        memcpy(&pair, pairs + 2 * (size_t)(product >> 64), 2);
-        text |= (uint64_t)pair << bit;
-    }
-    memcpy(out + sign + 4, &text, 8);
+    memcpy(out + sign, &head, sizeof head);
+    memcpy(out + sign + sizeof head, &tail, sizeof tail);
     return sign + 2 + COMMON_DECIMALS;
 }
 
@@ -118,7 +147,8 @@ static size_t write_below_one(const char *digits, size_t zeros, char *out)
     return 2 + zeros + significant;
 }
 
-static size_t write_other(float value, char *out)
+/* Apart, so that the loop over common values keeps the registers. */
+__attribute__((noinline)) static size_t write_other(float value, char *out)
 {
     if (!isfinite(value))
         return 0;
@@ -144,25 +174,34 @@ static size_t write_other(float value, char *out)
     return at + 4;
 }
 
-static inline size_t write_value(float value, char *out)
+static inline bool is_common(uint32_t bits)
+{
+    return (bits & 0x7FFFFFFFU) - COMMON_LEAST_BITS < COMMON_END_BITS - COMMON_LEAST_BITS;
+}
+
+static inline uint32_t bits_of(float value)
 {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
-    if ((bits & 0x7FFFFFFFU) - COMMON_LEAST_BITS < COMMON_END_BITS - COMMON_LEAST_BITS)
-        return write_common(bits, out);
-    return write_other(value, out);
+    return bits;
 }
 
 size_t float_text_write(float value, char *out)
 {
-    return write_value(value, out);
+    const uint32_t bits = bits_of(value);
+    return is_common(bits) ? write_common(bits, out) : write_other(value, out);
 }
 
 size_t float_text_write_list(const float *values, size_t count, char *out)
 {
     char *at = out;
     for (size_t i = 0; i < count; i++) {
-        size_t length = write_value(values[i], at);
+        const uint32_t bits = bits_of(values[i]);
+        if (is_common(bits)) {
+            at += write_common(bits, at) + 1; /* with its comma */
+            continue;
+        }
+        const size_t length = write_other(values[i], at);
         if (length == 0)
             return 0;
         at += length;

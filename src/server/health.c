@@ -1,34 +1,48 @@
 #include "server/health.h"
 
 #include "base/clock.h"
-#include "server/memory_usage.h"
 
 #define MAX_HEALTH_BYTES 1024
-/* A pass takes well under a second; a worker that has not come back for this long never will. */
-#define STUCK_PASS_MS 60000
 #define MEGABYTE 1000000
 
 enum MHD_Result health_live(exchange *x)
 {
-    scheduler *work = atomic_load(&x->owner->scheduler);
-    bool stuck = work != NULL && scheduler_longest_pass_ms(work) > STUCK_PASS_MS;
+    const bool alive = watchdog_alive(x->owner->watchdog);
     buf body;
     buf_init(&body, MAX_HEALTH_BYTES);
-    buf_printf(&body, "{\"status\":\"%s\",\"details\":null}\n", stuck ? "stuck" : "ok");
-    return exchange_reply(x, stuck ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK, &body);
+    buf_printf(&body, "{\"status\":\"%s\",\"details\":null}\n", alive ? "ok" : "stuck");
+    return exchange_reply(x, alive ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, &body);
+}
+
+static breaker_state state_of_breaker(const server *s)
+{
+    scheduler *work = atomic_load(&s->scheduler);
+    return work != NULL ? scheduler_breaker_state(work) : BREAKER_CLOSED;
+}
+
+bool health_is_ready(const server *s)
+{
+    return state_of_breaker(s) != BREAKER_OPEN && server_phase_now(s) == SERVER_READY &&
+           watchdog_alive(s->watchdog) && watchdog_memory_fits(s->watchdog) &&
+           probe_last(s->probe) == PROBE_RIGHT;
 }
 
 enum MHD_Result health_ready(exchange *x)
 {
     const server *s = x->owner;
-    size_t memory = memory_usage_bytes();
-    bool ready = server_phase_now(s) == SERVER_READY && memory <= s->settings.memory_limit_bytes;
+    static const char *const states[] = {
+        [BREAKER_CLOSED] = "Closed", [BREAKER_HALF_OPEN] = "HalfOpen", [BREAKER_OPEN] = "Open"};
+    const bool ready = health_is_ready(s);
+    scheduler *work = atomic_load(&s->scheduler);
+    const breaker_state guard = state_of_breaker(s);
+    const bool gpu = work != NULL && scheduler_primary(work) == SCHEDULER_LEVEL_GPU && guard != BREAKER_OPEN;
     buf body;
     buf_init(&body, MAX_HEALTH_BYTES);
     buf_printf(&body,
-               "{\"status\":\"%s\",\"details\":{\"model_loaded\":%s,\"gpu_available\":false,"
-               "\"circuit_breaker_state\":\"Closed\",\"memory_usage_mb\":%zu,\"uptime_seconds\":%lld}}\n",
-               ready ? "ready" : "not_ready", atomic_load(&s->scheduler) != NULL ? "true" : "false",
-               memory / MEGABYTE, (long long)((clock_monotonic_ns() - s->started_ns) / NS_PER_S));
+               "{\"status\":\"%s\",\"details\":{\"model_loaded\":%s,\"gpu_available\":%s,"
+               "\"circuit_breaker_state\":\"%s\",\"memory_usage_mb\":%zu,\"uptime_seconds\":%lld}}\n",
+               ready ? "ready" : "not_ready", work != NULL ? "true" : "false", gpu ? "true" : "false",
+               states[guard], watchdog_memory_bytes(s->watchdog) / MEGABYTE,
+               (long long)((clock_monotonic_ns() - s->started_ns) / NS_PER_S));
     return exchange_reply(x, ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, &body);
 }

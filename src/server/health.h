@@ -1,4 +1,5 @@
-/* GET /health/live and /health/ready: answered on the HTTP thread from what is known, never behind a queue. */
+/* GET /health/live and /health/ready: answered on the HTTP thread from what the watchdog saw last, without a lock and never
+ * behind a queue. */
 #ifndef SERVER_HEALTH_H
 #define SERVER_HEALTH_H
 
@@ -6,5 +7,8 @@
 
 enum MHD_Result health_live(exchange *x);
 enum MHD_Result health_ready(exchange *x);
+
+/* Model there and its last health probe right, nothing stuck, memory under the limit, not draining. */
+bool health_is_ready(const server *s);
 
 #endif

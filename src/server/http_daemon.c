@@ -11,9 +11,14 @@
 #include <string.h>
 
 /* The HTTP library keeps line, headers and a piece of the body in one block per connection; a request whose headers
- * do not fit it gets the library's own reply. Several times our limit, so that most of those get ours. */
-#define CONNECTION_BLOCKS 4
+ * do not fit it gets the library's own reply. Some times our limit, so that most of those get ours. No more: the library clears
+ * the whole block at each request, so that all of it is resident from the second one on, on every kept connection. The rest makes
+ * it a mapping of its own, which goes back to the system with the connection; up to 32 KiB are taken from the heap. */
+#define CONNECTION_BLOCKS 3
+#define CONNECTION_REST_BYTES ((size_t)4 << 10)
 #define CONNECTION_FLOOR_BYTES ((size_t)32 << 10)
+/* The watch ends idle connections without losing a request that comes at that moment; the library, which might, comes after. */
+#define SILENCE_GRACE_S 5U
 
 static void on_library_message(void *cookie, const char *format, va_list arguments)
     __attribute__((format(printf, 2, 0)));
@@ -51,12 +56,12 @@ static int no_certificate(gnutls_session_t session, const gnutls_datum_t *names,
 }
 
 /* Threads of the library inherit the mask: signals are for the program's main thread. */
-aki_status http_daemon_start(struct MHD_Daemon **out, server *s, bool with_tls, aki_error *error)
+aki_status http_daemon_start(struct MHD_Daemon **out, server *s, http_daemon_kind kind, aki_error *error)
 {
     const server_settings *settings = &s->settings;
+    const bool with_tls = kind == HTTP_DAEMON_TLS, admin = kind == HTTP_DAEMON_ADMIN;
     size_t block = settings->max_header_bytes * CONNECTION_BLOCKS;
-    if (block < CONNECTION_FLOOR_BYTES)
-        block = CONNECTION_FLOOR_BYTES;
+    block = (block > CONNECTION_FLOOR_BYTES ? block : CONNECTION_FLOOR_BYTES) + CONNECTION_REST_BYTES;
     const struct MHD_OptionItem tls_options[] = {
         {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)no_certificate},
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_PRIORITIES},
@@ -75,9 +80,10 @@ aki_status http_daemon_start(struct MHD_Daemon **out, server *s, bool with_tls, 
         MHD_OPTION_NOTIFY_COMPLETED, exchange_on_completed, s, MHD_OPTION_NOTIFY_CONNECTION,
         client_on_connection, s, MHD_OPTION_URI_LOG_CALLBACK, client_on_target, s,
         MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, block,
-        MHD_OPTION_CONNECTION_LIMIT, settings->max_connections + SPARE_CONNECTIONS,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((settings->idle_timeout_ms + 999) / 1000),
-        MHD_OPTION_THREAD_POOL_SIZE, settings->http_threads, MHD_OPTION_ARRAY,
+        MHD_OPTION_CONNECTION_LIMIT,
+        admin ? 2 * ADMIN_CONNECTIONS : settings->max_connections + SPARE_CONNECTIONS,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((settings->idle_timeout_ms + 999) / 1000) + SILENCE_GRACE_S,
+        MHD_OPTION_THREAD_POOL_SIZE, admin ? 1U : settings->http_threads, MHD_OPTION_ARRAY,
         with_tls ? tls_options : no_options, MHD_OPTION_END);
     int reason = errno;
     pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -4,8 +4,14 @@
 
 #include "server/service.h"
 
-/* Speaks TLS where s->tls is used and with_tls is set. Error: AKI_IO_ERROR. */
-AKI_MUST_CHECK aki_status http_daemon_start(struct MHD_Daemon **out, server *s, bool with_tls,
+typedef enum http_daemon_kind {
+    HTTP_DAEMON_PLAIN,
+    HTTP_DAEMON_TLS,   /* s->tls is there */
+    HTTP_DAEMON_ADMIN, /* one thread, connections of its own, no TLS */
+} http_daemon_kind;
+
+/* Error: AKI_IO_ERROR. */
+AKI_MUST_CHECK aki_status http_daemon_start(struct MHD_Daemon **out, server *s, http_daemon_kind kind,
                                             aki_error *error);
 
 #endif

@@ -1,6 +1,6 @@
 #include "server/http_error.h"
 
-#include "server/json_text.h"
+#include "base/json_text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -69,6 +69,8 @@ http_error_code http_error_of_status(aki_status status)
         return HTTP_ERROR_NOT_FINITE;
     case AKI_MODEL_CHANGED:
         return HTTP_ERROR_MODEL_CHANGED;
+    case AKI_UNAVAILABLE:
+        return HTTP_ERROR_SERVICE_UNAVAILABLE;
     case AKI_OK:
     case AKI_INVALID_ARGUMENT: /* requests are checked before: reaching the engine is a fault of this program */
     case AKI_MODEL_NOT_FOUND:

@@ -74,6 +74,8 @@
       "Retry after the time given in Retry-After, and keep connections open between requests.")              \
     X(HTTP_ERROR_OUT_OF_MEMORY, "out_of_memory", 503, HTTP_TYPE_UNAVAILABLE,                                 \
       "Send fewer or shorter texts at once, or retry after the time given in Retry-After.")                  \
+    X(HTTP_ERROR_SERVICE_UNAVAILABLE, "service_unavailable", 503, HTTP_TYPE_UNAVAILABLE,                     \
+      "Retry after the time given in Retry-After.")                                                          \
     X(HTTP_ERROR_DEADLINE_EXCEEDED, "deadline_exceeded", 504, HTTP_TYPE_TIMEOUT,                             \
       "Retry later, or send less at once.")
 

@@ -1,6 +1,6 @@
 #include "server/index_route.h"
 
-#include "server/json_text.h"
+#include "base/json_text.h"
 #include "server/routes.h"
 
 #define MAX_INDEX_BYTES ((size_t)64 << 10)
@@ -12,9 +12,14 @@ enum MHD_Result index_route(exchange *x)
     buf_printf(&body, "{\"name\":\"akidb-embed\",\"version\":\"%s\",\"model\":", aki_version());
     json_text_append_string(&body, x->owner->model_name);
     buf_append_string(&body, ",\"routes\":[");
-    for (const route *r = route_table; r->path != NULL; r++)
-        buf_printf(&body, "%s{\"method\":\"%s\",\"path\":\"%s\",\"description\":\"%s\"}",
-                   r == route_table ? "" : ",", r->method, r->path, r->description);
+    const char *separator = "";
+    for (const route *r = route_table; r->path != NULL; r++) {
+        if (!routes_visible(r, x->admin, x->owner->keys != NULL))
+            continue;
+        buf_printf(&body, "%s{\"method\":\"%s\",\"path\":\"%s\",\"description\":\"%s\"}", separator,
+                   r->method, r->path, r->description);
+        separator = ",";
+    }
     buf_append_string(&body, "]}\n");
     return exchange_reply(x, MHD_HTTP_OK, &body);
 }

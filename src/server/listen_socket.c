@@ -3,6 +3,7 @@
 #include "base/error.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -18,11 +19,18 @@ static void set_port(struct sockaddr *address, uint16_t port)
         ((struct sockaddr_in6 *)address)->sin6_port = htons(port);
 }
 
+static sa_family_t family_of(int descriptor, struct sockaddr_storage *address)
+{
+    socklen_t length = sizeof *address;
+    return getsockname(descriptor, (struct sockaddr *)address, &length) == 0 ? address->ss_family : AF_UNSPEC;
+}
+
+/* 0 where it is none of TCP. */
 static uint16_t bound_port(int descriptor)
 {
     struct sockaddr_storage address;
-    socklen_t length = sizeof address;
-    if (getsockname(descriptor, (struct sockaddr *)&address, &length) != 0)
+    sa_family_t family = family_of(descriptor, &address);
+    if (family != AF_INET && family != AF_INET6)
         return 0;
     return ntohs(address.ss_family == AF_INET ? ((struct sockaddr_in *)&address)->sin_port
                                               : ((struct sockaddr_in6 *)&address)->sin6_port);
@@ -116,6 +124,54 @@ aki_status listen_sockets_add_unix(listen_sockets *sockets, const char *path, un
     else
         listen_sockets_close(sockets);
     return status;
+}
+
+static bool is_listening(int descriptor)
+{
+    struct sockaddr_storage address;
+    sa_family_t family = family_of(descriptor, &address);
+    int listening = 0;
+    socklen_t length = sizeof listening;
+    return (family == AF_INET || family == AF_INET6 || family == AF_UNIX) &&
+           getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 && listening != 0;
+}
+
+aki_status listen_sockets_adopt(listen_sockets *out, const int *descriptors, size_t count, aki_error *error)
+{
+    aki_status status = AKI_OK;
+    *out = (listen_sockets){0};
+    for (size_t i = 0; i < count; i++) {
+        int descriptor = descriptors[i], flags = fcntl(descriptor, F_GETFL);
+        if (status != AKI_OK) {
+            close(descriptor);
+        } else if (i >= LISTEN_SOCKETS_MAX || !is_listening(descriptor)) {
+            status =
+                error_set(error, AKI_INVALID_ARGUMENT,
+                          "descriptor %d, which was handed over to listen on, cannot be used", descriptor);
+            error_hint(
+                error,
+                "Hand over at most %d listening stream sockets (ListenStream= of a systemd socket unit).",
+                LISTEN_SOCKETS_MAX);
+            close(descriptor);
+        } else {
+            fcntl(descriptor, F_SETFL, flags | O_NONBLOCK);
+            fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+            out->descriptors[out->count++] = descriptor;
+            out->port = out->port != 0 ? out->port : bound_port(descriptor);
+        }
+    }
+    if (status != AKI_OK)
+        listen_sockets_close(out);
+    return status;
+}
+
+bool listen_sockets_have_unix(const listen_sockets *sockets)
+{
+    struct sockaddr_storage address;
+    for (size_t i = 0; i < sockets->count; i++)
+        if (family_of(sockets->descriptors[i], &address) == AF_UNIX)
+            return true;
+    return false;
 }
 
 void listen_sockets_close(listen_sockets *sockets)

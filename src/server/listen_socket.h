@@ -22,6 +22,11 @@ AKI_MUST_CHECK aki_status listen_sockets_open(listen_sockets *out, const char *h
 /* Listens on a unix socket as well. Errors as unix_socket_open's; the others are closed then. */
 AKI_MUST_CHECK aki_status listen_sockets_add_unix(listen_sockets *sockets, const char *path, unsigned mode,
                                                   aki_error *error);
+/* Uses sockets that were opened and bound by who started the program. Takes them over in any case. Error:
+ * AKI_INVALID_ARGUMENT (not a listening stream socket, or more than LISTEN_SOCKETS_MAX). */
+AKI_MUST_CHECK aki_status listen_sockets_adopt(listen_sockets *out, const int *descriptors, size_t count,
+                                               aki_error *error);
+bool listen_sockets_have_unix(const listen_sockets *sockets);
 void listen_sockets_close(listen_sockets *sockets);
 
 #endif

@@ -1,6 +1,7 @@
 #include "server/request_check.h"
 
 #include "server/cors.h"
+#include "server/memory_promise.h"
 #include "server/request_timeout.h"
 #include "server/routes.h"
 
@@ -107,7 +108,8 @@ static const route preflight_route = {"OPTIONS",
                                       false,
                                       METRIC_ROUTE_OTHER,
                                       cors_answer_preflight,
-                                      NULL};
+                                      NULL,
+                                      ROUTE_NOT_ADMIN};
 
 /* FNV-1a (Fowler, Noll, Vo) of the key's name: the same over all reloads. */
 static uint64_t client_number(const char *name)
@@ -122,25 +124,41 @@ static uint64_t client_number(const char *name)
 static void check_key(exchange *x)
 {
     static const char scheme[] = "Bearer ";
-    if (x->owner->keys == NULL || (x->route != NULL && !x->route->needs_key))
+    if (x->owner->keys == NULL || x->admin || (x->route != NULL && !x->route->needs_key))
         return;
     const char *key = header(x, "x-api-key"), *authorization = header(x, "Authorization");
     if (key == NULL && authorization != NULL && strncasecmp(authorization, scheme, sizeof scheme - 1) == 0)
         key = authorization + sizeof scheme - 1;
-    char name[API_KEY_NAME_MAX + 1];
-    if (key != NULL && api_keys_find(x->owner->keys, key + strspn(key, " "), name)) {
-        x->client = client_number(name);
+    if (key != NULL && api_keys_find(x->owner->keys, key + strspn(key, " "), x->client_name)) {
+        x->client = client_number(x->client_name);
         return;
     }
     fail(x, HTTP_ERROR_UNAUTHORIZED,
          key != NULL ? "the API key is not one of this service's" : "the request has no API key");
 }
 
+/* What is not there for who asks is unknown to them, whatever the method. */
+static void find_route(exchange *x, const char *method, const char *path)
+{
+    const char *others = NULL;
+    const route *found = routes_find(method, path, &x->allow);
+    const route *named = found != NULL      ? found
+                         : x->allow != NULL ? routes_find(x->allow, path, &others)
+                                            : NULL;
+    if (named != NULL && !routes_visible(named, x->admin, x->owner->keys != NULL)) {
+        x->allow = NULL;
+        return;
+    }
+    x->route = found;
+}
+
 static void check_route(exchange *x, const char *method, const char *url)
 {
-    x->route = routes_find(method, path_of(url), &x->allow);
+    find_route(x, method, path_of(url));
     if (x->route == NULL && x->allow != NULL && cors_is_preflight(x, method))
         x->route = &preflight_route;
+    if (x->route != NULL)
+        x->kind = x->route->metric;
     check_key(x);
     if (x->route != NULL || x->failed)
         return;
@@ -224,34 +242,38 @@ static void check_priority(exchange *x)
 }
 
 /* While there is no room for any text, the body need not come. */
-static void check_room(exchange *x, scheduler *work)
+static void check_room(exchange *x, scheduler *work, uint64_t length)
 {
     const scheduler_submission least = {
         .count = 1, .priority = x->priority, .client = x->client, .deadline_ns = x->work_deadline_ns};
     aki_error error;
     if (exchange_replies_pile_up(x->owner)) {
         fail(x, HTTP_ERROR_OVERLOADED, "too many replies wait for clients to read them");
+    } else if (!memory_promise_body(x, (size_t)length)) {
+        x->failed = true;
     } else if (scheduler_admits(work, &least, &error) != AKI_OK) {
         x->failed = true;
         http_error_from(&x->error, &error);
     }
 }
 
-/* Routes that suspend need the model, and room for their work. */
-static void check_phase(exchange *x)
+/* Routes that suspend need the model, and room for their work. While the service drains they are served: who sends them has
+ * not learnt of it yet. */
+static void check_phase(exchange *x, uint64_t length)
 {
     scheduler *work = atomic_load(&x->owner->scheduler);
-    if (server_phase_now(x->owner) == SERVER_DRAINING)
+    if (work == NULL && server_phase_now(x->owner) == SERVER_DRAINING)
         fail(x, HTTP_ERROR_SHUTTING_DOWN, "the service is shutting down");
     else if (work == NULL)
         fail(x, HTTP_ERROR_LOADING, "the model is still being loaded");
     else
-        check_room(x, work);
+        check_room(x, work, length);
 }
 
 bool request_check_headers(exchange *x, const char *method, const char *url, const char *version)
 {
     framing f = {0};
+    x->kind = routes_kind(path_of(url));
     MHD_get_connection_values(x->connection, MHD_HEADER_KIND, look_at_header, &f);
     if (body_end_in_doubt(x, &f))
         return true;
@@ -260,14 +282,14 @@ bool request_check_headers(exchange *x, const char *method, const char *url, con
     check_protocol(x, &f, version);
     if (!x->failed)
         check_route(x, method, url);
-    if (!x->failed && strcmp(x->route->method, "POST") == 0)
+    if (!x->failed && strcmp(x->route->method, "POST") == 0 && x->route->resume != NULL)
         check_body_headers(x, length);
     if (!x->failed && x->route->resume != NULL)
         check_timeout(x);
     if (!x->failed && x->route->resume != NULL)
         check_priority(x);
     if (!x->failed && x->route->resume != NULL)
-        check_phase(x);
+        check_phase(x, length);
     const char *expect = header(x, "Expect");
     return x->failed &&
            (length > MAX_DISCARDED_BYTES || (expect != NULL && strcasecmp(expect, "100-continue") == 0));

@@ -1,5 +1,6 @@
 #include "server/routes.h"
 
+#include "server/breaker_route.h"
 #include "server/embed_route.h"
 #include "server/health.h"
 #include "server/index_route.h"
@@ -9,18 +10,35 @@
 
 const route route_table[] = {
     {"POST", "/api/v1/embed", "vectors for a list of texts", true, METRIC_ROUTE_EMBED, embed_route_handle,
-     embed_route_resume},
-    {"GET", "/health/live", "200 while the process works", false, METRIC_ROUTE_LIVE, health_live, NULL},
+     embed_route_resume, ROUTE_NOT_ADMIN},
+    {"GET", "/health/live", "200 while the process works", false, METRIC_ROUTE_LIVE, health_live, NULL,
+     ROUTE_EVERYWHERE},
     {"GET", "/health/ready", "200 when requests can be served, 503 otherwise", false, METRIC_ROUTE_READY,
-     health_ready, NULL},
-    {"GET", "/metrics", "metrics for Prometheus", true, METRIC_ROUTE_METRICS, metrics_route, NULL},
-    {"GET", "/", "this list", true, METRIC_ROUTE_INDEX, index_route, NULL},
+     health_ready, NULL, ROUTE_EVERYWHERE},
+    {"GET", "/metrics", "metrics for Prometheus", true, METRIC_ROUTE_METRICS, metrics_route, NULL,
+     ROUTE_EVERYWHERE},
+    {"POST", "/admin/breaker/reset", "closes the circuit breakers of all devices", true, METRIC_ROUTE_ADMIN,
+     breaker_route_reset, NULL, ROUTE_OPERATORS},
+    {"GET", "/", "this list", true, METRIC_ROUTE_INDEX, index_route, NULL, ROUTE_EVERYWHERE},
     {0},
 };
 
 static bool serves(const route *r, const char *method)
 {
     return strcmp(r->method, method) == 0 || (strcmp(r->method, "GET") == 0 && strcmp(method, "HEAD") == 0);
+}
+
+bool routes_visible(const route *r, bool admin, bool has_keys)
+{
+    switch (r->place) {
+    case ROUTE_EVERYWHERE:
+        return true;
+    case ROUTE_NOT_ADMIN:
+        return !admin;
+    case ROUTE_OPERATORS:
+        return admin || (r->needs_key && has_keys);
+    }
+    return false;
 }
 
 const route *routes_find(const char *method, const char *path, const char **allow)
@@ -34,4 +52,12 @@ const route *routes_find(const char *method, const char *path, const char **allo
         *allow = strcmp(r->method, "GET") == 0 ? "GET, HEAD" : r->method;
     }
     return NULL;
+}
+
+metric_route routes_kind(const char *path)
+{
+    for (const route *r = route_table; r->path != NULL; r++)
+        if (strcmp(r->path, path) == 0)
+            return r->metric;
+    return METRIC_ROUTE_OTHER;
 }

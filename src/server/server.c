@@ -6,17 +6,16 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "server/exchange.h"
-#include "server/http_daemon.h"
+#include "server/drain.h"
+#include "server/listening.h"
+#include "server/reference_vector.h"
 #include "server/server_metrics.h"
 #include "server/service.h"
+#include "server/vector_check.h"
 #include "server/warm_up.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <malloc.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/resource.h>
 
 #define LOG_TARGET "server"
 /* Memory of token ids and vectors of requests that wait or are computed. */
@@ -53,62 +52,14 @@ void server_settings_init(server_settings *settings)
                                   .idle_timeout_ms = 60000,
                                   .write_timeout_ms = 30000,
                                   .drain_timeout_ms = 15000,
+                                  .stuck_timeout_ms = 60000,
+                                  .probe_interval_ms = 5000,
+                                  .joins_traces = true,
+                                  .keeps_exemplars = true,
+                                  .access_log_rate = 100,
+                                  .slow_request_ms = 1000,
                                   .memory_limit_bytes = (size_t)2048 * 1000000};
-}
-
-/* A connection is a descriptor: the soft limit is raised towards what may be open, as far as the hard one allows. */
-static void raise_descriptor_limit(const server *s)
-{
-    struct rlimit limit;
-    rlim_t wanted = (rlim_t)s->settings.max_connections + SPARE_CONNECTIONS + 64;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
-        return;
-    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
-        log_write(&s->settings.log, AKI_LOG_WARN, LOG_TARGET,
-                  "at most %llu files may be open, which is less than the %u connections allowed",
-                  (unsigned long long)limit.rlim_cur, s->settings.max_connections);
-}
-
-static void take_connection(void *cookie, int descriptor, const struct sockaddr *address, socklen_t length)
-{
-    const server *s = cookie;
-    struct MHD_Daemon *daemon = address->sa_family == AF_UNIX ? s->local_daemon : s->daemon;
-    MHD_add_connection(daemon, descriptor, address, length); /* closes it on failure */
-}
-
-static void write_refusal(const http_error *error, buf *reply)
-{
-    char id[REQUEST_ID_MAX + 1];
-    request_id_choose(NULL, id);
-    buf body;
-    buf_init(&body, reply->max_bytes);
-    http_error_write(error, &body);
-    buf_printf(reply,
-               "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nx-request-id: %s\r\n"
-               "Retry-After: 1\r\nretry-after-ms: 1000\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
-               id, body.length);
-    buf_append(reply, body.data, body.length);
-    buf_free(&body);
-}
-
-static bool room_for_connection(void *cookie, const struct sockaddr *address, buf *refusal)
-{
-    const server *s = cookie;
-    http_error error;
-    if (atomic_load(&s->open_connections) >= s->settings.max_connections)
-        http_error_set(&error, HTTP_ERROR_TOO_MANY_CONNECTIONS, NULL,
-                       "%u connections are open, which is the limit", s->settings.max_connections);
-    else if (!address_count_has_room(s->addresses, address))
-        http_error_set(&error, HTTP_ERROR_TOO_MANY_CONNECTIONS, NULL,
-                       "%u connections are open from your address, which is the limit",
-                       s->settings.max_connections_per_address);
-    else
-        return true;
-    server_metrics_connection_refused(s);
-    if (s->tls == NULL || address->sa_family == AF_UNIX)
-        write_refusal(&error, refusal);
-    return false;
+    scheduler_resilience_init(&settings->resilience);
 }
 
 static aki_status open_tls(server *s, aki_error *error)
@@ -117,6 +68,18 @@ static aki_status open_tls(server *s, aki_error *error)
                        .key = s->settings.tls_key,
                        .client_ca = s->settings.tls_client_ca};
     return tls_open(&s->tls, &files, error);
+}
+
+static aki_status open_watchdog(server *s, aki_error *error)
+{
+    const server_settings *settings = &s->settings;
+    const watchdog_settings watching = {.stuck_timeout_ms = settings->stuck_timeout_ms,
+                                        .probe_interval_ms = settings->probe_interval_ms,
+                                        .memory_limit_bytes = settings->memory_limit_bytes,
+                                        .on_round = settings->on_heartbeat,
+                                        .on_round_cookie = settings->cookie,
+                                        .log = settings->log};
+    return watchdog_open(&s->watchdog, &watching, error);
 }
 
 static aki_status open_parts(server *s, aki_error *error)
@@ -142,42 +105,11 @@ static aki_status open_parts(server *s, aki_error *error)
         status = connection_watch_open(&s->watch, error);
     if (status == AKI_OK)
         status = task_pool_open(&s->tasks, settings->http_threads, error);
+    if (status == AKI_OK)
+        status = probe_open(&s->probe, settings->log, error);
+    if (status == AKI_OK)
+        status = open_watchdog(s, error);
     return status;
-}
-
-/* A unix socket is the machine's own: it is not spoken TLS over. */
-static aki_status start_daemons(server *s, aki_error *error)
-{
-    aki_status status = AKI_OK;
-    if (s->settings.host != NULL || s->tls == NULL)
-        status = http_daemon_start(&s->daemon, s, s->tls != NULL, error);
-    if (status == AKI_OK && s->settings.unix_socket != NULL && s->tls != NULL)
-        status = http_daemon_start(&s->own_local_daemon, s, false, error);
-    s->local_daemon = s->own_local_daemon != NULL ? s->own_local_daemon : s->daemon;
-    return status;
-}
-
-static aki_status start_listening(server *s, aki_error *error)
-{
-    const server_settings *settings = &s->settings;
-    listen_sockets sockets = {0};
-    aki_status status = AKI_OK;
-    if (settings->host != NULL)
-        status = listen_sockets_open(&sockets, settings->host, settings->port, error);
-    if (status == AKI_OK && settings->unix_socket != NULL)
-        status = listen_sockets_add_unix(&sockets, settings->unix_socket, settings->unix_socket_mode, error);
-    if (status != AKI_OK)
-        return status;
-    s->port = sockets.port;
-    raise_descriptor_limit(s);
-    status = start_daemons(s, error);
-    if (status != AKI_OK) {
-        listen_sockets_close(&sockets);
-        return status;
-    }
-    acceptor_settings accepting = {
-        .take = take_connection, .has_room = room_for_connection, .cookie = s, .log = settings->log};
-    return acceptor_open(&s->acceptor, &sockets, &accepting, error);
 }
 
 aki_status server_open(server **out, const server_settings *settings, aki_error *error)
@@ -189,6 +121,7 @@ aki_status server_open(server **out, const server_settings *settings, aki_error 
     s->settings = *settings;
     s->started_ns = clock_monotonic_ns();
     jitter_init(&s->jitter, (uint64_t)clock_wall_ns());
+    access_sampler_init(&s->access, settings->access_log_rate);
     pthread_mutex_init(&s->lock, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -197,13 +130,35 @@ aki_status server_open(server **out, const server_settings *settings, aki_error 
     pthread_condattr_destroy(&attributes);
     aki_status status = open_parts(s, error);
     if (status == AKI_OK)
-        status = start_listening(s, error);
+        status = listening_start(s, error);
     if (status != AKI_OK) {
         server_close(s);
         return status;
     }
     *out = s;
     return AKI_OK;
+}
+
+/* The first vector is held against the stored reference where the model is the one that has it. Asking whether it is takes
+ * reading the weights, so that is only done for a vector that does not agree. */
+static aki_status check_first_vector(server *s, scheduler *work, const encoder *enc, aki_error *error)
+{
+    const float *vector;
+    const size_t dimension = encoder_dimension(enc);
+    aki_model_info info;
+    encoder_describe(enc, &info);
+    aki_status status = probe_first(s->probe, work, dimension, &vector, error);
+    if (status != AKI_OK || dimension != REFERENCE_DIMENSION || s->settings.weights_are_published == NULL)
+        return status;
+    const double cosine = vector_cosine(vector, reference_vector, dimension);
+    if (cosine >= vector_least_cosine(info.precision) ||
+        !s->settings.weights_are_published(s->settings.cookie))
+        return AKI_OK;
+    status =
+        error_set(error, AKI_INTERNAL,
+                  "the first vector is wrong: its cosine to that of sentence-transformers is %.6f", cosine);
+    error_hint(error, "Run `akidb-embed doctor`, and try --cpu-tier with another tier.");
+    return status;
 }
 
 aki_status server_attach(server *s, const encoder *enc, aki_error *error)
@@ -219,6 +174,7 @@ aki_status server_attach(server *s, const encoder *enc, aki_error *error)
                                    .inference_timeout_ms = s->settings.inference_timeout_ms,
                                    .batch_window_ms = s->settings.batch_window_ms,
                                    .cache_bytes = s->settings.cache_bytes,
+                                   .resilience = &s->settings.resilience,
                                    .adaptive_limit = s->settings.adaptive_limit,
                                    .log = s->settings.log};
     scheduler *work = NULL;
@@ -228,12 +184,15 @@ aki_status server_attach(server *s, const encoder *enc, aki_error *error)
     if (status != AKI_OK)
         return status;
     status = warm_up(work, settings.workers, error);
+    if (status == AKI_OK)
+        status = check_first_vector(s, work, enc, error);
     if (status != AKI_OK) {
         scheduler_close(work);
         return status;
     }
     s->enc = enc;
     atomic_store(&s->scheduler, work);
+    watchdog_watch(s->watchdog, work, s->probe);
     int loading = SERVER_LOADING;
     atomic_compare_exchange_strong(&s->phase, &loading, SERVER_READY);
     return AKI_OK;
@@ -245,9 +204,19 @@ void server_note_load(server *s, int64_t duration_ns)
                     NULL);
 }
 
+metrics *server_registry(server *s)
+{
+    return s->metrics;
+}
+
 uint16_t server_port(const server *s)
 {
     return s->port;
+}
+
+uint16_t server_admin_port(const server *s)
+{
+    return s->admin_port;
 }
 
 bool server_reload(server *s)
@@ -274,49 +243,29 @@ bool server_reload(server *s)
     return fine;
 }
 
-static bool wait_for_requests(server *s, int64_t timeout_ms)
-{
-    int64_t until_ns = clock_monotonic_ns() + timeout_ms * NS_PER_MS;
-    struct timespec until = {.tv_sec = until_ns / NS_PER_S, .tv_nsec = until_ns % NS_PER_S};
-    pthread_mutex_lock(&s->lock);
-    while (s->requests > 0 && pthread_cond_timedwait(&s->idle, &s->lock, &until) != ETIMEDOUT)
-        ;
-    bool finished = s->requests == 0;
-    pthread_mutex_unlock(&s->lock);
-    return finished;
-}
-
-bool server_drain(server *s)
-{
-    atomic_store(&s->phase, SERVER_DRAINING);
-    acceptor_close(s->acceptor);
-    s->acceptor = NULL;
-    return wait_for_requests(s, s->settings.drain_timeout_ms);
-}
-
 void server_close(server *s)
 {
     if (s == NULL)
         return;
     atomic_store(&s->phase, SERVER_DRAINING);
-    acceptor_close(s->acceptor);
+    listening_stop(s);
+    watchdog_stop(s->watchdog);
     scheduler *work = atomic_load(&s->scheduler);
     if (work != NULL) {
         /* Every suspended connection is resumed by this; the library must not be stopped with one suspended. */
         scheduler_stop(work, true);
         task_pool_stop(s->tasks);
-        wait_for_requests(s, LAST_REPLIES_MS);
+        drain_wait(s, LAST_REPLIES_MS);
     }
-    if (s->daemon != NULL)
-        MHD_stop_daemon(s->daemon);
-    if (s->own_local_daemon != NULL)
-        MHD_stop_daemon(s->own_local_daemon);
+    listening_close(s);
     connection_watch_close(s->watch);
     task_pool_close(s->tasks);
     address_count_close(s->addresses);
     tls_close(s->tls);
     api_keys_close(s->keys);
     scheduler_close(work);
+    watchdog_close(s->watchdog);
+    probe_close(s->probe);
     if (s->last_resort != NULL)
         MHD_destroy_response(s->last_resort);
     pthread_cond_destroy(&s->idle);

@@ -5,6 +5,9 @@
 #include "akidb/embed.h"
 #include "base/log.h"
 #include "encoder/encoder.h"
+#include "scheduler/scheduler.h"
+#include "telemetry/metrics.h"
+#include "telemetry/tracer.h"
 
 typedef struct server server;
 
@@ -13,6 +16,10 @@ typedef struct server_settings {
     uint16_t port;           /* 0 = any free one; server_port tells */
     const char *unix_socket; /* path to listen at as well; NULL = none */
     unsigned unix_socket_mode;
+    const int *inherited; /* [inherited_count] listening sockets to use instead of host and port */
+    size_t inherited_count;
+    const int *inherited_admin; /* [inherited_admin_count]; likewise for the admin port */
+    size_t inherited_admin_count;
     const char *tls_certificate, *tls_key; /* PEM files; NULL = no TLS. Not for the unix socket */
     const char *tls_client_ca;             /* NULL = clients need no certificate */
     const char *api_keys_file;             /* NULL = everybody may use the service */
@@ -22,9 +29,10 @@ typedef struct server_settings {
     size_t max_body_bytes;
     size_t max_header_bytes;
     size_t max_queue_requests, max_queue_tokens;
-    int64_t max_queue_wait_ms; /* of interactive requests; 0 = no limit but their deadlines */
-    bool adaptive_limit;       /* limit the requests in flight by their latency */
-    size_t cache_bytes;        /* for results by exact text; 0 = none */
+    int64_t max_queue_wait_ms;       /* of interactive requests; 0 = no limit but their deadlines */
+    scheduler_resilience resilience; /* about devices that fail */
+    bool adaptive_limit;             /* limit the requests in flight by their latency */
+    size_t cache_bytes;              /* for results by exact text; 0 = none */
     unsigned max_connections;
     unsigned max_connections_per_address; /* 0 = no limit of its own */
     unsigned http_threads;
@@ -37,9 +45,27 @@ typedef struct server_settings {
     size_t min_body_rate;  /* bytes per second; 0 = none */
     int64_t idle_timeout_ms;
     int64_t write_timeout_ms; /* for a client to take a reply */
+    int64_t drain_delay_ms;   /* from SIGTERM on, how long new connections are still taken */
     int64_t drain_timeout_ms;
+    int64_t stuck_timeout_ms;  /* a worker that does not come back for so long fails liveness */
+    int64_t probe_interval_ms; /* between the health's own inferences; 0 = none */
+    const char *admin_host;    /* a port for health, metrics and administration; NULL = none */
+    uint16_t admin_port;
+    /* Called a few times a second with whether the service is alive, for a watchdog outside; NULL = nobody. */
+    void (*on_heartbeat)(void *cookie, bool alive);
+    /* Whether the weights are, byte for byte, those that the stored reference vector was made with; may take its time. */
+    bool (*weights_are_published)(void *cookie);
+    void *cookie;              /* of these two */
     size_t memory_limit_bytes; /* readiness fails above it */
     log_sink log;
+    tracer *tracer;                        /* must outlive the server; NULL = no traces */
+    bool joins_traces;                     /* the callers' traceparent counts */
+    bool keeps_exemplars;                  /* histograms keep the ids of sampled requests */
+    uint64_t (*log_dropped)(void *cookie); /* lines that the log lost, for the metrics; NULL = not known */
+    void *log_dropped_cookie;
+    uint64_t access_log_rate; /* lines per second; 0 = none */
+    int64_t slow_request_ms;  /* slower ones are warned of; 0 = none */
+    bool log_texts;           /* the log may quote what clients send */
 } server_settings;
 
 void server_settings_init(server_settings *settings);
@@ -50,12 +76,16 @@ AKI_MUST_CHECK aki_status server_open(server **out, const server_settings *setti
 AKI_MUST_CHECK aki_status server_attach(server *s, const encoder *enc, aki_error *error);
 /* For the metrics: how long opening the model took. */
 void server_note_load(server *s, int64_t duration_ns);
+/* What the server counts; lives as long as the server. */
+metrics *server_registry(server *s);
 uint16_t server_port(const server *s);
+uint16_t server_admin_port(const server *s); /* 0 = none */
 /* Reads certificate, key, client CA and API keys again, as far as they are used, and says in the log what came of it. What
  * cannot be used is left as it was: false then. From one thread at a time, before server_close. */
 bool server_reload(server *s);
-/* Readiness turns 503, no new connections, waits for the requests in flight up to drain_timeout_ms. True when all
- * were finished. */
+/* Readiness turns 503 at once. Then, in this order: new connections are taken for drain_delay_ms more, so that who sends them can
+ * see it; listening ends; the requests in flight are finished, for up to drain_timeout_ms; idle connections are closed. True
+ * when all requests were finished. */
 bool server_drain(server *s);
 void server_close(server *s);
 

@@ -2,9 +2,12 @@
 
 #include "base/clock.h"
 #include "kernels/precision.h"
+#include "server/device_metrics.h"
 #include "server/memory_usage.h"
 #include "telemetry/gpu_utilization.h"
 #include "telemetry/process_stats.h"
+
+#include <string.h>
 
 static double seconds(int64_t ns)
 {
@@ -70,6 +73,13 @@ static double read_cache_bytes(void *cookie, size_t series)
     return (double)stats_of(cookie).cache.bytes;
 }
 
+static double read_log_dropped(void *cookie, size_t series)
+{
+    (void)series;
+    const server_settings *settings = &((const server *)cookie)->settings;
+    return settings->log_dropped != NULL ? (double)settings->log_dropped(settings->log_dropped_cookie) : 0;
+}
+
 static double read_connections(void *cookie, size_t series)
 {
     (void)series;
@@ -105,6 +115,8 @@ aki_status server_metrics_open(server *s, aki_error *error)
     metrics_read_by(m, METRIC_CACHE, read_cache, s);
     metrics_read_by(m, METRIC_CACHE_BYTES, read_cache_bytes, s);
     metrics_read_by(m, METRIC_CONNECTIONS, read_connections, s);
+    metrics_read_by(m, METRIC_LOG_DROPPED, read_log_dropped, s);
+    device_metrics_register(s);
     const char *const labels[] = {"version", aki_version(), NULL};
     return metrics_set_info(m, METRIC_BUILD_INFO, labels, error);
 }
@@ -122,7 +134,7 @@ aki_status server_metrics_describe(server *s, const encoder *enc, aki_error *err
 
 static bool embeds(const exchange *x)
 {
-    return x->route != NULL && x->route->metric == METRIC_ROUTE_EMBED;
+    return x->kind == METRIC_ROUTE_EMBED;
 }
 
 void server_metrics_begin(exchange *x)
@@ -144,30 +156,28 @@ static metric_status_class class_of_status(unsigned status, bool whole)
 void server_metrics_end(const exchange *x, bool whole)
 {
     metric_shard *shard = metrics_shard(x->owner->metrics);
-    const size_t path = x->route != NULL ? x->route->metric : METRIC_ROUTE_OTHER;
     const metric_status_class status = class_of_status(x->status, whole);
-    metrics_add(shard, METRIC_HTTP_REQUESTS, path * (METRIC_STATUS_ABORTED + 1) + status, 1);
+    metrics_add(shard, METRIC_HTTP_REQUESTS, x->kind * (METRIC_STATUS_ABORTED + 1) + status, 1);
     if (!embeds(x))
         return;
     const bool success = status == METRIC_STATUS_2XX;
     metrics_change(shard, METRIC_REQUESTS_IN_FLIGHT, 0, -1);
     metrics_add(shard, METRIC_ERRORS, 0, !success);
+    const bool keep = x->trace.sampled && x->owner->settings.keeps_exemplars;
+    metric_exemplar exemplar;
+    memcpy(exemplar.trace_id, x->trace.trace_id, sizeof exemplar.trace_id);
+    memcpy(exemplar.span_id, x->trace.span_id, sizeof exemplar.span_id);
     metrics_observe(shard, METRIC_REQUEST_DURATION, success ? METRIC_SUCCESS : METRIC_ERROR,
-                    seconds(clock_monotonic_ns() - x->arrived_ns), NULL);
+                    seconds(x->ended_ns - x->arrived_ns), keep ? &exemplar : NULL);
 }
 
 void server_metrics_result(const exchange *x)
 {
     metric_shard *shard = metrics_shard(x->owner->metrics);
     const scheduler_result *result = x->result;
-    uint64_t tokens = 0, truncated = 0;
-    for (size_t i = 0; i < result->count; i++) {
-        tokens += result->info[i].tokens;
-        truncated += result->info[i].truncated;
-    }
     metrics_add(shard, METRIC_TEXTS, 0, result->count - result->item_errors_count);
-    metrics_add(shard, METRIC_TOKENS, 0, tokens);
-    metrics_add(shard, METRIC_TRUNCATIONS, 0, truncated);
+    metrics_add(shard, METRIC_TOKENS, 0, x->facts.tokens);
+    metrics_add(shard, METRIC_TRUNCATIONS, 0, x->facts.truncated);
     metrics_observe(shard, METRIC_TOKENIZE_DURATION, 0, seconds(result->tokenize_ns), NULL);
     if (result->inference_ns > 0)
         metrics_observe(shard, METRIC_BATCH_WAIT, 0, seconds(result->queue_ns), NULL);

@@ -13,7 +13,7 @@ AKI_MUST_CHECK aki_status server_metrics_describe(server *s, const encoder *enc,
 void server_metrics_begin(exchange *x);
 /* The request has ended; whole: its reply was sent to the end. */
 void server_metrics_end(const exchange *x, bool whole);
-/* x->result holds the vectors of an embedding request. */
+/* x->result holds the vectors of an embedding request, x->facts what is known of it. */
 void server_metrics_result(const exchange *x);
 void server_metrics_error(const server *s, http_error_code code);
 void server_metrics_connection_refused(const server *s);

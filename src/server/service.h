@@ -6,12 +6,14 @@
 #include "resilience/jitter.h"
 #include "scheduler/scheduler.h"
 #include "server/acceptor.h"
+#include "server/access_sampler.h"
 #include "server/address_count.h"
 #include "server/api_keys.h"
 #include "server/connection_watch.h"
 #include "server/server.h"
 #include "server/task_pool.h"
 #include "server/tls.h"
+#include "server/watchdog.h"
 #include "telemetry/metrics.h"
 
 #include <microhttpd.h>
@@ -20,7 +22,10 @@
 
 /* Connections the library may have beyond the limit that the acceptor keeps: those accepted in a burst. */
 #define SPARE_CONNECTIONS 256
+/* On the admin port. */
+#define ADMIN_CONNECTIONS 64
 
+/* While draining requests are still served, each by the last reply on its connection. */
 typedef enum server_phase { SERVER_LOADING, SERVER_READY, SERVER_DRAINING } server_phase;
 
 struct server {
@@ -31,6 +36,8 @@ struct server {
     acceptor *acceptor; /* NULL once draining */
     connection_watch *watch;
     task_pool *tasks;
+    watchdog *watchdog;
+    probe *probe;
     address_count *addresses; /* NULL: no limit per address */
     tls *tls;                 /* NULL: plain HTTP */
     api_keys *keys;           /* NULL: everybody may use the service */
@@ -39,14 +46,20 @@ struct server {
     struct MHD_Daemon *own_local_daemon; /* for the unix socket beside TLS; else NULL */
     struct MHD_Daemon *local_daemon;     /* for the unix socket: one of the two above */
     struct MHD_Response *last_resort;    /* for when not even an error reply can be built */
+    struct MHD_Daemon *admin_daemon;     /* for the admin port; NULL: there is none */
+    acceptor *admin_acceptor;
+    uint16_t admin_port;
+    atomic_uint admin_connections; /* open; not among open_connections */
     int64_t started_ns;
     jitter jitter; /* of Retry-After */
+    access_sampler access;
     atomic_int phase;
     const encoder *enc;             /* with the scheduler: set before phase leaves SERVER_LOADING */
     _Atomic(scheduler *) scheduler; /* NULL until then */
     atomic_uint open_connections;
-    atomic_size_t body_bytes;  /* buffered request bodies, all together */
-    atomic_size_t reply_bytes; /* replies not yet taken by their readers, all together */
+    atomic_size_t body_bytes;     /* buffered request bodies, all together */
+    atomic_size_t promised_bytes; /* memory that requests under way may take: memory_promise.h */
+    atomic_size_t reply_bytes;    /* replies not yet taken by their readers, all together */
 
     pthread_mutex_t lock;
     pthread_cond_t idle;

@@ -6,16 +6,28 @@ static const char *const outcomes[] = {"success", "error", NULL};
 static const char *const classes[] = {"interactive", "bulk", NULL};
 static const char *const cache_results[] = {"hit", "miss", NULL};
 static const char *const routes[] = {
-    "/api/v1/embed", "/health/live", "/health/ready", "/metrics", "/", "other", NULL};
+    "/api/v1/embed", "/health/live", "/health/ready", "/metrics", "/", "/admin/breaker/reset", "other", NULL};
 static const char *const status_classes[] = {"2xx", "3xx", "4xx", "5xx", "aborted", NULL};
 static const char *const rejections[] = {"queue_full", "wait_too_long", "concurrency_limit", NULL};
+static const char *const devices[] = {"gpu", "cpu", NULL};
+static const char *const levels[] = {"cpu", "cache", "none", NULL};
+static const char *const call_outcomes[] = {"success", "failure", "ignored", NULL};
+static const char *const breaker_states[METRIC_BREAKER_STATES + 1] = {
+    "closed", "half_open", "open", "forced_open", "disabled", "metrics_only", NULL};
+static const char *const span_drops[] = {"queue_full", "export_failed", "rejected", NULL};
 
+static const metric_label by_device = {"device", devices};
+static const metric_label by_level = {"level", levels};
+static const metric_label by_outcome = {"outcome", call_outcomes};
+static const metric_label by_from = {"from", breaker_states};
+static const metric_label by_to = {"to", breaker_states};
 static const metric_label by_status = {"status", outcomes};
 static const metric_label by_class = {"class", classes};
 static const metric_label by_result = {"result", cache_results};
 static const metric_label by_route = {"route", routes};
 static const metric_label by_code = {"code", status_classes};
 static const metric_label by_reason = {"reason", rejections};
+static const metric_label by_drop = {"reason", span_drops};
 static const metric_label by_model = {"model", NULL, METRIC_MODELS};
 static const metric_label by_error = {"code", NULL, METRIC_ERROR_CODES};
 
@@ -115,6 +127,69 @@ const metric metric_table[] = {
                             METRIC_READ},
     [METRIC_CONNECTIONS] = {"akidb_embed_connections", NULL, "Open client connections.", METRIC_GAUGE,
                             METRIC_READ},
+    [METRIC_LOG_DROPPED] = {"akidb_embed_log_lines_dropped_total", NULL,
+                            "Log lines lost because they could not be written fast enough, or at all.",
+                            METRIC_COUNTER, METRIC_READ},
+
+    [METRIC_FALLBACK] =
+        {"akidb_embed_fallback_total",
+         NULL,
+         "Requests that the best device could not serve, by what served them; none = they were refused.",
+         METRIC_COUNTER,
+         METRIC_READ,
+         {&by_level}},
+    [METRIC_DEVICE_CALLS] = {"akidb_embed_device_calls_total",
+                             NULL,
+                             "Passes given to a device, by how they counted for its circuit breaker.",
+                             METRIC_COUNTER,
+                             METRIC_READ,
+                             {&by_device, &by_outcome}},
+    [METRIC_DEVICE_GIVEN_UP] = {"akidb_embed_device_calls_abandoned_total", NULL,
+                                "Passes given up because the device took too long.", METRIC_COUNTER,
+                                METRIC_READ},
+    [METRIC_DEVICE_OUT] = {"akidb_embed_device_calls_out", NULL,
+                           "Passes given up that have not come back from the device.", METRIC_GAUGE,
+                           METRIC_READ},
+    [METRIC_DEVICE_BREAKER] =
+        {"akidb_embed_circuit_breaker_state",
+         NULL,
+         "State of each device's circuit breaker: 0 closed, 1 half-open, 2 open, 3 forced open, "
+         "4 disabled, 5 metrics only.",
+         METRIC_GAUGE,
+         METRIC_READ,
+         {&by_device}},
+    [METRIC_BREAKER_TRANSITIONS] = {"akidb_embed_circuit_breaker_transitions_total",
+                                    NULL,
+                                    "Changes of a circuit breaker's state.",
+                                    METRIC_COUNTER,
+                                    METRIC_READ,
+                                    {&by_device, &by_from, &by_to}},
+    [METRIC_BREAKER_REFUSED] = {"akidb_embed_circuit_breaker_not_permitted_total",
+                                NULL,
+                                "Passes that a circuit breaker kept from its device.",
+                                METRIC_COUNTER,
+                                METRIC_READ,
+                                {&by_device}},
+    [METRIC_BREAKER_LATE] = {"akidb_embed_circuit_breaker_late_total",
+                             NULL,
+                             "Outcomes that came after the breaker had changed its state, and did not count.",
+                             METRIC_COUNTER,
+                             METRIC_READ,
+                             {&by_device}},
+    [METRIC_RETRIES] = {"akidb_embed_retries_total", NULL, "Passes tried again on the same device.",
+                        METRIC_COUNTER, METRIC_READ},
+    [METRIC_RETRIES_REFUSED] = {"akidb_embed_retry_budget_exhausted_total", NULL,
+                                "Passes not tried again because too many recent ones were.", METRIC_COUNTER,
+                                METRIC_READ},
+
+    [METRIC_SPANS_EXPORTED] = {"akidb_embed_spans_exported_total", NULL,
+                               "Spans that a collector of traces took.", METRIC_COUNTER, METRIC_READ},
+    [METRIC_SPANS_DROPPED] = {"akidb_embed_spans_dropped_total",
+                              NULL,
+                              "Spans that no collector got, by what became of them.",
+                              METRIC_COUNTER,
+                              METRIC_READ,
+                              {&by_drop}},
 
     [METRIC_PROCESS_CPU] = {"process_cpu_seconds_total", "seconds", "User and system CPU time spent.",
                             METRIC_COUNTER, METRIC_READ},
@@ -133,6 +208,11 @@ const metric metric_table[] = {
     [METRIC_BUILD_INFO] = {"akidb_embed_build_info", NULL, "Version, CPU tier and precision in use.",
                            METRIC_INFO},
 };
+
+const char *metric_route_name(metric_route route)
+{
+    return routes[route];
+}
 
 size_t metric_label_values(const metric_label *label, const metric_names *domains)
 {

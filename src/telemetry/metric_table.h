@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define METRIC_MAX_LABELS 2
+#define METRIC_MAX_LABELS 3
 
 typedef enum metric_kind {
     METRIC_COUNTER,
@@ -63,6 +63,7 @@ typedef enum metric_route {
     METRIC_ROUTE_READY,
     METRIC_ROUTE_METRICS,
     METRIC_ROUTE_INDEX,
+    METRIC_ROUTE_ADMIN,
     METRIC_ROUTE_OTHER,
 } metric_route;
 /* The first digit of the HTTP status; ABORTED = the connection ended before a reply. */
@@ -79,6 +80,21 @@ typedef enum metric_rejection {
     METRIC_REJECTED_WAIT,
     METRIC_REJECTED_LIMIT,
 } metric_rejection;
+
+/* Who computes, and what a request was served by that no device could serve as it should. */
+typedef enum metric_device { METRIC_DEVICE_GPU, METRIC_DEVICE_CPU } metric_device;
+typedef enum metric_fallback {
+    METRIC_FALLBACK_CPU,
+    METRIC_FALLBACK_CACHE,
+    METRIC_FALLBACK_NONE
+} metric_fallback;
+#define METRIC_BREAKER_STATES 6 /* closed, half_open, open, forced_open, disabled, metrics_only */
+/* Why a span did not arrive anywhere. */
+typedef enum metric_span_drop {
+    METRIC_SPAN_QUEUE_FULL,
+    METRIC_SPAN_EXPORT_FAILED,
+    METRIC_SPAN_REJECTED,
+} metric_span_drop;
 
 typedef enum metric_id {
     /* inherited names */
@@ -111,6 +127,21 @@ typedef enum metric_id {
     METRIC_CACHE, /* metric_cache_result */
     METRIC_CACHE_BYTES,
     METRIC_CONNECTIONS,
+    METRIC_LOG_DROPPED,
+    /* devices */
+    METRIC_FALLBACK,     /* metric_fallback */
+    METRIC_DEVICE_CALLS, /* metric_device, outcome: success, failure, ignored */
+    METRIC_DEVICE_GIVEN_UP,
+    METRIC_DEVICE_OUT,
+    METRIC_DEVICE_BREAKER,      /* metric_device */
+    METRIC_BREAKER_TRANSITIONS, /* metric_device, from, to */
+    METRIC_BREAKER_REFUSED,     /* metric_device */
+    METRIC_BREAKER_LATE,        /* metric_device */
+    METRIC_RETRIES,
+    METRIC_RETRIES_REFUSED,
+    /* telemetry */
+    METRIC_SPANS_EXPORTED,
+    METRIC_SPANS_DROPPED, /* metric_span_drop */
     /* this process, names of the Prometheus client libraries */
     METRIC_PROCESS_CPU,
     METRIC_PROCESS_OPEN_FDS,
@@ -125,6 +156,9 @@ typedef enum metric_id {
 
 /* [METRIC_TOTAL] */
 extern const metric metric_table[];
+
+/* The label's text. */
+const char *metric_route_name(metric_route route);
 
 /* Combinations of label values; 1 without labels. domains: [METRIC_DOMAINS]. */
 size_t metric_series(const metric *m, const metric_names *domains);

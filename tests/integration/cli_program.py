@@ -13,7 +13,7 @@ DEADLINE_S = 300  # far beyond what any case takes: only a hang meets it
 
 def environment(**variables):
     """The caller's environment without what would change the program's options."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AKIDB_", "HF_", "RUST_LOG"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AKIDB_", "HF_", "RUST_LOG", "OTEL_"))}
     return kept | {"AKIDB_MODEL": str(MODEL)} | variables
 
 

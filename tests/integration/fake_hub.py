@@ -195,8 +195,9 @@ class Server(http.server.ThreadingHTTPServer):
 class FakeHub:
     """`files` of one commit, served as `model_id`, branch main. Use as a context manager."""
 
-    def __init__(self, model_id, files):
+    def __init__(self, model_id, files, host="127.0.0.1"):
         self.model_id = model_id
+        self.host = host
         self.commits = {}
         self.refs = {}
         self.requests = []
@@ -219,7 +220,7 @@ class FakeHub:
     def __enter__(self):
         self.servers = []
         for on_storage in (False, True):
-            server = Server(("127.0.0.1", 0), Handler)
+            server = Server((self.host, 0), Handler)
             server.hub, server.on_storage = self, on_storage
             if self.certificate and not on_storage:
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -228,8 +229,9 @@ class FakeHub:
             threading.Thread(target=server.serve_forever, daemon=True, kwargs={"poll_interval": 0.02}).start()
             self.servers.append(server)
         scheme = "https" if self.certificate else "http"
-        self.endpoint = f"{scheme}://127.0.0.1:{self.servers[0].server_port}"
-        self.storage = f"http://localhost:{self.servers[1].server_port}"
+        self.endpoint = f"{scheme}://{self.host}:{self.servers[0].server_port}"
+        storage_host = "localhost" if self.host == "127.0.0.1" else self.host
+        self.storage = f"http://{storage_host}:{self.servers[1].server_port}"
         return self
 
     def __exit__(self, *exception):

@@ -1,4 +1,7 @@
 """Liveness and readiness: their shapes, and when an instance is not ready."""
+import contextlib
+import json
+import shutil
 import signal
 import threading
 
@@ -92,7 +95,8 @@ def test_memory_over_the_limit_is_not_ready():
 
 
 def test_draining_is_not_ready():
-    """From SIGTERM on, on connections that are still open: not ready, new work refused, and what is in flight ends."""
+    """From SIGTERM on, on connections that are still open: not ready; what is in flight ends; what was sent before the sender
+    could know is served, and its connection closed."""
     with Server() as server:
         with server.connect() as working, server.connect() as first, server.connect() as second, server.connect() as late:
             probes = [first, second]
@@ -114,11 +118,62 @@ def test_draining_is_not_ready():
             reply = wait_until(not_ready, "readiness fails after SIGTERM", server)
             assert (reply.status, reply.json()["status"]) == (503, "not_ready")
             check_details(reply.json()["details"])
-            refused = late.send(post({"texts": ["too late"]})).reply()
-            assert refused.status == 503 and int(refused.headers["retry-after"]) >= 1
-            assert check_error(refused.status, refused.headers, refused.body)["code"] == "shutting_down"
+            served = late.send(post({"texts": ["late"]})).reply()
+            assert (served.status, served.headers["connection"]) == (200, "close")
+            assert late.closed_by_server()
             assert working.send(body).reply().status == 200
             assert server.wait() == 0, server.log()
+
+
+@contextlib.contextmanager
+def overwritten(path, offset, data):
+    """The file with other bytes in it, in place, so that a program that has it mapped sees them; its own bytes again afterwards."""
+    with open(path, "r+b") as file:
+        file.seek(offset)
+        kept = file.read(len(data))
+        file.seek(offset)
+        file.write(data)
+        file.flush()
+        try:
+            yield
+        finally:
+            file.seek(offset)
+            file.write(kept)
+
+
+def test_readiness_after_a_wrong_inference(tmp_path):
+    """Weights that change under the program make its vectors wrong: the health probe sees it, and sees when they are right again.
+    Liveness is not concerned."""
+    folder = tmp_path / "model"
+    shutil.copytree(MODEL, folder)
+    weights = folder / "model.safetensors"
+    with open(weights, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        begin, end = json.loads(file.read(length))["embeddings.word_embeddings.weight"]["data_offsets"]
+    with Server("--probe-interval", "20ms", model=folder) as server, server.client() as client:
+        with overwritten(weights, 8 + length + begin, bytes(end - begin)):
+            reply = wait_until(lambda: (answer := client.get(READY)).status_code == 503 and answer, "readiness fails", server)
+            assert reply.json()["status"] == "not_ready"
+            check_details(reply.json()["details"])
+            assert reply.json()["details"]["model_loaded"] is True
+            assert client.get(LIVE).status_code == 200
+            assert any("health probe failed" in message for message in server.messages())
+        wait_until(lambda: client.get(READY).status_code == 200, "ready again", server)
+
+
+def test_a_wrong_first_vector_is_not_served(tmp_path):
+    """Before readiness comes the first real inference: with the published weights it must be what sentence-transformers says.
+    Here it is not, because the folder's tokenizer is another one."""
+    folder = tmp_path / "model"
+    shutil.copytree(MODEL, folder)
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    vocabulary = tokenizer["model"]["vocab"]
+    for word, other in zip(("the", "quick", "brown", "fox", "lazy", "dog"), ("bank", "of", "england", "tax", "income", "rates")):
+        vocabulary[word], vocabulary[other] = vocabulary[other], vocabulary[word]
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    with_other_words = Server(model=folder, until=None)
+    assert with_other_words.wait() == 1
+    assert "the first vector is wrong" in with_other_words.log()
 
 
 @pytest.fixture

@@ -57,19 +57,6 @@ def test_tables(measured):
                                                              "| akidb-embed int8"]
 
 
-def test_the_section_alone_is_replaced(tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n", encoding="utf-8")
-    for text in ("first", "second"):
-        report.write_section(page, text)
-        assert page.read_text(encoding="utf-8") == f"before\n{report.BEGIN}\n{text}\n{report.END}\nafter\n"
-
-
-def test_markers_are_in_the_page():
-    page = (PEERS.parents[1] / "docs" / "BENCHMARKS.md").read_text(encoding="utf-8")
-    assert page.count(report.BEGIN) == page.count(report.END) == 1
-
-
 def test_texts_have_their_length_and_are_not_those_of_calibration():
     tokenizer = tokenizers.Tokenizer.from_file(str(MODEL / "tokenizer.json"))
     tokenizer.no_padding()

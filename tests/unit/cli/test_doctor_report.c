@@ -1,12 +1,9 @@
 #include "unit.h"
 
 #include "base/error.h"
-#include "cli/doctor_model.h"
-#include "cli/doctor_reference.h"
 #include "cli/doctor_report.h"
 
 #include <jansson.h>
-#include <math.h>
 
 static void test_text_and_json(void **state)
 {
@@ -43,32 +40,10 @@ static void test_text_and_json(void **state)
     buf_free(&out);
 }
 
-static void test_cosine(void **state)
-{
-    (void)state;
-    const float a[2] = {1, 0}, b[2] = {0, 2}, c[2] = {3, 3}, none[2] = {0, 0};
-    assert_true(doctor_cosine(a, a, 2) == 1);
-    assert_true(doctor_cosine(a, b, 2) == 0);
-    assert_true(fabs(doctor_cosine(a, c, 2) - sqrt(0.5)) < 1e-12);
-    assert_true(isnan(doctor_cosine(a, none, 2)));
-}
-
-static void test_reference_is_a_unit_vector(void **state)
-{
-    (void)state;
-    double square = 0;
-    for (size_t i = 0; i < REFERENCE_DIMENSION; i++)
-        square += (double)reference_vector[i] * reference_vector[i];
-    assert_true(fabs(square - 1) < 1e-6);
-    assert_int_equal(strlen(reference_weights_sha256), 64);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_and_json),
-        cmocka_unit_test(test_cosine),
-        cmocka_unit_test(test_reference_is_a_unit_vector),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

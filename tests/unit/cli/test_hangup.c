@@ -16,18 +16,21 @@ static void tells_of_each_signal_and_of_the_end(void **state)
     for (int i = 0; i < 3; i++) {
         assert_int_equal(kill(getpid(), SIGHUP), 0);
         assert_int_equal(kill(getpid(), SIGHUP), 0); /* twice before it is asked for is once */
-        assert_true(hangup_wait(h, until));
+        assert_int_equal(hangup_wait(h, until), SIGHUP);
+        assert_int_equal(kill(getpid(), SIGUSR1), 0);
+        assert_int_equal(hangup_wait(h, until), SIGUSR1);
     }
     assert_int_equal(eventfd_write(until, 1), 0);
-    assert_false(hangup_wait(h, until));
+    assert_int_equal(hangup_wait(h, until), 0);
     assert_int_equal(kill(getpid(), SIGHUP), 0);
-    assert_false(hangup_wait(h, until)); /* the end comes first */
+    assert_int_equal(hangup_wait(h, until), 0); /* the end comes first */
     struct sigaction ignore = {.sa_handler = SIG_IGN}, former;
     sigaction(SIGHUP, &ignore, &former); /* drops the one that is pending */
     hangup_close(h);
     sigset_t blocked;
     pthread_sigmask(SIG_SETMASK, NULL, &blocked);
     assert_false(sigismember(&blocked, SIGHUP));
+    assert_false(sigismember(&blocked, SIGUSR1));
     sigaction(SIGHUP, &former, NULL);
     hangup_close(NULL);
     close(until);

@@ -4,7 +4,9 @@
 #ifndef FAKE_ENCODER_H
 #define FAKE_ENCODER_H
 
+#include "base/clock.h"
 #include "base/error.h"
+#include "encoder/device_lane.h"
 #include "encoder/encoder.h"
 
 #include <pthread.h>
@@ -15,18 +17,19 @@
 #define FAKE_PASSES 4096
 
 struct encoder {
+    device *beyond; /* passes go to it first; NULL = none. Belongs to the test */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool gate_closed;
     unsigned entered; /* passes that came to the gate so far */
     aki_status outcome;
-    size_t passes;
+    size_t passes, measured;
     size_t pass_tokens[FAKE_PASSES];
     char pass_texts[FAKE_PASSES][128]; /* first byte of each text */
 };
 
 struct encoder_state {
-    int unused;
+    encoder_steps *steps;
 };
 
 static inline void fake_init(encoder *enc)
@@ -106,10 +109,14 @@ void encoder_state_close(encoder_state *state)
     free(state);
 }
 
+void encoder_state_measure(encoder_state *state, encoder_steps *steps)
+{
+    state->steps = steps;
+}
+
 aki_status encoder_run(const encoder *enc_const, encoder_state *state, encoder_sequence *sequences,
                        size_t count, aki_error *error)
 {
-    (void)state;
     encoder *enc = (encoder *)enc_const;
     pthread_mutex_lock(&enc->lock);
     enc->entered++;
@@ -131,8 +138,20 @@ aki_status encoder_run(const encoder *enc_const, encoder_state *state, encoder_s
     if (enc->passes < FAKE_PASSES)
         enc->pass_tokens[enc->passes++] = tokens;
     aki_status outcome = enc->outcome;
+    enc->measured += state->steps != NULL;
     pthread_mutex_unlock(&enc->lock);
+    if (state->steps != NULL)
+        *state->steps = (encoder_steps){clock_monotonic_ns(), clock_monotonic_ns(), clock_monotonic_ns()};
     return outcome == AKI_OK ? AKI_OK : error_set(error, outcome, "the fake encoder fails as told");
+}
+
+bool encoder_lane_settings(const encoder *enc, device_lane_settings *settings)
+{
+    *settings = (device_lane_settings){
+        .device = enc->beyond,
+        .pooling = {.dimension = FAKE_DIMENSION, .pooling = AKI_POOLING_MEAN, .normalize = false},
+        .max_tokens = FAKE_PASS_TOKENS};
+    return enc->beyond != NULL;
 }
 
 void encoder_pin_worker(const encoder *enc, unsigned index)

@@ -24,6 +24,9 @@ typedef struct outcome {
     uint32_t tokens[64];
     bool truncated[64];
     size_t count;
+    scheduler_level served_by;
+    unsigned device_attempts;
+    device_times device_times;
     size_t item_errors;
     scheduler_item_error items[8];
     scheduler_request *request;
@@ -45,6 +48,9 @@ static inline void on_done(void *cookie, scheduler_request *request, const sched
     o->text_index = result->error.text_index;
     snprintf(o->message, sizeof o->message, "%s", result->error.message);
     o->count = result->count;
+    o->served_by = result->served_by;
+    o->device_attempts = result->device_attempts;
+    o->device_times = result->device_times;
     o->item_errors = result->item_errors_count;
     for (size_t i = 0; i < result->item_errors_count && i < 8; i++)
         o->items[i] = result->item_errors[i];

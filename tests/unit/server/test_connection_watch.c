@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "server/connection_watch.h"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <semaphore.h>
 #include <sys/epoll.h>
@@ -70,6 +71,58 @@ static void ends_what_is_past_its_deadline(void **state)
     close_pair(late);
     close_pair(in_time);
     close_pair(answered);
+}
+
+static pair open_tcp_pair(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    pair p;
+    int listening = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(listening, (struct sockaddr *)&address, length), 0);
+    assert_int_equal(listen(listening, 1), 0);
+    assert_int_equal(getsockname(listening, (struct sockaddr *)&address, &length), 0);
+    p.theirs = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(p.theirs, (struct sockaddr *)&address, length), 0);
+    p.ours = accept(listening, NULL, NULL);
+    assert_true(p.ours >= 0);
+    close(listening);
+    return p;
+}
+
+static void ends_an_idle_one_but_not_while_a_request_comes(void **state)
+{
+    (void)state;
+    connection_watch *watch = open_watch();
+    pair p = open_tcp_pair(), local = open_pair(), busy = open_pair();
+    char text[16];
+    watched_connection *tcp = connection_watch_add(watch, p.ours, INT64_MAX);
+    watched_connection *other = connection_watch_add(watch, local.ours, INT64_MAX);
+    watched_connection *working = connection_watch_add(watch, busy.ours, INT64_MAX);
+    connection_watch_set(working, WATCH_WORK, INT64_MAX);
+    assert_int_equal(send(p.theirs, "request", 7, 0), 7);
+    assert_int_equal(send(local.theirs, "request", 7, 0), 7);
+    assert_int_equal(recv(p.ours, text, 1, MSG_PEEK), 1); /* it has come */
+    connection_watch_end_idle(watch);
+    assert_true(is_open(p));
+    assert_true(is_open(local));
+    assert_int_equal(recv(p.ours, text, sizeof text, 0), 7);
+    assert_int_equal(recv(local.ours, text, sizeof text, 0), 7);
+    connection_watch_end_idle(watch);
+    assert_true(ends(local)); /* a unix socket does not tell when something came last */
+    for (bool ended = false; !ended;) {
+        connection_watch_end_idle(watch);
+        ended = !is_open(p);
+    }
+    assert_true(ends(p));
+    assert_true(is_open(busy));
+    connection_watch_remove(watch, tcp);
+    connection_watch_remove(watch, other);
+    connection_watch_remove(watch, working);
+    connection_watch_close(watch);
+    close_pair(p);
+    close_pair(local);
+    close_pair(busy);
 }
 
 /* The peer has ended sending and the event for it was missed: another one comes. */
@@ -213,6 +266,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ends_what_is_past_its_deadline),
+        cmocka_unit_test(ends_an_idle_one_but_not_while_a_request_comes),
         cmocka_unit_test(wakes_the_reader_of_a_half_closed_connection),
         cmocka_unit_test(tells_once_when_the_client_goes),
         cmocka_unit_test(does_not_tell_what_was_forgotten),

@@ -1,0 +1,50 @@
+/* The devices that a pass may be computed by, best first, each with its circuit breaker, and what is spent on trying again.
+ * docs/RESILIENCE.md says what it means for operators. Thread-safe without a lock, init apart. */
+#ifndef SCHEDULER_DEVICE_CHAIN_H
+#define SCHEDULER_DEVICE_CHAIN_H
+
+#include "encoder/device_lane.h"
+#include "scheduler/scheduler.h"
+
+/* Levels that compute: SCHEDULER_LEVEL_GPU and SCHEDULER_LEVEL_CPU. */
+#define DEVICE_CHAIN_LEVELS 2
+
+typedef struct chain_link {
+    breaker guard;
+    bool present;
+    const char *name;
+    atomic_int seen; /* the breaker's state as last logged */
+} chain_link;
+
+typedef struct device_chain {
+    chain_link links[DEVICE_CHAIN_LEVELS];
+    device_lane_settings lane; /* of the GPU */
+    int64_t device_timeout_ns;
+    retry_settings retry;
+    retry_budget budget;
+    jitter noise;
+    atomic_uint_fast64_t retries, retries_refused, given_up;
+    log_sink log;
+} device_chain;
+
+/* settings NULL = defaults. */
+void device_chain_init(device_chain *chain, const encoder *enc, const scheduler_resilience *settings,
+                       const log_sink *log, int64_t now_ns);
+
+/* NULL where the chain has no such device. */
+chain_link *device_chain_link(device_chain *chain, scheduler_level level);
+/* The best level there is. */
+scheduler_level device_chain_primary(device_chain *chain);
+/* Whether no device stands below. */
+bool device_chain_is_last(device_chain *chain, scheduler_level level);
+
+/* As breaker_admit and breaker_record, with a line in the log when the state has changed. */
+bool device_chain_admit(device_chain *chain, chain_link *link, breaker_ticket *ticket);
+void device_chain_record(device_chain *chain, chain_link *link, breaker_ticket ticket,
+                         breaker_outcome outcome);
+
+/* Until any of the devices may be called: 0 = now; INT64_MAX = not before a reset. */
+int64_t device_chain_wait_ns(device_chain *chain);
+void device_chain_reset(device_chain *chain);
+
+#endif

@@ -1,0 +1,112 @@
+#include "server/device_metrics.h"
+
+_Static_assert(METRIC_BREAKER_STATES == (int)BREAKER_STATE_COUNT, "the labels name every state");
+
+/* False before the model is loaded, and where there is no such device. */
+static bool read_device(const server *s, size_t series, scheduler_device *out)
+{
+    scheduler *work = atomic_load(&s->scheduler);
+    const scheduler_level level = series == METRIC_DEVICE_GPU ? SCHEDULER_LEVEL_GPU : SCHEDULER_LEVEL_CPU;
+    return work != NULL && scheduler_read_device(work, level, out);
+}
+
+static scheduler_stats stats_of(const server *s)
+{
+    scheduler_stats stats = {0};
+    scheduler *work = atomic_load(&s->scheduler);
+    if (work != NULL)
+        scheduler_read_stats(work, &stats);
+    return stats;
+}
+
+static double read_fallback(void *cookie, size_t series)
+{
+    static const scheduler_level levels[] = {[METRIC_FALLBACK_CPU] = SCHEDULER_LEVEL_CPU,
+                                             [METRIC_FALLBACK_CACHE] = SCHEDULER_LEVEL_CACHE,
+                                             [METRIC_FALLBACK_NONE] = SCHEDULER_LEVEL_NONE};
+    return (double)stats_of(cookie).fallbacks[levels[series]];
+}
+
+static double read_calls(void *cookie, size_t series)
+{
+    scheduler_device of;
+    return read_device(cookie, series / BREAKER_OUTCOME_COUNT, &of)
+               ? (double)of.counts.calls[series % BREAKER_OUTCOME_COUNT]
+               : 0;
+}
+
+static double read_given_up(void *cookie, size_t series)
+{
+    (void)series;
+    return (double)stats_of(cookie).device_calls_given_up;
+}
+
+static double read_out(void *cookie, size_t series)
+{
+    (void)series;
+    return stats_of(cookie).device_calls_out;
+}
+
+static double read_state(void *cookie, size_t series)
+{
+    scheduler_device of;
+    return read_device(cookie, series, &of) ? (double)of.state : 0;
+}
+
+/* Of the best device, in three states: what lets calls through counts as closed. */
+static double read_primary_state(void *cookie, size_t series)
+{
+    (void)series;
+    const server *s = cookie;
+    scheduler *work = atomic_load(&s->scheduler);
+    return work != NULL ? (double)scheduler_breaker_state(work) : 0;
+}
+
+static double read_transitions(void *cookie, size_t series)
+{
+    const size_t to = series % BREAKER_STATE_COUNT, rest = series / BREAKER_STATE_COUNT;
+    scheduler_device of;
+    return read_device(cookie, rest / BREAKER_STATE_COUNT, &of)
+               ? (double)of.counts.transitions[rest % BREAKER_STATE_COUNT][to]
+               : 0;
+}
+
+static double read_refused(void *cookie, size_t series)
+{
+    scheduler_device of;
+    return read_device(cookie, series, &of) ? (double)of.counts.not_permitted : 0;
+}
+
+static double read_late(void *cookie, size_t series)
+{
+    scheduler_device of;
+    return read_device(cookie, series, &of) ? (double)of.counts.late : 0;
+}
+
+static double read_retries(void *cookie, size_t series)
+{
+    (void)series;
+    return (double)stats_of(cookie).retries;
+}
+
+static double read_retries_refused(void *cookie, size_t series)
+{
+    (void)series;
+    return (double)stats_of(cookie).retries_refused;
+}
+
+void device_metrics_register(server *s)
+{
+    metrics *m = s->metrics;
+    metrics_read_by(m, METRIC_BREAKER_STATE, read_primary_state, s);
+    metrics_read_by(m, METRIC_FALLBACK, read_fallback, s);
+    metrics_read_by(m, METRIC_DEVICE_CALLS, read_calls, s);
+    metrics_read_by(m, METRIC_DEVICE_GIVEN_UP, read_given_up, s);
+    metrics_read_by(m, METRIC_DEVICE_OUT, read_out, s);
+    metrics_read_by(m, METRIC_DEVICE_BREAKER, read_state, s);
+    metrics_read_by(m, METRIC_BREAKER_TRANSITIONS, read_transitions, s);
+    metrics_read_by(m, METRIC_BREAKER_REFUSED, read_refused, s);
+    metrics_read_by(m, METRIC_BREAKER_LATE, read_late, s);
+    metrics_read_by(m, METRIC_RETRIES, read_retries, s);
+    metrics_read_by(m, METRIC_RETRIES_REFUSED, read_retries_refused, s);
+}

@@ -1,0 +1,38 @@
+/* A small real inference through the scheduler, again and again, whose vector is compared with the first one's: whether what
+ * requests get now is still right.
+ *
+ * A probe goes the way of a request but is never refused because of load, not answered from the cache and not counted. It may
+ * have to wait: while it does, the former outcome stands, so that load alone makes no instance unready. Only an inference that
+ * fails or a wrong vector does, until a later one is right. A worker that never comes back is the watchdog's to find. */
+#ifndef SERVER_PROBE_H
+#define SERVER_PROBE_H
+
+#include "base/log.h"
+#include "scheduler/scheduler.h"
+
+typedef struct probe probe;
+
+typedef enum probe_outcome { PROBE_UNKNOWN, PROBE_RIGHT, PROBE_WRONG } probe_outcome;
+
+typedef struct probe_counts {
+    uint64_t right, wrong;
+} probe_counts;
+
+/* Error: AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status probe_open(probe **out, log_sink log, aki_error *error);
+/* No probe may be under way: the scheduler was stopped. NULL allowed. */
+void probe_close(probe *p);
+
+/* Computes the vector that all later ones are held against, and waits for it. On success vector, room for `dimension` floats of
+ * the scheduler's encoder, holds it; it belongs to the probe. Once. Errors as scheduler_submit and its result. */
+AKI_MUST_CHECK aki_status probe_first(probe *p, scheduler *work, size_t dimension, const float **vector,
+                                      aki_error *error);
+
+/* Begins another one unless one is under way. From one thread, after probe_first. */
+void probe_begin(probe *p, scheduler *work);
+
+/* Of the last one that ended; any thread. */
+probe_outcome probe_last(const probe *p);
+probe_counts probe_count(const probe *p);
+
+#endif

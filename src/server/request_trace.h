@@ -1,0 +1,18 @@
+/* The trace of an embedding request: the caller's place in it, read from the headers, and the spans of the request, made at
+ * its end from the times that were noted on the way. docs/OBSERVABILITY.md draws the tree.
+ *
+ * A request that is not sampled costs the reading of a header and no more. */
+#ifndef SERVER_REQUEST_TRACE_H
+#define SERVER_REQUEST_TRACE_H
+
+#include "server/exchange.h"
+
+/* The headers were checked. Other routes than the embedding ones are not traced. */
+void request_trace_begin(exchange *x);
+/* The request has ended; whole: its reply was sent to the end. */
+void request_trace_end(exchange *x, bool whole);
+
+/* The present time where the request is sampled, else 0: for times that only spans need. */
+int64_t request_trace_now(const exchange *x);
+
+#endif

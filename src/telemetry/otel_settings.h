@@ -1,0 +1,24 @@
+/* From the OTEL_* variables to the settings of their parts. */
+#ifndef TELEMETRY_OTEL_SETTINGS_H
+#define TELEMETRY_OTEL_SETTINGS_H
+
+#include "telemetry/otel_values.h"
+#include "telemetry/otlp_target.h"
+#include "telemetry/resource.h"
+#include "telemetry/tracer.h"
+
+bool otel_traces_on(const otel_values *values);
+bool otel_metrics_on(const otel_values *values);
+/* Whether a caller's traceparent and tracestate, or its baggage, are read. */
+bool otel_joins_traces(const otel_values *values);
+bool otel_reads_baggage(const otel_values *values);
+
+/* Error: AKI_OUT_OF_MEMORY, AKI_INVALID_ARGUMENT (an endpoint that is no URL). Free with otlp_target_free, also after a failure. */
+AKI_MUST_CHECK aki_status otel_target(const otel_values *values, otlp_signal signal, otlp_target *out,
+                                      aki_error *error);
+/* False when out of memory. Free with resource_free, also after a failure. */
+bool otel_resource(const otel_values *values, resource *out);
+/* All but the exporter and trust_parent, which stay as they are. */
+void otel_tracer_settings(const otel_values *values, tracer_settings *settings);
+
+#endif

@@ -1,0 +1,161 @@
+#include "telemetry/telemetry.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "telemetry/metrics_push.h"
+#include "telemetry/otel_settings.h"
+#include "telemetry/otlp_exporter.h"
+
+#define LOG_TARGET "telemetry"
+
+struct telemetry {
+    otel_values values;
+    log_sink log;
+    resource from;
+    otlp_target targets[OTLP_SIGNALS];
+    otlp_exporter *exporter;
+    tracer *traces;
+    metrics_push *push;
+};
+
+/* The way to the collector of a signal. False when its settings make no sense, which is logged: the service runs without. */
+static bool find_target(telemetry *t, otlp_signal signal)
+{
+    aki_error error;
+    if (otel_target(&t->values, signal, &t->targets[signal], &error) == AKI_OK)
+        return true;
+    log_write(&t->log, AKI_LOG_WARN, LOG_TARGET, "%s are not exported: %s %s",
+              signal == OTLP_TRACES ? "traces" : "metrics", error.message, error.hint);
+    return false;
+}
+
+static otlp_sender_settings sender_of(telemetry *t, otlp_signal signal)
+{
+    otlp_sender_settings settings;
+    otlp_sender_settings_init(&settings);
+    settings.target = &t->targets[signal];
+    settings.log = t->log;
+    return settings;
+}
+
+static aki_status open_traces(telemetry *t, bool trust_parent, aki_error *error)
+{
+    tracer_settings settings;
+    const otlp_sender_settings sender = sender_of(t, OTLP_TRACES);
+    aki_status status = otlp_exporter_open(&t->exporter, &sender, &t->from, error);
+    if (status != AKI_OK)
+        return status;
+    tracer_settings_init(&settings);
+    otel_tracer_settings(&t->values, &settings);
+    settings.trust_parent = trust_parent;
+    settings.exporter = otlp_exporter_of(t->exporter);
+    status = tracer_open(&t->traces, &settings, error);
+    if (status == AKI_OK)
+        log_write(&t->log, AKI_LOG_DEBUG, LOG_TARGET, "traces go to %s by %s", t->targets[OTLP_TRACES].url,
+                  t->targets[OTLP_TRACES].grpc ? "gRPC" : "HTTP");
+    return status;
+}
+
+aki_status telemetry_open(telemetry **out, const telemetry_settings *settings, aki_error *error)
+{
+    *out = NULL;
+    telemetry *t = mem_zalloc(1, sizeof *t);
+    if (t == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for telemetry");
+    t->log = settings->log;
+    aki_status status = otel_values_read(&t->values, settings->get, settings->cookie, &t->log, error);
+    if (status == AKI_OK && !otel_resource(&t->values, &t->from))
+        status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for telemetry");
+    if (status == AKI_OK && otel_traces_on(&t->values) && find_target(t, OTLP_TRACES))
+        status = open_traces(t, settings->trust_parent, error);
+    if (status != AKI_OK) {
+        telemetry_close(t);
+        return status;
+    }
+    *out = t;
+    return AKI_OK;
+}
+
+tracer *telemetry_tracer(telemetry *t)
+{
+    return t->traces;
+}
+
+bool telemetry_joins_traces(const telemetry *t)
+{
+    return otel_joins_traces(&t->values);
+}
+
+bool telemetry_reads_baggage(const telemetry *t)
+{
+    return otel_reads_baggage(&t->values);
+}
+
+bool telemetry_keeps_exemplars(const telemetry *t)
+{
+    return t->values.of[OTEL_METRICS_EXEMPLAR_FILTER].number == OTEL_EXEMPLARS_TRACE_BASED;
+}
+
+static double read_exported(void *cookie, size_t series)
+{
+    const telemetry *t = cookie;
+    tracer_counts counts;
+    (void)series;
+    tracer_read_counts(t->traces, &counts);
+    return (double)counts.exported;
+}
+
+static double read_dropped(void *cookie, size_t series)
+{
+    const telemetry *t = cookie;
+    tracer_counts counts;
+    tracer_read_counts(t->traces, &counts);
+    switch ((metric_span_drop)series) {
+    case METRIC_SPAN_QUEUE_FULL:
+        return (double)counts.dropped_queue_full;
+    case METRIC_SPAN_EXPORT_FAILED:
+        return (double)counts.dropped_failed;
+    case METRIC_SPAN_REJECTED:
+        break;
+    }
+    return (double)counts.dropped_rejected;
+}
+
+aki_status telemetry_watch(telemetry *t, metrics *registry, aki_error *error)
+{
+    metrics_read_by(registry, METRIC_SPANS_EXPORTED, read_exported, t);
+    metrics_read_by(registry, METRIC_SPANS_DROPPED, read_dropped, t);
+    if (!otel_metrics_on(&t->values) || !find_target(t, OTLP_METRICS))
+        return AKI_OK;
+    const metrics_push_settings settings = {
+        .registry = registry,
+        .from = &t->from,
+        .sender = sender_of(t, OTLP_METRICS),
+        .interval_ms = t->values.of[OTEL_METRIC_EXPORT_INTERVAL].number,
+        .timeout_ms = t->values.of[OTEL_METRIC_EXPORT_TIMEOUT].number,
+    };
+    return metrics_push_open(&t->push, &settings, error);
+}
+
+void telemetry_finish(telemetry *t, int64_t flush_ms)
+{
+    if (t == NULL)
+        return;
+    tracer_finish(t->traces, flush_ms);
+    metrics_push_close(t->push, flush_ms);
+    t->push = NULL;
+}
+
+void telemetry_close(telemetry *t)
+{
+    if (t == NULL)
+        return;
+    telemetry_finish(t, 0);
+    tracer_close(t->traces, 0);
+    otlp_exporter_close(t->exporter);
+    for (size_t i = 0; i < OTLP_SIGNALS; i++)
+        otlp_target_free(&t->targets[i]);
+    resource_free(&t->from);
+    otel_values_free(&t->values);
+    mem_free(t);
+}

@@ -1,0 +1,40 @@
+/* All that leaves this process towards a collector, put together from the OTEL_* variables: traces, and metrics where they
+ * are asked for. Whatever is wrong with a collector or its settings is logged and counted, and nothing else. */
+#ifndef TELEMETRY_TELEMETRY_H
+#define TELEMETRY_TELEMETRY_H
+
+#include "telemetry/metrics.h"
+#include "telemetry/otel_values.h"
+#include "telemetry/tracer.h"
+
+typedef struct telemetry telemetry;
+
+typedef struct telemetry_settings {
+    otel_get get; /* asked during telemetry_open only */
+    void *cookie;
+    bool trust_parent; /* see tracer_settings */
+    log_sink log;
+} telemetry_settings;
+
+/* Errors: AKI_OUT_OF_MEMORY, AKI_INTERNAL (no thread). */
+AKI_MUST_CHECK aki_status telemetry_open(telemetry **out, const telemetry_settings *settings,
+                                         aki_error *error);
+
+/* NULL = traces are off. Lives until telemetry_close. */
+tracer *telemetry_tracer(telemetry *t);
+/* Which headers of callers count: traceparent with tracestate, baggage. */
+bool telemetry_joins_traces(const telemetry *t);
+bool telemetry_reads_baggage(const telemetry *t);
+/* Whether histograms shall keep the ids of sampled requests. */
+bool telemetry_keeps_exemplars(const telemetry *t);
+
+/* Lets the registry tell what became of spans, before its first scrape, and begins to send it where OTEL_METRICS_EXPORTER says
+ * so. The registry must live until telemetry_finish. Errors as telemetry_open. */
+AKI_MUST_CHECK aki_status telemetry_watch(telemetry *t, metrics *registry, aki_error *error);
+
+/* Sends what waits, for flush_ms at most (and a second more where a connection hangs). NULL allowed. */
+void telemetry_finish(telemetry *t, int64_t flush_ms);
+/* No thread may use the tracer any more. NULL allowed. */
+void telemetry_close(telemetry *t);
+
+#endif
