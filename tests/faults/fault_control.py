@@ -78,7 +78,8 @@ class Fault:
 
 
 def plan(counts, most, leave_out=()):
-    """The faults for calls that were counted: all of them, or at most `most` numbers of each kind, spread evenly."""
+    """The faults for calls that were counted: all of them, or at most `most` numbers of each kind, spread evenly,
+    and those of libraries once only."""
     for name, count in counts.items():
         point = name.removeprefix("library-")
         if name in leave_out:
@@ -87,7 +88,9 @@ def plan(counts, most, leave_out=()):
         for number in range(1, count + 1, step):
             for reason in REASONS[point]:
                 yield Fault(name, number, False, reason)
-                yield Fault(name, number, True, reason)
+                # Each accept that aborts takes a connection off the queue: they come to an end.
+                if (EXHAUSTIVE or name == point) and reason != errno.ECONNABORTED:
+                    yield Fault(name, number, True, reason)
             if point in INTERRUPTED:
                 yield Fault(name, number, False, errno.EINTR)
 

@@ -5,10 +5,10 @@ import shutil
 import pytest
 
 from fake_hub import FakeHub
-from fault_control import Fault, Faults, check_sane, collected, plan, run
+from fault_control import EXHAUSTIVE, Fault, Faults, check_sane, collected, plan, run
 from hub_cache import FILES, MODEL, WEIGHTS, assert_complete
 
-MOST = 2
+MOST = 1
 ARGUMENTS = ["pull", MODEL]
 
 
@@ -55,6 +55,7 @@ def test_each_call_fails_in_turn(tmp_path, hub):
     check_each(Faults(tmp_path / "control"), folder, hub, lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
+@pytest.mark.skipif(not EXHAUSTIVE, reason="long: make test-faults")
 def test_each_call_of_a_continued_pull_fails_in_turn(tmp_path, hub):
     faults, folder, saved = Faults(tmp_path / "control"), tmp_path / "cache", tmp_path / "saved"
     fault = Fault("write", 3, True, errno.ENOSPC)
