@@ -5,6 +5,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+from fault_control import PROGRAM  # noqa: E402
 from small_model import write_model  # noqa: E402
 
 
@@ -14,3 +15,9 @@ def small_model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     write_model(folder)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _need_the_program():
+    if not PROGRAM.exists():
+        pytest.skip("built without failing calls: with ThreadSanitizer, or for another CPU")

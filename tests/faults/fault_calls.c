@@ -45,7 +45,7 @@
         return next arguments;                                                                               \
     }
 
-/* Writing 1 to an eventfd does not fail on Linux; neither does it here. Descriptors from EVENTS on are taken for files. */
+/* Ready eventfds and signalfds do not fail on Linux; neither do they here. Descriptors from EVENTS on are taken for files. */
 #define EVENTS 4096
 static atomic_bool is_event[EVENTS];
 
@@ -143,7 +143,6 @@ FAULTY(file, int, fstat64, -1, (int file, struct stat64 *info), (file, info))
 
 FAULTY(descriptor, int, socket, -1, (int family, int type, int protocol), (family, type, protocol))
 FAULTY(descriptor, int, epoll_create1, -1, (int flags), (flags))
-FAULTY(descriptor, int, signalfd, -1, (int file, const sigset_t *mask, int flags), (file, mask, flags))
 FAULTY(descriptor, int, bind, -1, (int file, const struct sockaddr *address, socklen_t size),
        (file, address, size))
 FAULTY(descriptor, int, listen, -1, (int file, int backlog), (file, backlog))
@@ -167,18 +166,27 @@ int epoll_ctl(int file, int how, int which, struct epoll_event *event)
 
 FAULTY(clock, int, clock_gettime, -1, (clockid_t clock, struct timespec *now), (clock, now))
 
+static int remember_event(int file)
+{
+    if (file >= 0 && file < EVENTS)
+        is_event[file] = true;
+    return file;
+}
+
 int eventfd(unsigned value, int flags)
 {
     NEXT(eventfd);
     int reason = fault_due(FAULT_descriptor, CALLER);
-    if (reason != 0) {
-        errno = reason;
-        return -1;
-    }
-    int file = next(value, flags);
-    if (file >= 0 && file < EVENTS)
-        is_event[file] = true;
-    return file;
+    errno = reason;
+    return reason != 0 ? -1 : remember_event(next(value, flags));
+}
+
+int signalfd(int file, const sigset_t *mask, int flags)
+{
+    NEXT(signalfd);
+    int reason = fault_due(FAULT_descriptor, CALLER);
+    errno = reason;
+    return reason != 0 ? -1 : remember_event(next(file, mask, flags));
 }
 
 int close(int file)

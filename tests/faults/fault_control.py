@@ -97,7 +97,7 @@ def collected(failures):
     """Keeps an AssertionError for later: one run shows all that is wrong."""
     try:
         yield
-    except AssertionError as failure:
+    except (AssertionError, subprocess.TimeoutExpired) as failure:
         failures.append(str(failure).split("\nassert ")[0])
         assert len(failures) < MOST_FAILURES, "\n\n".join(failures)
 

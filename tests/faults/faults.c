@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +12,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+void __asan_init(void) __attribute__((weak));    /* there when AddressSanitizer is */
 extern const char __executable_start[], etext[]; /* from the linker */
 
 static fault_counters own_counters;
 static fault_counters *counters = &own_counters;
 static bool counting, tracing;
+static uintptr_t spared_begin, spared_end; /* callers that nothing is refused to */
 
 static const char *const point_names[FAULT_POINTS_TOTAL] = {
 #define FAULT_POINT_NAME(name) #name,
@@ -75,6 +78,23 @@ static void map_control(const char *path)
     counters = shared;
 }
 
+/* AddressSanitizer ends the process when the C library has no memory to tell it a thread's stack. */
+static int find_c_library(struct dl_phdr_info *object, size_t size, void *cookie)
+{
+    (void)size;
+    (void)cookie;
+    if (strstr(object->dlpi_name, "/libc.so") == NULL)
+        return 0;
+    for (size_t i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+        if (part->p_type == PT_LOAD && (part->p_flags & PF_X) != 0) {
+            spared_begin = object->dlpi_addr + part->p_vaddr;
+            spared_end = spared_begin + part->p_memsz;
+        }
+    }
+    return 1;
+}
+
 /* After the constructors of all libraries. */
 __attribute__((constructor)) static void begin(void)
 {
@@ -87,6 +107,8 @@ __attribute__((constructor)) static void begin(void)
         map_control(control);
     if (order != NULL)
         read_order(order);
+    if (__asan_init != NULL)
+        dl_iterate_phdr(find_c_library, NULL);
     counting = true;
 }
 
@@ -103,7 +125,7 @@ static void trace(void)
 
 int fault_due(fault_point point, const void *caller)
 {
-    if (!counting)
+    if (!counting || ((uintptr_t)caller >= spared_begin && (uintptr_t)caller < spared_end))
         return 0;
     bool own = (const char *)caller >= __executable_start && (const char *)caller < etext;
     fault_counter *c = &counters->point[point][own ? FAULT_OWN : FAULT_LIBRARY];

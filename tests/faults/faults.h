@@ -24,7 +24,8 @@
     X(open)                                                                                                  \
     X(read)                                                                                                  \
     X(write)                                                                                                 \
-    X(sync) X(mmap) X(rename) X(file) X(descriptor) X(connect) X(accept) X(epoll) X(clock) X(wait) X(thread) \
+    X(sync)                                                                                                  \
+    X(mmap) X(rename) X(file) X(descriptor) X(connect) X(accept) X(epoll) X(clock) X(wait) X(thread)         \
         X(resolve)
 
 typedef enum fault_point {

@@ -6,7 +6,7 @@ import pytest
 
 from fault_control import Fault, Faults, check_sane, collected, plan, run
 
-MOST = 5
+MOST = 3
 
 
 class Job:
