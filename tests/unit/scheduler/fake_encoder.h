@@ -23,6 +23,7 @@ struct encoder {
     bool gate_closed;
     unsigned entered; /* passes that came to the gate so far */
     aki_status outcome;
+    float bend; /* added to the first value of each vector */
     size_t passes, measured;
     size_t pass_tokens[FAKE_PASSES];
     char pass_texts[FAKE_PASSES][128]; /* first byte of each text */
@@ -130,6 +131,7 @@ aki_status encoder_run(const encoder *enc_const, encoder_state *state, encoder_s
             sum += (float)sequences[i].ids[t];
         for (size_t d = 0; d < FAKE_DIMENSION; d++)
             sequences[i].vector[d] = sum + (float)d;
+        sequences[i].vector[0] += enc->bend;
         sequences[i].status = sequences[i].ids[0] == '!' ? AKI_NOT_FINITE : AKI_OK;
         tokens += sequences[i].count;
         if (i < 127 && enc->passes < FAKE_PASSES)
