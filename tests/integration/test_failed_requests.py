@@ -13,6 +13,8 @@ from test_bad_requests import CASES, GOOD, JSON_TYPE
 
 # A second and more for one worker; no two texts are equal, because equal ones are computed once.
 LONG = {"texts": [f"{number} " + "word " * 100 for number in range(100)], "encoding_format": "base64"}
+# It has texts in the queue for seconds.
+LONGER = {"texts": [f"{number} " + "word " * 100 for number in range(200)], "encoding_format": "base64"}
 COUNTED = {"requests": "candle_requests_total", "errors": "candle_errors_total", "in flight": "candle_requests_in_flight"}
 DURATIONS = "candle_request_duration_seconds_count"
 # Failures before the service sees a request, and those of other paths, are not embedding requests.
@@ -74,7 +76,8 @@ def test_deadline(server, client):
 
 
 def test_deadline_in_the_queue(server, client):
-    with counting(client, succeeded=1), ask(server) as first, server.connect() as second:
+    with counting(client, succeeded=1), ask(server, body=LONGER) as first, server.connect() as second:
+        wait_until(lambda: waiting(client) == 1, "the first one waits", server)
         second.send(post(GOOD, [JSON_TYPE, ("X-Request-Timeout-Ms", "1"), ("X-Priority", "bulk")]))
         assert second.reply().status in (429, 504)  # refused at once where so long a wait is known to be ahead
         assert first.reply().status == 200
@@ -90,7 +93,7 @@ def test_client_leaves_in_its_upload(server, client, leave):
 
 @pytest.mark.parametrize("leave", ["close", "reset"])
 def test_client_leaves_the_queue(server, client, leave):
-    with counting(client, succeeded=1), ask(server) as first:
+    with counting(client, succeeded=1), ask(server, body=LONGER) as first:
         gone = ask(server)
         wait_until(lambda: scrape(client)["in flight"] == 2, "both are in flight", server)
         gone.socket.close() if leave == "close" else gone.reset()
@@ -116,13 +119,10 @@ def test_wrong_key(tmp_path):
 
 def test_over_capacity():
     with Server("--threads", "1", "--max-queue-requests", "1", *PATIENT) as server, server.client() as client:
-        with counting(client, succeeded=2), ask(server) as first:
-            # Once the first is computed, one more fits into the queue, and the next one does not.
-            wait_until(lambda: waiting(client) == 0, "the first has left the queue", server)
-            with ask(server) as second:
-                wait_until(lambda: waiting(client) == 1, "the second waits", server)
-                assert client.post(EMBED, json=GOOD).status_code == 429
-                assert first.reply().status == second.reply().status == 200
+        with counting(client, succeeded=1), ask(server, body=LONGER) as first:
+            wait_until(lambda: waiting(client) == 1, "the first one waits", server)
+            assert client.post(EMBED, json=GOOD, headers={"x-priority": "bulk"}).status_code == 429
+            assert first.reply().status == 200
 
 
 def waiting(client):

@@ -1,8 +1,10 @@
 """GET /metrics: names, types and buckets as promised, right counts for every outcome, read by the real Prometheus."""
+import concurrent.futures
 import gzip
 import json
 import pathlib
 import subprocess
+import threading
 
 import httpx
 import pytest
@@ -223,3 +225,38 @@ def test_prometheus_answers_for_each_metric(fresh, prometheus):
         name, kind = line.split("`")[1], line.split("|")[2].strip()
         query = f"histogram_quantile(0.95, {name}_bucket)" if kind == "histogram" else name
         assert ask(query), query
+
+
+def test_concurrent_scrapes_under_load_are_consistent(fresh):
+    """In every scrape a histogram's buckets rise up to its count, and from one scrape to the next no counter falls."""
+    stop = threading.Event()
+
+    def load():
+        with fresh.client() as client:
+            while not stop.is_set():
+                assert client.post(EMBED, json={"texts": ["some work", "and more"]}).status_code == 200
+
+    def scrape_often(number):
+        before = {}
+        with fresh.client() as client:
+            for _ in range(15):
+                text = client.get("/metrics", headers=OPENMETRICS if number % 2 else {}).text
+                for family in (parse_openmetrics if number % 2 else parse_text)(text):
+                    for sample in family.samples:
+                        key = (sample.name, *sorted(sample.labels.items()))
+                        if family.type in ("counter", "histogram"):
+                            assert sample.value >= before.get(key, 0), key
+                            before[key] = sample.value
+                    buckets = [sample.value for sample in family.samples if sample.name.endswith("_bucket")
+                               and sample.labels.get("status", "success") == "success"]
+                    assert buckets == sorted(buckets), family.name
+        return before[("candle_request_duration_seconds_count", ("status", "success"))]
+
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        working = [pool.submit(load) for _ in range(2)]
+        try:
+            assert all(count >= 0 for count in pool.map(scrape_often, range(10)))
+        finally:
+            stop.set()
+        for each in working:
+            each.result()
