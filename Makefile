@@ -83,6 +83,10 @@ test-tsan: test-deps $(TEST_ENV)/.ready ## Runs all tests with ThreadSanitizer
 	@scripts/build build-tsan -Db_sanitize=thread -Dbuildtype=debugoptimized -Db_lundef=false
 	@scripts/run-tests build-tsan $(TEST_ENV) unit integration $(PYTEST_ARGS)
 
+test-faults: test-deps $(TEST_ENV)/.ready ## Makes every call into the C library fail in turn, with AddressSanitizer (an hour or more)
+	@scripts/build build-faults -Db_sanitize=address,undefined -Dbuildtype=debugoptimized -Db_lundef=false -Dbench=false
+	@AKIDB_TEST_FAULTS=all scripts/run-tests build-faults $(TEST_ENV) faults $(PYTEST_ARGS)
+
 coverage: test-deps $(TEST_ENV)/.ready ## Runs all tests and prints the share of lines that they reach
 	@scripts/install-packages coverage
 	@scripts/build build-coverage -Db_coverage=true -Dbuildtype=debugoptimized
@@ -135,4 +139,4 @@ install: build ## Installs program, library, header and pkg-config file (PREFIX,
 	@meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX)) && DESTDIR=$(DESTDIR) meson install -C $(BUILD)
 
 clean: ## Removes everything that was built (the downloaded model stays)
-	rm -rf build build-asan build-tsan build-coverage build-clang
+	rm -rf build build-asan build-faults build-tsan build-coverage build-clang

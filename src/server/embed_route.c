@@ -10,6 +10,7 @@
 #include "server/embed_reply.h"
 #include "server/embed_request.h"
 #include "server/gzip_body.h"
+#include "server/memory_promise.h"
 #include "server/request_trace.h"
 #include "server/server_metrics.h"
 
@@ -114,22 +115,17 @@ static bool inflate_body(exchange *x)
                        limit, GZIP_MAX_RATIO);
     else if (outcome == GZIP_OUT_OF_MEMORY)
         http_error_set(&x->error, HTTP_ERROR_OUT_OF_MEMORY, NULL, "no memory to decompress the body");
-    return outcome == GZIP_DONE;
+    return outcome == GZIP_DONE && memory_promise_body(x, x->body.length);
 }
 
 /* Whether there is memory for the vectors and their reply. False with x->error. */
 static bool fits_memory(exchange *x, const embed_request *request)
 {
-    const memory_budget budget = watchdog_budget(x->owner->watchdog);
     const size_t bytes =
         request->count * encoder_dimension(x->owner->enc) * (sizeof(float) + FLOAT_TEXT_BYTES);
     char what[64];
-    aki_error error;
     snprintf(what, sizeof what, "a request of %zu texts", request->count);
-    if (memory_budget_allows(&budget, bytes, what, &error) == AKI_OK)
-        return true;
-    http_error_from(&x->error, &error);
-    return false;
+    return memory_promise_take(x, bytes, what);
 }
 
 /* False with x->error. */

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "server/client.h"
 #include "server/cors.h"
+#include "server/memory_promise.h"
 #include "server/request_check.h"
 #include "server/request_log.h"
 #include "server/request_trace.h"
@@ -85,6 +86,7 @@ void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void
     request_trace_end(x, whole);
     connection_watch_set(x->watched, WATCH_HEADERS, x->ended_ns + s->settings.idle_timeout_ms * NS_PER_MS);
     exchange_release_body(x);
+    memory_promise_end(x);
     buf_free(&x->reply);
     atomic_fetch_sub(&s->reply_bytes, x->reply_held);
     scheduler_request_free(x->work);
@@ -121,6 +123,10 @@ static void keep_body(exchange *x, const char *data, size_t size)
     x->body_held += more;
     if (more > 0 && atomic_fetch_add(&s->body_bytes, more) + more > most)
         fail_body(x, HTTP_ERROR_OVERLOADED, "too many large bodies are being received at once");
+    else if (more > 0 && !memory_promise_body(x, x->body.capacity)) {
+        x->failed = true;
+        exchange_release_body(x);
+    }
 }
 
 /* False when the sender is not worth waiting for any longer: too slow, or far beyond any limit. */

@@ -59,11 +59,12 @@ struct exchange {
     http_error error;
     const char *allow; /* for the Allow header of a 405 */
     buf body;
-    bool gzip;          /* the body is compressed */
-    size_t body_held;   /* share of server.body_bytes */
-    uint64_t body_seen; /* bytes read, kept or not */
-    unsigned status;    /* replied; 0 = not yet */
-    size_t reply_held;  /* share of server.reply_bytes */
+    bool gzip;             /* the body is compressed */
+    size_t body_held;      /* share of server.body_bytes */
+    uint64_t body_seen;    /* bytes read, kept or not */
+    unsigned status;       /* replied; 0 = not yet */
+    size_t reply_held;     /* share of server.reply_bytes */
+    size_t promised_bytes; /* share of server.promised_bytes */
 
     bool suspended;                 /* until the reply */
     task task;                      /* for what is done on the task pool */

@@ -1,6 +1,7 @@
 #include "server/request_check.h"
 
 #include "server/cors.h"
+#include "server/memory_promise.h"
 #include "server/request_timeout.h"
 #include "server/routes.h"
 
@@ -243,14 +244,14 @@ static void check_priority(exchange *x)
 /* While there is no room for any text, the body need not come. */
 static void check_room(exchange *x, scheduler *work, uint64_t length)
 {
-    const memory_budget budget = watchdog_budget(x->owner->watchdog);
     const scheduler_submission least = {
         .count = 1, .priority = x->priority, .client = x->client, .deadline_ns = x->work_deadline_ns};
     aki_error error;
     if (exchange_replies_pile_up(x->owner)) {
         fail(x, HTTP_ERROR_OVERLOADED, "too many replies wait for clients to read them");
-    } else if (memory_budget_allows(&budget, (size_t)length, "the request's body", &error) != AKI_OK ||
-               scheduler_admits(work, &least, &error) != AKI_OK) {
+    } else if (!memory_promise_body(x, (size_t)length)) {
+        x->failed = true;
+    } else if (scheduler_admits(work, &least, &error) != AKI_OK) {
         x->failed = true;
         http_error_from(&x->error, &error);
     }

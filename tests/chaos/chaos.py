@@ -108,6 +108,34 @@ def small_disk(folder, size):
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@contextlib.contextmanager
+def memory_group(limit_bytes):
+    """A control group of that much memory, version 1 or 2: the command that starts a program in it; or skipped."""
+    name = f"akidb-chaos-{os.getpid()}"
+    for root, file in ((pathlib.Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"), (pathlib.Path("/sys/fs/cgroup"), "memory.max")):
+        group = root / name
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        try:
+            try:
+                (group / file).write_text(str(limit_bytes))
+            except OSError:
+                continue
+            yield ("sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh")
+            return
+        finally:
+            wait_until(lambda: removed(group), "the control group is empty")
+    pytest.skip("memory control groups are not allowed here")
+
+
+def removed(group):
+    with contextlib.suppress(OSError):
+        group.rmdir()
+    return not group.exists()
+
+
 def faketime():
     """The library that shows a process another wall clock, or skipped."""
     for folder in LIBRARIES:

@@ -1,5 +1,6 @@
 """The five that the service was asked to withstand: CPU exhaustion, memory pressure, a network partition during a model
 download, a GPU that fails in mid-request, a thundering herd."""
+import collections
 import concurrent.futures
 import json
 import os
@@ -9,7 +10,7 @@ import subprocess
 
 import pytest
 
-from chaos import (DEADLINE_S, EMBED, FULL, PATIENT, PROGRAM, Server, Vectors, alive, is_sanitized, may, running, times, tool,
+from chaos import (DEADLINE_S, EMBED, FULL, PATIENT, PROGRAM, Server, Vectors, alive, is_sanitized, may, memory_group, running, times, tool,
                    wait_until)
 from fake_hub import FakeHub, stall_after
 from faulty_device import FaultyDevice, served_by
@@ -70,6 +71,31 @@ def test_memory_pressure():
         resource.prlimit(server.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         wait_until(lambda: vectors.ask(client, 0).status_code == 200, "the memory is seen to be back", server)
         vectors.check(client)
+
+
+@pytest.mark.skipif(is_sanitized(), reason="a sanitizer takes more memory than the program")
+def test_memory_pressure_in_a_control_group(report):
+    """Bodies of 8 MB, eight at a time, in a group that has 56 MiB more than the program takes: nobody is killed, and what is
+    refused is told why."""
+    with Server(*PATIENT, "--threads", "1") as server:
+        needed = server.rss_bytes()
+    with memory_group(needed + 56 * MIB) as prefix:
+        with Server(*PATIENT, "--threads", "1", prefix=prefix) as server, server.client() as client:
+            vectors = Vectors(client)
+            body = {"texts": ["a text of many bytes, but not of as many tokens " + "x" * 3900] * 2000, "encoding_format": "base64"}
+
+            def ask(_):
+                with server.client() as own:
+                    reply = own.post(EMBED, json=body)
+                return "ok" if reply.status_code == 200 else reply.json()["error"]["code"]
+
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                found = collections.Counter(pool.map(ask, range(times(8, 32))))
+            report(f"memory pressure in a control group: {dict(found)}")
+            assert set(found) <= {"ok", "out_of_memory", "overloaded"}
+            wait_until(lambda: vectors.ask(client, 0).status_code == 200, "there is room again", server)
+            vectors.check(client)
+            alive(server)
 
 
 # ---- Network partition during a model download ---------------------------------------------------------------------
@@ -145,9 +171,9 @@ def test_gpu_failure_in_mid_request(tmp_path, fault):
     """The device has computed a part of the request when it fails: the CPU computes the rest, and all vectors are right. fp32,
     so that those of both levels are the same to the bit."""
     device = FaultyDevice(tmp_path)
-    texts = [f"text number {number} of a request of many passes " * 12 for number in range(times(24, 512))]
-    with device.serve("--precision", "fp32", "--threads", "1", "--breaker-cooldown", "500ms",
-                      timeout="300ms" if fault == "hang" else "100s") as server:
+    texts = [f"text number {number} of a request of many passes " * 12 for number in range(times(24, 96))]
+    with device.serve("--precision", "fp32", "--threads", "1", "--breaker-cooldown", "500ms", "--breaker-failures", "1",
+                      timeout="5s" if fault == "hang" else "100s") as server:
         whole = server.embed(*texts)
         passes = device.calls()
         assert served_by(whole) == "gpu" and passes >= 3
