@@ -92,16 +92,9 @@ static kernel_activation activation_of(model_activation activation)
     return KERNEL_GELU_ERF;
 }
 
-aki_status cpu_device_open_weights(cpu_device **out, const model_config *config, const model_weights *weights,
-                                   aki_precision precision, const char *tier, const log_sink *log,
-                                   aki_error *error)
-{
-    return cpu_device_open_cached(out, config, weights, precision, tier, NULL, log, NULL, error);
-}
-
-aki_status cpu_device_open_cached(cpu_device **out, const model_config *config, const model_weights *weights,
-                                  aki_precision precision, const char *tier, const char *weights_cache,
-                                  const log_sink *log, int64_t *selected_ns, aki_error *error)
+static aki_status open_device(cpu_device **out, const model_config *config, const model_weights *weights,
+                              aki_precision precision, const char *tier, const char *weights_cache,
+                              const log_sink *log, int64_t *selected_ns, aki_error *error)
 {
     *out = NULL;
     cpu_device *device = mem_zalloc(1, sizeof *device);
@@ -111,7 +104,7 @@ aki_status cpu_device_open_cached(cpu_device **out, const model_config *config, 
     device->word_embeddings = weights->word_embeddings;
     device->activation = activation_of(config->activation);
     aki_status status = select_kernels(device, precision, tier, error);
-    if (status == AKI_OK && selected_ns != NULL)
+    if (status == AKI_OK)
         *selected_ns = clock_monotonic_ns();
     if (status == AKI_OK)
         status = cpu_pack(device, weights, weights_cache, log, error);
@@ -125,12 +118,34 @@ aki_status cpu_device_open_cached(cpu_device **out, const model_config *config, 
     return AKI_OK;
 }
 
-aki_status cpu_device_open(cpu_device **out, const model *m, aki_precision precision, const char *tier,
-                           const char *weights_cache, const log_sink *log, int64_t *selected_ns,
-                           aki_error *error)
+aki_status cpu_device_open_weights(cpu_device **out, const model_config *config, const model_weights *weights,
+                                   aki_precision precision, const char *tier, const log_sink *log,
+                                   aki_error *error)
 {
-    aki_status status = cpu_device_open_cached(out, model_configuration(m), model_weights_of(m), precision,
-                                               tier, weights_cache, log, selected_ns, error);
+    return cpu_device_open_cached(out, config, weights, precision, tier, NULL, log, error);
+}
+
+aki_status cpu_device_open_cached(cpu_device **out, const model_config *config, const model_weights *weights,
+                                  aki_precision precision, const char *tier, const char *weights_cache,
+                                  const log_sink *log, aki_error *error)
+{
+    int64_t selected_ns;
+    return open_device(out, config, weights, precision, tier, weights_cache, log, &selected_ns, error);
+}
+
+aki_status cpu_device_open(cpu_device **out, const model *m, aki_precision precision, const char *tier,
+                           const char *weights_cache, const log_sink *log, aki_error *error)
+{
+    int64_t selected_ns;
+    return cpu_device_open_timed(out, m, precision, tier, weights_cache, log, &selected_ns, error);
+}
+
+aki_status cpu_device_open_timed(cpu_device **out, const model *m, aki_precision precision, const char *tier,
+                                 const char *weights_cache, const log_sink *log, int64_t *selected_ns,
+                                 aki_error *error)
+{
+    aki_status status = open_device(out, model_configuration(m), model_weights_of(m), precision, tier,
+                                    weights_cache, log, selected_ns, error);
     if (status == AKI_OK && model_damaged(m)) {
         cpu_device_close(*out);
         *out = NULL;

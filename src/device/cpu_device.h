@@ -19,12 +19,16 @@
 typedef struct cpu_device cpu_device;
 typedef struct cpu_state cpu_state;
 
-/* tier NULL = best for this CPU. weights_cache: folder of weights_cache.h, NULL = none. *selected_ns (NULL allowed) becomes the
- * time at which kernels were selected and packing began; it stays as it is when none could be. The model must outlive the device. Errors: AKI_CPU_UNSUPPORTED,
+/* tier NULL = best for this CPU. weights_cache: folder of weights_cache.h, NULL = none. The model must outlive the device. Errors: AKI_CPU_UNSUPPORTED,
  * AKI_MODEL_UNSUPPORTED, AKI_OUT_OF_MEMORY, AKI_MODEL_CHANGED. */
 AKI_MUST_CHECK aki_status cpu_device_open(cpu_device **out, const model *m, aki_precision precision,
                                           const char *tier, const char *weights_cache, const log_sink *log,
-                                          int64_t *selected_ns, aki_error *error);
+                                          aki_error *error);
+/* The same. *selected_ns becomes the time (CLOCK_MONOTONIC) at which kernels were selected and packing began, also when packing
+ * fails; it stays as it is when none could be selected. */
+AKI_MUST_CHECK aki_status cpu_device_open_timed(cpu_device **out, const model *m, aki_precision precision,
+                                                const char *tier, const char *weights_cache,
+                                                const log_sink *log, int64_t *selected_ns, aki_error *error);
 /* The same from a configuration and weights that need no folder; the word embeddings must outlive the device, the other
  * tensors are copied. */
 AKI_MUST_CHECK aki_status cpu_device_open_weights(cpu_device **out, const model_config *config,
@@ -34,7 +38,7 @@ AKI_MUST_CHECK aki_status cpu_device_open_weights(cpu_device **out, const model_
 AKI_MUST_CHECK aki_status cpu_device_open_cached(cpu_device **out, const model_config *config,
                                                  const model_weights *weights, aki_precision precision,
                                                  const char *tier, const char *weights_cache,
-                                                 const log_sink *log, int64_t *selected_ns, aki_error *error);
+                                                 const log_sink *log, aki_error *error);
 void cpu_device_close(cpu_device *device);
 
 const char *cpu_device_tier(const cpu_device *device);

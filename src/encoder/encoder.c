@@ -52,8 +52,8 @@ static aki_status open_device(encoder *enc, encoder_times *times, aki_error *err
     int64_t selected_ns = 0;
     begin(times, ENCODER_SELECT_DEVICE);
     aki_status status =
-        cpu_device_open(&enc->cpu, enc->files, enc->settings.precision, enc->settings.cpu_tier,
-                        enc->settings.weights_cache, &enc->log, &selected_ns, error);
+        cpu_device_open_timed(&enc->cpu, enc->files, enc->settings.precision, enc->settings.cpu_tier,
+                              enc->settings.weights_cache, &enc->log, &selected_ns, error);
     times->of[ENCODER_SELECT_DEVICE].to_ns = selected_ns;
     times->of[ENCODER_LOAD_WEIGHTS].from_ns = selected_ns;
     return end(times, ENCODER_LOAD_WEIGHTS, status);

@@ -30,7 +30,7 @@ static cpu_device *open_device(const synthetic *s, aki_precision precision, cons
     aki_error error;
     *seen = (lines){0};
     assert_int_equal(cpu_device_open_cached(&device, &s->config, &s->weights, precision, "reference", folder,
-                                            &(log_sink){collect, seen}, NULL, &error),
+                                            &(log_sink){collect, seen}, &error),
                      AKI_OK);
     return device;
 }
