@@ -17,9 +17,8 @@ PEERS_ENV := build/peers-env
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build model serve test test-unit test-integration test-old-cpu test-arm test-asan test-tsan test-chaos test-soak \
-        chaos-report check format bench \
-        bench-kernels bench-aims bench-observability bench-peers bench-server parity fuzz-tokenizer coverage check-clang install clean test-deps
+# No target of a plain name is a file.
+.PHONY: $(shell awk -F: '/^[a-z-]+:/{print $$1}' Makefile)
 
 help: ## Lists the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +61,10 @@ chaos-report: test-deps build $(TEST_ENV)/.ready ## Ten minutes of faults under 
 	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_BUILD=$(abspath $(BUILD)) AKIDB_PROGRAM=$(abspath $(BUILD))/akidb-embed \
 	    $(PYTHON) tests/chaos/availability.py --output docs/CHAOS-REPORT.md $(CHAOS_ARGS)
 
+ROUNDS ?= 100
+test-rolling: test-deps build $(TEST_ENV)/.ready ## Restarts two instances behind haproxy and nginx under load, ROUNDS times each: no request may fail
+	@AKIDB_ROLLING_ROUNDS=$(ROUNDS) scripts/run-tests $(BUILD) $(TEST_ENV) integration -k rolling_restart $(PYTEST_ARGS)
+
 test-old-cpu: test-deps build $(TEST_ENV)/.ready ## Runs the program on emulated x86 CPUs without AVX, and without AVX-512
 	@scripts/install-packages emulation
 	@scripts/run-emulated-tests old-cpu $(BUILD) $(TEST_ENV)
@@ -79,6 +82,10 @@ test-asan: test-deps $(TEST_ENV)/.ready ## Runs all tests with AddressSanitizer,
 test-tsan: test-deps $(TEST_ENV)/.ready ## Runs all tests with ThreadSanitizer
 	@scripts/build build-tsan -Db_sanitize=thread -Dbuildtype=debugoptimized -Db_lundef=false
 	@scripts/run-tests build-tsan $(TEST_ENV) unit integration $(PYTEST_ARGS)
+
+test-faults: test-deps $(TEST_ENV)/.ready ## Makes every call into the C library fail in turn, with AddressSanitizer (an hour or more)
+	@scripts/build build-faults -Db_sanitize=address,undefined -Dbuildtype=debugoptimized -Db_lundef=false -Dbench=false
+	@AKIDB_TEST_FAULTS=all scripts/run-tests build-faults $(TEST_ENV) faults $(PYTEST_ARGS)
 
 coverage: test-deps $(TEST_ENV)/.ready ## Runs all tests and prints the share of lines that they reach
 	@scripts/install-packages coverage
@@ -132,4 +139,4 @@ install: build ## Installs program, library, header and pkg-config file (PREFIX,
 	@meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX)) && DESTDIR=$(DESTDIR) meson install -C $(BUILD)
 
 clean: ## Removes everything that was built (the downloaded model stays)
-	rm -rf build build-asan build-tsan build-coverage build-clang
+	rm -rf build build-asan build-faults build-tsan build-coverage build-clang

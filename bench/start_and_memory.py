@@ -3,7 +3,8 @@
 
     python3 bench/start_and_memory.py --model FOLDER [--build build] [--starts 10] [--requests 1000]
 
-Prints a table: the median time from the start of the process to a 200 of /health/ready, with the model in the page cache; resident memory
+Prints a table: the median time from the start of the process to a 200 of /health/ready, with the model in the page cache; the same from a kill -9
+of a server on the port that the next one takes; resident memory
 (VmRSS, and its peak, VmHWM) when ready and after the requests; and the limit that these are held against, twice the weights in use + 64 MB.
 Weights in use are those of the model file, the layers' matrices in the width of the precision. Needs nothing but Python.
 """
@@ -61,11 +62,32 @@ def send_requests(url, count):
     connection.close()
 
 
+def start(program, model, precision, port=0):
+    return subprocess.Popen([program, "serve", "--model", model, "--precision", precision, "--port", str(port)], stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True)
+
+
+def measure_restart(program, model, precision):
+    """Seconds from kill -9 of a server until the next one on its port is ready."""
+    server = start(program, model, precision)
+    try:
+        url = aims.listening_url(server.stdout)
+        aims.wait_until_ready(url)
+        begin = time.monotonic()
+        server.kill()
+        server.communicate()
+        server = start(program, model, precision, url.rsplit(":", 1)[1])
+        aims.wait_until_ready(aims.listening_url(server.stdout))
+        return time.monotonic() - begin
+    finally:
+        server.terminate()
+        server.communicate()
+
+
 def measure(program, model, precision, requests):
     """(seconds to ready, memory when ready, memory after the requests)"""
     begin = time.monotonic()
-    server = subprocess.Popen([program, "serve", "--model", model, "--precision", precision, "--port", "0"], stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True)
+    server = start(program, model, precision)
     try:
         url = aims.listening_url(server.stdout)
         aims.wait_until_ready(url)
@@ -87,12 +109,13 @@ def main():
     program = arguments.build / "akidb-embed"
     doctor = subprocess.run([program, "doctor", "--json", "--model", arguments.model], stdout=subprocess.PIPE, text=True, check=False)
     print(f"load average before the run {os.getloadavg()[0]:.1f}\n")
-    print("| precision | start to ready | RSS (peak) when ready | RSS (peak) after the requests | limit |\n|---|---|---|---|---|")
+    print("| precision | start to ready | kill -9 to ready again (worst) | RSS (peak) when ready | RSS (peak) after the requests | limit |\n|---|---|---|---|---|---|")
     for precision in json.loads(doctor.stdout)["tiers"][0]["precisions"]:
         runs = [measure(program, arguments.model, precision, arguments.requests if i == 0 else 0) for i in range(arguments.starts)]
         (_, ready, after), seconds = runs[0], median(run[0] for run in runs)
         cells = [f"{rss / 1e6:.0f} ({peak / 1e6:.0f}) MB" for rss, peak in (ready, after)]
-        print(f"| {precision} | {seconds:.3f} s | {cells[0]} | {cells[1]} | {limit_bytes(arguments.model, precision) / 1e6:.0f} MB |", flush=True)
+        again = [measure_restart(program, arguments.model, precision) for _ in range(arguments.starts)]
+        print(f"| {precision} | {seconds:.3f} s | {median(again):.3f} ({max(again):.3f}) s | {cells[0]} | {cells[1]} | {limit_bytes(arguments.model, precision) / 1e6:.0f} MB |", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/file.h"
-
-bool json_lacked_memory(const json_error_t *reason)
-{
-    return reason->text[0] == '\0' || json_error_code(reason) == json_error_out_of_memory;
-}
+#include "base/json_parse.h"
 
 aki_status json_file_read(const char *path, size_t max_bytes, json_t **out, aki_error *error)
 {
@@ -19,10 +15,11 @@ aki_status json_file_read(const char *path, size_t max_bytes, json_t **out, aki_
         const char *data = text.length > 0 ? text.data : "";
         const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
         json_error_t reason;
-        *out = json_loadb(data, text.length, flags, &reason);
-        if (*out == NULL && json_error_code(&reason) == json_error_numeric_overflow)
-            *out = json_loadb(data, text.length, flags | JSON_DECODE_INT_AS_REAL, &reason);
-        if (*out == NULL && json_lacked_memory(&reason))
+        bool lacked_memory;
+        *out = json_parse(data, text.length, flags, &reason, &lacked_memory);
+        if (*out == NULL && !lacked_memory && json_error_code(&reason) == json_error_numeric_overflow)
+            *out = json_parse(data, text.length, flags | JSON_DECODE_INT_AS_REAL, &reason, &lacked_memory);
+        if (*out == NULL && lacked_memory)
             status = error_set(error, AKI_OUT_OF_MEMORY, "no memory to read '%s'", path);
         else if (*out == NULL)
             status = error_set(error, AKI_MODEL_INVALID, "'%s' is not valid JSON: line %d, column %d: %s",

@@ -12,9 +12,6 @@
  * column), AKI_IO_ERROR, AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status json_file_read(const char *path, size_t max_bytes, json_t **out, aki_error *error);
 
-/* True when a failed jansson call failed for memory: it then mostly leaves the error without a text. */
-bool json_lacked_memory(const json_error_t *reason);
-
 /* Fields of an object. Where the key is absent (or null), *value keeps what it had; a value of the wrong type or out
  * of range is AKI_MODEL_INVALID, with `path` (the file) and the key in the message. */
 AKI_MUST_CHECK aki_status json_field_size(const json_t *object, const char *path, const char *key,

@@ -107,7 +107,7 @@ static int run_command(command_id id, int count, const char *const *arguments, c
     int code;
     if (options_resolve(&o, id, count, arguments, environment, &error) != AKI_OK) {
         message_error(&error);
-        code = EXIT_USAGE;
+        code = error.status == AKI_OUT_OF_MEMORY ? EXIT_FAILED : EXIT_USAGE;
     } else if (option_on(&o, OPTION_HELP)) {
         code = print_to(stdout, write_command_help, &id);
     } else if (option_on(&o, OPTION_VERSION)) {

@@ -1,6 +1,7 @@
 #include "cli/jsonl_texts.h"
 
 #include "base/error.h"
+#include "base/json_parse.h"
 #include "base/memory.h"
 
 #include <jansson.h>
@@ -39,12 +40,19 @@ static text_outcome read_object(jsonl_texts *jsonl, const input_line *line, text
                                 aki_error *error)
 {
     json_error_t reason;
+    bool lacked_memory;
     char what[300];
     free(jsonl->id);
     jsonl->id = NULL;
     json_decref(jsonl->json);
-    jsonl->json = json_loadb(line->data, line->length,
-                             JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &reason);
+    jsonl->json =
+        json_parse(line->data, line->length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY,
+                   &reason, &lacked_memory);
+    if (jsonl->json == NULL && lacked_memory) {
+        error_set(error, AKI_OUT_OF_MEMORY, "%s line %llu: no memory to read it",
+                  line_source_name(jsonl->lines), (unsigned long long)line->number);
+        return TEXT_FAILED;
+    }
     if (jsonl->json == NULL) {
         snprintf(what, sizeof what, "not valid JSON at column %d: %s", reason.column, reason.text);
         return bad_field(jsonl, line, error, what);

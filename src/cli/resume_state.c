@@ -49,16 +49,17 @@ aki_status resume_state_write(const char *path, const resume_settings *settings,
                               aki_error *error)
 {
     json_t *root = json_object(), *fixed = json_object();
-    json_object_set_new(root, "version", json_integer(STATE_VERSION));
+    int lacking = json_object_set_new(root, "version", json_integer(STATE_VERSION));
     for (size_t i = 0; i < COUNTERS; i++) {
         uint64_t value;
         memcpy(&value, (const char *)state + counters[i].offset, sizeof value);
-        json_object_set_new(root, counters[i].name, json_integer((json_int_t)value));
+        lacking |= json_object_set_new(root, counters[i].name, json_integer((json_int_t)value));
     }
     for (size_t i = 0; i < settings->count; i++)
-        json_object_set_new(fixed, settings->fields[i].name, json_string(settings->fields[i].value));
-    json_object_set_new(root, "settings", fixed);
-    char *text = json_dumps(root, JSON_INDENT(1));
+        lacking |=
+            json_object_set_new(fixed, settings->fields[i].name, json_string(settings->fields[i].value));
+    lacking |= json_object_set_new(root, "settings", fixed);
+    char *text = lacking == 0 ? json_dumps(root, JSON_INDENT(1)) : NULL;
     json_decref(root);
     if (text == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory to write '%s'", path);

@@ -365,6 +365,7 @@ static aki_status serve(service *sv, aki_error *error)
         return status;
     if (stop_signal(sv->stop) == 0)
         log_example(sv);
+    notify_send(&sv->manager, READY_MESSAGE);
     for (int asked; (asked = hangup_wait(sv->hangup, stop_descriptor(sv->stop))) != 0;) {
         if (asked != SIGHUP) {
             log_writer_cycle_level(sv->writer);

@@ -8,8 +8,8 @@
  * Who calls what: `score` and `open` once, on one thread; then any number of states, each opened, used and closed by one
  * thread at a time, different ones at once; `close` when no state is left. A call that does not come back in time is given
  * up by the host, which then never touches that state again: the call may end later, or never, and disturbs nobody. After
- * a failure (all but DEVICE_OUT_OF_MEMORY and DEVICE_INVALID) the host closes the state and opens a new one at the next
- * pass: that is where a device that vanished tries to come back.
+ * a failure (all but DEVICE_OUT_OF_MEMORY and DEVICE_INVALID) the host uses no state from before it any more: each thread
+ * closes its own and opens a new one at its next pass, which is where a device that vanished tries to come back.
  *
  * Nothing here may exit, raise signals or keep pointers to the host's memory beyond the call, the model's apart. */
 #ifndef DEVICE_DEVICE_H

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #define LOG_TARGET "device"
@@ -16,6 +17,7 @@ struct device {
     void *self;
     pthread_mutex_t lock;
     pthread_cond_t back;
+    atomic_uint life;
     unsigned out; /* calls given up that have not come back */
     void *stays;  /* when they did not by the end */
 };
@@ -153,6 +155,16 @@ const device_api *device_interface(const device *d)
 void *device_self(const device *d)
 {
     return d->self;
+}
+
+unsigned device_life(device *d)
+{
+    return atomic_load(&d->life);
+}
+
+void device_end_life(device *d, unsigned life)
+{
+    atomic_compare_exchange_strong(&d->life, &life, life + 1);
 }
 
 void device_give_up(device *d)

@@ -36,6 +36,11 @@ bool device_close(device *d, int64_t wait_ms, void *stays);
 const device_api *device_interface(const device *d);
 void *device_self(const device *d);
 
+/* Number of the device's present life: states opened in an earlier one are worth nothing. A failure in which states may
+ * have been lost ends the life that it was seen in. */
+unsigned device_life(device *d);
+void device_end_life(device *d, unsigned life);
+
 /* A call was given up; one such has ended and touches the device no more. */
 void device_give_up(device *d);
 void device_came_back(device *d);

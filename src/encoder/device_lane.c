@@ -31,7 +31,9 @@ struct device_lane {
     device_lane_result result;
     const float *output; /* in the state */
 
-    void *state; /* the thread's own; NULL = to be opened */
+    /* The thread's own. */
+    void *state;   /* NULL = to be opened */
+    unsigned life; /* of the device, in which the state was opened */
 };
 
 static void destroy(device_lane *lane)
@@ -58,6 +60,10 @@ static void call(device_lane *lane)
     void *self = device_self(lane->settings.device);
     device_lane_result *result = &lane->result;
     *result = (device_lane_result){.status = DEVICE_OK};
+    const unsigned life = device_life(lane->settings.device);
+    if (lane->life != life)
+        close_state(lane);
+    lane->life = life;
     if (lane->state == NULL)
         result->status = api->state_open(&lane->state, self, lane->settings.max_tokens, result->message);
     if (result->status == DEVICE_OK)
@@ -67,8 +73,10 @@ static void call(device_lane *lane)
     if ((unsigned)result->status >= DEVICE_STATUS_COUNT)
         result->status = DEVICE_FAILED;
     if (result->status != DEVICE_OK && result->status != DEVICE_OUT_OF_MEMORY &&
-        result->status != DEVICE_INVALID)
+        result->status != DEVICE_INVALID) {
         close_state(lane);
+        device_end_life(lane->settings.device, life);
+    }
 }
 
 static void *run(void *argument)

@@ -165,11 +165,11 @@ void worker_pool_close(worker_pool *pool)
     pool->closing = true;
     pthread_cond_broadcast(&pool->work);
     pthread_mutex_unlock(&pool->lock);
-    for (unsigned i = 0; i < pool->threads; i++) {
+    for (unsigned i = 0; i < pool->threads; i++)
         if (pool->workers[i].started)
             pthread_join(pool->workers[i].thread, NULL);
+    for (unsigned i = 0; i < pool->threads; i++) /* only now: one may be on its way to help another */
         encoder_state_close(pool->workers[i].state);
-    }
     pthread_cond_destroy(&pool->work);
     pthread_mutex_destroy(&pool->lock);
     help_desk_close(&pool->desk);

@@ -1,7 +1,7 @@
 #include "model/safetensors.h"
 
 #include "base/error.h"
-#include "base/json_file.h"
+#include "base/json_parse.h"
 #include "base/memory.h"
 #include "model/quote.h"
 
@@ -221,9 +221,10 @@ static aki_status read_header(reader *r, safetensors *file, const unsigned char 
         return error_set(r->error, AKI_MODEL_INVALID, "'%s': the header does not begin with '{'", r->path);
 
     json_error_t reason;
-    file->header =
-        json_loadb((const char *)data + LENGTH_BYTES, (size_t)length, JSON_REJECT_DUPLICATES, &reason);
-    if (file->header == NULL && json_lacked_memory(&reason))
+    bool lacked_memory;
+    file->header = json_parse((const char *)data + LENGTH_BYTES, (size_t)length, JSON_REJECT_DUPLICATES,
+                              &reason, &lacked_memory);
+    if (file->header == NULL && lacked_memory)
         return error_set(r->error, AKI_OUT_OF_MEMORY, "no memory to read the header of '%s'", r->path);
     if (file->header == NULL)
         return error_set(r->error, AKI_MODEL_INVALID, "'%s': the header is not valid JSON: byte %d: %s",

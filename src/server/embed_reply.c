@@ -113,7 +113,7 @@ aki_status embed_reply_write(const embed_reply *reply, buf *out, aki_error *erro
     }
     buf_append_string(out, "],\"model\":");
     json_text_append_string(out, reply->model_name);
-    int64_t us = reply->duration_ns / (NS_PER_MS / 1000);
+    int64_t us = reply->duration_ns > 0 ? reply->duration_ns / (NS_PER_MS / 1000) : 0;
     buf_printf(out, ",\"dimension\":%zu,\"usage\":{\"total_tokens\":%zu,\"duration_ms\":%lld.%03lld}",
                reply->dimension, tokens, (long long)(us / 1000), (long long)(us % 1000));
     write_truncated(reply, out);

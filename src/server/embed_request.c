@@ -1,6 +1,6 @@
 #include "server/embed_request.h"
 
-#include "base/json_file.h"
+#include "base/json_parse.h"
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "server/json_budget.h"
@@ -75,8 +75,9 @@ static bool check_text(const char *body, size_t length, const embed_limits *limi
 static bool load(json_t **out, const char *body, size_t length, http_error *error)
 {
     json_error_t reason;
-    *out = json_loadb(body, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &reason);
-    if (*out == NULL && json_lacked_memory(&reason))
+    bool lacked_memory;
+    *out = json_parse(body, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &reason, &lacked_memory);
+    if (*out == NULL && lacked_memory)
         http_error_set(error, HTTP_ERROR_OUT_OF_MEMORY, NULL, "no memory to read the body");
     else if (*out == NULL)
         http_error_set(error, HTTP_ERROR_INVALID_JSON, NULL,

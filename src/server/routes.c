@@ -1,5 +1,6 @@
 #include "server/routes.h"
 
+#include "server/breaker_route.h"
 #include "server/embed_route.h"
 #include "server/health.h"
 #include "server/index_route.h"
@@ -16,6 +17,8 @@ const route route_table[] = {
      health_ready, NULL, ROUTE_EVERYWHERE},
     {"GET", "/metrics", "metrics for Prometheus", true, METRIC_ROUTE_METRICS, metrics_route, NULL,
      ROUTE_EVERYWHERE},
+    {"POST", "/admin/breaker/reset", "closes the circuit breakers of all devices", true, METRIC_ROUTE_ADMIN,
+     breaker_route_reset, NULL, ROUTE_OPERATORS},
     {"GET", "/", "this list", true, METRIC_ROUTE_INDEX, index_route, NULL, ROUTE_EVERYWHERE},
     {0},
 };

@@ -63,6 +63,7 @@ typedef enum metric_route {
     METRIC_ROUTE_READY,
     METRIC_ROUTE_METRICS,
     METRIC_ROUTE_INDEX,
+    METRIC_ROUTE_ADMIN,
     METRIC_ROUTE_OTHER,
 } metric_route;
 /* The first digit of the HTTP status; ABORTED = the connection ended before a reply. */

@@ -119,6 +119,8 @@ static bool set_options(otlp_client *c)
     code |= curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, is_over);
     code |= curl_easy_setopt(curl, CURLOPT_XFERINFODATA, c);
     code |= curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    /* libcurl 7.88 fails every second request of an HTTP/2 connection made with prior knowledge (CURLE_HTTP2). */
+    code |= curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, (long)t->grpc);
     if (t->certificate != NULL)
         code |= curl_easy_setopt(curl, CURLOPT_CAINFO, t->certificate);
     if (t->client_certificate != NULL)

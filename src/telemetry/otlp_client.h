@@ -1,6 +1,6 @@
 /* One attempt to bring a message to a collector: over HTTP/protobuf, or as a unary gRPC call, which libcurl's HTTP/2 carries.
- * Blocks the calling thread, never longer than the target's timeout and the deadline. The connection is kept for the next
- * message. For one thread, but for otlp_client_hurry. */
+ * Blocks the calling thread, never longer than the target's timeout and the deadline. Over HTTP the connection is
+ * kept for the next message. For one thread, but for otlp_client_hurry. */
 #ifndef TELEMETRY_OTLP_CLIENT_H
 #define TELEMETRY_OTLP_CLIENT_H
 

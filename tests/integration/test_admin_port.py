@@ -1,10 +1,13 @@
 """The admin port: what it serves, to whom, and that it answers when the main port does not."""
 import contextlib
+import hashlib
 import re
+import signal
 
 import httpx
 import pytest
 
+from faulty_device import FaultyDevice
 from embed_server import DEADLINE_S, EMBED, PATIENT, Connection, Server, check_error, head, wait_until
 
 
@@ -45,9 +48,17 @@ def test_does_no_work_for_clients(operated):
 
 
 def test_answers_when_the_main_port_is_full():
-    with AdminServer("--max-connections", "2", "--max-connections-per-address", "2") as server, contextlib.ExitStack() as stack:
-        held = [stack.enter_context(server.connect()) for _ in range(2)]
-        wait_until(lambda: all(each.send(head("GET", "/health/live")).reply().status == 200 for each in held), "served", server)
+    with AdminServer("--max-connections", "2") as server, contextlib.ExitStack() as stack:
+        def is_served():
+            """A connection that stays open; none while the server still counts one that was closed."""
+            connection = server.connect()
+            if connection.send(head("GET", "/health/live")).reply().status == 200:
+                return stack.enter_context(connection)
+            connection.reset()
+            return None
+
+        for _ in range(2):
+            wait_until(is_served, "a connection is served", server)
         with server.connect() as refused:
             assert refused.send(head("GET", "/health/live")).reply().status == 503
         operators = [stack.enter_context(Connection(server.admin_address)) for _ in range(8)]
@@ -64,6 +75,55 @@ def test_its_own_connections_are_bounded():
             assert check_error(reply.status, reply.headers, reply.body)["code"] == "too_many_connections"
         with server.client() as client:
             assert client.get("/health/live").status_code == 200
+
+
+# ---- Resetting the circuit breaker -------------------------------------------------------------------------
+
+RESET = "/admin/breaker/reset"
+
+
+def test_an_operator_closes_the_circuit_breaker(tmp_path):
+    """Open: not ready. SIGHUP, which reads certificate and keys again, leaves it open; the reset on the admin port closes it."""
+    device = FaultyDevice(tmp_path)
+    with device.serve("--admin-port", "0", "--breaker-cooldown", "1h") as server:
+        admin_url = "http://127.0.0.1:" + re.search(r"administration on port (\d+)", server.log())[1]
+        device.be("fail")
+        for number in range(5):
+            assert server.embed(f"text {number}").status_code == 200  # by the CPU
+        server.wait_for_breaker("Open")
+        assert server.health()[0] == 503
+        server.send_signal(signal.SIGHUP)
+        device.be("ok")
+        assert server.embed("after SIGHUP").headers["x-akidb-served-by"] == "cpu"
+        assert server.breaker() == "Open"
+        reply = httpx.post(admin_url + RESET, timeout=DEADLINE_S)
+        assert (reply.status_code, reply.json()) == (200, {"circuit_breaker_state": "Closed"})
+        assert server.health()[0] == 200
+        assert server.embed("by the device again").headers["x-akidb-served-by"] == "gpu"
+
+
+def test_the_reset_is_hidden_on_the_main_port_without_keys(server, client, operated):
+    for method in ("POST", "GET"):
+        reply = client.request(method, RESET)
+        assert reply.status_code == 404
+        assert check_error(reply.status_code, reply.headers, reply.content)["code"] == "not_found"
+    assert RESET not in {route["path"] for route in client.get("/").json()["routes"]}
+    with operated.admin() as admin:
+        assert admin.get(RESET).status_code == 405
+        assert RESET in {route["path"] for route in admin.get("/").json()["routes"]}
+        assert admin.post(RESET, content=b"whatever this is").status_code == 200
+
+
+def test_the_reset_needs_a_key_on_the_main_port(tmp_path):
+    keys = tmp_path / "keys"
+    keys.write_text(f"operator:{hashlib.sha256(b'secret').hexdigest()}\n")
+    keys.chmod(0o600)
+    with Server("--api-keys", keys, "--admin-port", "0", *PATIENT) as server, server.client() as client:
+        assert client.post(RESET).status_code == 401
+        assert client.post(RESET, headers={"x-api-key": "secret"}).status_code == 200
+        admin_url = "http://127.0.0.1:" + re.search(r"administration on port (\d+)", server.log())[1]
+        assert httpx.post(admin_url + RESET, timeout=DEADLINE_S).status_code == 200
+        assert httpx.get(admin_url + "/metrics", timeout=DEADLINE_S).status_code == 200
 
 
 def test_there_is_none_unless_asked_for(server):

@@ -46,10 +46,19 @@ def test_passes_of_several_threads(best_tier):
     assert all(result["tokens_per_second"] > 0 and result["share_of_peak"] > 0 for result in results)
 
 
+def test_what_telemetry_costs():
+    costs = json.loads(bench("bench_telemetry", "--json"))
+    assert set(costs) == {f"{name}_ns" for name in ("counter", "histogram", "histogram_exemplar", "request_off", "request_unsampled",
+                                                    "request_sampled", "span", "request_spans")}
+    assert all(cost > 0 for cost in costs.values())
+    assert len(bench("bench_telemetry").splitlines()) == len(costs)
+
+
 @pytest.mark.parametrize("name, arguments", [
     ("bench_kernels", ["--tier", "z80"]),
     ("bench_kernels", ["--precision", "fp7"]),
     ("bench_kernels", ["--rounds", "0"]),
+    ("bench_telemetry", ["--nonsense"]),
     ("bench_engine", []),
     ("bench_engine", ["--threads", "0", MODEL]),
 ])

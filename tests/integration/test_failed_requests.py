@@ -3,7 +3,6 @@ errors, and leaves nothing in flight."""
 import contextlib
 import hashlib
 import json
-import signal
 import socket
 
 import pytest
@@ -138,20 +137,3 @@ def test_no_model_yet(tmp_path):
         with Server(model="a/b", environment=environment, until="listening") as server, server.client() as client:
             with counting(client):
                 assert client.post(EMBED, json=GOOD).status_code == 503
-
-
-def test_shutting_down():
-    """What connections are open before the end go on being served; the request in flight keeps the service until then."""
-    with Server("--threads", "1", "--drain-timeout", "120s", *PATIENT) as server, server.connect() as late, \
-            server.connect() as scraper:
-        for connection in (late, scraper):
-            connection.send(head("GET", "/health/live")).reply()
-        with ask(server, body={"texts": [f"{number} " + "word " * 200 for number in range(400)]}):
-            server.send_signal(signal.SIGTERM)
-            wait_until(lambda: "finishing the requests in flight" in server.log(), "drain begins", server)
-            assert late.send(post(GOOD)).reply().status == 503
-            text = scraper.send(head("GET", "/metrics")).reply().body.decode()
-        samples = [sample for family in parse_text(text) for sample in family.samples]
-        assert [sample.value for sample in samples if sample.name == "candle_requests_total"] == [2]
-        assert [sample.value for sample in samples if sample.labels.get("code") == "shutting_down"] == [1]
-        assert server.wait() == 0, server.log()

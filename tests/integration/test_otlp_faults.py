@@ -13,8 +13,9 @@ SPANS = 7
 # type.googleapis.com/google.rpc.RetryInfo of 20 ms, in a google.rpc.Status of RESOURCE_EXHAUSTED, by hand
 RETRY_INFO = b"\x0a\x28type.googleapis.com/google.rpc.RetryInfo\x12\x07\x0a\x05\x10\x80\xda\xc4\x09"
 RETRY_DETAILS = b"\x08\x08\x1a" + bytes([len(RETRY_INFO)]) + RETRY_INFO
-# No request of these tests is to be traced.
-LOAD_ONLY = {"OTEL_TRACES_SAMPLER": "always_on", "OTEL_BSP_EXPORT_TIMEOUT": "600000"}
+LOAD_ONLY = {"OTEL_BSP_EXPORT_TIMEOUT": "600000"}
+# of a caller whose trace is not recorded, so that the request is not either
+UNSAMPLED = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"}
 
 
 def counts(client):
@@ -99,7 +100,7 @@ def test_a_collector_that_hangs_holds_nobody_up_and_is_given_up(kind):
         receiver.answers = [Answer(hold=release)]
         environment = receiver.environment | LOAD_ONLY | {"OTEL_EXPORTER_OTLP_TIMEOUT": "500"}
         with Server(*PATIENT, environment=environment) as server, server.client() as client:
-            assert client.post(EMBED, json={"texts": ["hello"]}).status_code == 200
+            assert client.post(EMBED, json={"texts": ["hello"]}, headers=UNSAMPLED).status_code == 200
             receiver.wait(lambda: len(receiver.spans()) >= SPANS, "all spans, at the second attempt")
             wait_for_count(server, "exported", SPANS)
         release.set()

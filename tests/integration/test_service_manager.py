@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 
 import httpx
 import pytest
@@ -24,10 +25,12 @@ class Manager:
 
     def next(self, wanted):
         """Receives until a message has that line; all lines of it."""
-        while True:
+        deadline = time.monotonic() + DEADLINE_S
+        while time.monotonic() < deadline:
             lines = self.socket.recv(4096).decode().split("\n")
             if wanted in lines:
                 return lines
+        raise AssertionError(f"{wanted}: not within {DEADLINE_S} s")
 
 
 @pytest.fixture

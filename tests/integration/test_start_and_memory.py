@@ -52,6 +52,11 @@ def test_weights_in_use_are_those_of_the_model_file():
     assert in_fp32 - start_and_memory.weights_in_use(MODEL, "int8") == 3 * 10_616_832
 
 
+def test_is_ready_again_after_kill_9():
+    """On the port of the killed one. How soon is the benchmark's to say; 2 s are asked for, some 0.2 s are normal."""
+    assert 0 < start_and_memory.measure_restart(PROGRAM, MODEL, "auto") < 120
+
+
 def test_measures_a_server():
     seconds, ready, after = start_and_memory.measure(PROGRAM, MODEL, "auto", requests=2)
     assert 0 < seconds < 120

@@ -160,6 +160,10 @@ static void counts_calls_that_are_out(void **state)
     device_give_up(d);
     device_came_back(d);
     assert_int_equal(device_calls_out(d), 1);
+    const unsigned life = device_life(d);
+    device_end_life(d, life);
+    device_end_life(d, life); /* seen by two in the same life: it ends once */
+    assert_int_equal(device_life(d), life + 1);
     assert_false(device_close(d, 1, d));
     device_came_back(d);
     assert_true(device_close(d, WAIT_MS, NULL));

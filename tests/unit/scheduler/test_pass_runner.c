@@ -166,9 +166,10 @@ static void gives_up_a_call_that_hangs(void **state)
     ask(s, "too");
     assert_int_equal(scheduler_breaker_state(s), BREAKER_OPEN);
     fake_hang(false); /* both come back, long after their requests are gone */
-    do
+    do {
+        sched_yield();
         scheduler_read_stats(s, &stats);
-    while (stats.device_calls_out > 0);
+    } while (stats.device_calls_out > 0);
     close_chain(s);
 }
 
@@ -183,6 +184,20 @@ static void outlives_a_call_that_is_out_when_it_closes(void **state)
     assert_false(device_close(enc.beyond, 1, NULL));
     fake_hang(false);
     assert_true(device_close(enc.beyond, PATIENT_MS, NULL));
+}
+
+static void tells_that_the_only_device_hangs(void **state)
+{
+    (void)state;
+    scheduler *s = open_chain(false, 20, 3600000);
+    fake_hang(true);
+    outcome o = ask(s, "hung"); /* twice: it is the last device, whose second failure opens the breaker */
+    assert_int_equal(o.status, AKI_UNAVAILABLE);
+    assert_non_null(strstr(o.message, "device fake: it did not answer within 20 ms"));
+    assert_int_equal(o.device_attempts, 2);
+    assert_int_equal(scheduler_breaker_state(s), BREAKER_OPEN);
+    fake_hang(false);
+    close_chain(s);
 }
 
 static void tries_the_last_device_again(void **state)
@@ -263,6 +278,7 @@ int main(void)
         cmocka_unit_test(comes_back_to_a_device_that_recovers),
         cmocka_unit_test(gives_up_a_call_that_hangs),
         cmocka_unit_test(outlives_a_call_that_is_out_when_it_closes),
+        cmocka_unit_test(tells_that_the_only_device_hangs),
         cmocka_unit_test(tries_the_last_device_again),
         cmocka_unit_test(answers_from_the_cache_when_nothing_computes),
         cmocka_unit_test(guards_the_cpu_alone_as_well),

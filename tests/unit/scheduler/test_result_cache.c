@@ -75,6 +75,28 @@ static void finds_exactly_what_was_kept(void **state)
     result_cache_close(cache);
 }
 
+static void recalls_by_an_entry_to_be(void **state)
+{
+    (void)state;
+    result_cache *cache = result_cache_open(MEGABYTE, DIMENSION);
+    cache_key key = key_of("a text"), other = key;
+    other.normalize = AKI_OFF;
+    keep(cache, &key, (aki_text_info){5, false});
+    cache_entry *same = result_cache_prepare(cache, &key, (aki_text_info){5, false});
+    cache_entry *different = result_cache_prepare(cache, &other, (aki_text_info){5, false});
+    float vector[DIMENSION] = {0}, expected[DIMENSION];
+    vector_of(&key, expected);
+    assert_false(result_cache_recall(cache, different, vector));
+    assert_true(result_cache_recall(cache, same, vector));
+    assert_memory_equal(vector, expected, sizeof expected);
+    result_cache_discard(same);
+    result_cache_discard(different);
+    result_cache_stats stats;
+    result_cache_read_stats(cache, &stats);
+    assert_int_equal(stats.hits + stats.misses, 0);
+    result_cache_close(cache);
+}
+
 static void hides_truncated_texts_from_those_who_refuse_them(void **state)
 {
     (void)state;
@@ -182,6 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_exactly_what_was_kept),
+        cmocka_unit_test(recalls_by_an_entry_to_be),
         cmocka_unit_test(hides_truncated_texts_from_those_who_refuse_them),
         cmocka_unit_test(stays_within_its_bytes),
         cmocka_unit_test(keeps_what_comes_again),

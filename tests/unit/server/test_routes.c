@@ -40,11 +40,28 @@ static void tells_what_a_path_counts_as(void **state)
     assert_int_equal(routes_kind(""), METRIC_ROUTE_OTHER);
 }
 
+static void shows_operators_what_is_theirs(void **state)
+{
+    (void)state;
+    const char *allow;
+    const route *embed = routes_find("POST", "/api/v1/embed", &allow),
+                *live = routes_find("GET", "/health/live", &allow),
+                *reset = routes_find("POST", "/admin/breaker/reset", &allow);
+    for (int keys = 0; keys < 2; keys++) {
+        assert_true(routes_visible(embed, false, keys));
+        assert_false(routes_visible(embed, true, keys));
+        assert_true(routes_visible(live, false, keys) && routes_visible(live, true, keys));
+        assert_true(routes_visible(reset, true, keys));
+        assert_int_equal(routes_visible(reset, false, keys), keys);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_each_row_by_its_method_and_path),
         cmocka_unit_test(tells_what_a_path_takes),
+        cmocka_unit_test(shows_operators_what_is_theirs),
         cmocka_unit_test(tells_what_a_path_counts_as),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

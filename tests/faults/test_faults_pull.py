@@ -1,0 +1,69 @@
+"""`pull` from a local hub with each call failing in turn: the cache ends complete, or a second pull completes it."""
+import errno
+import shutil
+
+import pytest
+
+from fake_hub import FakeHub
+from fault_control import Fault, Faults, check_sane, collected, plan, run
+from hub_cache import FILES, MODEL, WEIGHTS, assert_complete
+
+MOST = 2
+ARGUMENTS = ["pull", MODEL]
+
+
+@pytest.fixture
+def hub():
+    with FakeHub(MODEL, FILES) as fake:
+        yield fake
+
+
+def environment(folder, hub):
+    return {"HF_HUB_CACHE": str(folder), "HF_ENDPOINT": hub.endpoint, "AKIDB_HUB_RETRY_DELAY_MS": "1", "NO_PROXY": "*"}
+
+
+def check_one(faults, fault, folder, variables):
+    code, _, stderr = run(faults, fault, ARGUMENTS, variables)
+    check_sane(fault, code, stderr)
+    if code != 0:
+        code, _, stderr = run(faults, None, ARGUMENTS, variables)
+        assert code == 0, f"pull again after {fault}:\n{stderr}"
+    assert_complete(next(folder.glob("models--*/snapshots/*")), FILES)
+    if "/refs/" in stderr:  # which commit the revision means could not be noted: it was told, and is found out again
+        return
+    code, _, stderr = run(faults, None, [*ARGUMENTS, "--offline"], variables)
+    assert code == 0, f"offline after {fault}:\n{stderr}"
+
+
+def check_each(faults, folder, hub, begin):
+    variables = environment(folder, hub)
+    begin()
+    code, _, stderr = run(faults, None, ARGUMENTS, variables)
+    assert code == 0, stderr
+    counts = faults.counts()
+    assert counts["alloc"] > 50 and counts["library-alloc"] > 50, counts
+    failures = []
+    for fault in plan(counts, MOST):
+        begin()
+        with collected(failures):
+            check_one(faults, fault, folder, variables)
+    assert not failures, "\n\n".join(failures)
+
+
+def test_each_call_fails_in_turn(tmp_path, hub):
+    folder = tmp_path / "cache"
+    check_each(Faults(tmp_path / "control"), folder, hub, lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+def test_each_call_of_a_continued_pull_fails_in_turn(tmp_path, hub):
+    faults, folder, saved = Faults(tmp_path / "control"), tmp_path / "cache", tmp_path / "saved"
+    fault = Fault("write", 3, True, errno.ENOSPC)
+    code, _, stderr = run(faults, fault, ARGUMENTS, environment(folder, hub))
+    assert code == 1 and not list(folder.glob(f"models--*/snapshots/*/{WEIGHTS}")), stderr
+    folder.rename(saved)
+
+    def begin():
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(saved, folder, symlinks=True)
+
+    check_each(faults, folder, hub, begin)
