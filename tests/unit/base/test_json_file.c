@@ -140,6 +140,7 @@ int main(void)
         cmocka_unit_test(limits_and_missing_files),
         cmocka_unit_test(fields_keep_their_value_or_take_a_valid_one),
         cmocka_unit_test(numbers_beyond_64_bits),
+        cmocka_unit_test(memory_that_runs_out),
     };
     return cmocka_run_group_tests(tests, make_folder, NULL);
 }
