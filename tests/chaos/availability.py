@@ -18,6 +18,7 @@ import os
 import pathlib
 import platform
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -309,6 +310,7 @@ def main():
     parser.add_argument("--output", type=pathlib.Path, help="the report, in Markdown")
     parser.add_argument("--json", type=pathlib.Path, help="all figures")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left mounted or running
     result = measure(arguments)
     if arguments.json:
         arguments.json.write_text(json.dumps(result))

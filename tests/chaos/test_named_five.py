@@ -171,9 +171,9 @@ def test_gpu_failure_in_mid_request(tmp_path, fault):
     """The device has computed a part of the request when it fails: the CPU computes the rest, and all vectors are right. fp32,
     so that those of both levels are the same to the bit."""
     device = FaultyDevice(tmp_path)
-    texts = [f"text number {number} of a request of many passes " * 12 for number in range(times(24, 96))]
+    texts = [f"text number {number} of a request of many passes " * 12 for number in range(times(12, 96))]
     with device.serve("--precision", "fp32", "--threads", "1", "--breaker-cooldown", "500ms", "--breaker-failures", "1",
-                      timeout="5s" if fault == "hang" else "100s") as server:
+                      timeout="3s" if fault == "hang" else "100s") as server:
         whole = server.embed(*texts)
         passes = device.calls()
         assert served_by(whole) == "gpu" and passes >= 3
