@@ -182,7 +182,7 @@ static bool bench(const model *m, const engine_options *o, aki_precision precisi
     run.offsets = mem_alloc(o->pass + 1, sizeof *run.offsets);
     run.threads = mem_zalloc(o->threads, sizeof *run.threads);
     aki_status status = run.ids != NULL && run.offsets != NULL && run.threads != NULL
-                            ? cpu_device_open(&run.device, m, precision, o->tier, NULL, NULL, NULL, &error)
+                            ? cpu_device_open(&run.device, m, precision, o->tier, NULL, NULL, &error)
                             : error_set(&error, AKI_OUT_OF_MEMORY, "out of memory");
     for (size_t i = 0; i < o->threads && status == AKI_OK; i++)
         status = cpu_state_open(&run.threads[i].state, run.device, o->pass, &error);

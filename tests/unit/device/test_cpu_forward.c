@@ -389,8 +389,8 @@ static void the_real_model_agrees_over_tiers(void **state)
     for (size_t i = 0; i < count; i++) {
         cpu_device *device = NULL;
         cpu_state *run_state = NULL;
-        assert_int_equal(
-            cpu_device_open(&device, m, list[i].precision, list[i].tier, NULL, NULL, NULL, &error), AKI_OK);
+        assert_int_equal(cpu_device_open(&device, m, list[i].precision, list[i].tier, NULL, NULL, &error),
+                         AKI_OK);
         assert_int_equal(cpu_state_open(&run_state, device, 65, &error), AKI_OK);
         const float *states = cpu_forward(device, run_state, &(device_batch){ids, offsets, 3});
         if (i == 0)
