@@ -125,7 +125,8 @@ static void *run(void *argument)
     tracer *t = argument;
     while (!atomic_load(&t->stopping)) {
         wait_for_work(t);
-        export_waiting(t);
+        if (!atomic_load(&t->stopping)) /* what is left is for flush, which knows how much time there is */
+            export_waiting(t);
     }
     flush(t);
     return NULL;
