@@ -56,8 +56,10 @@ static void sample_fill(vocabulary_sample *sample, size_t wanted, uint32_t lette
                          first_id + (int32_t)i};
     qsort(sample->tokens, wanted, sizeof *sample->tokens, piece_text_order);
     for (size_t i = 0; i < wanted; i++) {
-        const piece_text *last = &sample->tokens[sample->count - 1], *token = &sample->tokens[i];
-        if (i == 0 || last->length != token->length || memcmp(last->text, token->text, token->length) != 0)
+        const piece_text *token = &sample->tokens[i];
+        const piece_text *last = i > 0 ? &sample->tokens[sample->count - 1] : NULL;
+        if (last == NULL || last->length != token->length ||
+            memcmp(last->text, token->text, token->length) != 0)
             sample->tokens[sample->count++] = *token;
     }
 }
