@@ -26,8 +26,10 @@ typedef struct load {
     const bodies *bodies;
     load_result *result;
     client *clients;
-    client **idle; /* a stack; entries that are no longer idle are skipped when they come up */
-    size_t idle_count;
+    /* A ring of [connections] in which each client is at most once; entries that are no longer idle are skipped when they come
+     * up. Taken in turn: every connection is in use from the beginning, as that of a client of its own would be. */
+    client **idle;
+    size_t idle_first, idle_count;
     int epoll, timer;
     int64_t start_ns, window_ns, end_ns; /* the measured time is window_ns to end_ns */
     uint64_t issued;                     /* requests sent */
@@ -133,7 +135,7 @@ static bool open_client(load *l, client *c)
 static void list_idle(load *l, client *c)
 {
     if (!c->listed)
-        l->idle[l->idle_count++] = c;
+        l->idle[(l->idle_first + l->idle_count++) % l->options->connections] = c;
     c->listed = true;
 }
 
@@ -189,11 +191,12 @@ static int64_t next_due(const load *l, int64_t now)
 static void issue(load *l)
 {
     while (l->idle_count > 0) {
-        client *c = l->idle[l->idle_count - 1];
+        client *c = l->idle[l->idle_first];
         bool usable = c->link.connected && c->body == NULL && !c->finished;
         int64_t now = now_ns(), due = next_due(l, now);
         if (usable && due > now)
             return;
+        l->idle_first = (l->idle_first + 1) % l->options->connections;
         l->idle_count--;
         c->listed = false;
         if (usable && connection_is_quiet(&c->link))
