@@ -10,7 +10,7 @@
 
 int64_t race_thread_ns(void)
 {
-    struct timespec now;
+    struct timespec now = {0};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }

@@ -124,6 +124,7 @@ const char *breaker_state_name(breaker_state state)
 int64_t breaker_clock_ns(void)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    if (clock_gettime(CLOCK_MONOTONIC_COARSE, &now) != 0)
+        return clock_monotonic_ns();
     return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
 }

@@ -98,9 +98,16 @@ class Server:
         """Everything the program has printed so far."""
         return os.pread(self.output.fileno(), 1 << 24, 0).decode(errors="replace")
 
+    def lines(self):
+        """The JSON log lines that are whole so far. They are written in the background, a moment after what they tell of."""
+        return [json.loads(line) for line in self.log().rpartition("\n")[0].splitlines() if line.startswith("{")]
+
     def messages(self):
-        """The messages of the JSON log lines."""
-        return [json.loads(line)["fields"]["message"] for line in self.log().splitlines() if line.startswith("{")]
+        return [line["fields"]["message"] for line in self.lines()]
+
+    def says(self, text):
+        """The first message with that text, sooner or later."""
+        return wait_until(lambda: next((message for message in self.messages() if text in message), None), f"{text!r} in the log", self)
 
     def open_files(self):
         """How many descriptors the program has open."""

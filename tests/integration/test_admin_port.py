@@ -86,7 +86,7 @@ def test_an_operator_closes_the_circuit_breaker(tmp_path):
     """Open: not ready. SIGHUP, which reads certificate and keys again, leaves it open; the reset on the admin port closes it."""
     device = FaultyDevice(tmp_path)
     with device.serve("--admin-port", "0", "--breaker-cooldown", "1h") as server:
-        admin_url = "http://127.0.0.1:" + re.search(r"administration on port (\d+)", server.log())[1]
+        admin_url = "http://127.0.0.1:" + re.search(r"administration on port (\d+)", server.says("administration on port"))[1]
         device.be("fail")
         for number in range(5):
             assert server.embed(f"text {number}").status_code == 200  # by the CPU
@@ -121,7 +121,7 @@ def test_the_reset_needs_a_key_on_the_main_port(tmp_path):
     with Server("--api-keys", keys, "--admin-port", "0", *PATIENT) as server, server.client() as client:
         assert client.post(RESET).status_code == 401
         assert client.post(RESET, headers={"x-api-key": "secret"}).status_code == 200
-        admin_url = "http://127.0.0.1:" + re.search(r"administration on port (\d+)", server.log())[1]
+        admin_url = "http://127.0.0.1:" + re.search(r"administration on port (\d+)", server.says("administration on port"))[1]
         assert httpx.post(admin_url + RESET, timeout=DEADLINE_S).status_code == 200
         assert httpx.get(admin_url + "/metrics", timeout=DEADLINE_S).status_code == 200
 

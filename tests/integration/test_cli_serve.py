@@ -39,7 +39,7 @@ def test_log_for_people():
                                                   ({"RUST_LOG": "off", "AKIDB_LOG": "serve=info"}, [])])
 def test_log_level(variables, arguments):
     with Server(*arguments, environment=variables) as server:
-        assert {json.loads(line)["target"] for line in server.log().splitlines()} == {"serve"} or not variables.get(
+        assert {line["target"] for line in server.lines()} == {"serve"} or not variables.get(
             "RUST_LOG")
 
 

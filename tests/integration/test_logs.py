@@ -45,7 +45,7 @@ def no_duplicates(pairs):
 
 
 def lines_of(server, target=None):
-    lines = [check_line(text) for text in server.log().splitlines()]
+    lines = [check_line(text) for text in server.log().rpartition("\n")[0].splitlines()]
     return [line for line in lines if target in (None, line["target"])]
 
 

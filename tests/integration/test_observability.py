@@ -1,6 +1,5 @@
 """One request seen three ways, as an operator would: in the metrics, as spans at a real OTLP receiver, and as a JSON line in the
 log, with the same ids. What each of them holds is tried further in test_metrics, test_request_traces and test_logs."""
-import json
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
@@ -68,7 +67,7 @@ def test_spans_arrive_at_a_real_otlp_receiver(server, receiver):
 
 def test_logs_are_json(server, receiver):
     def lines():
-        return [json.loads(line) for line in server.log().splitlines()]
+        return server.lines()
     line = wait_until(lambda: next((line for line in lines() if line.get("request_id") == "seen"), None), "the line", server)
     for each in lines():
         assert set(each) >= {"timestamp", "level", "target", "fields"} and each["fields"]["message"]

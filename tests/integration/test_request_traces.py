@@ -77,7 +77,7 @@ def check_tree(tree):
 def line_of(server, request_id):
     """The access line of the request."""
     def find():
-        return [line for line in map(json.loads, server.log().splitlines())
+        return [line for line in server.lines()
                 if line["target"] == "access" and line.get("request_id") == request_id]
     return wait_until(find, f"the line of {request_id}", server)[0]
 

@@ -87,7 +87,7 @@ def test_circuit_breaker_opens(faulty, right):
         assert metrics[("akidb_embed_device_calls_total", "failure", "gpu")] == failures == 5
         assert metrics[("akidb_embed_circuit_breaker_not_permitted_total", "gpu")] == 3
         assert metrics[("akidb_embed_fallback_total", "cpu")] == 8
-        assert any("circuit breaker of device fault: open, was closed" in line for line in server.messages())
+        server.says("circuit breaker of device fault: open, was closed")
 
 
 def test_circuit_breaker_half_opens(faulty, right):
@@ -251,7 +251,7 @@ def test_device_cpu_leaves_the_plugin_alone(faulty, right):
 def test_auto_takes_the_cpu_where_the_device_is_no_use(faulty, right):
     with faulty.serve(environment={"AKIDB_FAULT_SCORE": "0"}) as server:
         check(server.embed(*TEXTS), "cpu", right, TEXTS)
-        assert any("cannot be used here: as the test says; passes go to the CPU" in line for line in server.messages())
+        server.says("cannot be used here: as the test says; passes go to the CPU")
 
 
 @pytest.mark.parametrize("options, said", [

@@ -37,7 +37,7 @@ def test_beside_tcp(path):
         with connect(path) as connection:  # large both ways, and kept open
             for texts in (["word " * 50] * 200, ["short"]):
                 assert connection.send(post({"texts": texts})).reply().status == 200
-        assert any(f"listening on unix:{path}" in message for message in server.messages())
+        server.says(f"listening on unix:{path}")
     assert not path.exists()
 
 
@@ -46,7 +46,7 @@ def test_alone(path):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert ask(path).status_code == 200
         assert server.url == f"unix:{path}"
-        assert any("--unix-socket" in message for message in server.messages() if message.startswith("try:"))
+        assert "--unix-socket" in server.says("try:")
         for table in ("tcp", "tcp6"):  # none of the listening sockets is this process's
             with open(f"/proc/{server.pid}/net/{table}") as lines:
                 listening = {line.split()[9] for line in lines if " 0A " in line}
