@@ -1,5 +1,6 @@
 """Every way in which an embedding request can fail counts once as a request, once as an error and once in the durations of
 errors, and leaves nothing in flight."""
+import concurrent.futures
 import contextlib
 import hashlib
 import json
@@ -76,10 +77,10 @@ def test_deadline(server, client):
 
 
 def test_deadline_in_the_queue(server, client):
-    with counting(client, succeeded=1), ask(server, body=LONGER) as first, server.connect() as second:
-        wait_until(lambda: waiting(client) == 1, "the first one waits", server)
-        second.send(post(GOOD, [JSON_TYPE, ("X-Request-Timeout-Ms", "1"), ("X-Priority", "bulk")]))
-        assert second.reply().status in (429, 504)  # refused at once where so long a wait is known to be ahead
+    with counting(client, succeeded=1), ask(server, body=LONGER) as first:
+        wait_until(lambda: queued(client, "tokens") > 0, "some of the first one waits", server)
+        reply = client.post(EMBED, json=LONG, headers={"x-request-timeout-ms": "1", "x-priority": "bulk"})
+        assert reply.status_code in (429, 504)  # refused at once where so long a wait is known to be ahead
         assert first.reply().status == 200
 
 
@@ -118,16 +119,24 @@ def test_wrong_key(tmp_path):
 
 
 def test_over_capacity():
+    """Of sixteen at once one is computed and one may wait."""
     with Server("--threads", "1", "--max-queue-requests", "1", *PATIENT) as server, server.client() as client:
-        with counting(client, succeeded=1), ask(server, body=LONGER) as first:
-            wait_until(lambda: waiting(client) == 1, "the first one waits", server)
-            assert client.post(EMBED, json=GOOD, headers={"x-priority": "bulk"}).status_code == 429
-            assert first.reply().status == 200
+        before = scrape(client)
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            replies = list(pool.map(lambda _: client.post(EMBED, json=LONG, headers={"x-priority": "bulk"}), range(16)))
+        statuses = [reply.status_code for reply in replies]
+        assert set(statuses) == {200, 429}
+        wait_until(lambda: scrape(client)["in flight"] == 0, "all is over")
+        after = scrape(client)
+        refused = statuses.count(429)
+        assert {name: after[name] - before[name] for name in after} == {
+            "requests": 16, "in flight": 0, "errors": refused, "error": refused, "success": 16 - refused}
 
 
-def waiting(client):
+def queued(client, what):
+    """Bulk work that waits: "requests", not yet begun, or "tokens", not yet in a pass."""
     return sum(sample.value for family in parse_text(client.get("/metrics").text) for sample in family.samples
-               if sample.name == "akidb_embed_queue_requests")
+               if sample.name == f"akidb_embed_queue_{what}" and sample.labels["class"] == "bulk")
 
 
 def test_no_model_yet(tmp_path):
