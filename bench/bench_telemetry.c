@@ -147,6 +147,7 @@ static tracer *open_tracer(double ratio)
     settings.sampler = sampler_make(ratio, true);
     settings.exporter = (span_exporter){.export = drop};
     settings.queue_spans = 65536;
+    settings.delay_ms = 1; /* what is left of a batch is not waited for */
     if (tracer_open(&t, &settings, &error) != AKI_OK) {
         fprintf(stderr, "%s\n", error.message);
         exit(1);
