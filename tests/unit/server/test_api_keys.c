@@ -58,7 +58,7 @@ static void finds_keys_by_name(void **state)
     put("# keys\n\n  first:" ABC "  \r\nThe_2nd.one-:" LONG);
     assert_int_equal(try_open(&keys, &error), AKI_OK);
     assert_int_equal(api_keys_count(keys), 2);
-    static const char *const wrong[] = {"", "ab", "abcd", "ABC", ABC, " abc", "first:" ABC};
+    static const char *const wrong[] = {"", "ab", "abcd", "ABC", ABC, " abc", ("first:" ABC)};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_false(api_keys_find(keys, wrong[i], name));
     assert_string_equal(name, "untouched");
