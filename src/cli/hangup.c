@@ -11,7 +11,6 @@
 
 struct hangup {
     int signals; /* signalfd */
-    sigset_t former_mask;
 };
 
 aki_status hangup_open(hangup **out, aki_error *error)
@@ -24,7 +23,7 @@ aki_status hangup_open(hangup **out, aki_error *error)
     sigemptyset(&set);
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGUSR1);
-    pthread_sigmask(SIG_BLOCK, &set, &h->former_mask);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
     h->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (h->signals < 0) {
         aki_status status =
@@ -42,7 +41,6 @@ void hangup_close(hangup *h)
         return;
     if (h->signals >= 0)
         close(h->signals);
-    pthread_sigmask(SIG_SETMASK, &h->former_mask, NULL);
     mem_free(h);
 }
 

@@ -10,7 +10,8 @@ typedef struct hangup hangup;
 /* Call before any other thread is started: the signals are held back from then on, and remembered. Errors: AKI_INTERNAL,
  * AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status hangup_open(hangup **out, aki_error *error);
-/* The signals get back their former treatment. NULL allowed. */
+/* The signals stay held back, in the caller and the threads that it starts: a wish that comes while the program is ending must
+ * not end it by the signal. NULL allowed. */
 void hangup_close(hangup *h);
 
 /* Blocks until one of the signals has come, at least once since it was last returned: its number; or `until` is readable:

@@ -31,6 +31,15 @@ bool stop_is_repeat(int first, int64_t first_ns, int signal_number, int64_t now_
     return signal_number == first && now_ns - first_ns < STOP_REPEAT_NS;
 }
 
+static sigset_t stop_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    return set;
+}
+
 static void notify(int event)
 {
     uint64_t one = 1;
@@ -61,6 +70,15 @@ static void *watch(void *cookie)
     }
 }
 
+/* What came after the watch ended is the first signal again, and must not end a program that is ending as it was asked to. */
+static void discard_pending(void)
+{
+    const sigset_t set = stop_signals();
+    const struct timespec at_once = {0};
+    while (sigtimedwait(&set, NULL, &at_once) > 0 || errno == EINTR)
+        ;
+}
+
 aki_status stop_open(stop **out, int exit_code_of_second, aki_error *error)
 {
     *out = NULL;
@@ -68,10 +86,7 @@ aki_status stop_open(stop **out, int exit_code_of_second, aki_error *error)
     if (s == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory to watch for signals");
     s->exit_code_of_second = exit_code_of_second;
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
+    const sigset_t set = stop_signals();
     pthread_sigmask(SIG_BLOCK, &set, &s->former_mask);
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, &s->former_pipe);
@@ -103,6 +118,8 @@ void stop_close(stop *s)
             close(descriptors[i]);
     sigaction(SIGPIPE, &s->former_pipe, NULL);
     sigaction(SIGXFSZ, &s->former_size, NULL);
+    if (stop_signal(s) != 0)
+        discard_pending();
     pthread_sigmask(SIG_SETMASK, &s->former_mask, NULL);
     mem_free(s);
 }
