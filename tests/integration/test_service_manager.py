@@ -52,6 +52,9 @@ def test_a_service_manager_is_told_what_goes_on(manager):
         manager.next("READY=1")
         server.send_signal(signal.SIGTERM)
         manager.next("STOPPING=1")
+        for late in (signal.SIGHUP, signal.SIGUSR1, signal.SIGTERM):
+            with contextlib.suppress(ProcessLookupError):
+                server.send_signal(late)  # must not end it by that signal
         assert server.wait() == 0
 
 
