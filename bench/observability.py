@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """What watching `akidb-embed serve` costs: metrics, traces of every request and JSON logs, against none of them; latency with a collector
-that hangs, refuses or talks nonsense, against one that works; and scrapes under load.
+that hangs, is slow, refuses or talks nonsense, against one that works; and scrapes under load.
 
     make bench-observability                   (build, model, then this; writes docs/BENCHMARKS.md)
-    python3 bench/observability.py --model FOLDER [--build build] [--seconds 3] [--pairs 8]
+    python3 bench/observability.py --model FOLDER [--build build] [--pairs 8] [--rounds 12]
 
 All servers run at once and take turns under load, so that a drifting clock hits each alike; what is compared was measured one right after
-the other. The collector runs on the same machine, as cheap as can be (trace_sink.py). Needs nothing but Python. Close other programs first.
+the other. Latencies are pooled over all rounds, as the 99th percentile of a few seconds says little; the interval beside a change is that
+of 95 % of resampled rounds. The collector runs on the same machine, as cheap as can be (trace_sink.py). Needs nothing but Python. Close other programs first.
 """
 import argparse
-import concurrent.futures
+import math
 import os
 import socket
 import subprocess
@@ -18,18 +19,23 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from random import Random
 from statistics import median
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "server"))
+sys.path.insert(0, str(HERE))
+from recording import describe_machine, others_share, write_section  # noqa: E402
 from run import Harness, finish, tell  # noqa: E402
 
-BEGIN = "<!-- observability: begin, written by bench/observability.py -->"
-END = "<!-- observability: end -->"
 SCRAPERS, SCRAPE_PERIOD_S = 10, 1.0
 SHARE = 0.5  # of saturation, for latencies
+PAIR_SECONDS, ROUND_SECONDS, RESAMPLES = 3, 5, 400
+TROUBLES = ("hung", "slow", "refusing", "garbage")
 WATCHED = ["--log-level", "info", "--log-format", "json", "--access-log-rate", "1000000"]
 BLIND = {"OTEL_SDK_DISABLED": "true"}
 
@@ -80,13 +86,6 @@ class Running:
         self.harness.server, self.harness.port = self.process, self.port
         return self.harness
 
-    def scrape(self):
-        """(seconds, bytes) of one scrape."""
-        begin = time.perf_counter()
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=60) as reply:
-            size = len(reply.read())
-        return time.perf_counter() - begin, size
-
     def sample(self, name):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=60) as reply:
             lines = reply.read().decode().splitlines()
@@ -101,13 +100,38 @@ def cpu_per_request(result):
     return result["server_cpu_seconds"] / max(1.0, result["requests_per_second"] * result["cpu_interval_seconds"])
 
 
-def measure_cost(blind, watched, pairs, seconds):
+def p99(rounds):
+    """Of all rounds together; rounds: lists of (milliseconds, count)."""
+    counts = Counter()
+    for some in rounds:
+        for value, count in some:
+            counts[value] += count
+    left = math.ceil(0.99 * counts.total())
+    for value in sorted(counts):
+        left -= counts[value]
+        if left <= 0:
+            return value
+    return math.nan
+
+
+def change(some, others):
+    """By how many per cent the p99 of some rounds is above that of others, and the ends of the interval; rounds taken in turn."""
+    random = Random(1)
+    found = []
+    for _ in range(RESAMPLES):
+        taken = [random.randrange(len(some)) for _ in some]
+        found.append(percent(p99([some[i] for i in taken]), p99([others[i] for i in taken])))
+    found.sort()
+    return percent(p99(some), p99(others)), found[RESAMPLES // 40], found[-1 - RESAMPLES // 40]
+
+
+def measure_cost(blind, watched, pairs):
     """Medians over pairs: throughput lost, and CPU time of the server per request more, in per cent."""
     lost, more, rates = [], [], []
     for pair in range(pairs):
         tell(f"cost, pair {pair + 1} of {pairs}")
         order = (blind, watched) if pair % 2 == 0 else (watched, blind)
-        got = {server: server.use().closed("short", connections=32, seconds=seconds, warmup=0.5) for server in order}
+        got = {server: server.use().closed("short", connections=32, seconds=PAIR_SECONDS, warmup=0.5) for server in order}
         lost.append(-percent(got[watched]["requests_per_second"], got[blind]["requests_per_second"]))
         more.append(percent(cpu_per_request(got[watched]), cpu_per_request(got[blind])))
         rates.append(got[blind]["requests_per_second"])
@@ -115,69 +139,95 @@ def measure_cost(blind, watched, pairs, seconds):
             "spans": watched.sample("akidb_embed_spans_exported_total"), "lines_lost": watched.sample("akidb_embed_log_lines_dropped_total")}
 
 
-def measure_collectors(servers, rate, rounds, seconds):
-    """p99 of each in ms, round by round, and what it dropped."""
-    p99 = {mode: [] for mode in servers}
+def start_round(server, rate):
+    return server.use().start(["--open", f"{rate:.3f}", "--counts"], "short", connections=256, seconds=ROUND_SECONDS, warmup=0.5)
+
+
+def measure_collectors(servers, rate, rounds):
+    """Latencies of each, round by round, memory at the first round's end and the last's, and what it dropped."""
+    found = {mode: {"latencies": [], "rss": []} for mode in servers}
     for turn in range(rounds):
-        for mode, server in servers.items():
-            tell(f"collector {mode}, round {turn + 1} of {rounds}")
-            p99[mode].append(server.use().open(rate, "short", seconds=seconds, warmup=0.5)["ok_ms"]["p99"])
-    return {mode: {"p99": p99[mode], "dropped": server.sample("akidb_embed_spans_dropped_total")} for mode, server in servers.items()}
-
-
-def scrape_all(server, until):
-    """Ten scrapes at once, again and again."""
-    found = []
-    with concurrent.futures.ThreadPoolExecutor(SCRAPERS) as pool:
-        while time.monotonic() < until:
-            begin = time.monotonic()
-            found += list(pool.map(lambda _: server.scrape(), range(SCRAPERS)))
-            time.sleep(max(0.0, SCRAPE_PERIOD_S - (time.monotonic() - begin)))
+        tell(f"collectors, round {turn + 1} of {rounds}")
+        order = list(servers)[turn % len(servers):] + list(servers)[:turn % len(servers)]
+        for mode in order:
+            result = finish(start_round(servers[mode], rate))
+            found[mode]["latencies"].append(result["ok_counts"])
+            found[mode]["rss"].append(result["server_rss_end_bytes"])
+    for mode, server in servers.items():
+        found[mode]["dropped"] = server.sample("akidb_embed_spans_dropped_total")
     return found
 
 
-def measure_scrapes(server, rate, rounds, seconds):
-    with_scrapes, without, scrapes = [], [], []
+class Scrapers:
+    """Kept connections that ask for the metrics all at once, as cheaply as can be: what they take of the CPUs is not the server's."""
+    REQUEST = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept-Encoding: gzip\r\n\r\n"
+
+    def __init__(self, port):
+        self.sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(SCRAPERS)]
+        self.seconds, self.size = [], 0
+
+    def scrape(self):
+        begin = time.perf_counter()
+        for connection in self.sockets:
+            connection.sendall(self.REQUEST)
+        for connection in self.sockets:
+            received = connection.recv(1 << 16)
+            head, body = received.split(b"\r\n\r\n", 1)
+            length = int(head.lower().split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
+            self.size = max(self.size, length)
+            left = length - len(body)
+            while left > 0:
+                left -= len(connection.recv(left))
+            self.seconds.append(time.perf_counter() - begin)
+
+    def run(self, seconds):
+        until = time.monotonic() + seconds
+        while (begin := time.monotonic()) < until:
+            self.scrape()
+            time.sleep(max(0.0, SCRAPE_PERIOD_S - (time.monotonic() - begin)))
+
+
+def measure_scrapes(server, rate, rounds):
+    latencies = {True: [], False: []}
+    scrapers = Scrapers(server.port)
     for turn in range(rounds):
         tell(f"scrapes, round {turn + 1} of {rounds}")
-        without.append(server.use().open(rate, "short", seconds=seconds, warmup=0.5)["ok_ms"]["p99"])
-        load = server.use().start(["--open", f"{rate:.3f}"], "short", connections=256, seconds=seconds, warmup=0.5)
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            scraping = pool.submit(scrape_all, server, time.monotonic() + server.harness.seconds_of_load + 0.5)
-            with_scrapes.append(finish(load)["ok_ms"]["p99"])
-            scrapes += scraping.result()
-    return {"with": with_scrapes, "without": without, "seconds": [taken for taken, _ in scrapes], "bytes": max(size for _, size in scrapes)}
+        for scraped in (True, False) if turn % 2 == 0 else (False, True):
+            load = start_round(server, rate)
+            with ThreadPoolExecutor(1) as pool:
+                if scraped:
+                    pool.submit(scrapers.run, ROUND_SECONDS + 0.5)
+                latencies[scraped].append(finish(load)["ok_counts"])
+    return {"with": latencies[True], "without": latencies[False], "seconds": scrapers.seconds, "bytes": scrapers.size}
 
 
-def judge(value, limit, form="{:+.1f} %"):
-    return f"{form.format(value)} | {form.format(limit).lstrip('+')} | {'yes' if value <= limit else '**no**'}"
+def judge(value, limit, form="{:+.1f} %", around=None):
+    """A row's end; around: the interval, which says what the judgement is worth."""
+    beside = "" if around is None else f" ({around[0]:+.1f} to {around[1]:+.1f})"
+    return f"{form.format(value)}{beside} | {form.format(limit).lstrip('+')} | {'yes' if value <= limit else '**no**'} |"
 
 
-def make_report(cost, collectors, scrapes, rate):
-    healthy = collectors["healthy"]["p99"]
-    rows = [f"| throughput lost, all on against all off, median of {len(cost['lost'])} pairs | {judge(median(cost['lost']), 3)} |",
-            f"| server's CPU time per request, likewise | {judge(median(cost['more']), 3)} |"]
-    for mode, found in collectors.items():
-        if mode != "healthy":
-            change = median(percent(bad, good) for bad, good in zip(found["p99"], healthy))
-            rows.append(f"| p99 with a collector that is {mode}, against a healthy one | {judge(change, 2)} |")
-    change = median(percent(some, none) for some, none in zip(scrapes["with"], scrapes["without"]))
-    rows += [f"| p99 with {SCRAPERS} scrapes at once every second, against none | {judge(change, 1)} |",
-             f"| a scrape under that load, median | {judge(1e3 * median(scrapes['seconds']), 10, '{:.2f} ms')} |"]
+def make_report(cost, collectors, scrapes, rate, machine):
+    healthy = collectors["healthy"]["latencies"]
+    rows = [f"| throughput lost, all on against all off, median of {len(cost['lost'])} pairs | {judge(median(cost['lost']), 3)}",
+            f"| server's CPU time per request, likewise | {judge(median(cost['more']), 3)}"]
+    for mode in TROUBLES:
+        value, *around = change(collectors[mode]["latencies"], healthy)
+        rows.append(f"| p99 in {len(healthy) * ROUND_SECONDS} s with a collector that is {mode}, against a healthy one | {judge(value, 2, around=around)}")
+        rss = collectors[mode]["rss"]
+        rows.append(f"| memory meanwhile | {judge(percent(rss[-1], rss[0]), 5)}")
+    value, *around = change(scrapes["with"], scrapes["without"])
+    rows += [f"| p99 with {SCRAPERS} scrapes at once every second, against none | {judge(value, 1, around=around)}",
+             f"| such a scrape, median | {judge(1e3 * median(scrapes['seconds']), 10, '{:.2f} ms')}"]
     pairs = ", ".join(f"{value:+.1f}" for value in cost["lost"])
     dropped = ", ".join(f"{mode} {found['dropped']:,.0f}" for mode, found in collectors.items())
     return "\n".join([
-        "| | measured | at most | |", "|---|---|---|---|", *rows, "",
+        machine, "", "| | measured | at most | |", "|---|---|---|---|", *rows, "",
         f"All on: metrics, every request traced (12 spans) to a collector over HTTP, a JSON log line per request to a file. Single texts of 16 tokens, "
         f"32 connections, {cost['rate']:,.0f} requests/s with all off; pairs in per cent: {pairs}. {cost['spans']:,.0f} spans arrived, {cost['lines_lost']:,.0f} log "
-        f"lines were lost. Latencies at {rate:,.0f} requests/s, p99 with a healthy collector {median(healthy):.2f} ms; spans dropped: {dropped}. A scrape has "
-        f"{scrapes['bytes']:,} bytes. Collector, load generator and scrapers share the server's {os.cpu_count()} CPUs."])
-
-
-def write_section(path, text):
-    content = path.read_text(encoding="utf-8")
-    before, rest = content.split(BEGIN)
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+        f"lines were lost. Latencies at {rate:,.0f} requests/s, p99 with a healthy collector {p99(healthy):.2f} ms; in brackets what 95 % of resampled "
+        f"rounds give; spans dropped: {dropped}. A scrape, in gzip, has {scrapes['bytes']:,} bytes. Collector, load generator and scrapers share the "
+        f"server's {os.cpu_count()} CPUs."])
 
 
 def main():
@@ -185,25 +235,25 @@ def main():
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--build", type=Path, default=Path("build"))
     parser.add_argument("--precision", default="auto")
-    parser.add_argument("--seconds", type=float, default=3, help="of each load")
-    parser.add_argument("--pairs", type=int, default=8, help="of the cost; the others take half as many rounds")
+    parser.add_argument("--pairs", type=int, default=8, help="of the cost")
+    parser.add_argument("--rounds", type=int, default=12, help=f"of {ROUND_SECONDS} s, of latencies with each collector, and with and without scrapes")
     parser.add_argument("--output", type=Path, help="Markdown file with the markers of this report")
     arguments = parser.parse_args()
     arguments.scale = 1
+    machine = describe_machine(others_share())
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         harness = Harness(arguments, folder)
-        collectors = {mode: stack.enter_context(collector(mode)) for mode in ("healthy", "hung", "refusing", "garbage")}
+        collectors = {mode: stack.enter_context(collector(mode)) for mode in ("healthy", *TROUBLES)}
         blind = stack.enter_context(Running(harness, "blind", ["--log-level", "off"], BLIND))
         servers = {mode: stack.enter_context(Running(harness, mode, WATCHED, environment)) for mode, environment in collectors.items()}
-        rounds = max(1, arguments.pairs // 2)
-        cost = measure_cost(blind, servers["healthy"], arguments.pairs, arguments.seconds)
+        cost = measure_cost(blind, servers["healthy"], arguments.pairs)
         rate = cost["rate"] * SHARE
-        trouble = measure_collectors(servers, rate, rounds, arguments.seconds)
-        scrapes = measure_scrapes(servers["healthy"], rate, rounds, arguments.seconds)
-    report = make_report(cost, trouble, scrapes, rate)
+        trouble = measure_collectors(servers, rate, arguments.rounds)
+        scrapes = measure_scrapes(servers["healthy"], rate, arguments.rounds)
+    report = make_report(cost, trouble, scrapes, rate, machine)
     print(report)
     if arguments.output:
-        write_section(arguments.output, report)
+        write_section(arguments.output, "observability", report)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ SAMPLE_SECONDS = 3
 IDLE_COLUMNS = (3, 4)
 
 # The sections of docs/BENCHMARKS.md and who writes them.
-WRITERS = {"aims": "bench/aims.py", "peers": "bench/peers/compare.py", "server": "bench/server/run.py"}
+WRITERS = {"aims": "bench/aims.py", "peers": "bench/peers/compare.py", "server": "bench/server/run.py",
+           "observability": "bench/observability.py"}
 
 
 def cpu_name():

@@ -1,15 +1,17 @@
 """A collector of traces that costs next to nothing and can misbehave: for benchmarks, in a process of its own.
 
-    python3 bench/trace_sink.py healthy|hung|refusing|garbage
+    python3 bench/trace_sink.py healthy|hung|slow|refusing|garbage
 
 Takes OTLP over HTTP on a free port of 127.0.0.1, which it prints, and ends when its stdin does. Healthy throws everything away and
-says that it was taken; hung reads and never answers; refusing closes each connection at once; garbage answers what is no HTTP.
+says that it was taken; hung reads and never answers; slow answers after two seconds; refusing closes each connection at once; garbage answers what is no HTTP.
 """
 import socket
 import sys
 import threading
+import time
 
 TAKEN = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n"
+SLOW_SECONDS = 2
 GARBAGE = bytes(range(256)) * 4
 
 
@@ -40,7 +42,9 @@ def serve(connection, mode):
     try:
         received = b""
         while mode != "refusing" and (received := read_request(connection, received)) is not None:
-            if mode == "healthy":
+            if mode == "slow":
+                time.sleep(SLOW_SECONDS)
+            if mode in ("healthy", "slow"):
                 connection.sendall(TAKEN)
             elif mode == "garbage":
                 connection.sendall(GARBAGE)

@@ -25,6 +25,8 @@ static const char USAGE[] =
     "  --drain S            longest wait for the last replies [default 15]\n"
     "  --references N       ask for the first N bodies beforehand, and compare these replies bit by bit "
     "[default 0]\n"
+    "  --counts             also print how many of the replies 200 took how long: [[milliseconds, count], "
+    "...]\n"
     "  --server-pid PID     read this process's CPU time and memory\n"
     "  --wait               print \"ready\" when prepared, and start at a line on stdin\n";
 
@@ -32,7 +34,7 @@ typedef struct arguments {
     load_options load;
     const char *bodies;
     size_t references;
-    bool has_mode, slow, waits;
+    bool has_mode, slow, waits, counts;
 } arguments;
 
 /* A number in range, or exit with 2. */
@@ -62,6 +64,7 @@ static arguments parse(int argc, char **argv)
         DRAIN,
         REFERENCES,
         SERVER,
+        COUNTS,
         WAIT,
         HELP
     };
@@ -78,6 +81,7 @@ static arguments parse(int argc, char **argv)
         {"drain", required_argument, NULL, DRAIN},
         {"references", required_argument, NULL, REFERENCES},
         {"server-pid", required_argument, NULL, SERVER},
+        {"counts", no_argument, NULL, COUNTS},
         {"wait", no_argument, NULL, WAIT},
         {"help", no_argument, NULL, HELP},
         {0},
@@ -126,6 +130,9 @@ static arguments parse(int argc, char **argv)
         case SERVER:
             a.load.server = (pid_t)number(name, optarg, 1, INT_MAX);
             break;
+        case COUNTS:
+            a.counts = true;
+            break;
         case WAIT:
             a.waits = true;
             break;
@@ -161,7 +168,20 @@ static void print_count(const char *name, uint64_t count)
     printf("\"%s\":%llu,", name, (unsigned long long)count);
 }
 
-static void print_result(const load_result *r)
+static void print_counts(const histogram *h)
+{
+    const char *separator = "";
+    printf("\"ok_counts\":[");
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
+        if (h->counts[i] > 0) {
+            printf("%s[%.6f,%llu]", separator, (double)histogram_bucket_end(i) / 1e6,
+                   (unsigned long long)h->counts[i]);
+            separator = ",";
+        }
+    printf("],");
+}
+
+static void print_result(const load_result *r, bool counts)
 {
     const char *separator = "";
     printf("{\"statuses\":{");
@@ -179,6 +199,8 @@ static void print_result(const load_result *r)
     print_count("wrong_vectors", r->wrong_vectors);
     print_count("no_retry_after", r->no_retry_after);
     print_count("reopened", r->reopened);
+    if (counts)
+        print_counts(&r->ok);
     print_latencies("ok_ms", &r->ok);
     printf(",");
     print_latencies("refused_ms", &r->refused);
@@ -241,7 +263,7 @@ int main(int argc, char **argv)
         good = getchar() != EOF;
     }
     if (good && load_run(&a.load, &b, result))
-        print_result(result);
+        print_result(result, a.counts);
     else
         good = false;
     bodies_destroy(&b);

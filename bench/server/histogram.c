@@ -12,7 +12,7 @@ static size_t bucket_of(uint64_t value)
     return ((size_t)shift + 1) * LINEAR + (size_t)((value >> shift) - LINEAR);
 }
 
-static uint64_t bucket_end(size_t bucket)
+uint64_t histogram_bucket_end(size_t bucket)
 {
     if (bucket < LINEAR)
         return bucket;
@@ -38,7 +38,7 @@ uint64_t histogram_quantile(const histogram *h, double share)
     for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
         seen += h->counts[i];
         if (seen >= wanted && seen > 0)
-            return bucket_end(i) < h->max_ns ? bucket_end(i) : h->max_ns;
+            return histogram_bucket_end(i) < h->max_ns ? histogram_bucket_end(i) : h->max_ns;
     }
     return 0;
 }

@@ -1,4 +1,4 @@
-/* Latencies in buckets that are linear within a power of two, as in HdrHistogram: every value is kept within 1/128 of
+/* Latencies in buckets that are linear within a power of two, as in HdrHistogram: every value is kept within 1/1024 of
  * itself, from 1 ns to 18 minutes, in constant memory and time. Not thread-safe. */
 #ifndef BENCH_HISTOGRAM_H
 #define BENCH_HISTOGRAM_H
@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { HISTOGRAM_LINEAR_BITS = 7, HISTOGRAM_VALUE_BITS = 40 };
+enum { HISTOGRAM_LINEAR_BITS = 10, HISTOGRAM_VALUE_BITS = 40 };
 enum { HISTOGRAM_BUCKETS = (HISTOGRAM_VALUE_BITS - HISTOGRAM_LINEAR_BITS + 1) << HISTOGRAM_LINEAR_BITS };
 
 typedef struct histogram {
@@ -21,5 +21,8 @@ void histogram_add(histogram *h, int64_t value_ns);
 /* The upper end of the bucket below which `share` (0 to 1) of the values lie, never above the largest value; 0 when
  * there are none. */
 uint64_t histogram_quantile(const histogram *h, double share);
+
+/* The largest value that the bucket takes. */
+uint64_t histogram_bucket_end(size_t bucket);
 
 #endif

@@ -108,7 +108,7 @@ class Harness:
         return path
 
     def start(self, mode, corpus, texts=1, encoding="float", connections=64, seconds=5, warmup=1.0):
-        """The prepared load generator, waiting to be let go. mode: such as ["--open", 200]."""
+        """The prepared load generator, waiting to be let go. mode: such as ["--open", 200, "--counts"]."""
         self.seconds_of_load = max(1.0, seconds * self.scale)
         command = [self.generator, "--port", self.port, *mode, "--bodies", self.bodies(corpus, texts, encoding), "--connections", connections,
                    "--seconds", self.seconds_of_load, "--warmup", warmup * min(1, self.scale), "--references", max(1, COMPARED_TEXTS // texts),
@@ -124,8 +124,8 @@ class Harness:
     def closed(self, corpus, **settings):
         return self.load(["--closed"], corpus, **settings)
 
-    def open(self, rate, corpus, connections=256, **settings):
-        return self.load(["--open", f"{rate:.3f}"], corpus, connections=connections, **settings)
+    def open(self, rate, corpus, *more, connections=256, **settings):
+        return self.load(["--open", f"{rate:.3f}", *more], corpus, connections=connections, **settings)
 
     def engine(self, corpus, seconds):
         """What `akidb-embed bench` says of the same texts."""

@@ -25,6 +25,12 @@ bool thread_start(pthread_t *thread, void *(*run)(void *), void *argument, const
     return true;
 }
 
+void thread_defer(void)
+{
+    const struct sched_param none = {0};
+    (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
+}
+
 void thread_pin(unsigned cpu)
 {
     cpu_set_t mask;

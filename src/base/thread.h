@@ -10,6 +10,10 @@
  * False when the system has no more threads to give; errno says why. */
 bool thread_start(pthread_t *thread, void *(*run)(void *), void *argument, const char *name);
 
+/* The calling thread gets its share of the CPUs as before, but when it wakes up it takes none away from a thread that is
+ * computing: for work that nobody waits for. */
+void thread_defer(void);
+
 /* Ties the calling thread to one CPU; where the system refuses, it stays where it may be. */
 void thread_pin(unsigned cpu);
 

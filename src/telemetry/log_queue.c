@@ -146,6 +146,7 @@ static void wait_for_lines(log_queue *q, int64_t until_ns)
 static void *run(void *argument)
 {
     log_queue *q = argument;
+    thread_defer();
     int64_t ask_ns = INT64_MAX;
     pthread_mutex_lock(&q->lock);
     for (bool last = false; !last;) {

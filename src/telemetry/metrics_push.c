@@ -45,6 +45,7 @@ static bool wait_until(metrics_push *p, int64_t until_ns)
 static void *run(void *argument)
 {
     metrics_push *p = argument;
+    thread_defer();
     const int64_t interval_ns = p->settings.interval_ms * NS_PER_MS;
     while (wait_until(p, clock_monotonic_ns() + interval_ns))
         push(p, clock_monotonic_ns() + p->settings.timeout_ms * NS_PER_MS);

@@ -19,7 +19,7 @@ static void write_number(buf *out, double value)
         buf_append_string(out, value > 0 ? "+Inf" : "-Inf");
         return;
     }
-    for (int digits = 6; digits <= 17; digits++) {
+    for (int digits = 15; digits <= 17; digits++) { /* %g leaves zeros at the end out */
         snprintf(text, sizeof text, "%.*g", digits, value);
         if (strtod(text, NULL) == value)
             break;

@@ -10,9 +10,14 @@
 
 typedef struct span_sources span_sources;
 
+/* xoshiro256++ */
+typedef struct span_random {
+    uint64_t state[4];
+} span_random;
+
 typedef struct span_source {
     span_ring ring;
-    uint64_t random[4];    /* xoshiro256++ */
+    span_random random;    /* seeded from the system */
     uint64_t signalled_at; /* spans put when the reader was last woken; the writer's */
     span_sources *owner;
     struct span_source *next;
@@ -22,6 +27,7 @@ typedef struct span_source {
 struct span_sources {
     pthread_mutex_t lock;
     pthread_key_t key;
+    uint64_t serial; /* of these sources, in the process; from 1 */
     bool open;
     span_source *first;
     size_t max_spans; /* per ring */
@@ -38,22 +44,19 @@ span_source *span_source_mine(span_sources *sources);
 /* All of them, linked by `next`; later ones are put before it. */
 span_source *span_sources_first(span_sources *sources);
 
-/* The next of the thread's random numbers (Blackman, Vigna: Scrambled Linear Pseudorandom Number Generators, 2021), seeded
- * from the system. Never 0, as no id may be. */
-static inline uint64_t span_source_random(span_source *source)
+/* The next of the random numbers that such a generator makes (Blackman, Vigna: Scrambled Linear Pseudorandom Number Generators,
+ * 2021). Never 0, as no id may be. */
+static inline uint64_t span_random_next(span_random *r)
 {
-    uint64_t *s = source->random, result;
-    do {
-        const uint64_t sum = s[0] + s[3], shifted = s[1] << 17;
-        result = (sum << 23 | sum >> 41) + s[0];
-        s[2] ^= s[0];
-        s[3] ^= s[1];
-        s[1] ^= s[2];
-        s[0] ^= s[3];
-        s[2] ^= shifted;
-        s[3] = s[3] << 45 | s[3] >> 19;
-    } while (result == 0);
-    return result;
+    const uint64_t sum = r->state[0] + r->state[3], shifted = r->state[1] << 17;
+    const uint64_t result = (sum << 23 | sum >> 41) + r->state[0];
+    r->state[2] ^= r->state[0];
+    r->state[3] ^= r->state[1];
+    r->state[1] ^= r->state[2];
+    r->state[0] ^= r->state[3];
+    r->state[2] ^= shifted;
+    r->state[3] = r->state[3] << 45 | r->state[3] >> 19;
+    return result + (result == 0);
 }
 
 #endif

@@ -123,6 +123,7 @@ static void flush(tracer *t)
 static void *run(void *argument)
 {
     tracer *t = argument;
+    thread_defer();
     while (!atomic_load(&t->stopping)) {
         wait_for_work(t);
         if (!atomic_load(&t->stopping)) /* what is left is for flush, which knows how much time there is */
@@ -189,10 +190,22 @@ void tracer_close(tracer *t, int64_t flush_ms)
     mem_free(t);
 }
 
-static void new_span_id(span_source *source, uint8_t span_id[SPAN_ID_BYTES])
+static void put_id(uint8_t *to, uint64_t id)
 {
-    const uint64_t id = span_source_random(source);
-    memcpy(span_id, &id, sizeof id);
+    memcpy(to, &id, sizeof id);
+}
+
+/* The ids of a trace and of its first span, or of a span in the caller's trace. The generator's state stays in registers
+ * meanwhile. */
+static void new_ids(span_source *source, const trace_context *parent, trace_root *out)
+{
+    span_random random = source->random;
+    if (parent == NULL) {
+        put_id(out->trace_id, span_random_next(&random));
+        put_id(out->trace_id + sizeof(uint64_t), span_random_next(&random));
+    }
+    put_id(out->span_id, span_random_next(&random));
+    source->random = random;
 }
 
 void tracer_begin(tracer *t, const trace_context *parent, trace_root *out)
@@ -207,11 +220,7 @@ void tracer_begin(tracer *t, const trace_context *parent, trace_root *out)
         memcpy(out->span_id, out->parent_id, sizeof out->span_id);
         return;
     }
-    if (parent == NULL) {
-        const uint64_t words[2] = {span_source_random(source), span_source_random(source)};
-        memcpy(out->trace_id, words, sizeof words);
-    }
-    new_span_id(source, out->span_id);
+    new_ids(source, parent, out);
     out->sampled =
         sampler_decide(&t->settings.sampler, t->settings.trust_parent ? parent : NULL, out->trace_id);
 }
@@ -219,10 +228,7 @@ void tracer_begin(tracer *t, const trace_context *parent, trace_root *out)
 void tracer_span_id(tracer *t, uint8_t span_id[SPAN_ID_BYTES])
 {
     span_source *source = t != NULL ? span_source_mine(&t->sources) : NULL;
-    if (source != NULL)
-        new_span_id(source, span_id);
-    else
-        memset(span_id, 0, SPAN_ID_BYTES);
+    put_id(span_id, source != NULL ? span_random_next(&source->random) : 0);
 }
 
 void tracer_emit(tracer *t, const span *s)

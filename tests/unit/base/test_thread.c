@@ -57,6 +57,26 @@ static void a_pinned_thread_has_one_cpu(void **state)
     assert_true(CPU_ISSET(last, (cpu_set_t *)mask));
 }
 
+static void *defer(void *argument)
+{
+    struct sched_param parameters;
+    thread_defer();
+    return pthread_getschedparam(pthread_self(), argument, &parameters) == 0 ? argument : NULL;
+}
+
+static void a_deferring_thread_leaves_the_others_theirs(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    int policy = SCHED_OTHER;
+    void *asked;
+    assert_true(thread_start(&thread, defer, &policy, "deferring"));
+    assert_int_equal(pthread_join(thread, &asked), 0);
+    assert_non_null(asked);
+    assert_int_equal(policy, SCHED_BATCH);
+    assert_int_equal(sched_getscheduler(0), SCHED_OTHER);
+}
+
 static void a_cpu_that_is_not_allowed_changes_nothing(void **state)
 {
     (void)state;
@@ -79,6 +99,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(leaves_signals_to_the_main_thread_but_keeps_sigbus),
         cmocka_unit_test(a_pinned_thread_has_one_cpu),
+        cmocka_unit_test(a_deferring_thread_leaves_the_others_theirs),
         cmocka_unit_test(a_cpu_that_is_not_allowed_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
