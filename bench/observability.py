@@ -30,7 +30,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "server"))
 sys.path.insert(0, str(HERE))
 from recording import describe_machine, others_share, write_section  # noqa: E402
-from run import Harness, finish, tell  # noqa: E402
+from run import Harness, finish, free_port, tell  # noqa: E402
 
 SCRAPERS, SCRAPE_PERIOD_S = 10, 1.0
 SHARE = 0.5  # of saturation, for latencies
@@ -38,11 +38,6 @@ PAIR_SECONDS, ROUND_SECONDS, RESAMPLES = 3, 5, 400
 TROUBLES = ("hung", "slow", "refusing", "garbage")
 WATCHED = ["--log-level", "info", "--log-format", "json", "--access-log-rate", "1000000"]
 BLIND = {"OTEL_SDK_DISABLED": "true"}
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 @contextmanager

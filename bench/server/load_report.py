@@ -1,6 +1,8 @@
 """Holds the measurements of run.py against the aims, and makes Markdown of them. Nothing here measures."""
 import math
 
+from health_probe import quantile
+
 PASS_TOKENS = 512  # of one pass: docs/SCHEDULING.md
 # By (start of the tier's name, precision): ms of one query on an idle server, requests/s of 15-token texts at 32 connections.
 CPU_AIMS = (("amx", "bf16", 0.6, 8000), ("amx", "int8", 0.6, None), ("avx512-bf16", "bf16", 1.2, 1000),
@@ -110,6 +112,10 @@ def overload_rows(found):
         row(f"{name}: refusals without Retry-After, of {refused(over):,}", over["no_retry_after"], 0, True, form="{:,.0f}"),
         row(f"{name}: neither answered nor refused, of {due(over):,}", lost(over), 0, True, form="{:,.0f}"),
     ]
+    for port, taken in found["health"]["milliseconds"].items():
+        rows.append(row(f"{name}: /health/ready on the {port} port, median of {len(taken):,}", quantile(taken, 0.5), 1, True, unit=" ms"))
+        rows.append(row(f"{name}: /health/ready on the {port} port, p99", quantile(taken, 0.99), 1, True, unit=" ms"))
+    rows.append(row(f"{name}: /health/ready not answered 200", found["health"]["failed"], 0, True, form="{:,.0f}"))
     cost = cpu_us_per_refusal(found["refusing"], found["idle"])
     if cost is not None:
         rows.append(row(f"server's CPU per refusal, of {refused(found['refusing']):,} with their bodies", cost, 50, True, form="{:.0f}", unit=" µs"))

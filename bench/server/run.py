@@ -12,6 +12,7 @@ import json
 import os
 import re
 import resource
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
+from health_probe import HealthProbe
 from load_report import make_markdown
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -136,6 +138,11 @@ class Harness:
         return {"version": document["version"], **document["results"][0]}
 
 
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
 def finish(process):
     """Lets one prepared generator go; its result."""
     output, _ = process.communicate("\n")
@@ -200,11 +207,13 @@ def measure_mix(harness, found):
     found["mix"] = {"bulk_alone": alone, "bulk": finish(bulk), "interactive": finish(interactive)}
 
 
-def measure_overload(harness, found):
+def measure_overload(harness, found, admin_port):
     tell(f"{OVERLOAD} times saturation")
     found["overload_times"], found["overload_wait"] = OVERLOAD, OVERLOAD_WAIT
-    found["overload"] = harness.open(OVERLOAD * found["saturation"]["requests_per_second"], "mixed", connections=OVERLOAD_CONNECTIONS, seconds=60,
-                                     warmup=5)
+    with HealthProbe({"main": harness.port, "admin": admin_port}) as probe:
+        found["overload"] = harness.open(OVERLOAD * found["saturation"]["requests_per_second"], "mixed", connections=OVERLOAD_CONNECTIONS,
+                                         seconds=60, warmup=5)
+    found["health"] = {"milliseconds": probe.milliseconds, "failed": probe.failed}
 
 
 def measure_clients(harness, found, slow_connections):
@@ -234,8 +243,9 @@ def measure_all(arguments):
             measure_mix(harness, found)
             measure_clients(harness, found, arguments.slow_connections)
         # Refusing early is what keeps those short that are let in; by default a burst of a thousand is let in instead.
-        with harness.serving("--max-connections", OVERLOAD_CONNECTIONS + 2000, "--max-queue-wait", OVERLOAD_WAIT):
-            measure_overload(harness, found)
+        admin_port = free_port()
+        with harness.serving("--max-connections", OVERLOAD_CONNECTIONS + 2000, "--max-queue-wait", OVERLOAD_WAIT, "--admin-port", admin_port):
+            measure_overload(harness, found, admin_port)
         tell("a server that refuses nearly everything")
         with harness.serving("--max-queue-requests", 1):
             found["refusing"] = harness.closed("short", connections=8, seconds=4)
