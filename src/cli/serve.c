@@ -5,13 +5,14 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "cli/activation.h"
-#include "cli/file_mode.h"
 #include "cli/hangup.h"
 #include "cli/load_trace.h"
 #include "cli/message.h"
 #include "cli/model_source.h"
 #include "cli/notify.h"
 #include "cli/published_weights.h"
+#include "cli/serve_announce.h"
+#include "cli/serve_options.h"
 #include "encoder/device_lane.h"
 #include "encoder/encoder.h"
 #include "kernels/precision.h"
@@ -29,7 +30,6 @@
 #include <unistd.h>
 
 #define LOG_TARGET "serve"
-#define NO_HOST "none"
 #define READY_MESSAGE "READY=1\nSTATUS=serving"
 #define FLUSH_MS 5000 /* for telemetry, when all requests are finished */
 
@@ -59,20 +59,6 @@ static bool weights_are_published(void *cookie)
 {
     const service *sv = cookie;
     return published_weights_in(sv->folder);
-}
-
-/* What replies call the model: as the options say, else its id, else the folder's last part. */
-static const char *name_of_model(const options *o)
-{
-    const char *name = option_text(o, OPTION_MODEL_NAME);
-    if (name != NULL)
-        return name;
-    name = option_text(o, OPTION_MODEL);
-    if (access(name, F_OK) != 0)
-        return name;
-    const char *last = strrchr(name, '/');
-    return last != NULL && last[1] != '\0' && strcmp(last, "/.") != 0 && strcmp(last, "/..") != 0 ? last + 1
-                                                                                                  : name;
 }
 
 static aki_status open_log(service *sv, aki_error *error)
@@ -105,44 +91,6 @@ static aki_status open_telemetry(service *sv, aki_error *error)
     return telemetry_open(&sv->telemetry, &settings, error);
 }
 
-/* What no single option can check. */
-static aki_status check_options(const options *o, aki_error *error)
-{
-    const char *certificate = option_text(o, OPTION_TLS_CERTIFICATE), *key = option_text(o, OPTION_TLS_KEY);
-    aki_status status = AKI_OK;
-    if ((certificate == NULL) != (key == NULL)) {
-        status = error_set(error, AKI_INVALID_ARGUMENT, "--tls-%s is missing",
-                           certificate == NULL ? "certificate" : "key");
-        error_hint(error, "TLS needs both --tls-certificate and --tls-key.");
-    } else if (certificate == NULL && option_text(o, OPTION_TLS_CLIENT_CA) != NULL) {
-        status = error_set(error, AKI_INVALID_ARGUMENT, "--tls-client-ca is given, but no TLS is used");
-        error_hint(error, "Give --tls-certificate and --tls-key as well.");
-    } else if (strcmp(option_text(o, OPTION_HOST), NO_HOST) == 0 &&
-               option_text(o, OPTION_UNIX_SOCKET) == NULL) {
-        status = error_set(error, AKI_INVALID_ARGUMENT, "--host none leaves nothing to listen on");
-        error_hint(error, "Give --unix-socket PATH, or an address.");
-    }
-    return status;
-}
-
-static scheduler_resilience resilience_of(const options *o)
-{
-    scheduler_resilience r;
-    scheduler_resilience_init(&r);
-    r.breaker.failures = (unsigned)option_number(o, OPTION_BREAKER_FAILURES);
-    r.breaker.window_ns = option_number(o, OPTION_BREAKER_WINDOW) * NS_PER_MS;
-    r.breaker.cooldown_ns = option_number(o, OPTION_BREAKER_COOLDOWN) * NS_PER_MS;
-    r.breaker.cooldown_max_ns = r.breaker.cooldown_ns;
-    r.breaker.successes = (unsigned)option_number(o, OPTION_BREAKER_SUCCESSES);
-    r.breaker.probes = (unsigned)option_number(o, OPTION_BREAKER_PROBES);
-    r.retry.attempts = (unsigned)option_number(o, OPTION_RETRY_ATTEMPTS);
-    r.retry.first_delay_ns = option_number(o, OPTION_RETRY_DELAY) * NS_PER_MS;
-    r.device_timeout_ms = option_number(o, OPTION_DEVICE_TIMEOUT);
-    r.cpu_fallback = option_on(o, OPTION_CPU_FALLBACK);
-    r.fallback_cache_bytes = option_size(o, OPTION_FALLBACK_CACHE_MB) * 1000000;
-    return r;
-}
-
 static uint64_t log_dropped(void *cookie)
 {
     return log_writer_dropped(cookie);
@@ -150,46 +98,10 @@ static uint64_t log_dropped(void *cookie)
 
 static server_settings settings_of(service *sv)
 {
-    const options *o = sv->options;
     server_settings settings;
     server_settings_init(&settings);
-    const char *host = option_text(o, OPTION_HOST);
-    settings.host = strcmp(host, NO_HOST) != 0 ? host : NULL;
-    settings.port = (uint16_t)option_number(o, OPTION_PORT);
-    settings.unix_socket = option_text(o, OPTION_UNIX_SOCKET);
-    file_mode_parse(option_text(o, OPTION_UNIX_SOCKET_MODE), &settings.unix_socket_mode);
-    settings.tls_certificate = option_text(o, OPTION_TLS_CERTIFICATE);
-    settings.tls_key = option_text(o, OPTION_TLS_KEY);
-    settings.tls_client_ca = option_text(o, OPTION_TLS_CLIENT_CA);
-    settings.api_keys_file = option_text(o, OPTION_API_KEYS);
-    settings.cors_origins = option_text(o, OPTION_CORS_ORIGIN);
+    serve_options_read(sv->options, &settings);
     settings.model_name = sv->model_name;
-    settings.max_texts = option_size(o, OPTION_MAX_TEXTS);
-    settings.max_body_bytes = option_size(o, OPTION_MAX_BODY_BYTES);
-    settings.max_header_bytes = option_size(o, OPTION_MAX_HEADER_BYTES);
-    settings.max_queue_requests = option_size(o, OPTION_MAX_QUEUE_REQUESTS);
-    settings.max_queue_tokens = option_size(o, OPTION_MAX_QUEUE_TOKENS);
-    settings.max_connections = (unsigned)option_number(o, OPTION_MAX_CONNECTIONS);
-    settings.max_connections_per_address = (unsigned)option_number(o, OPTION_MAX_CONNECTIONS_PER_ADDRESS);
-    settings.min_body_rate = option_size(o, OPTION_MIN_BODY_RATE);
-    settings.http_threads = (unsigned)option_number(o, OPTION_HTTP_THREADS);
-    settings.workers = (unsigned)option_number(o, OPTION_THREADS);
-    settings.request_timeout_ms = option_number(o, OPTION_REQUEST_TIMEOUT);
-    settings.inference_timeout_ms = option_number(o, OPTION_INFERENCE_TIMEOUT);
-    settings.batch_window_ms = option_number(o, OPTION_BATCH_WINDOW);
-    settings.max_queue_wait_ms = option_number(o, OPTION_MAX_QUEUE_WAIT);
-    settings.cache_bytes = option_size(o, OPTION_CACHE_MB) * 1000000;
-    settings.resilience = resilience_of(o);
-    settings.adaptive_limit = option_on(o, OPTION_ADAPTIVE_LIMIT);
-    settings.header_timeout_ms = option_number(o, OPTION_HEADER_TIMEOUT);
-    settings.write_timeout_ms = option_number(o, OPTION_WRITE_TIMEOUT);
-    settings.idle_timeout_ms = option_number(o, OPTION_IDLE_TIMEOUT);
-    settings.drain_delay_ms = option_number(o, OPTION_DRAIN_DELAY);
-    settings.drain_timeout_ms = option_number(o, OPTION_DRAIN_TIMEOUT);
-    settings.stuck_timeout_ms = option_number(o, OPTION_STUCK_TIMEOUT);
-    settings.probe_interval_ms = option_number(o, OPTION_PROBE_INTERVAL);
-    settings.admin_host = option_given(o, OPTION_ADMIN_PORT) ? option_text(o, OPTION_ADMIN_HOST) : NULL;
-    settings.admin_port = (uint16_t)option_number(o, OPTION_ADMIN_PORT);
     settings.inherited = sv->sockets.clients;
     settings.inherited_count = sv->sockets.clients_count;
     settings.inherited_admin = sv->sockets.admin;
@@ -197,68 +109,13 @@ static server_settings settings_of(service *sv)
     settings.on_heartbeat = give_sign_of_life;
     settings.weights_are_published = weights_are_published;
     settings.cookie = sv;
-    settings.memory_limit_bytes = option_size(o, OPTION_MEMORY_LIMIT);
     settings.log = sv->log;
     settings.tracer = telemetry_tracer(sv->telemetry);
     settings.joins_traces = telemetry_joins_traces(sv->telemetry);
     settings.keeps_exemplars = telemetry_keeps_exemplars(sv->telemetry);
     settings.log_dropped = log_dropped;
     settings.log_dropped_cookie = sv->writer;
-    settings.access_log_rate = (uint64_t)option_number(o, OPTION_ACCESS_LOG_RATE);
-    settings.slow_request_ms = option_number(o, OPTION_SLOW_REQUEST);
-    settings.log_texts = option_on(o, OPTION_LOG_TEXTS);
     return settings;
-}
-
-/* "http://127.0.0.1:8080" or "https://…", with brackets around an IPv6 address. */
-static void write_url(const service *sv, char *out, size_t room)
-{
-    const char *host = option_text(sv->options, OPTION_HOST);
-    bool brackets = strchr(host, ':') != NULL && host[0] != '[';
-    snprintf(out, room, "%s://%s%s%s:%u",
-             option_text(sv->options, OPTION_TLS_CERTIFICATE) != NULL ? "https" : "http", brackets ? "[" : "",
-             host, brackets ? "]" : "", (unsigned)server_port(sv->server));
-}
-
-static void log_listening(const service *sv)
-{
-    const options *o = sv->options;
-    const char *path = option_text(o, OPTION_UNIX_SOCKET), *keys = option_text(o, OPTION_API_KEYS);
-    char url[300];
-    if (sv->sockets.clients_count > 0) {
-        log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET,
-                  "listening on %zu sockets that were handed over, port %u", sv->sockets.clients_count,
-                  (unsigned)server_port(sv->server));
-    } else if (strcmp(option_text(o, OPTION_HOST), NO_HOST) != 0) {
-        write_url(sv, url, sizeof url);
-        log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "listening on %s%s", url,
-                  option_text(o, OPTION_TLS_CLIENT_CA) != NULL ? ", for clients with a certificate" : "");
-    }
-    if (path != NULL)
-        log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "listening on unix:%s (mode %s)", path,
-                  option_text(o, OPTION_UNIX_SOCKET_MODE));
-    if (server_admin_port(sv->server) != 0)
-        log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "health, metrics and administration on port %u",
-                  (unsigned)server_admin_port(sv->server));
-    if (keys != NULL)
-        log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "requests need an API key of %s", keys);
-}
-
-/* A command that a new user may copy. */
-static void log_example(const service *sv)
-{
-    const options *o = sv->options;
-    const char *path = option_text(o, OPTION_UNIX_SOCKET);
-    bool local = strcmp(option_text(o, OPTION_HOST), NO_HOST) == 0;
-    char url[300] = "http://localhost";
-    if (!local)
-        write_url(sv, url, sizeof url);
-    log_write(
-        &sv->log, AKI_LOG_INFO, LOG_TARGET,
-        "try: curl -s%s%s %s/api/v1/embed%s -H 'content-type: application/json' -d '{\"texts\":[\"hello "
-        "world\"]}'",
-        local ? " --unix-socket " : "", local ? path : "", url,
-        option_text(o, OPTION_API_KEYS) != NULL ? " -H \"authorization: Bearer $KEY\"" : "");
 }
 
 /* The least that a model can take: its matrices, which are most of it, in the narrowest precision. What is hopeless is refused
@@ -345,7 +202,7 @@ static aki_status serve(service *sv, aki_error *error)
     aki_status status = open_log(sv, error);
     if (status != AKI_OK)
         return status;
-    sv->model_name = name_of_model(sv->options);
+    sv->model_name = serve_options_model_name(sv->options);
     log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "akidb-embed %s", aki_version());
     status = open_telemetry(sv, error);
     if (status != AKI_OK)
@@ -356,7 +213,7 @@ static aki_status serve(service *sv, aki_error *error)
         status = telemetry_watch(sv->telemetry, server_registry(sv->server), error);
     if (status != AKI_OK)
         return status;
-    log_listening(sv);
+    serve_announce_listening(sv->options, sv->server, &sv->sockets, &sv->log);
     notify_send(&sv->manager, "STATUS=loading the model");
     status = load_model(sv, error);
     if (stop_signal(sv->stop) != 0)
@@ -364,7 +221,7 @@ static aki_status serve(service *sv, aki_error *error)
     if (status != AKI_OK)
         return status;
     if (stop_signal(sv->stop) == 0)
-        log_example(sv);
+        serve_announce_example(sv->options, sv->server, &sv->log);
     notify_send(&sv->manager, READY_MESSAGE);
     for (int asked; (asked = hangup_wait(sv->hangup, stop_descriptor(sv->stop))) != 0;) {
         if (asked != SIGHUP) {
@@ -392,7 +249,7 @@ int command_serve(const options *o)
 {
     aki_error error;
     service sv = {.options = o};
-    aki_status status = check_options(o, &error);
+    aki_status status = serve_options_check(o, &error);
     if (status != AKI_OK) {
         message_error(&error);
         return EXIT_USAGE;
