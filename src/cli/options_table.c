@@ -182,6 +182,27 @@ const option_row option_table[OPTION_TOTAL] = {
                                  .default_text = "30s",
                                  .help =
                                      "how long an open circuit breaker keeps the device from being called"},
+    [OPTION_BREAKER_COOLDOWN_MAX] =
+        {.section = "Devices",
+         .flag = "breaker-cooldown-max",
+         .variable = "AKIDB_BREAKER_COOLDOWN_MAX",
+         .type = OPTION_TYPE_DURATION,
+         .commands = SERVE,
+         .minimum = 0,
+         .maximum = 24 * HOUR_MS,
+         .default_text = "0s",
+         .help = "each failed probe doubles the cooldown, up to this; 0s leaves it as it is"},
+    [OPTION_BREAKER_COOLDOWN_JITTER] =
+        {.section = "Devices",
+         .flag = "breaker-cooldown-jitter",
+         .variable = "AKIDB_BREAKER_COOLDOWN_JITTER",
+         .type = OPTION_TYPE_NUMBER,
+         .commands = SERVE,
+         .minimum = 0,
+         .maximum = BREAKER_JITTER_MAX_PERCENT,
+         .default_text = "0",
+         .help = "per cent by which a cooldown is longer or shorter, drawn at random, so that "
+                 "many instances do not probe at once"},
     [OPTION_BREAKER_SUCCESSES] = {.section = "Devices",
                                   .flag = "breaker-successes",
                                   .variable = "AKIDB_BREAKER_SUCCESSES",

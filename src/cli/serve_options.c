@@ -41,6 +41,11 @@ aki_status serve_options_check(const options *o, aki_error *error)
     } else if (!serve_options_have_address(o) && option_text(o, OPTION_UNIX_SOCKET) == NULL) {
         status = error_set(error, AKI_INVALID_ARGUMENT, "--host none leaves nothing to listen on");
         error_hint(error, "Give --unix-socket PATH, or an address.");
+    } else if (option_number(o, OPTION_BREAKER_COOLDOWN_MAX) != 0 &&
+               option_number(o, OPTION_BREAKER_COOLDOWN_MAX) < option_number(o, OPTION_BREAKER_COOLDOWN)) {
+        status =
+            error_set(error, AKI_INVALID_ARGUMENT, "--breaker-cooldown-max is less than --breaker-cooldown");
+        error_hint(error, "The cooldown grows from the one to the other; 0s leaves it as it is.");
     }
     return status;
 }
@@ -52,7 +57,10 @@ static scheduler_resilience resilience_of(const options *o)
     r.breaker.failures = (unsigned)option_number(o, OPTION_BREAKER_FAILURES);
     r.breaker.window_ns = option_number(o, OPTION_BREAKER_WINDOW) * NS_PER_MS;
     r.breaker.cooldown_ns = option_number(o, OPTION_BREAKER_COOLDOWN) * NS_PER_MS;
-    r.breaker.cooldown_max_ns = r.breaker.cooldown_ns;
+    r.breaker.cooldown_max_ns = option_number(o, OPTION_BREAKER_COOLDOWN_MAX) * NS_PER_MS;
+    if (r.breaker.cooldown_max_ns == 0)
+        r.breaker.cooldown_max_ns = r.breaker.cooldown_ns;
+    r.breaker.cooldown_jitter_percent = (unsigned)option_number(o, OPTION_BREAKER_COOLDOWN_JITTER);
     r.breaker.successes = (unsigned)option_number(o, OPTION_BREAKER_SUCCESSES);
     r.breaker.probes = (unsigned)option_number(o, OPTION_BREAKER_PROBES);
     r.retry.attempts = (unsigned)option_number(o, OPTION_RETRY_ATTEMPTS);

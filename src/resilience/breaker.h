@@ -27,6 +27,7 @@
 
 #define BREAKER_PROBES_MAX PROBE_LEASES_MAX
 #define BREAKER_SUCCESSES_MAX 7
+#define BREAKER_JITTER_MAX_PERCENT 50
 #define BREAKER_SHARDS 16
 #define BREAKER_TIME_MAX_NS (INT64_C(31536000) * 1000000000) /* the longest setting: a year */
 
@@ -61,10 +62,10 @@ typedef struct breaker_settings {
         cooldown_max_ns; /* >= cooldown_ns: each opening from half-open doubles the cooldown up to this (and 128 times);
                                 equal to cooldown_ns: always the same */
     unsigned
-        cooldown_jitter_percent; /* 0 .. 50: a cooldown is longer or shorter by up to this, drawn at random */
-    unsigned probes;             /* out at once in half-open: 1 .. BREAKER_PROBES_MAX */
-    unsigned successes;          /* that close it: 1 .. BREAKER_SUCCESSES_MAX */
-    int64_t lease_ns;            /* the longest that a probe may take; >= 1 ms */
+        cooldown_jitter_percent; /* 0 .. BREAKER_JITTER_MAX_PERCENT: a cooldown is longer or shorter by up to this, drawn at random */
+    unsigned probes;    /* out at once in half-open: 1 .. BREAKER_PROBES_MAX */
+    unsigned successes; /* that close it: 1 .. BREAKER_SUCCESSES_MAX */
+    int64_t lease_ns;   /* the longest that a probe may take; >= 1 ms */
 } breaker_settings;
 
 /* 5 failures within 10 s, 30 s, one probe at a time, 2 successes, leases of 10 s, no growth, no jitter. */

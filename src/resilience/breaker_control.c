@@ -28,7 +28,7 @@ const char *breaker_settings_problem(const breaker_settings *s)
         return "the breaker's cooldown must be 1 ms to a year";
     if (!is_time(s->cooldown_max_ns) || s->cooldown_max_ns < s->cooldown_ns)
         return "the breaker's longest cooldown must be its cooldown to a year";
-    if (s->cooldown_jitter_percent > 50)
+    if (s->cooldown_jitter_percent > BREAKER_JITTER_MAX_PERCENT)
         return "the breaker's jitter must be 0 to 50 percent";
     if (s->probes < 1 || s->probes > BREAKER_PROBES_MAX)
         return "the breaker's probes must be 1 to 8";

@@ -120,3 +120,12 @@ void device_chain_reset(device_chain *chain)
         note_state(chain, &chain->links[i], now_ns);
     }
 }
+
+bool device_chain_force(device_chain *chain, breaker_state state)
+{
+    chain_link *link = device_chain_link(chain, device_chain_primary(chain));
+    const int64_t now_ns = breaker_clock_ns();
+    const bool taken = breaker_force(&link->guard, state, now_ns);
+    note_state(chain, link, now_ns);
+    return taken;
+}

@@ -83,6 +83,11 @@ void scheduler_reset_breakers(scheduler *s)
     device_chain_reset(&s->chain);
 }
 
+bool scheduler_force_breaker(scheduler *s, breaker_state state)
+{
+    return device_chain_force(&s->chain, state);
+}
+
 static void read_class(const class_queue *c, int64_t now_ns, scheduler_class_stats *stats)
 {
     const int64_t oldest_ns = class_queue_oldest_ns(c);

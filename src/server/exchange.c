@@ -172,6 +172,14 @@ enum MHD_Result exchange_on_request(void *cookie, struct MHD_Connection *connect
     return x->failed ? exchange_fail(x) : x->route->handle(x);
 }
 
+/* Nobody knows when an operator will let a device be called again. */
+static int64_t device_wait_ms(scheduler *work)
+{
+    enum { SWITCHED_OFF_MS = 30000 };
+    const int64_t ms = scheduler_device_wait_ms(work);
+    return ms == INT64_MAX ? SWITCHED_OFF_MS : ms;
+}
+
 static void add_retry_after(const exchange *x, struct MHD_Response *response)
 {
     scheduler *work = atomic_load(&x->owner->scheduler);
@@ -179,7 +187,7 @@ static void add_retry_after(const exchange *x, struct MHD_Response *response)
     if (x->error.code == HTTP_ERROR_OVERLOADED && work != NULL)
         ms = scheduler_backlog_ms(work);
     else if (x->error.code == HTTP_ERROR_SERVICE_UNAVAILABLE && work != NULL)
-        ms = scheduler_device_wait_ms(work);
+        ms = device_wait_ms(work);
     retry_after after = jitter_retry_after(&x->owner->jitter, ms);
     char text[24];
     snprintf(text, sizeof text, "%lld", (long long)after.seconds);

@@ -19,6 +19,13 @@ const route route_table[] = {
      ROUTE_EVERYWHERE},
     {"POST", "/admin/breaker/reset", "closes the circuit breakers of all devices", true, METRIC_ROUTE_ADMIN,
      breaker_route_reset, NULL, ROUTE_OPERATORS},
+    {"POST", "/admin/breaker/forced-open", "keeps the best device from being called until the reset", true,
+     METRIC_ROUTE_ADMIN, breaker_route_open, NULL, ROUTE_OPERATORS},
+    {"POST", "/admin/breaker/disabled", "lets all calls to the best device through until the reset", true,
+     METRIC_ROUTE_ADMIN, breaker_route_disable, NULL, ROUTE_OPERATORS},
+    {"POST", "/admin/breaker/metrics-only",
+     "lets all calls through and counts when the circuit breaker would have opened, until the reset", true,
+     METRIC_ROUTE_ADMIN, breaker_route_watch, NULL, ROUTE_OPERATORS},
     {"GET", "/", "this list", true, METRIC_ROUTE_INDEX, index_route, NULL, ROUTE_EVERYWHERE},
     {0},
 };

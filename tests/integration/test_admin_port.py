@@ -16,7 +16,7 @@ class AdminServer(Server):
 
     def __init__(self, *arguments, **settings):
         super().__init__("--admin-port", "0", *arguments, **settings)
-        self.admin_address = "127.0.0.1", int(re.search(r"administration on port (\d+)", self.log())[1])
+        self.admin_address = "127.0.0.1", int(re.search(r"administration on port (\d+)", self.says("administration on port"))[1])
         self.admin_url = "http://%s:%d" % self.admin_address
 
     def admin(self):
@@ -100,6 +100,43 @@ def test_an_operator_closes_the_circuit_breaker(tmp_path):
         assert (reply.status_code, reply.json()) == (200, {"circuit_breaker_state": "Closed"})
         assert server.health()[0] == 200
         assert server.embed("by the device again").headers["x-akidb-served-by"] == "gpu"
+
+
+def test_an_operator_decides_in_place_of_the_circuit_breaker(tmp_path):
+    device = FaultyDevice(tmp_path)
+    with device.serve("--admin-port", "0", "--breaker-failures", "1", "--breaker-cooldown", "1h") as server:
+        admin_url = "http://127.0.0.1:" + re.search(r"administration on port (\d+)", server.says("administration on port"))[1]
+
+        def tell(what):
+            return httpx.post(f"{admin_url}/admin/breaker/{what}", timeout=DEADLINE_S).json()["circuit_breaker_state"]
+
+        def served_by(text):
+            return server.embed(text).headers["x-akidb-served-by"]
+
+        assert tell("forced-open") == "ForcedOpen"
+        assert server.breaker() == "Open"
+        assert served_by("one") == "cpu"
+        assert 'akidb_embed_circuit_breaker_state{device="gpu"} 3\n' in httpx.get(admin_url + "/metrics", timeout=DEADLINE_S).text
+        assert tell("disabled") == "Disabled"
+        device.be("fail")
+        assert [served_by(f"text {number}") for number in range(3)] == ["cpu"] * 3
+        device.be("ok")
+        assert server.breaker() == "Closed"
+        assert served_by("two") == "gpu"
+        assert tell("metrics-only") == "MetricsOnly"
+        assert served_by("three") == "gpu"
+        assert tell("reset") == "Closed"
+        assert served_by("four") == "gpu"
+
+
+def test_the_only_device_forced_open_leaves_honest_refusals():
+    with AdminServer() as server, server.client() as client, server.admin() as admin:
+        assert admin.post("/admin/breaker/forced-open").status_code == 200
+        reply = client.post("/api/v1/embed", json={"texts": ["a"]})
+        assert check_error(reply.status_code, reply.headers, reply.content)["code"] == "service_unavailable"
+        assert 1 <= int(reply.headers["retry-after"]) <= 60
+        assert admin.post(RESET).status_code == 200
+        assert client.post("/api/v1/embed", json={"texts": ["a"]}).status_code == 200
 
 
 def test_the_reset_is_hidden_on_the_main_port_without_keys(server, client, operated):

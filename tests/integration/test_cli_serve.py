@@ -81,6 +81,16 @@ def test_port_from_the_config_file_is_checked(tmp_path):
         run("serve", "--config", path, code=2).stderr
 
 
+@pytest.mark.parametrize("arguments, said, hint", [
+    (["--tls-certificate", "a.pem"], "--tls-key is missing", "both --tls-certificate and --tls-key"),
+    (["--tls-client-ca", "a.pem"], "no TLS is used", "--tls-certificate and --tls-key as well"),
+    (["--host", "none"], "leaves nothing to listen on", "--unix-socket"),
+    (["--breaker-cooldown", "10s", "--breaker-cooldown-max", "9s"], "is less than --breaker-cooldown", "grows from the one to the other")])
+def test_options_that_do_not_go_together(arguments, said, hint):
+    message = run("serve", *arguments, code=2).stderr
+    assert said in message and hint in message
+
+
 def test_second_signal_ends_at_once():
     """With a big request in flight the drain takes long; a second signal does not wait for it. It is the other one, since
     the same one at once counts as a repeat."""

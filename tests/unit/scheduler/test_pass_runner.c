@@ -137,6 +137,35 @@ static void leaves_a_failing_device_alone(void **state)
     close_chain(s);
 }
 
+static void does_as_an_operator_says_until_the_reset(void **state)
+{
+    (void)state;
+    scheduler *s = open_chain(true, PATIENT_MS, 3600000);
+    assert_true(scheduler_force_breaker(s, BREAKER_FORCED_OPEN));
+    assert_int_equal(scheduler_breaker_state(s), BREAKER_OPEN);
+    outcome o = ask(s, "a");
+    assert_by(&o, "a", SCHEDULER_LEVEL_CPU);
+    assert_int_equal(fake_calls(), 0);
+    assert_int_equal(device_of(s, SCHEDULER_LEVEL_GPU).state, BREAKER_FORCED_OPEN);
+    assert_int_equal(device_of(s, SCHEDULER_LEVEL_CPU).state, BREAKER_CLOSED);
+    fake_fail(DEVICE_FAILED, 5);
+    assert_true(scheduler_force_breaker(s, BREAKER_DISABLED));
+    for (unsigned i = 0; i < 5; i++)
+        ask(s, "b"); /* two would have opened it */
+    assert_int_equal(fake_calls(), 5);
+    fake_fail(DEVICE_FAILED, 2);
+    assert_true(scheduler_force_breaker(s, BREAKER_METRICS_ONLY));
+    for (unsigned i = 0; i < 2; i++)
+        ask(s, "c");
+    assert_int_equal(device_of(s, SCHEDULER_LEVEL_GPU).counts.would_have_opened, 1);
+    assert_false(scheduler_force_breaker(s, BREAKER_HALF_OPEN));
+    scheduler_reset_breakers(s);
+    assert_int_equal(device_of(s, SCHEDULER_LEVEL_GPU).state, BREAKER_CLOSED);
+    o = ask(s, "d");
+    assert_by(&o, "d", SCHEDULER_LEVEL_GPU);
+    close_chain(s);
+}
+
 static void comes_back_to_a_device_that_recovers(void **state)
 {
     (void)state;
@@ -287,6 +316,7 @@ int main(void)
         cmocka_unit_test(falls_to_the_cpu_at_each_failure),
         cmocka_unit_test(does_not_blame_the_device_for_what_it_cannot_take),
         cmocka_unit_test(leaves_a_failing_device_alone),
+        cmocka_unit_test(does_as_an_operator_says_until_the_reset),
         cmocka_unit_test(comes_back_to_a_device_that_recovers),
         cmocka_unit_test(gives_up_a_call_that_hangs),
         cmocka_unit_test(outlives_a_call_that_is_out_when_it_closes),
