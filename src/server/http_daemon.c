@@ -1,6 +1,8 @@
 #include "server/http_daemon.h"
 
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/thread_slice.h"
 #include "server/client.h"
 #include "server/exchange.h"
 
@@ -17,6 +19,8 @@
 #define CONNECTION_BLOCKS 3
 #define CONNECTION_REST_BYTES ((size_t)4 << 10)
 #define CONNECTION_FLOOR_BYTES ((size_t)32 << 10)
+/* The shortest that the system gives: what these threads do at a time is shorter still. */
+#define HTTP_SLICE_NS (NS_PER_MS / 10)
 /* The watch ends idle connections without losing a request that comes at that moment; the library, which might, comes after. */
 #define SILENCE_GRACE_S 5U
 
@@ -55,7 +59,7 @@ static int no_certificate(gnutls_session_t session, const gnutls_datum_t *names,
     return -1;
 }
 
-/* Threads of the library inherit the mask: signals are for the program's main thread. */
+/* Threads of the library inherit mask and slice: signals are for the program's main thread. */
 aki_status http_daemon_start(struct MHD_Daemon **out, server *s, http_daemon_kind kind, aki_error *error)
 {
     const server_settings *settings = &s->settings;
@@ -73,6 +77,7 @@ aki_status http_daemon_start(struct MHD_Daemon **out, server *s, http_daemon_kin
     for (size_t i = 0; i < 5; i++)
         sigdelset(&all, (const int[]){SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGTRAP}[i]);
     pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int64_t former_slice_ns = thread_slice_set(HTTP_SLICE_NS);
     *out = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |
             MHD_USE_ERROR_LOG | (with_tls ? MHD_USE_TLS : 0),
@@ -86,6 +91,8 @@ aki_status http_daemon_start(struct MHD_Daemon **out, server *s, http_daemon_kin
         MHD_OPTION_THREAD_POOL_SIZE, admin ? 1U : settings->http_threads, MHD_OPTION_ARRAY,
         with_tls ? tls_options : no_options, MHD_OPTION_END);
     int reason = errno;
+    if (former_slice_ns != 0)
+        thread_slice_set(former_slice_ns);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (*out == NULL)
         return error_set_errno(error, AKI_IO_ERROR, reason, "cannot start the HTTP threads");
