@@ -91,7 +91,7 @@ coverage: test-deps $(TEST_ENV)/.ready ## Runs all tests and prints the share of
 	@scripts/install-packages coverage
 	@scripts/build build-coverage -Db_coverage=true -Dbuildtype=debugoptimized
 	@scripts/run-tests build-coverage $(TEST_ENV) unit integration $(PYTEST_ARGS)
-	@gcovr --root . --filter src/ --object-directory build-coverage --sort-percentage --print-summary
+	@gcovr --root . --filter src/ --object-directory build-coverage --gcov-ignore-parse-errors --sort-percentage --print-summary
 
 check: test-deps ## Checks format, include directions and banned functions
 	@clang-format --dry-run -Werror $(FORMATTED)

@@ -4,15 +4,16 @@
 #include "base/memory.h"
 
 #include <pthread.h>
-#include <string.h>
+#include <stdio.h>
 
-/* Long enough that each worker takes a text of its own. */
+/* Long enough that each worker takes a text of its own, behind a number: equal texts would be computed once, by one worker. */
 #define TEXT                                                                                                 \
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "      \
     "seventeen eighteen nineteen twenty one two three four five six seven eight nine ten eleven twelve "     \
     "thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty one two three four five six "      \
     "seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen "      \
     "twenty one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+#define TEXT_BYTES (sizeof TEXT + 16)
 
 typedef struct waiter {
     pthread_mutex_t lock;
@@ -37,14 +38,21 @@ static void on_done(void *cookie, scheduler_request *request, const scheduler_re
 aki_status warm_up(scheduler *s, unsigned workers, aki_error *error)
 {
     aki_text *texts = mem_alloc(workers, sizeof *texts);
-    if (texts == NULL)
+    char *written = mem_alloc(workers, TEXT_BYTES);
+    if (texts == NULL || written == NULL) {
+        mem_free(written);
+        mem_free(texts);
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the first inference");
-    for (unsigned i = 0; i < workers; i++)
-        texts[i] = (aki_text){TEXT, sizeof TEXT - 1};
+    }
+    for (unsigned i = 0; i < workers; i++) {
+        char *text = written + i * TEXT_BYTES;
+        texts[i] = (aki_text){text, (size_t)snprintf(text, TEXT_BYTES, "%u " TEXT, i)};
+    }
     waiter w = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     scheduler_submission submission = {.texts = texts, .count = workers, .done = on_done, .cookie = &w};
     scheduler_request *request;
     aki_status status = scheduler_submit(s, &submission, &request, error);
+    mem_free(written);
     mem_free(texts);
     if (status != AKI_OK)
         return status;

@@ -58,11 +58,14 @@ static size_t take_header(char *line, size_t size, size_t count, void *cookie)
     return size * count;
 }
 
-/* libcurl asks at least once a second. */
+/* libcurl asks at least once a second. A gRPC status ends a call: libcurl would spin until the timeout where the message is not
+ * all sent by then. */
 static int is_over(void *cookie, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
     const otlp_client *client = cookie;
     (void)a, (void)b, (void)c, (void)d;
+    if (client->target->grpc && client->status.length > 0)
+        return true;
     const int64_t hurry_ns = atomic_load(&client->hurry_ns), now_ns = clock_monotonic_ns();
     return now_ns > client->deadline_ns || (hurry_ns != 0 && now_ns > hurry_ns);
 }
@@ -233,7 +236,7 @@ void otlp_client_send(otlp_client *c, const buf *body, int64_t deadline_ns, otlp
     curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, detail);
     const CURLcode code = curl_easy_perform(c->curl);
     curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, NULL);
-    /* A gRPC server may answer before it has read all, and then reset the stream: its word counts. */
+    /* A gRPC server may answer before it has read all: its word counts. */
     if (code == CURLE_OK || c->status.length > 0)
         read_reply(c, reply);
     else

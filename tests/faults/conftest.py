@@ -20,4 +20,4 @@ def small_model(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _need_the_program():
     if not PROGRAM.exists():
-        pytest.skip("built without failing calls: with ThreadSanitizer, or for another CPU")
+        pytest.skip("built without failing calls: with ThreadSanitizer, to count lines, or for another CPU")

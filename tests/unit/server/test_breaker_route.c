@@ -1,0 +1,75 @@
+/* The route on the admin port of a server that has no model yet, and then has one. */
+#include "scheduler/rig.h"
+
+#include "http_client.h"
+
+#include "server/server.h"
+
+#define RESET "/admin/breaker/reset"
+#define REPLY_BYTES 4096
+
+/* What the server asks of an encoder beside what the fake one answers. */
+void encoder_describe(const encoder *of, aki_model_info *info)
+{
+    (void)of;
+    *info = (aki_model_info){.cpu_tier = "none", .precision = AKI_PRECISION_FP32};
+}
+
+const char *aki_version(void)
+{
+    return AKI_VERSION;
+}
+
+static atomic_uint closings;
+
+static void note(void *cookie, aki_log_level level, const char *target, const char *message)
+{
+    (void)cookie;
+    (void)level;
+    if (strcmp(target, "health") == 0 && strstr(message, "an operator closed the circuit breakers") != NULL)
+        atomic_fetch_add(&closings, 1);
+}
+
+static void needs_a_model_and_tells_who_did_it(void **state)
+{
+    (void)state;
+    char reply[REPLY_BYTES];
+    server_settings settings;
+    server *s;
+    aki_error error;
+    server_settings_init(&settings);
+    settings.port = 0;
+    settings.admin_host = "127.0.0.1";
+    settings.http_threads = settings.workers = 1;
+    settings.max_connections = 10;
+    settings.probe_interval_ms = 0;
+    settings.log = (log_sink){note, NULL};
+    fake_init(&enc);
+    assert_int_equal(server_open(&s, &settings, &error), AKI_OK);
+
+    http_ask(http_connect(server_admin_port(s)), "POST", RESET, reply, sizeof reply);
+    assert_reply(reply, "503", "\"loading\"");
+    assert_reply(reply, "503", "\r\nRetry-After: ");
+    assert_int_equal(atomic_load(&closings), 0);
+
+    assert_int_equal(server_attach(s, &enc, &error), AKI_OK);
+    for (unsigned i = 1; i <= 2; i++) { /* also when they are closed already */
+        http_ask(http_connect(server_admin_port(s)), "POST", RESET, reply, sizeof reply);
+        assert_reply(reply, "200", "\r\n\r\n{\"circuit_breaker_state\":\"Closed\"}\n");
+        assert_int_equal(atomic_load(&closings), i);
+    }
+    http_ask(http_connect(server_admin_port(s)), "GET", RESET, reply, sizeof reply);
+    assert_reply(reply, "405", "\r\nAllow: POST\r\n");
+    http_ask(http_connect(server_port(s)), "POST", RESET, reply, sizeof reply);
+    assert_reply(reply, "404", "\"not_found\"");
+    assert_int_equal(atomic_load(&closings), 2);
+    server_close(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(needs_a_model_and_tells_who_did_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

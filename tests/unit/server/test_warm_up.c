@@ -1,0 +1,50 @@
+#include "scheduler/rig.h"
+
+#include "server/warm_up.h"
+
+/* Equal ones would be computed once. */
+static void each_worker_gets_a_text_of_its_own(void **state)
+{
+    (void)state;
+    scheduler *s = open_scheduler(3, 10, 1000, 1 << 20);
+    aki_error error;
+    size_t tokens = 0;
+    assert_int_equal(warm_up(s, 3, &error), AKI_OK);
+    scheduler_close(s);
+    for (size_t i = 0; i < enc.passes; i++)
+        tokens += enc.pass_tokens[i];
+    assert_int_equal(tokens, 3 * FAKE_MAX_TOKENS); /* texts as long as the model takes */
+}
+
+static void a_pass_that_fails_is_reported(void **state)
+{
+    (void)state;
+    scheduler *s = open_scheduler(1, 10, 1000, 1 << 20);
+    aki_error error = {0};
+    enc.outcome = AKI_MODEL_CHANGED;
+    assert_int_equal(warm_up(s, 1, &error), AKI_MODEL_CHANGED);
+    assert_non_null(strstr(error.message, "fails as told"));
+    assert_int_equal(warm_up(s, 1, NULL), AKI_MODEL_CHANGED); /* nobody need ask why */
+    scheduler_close(s);
+}
+
+static void what_the_scheduler_does_not_take_is_reported(void **state)
+{
+    (void)state;
+    scheduler *s = open_scheduler(2, 10, 1000, 1 << 20);
+    aki_error error = {0};
+    scheduler_stop(s, true);
+    assert_int_not_equal(warm_up(s, 2, &error), AKI_OK);
+    assert_string_not_equal(error.message, "");
+    scheduler_close(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_worker_gets_a_text_of_its_own),
+        cmocka_unit_test(a_pass_that_fails_is_reported),
+        cmocka_unit_test(what_the_scheduler_does_not_take_is_reported),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
