@@ -116,12 +116,15 @@ aki_status resume_state_read(const char *path, const resume_settings *settings, 
 {
     json_t *root = NULL;
     aki_error reason;
-    if (json_file_read(path, STATE_MAX_BYTES, &root, &reason) != AKI_OK) {
+    aki_status status = json_file_read(path, STATE_MAX_BYTES, &root, &reason);
+    if (status == AKI_OUT_OF_MEMORY)
+        return error_set(error, status, "%s", reason.message);
+    if (status != AKI_OK) {
         error_set(error, AKI_IO_ERROR, "%s", reason.message);
         hint_restart(error);
         return AKI_IO_ERROR;
     }
-    aki_status status = read_counters(path, root, state, error);
+    status = read_counters(path, root, state, error);
     if (status == AKI_OK)
         status = compare(path, root, settings, error);
     json_decref(root);

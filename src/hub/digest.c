@@ -4,7 +4,9 @@
 #include "base/memory.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
+#include <nettle/nettle-meta.h>
+#include <nettle/sha1.h>
+#include <nettle/sha2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,8 +27,14 @@ const char *digest_name(digest_kind kind)
     return kind == DIGEST_SHA256 ? "sha256" : kind == DIGEST_GIT_BLOB ? "git blob id" : "none";
 }
 
-static aki_status feed(EVP_MD_CTX *context, int descriptor, bool (*cancelled)(void *cookie), void *cookie,
-                       unsigned char *block, aki_error *error)
+/* Of nettle, whose digests need no memory and cannot fail. */
+typedef union digest_context {
+    struct sha1_ctx sha1;
+    struct sha256_ctx sha256;
+} digest_context;
+
+static aki_status feed(const struct nettle_hash *method, digest_context *context, int descriptor,
+                       bool (*cancelled)(void *cookie), void *cookie, unsigned char *block, aki_error *error)
 {
     off_t offset = 0;
     for (;;) {
@@ -37,8 +45,7 @@ static aki_status feed(EVP_MD_CTX *context, int descriptor, bool (*cancelled)(vo
             return error_set_errno(error, AKI_IO_ERROR, errno, "cannot read a downloaded file");
         if (got == 0)
             return AKI_OK;
-        if (EVP_DigestUpdate(context, block, (size_t)got) != 1)
-            return error_set(error, AKI_OUT_OF_MEMORY, "computing a digest failed");
+        method->update(context, (size_t)got, block);
         if (cancelled != NULL && cancelled(cookie))
             return error_set(error, AKI_CANCELLED, "checking a downloaded file was cancelled");
         offset += got;
@@ -54,36 +61,25 @@ aki_status digest_file(int descriptor, digest_kind kind, bool (*cancelled)(void 
     struct stat info;
     if (fstat(descriptor, &info) != 0)
         return error_set_errno(error, AKI_IO_ERROR, errno, "cannot examine a downloaded file");
-
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
     unsigned char *block = mem_alloc(READ_BYTES, 1);
-    aki_status status = AKI_OK;
-    const EVP_MD *method = kind == DIGEST_SHA256 ? EVP_sha256() : EVP_sha1();
-    if (context == NULL || block == NULL || EVP_DigestInit_ex(context, method, NULL) != 1) {
-        status = error_set(error, AKI_OUT_OF_MEMORY, "no memory to check a downloaded file");
-        goto done;
-    }
+    if (block == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory to check a downloaded file");
+
+    const struct nettle_hash *method = kind == DIGEST_SHA256 ? &nettle_sha256 : &nettle_sha1;
+    digest_context context;
+    method->init(&context);
     if (kind == DIGEST_GIT_BLOB) {
         char head[32];
         int length = snprintf(head, sizeof head, "blob %lld", (long long)info.st_size);
-        if (EVP_DigestUpdate(context, head, (size_t)length + 1) != 1) { /* the NUL is part of it */
-            status = error_set(error, AKI_OUT_OF_MEMORY, "computing a digest failed");
-            goto done;
-        }
+        method->update(&context, (size_t)length + 1, (const uint8_t *)head); /* the NUL is part of it */
     }
-    status = feed(context, descriptor, cancelled, cookie, block, error);
-    if (status != AKI_OK)
-        goto done;
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned length = 0;
-    if (EVP_DigestFinal_ex(context, digest, &length) != 1 || length * 2 > DIGEST_HEX_MAX) {
-        status = error_set(error, AKI_INTERNAL, "computing a digest failed");
-        goto done;
-    }
-    for (unsigned i = 0; i < length; i++)
-        snprintf(hex + (size_t)i * 2, 3, "%02x", digest[i]);
-done:
+    aki_status status = feed(method, &context, descriptor, cancelled, cookie, block, error);
     mem_free(block);
-    EVP_MD_CTX_free(context);
-    return status;
+    if (status != AKI_OK)
+        return status;
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    method->digest(&context, method->digest_size, digest);
+    for (unsigned i = 0; i < method->digest_size; i++)
+        snprintf(hex + (size_t)i * 2, 3, "%02x", digest[i]);
+    return AKI_OK;
 }

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 
 #include <curl/curl.h>
+#include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,6 +68,9 @@ aki_status transfer_open(transfer **out, const hub_settings *settings, aki_error
     if (status != AKI_OK)
         return status;
     pthread_once(&curl_once, initialise_curl);
+    /* libcurl does not notice when OpenSSL found no memory to begin with, and would crash in it. */
+    if (OSSL_LIB_CTX_get0_global_default() == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a download");
     transfer *t = mem_zalloc(1, sizeof *t);
     if (t == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a download");

@@ -4,8 +4,8 @@
 #include "base/file.h"
 #include "base/memory.h"
 
-#include <openssl/crypto.h>
-#include <openssl/sha.h>
+#include <nettle/memops.h>
+#include <nettle/sha2.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 
 typedef struct api_key {
     char name[API_KEY_NAME_MAX + 1];
-    unsigned char digest[SHA256_DIGEST_LENGTH];
+    unsigned char digest[SHA256_DIGEST_SIZE];
 } api_key;
 
 typedef struct key_list {
@@ -43,9 +43,9 @@ static int hex_value(char c)
 
 static bool read_digest(const char *text, size_t length, unsigned char *digest)
 {
-    if (length != 2 * SHA256_DIGEST_LENGTH)
+    if (length != 2 * SHA256_DIGEST_SIZE)
         return false;
-    for (size_t i = 0; i < SHA256_DIGEST_LENGTH; i++) {
+    for (size_t i = 0; i < SHA256_DIGEST_SIZE; i++) {
         int high = hex_value(text[2 * i]), low = hex_value(text[2 * i + 1]);
         if (high < 0 || low < 0)
             return false;
@@ -221,13 +221,16 @@ size_t api_keys_count(api_keys *keys)
 
 bool api_keys_find(api_keys *keys, const char *key, char name[API_KEY_NAME_MAX + 1])
 {
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    SHA256((const unsigned char *)key, strlen(key), digest);
+    unsigned char digest[SHA256_DIGEST_SIZE];
+    struct sha256_ctx context;
+    sha256_init(&context);
+    sha256_update(&context, strlen(key), (const uint8_t *)key);
+    sha256_digest(&context, sizeof digest, digest);
     pthread_rwlock_rdlock(&keys->lock);
     const api_key *found = NULL;
     for (size_t i = 0; i < keys->list.count; i++) {
         const api_key *candidate = &keys->list.keys[i];
-        if (CRYPTO_memcmp(candidate->digest, digest, sizeof digest) == 0)
+        if (memeql_sec(candidate->digest, digest, sizeof digest))
             found = candidate;
     }
     if (found != NULL)

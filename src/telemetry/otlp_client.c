@@ -5,6 +5,7 @@
 #include "base/memory.h"
 
 #include <curl/curl.h>
+#include <openssl/crypto.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -144,7 +145,8 @@ aki_status otlp_client_open(otlp_client **out, const otlp_target *target, aki_er
     buf_init(&c->status, FIELD_MAX_BYTES);
     buf_init(&c->message, FIELD_MAX_BYTES);
     buf_init(&c->details, FIELD_MAX_BYTES);
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
+    /* libcurl does not notice when OpenSSL found no memory to begin with, and would crash in it. */
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK && OSSL_LIB_CTX_get0_global_default() != NULL)
         c->curl = curl_easy_init();
     if (c->curl == NULL || !add_headers(c) || !set_options(c)) {
         otlp_client_close(c);

@@ -1,12 +1,18 @@
 """Gives orders to a program that is linked with faults.h, and counts its calls, through the file that both map."""
+import collections
 import contextlib
 import ctypes
 import errno
+import fcntl
 import mmap
 import os
 import pathlib
 import re
+import signal
+import socket
+import struct
 import subprocess
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("AKIDB_BUILD", ROOT / "build"))
@@ -30,6 +36,10 @@ REASONS = {
 INTERRUPTED = {"read", "write", "accept", "wait"}
 
 
+# How many faults of each kind the test at hand has set up, and how many of these calls then came and were made to fail.
+set_up, failed = collections.Counter(), collections.Counter()
+
+
 class Counter(ctypes.Structure):
     _fields_ = [(name, ctypes.c_uint64) for name in ("calls", "fail_at", "always", "reason", "failed", "site")]
 
@@ -43,9 +53,24 @@ class Faults:
         self.file = open(path, "r+b")
         self.map = mmap.mmap(self.file.fileno(), 0)
         self.counters = (Counter * 2 * len(POINTS)).from_buffer(self.map)
+        self.armed = None
+        self.programs = {}
+
+    def close(self):
+        self.reset()
+        for runs in self.programs.values():
+            runs.close()
+
+    def runs(self, arguments, environment):
+        key = str(arguments), str(environment)
+        if key not in self.programs:
+            kept = {name: value for name, value in os.environ.items() if not name.startswith(("AKIDB_", "HF_", "RUST_LOG"))}
+            self.programs[key] = Runs(arguments, kept | self.environment() | environment)
+        return self.programs[key]
 
     def environment(self):
-        return {"AKI_FAULT_CONTROL": str(self.path)}
+        known = pathlib.Path(__file__).parent / "lsan-suppressions.txt"
+        return {"AKI_FAULT_CONTROL": str(self.path), "LSAN_OPTIONS": f"suppressions={known}:print_suppressions=0"}
 
     def counter(self, name):
         """Of "alloc", or of "library-alloc"."""
@@ -53,6 +78,10 @@ class Faults:
         return self.counters[POINTS.index(point)][int(point != name)]
 
     def reset(self):
+        if self.armed is not None:
+            set_up[self.armed.name] += 1
+            failed[self.armed.name] += self.counter(self.armed.name).failed > 0
+            self.armed = None
         for point in self.counters:
             for counter in point:
                 counter.fail_at = counter.calls = counter.failed = counter.site = 0
@@ -62,6 +91,7 @@ class Faults:
         counter = self.counter(fault.name)
         counter.always, counter.reason = fault.always, fault.reason
         counter.fail_at = fault.number
+        self.armed = fault
 
     def counts(self):
         names = [scope + point for point in POINTS for scope in ("", "library-")]
@@ -77,14 +107,12 @@ class Fault:
         return f"AKI_FAULT={self.name}:{self.number}:{'always' if self.always else 'once'}:{reason}"
 
 
-def plan(counts, most, leave_out=()):
-    """The faults for calls that were counted: all of them, or at most `most` numbers of each kind, spread evenly,
-    and those of libraries once only."""
+def plan(counts, most, more={}):
+    """The faults for calls that were counted: all of them, or at most `most` numbers of each kind (of some kinds, `more`),
+    spread evenly, and those of libraries once only."""
     for name, count in counts.items():
         point = name.removeprefix("library-")
-        if name in leave_out:
-            continue
-        step = 1 if EXHAUSTIVE else max(1, -(-count // most))
+        step = 1 if EXHAUSTIVE else max(1, -(-count // more.get(name, most)))
         for number in range(1, count + 1, step):
             for reason in REASONS[point]:
                 yield Fault(name, number, False, reason)
@@ -112,15 +140,56 @@ def check_sane(fault, code, output):
     assert code == 0 or re.search(r"error\[(\w+)\]: .+\nhint: .+", output), f"{fault}: no clear error\n{output[-3000:]}"
 
 
+def left_behind(folder):
+    """All that a folder holds, as one value: what later runs make of equal ones needs to be seen once only."""
+    def content(path):
+        return os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None
+
+    return frozenset((str(path), path.lstat().st_mode, content(path)) for path in folder.rglob("*"))
+
+
+class Runs:
+    """Runs of the program with the same arguments and environment: it is loaded once, and forked before main for each."""
+
+    def __init__(self, arguments, environment):
+        self.output, self.errors = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+        for file in self.output, self.errors:
+            fcntl.fcntl(file, fcntl.F_SETFL, os.O_APPEND)  # each run writes from the start of the file that was emptied
+        self.socket, other = socket.socketpair()
+        with other:
+            self.process = subprocess.Popen([PROGRAM, *map(str, arguments)], env=environment | {"AKI_FAULT_FORK": "1"}, stdin=other,
+                                            stdout=self.output, stderr=self.errors)
+
+    def run(self):
+        """Exit code, or minus the signal's number; stdout, stderr."""
+        for file in self.output, self.errors:
+            file.truncate(0)
+        self.socket.sendall(b"r")
+        pid = self._number()
+        self.socket.settimeout(DEADLINE_S)
+        try:
+            code = os.waitstatus_to_exitcode(self._number())
+        except TimeoutError:
+            os.kill(pid, signal.SIGKILL)
+            raise
+        finally:
+            self.socket.settimeout(None)
+        return code, *(os.pread(file.fileno(), 1 << 24, 0).decode() for file in (self.output, self.errors))
+
+    def _number(self):
+        return struct.unpack("i", self.socket.recv(4, socket.MSG_WAITALL))[0]
+
+    def close(self):
+        self.socket.close()
+        self.process.wait()
+
+
 def run(faults, fault, arguments, environment):
     """One run of the program with a fault, or None; exit code, stdout, stderr."""
     faults.reset()
     if fault is not None:
         faults.arm(fault)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AKIDB_", "HF_", "RUST_LOG"))}
     try:
-        done = subprocess.run([PROGRAM, *map(str, arguments)], env=kept | faults.environment() | environment, text=True,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE_S)
-    except subprocess.TimeoutExpired:
+        return faults.runs(arguments, environment).run()
+    except TimeoutError:
         raise AssertionError(f"{fault}: still running after {DEADLINE_S} s") from None
-    return done.returncode, done.stdout, done.stderr

@@ -7,7 +7,8 @@
  *
  * Told by AKI_FAULT="point:N:once|always:ERROR" (point "library-alloc": of libraries; ERROR: an errno's name, or SHORT for
  * half of a read or write), by AKI_FAULT_CONTROL, a file that holds fault_counters and that the test maps as well, or by
- * the functions here. AKI_FAULT_TRACE=1 prints the stack of each call that was made to fail.
+ * the functions here. AKI_FAULT_TRACE=1 prints the stack of each call that was made to fail. AKI_FAULT_FORK=1 loads the
+ * program once for many runs: main begins in a child for each byte that comes by standard input, a socket.
  *
  * Not reached: what the C library calls inside itself (stdio's reads and writes), and system calls made by hand. */
 #ifndef FAULTS_H

@@ -1,6 +1,6 @@
 """The means to make calls fail are in the test program, and in nothing that is installed."""
 from embed_server import PROGRAM as RELEASE
-from fault_control import PROGRAM, Fault, Faults, run
+from fault_control import PROGRAM, Fault, run
 
 
 def test_only_the_test_program_can_be_told_to_fail(tmp_path):
@@ -10,8 +10,8 @@ def test_only_the_test_program_can_be_told_to_fail(tmp_path):
             assert b"AKI_FAULT" not in path.read_bytes() and b"fault_due" not in path.read_bytes(), path
 
 
-def test_orders_come_from_the_environment_too(tmp_path, small_model):
-    faults, arguments = Faults(tmp_path / "control"), ["tokenize", "--model", small_model, "--input", tmp_path / "in.txt"]
+def test_orders_come_from_the_environment_too(tmp_path, faults, small_model):
+    arguments = ["tokenize", "--model", small_model, "--input", tmp_path / "in.txt"]
     (tmp_path / "in.txt").write_text("the quick brown fox\n")
     assert run(faults, None, arguments, {})[0] == 0
     code, _, stderr = run(faults, None, arguments, {"AKI_FAULT": "open:1:always:EMFILE"})

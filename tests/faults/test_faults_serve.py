@@ -1,6 +1,7 @@
 """`serve` with each call failing in turn, while it starts, serves and ends. A request gets the right vectors, a clear error or
 a closed connection; the next one goes well."""
 import gzip
+import hashlib
 import json
 import socket
 import subprocess
@@ -9,9 +10,10 @@ import zlib
 import pytest
 
 from embed_server import PATIENT, Connection, Reply, Server, check_error, head, post, wait_until
-from fault_control import EXHAUSTIVE, PROGRAM, Faults, check_sane, collected, plan
+from fault_control import EXHAUSTIVE, PROGRAM, check_sane, collected, plan
 
 MOST = 3
+KEY = "sesame"
 SENTENCE = "the quick brown fox jumps over a lazy dog"
 # GnuTLS computes with GMP, which ends the process when memory runs out: TLS is left out.
 
@@ -57,7 +59,7 @@ def exchange(server, request):
     """The reply, or None where the connection was closed instead."""
     try:
         with connect(server) as connection:
-            connection.send(request)
+            connection.send(request.replace(b"\r\n", f"\r\nAuthorization: Bearer {KEY}\r\n".encode(), 1))
             return connection.reply()
     except (EOFError, ConnectionError, FileNotFoundError):
         return None
@@ -106,8 +108,11 @@ class Expected:
 
 
 def start(model, faults, *arguments, until="ready"):
-    return Server(*PATIENT, "--threads", "2", *arguments, model=model, environment=faults.environment(), until=until,
-                  program=PROGRAM)
+    keys = faults.path.with_name("keys")
+    keys.write_text(f"test:{hashlib.sha256(KEY.encode()).hexdigest()}\n")
+    keys.chmod(0o600)
+    return Server(*PATIENT, "--threads", "2", "--api-keys", keys, *arguments, model=model, environment=faults.environment(),
+                  until=until, program=PROGRAM)
 
 
 def end(server, fault):
@@ -116,8 +121,7 @@ def end(server, fault):
     return code
 
 
-def test_each_call_of_a_request_fails_in_turn(tmp_path, small_model):
-    faults = Faults(tmp_path / "control")
+def test_each_call_of_a_request_fails_in_turn(faults, small_model):
     server = start(small_model, faults, "--cache-mb", "0")
     try:
         expected, failures = Expected(server), []
@@ -143,12 +147,13 @@ def test_each_call_of_a_request_fails_in_turn(tmp_path, small_model):
         server.kill()
 
 
-def test_each_call_of_a_start_fails_in_turn(tmp_path, small_model):
-    faults = Faults(tmp_path / "control")
+# The longest of all, so in two halves, which two processes can run.
+@pytest.mark.parametrize("calls", ["own", "library"])
+def test_each_call_of_a_start_fails_in_turn(tmp_path, faults, small_model, calls):
     path = tmp_path / "socket"
     arguments = "--unix-socket", path, "--cache-mb", "1"
     with start(small_model, faults, *arguments) as server:
-        counts = faults.counts()
+        counts = {name: count for name, count in faults.counts().items() if name.startswith("library-") == (calls == "library")}
         expected = Expected(server)
     failures = []
     for fault in plan(counts, 2):
@@ -183,12 +188,11 @@ def wait_for_start(server, fault):
     return server.process.poll() is None
 
 
-def test_each_call_of_an_end_fails_in_turn(tmp_path, small_model):
-    faults = Faults(tmp_path / "control")
+def test_each_call_of_an_end_fails_in_turn(faults, small_model):
     with start(small_model, faults) as server:
         faults.reset()
     counts, failures = faults.counts(), []
-    for fault in plan(counts, 2):
+    for fault in plan(counts, 2, {"clock": 12}):
         faults.reset()
         server = start(small_model, faults)
         faults.arm(fault)

@@ -122,6 +122,7 @@ def pause_until(event):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a body would wait for the acknowledgement of its headers
 
     def log_message(self, *arguments):
         pass

@@ -64,7 +64,7 @@ static void threads_alive_at_once_share_none(void **state)
         assert_non_null(users[i].source);
         for (size_t j = 0; j < i; j++) {
             assert_ptr_not_equal(users[i].source, users[j].source);
-            assert_memory_not_equal(users[i].source->random, users[j].source->random,
+            assert_memory_not_equal(&users[i].source->random, &users[j].source->random,
                                     sizeof users[i].source->random);
         }
     }
@@ -108,6 +108,26 @@ static void closing_what_never_opened_is_nothing(void **state)
     span_sources_close(&sources);
 }
 
+/* The thread remembers what it used last, and must not take it for the one that came after. */
+static void a_later_one_at_the_same_place_is_another(void **state)
+{
+    (void)state;
+    span_sources sources, other;
+    open_sources(&other);
+    for (int i = 0; i < 2; i++) {
+        open_sources(&sources);
+        assert_null(span_sources_first(&sources));
+        span_source *mine = span_source_mine(&sources);
+        assert_non_null(mine);
+        assert_ptr_equal(span_sources_first(&sources), mine);
+        assert_ptr_not_equal(span_source_mine(&other), mine);
+        assert_ptr_equal(span_source_mine(&sources), mine);
+        span_sources_close(&sources);
+    }
+    assert_int_equal(count_of(&other), 1);
+    span_sources_close(&other);
+}
+
 static void fails_to_open_when_thread_keys_ran_out(void **state)
 {
     (void)state;
@@ -131,16 +151,16 @@ static void numbers_are_those_of_xoshiro256plusplus(void **state)
     (void)state;
     static const uint64_t expected[] = {UINT64_C(41943041), UINT64_C(58720359), UINT64_C(3588806011781223),
                                         UINT64_C(3591011842654386)};
-    span_source source = {.random = {1, 2, 3, 4}};
+    span_random random = {{1, 2, 3, 4}};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
-        assert_true(span_source_random(&source) == expected[i]);
+        assert_true(span_random_next(&random) == expected[i]);
 }
 
 static void no_number_is_zero(void **state)
 {
     (void)state;
-    span_source source = {.random = {0, 5, 7, 0}}; /* whose next number would be 0 */
-    assert_true(span_source_random(&source) != 0);
+    span_random random = {{0, 5, 7, 0}}; /* whose next number would be 0 */
+    assert_true(span_random_next(&random) != 0);
 }
 
 int main(void)
@@ -150,6 +170,7 @@ int main(void)
         cmocka_unit_test(threads_alive_at_once_share_none),
         cmocka_unit_test(an_ended_thread_leaves_its_spans_to_the_next),
         cmocka_unit_test(closing_what_never_opened_is_nothing),
+        cmocka_unit_test(a_later_one_at_the_same_place_is_another),
         cmocka_unit_test(fails_to_open_when_thread_keys_ran_out),
         cmocka_unit_test(numbers_are_those_of_xoshiro256plusplus),
         cmocka_unit_test(no_number_is_zero),
