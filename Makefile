@@ -65,6 +65,9 @@ ROUNDS ?= 100
 test-rolling: test-deps build $(TEST_ENV)/.ready ## Restarts two instances behind haproxy and nginx under load, ROUNDS times each: no request may fail
 	@AKIDB_ROLLING_ROUNDS=$(ROUNDS) scripts/run-tests $(BUILD) $(TEST_ENV) integration -k rolling_restart $(PYTEST_ARGS)
 
+test-collector: test-deps build $(TEST_ENV)/.ready ## Sends traces and metrics to real OpenTelemetry Collectors, built from their Go modules
+	@scripts/run-tests $(BUILD) $(TEST_ENV) collector $(PYTEST_ARGS)
+
 test-old-cpu: test-deps build $(TEST_ENV)/.ready ## Runs the program on emulated x86 CPUs without AVX, and without AVX-512
 	@scripts/install-packages emulation
 	@scripts/run-emulated-tests old-cpu $(BUILD) $(TEST_ENV)
