@@ -136,6 +136,8 @@ aki_status pull_snapshot(const char *id, const hub_settings *settings, const cac
      * snapshot serves without it. */
     aki_error not_noted;
     if (cache_write_ref(layout, settings->revision, commit, &not_noted) != AKI_OK)
-        log_write(&settings->log, AKI_LOG_WARN, "hub", "%s", not_noted.message);
+        log_write(&settings->log, AKI_LOG_WARN, "hub",
+                  "revision %s is here, but will not be found offline: %s", settings->revision,
+                  not_noted.message);
     return AKI_OK;
 }
