@@ -211,7 +211,7 @@ static void read_reply(otlp_client *c, otlp_reply *reply)
     curl_easy_getinfo(c->curl, CURLINFO_CONTENT_TYPE, &type);
     curl_easy_getinfo(c->curl, CURLINFO_RETRY_AFTER, &retry_after);
     const grpc_trailers trailers = {text_or_null(&c->status), text_or_null(&c->message),
-                                    text_or_null(&c->details)};
+                                    text_or_null(&c->details), type};
     if (c->target->grpc)
         otlp_reply_grpc(reply, status, &trailers, body, c->reply.length);
     else

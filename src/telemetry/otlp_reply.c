@@ -137,6 +137,15 @@ static long code_of_http(long status)
     return status == 429 || status == 502 || status == 503 || status == 504 ? GRPC_UNAVAILABLE : GRPC_UNKNOWN;
 }
 
+/* A gRPC server's reply that ends before the status. libcurl 7.88 makes that of a whole reply too, when the connection ends with
+ * it, as where a collector is stopped: it does not hand out the trailers. */
+static bool is_cut_short(long http_status, const grpc_trailers *trailers)
+{
+    static const char grpc[] = "application/grpc";
+    return http_status == 200 && trailers->status == NULL && trailers->content_type != NULL &&
+           strncmp(trailers->content_type, grpc, sizeof grpc - 1) == 0;
+}
+
 static bool read_code(const char *text, long *code)
 {
     char *end;
@@ -151,7 +160,8 @@ void otlp_reply_grpc(otlp_reply *reply, long http_status, const grpc_trailers *t
     long code;
     begin(reply);
     if (trailers->status == NULL || !read_code(trailers->status, &code)) {
-        reply->outcome = is_retryable(code_of_http(http_status)) ? OTLP_RETRY : OTLP_REFUSED;
+        if (is_retryable(code_of_http(http_status)) || is_cut_short(http_status, trailers))
+            reply->outcome = OTLP_RETRY;
         snprintf(reply->cause, sizeof reply->cause, "HTTP status %ld without a gRPC status", http_status);
         return;
     }

@@ -2,7 +2,8 @@
  * (https://opentelemetry.io/docs/specs/otlp/). Pure functions of the bytes received.
  *
  * Sent again is only what the protocol allows: over HTTP 429, 502, 503 and 504, over gRPC the codes of is_retryable, and
- * RESOURCE_EXHAUSTED where the reply says when. A partial success is a success: what was rejected is counted. */
+ * RESOURCE_EXHAUSTED where the reply says when, and after a reply that breaks off. A partial success is a success: what was
+ * rejected is counted. */
 #ifndef TELEMETRY_OTLP_REPLY_H
 #define TELEMETRY_OTLP_REPLY_H
 
@@ -30,6 +31,7 @@ void otlp_reply_http(otlp_reply *reply, long status, const char *content_type, c
 /* What a gRPC reply says in headers and trailers; strings are NULL where it does not. */
 typedef struct grpc_trailers {
     const char *status, *message, *details; /* grpc-status, grpc-message, grpc-status-details-bin */
+    const char *content_type;
 } grpc_trailers;
 
 /* body: with the prefix of five bytes. http_status: anything but 200 comes from a proxy, or from no gRPC server at all. */

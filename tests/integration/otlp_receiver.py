@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import http.server
 import socket
+import struct
 import threading
 from concurrent import futures
 
@@ -215,8 +216,11 @@ class Babbler:
             except OSError:
                 return
             with connection, contextlib.suppress(OSError):
-                connection.recv(1 << 16)
-                connection.sendall(b"\x00\xff what?\r\n" * 10)
+                self._answer(connection)
+
+    def _answer(self, connection):
+        connection.recv(1 << 16)
+        connection.sendall(b"\x00\xff what?\r\n" * 10)
 
     def __enter__(self):
         self.thread.start()
@@ -226,3 +230,27 @@ class Babbler:
         self.socket.shutdown(socket.SHUT_RDWR)  # wakes accept
         self.socket.close()
         self.thread.join()
+
+
+class CutShort(Babbler):
+    """A gRPC server made of bare frames. It takes the calls and ends its reply to the first of them before the status, as a
+    server that is killed; the others it accepts."""
+    HEADERS = b"\x88" + b"\x0f\x10\x10application/grpc"  # :status 200, content-type
+    STATUS = b"\x00\x0bgrpc-status\x010"
+
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+
+    def _answer(self, connection):
+        self.calls += 1
+        fields = self.HEADERS if self.calls == 1 else self.HEADERS + self.STATUS
+        with connection.makefile("rb") as stream:
+            stream.read(24)  # the preface of HTTP/2
+            connection.sendall(b"\0\0\0\4\0\0\0\0\0")  # settings
+            kind = flags = None
+            while (kind, flags) != (0, 1):  # the last data of the call
+                length, kind, flags = struct.unpack("!3sBB4x", stream.read(9))
+                stream.read(int.from_bytes(length, "big"))
+            connection.sendall(struct.pack("!HBBBI", 0, len(fields), 1, 5, 1) + fields)  # headers, the end of stream 1
+            stream.read()

@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from embed_server import EMBED, PATIENT, Server, wait_until
-from otlp_receiver import Answer, Babbler, GrpcReceiver, HttpReceiver
+from otlp_receiver import Answer, Babbler, CutShort, GrpcReceiver, HttpReceiver
 
 SPANS = 7
 # type.googleapis.com/google.rpc.RetryInfo of 20 ms, in a google.rpc.Status of RESOURCE_EXHAUSTED, by hand
@@ -136,6 +136,15 @@ def test_nobody_is_warned_of_a_collector_that_nobody_named():
     with Server(*PATIENT) as server, server.client() as client:
         assert client.post(EMBED, json={"texts": ["hello"]}).status_code == 200
         assert warnings(server, at_least=0) == []
+
+
+def test_a_reply_that_breaks_off_is_a_lost_connection():
+    with CutShort() as receiver:
+        environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{receiver.port}", "OTEL_BSP_SCHEDULE_DELAY": "50"}
+        with Server(*PATIENT, environment=environment | LOAD_ONLY) as server:
+            assert wait_for_count(server, "exported", SPANS)["export_failed"] == 0
+            assert "without a gRPC status" in warnings(server)[0]
+        assert receiver.calls == 2
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])

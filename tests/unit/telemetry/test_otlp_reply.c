@@ -124,6 +124,26 @@ static void replies_of_others_than_grpc_servers(void **state)
     }
 }
 
+static void a_reply_that_breaks_off_is_a_lost_connection(void **state)
+{
+    (void)state;
+    static const struct {
+        long status;
+        const char *code, *content_type;
+        otlp_outcome outcome;
+    } rows[] = {
+        {200, NULL, "application/grpc", OTLP_RETRY},  {200, NULL, "application/grpc+proto", OTLP_RETRY},
+        {200, NULL, "text/html", OTLP_REFUSED},       {404, NULL, "application/grpc", OTLP_REFUSED},
+        {200, "x", "application/grpc", OTLP_REFUSED}, {200, "3", "application/grpc", OTLP_REFUSED}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        otlp_reply reply;
+        const grpc_trailers trailers = {.status = rows[i].code, .content_type = rows[i].content_type};
+        otlp_reply_grpc(&reply, rows[i].status, &trailers, NULL, 0);
+        assert_int_equal(reply.outcome, rows[i].outcome);
+        assert_int_equal(reply.rejected, 0);
+    }
+}
+
 static void no_reply(void **state)
 {
     (void)state;
@@ -143,6 +163,7 @@ int main(void)
         cmocka_unit_test(grpc_statuses),
         cmocka_unit_test(grpc_says_when_to_come_back),
         cmocka_unit_test(replies_of_others_than_grpc_servers),
+        cmocka_unit_test(a_reply_that_breaks_off_is_a_lost_connection),
         cmocka_unit_test(no_reply),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
