@@ -400,7 +400,7 @@ static void a_call_ends_with_its_status(void **state)
         {"0", NULL, OTLP_ACCEPTED, ""},
         {"14", "later", OTLP_RETRY, "gRPC status 14 UNAVAILABLE: later"},
         {"3", "odd", OTLP_REFUSED, "gRPC status 3 INVALID_ARGUMENT: odd"},
-        {NULL, NULL, OTLP_REFUSED, "HTTP status 200 without a gRPC status"},
+        {NULL, NULL, OTLP_RETRY, "HTTP status 200 without a gRPC status"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         grpc_collector c = {.status = rows[i].status, .message = rows[i].message};
