@@ -121,7 +121,7 @@ bench-kernels: build ## Measures each kernel's share of the CPU's peak, by shape
 bench-aims: build ## Holds this machine's figures against the aims, in one table, into docs/BENCHMARKS.md
 	@model=$$(scripts/get-model) && python3 bench/aims.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(AIMS_ARGS)
 
-bench-server: build ## Loads the server over HTTP and holds it against its aims, in five minutes, into docs/BENCHMARKS.md
+bench-server: build ## Loads the server over HTTP and holds it against its aims, in seven minutes, into docs/BENCHMARKS.md
 	@model=$$(scripts/get-model) && python3 bench/server/run.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(SERVER_ARGS)
 
 bench-observability: build ## Measures what metrics, traces and logs cost, in nine minutes, into docs/BENCHMARKS.md

@@ -10,7 +10,6 @@ the other. Latencies are pooled over all rounds, as the 99th percentile of a few
 of 95 % of resampled rounds. The collector runs on the same machine, as cheap as can be (trace_sink.py). Needs nothing but Python. Close other programs first.
 """
 import argparse
-import math
 import os
 import socket
 import subprocess
@@ -19,22 +18,21 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from random import Random
 from statistics import median
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "server"))
 sys.path.insert(0, str(HERE))
 from recording import describe_machine, others_share, write_section  # noqa: E402
+from pooled import change, p99, percent  # noqa: E402
 from run import Harness, finish, free_port, tell  # noqa: E402
 
 SCRAPERS, SCRAPE_PERIOD_S = 10, 1.0
 SHARE = 0.5  # of saturation, for latencies
-PAIR_SECONDS, ROUND_SECONDS, RESAMPLES = 3, 5, 400
+PAIR_SECONDS, ROUND_SECONDS = 3, 5
 TROUBLES = ("hung", "slow", "refusing", "garbage")
 WATCHED = ["--log-level", "info", "--log-format", "json", "--access-log-rate", "1000000"]
 BLIND = {"OTEL_SDK_DISABLED": "true"}
@@ -87,37 +85,8 @@ class Running:
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith((name + " ", name + "{")))
 
 
-def percent(new, old):
-    return 100 * (new / old - 1)
-
-
 def cpu_per_request(result):
     return result["server_cpu_seconds"] / max(1.0, result["requests_per_second"] * result["cpu_interval_seconds"])
-
-
-def p99(rounds):
-    """Of all rounds together; rounds: lists of (milliseconds, count)."""
-    counts = Counter()
-    for some in rounds:
-        for value, count in some:
-            counts[value] += count
-    left = math.ceil(0.99 * counts.total())
-    for value in sorted(counts):
-        left -= counts[value]
-        if left <= 0:
-            return value
-    return math.nan
-
-
-def change(some, others):
-    """By how many per cent the p99 of some rounds is above that of others, and the ends of the interval; rounds taken in turn."""
-    random = Random(1)
-    found = []
-    for _ in range(RESAMPLES):
-        taken = [random.randrange(len(some)) for _ in some]
-        found.append(percent(p99([some[i] for i in taken]), p99([others[i] for i in taken])))
-    found.sort()
-    return percent(p99(some), p99(others)), found[RESAMPLES // 40], found[-1 - RESAMPLES // 40]
 
 
 def measure_cost(blind, watched, pairs):

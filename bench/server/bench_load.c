@@ -8,17 +8,19 @@
 #include <sys/resource.h>
 
 #include "load.h"
+#include "sink.h"
 #include "slow.h"
 
 enum { GENERATOR_NICE = -10 };
 
 static const char USAGE[] =
-    "usage: bench_load --port PORT (--closed | --open RATE | --burst | --slow) [options]\n"
+    "usage: bench_load --port PORT (--closed | --open RATE | --burst | --slow | --sink) [options]\n"
     "  --closed             each connection asks again as soon as it has its reply\n"
     "  --open RATE          RATE requests per second, latency counted from when each was due\n"
     "  --burst              all clients connect at once and ask once\n"
     "  --slow               each connection sends a byte a second\n"
-    "  --bodies FILE        what to ask (all but --slow): lines \"TEXTS<tab>JSON\", taken in turn\n"
+    "  --sink               listens on PORT instead, and reads away what comes\n"
+    "  --bodies FILE        what to ask (all but --slow, --sink): lines \"TEXTS<tab>JSON\", taken in turn\n"
     "  --connections N      [default 1]\n"
     "  --seconds S          [default 5]\n"
     "  --warmup S           before that, not measured [default 0]\n"
@@ -34,7 +36,7 @@ typedef struct arguments {
     load_options load;
     const char *bodies;
     size_t references;
-    bool has_mode, slow, waits, counts;
+    bool has_mode, slow, sink, waits, counts;
 } arguments;
 
 /* A number in range, or exit with 2. */
@@ -56,6 +58,7 @@ static arguments parse(int argc, char **argv)
         OPEN,
         BURST,
         SLOW,
+        SINK,
         PORT,
         BODIES,
         CONNECTIONS,
@@ -73,6 +76,7 @@ static arguments parse(int argc, char **argv)
         {"open", required_argument, NULL, OPEN},
         {"burst", no_argument, NULL, BURST},
         {"slow", no_argument, NULL, SLOW},
+        {"sink", no_argument, NULL, SINK},
         {"port", required_argument, NULL, PORT},
         {"bodies", required_argument, NULL, BODIES},
         {"connections", required_argument, NULL, CONNECTIONS},
@@ -104,6 +108,10 @@ static arguments parse(int argc, char **argv)
             break;
         case SLOW:
             a.slow = true;
+            modes++;
+            break;
+        case SINK:
+            a.sink = true;
             modes++;
             break;
         case PORT:
@@ -144,7 +152,8 @@ static arguments parse(int argc, char **argv)
             exit(2);
         }
     }
-    if (modes != 1 || optind != argc || a.load.address.sin_port == 0 || (a.bodies == NULL) != a.slow) {
+    if (modes != 1 || optind != argc || a.load.address.sin_port == 0 ||
+        (a.bodies == NULL) != (a.slow || a.sink)) {
         fputs(USAGE, stderr);
         exit(2);
     }
@@ -254,6 +263,8 @@ int main(int argc, char **argv)
     setpriority(PRIO_PROCESS, 0, GENERATOR_NICE);
     if (a.slow)
         return run_slow(&a);
+    if (a.sink)
+        return sink_run(&a.load.address, a.load.duration_ns, say_ready) ? 0 : 1;
     bodies b = {0};
     load_result *result = calloc(1, sizeof *result);
     bool good = result != NULL && bodies_read(&b, a.bodies) &&

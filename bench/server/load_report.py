@@ -2,6 +2,7 @@
 import math
 
 from health_probe import quantile
+from pooled import change, p99
 
 PASS_TOKENS = 512  # of one pass: docs/SCHEDULING.md
 # By (start of the tier's name, precision): ms of one query on an idle server, requests/s of 15-token texts at 32 connections.
@@ -123,14 +124,18 @@ def overload_rows(found):
 
 
 def client_rows(found):
-    burst, slow, steady = found["burst"], found["slow"], found["slow_before"]
+    burst = found["burst"]
     good = 100 * ratio(answered(burst), due(burst))
-    return [
+    rounds = {target: [result["ok_counts"] for result in results] for target, results in found["slow"].items()}
+    rows = [
         row(f"{due(burst):,} clients connecting at once: answered", good, 99, form="{:.1f}", unit=" %"),
         row(f"{due(burst):,} clients connecting at once: slowest answer", latency_ms(burst, "max") / 1e3, 10, True, unit=" s"),
-        row(f"{found['slow_connections']:,} connections at a byte a second: others' p99 against {latency_ms(steady, 'p99'):.2f} ms without",
-            100 * (ratio(latency_ms(slow, "p99"), latency_ms(steady, "p99")) - 1), 10, True, form="{:+.1f}", unit=" %"),
     ]
+    for target, what in (("none", "without"), ("sink", "with the same to a program that only reads")):
+        value, least, most = change(rounds["server"], rounds[target])
+        rows.append(row(f"{found['slow_connections']:,} connections at a byte a second: others' p99 against {p99(rounds[target]):.2f} ms {what} "
+                        f"({least:+.0f} to {most:+.0f} %)", value, 10, True, form="{:+.1f}", unit=" %"))
+    return rows
 
 
 def runs_of(found):

@@ -19,7 +19,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -34,7 +34,7 @@ from recording import describe_machine, others_share, write_section  # noqa: E40
 TEXTS = ROOT / "bench" / "data" / "texts.txt"
 SHARES = (50, 70, 80, 90)
 BULK_TEXTS, BULK_CONNECTIONS, OVERLOAD, OVERLOAD_CONNECTIONS, CLIENTS = 256, 4, 5, 3000, 1000
-OVERLOAD_WAIT = "15ms"
+OVERLOAD_WAIT, SLOW_ROUNDS = "15ms", 3
 STEADY_RATE, INTERACTIVE_RATE, COMPARED_TEXTS = 200, 50, 64
 # name: (least tokens, most tokens, lengths of the windows in words, taken in turn)
 CORPORA = {"short": (16, 16, (9, 10, 11)), "fifteen": (15, 15, (8, 9, 10)), "mixed": (3, 256, (3, 6, 10, 16, 26, 40, 62, 95)),
@@ -220,16 +220,35 @@ def measure_clients(harness, found, slow_connections):
     tell(f"{CLIENTS} clients at once")
     found["burst"] = harness.load(["--burst"], "short", connections=CLIENTS, seconds=30 / harness.scale, warmup=0)
     rate = min(STEADY_RATE, found["saturation"]["requests_per_second"] / 2)
-    tell(f"{slow_connections} slow connections")
-    found["slow_before"] = harness.open(rate, "mixed", seconds=10)
-    waiting = harness.start(["--open", f"{rate:.3f}"], "mixed", connections=256, seconds=10, warmup=2)
-    seconds = harness.seconds_of_load + 3
-    command = [harness.generator, "--port", harness.port, "--slow", "--connections", slow_connections, "--seconds", seconds]
-    slow = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
-    if slow.stdout.readline() != "ready\n":
+    found["slow_connections"], found["slow"] = slow_connections, {"none": [], "sink": [], "server": []}
+    for turn in range(SLOW_ROUNDS):
+        for target, rounds in found["slow"].items():
+            tell(f"{slow_connections} slow connections to {target}, round {turn + 1} of {SLOW_ROUNDS}")
+            rounds.append(measure_beside_slow(harness, rate, slow_connections, target))
+
+
+def measure_beside_slow(harness, rate, slow_connections, target):
+    """Mixed texts beside slow connections to nobody, to a program that only reads, or to the server."""
+    waiting = harness.start(["--open", f"{rate:.3f}", "--counts"], "mixed", connections=256, seconds=10, warmup=2)
+    if target == "none":
+        return finish(waiting)
+    seconds, port = harness.seconds_of_load + 3, harness.port
+    with ExitStack() as stack:
+        if target == "sink":
+            port = free_port()
+            stack.enter_context(started([harness.generator, "--port", port, "--sink", "--seconds", seconds + 3]))
+        stack.enter_context(started([harness.generator, "--port", port, "--slow", "--connections", slow_connections, "--seconds", seconds]))
+        return finish(waiting)
+
+
+@contextmanager
+def started(command):
+    """A program that says when it is ready, and ends by itself."""
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
+    if process.stdout.readline() != "ready\n":
         sys.exit("the slow connections could not be opened: raise the limit of descriptors (ulimit -n)")
-    found["slow_connections"], found["slow"] = slow_connections, finish(waiting)
-    found["slow_clients"] = json.loads(slow.communicate()[0])
+    yield
+    process.communicate()
 
 
 def measure_all(arguments):
