@@ -124,7 +124,7 @@ bench-aims: build ## Holds this machine's figures against the aims, in one table
 bench-server: build ## Loads the server over HTTP and holds it against its aims, in seven minutes, into docs/BENCHMARKS.md
 	@model=$$(scripts/get-model) && python3 bench/server/run.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(SERVER_ARGS)
 
-bench-observability: build ## Measures what metrics, traces and logs cost, in nine minutes, into docs/BENCHMARKS.md
+bench-observability: build ## Measures what metrics, traces and logs cost, in ten minutes, into docs/BENCHMARKS.md
 	@model=$$(scripts/get-model) && python3 bench/observability.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(OBSERVABILITY_ARGS)
 
 $(PEERS_ENV)/.ready: bench/peers/requirements.txt tests/parity/reference-requirements.txt

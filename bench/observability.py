@@ -175,6 +175,8 @@ def make_report(cost, collectors, scrapes, rate, machine):
     healthy = collectors["healthy"]["latencies"]
     rows = [f"| throughput lost, all on against all off, median of {len(cost['lost'])} pairs | {judge(median(cost['lost']), 3)}",
             f"| server's CPU time per request, likewise | {judge(median(cost['more']), 3)}"]
+    value, least, most = change(collectors["control"]["latencies"], healthy)
+    rows.append(f"| p99 of two servers with a healthy collector, one against the other: what chance does | {value:+.1f} % ({least:+.1f} to {most:+.1f}) | – | |")
     for mode in TROUBLES:
         value, *around = change(collectors[mode]["latencies"], healthy)
         rows.append(f"| p99 in {len(healthy) * ROUND_SECONDS} s with a collector that is {mode}, against a healthy one | {judge(value, 2, around=around)}")
@@ -208,6 +210,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         harness = Harness(arguments, folder)
         collectors = {mode: stack.enter_context(collector(mode)) for mode in ("healthy", *TROUBLES)}
+        collectors["control"] = collectors["healthy"]
         blind = stack.enter_context(Running(harness, "blind", ["--log-level", "off"], BLIND))
         servers = {mode: stack.enter_context(Running(harness, mode, WATCHED, environment)) for mode, environment in collectors.items()}
         cost = measure_cost(blind, servers["healthy"], arguments.pairs)

@@ -6,9 +6,10 @@
 #include <strings.h>
 #include <zlib.h>
 
-/* zlib: the largest window, and a gzip header in front. */
-#define WINDOW_BITS (15 + 16)
-#define MEMORY_LEVEL 8
+/* zlib: a window of 8 KiB, and a gzip header in front. With the largest one and its tables zlib takes 256 KiB, which the allocator maps
+ * and gives back each time, and that interrupts every CPU that computes. */
+#define WINDOW_BITS (13 + 16)
+#define MEMORY_LEVEL 6
 
 /* The weight of a coding, [at, end) being what stands behind its name. */
 static double weight_of(const char *at, const char *end)

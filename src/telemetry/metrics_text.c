@@ -11,12 +11,27 @@
 static const char *const kinds[] = {"counter", "gauge", "histogram", "gauge"};
 static const char *const open_kinds[] = {"counter", "gauge", "histogram", "info"};
 
+static void write_count(buf *out, uint64_t count)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (char)('0' + count % 10);
+    while ((count /= 10) > 0);
+    buf_append(out, digits + at, sizeof digits - at);
+}
+
 /* The shortest decimal that reads back as the same double. */
 static void write_number(buf *out, double value)
 {
     char text[40];
     if (isinf(value)) {
         buf_append_string(out, value > 0 ? "+Inf" : "-Inf");
+        return;
+    }
+    if (value >= 0 && value < 1e6 &&
+        value == floor(value)) { /* most of them; from a million on %g has exponents */
+        write_count(out, (uint64_t)value);
         return;
     }
     for (int digits = 15; digits <= 17; digits++) { /* %g leaves zeros at the end out */
@@ -30,10 +45,9 @@ static void write_number(buf *out, double value)
 /* Canonical form of a bucket's bound: always with a point, so that both formats name the same series. */
 static void write_bound(buf *out, double bound)
 {
+    write_number(out, bound);
     if (bound == floor(bound) && bound < 1e6)
-        buf_printf(out, "%.1f", bound);
-    else
-        write_number(out, bound);
+        buf_append_string(out, ".0");
 }
 
 /* A counter's family in OpenMetrics goes without the suffix of its samples, an info's likewise. */
@@ -99,8 +113,11 @@ static void write_name(buf *out, const char *name, const char *suffix, const cha
 {
     buf_append_string(out, name);
     buf_append_string(out, suffix);
-    if (*labels != '\0')
-        buf_printf(out, "{%s}", labels);
+    if (*labels != '\0') {
+        buf_append_char(out, '{');
+        buf_append_string(out, labels);
+        buf_append_char(out, '}');
+    }
     buf_append_char(out, ' ');
 }
 
@@ -129,16 +146,19 @@ static void write_histogram(buf *out, const metric *row, metrics_format format, 
                             const uint64_t *words)
 {
     const size_t buckets = row->bound_count + 1;
-    const char *comma = *labels != '\0' ? "," : "";
     uint64_t count = 0;
     for (size_t i = 0; i < buckets; i++) {
         count += words[i];
-        buf_printf(out, "%s_bucket{%s%sle=\"", row->name, labels, comma);
+        buf_append_string(out, row->name);
+        buf_append_string(out, "_bucket{");
+        buf_append_string(out, labels);
+        buf_append_string(out, *labels != '\0' ? ",le=\"" : "le=\"");
         if (i < row->bound_count)
             write_bound(out, row->bounds[i]);
         else
             buf_append_string(out, "+Inf");
-        buf_printf(out, "\"} %llu", (unsigned long long)count);
+        buf_append_string(out, "\"} ");
+        write_count(out, count);
         if (format == METRICS_OPENMETRICS)
             write_exemplar(out, words + buckets + 1 + i * EXEMPLAR_WORDS);
         buf_append_char(out, '\n');
@@ -147,7 +167,8 @@ static void write_histogram(buf *out, const metric *row, metrics_format format, 
     write_number(out, metric_double(words[buckets]));
     buf_append_char(out, '\n');
     write_name(out, row->name, "_count", labels);
-    buf_printf(out, "%llu\n", (unsigned long long)count);
+    write_count(out, count);
+    buf_append_char(out, '\n');
 }
 
 static void write_series(metrics *m, metric_id id, size_t series, metrics_format format,
@@ -170,7 +191,7 @@ static void write_series(metrics *m, metric_id id, size_t series, metrics_format
     else if (row->source == METRIC_READ)
         write_number(out, read);
     else if (row->kind == METRIC_COUNTER)
-        buf_printf(out, "%llu", (unsigned long long)*words);
+        write_count(out, *words);
     else
         buf_printf(out, "%lld", (long long)*words);
     buf_append_char(out, '\n');

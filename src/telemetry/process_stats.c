@@ -1,7 +1,10 @@
 #include "telemetry/process_stats.h"
 
+#include "base/clock.h"
+
 #include <dirent.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -14,24 +17,51 @@
 #define STAT_START_TICKS 22
 #define STAT_VIRTUAL_BYTES 23
 #define STAT_RESIDENT_PAGES 24
+#define STAT_FIELDS STAT_RESIDENT_PAGES
 
-static double stat_field(int wanted)
+/* All values of one scrape come from one reading, which takes the system longer than all else that a scrape does. */
+#define READING_NS NS_PER_MS
+
+static struct {
+    pthread_mutex_t lock;
+    int64_t read_ns;                /* 0 = never */
+    double fields[STAT_FIELDS + 1]; /* by number; not a number where it could not be read */
+} reading = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* The lock is held. */
+static void read_stat(void)
 {
     char text[1024];
+    for (int field = 0; field <= STAT_FIELDS; field++)
+        reading.fields[field] = NAN;
     FILE *file = fopen("/proc/self/stat", "re");
     if (file == NULL)
-        return NAN;
+        return;
     size_t length = fread(text, 1, sizeof text - 1, file);
     fclose(file);
     text[length] = '\0';
     /* The second field is the name in parentheses, which may hold anything; the third follows the last one. */
     const char *p = strrchr(text, ')');
-    for (int field = 2; p != NULL && field < wanted; field++) {
+    for (int field = 3; p != NULL && field <= STAT_FIELDS; field++) {
+        unsigned long long value;
         p = strchr(p, ' ');
         p = p != NULL ? p + 1 : NULL;
+        if (p != NULL && sscanf(p, "%llu", &value) == 1)
+            reading.fields[field] = (double)value;
     }
-    unsigned long long value;
-    return p != NULL && sscanf(p, "%llu", &value) == 1 ? (double)value : NAN;
+}
+
+static double stat_field(int wanted)
+{
+    pthread_mutex_lock(&reading.lock);
+    const int64_t now_ns = clock_monotonic_ns();
+    if (reading.read_ns == 0 || now_ns - reading.read_ns > READING_NS) {
+        read_stat();
+        reading.read_ns = now_ns;
+    }
+    const double value = reading.fields[wanted];
+    pthread_mutex_unlock(&reading.lock);
+    return value;
 }
 
 static double ticks_per_second(void)
@@ -85,10 +115,9 @@ static double read_threads(void *cookie, size_t series)
     return stat_field(STAT_THREADS);
 }
 
-/* Boot time of the machine plus ticks from there. */
-static double read_start(void *cookie, size_t series)
+/* Seconds since the epoch; not a number where the system does not say. */
+static double boot_time(void)
 {
-    (void)cookie, (void)series;
     char line[256];
     unsigned long long boot = 0;
     FILE *file = fopen("/proc/stat", "re");
@@ -97,11 +126,20 @@ static double read_start(void *cookie, size_t series)
             break;
     if (file != NULL)
         fclose(file);
-    return boot > 0 ? (double)boot + stat_field(STAT_START_TICKS) / ticks_per_second() : NAN;
+    return boot > 0 ? (double)boot : NAN;
+}
+
+static double start_time;
+
+static double read_start(void *cookie, size_t series)
+{
+    (void)cookie, (void)series;
+    return start_time;
 }
 
 void process_stats_register(metrics *m)
 {
+    start_time = boot_time() + stat_field(STAT_START_TICKS) / ticks_per_second();
     metrics_read_by(m, METRIC_PROCESS_CPU, read_cpu, NULL);
     metrics_read_by(m, METRIC_PROCESS_OPEN_FDS, read_open_fds, NULL);
     metrics_read_by(m, METRIC_PROCESS_MAX_FDS, read_max_fds, NULL);
