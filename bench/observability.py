@@ -6,8 +6,8 @@ that hangs, is slow, refuses or talks nonsense, against one that works; and scra
     python3 bench/observability.py --model FOLDER [--build build] [--pairs 8] [--rounds 12]
 
 All servers run at once and take turns under load, so that a drifting clock hits each alike; what is compared was measured one right after
-the other. Latencies are pooled over all rounds, as the 99th percentile of a few seconds says little; the interval beside a change is that
-of 95 % of resampled rounds. The collector runs on the same machine, as cheap as can be (trace_sink.py). Needs nothing but Python. Close other programs first.
+the other. Latencies are medians of the rounds' 99th percentiles; the interval beside a change is that of 95 % of resampled rounds. The
+collector runs on the same machine, as cheap as can be (trace_sink.py). Needs nothing but Python. Close other programs first.
 """
 import argparse
 import os
@@ -27,7 +27,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "server"))
 sys.path.insert(0, str(HERE))
 from recording import describe_machine, others_share, write_section  # noqa: E402
-from pooled import change, p99, percent  # noqa: E402
+from rounds import change, percent, typical_p99  # noqa: E402
 from run import Harness, finish, free_port, tell  # noqa: E402
 
 SCRAPERS, SCRAPE_PERIOD_S = 10, 1.0
@@ -191,7 +191,7 @@ def make_report(cost, collectors, scrapes, rate, machine):
         machine, "", "| | measured | at most | |", "|---|---|---|---|", *rows, "",
         f"All on: metrics, every request traced (12 spans) to a collector over HTTP, a JSON log line per request to a file. Single texts of 16 tokens, "
         f"32 connections, {cost['rate']:,.0f} requests/s with all off; pairs in per cent: {pairs}. {cost['spans']:,.0f} spans arrived, {cost['lines_lost']:,.0f} log "
-        f"lines were lost. Latencies at {rate:,.0f} requests/s, p99 with a healthy collector {p99(healthy):.2f} ms; in brackets what 95 % of resampled "
+        f"lines were lost. Latencies at {rate:,.0f} requests/s, p99 (median of rounds) with a healthy collector {typical_p99(healthy):.2f} ms; in brackets what 95 % of resampled "
         f"rounds give; spans dropped: {dropped}. A scrape, in gzip, has {scrapes['bytes']:,} bytes. Collector, load generator and scrapers share the "
         f"server's {os.cpu_count()} CPUs."])
 

@@ -2,7 +2,7 @@
 import math
 
 from health_probe import quantile
-from pooled import change, p99
+from rounds import change, typical_p99
 
 PASS_TOKENS = 512  # of one pass: docs/SCHEDULING.md
 # By (start of the tier's name, precision): ms of one query on an idle server, requests/s of 15-token texts at 32 connections.
@@ -133,7 +133,7 @@ def client_rows(found):
     ]
     for target, what in (("none", "without"), ("sink", "with the same to a program that only reads")):
         value, least, most = change(rounds["server"], rounds[target])
-        rows.append(row(f"{found['slow_connections']:,} connections at a byte a second: others' p99 against {p99(rounds[target]):.2f} ms {what} "
+        rows.append(row(f"{found['slow_connections']:,} connections at a byte a second: others' p99 against {typical_p99(rounds[target]):.2f} ms {what} "
                         f"({least:+.0f} to {most:+.0f} %)", value, 10, True, form="{:+.1f}", unit=" %"))
     return rows
 

@@ -15,7 +15,7 @@ from embed_server import DEADLINE_S, PROGRAM, ROOT
 
 sys.path.insert(0, str(ROOT / "bench" / "server"))
 import load_report  # noqa: E402
-import pooled  # noqa: E402
+import rounds  # noqa: E402
 
 GENERATOR = pathlib.Path(os.environ.get("AKIDB_BUILD", PROGRAM.parent)) / "bench" / "bench_load"
 needs_generator = pytest.mark.skipif(not GENERATOR.exists(), reason="built with -Dbench=false")
@@ -160,11 +160,14 @@ def test_each_figure_is_held_against_its_aim(found):
     assert rows[health + "admin port, p99"] == ["≤ 1.00 ms", "0.10 ms", "met"]
 
 
-def test_rounds_are_pooled():
-    """The 99th of 300 in one round and of 100 in each of two others."""
-    assert pooled.p99([[[1.0, 98], [5.0, 2]], [[1.0, 99], [7.0, 1]], [[1.0, 99], [9.0, 1]]]) == 5.0
-    value, least, most = pooled.change([[[2.0, 100]], [[4.0, 100]]], [[[1.0, 100]], [[1.0, 100]]])
-    assert (value, least, most) == (300.0, 100.0, 300.0)
+def test_rounds_are_compared_by_their_medians():
+    """One round that stalled decides nothing."""
+    assert rounds.p99([[5.0, 1], [1.0, 98], [9.0, 1]]) == 5.0
+    calm, slower, stalled = [[1.0, 100]], [[1.5, 100]], [[900.0, 100]]
+    assert rounds.typical_p99([calm, stalled, calm]) == 1.0
+    assert rounds.change([slower, stalled, slower, slower, slower], [calm] * 5)[0] == 50.0
+    value, least, most = rounds.change([[[2.0, 100]], [[4.0, 100]]], [calm, calm])
+    assert (value, least, most) == (200.0, 100.0, 300.0)
 
 
 @needs_generator
