@@ -1,5 +1,6 @@
 """Holds the measurements of run.py against the aims, and makes Markdown of them. Nothing here measures."""
 import math
+from statistics import median
 
 from health_probe import quantile
 from rounds import change, typical_p99
@@ -123,6 +124,11 @@ def overload_rows(found):
     return rows
 
 
+def server_cpus(result):
+    """How many CPUs the server had at work in the mean."""
+    return ratio(result["server_cpu_seconds"], result["cpu_interval_seconds"])
+
+
 def client_rows(found):
     burst = found["burst"]
     good = 100 * ratio(answered(burst), due(burst))
@@ -135,6 +141,9 @@ def client_rows(found):
         value, least, most = change(rounds["server"], rounds[target])
         rows.append(row(f"{found['slow_connections']:,} connections at a byte a second: others' p99 against {typical_p99(rounds[target]):.2f} ms {what} "
                         f"({least:+.0f} to {most:+.0f} %)", value, 10, True, form="{:+.1f}", unit=" %"))
+    used = {target: median(server_cpus(result) for result in results) for target, results in found["slow"].items()}
+    rows.append(row(f"{found['slow_connections']:,} connections at a byte a second: what they take of the server's CPUs", used["server"] - used["none"], None,
+                    unit=" CPUs"))
     return rows
 
 

@@ -277,7 +277,7 @@ def parse_arguments():
     parser.add_argument("--build", type=Path, default=ROOT / "build")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--rounds", type=int, default=3, help="in which engine and server take turns")
-    parser.add_argument("--scale", type=float, default=1.0, help="of all durations; 1 takes about five minutes")
+    parser.add_argument("--scale", type=float, default=1.0, help="of all durations; 1 takes about seven minutes")
     parser.add_argument("--slow-connections", type=int, default=1000)
     parser.add_argument("--output", type=Path, help="a Markdown file with the markers, such as docs/BENCHMARKS.md; default: stdout alone")
     parser.add_argument("--json", type=Path, help="also writes what was measured here")

@@ -128,7 +128,8 @@ def found():
         "mix": {"bulk_alone": result(), "bulk": result(tokens=6800), "interactive": result(p99=308.0)},
         "overload_times": 5, "overload_wait": "15ms", "overload": result(ok=900, refused=4000, p99=241.0, tokens=7200, unsent=2, no_retry_after=1),
         "burst": result(ok=990, refused=10), "slow_connections": 1000, "slow": {
-            target: [result(ok_counts=[[1.0, 980], [p99, 20]])] * 3 for target, p99 in (("none", 10.0), ("sink", 11.0), ("server", 11.5))},
+            target: [result(ok_counts=[[1.0, 980], [p99, 20]], server_cpu_seconds=seconds)] * 3
+            for target, p99, seconds in (("none", 10.0, 10.0), ("sink", 11.0, 10.0), ("server", 11.5, 11.2))},
         "health": {"milliseconds": {"main": [0.1] * 99 + [2.0], "admin": [0.1] * 200}, "failed": 0},
         "refusing": result(ok=1000, refused=200_000, server_cpu_seconds=11.0),
     }
@@ -154,6 +155,7 @@ def test_each_figure_is_held_against_its_aim(found):
     slow = "1,000 connections at a byte a second: others' p99 against "
     assert rows[slow + "10.00 ms without (+15 to +15 %)"] == ["≤ +10.0 %", "+15.0 %", "**falls short**"]
     assert rows[slow + "11.00 ms with the same to a program that only reads (+5 to +5 %)"] == ["≤ +10.0 %", "+4.5 %", "met"]
+    assert rows["1,000 connections at a byte a second: what they take of the server's CPUs"] == ["–", "0.12 CPUs", ""]
     health = "5 × saturation for 10 s, `--max-queue-wait 15ms`: /health/ready on the "
     assert rows[health + "main port, median of 100"] == ["≤ 1.00 ms", "0.10 ms", "met"]
     assert rows[health + "main port, p99"] == ["≤ 1.00 ms", "2.00 ms", "**falls short**"]
