@@ -136,12 +136,15 @@ class Scrapers:
             connection.sendall(self.REQUEST)
         for connection in self.sockets:
             received = connection.recv(1 << 16)
+            while b"\r\n\r\n" not in received:
+                received += connection.recv(1 << 16) or sys.exit("the server closed a scraper's connection")
             head, body = received.split(b"\r\n\r\n", 1)
+            assert head.startswith(b"HTTP/1.1 200 "), head
             length = int(head.lower().split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
             self.size = max(self.size, length)
             left = length - len(body)
             while left > 0:
-                left -= len(connection.recv(left))
+                left -= len(connection.recv(left)) or sys.exit("the server closed a scraper's connection")
             self.seconds.append(time.perf_counter() - begin)
 
     def run(self, seconds):
@@ -159,9 +162,9 @@ def measure_scrapes(server, rate, rounds):
         for scraped in (True, False) if turn % 2 == 0 else (False, True):
             load = start_round(server, rate)
             with ThreadPoolExecutor(1) as pool:
-                if scraped:
-                    pool.submit(scrapers.run, ROUND_SECONDS + 0.5)
+                scraping = pool.submit(scrapers.run, ROUND_SECONDS + 0.5 if scraped else 0)
                 latencies[scraped].append(finish(load)["ok_counts"])
+                scraping.result()  # a scrape that failed must not pass for one that cost nothing
     return {"with": latencies[True], "without": latencies[False], "seconds": scrapers.seconds, "bytes": scrapers.size}
 
 
@@ -184,7 +187,7 @@ def make_report(cost, collectors, scrapes, rate, machine):
         rows.append(f"| memory meanwhile | {judge(percent(rss[-1], rss[0]), 5)}")
     value, *around = change(scrapes["with"], scrapes["without"])
     rows += [f"| p99 with {SCRAPERS} scrapes at once every second, against none | {judge(value, 1, around=around)}",
-             f"| such a scrape, median | {judge(1e3 * median(scrapes['seconds']), 10, '{:.2f} ms')}"]
+             f"| such a scrape, median of {len(scrapes['seconds']):,} | {judge(1e3 * median(scrapes['seconds']), 10, '{:.2f} ms')}"]
     pairs = ", ".join(f"{value:+.1f}" for value in cost["lost"])
     dropped = ", ".join(f"{mode} {found['dropped']:,.0f}" for mode, found in collectors.items())
     return "\n".join([
