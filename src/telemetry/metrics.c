@@ -7,8 +7,9 @@
 #include <math.h>
 #include <string.h>
 
-/* A scrape that meets writers again and again takes what it has read after this many tries. */
-#define MAX_READS 1000
+/* A reader that meets a writer this often sleeps: the writer may have lost its CPU in the middle of an observation. */
+#define READS_AWAKE 100
+#define READER_SLEEP_NS 100000
 #define MAX_INFO_BYTES ((size_t)16 << 10)
 
 /* At the end of a thread: its shard is free for the next one. */
@@ -31,6 +32,8 @@ static void lay_out(metrics *m)
         m->first_word[id] = m->words;
         m->series_words[id] = row->kind == METRIC_HISTOGRAM ? buckets * (1 + EXEMPLAR_WORDS) + 1 : 1;
         m->words += m->series_words[id] * metric_series(row, m->domains);
+        if (m->series_words[id] > m->longest_series)
+            m->longest_series = m->series_words[id];
     }
 }
 
@@ -226,15 +229,17 @@ aki_status metrics_set_info(metrics *m, metric_id id, const char *const *labels,
     return AKI_OK;
 }
 
-/* A consistent copy of a shard's words. */
-static void read_shard(const metric_shard *shard, uint64_t *words, size_t count)
+/* A consistent copy of a histogram; waits for the end of an observation that is being written. */
+static void read_histogram(const metric_shard *shard, size_t first, uint64_t *words, size_t count)
 {
-    for (int reads = 0; reads < MAX_READS; reads++) {
+    for (int reads = 1;; reads++) {
         uint64_t before = atomic_load_explicit(&shard->sequence, memory_order_acquire);
         for (size_t i = 0; i < count; i++)
-            words[i] = atomic_load_explicit(&shard->words[i], memory_order_acquire);
+            words[i] = atomic_load_explicit(&shard->words[first + i], memory_order_acquire);
         if (before % 2 == 0 && atomic_load_explicit(&shard->sequence, memory_order_relaxed) == before)
             return;
+        if (reads % READS_AWAKE == 0)
+            nanosleep(&(struct timespec){.tv_nsec = READER_SLEEP_NS}, NULL);
     }
 }
 
@@ -252,32 +257,33 @@ static void add_histogram(const metric *row, const uint64_t *from, uint64_t *to)
     }
 }
 
-static void add_words(const metrics *m, const uint64_t *from, uint64_t *to)
+/* `scratch`: [longest_series] */
+static void add_shard(const metrics *m, const metric_shard *shard, uint64_t *to, uint64_t *scratch)
 {
     for (size_t id = 0; id < METRIC_TOTAL; id++) {
         const metric *row = &metric_table[id];
         const size_t size = m->series_words[id];
         const size_t end = m->first_word[id] + size * metric_series(row, m->domains);
         for (size_t word = m->first_word[id]; size > 0 && word < end; word += size) {
-            if (row->kind == METRIC_HISTOGRAM)
-                add_histogram(row, from + word, to + word);
-            else
-                to[word] += from[word];
+            if (row->kind == METRIC_HISTOGRAM) {
+                read_histogram(shard, word, scratch, size);
+                add_histogram(row, scratch, to + word);
+            } else {
+                to[word] += atomic_load_explicit(&shard->words[word], memory_order_relaxed);
+            }
         }
     }
 }
 
 uint64_t *metrics_collect(metrics *m)
 {
-    uint64_t *totals = mem_zalloc(m->words, 2 * sizeof *totals);
+    uint64_t *totals = mem_zalloc(m->words + m->longest_series, sizeof *totals);
     if (totals == NULL)
         return NULL;
     pthread_mutex_lock(&m->lock);
     const metric_shard *shard = m->shards; /* later ones are put before it */
     pthread_mutex_unlock(&m->lock);
-    for (; shard != NULL; shard = shard->next) {
-        read_shard(shard, totals + m->words, m->words);
-        add_words(m, totals + m->words, totals);
-    }
+    for (; shard != NULL; shard = shard->next)
+        add_shard(m, shard, totals, totals + m->words);
     return totals;
 }

@@ -30,7 +30,7 @@ struct metrics {
     metric_names domains[METRIC_DOMAINS]; /* own copies */
     size_t first_word[METRIC_TOTAL];      /* of recorded metrics */
     size_t series_words[METRIC_TOTAL];
-    size_t words;
+    size_t words, longest_series;
     struct {
         metric_reader read;
         void *cookie;

@@ -114,6 +114,32 @@ static void a_scrape_sees_whole_observations_while_threads_write(void **state)
     metrics_close(m);
 }
 
+/* The bucket is written and the sum is not; then it loses its CPU for a while. */
+static void *observe_haltingly(void *argument)
+{
+    metric_shard *shard = argument;
+    metric_word *words = shard->words + shard->owner->first_word[METRIC_BATCH_SIZE];
+    nanosleep(&(struct timespec){.tv_nsec = 30000000}, NULL);
+    atomic_store(&words[metric_table[METRIC_BATCH_SIZE].bound_count + 1], metric_bits(1));
+    atomic_store(&shard->sequence, 2);
+    return NULL;
+}
+
+static void a_scrape_waits_for_a_writer_that_lost_its_cpu(void **state)
+{
+    (void)state;
+    metrics *m = open_metrics();
+    metric_shard *shard = metrics_shard(m);
+    atomic_store(&shard->sequence, 1);
+    atomic_store(&shard->words[m->first_word[METRIC_BATCH_SIZE]], 1);
+    pthread_t thread;
+    assert_true(thread_start(&thread, observe_haltingly, shard, "halt"));
+    assert_true(metric_double(
+                    word_of(m, METRIC_BATCH_SIZE, 0, metric_table[METRIC_BATCH_SIZE].bound_count + 1)) == 1);
+    pthread_join(thread, NULL);
+    metrics_close(m);
+}
+
 static void nothing_happens_without_a_shard(void **state)
 {
     (void)state;
@@ -146,6 +172,7 @@ int main(void)
         cmocka_unit_test(a_gauge_may_fall_in_another_thread_than_it_rose),
         cmocka_unit_test(the_counts_of_ended_threads_stay),
         cmocka_unit_test(a_scrape_sees_whole_observations_while_threads_write),
+        cmocka_unit_test(a_scrape_waits_for_a_writer_that_lost_its_cpu),
         cmocka_unit_test(nothing_happens_without_a_shard),
         cmocka_unit_test(the_latest_exemplar_stands),
     };
