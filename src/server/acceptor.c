@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #define LOG_TARGET "server"
-/* While the process has no descriptors left, accepting would only spin. */
 #define MAX_REFUSAL_BYTES 4096
+/* While the process has no descriptors left, accepting would only spin. */
 #define OUT_OF_DESCRIPTORS_PAUSE_MS 100
 
 struct acceptor {
@@ -37,6 +37,14 @@ static void turn_away(int descriptor, const buf *reply)
     close(descriptor);
 }
 
+static void let_in(const acceptor *a, int descriptor, const struct sockaddr *address, socklen_t length)
+{
+    if (a->settings.arrivals != NULL)
+        arrivals_add(a->settings.arrivals, descriptor, address, length);
+    else
+        a->settings.take(a->settings.cookie, descriptor, address, length);
+}
+
 /* False when descriptors ran out. */
 static bool accept_all(acceptor *a, int listening)
 {
@@ -58,36 +66,46 @@ static bool accept_all(acceptor *a, int listening)
         buf refusal;
         buf_init(&refusal, MAX_REFUSAL_BYTES);
         if (a->settings.has_room(a->settings.cookie, (struct sockaddr *)&address, &refusal))
-            a->settings.take(a->settings.cookie, descriptor, (struct sockaddr *)&address, length);
+            let_in(a, descriptor, (struct sockaddr *)&address, length);
         else
             turn_away(descriptor, &refusal);
         buf_free(&refusal);
     }
 }
 
+enum { WAKE, ARRIVALS, FIRST_SOCKET };
+
 static void *run(void *argument)
 {
     acceptor *a = argument;
-    struct pollfd watched[1 + sizeof a->sockets.descriptors / sizeof a->sockets.descriptors[0]];
-    watched[0] = (struct pollfd){.fd = a->wake, .events = POLLIN};
+    arrivals *waiting = a->settings.arrivals;
+    struct pollfd watched[FIRST_SOCKET + sizeof a->sockets.descriptors / sizeof a->sockets.descriptors[0]];
+    watched[WAKE] = (struct pollfd){.fd = a->wake, .events = POLLIN};
+    watched[ARRIVALS] =
+        (struct pollfd){.fd = waiting != NULL ? arrivals_descriptor(waiting) : -1, .events = POLLIN};
     for (size_t i = 0; i < a->sockets.count; i++)
-        watched[i + 1] = (struct pollfd){.fd = a->sockets.descriptors[i], .events = POLLIN};
+        watched[FIRST_SOCKET + i] = (struct pollfd){.fd = a->sockets.descriptors[i], .events = POLLIN};
     bool exhausted = false;
     for (;;) {
-        nfds_t count = exhausted ? 1 : 1 + a->sockets.count;
-        if (poll(watched, count, exhausted ? OUT_OF_DESCRIPTORS_PAUSE_MS : -1) < 0 && errno != EINTR)
+        int wait_ms = waiting != NULL ? arrivals_turn(waiting) : -1;
+        if (exhausted && (wait_ms < 0 || wait_ms > OUT_OF_DESCRIPTORS_PAUSE_MS))
+            wait_ms = OUT_OF_DESCRIPTORS_PAUSE_MS;
+        nfds_t count = exhausted ? FIRST_SOCKET : FIRST_SOCKET + a->sockets.count;
+        if (poll(watched, count, wait_ms) < 0 && errno != EINTR)
             break;
-        if (watched[0].revents != 0)
+        if (watched[WAKE].revents != 0)
             break;
         bool fine = true;
         for (size_t i = 0; i < a->sockets.count; i++)
-            if (exhausted || watched[i + 1].revents != 0)
+            if (exhausted || watched[FIRST_SOCKET + i].revents != 0)
                 fine = accept_all(a, a->sockets.descriptors[i]) && fine;
         exhausted = !fine;
     }
     /* Closing a listening socket resets what has connected to it and was not accepted. */
     for (size_t i = 0; i < a->sockets.count; i++)
         (void)accept_all(a, a->sockets.descriptors[i]);
+    if (waiting != NULL)
+        arrivals_hand_over_all(waiting);
     return NULL;
 }
 

@@ -44,7 +44,9 @@ static client *open_client(server *s, struct MHD_Connection *connection)
         return NULL;
     }
     c->admin = is_admin(s, connection);
-    c->watched = connection_watch_add(s->watch, descriptor, headers_deadline_ns(s));
+    c->watched = connection_watch_add(s->watch, descriptor,
+                                      c->admin ? headers_deadline_ns(s)
+                                               : arrivals_deadline_ns(s->arrivals, descriptor));
     c->counted = c->admin || address_count_add(s->addresses, address_of(connection));
     if (!c->counted) /* one of several that were accepted at once, too many together */
         shutdown(descriptor, SHUT_RDWR);

@@ -112,6 +112,16 @@ static aki_status open_sockets(const server *s, listen_sockets *sockets, aki_err
     return status;
 }
 
+static aki_status open_arrivals(server *s, aki_error *error)
+{
+    const arrivals_settings settings = {.take = take_connection,
+                                        .cookie = s,
+                                        .timeout_ms = s->settings.header_timeout_ms,
+                                        .addresses = s->addresses,
+                                        .open = &s->open_connections};
+    return arrivals_open(&s->arrivals, &settings, error);
+}
+
 static aki_status start_main(server *s, aki_error *error)
 {
     listen_sockets sockets = {0};
@@ -120,13 +130,15 @@ static aki_status start_main(server *s, aki_error *error)
         return status;
     s->port = sockets.port;
     raise_descriptor_limit(s);
-    status = start_daemons(s, listen_sockets_have_unix(&sockets), error);
+    status = open_arrivals(s, error);
+    if (status == AKI_OK)
+        status = start_daemons(s, listen_sockets_have_unix(&sockets), error);
     if (status != AKI_OK) {
         listen_sockets_close(&sockets);
         return status;
     }
     const acceptor_settings accepting = {
-        .take = take_connection, .has_room = room_for_connection, .cookie = s, .log = s->settings.log};
+        .arrivals = s->arrivals, .has_room = room_for_connection, .cookie = s, .log = s->settings.log};
     return acceptor_open(&s->acceptor, &sockets, &accepting, error);
 }
 
@@ -176,4 +188,5 @@ void listening_close(server *s)
     for (size_t i = 0; i < sizeof daemons / sizeof daemons[0]; i++)
         if (daemons[i] != NULL)
             MHD_stop_daemon(daemons[i]);
+    arrivals_close(s->arrivals);
 }

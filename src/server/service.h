@@ -34,6 +34,7 @@ struct server {
     metrics *metrics;
     uint16_t port;
     acceptor *acceptor; /* NULL once draining */
+    arrivals *arrivals; /* of the main port */
     connection_watch *watch;
     task_pool *tasks;
     watchdog *watchdog;
@@ -56,10 +57,10 @@ struct server {
     atomic_int phase;
     const encoder *enc;             /* with the scheduler: set before phase leaves SERVER_LOADING */
     _Atomic(scheduler *) scheduler; /* NULL until then */
-    atomic_uint open_connections;
-    atomic_size_t body_bytes;     /* buffered request bodies, all together */
-    atomic_size_t promised_bytes; /* memory that requests under way may take: memory_promise.h */
-    atomic_size_t reply_bytes;    /* replies not yet taken by their readers, all together */
+    atomic_uint open_connections;   /* those that wait among the arrivals included */
+    atomic_size_t body_bytes;       /* buffered request bodies, all together */
+    atomic_size_t promised_bytes;   /* memory that requests under way may take: memory_promise.h */
+    atomic_size_t reply_bytes;      /* replies not yet taken by their readers, all together */
 
     pthread_mutex_t lock;
     pthread_cond_t idle;

@@ -63,6 +63,20 @@ def test_headers_that_trickle(start):
         assert client.post(EMBED, json=GOOD).status_code == 200
 
 
+def test_first_bytes_that_wait():
+    """Connections whose request is not there yet count as open ones do, and are served once it is."""
+    request = head("GET", "/health/live")
+    with Server("--max-connections-per-address", "4", *PATIENT) as server, contextlib.ExitStack() as stack:
+        with server.connect() as asking:
+            waiting = [stack.enter_context(server.connect()).send(request[:10]) for _ in range(3)]
+            gauge = b"\nakidb_embed_connections 4\n"
+            wait_until(lambda: gauge in asking.send(head("GET", "/metrics")).reply().body, "four are open", server)
+            with server.connect() as another:
+                assert another.reply().status == 503
+            for connection in waiting:
+                assert connection.send(request[10:]).reply().status == 200
+
+
 def test_trickle_on_a_connection_that_was_used_before():
     """The time for headers begins anew with each request line."""
     with Server("--header-timeout", "200ms", *PATIENT) as server, server.connect() as connection:
