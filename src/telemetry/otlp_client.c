@@ -105,6 +105,22 @@ static bool add_headers(otlp_client *c)
     return added;
 }
 
+static aki_status check_headers(const otlp_target *t, aki_error *error)
+{
+    for (size_t i = 0; i < t->headers.count; i++) {
+        const name_value *header = &t->headers.items[i];
+        const size_t length = strlen(header->name) + strlen(header->value) + sizeof ": ";
+        if (length <= FIELD_MAX_BYTES)
+            continue;
+        const aki_status status =
+            error_set(error, AKI_INVALID_ARGUMENT, "header %.100s has %zu bytes, at most %zu can be sent",
+                      header->name, length - 1, FIELD_MAX_BYTES - 1);
+        error_hint(error, "Shorten it in OTEL_EXPORTER_OTLP_HEADERS, or in the one for this signal.");
+        return status;
+    }
+    return AKI_OK;
+}
+
 static bool set_options(otlp_client *c)
 {
     const otlp_target *t = c->target;
@@ -137,6 +153,9 @@ static bool set_options(otlp_client *c)
 aki_status otlp_client_open(otlp_client **out, const otlp_target *target, aki_error *error)
 {
     *out = NULL;
+    const aki_status status = check_headers(target, error);
+    if (status != AKI_OK)
+        return status;
     otlp_client *c = mem_zalloc(1, sizeof *c);
     if (c == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for telemetry");

@@ -11,7 +11,7 @@
 
 typedef struct otlp_client otlp_client;
 
-/* target: must outlive the client. Error: AKI_OUT_OF_MEMORY. */
+/* target: must outlive the client. Errors: AKI_OUT_OF_MEMORY, AKI_INVALID_ARGUMENT (a header of more than 8 KiB). */
 AKI_MUST_CHECK aki_status otlp_client_open(otlp_client **out, const otlp_target *target, aki_error *error);
 void otlp_client_close(otlp_client *client);
 
