@@ -35,6 +35,7 @@ TEXTS = ROOT / "bench" / "data" / "texts.txt"
 SHARES = (50, 70, 80, 90)
 BULK_TEXTS, BULK_CONNECTIONS, OVERLOAD, OVERLOAD_CONNECTIONS, CLIENTS = 256, 4, 5, 3000, 1000
 OVERLOAD_WAIT, SLOW_ROUNDS = "15ms", 3
+GIVING_WAY = ["nice", "-n", "19"]
 STEADY_RATE, INTERACTIVE_RATE, COMPARED_TEXTS = 200, 50, 64
 # name: (least tokens, most tokens, lengths of the windows in words, taken in turn)
 CORPORA = {"short": (16, 16, (9, 10, 11)), "fifteen": (15, 15, (8, 9, 10)), "mixed": (3, 256, (3, 6, 10, 16, 26, 40, 62, 95)),
@@ -228,7 +229,8 @@ def measure_clients(harness, found, slow_connections):
 
 
 def measure_beside_slow(harness, rate, slow_connections, target):
-    """Mixed texts beside slow connections to nobody, to a program that only reads, or to the server."""
+    """Mixed texts beside slow connections to nobody, to a program that only reads, or to the server. Who plays the clients, which
+    are elsewhere in life, gives way to all else."""
     waiting = harness.start(["--open", f"{rate:.3f}", "--counts"], "mixed", connections=256, seconds=10, warmup=2)
     if target == "none":
         return finish(waiting)
@@ -236,8 +238,8 @@ def measure_beside_slow(harness, rate, slow_connections, target):
     with ExitStack() as stack:
         if target == "sink":
             port = free_port()
-            stack.enter_context(started([harness.generator, "--port", port, "--sink", "--seconds", seconds + 3]))
-        stack.enter_context(started([harness.generator, "--port", port, "--slow", "--connections", slow_connections, "--seconds", seconds]))
+            stack.enter_context(started([*GIVING_WAY, harness.generator, "--port", port, "--sink", "--seconds", seconds + 3]))
+        stack.enter_context(started([*GIVING_WAY, harness.generator, "--port", port, "--slow", "--connections", slow_connections, "--seconds", seconds]))
         return finish(waiting)
 
 

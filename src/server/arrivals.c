@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "server/low_water.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -130,7 +131,7 @@ static void hand_over_waiting(arrivals *a, arrival *one)
 {
     const arrival copy = *one;
     epoll_ctl(a->events, EPOLL_CTL_DEL, copy.descriptor, NULL);
-    setsockopt(copy.descriptor, SOL_SOCKET, SO_RCVLOWAT, &(int){1}, sizeof(int));
+    (void)low_water_set(copy.descriptor, 1);
     release(a, one);
     hand_over(a, copy.descriptor, copy.deadline_ns, (const struct sockaddr *)&copy.address, copy.length);
 }
@@ -150,9 +151,9 @@ static bool wait_for_bytes(arrivals *a, int descriptor, int64_t deadline_ns, con
     *one = (arrival){.deadline_ns = deadline_ns, .descriptor = descriptor, .length = length};
     memcpy(&one->address, address, length);
     struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = one};
-    if (setsockopt(descriptor, SOL_SOCKET, SO_RCVLOWAT, &(int){ARRIVALS_LEAST_BYTES}, sizeof(int)) != 0 ||
+    if (!low_water_set(descriptor, ARRIVALS_LEAST_BYTES) ||
         epoll_ctl(a->events, EPOLL_CTL_ADD, descriptor, &event) != 0) {
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVLOWAT, &(int){1}, sizeof(int));
+        (void)low_water_set(descriptor, 1);
         mem_free(one);
         return false;
     }

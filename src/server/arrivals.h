@@ -2,8 +2,8 @@
  *
  * A connection that sends a byte now and then, or nothing, costs the HTTP library a buffer, a thread's attention for every byte
  * and a place among those it looks through. So it is kept out until the library has something to read: the system is told
- * to report it only with as many bytes as the shortest request has (SO_RCVLOWAT, socket(7); FreeBSD's accf_http(9) waits in
- * the kernel likewise). One that ends is handed over as well, and one that is late is closed.
+ * to report it only with as many bytes as the shortest request has (low_water.h; FreeBSD's accf_http(9) waits in the kernel
+ * likewise). One that ends is handed over as well, and one that is late is closed.
  *
  * The accepting thread does all this (add, turn, hand_over_all); the rest is thread-safe. */
 #ifndef SERVER_ARRIVALS_H

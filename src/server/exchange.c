@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "server/client.h"
 #include "server/cors.h"
+#include "server/low_water.h"
 #include "server/memory_promise.h"
 #include "server/request_check.h"
 #include "server/request_log.h"
@@ -129,6 +130,23 @@ static void keep_body(exchange *x, const char *data, size_t size)
     }
 }
 
+/* Not with TLS, whose library may hold the beginning of a record of which less than that is to come. */
+static void await_more(exchange *x)
+{
+    const uint64_t left = x->body_bytes > x->body_seen ? x->body_bytes - x->body_seen : 0;
+    const size_t wanted = low_water_of_body(left, x->owner->settings.min_body_rate);
+    if (wanted == (x->low_water > 0 ? x->low_water : 1))
+        return;
+    const union MHD_ConnectionInfo *secured =
+        MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    if (secured != NULL && secured->tls_session != NULL)
+        return;
+    const int descriptor =
+        MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    if (low_water_set(descriptor, wanted))
+        x->low_water = wanted;
+}
+
 /* False when the sender is not worth waiting for any longer: too slow, or far beyond any limit. */
 static bool take_body(exchange *x, const char *data, size_t size)
 {
@@ -136,6 +154,7 @@ static bool take_body(exchange *x, const char *data, size_t size)
     if (x->body_seen > MAX_DISCARDED_BYTES || clock_monotonic_ns() > x->deadline_ns)
         return false;
     watch_body(x);
+    await_more(x);
     if (!x->failed && strcmp(x->route->method, "POST") == 0)
         keep_body(x, data, size);
     return true;

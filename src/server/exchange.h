@@ -61,7 +61,9 @@ struct exchange {
     buf body;
     bool gzip;             /* the body is compressed */
     size_t body_held;      /* share of server.body_bytes */
+    uint64_t body_bytes;   /* as announced; 0 = not */
     uint64_t body_seen;    /* bytes read, kept or not */
+    size_t low_water;      /* set while the body comes; 0 = not, which is 1 */
     unsigned status;       /* replied; 0 = not yet */
     size_t reply_held;     /* share of server.reply_bytes */
     size_t promised_bytes; /* share of server.promised_bytes */

@@ -279,6 +279,7 @@ bool request_check_headers(exchange *x, const char *method, const char *url, con
         return true;
     const char *announced = header(x, "Content-Length");
     uint64_t length = announced != NULL ? strtoull(announced, NULL, 10) : 0;
+    x->body_bytes = length;
     check_protocol(x, &f, version);
     if (!x->failed)
         check_route(x, method, url);

@@ -3,10 +3,12 @@
 Each test waits for what the server does, not for a time; the times are options, set short.
 """
 import contextlib
+import json
 import re
 import selectors
 import socket
 import threading
+import time
 
 import pytest
 
@@ -84,6 +86,23 @@ def test_trickle_on_a_connection_that_was_used_before():
             assert connection.send(head("GET", "/health/live")).reply().status == 200
         connection.send(b"GET /health/live HTTP/1.1\r\nX: y")
         assert connection.closed_by_server()
+
+
+@pytest.mark.parametrize("first", [1, 101, 102, 103, 203, 204, 205, -1], ids=str)
+def test_bodies_in_pieces(first):
+    """The server waits for some bytes more (a tenth of a second's at the least rate, 102 here), never for more than come: bodies
+    that come in pieces of every kind are answered, one after the other on a connection."""
+    with Server(*PATIENT) as server, server.connect() as connection:
+        for size in (200, 204, 205, 306, 5000):
+            body = json.dumps(GOOD).encode().ljust(size)
+            connection.send(head(headers=[JSON_TYPE, ("Content-Length", len(body))]))
+            start = 0
+            for end in (first % size, first % size + 1, size - 1, size):
+                if start < end:
+                    time.sleep(0.005)  # the pieces may come together; mostly they do not
+                    connection.send(body[start:end])
+                    start = end
+            assert connection.reply().status == 200
 
 
 def test_bodies_that_trickle():
