@@ -157,6 +157,13 @@ void *device_self(const device *d)
     return d->self;
 }
 
+size_t device_pass_tokens(const device *d)
+{
+    const device_api *api = d->plugin.api;
+    const bool says = api->struct_size >= offsetof(device_api, pass_tokens) + sizeof api->pass_tokens;
+    return says ? api->pass_tokens : 0;
+}
+
 unsigned device_life(device *d)
 {
     return atomic_load(&d->life);
