@@ -11,16 +11,12 @@
 static aki_status open_device(doctor_report *report, device_plugin *plugin, const device_model *m,
                               const log_sink *log, aki_error *error)
 {
-    char message[DEVICE_MESSAGE_BYTES] = "";
     device *opened;
-    const device_api *api = plugin->api;
-    const int score = api->score(m, message);
-    message[sizeof message - 1] = '\0';
     const aki_status status = device_open(&opened, plugin, 0, m, log, error);
     if (status != AKI_OK)
         return status;
-    doctor_add(report, FINDING_OK, "device", "%s: %s; score %d, the CPU has %d", api->name, message, score,
-               DEVICE_CPU_SCORE);
+    doctor_add(report, FINDING_OK, "device", "%s: %s", device_interface(opened)->name,
+               device_description(opened));
     device_close(opened, 0, NULL);
     return AKI_OK;
 }
@@ -50,7 +46,8 @@ void doctor_check_device(doctor_report *report, const options *o, const char *fo
         const device_model m = {.struct_size = sizeof m,
                                 .config = model_configuration(files),
                                 .weights = model_weights_of(files),
-                                .precision = model_open_settings(o, log).precision};
+                                .precision = model_open_settings(o, log).precision,
+                                .folder = folder};
         status = open_device(report, &plugin, &m, &log, &error);
     } else {
         device_plugin_unload(&plugin);

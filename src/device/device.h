@@ -58,6 +58,7 @@ typedef struct device_model {
     const model_config *config;
     const model_weights *weights;
     aki_precision precision; /* as asked for, AUTO included: the device's own best */
+    const char *folder;      /* that the model was opened from */
 } device_model;
 
 typedef struct device_batch {
@@ -90,8 +91,11 @@ typedef struct device_api {
     /* Bytes of device memory. False = not known. */
     bool (*memory)(void *device, size_t *used, size_t *total);
     /* How many tokens a pass should have at most for it to be fast, as long as the user says nothing else; 0 = as for the CPU.
-     * Of plugins whose struct_size reaches to here: device_pass_tokens of device/registry.h. */
+     * This and what follows came later: not every plugin's struct_size reaches to here. */
     size_t pass_tokens;
+    /* The device is called in a process of its own (device/process_device.h), which DEVICE_UNAVAILABLE ends: for those whose failures
+     * cost the process that meets them the device for good. */
+    bool isolated;
 } device_api;
 
 #endif

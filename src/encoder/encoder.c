@@ -17,6 +17,8 @@
 
 struct encoder {
     model *files;
+    char *folder;
+    device_model loaded; /* what devices compute with */
     tokenizer *tok;
     cpu_device *cpu;
     device *preferred;         /* passes go to it first; NULL = the CPU alone */
@@ -101,9 +103,12 @@ aki_status encoder_open_timed(encoder **out, const char *folder, const aki_setti
     if (enc == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the model handle");
     int64_t start_ns = clock_monotonic_ns();
-    aki_status status = settings_complete(&enc->settings, settings, error);
-    enc->pass_tokens_given = settings_give_pass_tokens(settings);
+    enc->folder = mem_copy_string(folder);
+    aki_status status = enc->folder != NULL
+                            ? settings_complete(&enc->settings, settings, error)
+                            : error_set(error, AKI_OUT_OF_MEMORY, "no memory for the model's folder");
     if (status == AKI_OK) {
+        enc->pass_tokens_given = settings_give_pass_tokens(settings);
         enc->log = (log_sink){enc->settings.log, enc->settings.log_cookie};
         cpus_read(&enc->cpus);
         enc->pinned =
@@ -127,7 +132,7 @@ aki_status encoder_open_timed(encoder **out, const char *folder, const aki_setti
 /* What the device wants, within limits; 0 where that is no more than the CPU takes. */
 static size_t pass_tokens_of(const device *d, size_t cpu_tokens)
 {
-    size_t wanted = device_pass_tokens(d);
+    size_t wanted = device_interface(d)->pass_tokens;
     if (wanted > SETTINGS_MAX_PASS_TOKENS)
         wanted = SETTINGS_MAX_PASS_TOKENS;
     return wanted > cpu_tokens ? wanted : 0;
@@ -135,11 +140,12 @@ static size_t pass_tokens_of(const device *d, size_t cpu_tokens)
 
 aki_status encoder_choose_device(encoder *enc, const device_choice *choice, aki_error *error)
 {
-    const device_model loaded = {.struct_size = sizeof loaded,
+    enc->loaded = (device_model){.struct_size = sizeof enc->loaded,
                                  .config = model_configuration(enc->files),
                                  .weights = model_weights_of(enc->files),
-                                 .precision = enc->settings.precision};
-    aki_status status = device_choose(&enc->preferred, choice, &loaded, &enc->log, error);
+                                 .precision = enc->settings.precision,
+                                 .folder = enc->folder};
+    aki_status status = device_choose(&enc->preferred, choice, &enc->loaded, &enc->log, error);
     if (status == AKI_OK && enc->preferred != NULL && model_damaged(enc->files))
         return error_set(error, AKI_MODEL_CHANGED, "the weight file was cut while the device read it");
     model_drop_pages(enc->files);
@@ -168,6 +174,7 @@ void encoder_close(encoder *enc)
     cpu_device_close(enc->cpu);
     tokenizer_close(enc->tok);
     model_close(enc->files);
+    mem_free(enc->folder);
     mem_free(enc);
 }
 

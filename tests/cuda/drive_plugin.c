@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "device/registry.h"
+#include "device/plugin.h"
 #include "model/model.h"
 
 #include <pthread.h>
@@ -22,7 +22,7 @@
 
 typedef struct rig {
     model *files;
-    device *dev;
+    void *device;
     const device_api *api;
     size_t hidden, vocabulary;
 } rig;
@@ -60,7 +60,7 @@ static void *open_state(const rig *r, size_t tokens)
 {
     char message[DEVICE_MESSAGE_BYTES] = "";
     void *state;
-    if (r->api->state_open(&state, device_self(r->dev), tokens, message) != DEVICE_OK)
+    if (r->api->state_open(&state, r->device, tokens, message) != DEVICE_OK)
         fail("state_open", message);
     return state;
 }
@@ -69,7 +69,7 @@ static const float *run(const rig *r, void *state, const device_batch *batch, de
 {
     char message[DEVICE_MESSAGE_BYTES] = "";
     const float *vectors;
-    if (r->api->forward(device_self(r->dev), state, batch, &vectors, times, message) != DEVICE_OK)
+    if (r->api->forward(r->device, state, batch, &vectors, times, message) != DEVICE_OK)
         fail("forward", message);
     return vectors;
 }
@@ -305,15 +305,18 @@ int main(int argc, char **argv)
                             .weights = model_weights_of(r.files),
                             .precision =
                                 strcmp(argv[4], "fp32") == 0 ? AKI_PRECISION_FP32 : AKI_PRECISION_AUTO};
-    if (device_open(&r.dev, &plugin, 0, &m, &log, &error) != AKI_OK)
-        fail("opening", error.message);
-    r.api = device_interface(r.dev);
+    char message[DEVICE_MESSAGE_BYTES] = "";
+    const device_host host = {.struct_size = sizeof host, .log = log, .read_tensor = tensor_read_f32};
+    r.api = plugin.api;
+    if (r.api->score(&m, message) <= 0 || r.api->open(&r.device, &m, &host, message) != DEVICE_OK)
+        fail("opening", message);
     r.hidden = m.config->hidden_size;
     r.vocabulary = m.config->vocabulary_size;
     const int result = strcmp(argv[1], "check") == 0  ? check_all(&r)
                        : strcmp(argv[1], "once") == 0 ? run_once(&r)
                                                       : measure_all(&r);
-    device_close(r.dev, 1000, NULL);
+    r.api->close(r.device);
+    device_plugin_unload(&plugin);
     model_close(r.files);
     return result;
 }

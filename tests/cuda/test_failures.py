@@ -60,6 +60,7 @@ def test_comes_back_after_an_illegal_address(faulty, expected):
             faulty.be(f"illegal 1 {opened}")
             check(server.embed(*TEXTS), TEXTS, expected)
             wait_until(lambda: server.transitions("closed", "open") + server.transitions("half_open", "open") > opened, "the breaker opens", server)
+            faulty.be("ok")
             wait_for_gpu(server)
             status, details = server.health()
             assert (status, details["circuit_breaker_state"], details["gpu_available"]) == (200, "Closed", True)

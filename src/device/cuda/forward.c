@@ -181,17 +181,16 @@ device_status cuda_forward(void *device, void *state, const device_batch *batch,
                  s->max_tokens);
         return DEVICE_INVALID;
     }
-    if (!cuda_life_enter(d, s->life)) {
-        snprintf(message, DEVICE_MESSAGE_BYTES, "its context was lost to a failure in another call");
+    if (atomic_load(&d->broken)) {
+        snprintf(message, DEVICE_MESSAGE_BYTES, "CUDA was lost to a failure in another call");
         return DEVICE_UNAVAILABLE;
     }
-    const device_status status = cuda_life_note(d, run(s, batch), "a pass", message);
-    if (status == DEVICE_OK) {
-        times->transfer_in_ns = between_ns(s, CUDA_BEGUN, CUDA_COPIED_IN);
-        times->forward_ns = between_ns(s, CUDA_COPIED_IN, CUDA_COMPUTED);
-        times->transfer_out_ns = between_ns(s, CUDA_COMPUTED, CUDA_COPIED_OUT);
-        *output = s->vectors;
-    }
-    cuda_life_leave(d);
-    return status;
+    const device_status status = cuda_device_note(d, run(s, batch), "a pass", message);
+    if (status != DEVICE_OK)
+        return status;
+    times->transfer_in_ns = between_ns(s, CUDA_BEGUN, CUDA_COPIED_IN);
+    times->forward_ns = between_ns(s, CUDA_COPIED_IN, CUDA_COMPUTED);
+    times->transfer_out_ns = between_ns(s, CUDA_COMPUTED, CUDA_COPIED_OUT);
+    *output = s->vectors;
+    return DEVICE_OK;
 }

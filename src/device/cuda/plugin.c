@@ -103,7 +103,7 @@ static void log_opened(const cuda_device *d, aki_precision asked, const log_sink
 static void close_device(void *device)
 {
     cuda_device *d = device;
-    cuda_life_end(d);
+    cuda_device_end(d);
     mem_free(d);
 }
 
@@ -139,9 +139,7 @@ static device_status open_device(void **out, const device_model *m, const device
         mem_free(d);
         return DEVICE_FAILED;
     }
-    d->model = m->weights;
-    d->read_tensor = host->read_tensor;
-    device_status status = cuda_life_begin(d, message);
+    device_status status = cuda_device_begin(d, m->weights, host, message);
     if (status == DEVICE_OK)
         status = warm_up(d, message);
     if (status != DEVICE_OK) {
@@ -155,13 +153,9 @@ static device_status open_device(void **out, const device_model *m, const device
 
 static bool memory(void *device, size_t *used, size_t *total)
 {
-    cuda_device *d = device;
+    const cuda_device *d = device;
     size_t free_bytes;
-    if (!cuda_life_enter_present(d))
-        return false;
-    const cudaError_t error = cudaMemGetInfo(&free_bytes, total);
-    cuda_life_leave(d);
-    if (error != cudaSuccess)
+    if (atomic_load(&d->broken) || cudaMemGetInfo(&free_bytes, total) != cudaSuccess)
         return false;
     *used = *total - free_bytes;
     return true;
@@ -181,4 +175,5 @@ const device_api aki_device_plugin = {
     .forward = cuda_forward,
     .memory = memory,
     .pass_tokens = PASS_TOKENS,
+    .isolated = true,
 };

@@ -21,12 +21,18 @@ static void lay_out(cuda_state *s, const cuda_device *d, cuda_arena *arena)
     s->workspace = cuda_arena_take(arena, d->projection.workspace_bytes);
 }
 
-/* On the device. */
 static cudaError_t allocate(cuda_state *s)
 {
     cuda_arena counted = {0};
     lay_out(s, s->device, &counted);
     cudaError_t error = cudaMalloc(&s->memory, counted.bytes);
+    if (error == cudaSuccess)
+        error = cudaHostAlloc((void **)&s->staged, CUDA_STAGED_NUMBERS(s->max_tokens) * sizeof *s->staged,
+                              cudaHostAllocDefault);
+    if (error == cudaSuccess)
+        error =
+            cudaHostAlloc((void **)&s->vectors, s->max_tokens * s->device->shape.hidden * sizeof *s->vectors,
+                          cudaHostAllocDefault);
     if (error != cudaSuccess)
         return error;
     cuda_arena arena = {.memory = s->memory};
@@ -41,40 +47,18 @@ static cudaError_t allocate(cuda_state *s)
     return error == cudaSuccess ? cudaStreamSynchronize(s->stream) : error;
 }
 
-/* For the GPU to copy from and to. */
-static cudaError_t register_memory(cuda_state *s)
+void cuda_state_close(void *state)
 {
-    const size_t staged_bytes = CUDA_STAGED_NUMBERS(s->max_tokens) * sizeof *s->staged;
-    const size_t vector_bytes = s->max_tokens * s->device->shape.hidden * sizeof *s->vectors;
-    cudaError_t error = cudaHostRegister(s->staged, staged_bytes, cudaHostRegisterDefault);
-    s->staged_registered = error == cudaSuccess;
-    if (error == cudaSuccess)
-        error = cudaHostRegister(s->vectors, vector_bytes, cudaHostRegisterDefault);
-    s->vectors_registered = s->staged_registered && error == cudaSuccess;
-    return error;
-}
-
-/* What the state has of CUDA. Inside its own life. */
-static void release(cuda_state *s)
-{
-    if (s->staged_registered)
-        (void)cudaHostUnregister(s->staged);
-    if (s->vectors_registered)
-        (void)cudaHostUnregister(s->vectors);
+    cuda_state *s = state;
+    (void)cudaFreeHost(s->staged);
+    (void)cudaFreeHost(s->vectors);
     for (int mark = 0; mark < CUDA_MARKS; mark++)
         if (s->marks[mark] != NULL)
             (void)cudaEventDestroy(s->marks[mark]);
     if (s->stream != NULL)
         (void)cudaStreamDestroy(s->stream);
-    if (s->memory != NULL)
-        (void)cudaFree(s->memory);
+    (void)cudaFree(s->memory);
     (void)cudaGetLastError();
-}
-
-static void destroy(cuda_state *s)
-{
-    mem_free(s->staged);
-    mem_free(s->vectors);
     mem_free(s);
 }
 
@@ -83,47 +67,17 @@ device_status cuda_state_open(void **out, void *device, size_t max_tokens, char 
     *out = NULL;
     cuda_device *d = device;
     cuda_state *s = mem_zalloc(1, sizeof *s);
-    size_t numbers;
-    if (s == NULL || !size_mul(max_tokens, d->shape.hidden, &numbers)) {
-        mem_free(s);
+    if (s == NULL) {
         snprintf(message, DEVICE_MESSAGE_BYTES, "no memory for passes of %zu tokens", max_tokens);
         return DEVICE_OUT_OF_MEMORY;
     }
     s->device = d;
     s->max_tokens = max_tokens;
-    s->staged = mem_alloc_aligned(CUDA_STAGED_NUMBERS(max_tokens), sizeof *s->staged);
-    s->vectors = mem_alloc_aligned(numbers, sizeof *s->vectors);
-    if (s->staged == NULL || s->vectors == NULL) {
-        destroy(s);
-        snprintf(message, DEVICE_MESSAGE_BYTES, "no memory for passes of %zu tokens", max_tokens);
-        return DEVICE_OUT_OF_MEMORY;
-    }
-    device_status status = cuda_life_enter_any(d, &s->life, message);
+    const device_status status = cuda_device_note(d, allocate(s), "buffers for a thread's passes", message);
     if (status != DEVICE_OK) {
-        destroy(s);
-        return status;
-    }
-    cudaError_t error = allocate(s);
-    if (error == cudaSuccess)
-        error = register_memory(s);
-    status = cuda_life_note(d, error, "buffers for a thread's passes", message);
-    if (status != DEVICE_OK)
-        release(s);
-    cuda_life_leave(d);
-    if (status != DEVICE_OK) {
-        destroy(s);
+        cuda_state_close(s);
         return status;
     }
     *out = s;
     return DEVICE_OK;
-}
-
-void cuda_state_close(void *state)
-{
-    cuda_state *s = state;
-    if (cuda_life_enter(s->device, s->life)) {
-        release(s);
-        cuda_life_leave(s->device);
-    }
-    destroy(s);
 }

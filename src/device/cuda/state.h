@@ -3,23 +3,21 @@
 #ifndef DEVICE_CUDA_STATE_H
 #define DEVICE_CUDA_STATE_H
 
-#include "device/cuda/life.h"
+#include "device/cuda/device_self.h"
 
 /* When the steps of a pass were done, in the stream. */
 typedef enum cuda_mark { CUDA_BEGUN, CUDA_COPIED_IN, CUDA_COMPUTED, CUDA_COPIED_OUT, CUDA_MARKS } cuda_mark;
 
 typedef struct cuda_state {
     cuda_device *device;
-    unsigned life; /* of the device, in which it was opened */
     size_t max_tokens;
     cudaStream_t stream;
     cudaEvent_t marks[CUDA_MARKS];
 
-    /* In the host's memory, where the GPU reaches it: registered, not allocated by CUDA, for it must outlive a life. */
-    int32_t
-        *staged; /* CUDA_STAGED_NUMBERS(max_tokens): what a pass needs to know of its texts, copied at once */
+    /* In the host's memory, pinned. */
+    int32_t *
+        staged; /* [CUDA_STAGED_NUMBERS(max_tokens)]: what a pass needs to know of its texts, copied at once */
     float *vectors; /* [max_tokens][hidden]: a text has at least one token */
-    bool staged_registered, vectors_registered;
 
     /* On the device; rows: max_tokens, rounded up for products. */
     void *memory;

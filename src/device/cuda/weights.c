@@ -1,7 +1,6 @@
 #include "device/cuda/weights.h"
 
 #include "base/memory.h"
-#include "base/xxhash64.h"
 #include "device/cuda/arena.h"
 #include "device/cuda/failure.h"
 #include "kernels/bf16.h"
@@ -14,7 +13,6 @@ typedef struct upload {
     void (*read_tensor)(const model_tensor *, size_t, size_t, float *);
     float *numbers;    /* [CHUNK] */
     uint16_t *rounded; /* [CHUNK] bf16 */
-    uint64_t hash;
     cudaError_t error; /* the first */
 } upload;
 
@@ -82,7 +80,6 @@ static void copy(upload *u, void *to, const model_tensor *from, size_t count, bo
             u->rounded[i] = bf16_round(u->numbers[i]);
         const void *numbers = as_bf16 ? (const void *)u->rounded : u->numbers;
         const size_t size = as_bf16 ? sizeof *u->rounded : sizeof *u->numbers;
-        u->hash = xxhash64(u->hash, numbers, now * size);
         u->error = cudaMemcpy((char *)to + first * size, numbers, now * size, cudaMemcpyHostToDevice);
     }
 }
@@ -132,7 +129,7 @@ static void copy_all(upload *u, const cuda_weights *to, const cuda_shape *s, con
 
 device_status cuda_weights_upload(cuda_weights *weights, const cuda_shape *shape, const model_weights *from,
                                   void (*read_tensor)(const model_tensor *, size_t, size_t, float *),
-                                  uint64_t *hash, char *message)
+                                  char *message)
 {
     *weights = (cuda_weights){.bytes = cuda_weights_bytes(shape)};
     upload u = {.read_tensor = read_tensor,
@@ -152,7 +149,6 @@ device_status cuda_weights_upload(cuda_weights *weights, const cuda_shape *shape
         lay_out(weights, weights->layers, shape, &arena);
         copy_all(&u, weights, shape, from);
         status = cuda_failure(u.error, "copying the weights", message);
-        *hash = u.hash;
     }
     mem_free(u.numbers);
     mem_free(u.rounded);

@@ -33,11 +33,10 @@ typedef struct cuda_weights {
 
 size_t cuda_weights_bytes(const cuda_shape *shape);
 
-/* Reads the model through read_tensor and copies it to the device. *hash: of all that was copied. Whatever the result, release
- * them with cuda_weights_free. DEVICE_OUT_OF_MEMORY: of the host or the device. */
+/* Reads the model through read_tensor and copies it to the device. Whatever the result, release them with cuda_weights_free. DEVICE_OUT_OF_MEMORY: of the host or the device. */
 device_status cuda_weights_upload(cuda_weights *weights, const cuda_shape *shape, const model_weights *from,
                                   void (*read_tensor)(const model_tensor *, size_t, size_t, float *),
-                                  uint64_t *hash, char *message);
+                                  char *message);
 /* Of zeroed ones: nothing. Errors of the device are nobody's concern here. */
 void cuda_weights_free(cuda_weights *weights);
 
