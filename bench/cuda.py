@@ -36,12 +36,10 @@ def wrong(result):
 
 
 def measure(harness, seconds):
-    rows = {}
     for corpus in CORPORA:
         bulk = harness.closed(corpus, texts=TEXTS_PER_REQUEST, encoding="base64", connections=CONNECTIONS, seconds=seconds, warmup=0.5)
         alone = harness.closed(corpus, connections=1, seconds=seconds, warmup=0.5)
-        rows[corpus] = (bulk["tokens_per_second"], alone["ok_ms"]["p50"], alone["ok_ms"]["p99"], wrong(bulk) + wrong(alone))
-    return rows
+        yield corpus, bulk["tokens_per_second"], alone["ok_ms"]["p50"], alone["ok_ms"]["p99"], wrong(bulk) + wrong(alone)
 
 
 def parse_arguments():
@@ -66,8 +64,8 @@ def main():
         for device in arguments.devices:
             plugin = ["--device-plugin", arguments.build / "akidb-embed-cuda.so"] if device == "cuda" else []
             with harness.serving("--device", device, *plugin, "--max-queue-wait", "none", "--request-timeout", "60s", "--inference-timeout", "none"):
-                for corpus, (rate, p50, p99, wrong) in measure(harness, arguments.seconds).items():
-                    print(f"| {device} | {corpus} | {rate:,.0f} | {p50:.2f} ms | {p99:.2f} ms | {wrong} |", flush=True)
+                for corpus, rate, p50, p99, bad in measure(harness, arguments.seconds):
+                    print(f"| {device} | {corpus} | {rate:,.0f} | {p50:.2f} ms | {p99:.2f} ms | {bad} |", flush=True)
 
 
 if __name__ == "__main__":

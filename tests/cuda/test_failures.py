@@ -89,7 +89,7 @@ def test_illegal_addresses_under_load(faulty, expected):
 
 
 def test_memory_of_the_device_exhausted(faulty, expected):
-    with faulty.serve() as server:
+    with faulty.serve("--breaker-cooldown", COOLDOWN) as server:
         check(server.embed(*TEXTS), TEXTS, expected, "gpu")
         faulty.be("exhaust")
         check(server.embed(*TEXTS), TEXTS, expected, "cpu")

@@ -183,3 +183,14 @@ def test_model_that_has_changed_is_not_used(isolated, tmp_path):
 def test_refuses_to_be_started_by_hand():
     done = subprocess.run([PROGRAM, "device-process", "0", MODEL], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 2 and "is for `serve` to start" in done.stderr
+
+
+def test_doctor_shows_the_device(isolated):
+    command = [PROGRAM, "doctor", "--model", MODEL, "--device-plugin", isolated.plugin]
+    environment = os.environ | {"AKIDB_FAULT_FILE": str(isolated.file)}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment)
+    assert done.returncode == 0 and "fault: as the test says" in done.stdout, done.stdout
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment | {"AKIDB_FAULT_SCORE": "0"})
+    assert done.returncode == 0 and "cannot be used here: as the test says" in done.stdout, done.stdout
+    done = subprocess.run([*command, "--device", "fault"], stdout=subprocess.PIPE, text=True, env=environment | {"AKIDB_FAULT_SCORE": "0"})
+    assert done.returncode == 1, done.stdout
