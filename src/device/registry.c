@@ -157,6 +157,9 @@ aki_status device_choose(device **out, const device_choice *choice, const device
         log_write(log, AKI_LOG_WARN, LOG_TARGET, "%s; passes go to the CPU", own.message);
         return AKI_OK;
     }
+    if (status == AKI_UNAVAILABLE)
+        error_hint(&own,
+                   "See to it that the device can be used, or choose the CPU with --device cpu or auto.");
     if (error != NULL)
         *error = own;
     return status;

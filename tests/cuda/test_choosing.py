@@ -19,6 +19,7 @@ def test_insisting_on_a_gpu_that_is_not_there(tmp_path):
     try:
         assert server.wait() == 1
         assert "device cuda cannot be used here" in server.log()
+        assert "choose the CPU with --device cpu or auto" in server.log()
         assert "shows no GPU to this process" in server.log() or "no NVIDIA driver was found" in server.log()
     finally:
         server.kill()
