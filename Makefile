@@ -12,9 +12,12 @@ MODEL_NAME := sentence-transformers/all-MiniLM-L6-v2
 # The program and the packages are built for this machine's compiler; CC=clang works as well.
 TEST_ENV := build/test-env
 PYTHON := $(TEST_ENV)/bin/python
+# The CUDA compiler where the system has none, and the build with the plugin for GPUs.
+CUDA_ENV := build/cuda-env
+CUDA_BUILD := build/cuda
 # The libraries that vectors and speed are compared with.
 PEERS_ENV := build/peers-env
-FORMATTED = $(shell git ls-files '*.c' '*.h')
+FORMATTED = $(shell git ls-files '*.c' '*.h' '*.cu' '*.cuh')
 
 .DEFAULT_GOAL := help
 # No target of a plain name is a file.
@@ -67,6 +70,16 @@ test-rolling: test-deps build $(TEST_ENV)/.ready ## Restarts two instances behin
 
 test-collector: test-deps build $(TEST_ENV)/.ready ## Sends traces and metrics to real OpenTelemetry Collectors, built from their Go modules
 	@scripts/run-tests $(BUILD) $(TEST_ENV) collector $(PYTEST_ARGS)
+
+cuda: deps ## Builds the plugin for NVIDIA GPUs, build/cuda/akidb-embed-cuda.so, and the program beside it
+	@scripts/install-packages cuda
+	@path=$$(scripts/cuda-path $(CUDA_ENV)) && PATH="$$path:$$PATH" scripts/build $(CUDA_BUILD) -Dcuda=enabled
+
+test-cuda: test-deps cuda $(TEST_ENV)/.ready ## Tests the plugin, real failures included; what needs a GPU is skipped where there is none
+	@scripts/run-tests $(CUDA_BUILD) $(TEST_ENV) cuda $(PYTEST_ARGS)
+
+bench-cuda: cuda ## Loads the server with the plugin over HTTP, and the CPU alone (CUDA_ARGS)
+	@model=$$(scripts/get-model) && python3 bench/cuda.py --build $(CUDA_BUILD) --model "$$model" $(CUDA_ARGS)
 
 test-old-cpu: test-deps build $(TEST_ENV)/.ready ## Runs the program on emulated x86 CPUs without AVX, and without AVX-512
 	@scripts/install-packages emulation

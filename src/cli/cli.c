@@ -1,6 +1,7 @@
 #include "cli/commands.h"
 
 #include "base/error.h"
+#include "cli/device_process.h"
 #include "cli/help.h"
 #include "cli/message.h"
 #include "cli/suggest.h"
@@ -137,6 +138,8 @@ int cli_run(int argc, const char *const *argv, const char *const *environment)
         return run_help(argc - 2, argv + 2);
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
         return print_to(stdout, write_version, NULL);
+    if (device_process_is_meant(name))
+        return device_process_run(argc - 2, argv + 2);
     command_id id = command_by_name(name);
     if (id == COMMAND_TOTAL)
         return refuse_command(name);

@@ -4,6 +4,7 @@
 #include "base/cpus.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "cli/doctor_device.h"
 #include "cli/doctor_model.h"
 #include "cli/doctor_report.h"
 #include "cli/message.h"
@@ -79,6 +80,7 @@ static void check_model(doctor_report *report, const options *o, hub_settings *h
     }
     doctor_add(report, FINDING_OK, "model", "%s is in %s", model, folder);
     doctor_check_model(report, o, folder, message_log_sink());
+    doctor_check_device(report, o, folder, message_log_sink());
     mem_free(folder);
 }
 

@@ -105,21 +105,22 @@ const option_row option_table[OPTION_TOTAL] = {
          .help = "existing folder that keeps the packed weights of int8 and int4 for the next start; without "
                  "it they are computed at every start"},
     /* ---- Devices ---- */
-    [OPTION_DEVICE] = {.section = "Devices",
-                       .flag = "device",
-                       .variable = "AKIDB_DEVICE",
-                       .type = OPTION_TYPE_TEXT,
-                       .commands = SERVE,
-                       .default_text = "auto",
-                       .value_name = "auto|cpu|NAME",
-                       .help =
-                           "what computes: auto is the plugin's device where it is usable here and better "
-                           "than the CPU"},
+    [OPTION_DEVICE] =
+        {.section = "Devices",
+         .flag = "device",
+         .variable = "AKIDB_DEVICE",
+         .type = OPTION_TYPE_TEXT,
+         .commands = SERVE | DOCTOR,
+         .default_text = "auto",
+         .value_name = "auto|cpu|NAME",
+         .help = "what computes: auto is the plugin's device where it is usable here and better "
+                 "than the CPU; NAME is looked for beside the program and in its library folder where no "
+                 "plugin is named"},
     [OPTION_DEVICE_PLUGIN] = {.section = "Devices",
                               .flag = "device-plugin",
                               .variable = "AKIDB_DEVICE_PLUGIN",
                               .type = OPTION_TYPE_PATH,
-                              .commands = SERVE,
+                              .commands = SERVE | DOCTOR,
                               .value_name = "FILE",
                               .help =
                                   "shared object with a device; root or this user must own it, and nobody "

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "cli/activation.h"
+#include "cli/device_source.h"
 #include "cli/hangup.h"
 #include "cli/load_trace.h"
 #include "cli/message.h"
@@ -13,7 +14,6 @@
 #include "cli/published_weights.h"
 #include "cli/serve_announce.h"
 #include "cli/serve_options.h"
-#include "encoder/device_lane.h"
 #include "encoder/encoder.h"
 #include "kernels/precision.h"
 #include "server/memory_budget.h"
@@ -152,10 +152,10 @@ static aki_status open_model(service *sv, load_trace *trace, aki_error *error)
         log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "loading %s from %s", sv->model_name, folder);
         int64_t open_ns = clock_monotonic_ns();
         status = encoder_open_timed(&sv->encoder, folder, &settings, &trace->times, error);
-        const device_choice choice = {.name = option_text(o, OPTION_DEVICE),
-                                      .plugin = option_text(o, OPTION_DEVICE_PLUGIN)};
+        device_source source;
+        device_source_read(&source, o);
         if (status == AKI_OK)
-            status = encoder_choose_device(sv->encoder, &choice, error);
+            status = encoder_choose_device(sv->encoder, &source.choice, error);
         trace->opened_ns = clock_monotonic_ns();
         server_note_load(sv->server, trace->opened_ns - open_ns);
     }

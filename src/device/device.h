@@ -3,7 +3,7 @@
  *
  * A plugin exports one constant, `const device_api aki_device_plugin`. It is built against the headers of the program that
  * loads it: abi_version says so, is looked at before anything else, and changes with any struct of this header or of
- * model/model.h. struct_size lets a later version of the host add functions at the end.
+ * model/model.h. struct_size lets a later version of the host add members at the end, which a plugin from before lacks.
  *
  * Who calls what: `score` and `open` once, on one thread; then any number of states, each opened, used and closed by one
  * thread at a time, different ones at once; `close` when no state is left. A call that does not come back in time is given
@@ -58,6 +58,7 @@ typedef struct device_model {
     const model_config *config;
     const model_weights *weights;
     aki_precision precision; /* as asked for, AUTO included: the device's own best */
+    const char *folder;      /* that the model was opened from */
 } device_model;
 
 typedef struct device_batch {
@@ -89,6 +90,12 @@ typedef struct device_api {
                              device_times *times, char *message);
     /* Bytes of device memory. False = not known. */
     bool (*memory)(void *device, size_t *used, size_t *total);
+    /* How many tokens a pass should have at most for it to be fast, as long as the user says nothing else; 0 = as for the CPU.
+     * This and what follows came later: not every plugin's struct_size reaches to here. */
+    size_t pass_tokens;
+    /* The device is called in a process of its own (device/process_device.h), which DEVICE_UNAVAILABLE ends: for those whose failures
+     * cost the process that meets them the device for good. */
+    bool isolated;
 } device_api;
 
 #endif

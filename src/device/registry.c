@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "device/cpu.h"
+#include "device/process_device.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -14,7 +15,9 @@
 
 struct device {
     device_plugin plugin;
+    device_api api; /* the plugin's, what it lacks being zero; or, in its name, a process' */
     void *self;
+    char description[DEVICE_MESSAGE_BYTES];
     pthread_mutex_t lock;
     pthread_cond_t back;
     atomic_uint life;
@@ -25,7 +28,7 @@ struct device {
 static void destroy(device *d)
 {
     if (d->self != NULL)
-        d->plugin.api->close(d->self);
+        d->api.close(d->self);
     device_plugin_unload(&d->plugin);
     pthread_cond_destroy(&d->back);
     pthread_mutex_destroy(&d->lock);
@@ -38,6 +41,8 @@ static device *make(const device_plugin *plugin)
     if (d == NULL)
         return NULL;
     d->plugin = *plugin;
+    const size_t bytes = plugin->api->struct_size;
+    memcpy(&d->api, plugin->api, bytes < sizeof d->api ? bytes : sizeof d->api);
     pthread_mutex_init(&d->lock, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -47,35 +52,62 @@ static device *make(const device_plugin *plugin)
     return d;
 }
 
+/* Puts a process between. */
+static bool isolate(device *d, const device_model *m)
+{
+    d->self = process_device_make(&d->plugin, m);
+    d->api.close = process_device_close;
+    d->api.state_open = process_device_state_open;
+    d->api.state_close = process_device_state_close;
+    d->api.forward = process_device_forward;
+    d->api.memory = process_device_memory;
+    return d->self != NULL;
+}
+
+/* description: why not. */
+static device_status open_self(device *d, const device_model *m, const log_sink *log)
+{
+    const device_host host = {.struct_size = sizeof host,
+                              .log = log != NULL ? *log : (log_sink){0},
+                              .read_tensor = tensor_read_f32};
+    char message[DEVICE_MESSAGE_BYTES] = "";
+    const device_status status = d->api.isolated ? process_device_open(d->self, &host.log, message)
+                                                 : d->api.open(&d->self, m, &host, message);
+    if (status != DEVICE_OK) {
+        if (!d->api.isolated)
+            d->self = NULL;
+        memcpy(d->description, message, sizeof message);
+    }
+    return status;
+}
+
 aki_status device_open(device **out, device_plugin *plugin, int least, const device_model *m,
                        const log_sink *log, aki_error *error)
 {
     *out = NULL;
-    const device_api *api = plugin->api;
     device *d = make(plugin);
-    if (d == NULL) {
-        device_plugin_unload(plugin);
+    if (d == NULL || (d->api.isolated && !isolate(d, m))) {
+        if (d != NULL)
+            destroy(d);
+        else
+            device_plugin_unload(plugin);
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a device");
     }
-    char message[DEVICE_MESSAGE_BYTES] = "";
-    const device_host host = {.struct_size = sizeof host,
-                              .log = log != NULL ? *log : (log_sink){0},
-                              .read_tensor = tensor_read_f32};
+    const char *name = d->api.name;
     aki_status status = AKI_OK;
-    const int score = api->score(m, message);
-    message[sizeof message - 1] = '\0';
+    const int score =
+        d->api.isolated ? process_device_score(d->self, d->description) : d->api.score(m, d->description);
+    d->description[sizeof d->description - 1] = '\0';
     if (score <= 0)
-        status = error_set(error, AKI_UNAVAILABLE, "device %s cannot be used here: %s", api->name, message);
+        status = error_set(error, AKI_UNAVAILABLE, "device %s cannot be used here: %s", name, d->description);
     else if (score <= least)
-        status = error_set(error, AKI_UNAVAILABLE, "device %s is no better than the CPU here", api->name);
+        status = error_set(error, AKI_UNAVAILABLE, "device %s is no better than the CPU here", name);
     if (status == AKI_OK) {
-        const device_status opened = api->open(&d->self, m, &host, message);
-        message[sizeof message - 1] = '\0';
-        if (opened != DEVICE_OK) {
-            d->self = NULL;
+        const device_status opened = open_self(d, m, log);
+        d->description[sizeof d->description - 1] = '\0';
+        if (opened != DEVICE_OK)
             status = error_set(error, opened == DEVICE_OUT_OF_MEMORY ? AKI_OUT_OF_MEMORY : AKI_UNAVAILABLE,
-                               "device %s cannot be opened: %s", api->name, message);
-        }
+                               "device %s cannot be opened: %s", name, d->description);
     }
     if (status != AKI_OK)
         destroy(d);
@@ -125,6 +157,9 @@ aki_status device_choose(device **out, const device_choice *choice, const device
         log_write(log, AKI_LOG_WARN, LOG_TARGET, "%s; passes go to the CPU", own.message);
         return AKI_OK;
     }
+    if (status == AKI_UNAVAILABLE)
+        error_hint(&own,
+                   "See to it that the device can be used, or choose the CPU with --device cpu or auto.");
     if (error != NULL)
         *error = own;
     return status;
@@ -149,12 +184,17 @@ bool device_close(device *d, int64_t wait_ms, void *stays)
 
 const device_api *device_interface(const device *d)
 {
-    return d->plugin.api;
+    return &d->api;
 }
 
 void *device_self(const device *d)
 {
     return d->self;
+}
+
+const char *device_description(const device *d)
+{
+    return d->description;
 }
 
 unsigned device_life(device *d)

@@ -35,6 +35,8 @@ bool device_close(device *d, int64_t wait_ms, void *stays);
 
 const device_api *device_interface(const device *d);
 void *device_self(const device *d);
+/* What it said of itself when it was scored. */
+const char *device_description(const device *d);
 
 /* Number of the device's present life: states opened in an earlier one are worth nothing. A failure in which states may
  * have been lost ends the life that it was seen in. */

@@ -17,11 +17,15 @@
 
 struct encoder {
     model *files;
+    char *folder;
+    device_model loaded; /* what devices compute with */
     tokenizer *tok;
     cpu_device *cpu;
-    device *preferred; /* passes go to it first; NULL = the CPU alone */
+    device *preferred;         /* passes go to it first; NULL = the CPU alone */
+    size_t device_pass_tokens; /* of a pass for it; 0 = as for the CPU */
     pooling_model pooling;
     aki_settings settings; /* complete: no field means "default" any more */
+    bool pass_tokens_given;
     log_sink log;
     cpus_info cpus;
     bool pinned; /* the workers are */
@@ -99,8 +103,12 @@ aki_status encoder_open_timed(encoder **out, const char *folder, const aki_setti
     if (enc == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the model handle");
     int64_t start_ns = clock_monotonic_ns();
-    aki_status status = settings_complete(&enc->settings, settings, error);
+    enc->folder = mem_copy_string(folder);
+    aki_status status = enc->folder != NULL
+                            ? settings_complete(&enc->settings, settings, error)
+                            : error_set(error, AKI_OUT_OF_MEMORY, "no memory for the model's folder");
     if (status == AKI_OK) {
+        enc->pass_tokens_given = settings_give_pass_tokens(settings);
         enc->log = (log_sink){enc->settings.log, enc->settings.log_cookie};
         cpus_read(&enc->cpus);
         enc->pinned =
@@ -121,23 +129,35 @@ aki_status encoder_open_timed(encoder **out, const char *folder, const aki_setti
     return AKI_OK;
 }
 
+/* What the device wants, within limits; 0 where that is no more than the CPU takes. */
+static size_t pass_tokens_of(const device *d, size_t cpu_tokens)
+{
+    size_t wanted = device_interface(d)->pass_tokens;
+    if (wanted > SETTINGS_MAX_PASS_TOKENS)
+        wanted = SETTINGS_MAX_PASS_TOKENS;
+    return wanted > cpu_tokens ? wanted : 0;
+}
+
 aki_status encoder_choose_device(encoder *enc, const device_choice *choice, aki_error *error)
 {
-    const device_model loaded = {.struct_size = sizeof loaded,
+    enc->loaded = (device_model){.struct_size = sizeof enc->loaded,
                                  .config = model_configuration(enc->files),
                                  .weights = model_weights_of(enc->files),
-                                 .precision = enc->settings.precision};
-    aki_status status = device_choose(&enc->preferred, choice, &loaded, &enc->log, error);
+                                 .precision = enc->settings.precision,
+                                 .folder = enc->folder};
+    aki_status status = device_choose(&enc->preferred, choice, &enc->loaded, &enc->log, error);
     if (status == AKI_OK && enc->preferred != NULL && model_damaged(enc->files))
         return error_set(error, AKI_MODEL_CHANGED, "the weight file was cut while the device read it");
     model_drop_pages(enc->files);
+    if (status == AKI_OK && enc->preferred != NULL && !enc->pass_tokens_given)
+        enc->device_pass_tokens = pass_tokens_of(enc->preferred, enc->settings.max_pass_tokens);
     return status;
 }
 
 bool encoder_lane_settings(const encoder *enc, device_lane_settings *settings)
 {
     *settings = (device_lane_settings){
-        .device = enc->preferred, .pooling = enc->pooling, .max_tokens = enc->settings.max_pass_tokens};
+        .device = enc->preferred, .pooling = enc->pooling, .max_tokens = encoder_max_pass_tokens(enc)};
     return enc->preferred != NULL;
 }
 
@@ -154,6 +174,7 @@ void encoder_close(encoder *enc)
     cpu_device_close(enc->cpu);
     tokenizer_close(enc->tok);
     model_close(enc->files);
+    mem_free(enc->folder);
     mem_free(enc);
 }
 
@@ -190,7 +211,12 @@ size_t encoder_max_tokens(const encoder *enc)
 
 size_t encoder_max_pass_tokens(const encoder *enc)
 {
-    return enc->settings.max_pass_tokens;
+    return encoder_fills_passes(enc) ? enc->device_pass_tokens : enc->settings.max_pass_tokens;
+}
+
+bool encoder_fills_passes(const encoder *enc)
+{
+    return enc->device_pass_tokens > 0;
 }
 
 const tokenizer *encoder_tokenizer(const encoder *enc)

@@ -40,7 +40,10 @@ void encoder_close(encoder *enc);
 void encoder_describe(const encoder *enc, aki_model_info *info); /* threads as in the settings */
 size_t encoder_dimension(const encoder *enc);
 size_t encoder_max_tokens(const encoder *enc);
-size_t encoder_max_pass_tokens(const encoder *enc); /* >= encoder_max_tokens */
+/* What passes are planned with, >= encoder_max_tokens: what the best device wants. The CPU may take less: encoder_plan_pass. */
+size_t encoder_max_pass_tokens(const encoder *enc);
+/* Whether the best device is quickest with passes as long as they may be, however many workers could share them. */
+bool encoder_fills_passes(const encoder *enc);
 const tokenizer *encoder_tokenizer(const encoder *enc);
 
 /* Token ids of one text cut at the model's limit, or AKI_TEXT_TOO_LONG if refuse_long. out->ids lives in the scratch.
@@ -81,7 +84,7 @@ typedef struct encoder_steps {
 /* Where the state's next passes note when their steps ended; NULL, as at first: nowhere, and no clock is read. */
 void encoder_state_measure(encoder_state *state, encoder_steps *steps);
 
-/* One pass over `count` sequences whose counts add up to at most encoder_max_pass_tokens. Each sequence gets its vector
+/* One pass over `count` sequences, at most as many as encoder_plan_pass says. Each sequence gets its vector
  * and its own status; the call itself fails only as a whole. Error: AKI_MODEL_CHANGED. */
 AKI_MUST_CHECK aki_status encoder_run(const encoder *enc, encoder_state *state, encoder_sequence *sequences,
                                       size_t count, aki_error *error);
@@ -99,7 +102,7 @@ AKI_MUST_CHECK aki_status encoder_team_run(const encoder *enc, encoder_state *st
  * to help with (also: nothing at all) or *called_away is not 0. `leader` must stay open meanwhile. */
 void encoder_team_help(const encoder *enc, const encoder_state *own, const encoder_state *leader,
                        const atomic_uint *called_away);
-/* How many of the first sequences (>= 1 if count >= 1) fit a pass: greedy, in order. */
+/* How many of the first sequences (>= 1 if count >= 1) fit a pass of the CPU: greedy, in order. */
 size_t encoder_plan_pass(const encoder *enc, const encoder_sequence *sequences, size_t count);
 /* The same for a budget of the caller's own, at most encoder_max_pass_tokens. */
 size_t encoder_plan_tokens(const encoder_sequence *sequences, size_t count, size_t budget_tokens);

@@ -10,6 +10,13 @@ void aki_settings_init(aki_settings *settings)
     *settings = (aki_settings){.struct_size = sizeof *settings, .precision = AKI_PRECISION_AUTO};
 }
 
+bool settings_give_pass_tokens(const aki_settings *given)
+{
+    return given != NULL &&
+           given->struct_size >= offsetof(aki_settings, max_pass_tokens) + sizeof given->max_pass_tokens &&
+           given->max_pass_tokens != 0;
+}
+
 aki_status settings_complete(aki_settings *complete, const aki_settings *given, aki_error *error)
 {
     aki_settings_init(complete);

@@ -220,9 +220,10 @@ void queue_take(queue *q, pass *p, unsigned takers, int64_t now_ns)
     bool bulk_waits = queue_class(q, SCHEDULER_PRIORITY_BULK)->turn != NULL;
     size_t share = (c->tokens + takers - 1) / takers;
     share = share > QUEUE_SMALLEST_SHARE_TOKENS ? share : QUEUE_SMALLEST_SHARE_TOKENS;
-    if (priority == SCHEDULER_PRIORITY_BULK && share > QUEUE_BULK_BESIDE_TOKENS && q->interactive_ns != 0 &&
+    const size_t beside = QUEUE_BULK_BESIDE_TOKENS(q->max_pass_tokens);
+    if (priority == SCHEDULER_PRIORITY_BULK && share > beside && q->interactive_ns != 0 &&
         now_ns - q->interactive_ns < QUEUE_INTERACTIVE_MEMORY_NS)
-        share = QUEUE_BULK_BESIDE_TOKENS;
+        share = beside;
     pass_clear(p);
     scheduler_request *request;
     size_t cost;

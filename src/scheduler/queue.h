@@ -24,7 +24,7 @@
 #define QUEUE_SMALLEST_SHARE_TOKENS 64
 /* Bulk passes are this short while interactive requests come, and for this long after one came: what comes next then
  * waits for a quarter of the usual pass. Full passes are a few per cent quicker by the token. */
-#define QUEUE_BULK_BESIDE_TOKENS 128
+#define QUEUE_BULK_BESIDE_TOKENS(max_pass_tokens) ((max_pass_tokens) / 4)
 #define QUEUE_INTERACTIVE_MEMORY_NS INT64_C(10000000000)
 #define QUEUE_BULK_SHARE(limit) ((limit) - (limit) / 8)
 

@@ -40,6 +40,7 @@ aki_status scheduler_open(scheduler **out, const encoder *enc, const scheduler_s
     s->q.max_tokens = settings->max_queue_tokens;
     s->q.max_bytes = settings->max_queue_bytes;
     s->q.max_pass_tokens = encoder_max_pass_tokens(enc);
+    s->fills_passes = encoder_fills_passes(enc);
     s->q.window_ns = settings->batch_window_ms * NS_PER_MS;
     s->q.inference_timeout_ns =
         settings->inference_timeout_ms > 0 ? settings->inference_timeout_ms * NS_PER_MS : INT64_MAX;

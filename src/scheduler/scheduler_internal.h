@@ -35,7 +35,9 @@ struct scheduler {
     pthread_cond_t work;  /* something was queued or finished, or the workers are to stop */
     pthread_cond_t halt;  /* `stopping` was set */
     queue q;
-    unsigned idle; /* workers that wait */
+    bool
+        fills_passes; /* a pass takes all it can, whoever waits: encoder_fills_passes. Not changed any more */
+    unsigned idle;    /* workers that wait */
     help_desk desk;
     size_t running_tokens;
     admission gate;

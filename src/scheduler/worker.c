@@ -95,20 +95,33 @@ void workers_call(scheduler *s, size_t shares)
         pthread_cond_signal(&s->work);
 }
 
-/* For pass_runner: the worker's pass on the CPU, with those who come to help. */
-static aki_status compute_on_cpu(void *cookie, aki_error *error)
+/* With those who come to help. */
+static aki_status compute_part(worker *self, encoder_sequence *sequences, size_t count, aki_error *error)
 {
-    worker *self = cookie;
     scheduler *s = self->owner;
     pass *p = &self->work;
     pthread_mutex_lock(&s->lock);
-    aki_status status = encoder_team_begin(s->enc, self->state, p->sequences, p->count,
+    aki_status status = encoder_team_begin(s->enc, self->state, sequences, count,
                                            queue_is_empty(&s->q) ? help_desk_team(s->idle) : 1, error);
-    p->gathered_ns = p->traced ? clock_monotonic_ns() : 0;
+    if (sequences == p->sequences)
+        p->gathered_ns = p->traced ? clock_monotonic_ns() : 0;
     if (status == AKI_OK)
         ask_for_help(s, (unsigned)(self - s->workers));
     pthread_mutex_unlock(&s->lock);
-    return status == AKI_OK ? encoder_team_run(s->enc, self->state, p->sequences, p->count, error) : status;
+    return status == AKI_OK ? encoder_team_run(s->enc, self->state, sequences, count, error) : status;
+}
+
+/* For pass_runner: the worker's pass on the CPU, in parts where it was planned for a device that takes more at once. */
+static aki_status compute_on_cpu(void *cookie, aki_error *error)
+{
+    worker *self = cookie;
+    const pass *p = &self->work;
+    aki_status status = AKI_OK;
+    for (size_t done = 0, count; done < p->count && status == AKI_OK; done += count) {
+        count = encoder_plan_pass(self->owner->enc, p->sequences + done, p->count - done);
+        status = compute_part(self, p->sequences + done, count, error);
+    }
+    return status;
 }
 
 /* For pass_runner. */
@@ -161,7 +174,7 @@ static void compute_pass(scheduler *s, worker *self)
     pass *p = &self->work;
     int64_t start_ns = clock_monotonic_ns();
     queue_drop_expired(&s->q, start_ns);
-    queue_take(&s->q, p, 1 + s->idle, start_ns);
+    queue_take(&s->q, p, s->fills_passes ? 1 : 1 + s->idle, start_ns);
     if (p->count == 0)
         return;
     scheduler_pass_times times = {.texts = p->count, .tokens = p->tokens};

@@ -9,6 +9,7 @@
  *     oom       DEVICE_OUT_OF_MEMORY
  *     hang      comes back when the line is changed, and then computes
  *     slow      computes after MS milliseconds
+ *     die       ends its process, by SIGABRT
  *     vanish    DEVICE_UNAVAILABLE, also for new states; states from before stay useless when it is back
  *
  * Calls of `forward` are counted in the file of that name with ".calls". AKIDB_FAULT_SCORE: the device's score (1000). */
@@ -25,6 +26,10 @@
 #include <unistd.h>
 
 #define LINE 64
+/* Whether it is called in a process of its own: there are two of these plugins. */
+#ifndef FAULT_ISOLATED
+#define FAULT_ISOLATED false
+#endif
 
 extern const device_api aki_device_plugin;
 
@@ -201,6 +206,8 @@ static device_status forward(void *device, void *state, const device_batch *batc
         return DEVICE_FAILED;
     if (strcmp(f.mode, "oom") == 0)
         return DEVICE_OUT_OF_MEMORY;
+    if (strcmp(f.mode, "die") == 0)
+        abort();
     if (strcmp(f.mode, "hang") == 0)
         hang(d);
     if (strcmp(f.mode, "slow") == 0)
@@ -233,4 +240,5 @@ const device_api aki_device_plugin = {
     .state_close = close_state,
     .forward = forward,
     .memory = memory,
+    .isolated = FAULT_ISOLATED,
 };

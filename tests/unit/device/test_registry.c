@@ -1,5 +1,6 @@
 #include "device/synthetic.h"
 
+#include "device/cpu.h"
 #include "device/registry.h"
 
 #include <fcntl.h>
@@ -78,6 +79,7 @@ static void computes_by_a_plugin(void **state)
     assert_non_null(d);
     const device_api *api = device_interface(d);
     assert_string_equal(api->name, "fault");
+    assert_string_equal(device_description(d), "as the test says");
 
     static const int32_t ids[] = {1, 2, 3, 4, 5, 6, 7};
     static const uint32_t offsets[] = {0, 3, 7};
@@ -169,6 +171,30 @@ static void counts_calls_that_are_out(void **state)
     assert_true(device_close(d, WAIT_MS, NULL));
 }
 
+/* Built before the interface grew at its end. */
+static void reads_of_an_older_plugin_only_what_it_has(void **state)
+{
+    (void)state;
+    device_api older = device_cpu_api;
+    older.struct_size = offsetof(device_api, pass_tokens);
+    older.pass_tokens = 777;
+    older.isolated = true;
+    const device_model m = {.struct_size = sizeof m, .config = &made.config, .weights = &made.weights};
+    device *d;
+    aki_error error;
+    device_plugin plugin = {.api = &older};
+    assert_int_equal(device_open(&d, &plugin, 0, &m, NULL, &error), AKI_OK);
+    assert_int_equal(device_interface(d)->pass_tokens, 0);
+    assert_false(device_interface(d)->isolated);
+    assert_true(device_close(d, WAIT_MS, NULL));
+    older.struct_size = sizeof older;
+    older.isolated = false;
+    plugin = (device_plugin){.api = &older};
+    assert_int_equal(device_open(&d, &plugin, 0, &m, NULL, &error), AKI_OK);
+    assert_int_equal(device_interface(d)->pass_tokens, 777);
+    assert_true(device_close(d, WAIT_MS, NULL));
+}
+
 static int make_model(void **state)
 {
     (void)state;
@@ -192,6 +218,7 @@ int main(void)
         cmocka_unit_test(prefers_the_cpu_where_a_device_scores_less),
         cmocka_unit_test(refuses_what_is_no_plugin_or_not_to_be_trusted),
         cmocka_unit_test(counts_calls_that_are_out),
+        cmocka_unit_test(reads_of_an_older_plugin_only_what_it_has),
     };
     return cmocka_run_group_tests(tests, make_model, drop_model);
 }

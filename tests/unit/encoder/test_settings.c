@@ -51,12 +51,26 @@ static void refuses_what_it_does_not_know(void **state)
     assert_int_equal(settings_complete(&complete, &given, &error), AKI_INVALID_ARGUMENT);
 }
 
+static void tells_whether_the_callers_passes_are_limited(void **state)
+{
+    (void)state;
+    aki_settings given;
+    assert_false(settings_give_pass_tokens(NULL));
+    aki_settings_init(&given);
+    assert_false(settings_give_pass_tokens(&given));
+    given.max_pass_tokens = 99;
+    assert_true(settings_give_pass_tokens(&given));
+    given.struct_size = offsetof(aki_settings, max_pass_tokens);
+    assert_false(settings_give_pass_tokens(&given));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fills_every_default),
         cmocka_unit_test(keeps_defaults_beyond_an_older_callers_struct),
         cmocka_unit_test(refuses_what_it_does_not_know),
+        cmocka_unit_test(tells_whether_the_callers_passes_are_limited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,7 +23,9 @@ struct encoder {
     bool gate_closed;
     unsigned entered; /* passes that came to the gate so far */
     aki_status outcome;
-    float bend; /* added to the first value of each vector */
+    size_t cpu_texts;  /* of a pass of the CPU, at most; 0 = any number */
+    bool fills_passes; /* as the device beyond wants it */
+    float bend;        /* added to the first value of each vector */
     size_t passes, measured;
     size_t pass_tokens[FAKE_PASSES];
     char pass_texts[FAKE_PASSES][128]; /* first byte of each text */
@@ -79,6 +81,17 @@ size_t encoder_max_pass_tokens(const encoder *enc)
 {
     (void)enc;
     return FAKE_PASS_TOKENS;
+}
+
+bool encoder_fills_passes(const encoder *enc)
+{
+    return enc->fills_passes;
+}
+
+size_t encoder_plan_pass(const encoder *enc, const encoder_sequence *sequences, size_t count)
+{
+    (void)sequences;
+    return enc->cpu_texts != 0 && enc->cpu_texts < count ? enc->cpu_texts : count;
 }
 
 aki_status encoder_tokenize(const encoder *enc, tokenizer_scratch *scratch, aki_text text, bool refuse_long,

@@ -288,6 +288,26 @@ static void answers_from_the_cache_when_nothing_computes(void **state)
     close_chain(s);
 }
 
+static void computes_in_parts_what_is_too_much_for_the_cpu(void **state)
+{
+    (void)state;
+    scheduler *s = open_scheduler(1, 10, 1000, 1 << 20);
+    enc.cpu_texts = 2;
+    const char *texts[] = {"a", "bc", "def", "g", "hi"};
+    outcome o;
+    outcome_init(&o);
+    aki_error error;
+    assert_int_equal(submit(s, texts, 5, INT64_MAX, &o, &error), AKI_OK);
+    outcome_wait(&o);
+    assert_int_equal(o.status, AKI_OK);
+    assert_int_equal(enc.passes, 3);
+    assert_string_equal(enc.pass_texts[0], "ab");
+    assert_string_equal(enc.pass_texts[2], "h");
+    for (size_t i = 0; i < 5; i++)
+        assert_true(o.first[i] == sum_of(texts[i]));
+    scheduler_close(s);
+}
+
 static void guards_the_cpu_alone_as_well(void **state)
 {
     (void)state;
@@ -323,6 +343,7 @@ int main(void)
         cmocka_unit_test(tells_that_the_only_device_hangs),
         cmocka_unit_test(tries_the_last_device_again),
         cmocka_unit_test(answers_from_the_cache_when_nothing_computes),
+        cmocka_unit_test(computes_in_parts_what_is_too_much_for_the_cpu),
         cmocka_unit_test(guards_the_cpu_alone_as_well),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

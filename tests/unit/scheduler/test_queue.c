@@ -165,8 +165,9 @@ static void shortens_bulk_passes_while_queries_come(void **state)
     assert_int_equal(next_pass_tokens(&q, &p, 1), PASS_TOKENS);
     push(&q, INTERACTIVE, 0, 1, 10, 2, INT64_MAX);
     assert_int_equal(next_pass_tokens(&q, &p, 2), 10);
-    assert_int_equal(next_pass_tokens(&q, &p, 3), QUEUE_BULK_BESIDE_TOKENS);
-    assert_int_equal(next_pass_tokens(&q, &p, 1 + QUEUE_INTERACTIVE_MEMORY_NS), QUEUE_BULK_BESIDE_TOKENS);
+    assert_int_equal(next_pass_tokens(&q, &p, 3), QUEUE_BULK_BESIDE_TOKENS(PASS_TOKENS));
+    assert_int_equal(next_pass_tokens(&q, &p, 1 + QUEUE_INTERACTIVE_MEMORY_NS),
+                     QUEUE_BULK_BESIDE_TOKENS(PASS_TOKENS));
     assert_int_equal(next_pass_tokens(&q, &p, 2 + QUEUE_INTERACTIVE_MEMORY_NS), PASS_TOKENS);
     pass_free(&p);
     empty(&q);

@@ -91,6 +91,28 @@ static void shares_a_request_among_idle_workers(void **state)
     scheduler_close(s);
 }
 
+static void fills_passes_for_a_device_that_wants_it(void **state)
+{
+    (void)state;
+    fake_init(&enc);
+    enc.fills_passes = true;
+    scheduler_settings settings = {
+        .workers = 4, .max_queue_requests = 10, .max_queue_tokens = 10000, .max_queue_bytes = 1 << 20};
+    scheduler *s = NULL;
+    aki_error error;
+    assert_int_equal(scheduler_open(&s, &enc, &settings, &error), AKI_OK);
+    const char *texts[] = {"0123456789012345678901234", "1123456789012345678901234",
+                           "2123456789012345678901234", "3123456789012345678901234"};
+    outcome o;
+    outcome_init(&o);
+    assert_int_equal(submit(s, texts, 4, INT64_MAX, &o, &error), AKI_OK);
+    outcome_wait(&o);
+    assert_int_equal(o.status, AKI_OK);
+    assert_int_equal(enc.passes, 1); /* whoever else waits */
+    assert_int_equal(enc.pass_tokens[0], FAKE_PASS_TOKENS);
+    scheduler_close(s);
+}
+
 static void waits_for_more_where_a_window_is_set(void **state)
 {
     (void)state;
@@ -220,6 +242,7 @@ int main(void)
         cmocka_unit_test(serves_in_order_and_joins_requests_in_a_pass),
         cmocka_unit_test(spreads_a_large_request_over_passes_within_the_budget),
         cmocka_unit_test(shares_a_request_among_idle_workers),
+        cmocka_unit_test(fills_passes_for_a_device_that_wants_it),
         cmocka_unit_test(waits_for_more_where_a_window_is_set),
         cmocka_unit_test(estimates_the_backlog_and_the_longest_pass),
         cmocka_unit_test(tells_every_submitter_exactly_once),

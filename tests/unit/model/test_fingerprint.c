@@ -1,0 +1,83 @@
+#include "device/synthetic.h"
+
+#include "model/fingerprint.h"
+
+static void is_the_same_for_equal_models(void **state)
+{
+    (void)state;
+    synthetic one, two;
+    synthetic_open(&one, 64, 4, 128, MODEL_GELU_ERF);
+    synthetic_open(&two, 64, 4, 128, MODEL_GELU_ERF);
+    assert_true(model_fingerprint(&one.config, &one.weights) == model_fingerprint(&two.config, &two.weights));
+    synthetic_close(&one);
+    synthetic_close(&two);
+}
+
+static void changes_with_every_tensor(void **state)
+{
+    (void)state;
+    synthetic s;
+    synthetic_open(&s, 64, 4, 128, MODEL_GELU_ERF);
+    const uint64_t before = model_fingerprint(&s.config, &s.weights);
+    const model_layer *last = &s.weights.layers[1];
+    const model_tensor *tensors[] = {&s.weights.word_embeddings,
+                                     &s.weights.position_embeddings,
+                                     &s.weights.type_embeddings,
+                                     &s.weights.embedding_norm.gamma,
+                                     &s.weights.embedding_norm.beta,
+                                     &last->query.weight,
+                                     &last->query.bias,
+                                     &last->key.weight,
+                                     &last->key.bias,
+                                     &last->value.weight,
+                                     &last->value.bias,
+                                     &last->attention_output.weight,
+                                     &last->attention_output.bias,
+                                     &last->attention_norm.gamma,
+                                     &last->attention_norm.beta,
+                                     &last->intermediate.weight,
+                                     &last->intermediate.bias,
+                                     &last->output.weight,
+                                     &last->output.bias,
+                                     &last->output_norm.gamma,
+                                     &last->output_norm.beta};
+    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++) {
+        const size_t count = tensors[i]->rows * tensors[i]->columns;
+        float *numbers = s.values + ((const float *)(const void *)tensors[i]->data - s.values);
+        for (size_t at = 0; at < count; at += count - 1) {
+            const float kept = numbers[at];
+            numbers[at] += 1;
+            assert_true(model_fingerprint(&s.config, &s.weights) != before);
+            numbers[at] = kept;
+        }
+    }
+    assert_true(model_fingerprint(&s.config, &s.weights) == before);
+    synthetic_close(&s);
+}
+
+static void changes_with_the_configuration(void **state)
+{
+    (void)state;
+    synthetic s;
+    synthetic_open(&s, 64, 4, 128, MODEL_GELU_ERF);
+    const uint64_t before = model_fingerprint(&s.config, &s.weights);
+    s.config.heads = 2;
+    assert_true(model_fingerprint(&s.config, &s.weights) != before);
+    s.config.heads = 4;
+    s.config.activation = MODEL_RELU;
+    assert_true(model_fingerprint(&s.config, &s.weights) != before);
+    s.config.activation = MODEL_GELU_ERF;
+    s.config.layer_norm_epsilon = 1e-5f;
+    assert_true(model_fingerprint(&s.config, &s.weights) != before);
+    synthetic_close(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(is_the_same_for_equal_models),
+        cmocka_unit_test(changes_with_every_tensor),
+        cmocka_unit_test(changes_with_the_configuration),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
