@@ -1,5 +1,6 @@
 #include "device/process_device.h"
 
+#include "base/clock.h"
 #include "device/process_wire.h"
 #include "model/fingerprint.h"
 
@@ -9,6 +10,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,6 +24,8 @@
 #define START_S 60
 /* Descriptors from here on are in nobody's way when the process gets its own. */
 #define HIGH_DESCRIPTOR 10
+/* A process that has computed nothing yet may only be slow at it; to end it again and again would help nobody. */
+#define YOUNG_NS (10 * NS_PER_S)
 
 struct process_device {
     const device_plugin *plugin;
@@ -33,6 +37,8 @@ struct process_device {
     pid_t pid;            /* 0 = none */
     int control;
     unsigned number; /* of processes so far */
+    int64_t begun_ns;
+    atomic_uint answered; /* number of the process that last answered a pass; without the lock */
 };
 
 typedef struct process_state {
@@ -152,6 +158,7 @@ static bool begin_process(process_device *d, process_hello *hello, char *message
     d->control = pair[0];
     d->pid = error == 0 ? pid : 0;
     d->number++;
+    d->begun_ns = clock_monotonic_ns();
     if (error != 0)
         snprintf(message, DEVICE_MESSAGE_BYTES, "its process cannot be started: %s", strerror(error));
     else if (!tell(d->control, &d->cpus, sizeof d->cpus) || !receive(d->control, hello, sizeof *hello))
@@ -351,12 +358,26 @@ device_status process_device_forward(void *device, void *state, const device_bat
         lose(device, s->number);
         return DEVICE_UNAVAILABLE;
     }
+    if (answer.status == DEVICE_OK)
+        atomic_store(&s->device->answered, s->number);
     *times = answer.times;
     *output = s->memory.output;
     memcpy(message, answer.message, DEVICE_MESSAGE_BYTES);
     if (answer.status == DEVICE_UNAVAILABLE)
         lose(device, s->number);
     return answer.status;
+}
+
+/* Where the lock is taken a process is being started or ended, which is what the call waits for. The call itself reaps the process:
+ * until then its number is no other's. */
+void process_device_abandon(process_device *d)
+{
+    if (pthread_mutex_trylock(&d->lock) != 0)
+        return;
+    if (d->pid > 0 &&
+        (atomic_load(&d->answered) == d->number || clock_monotonic_ns() - d->begun_ns > YOUNG_NS))
+        kill(d->pid, SIGKILL);
+    pthread_mutex_unlock(&d->lock);
 }
 
 bool process_device_memory(void *device, size_t *used, size_t *total)

@@ -1,5 +1,5 @@
 /* A device in a process of its own, for plugins whose failures cost their process the device for good (device_api.isolated):
- * what fails, or crashes, is that process. It is ended, and the next state that is opened begins a new one.
+ * what fails, crashes, or does not come back is that process. It is ended, and the next state that is opened begins a new one.
  *
  * The process is this program again (/proc/self/exe), with the command PROCESS_COMMAND: device/process_serve.h. It opens the model
  * from its folder, and is not used if that is not the same model any more. It sees this process' end by the closed control
@@ -25,6 +25,8 @@ device_status process_device_state_open(void **state, void *device, size_t max_t
 void process_device_state_close(void *state);
 device_status process_device_forward(void *device, void *state, const device_batch *batch,
                                      const float **output, device_times *times, char *message);
+/* For a call that did not come back: ends the process, so that it does. Does not wait. */
+void process_device_abandon(process_device *d);
 bool process_device_memory(void *device, size_t *used, size_t *total);
 
 #endif

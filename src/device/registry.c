@@ -212,6 +212,8 @@ void device_give_up(device *d)
     pthread_mutex_lock(&d->lock);
     d->out++;
     pthread_mutex_unlock(&d->lock);
+    if (d->api.isolated)
+        process_device_abandon(d->self);
 }
 
 void device_came_back(device *d)

@@ -43,7 +43,7 @@ const char *device_description(const device *d);
 unsigned device_life(device *d);
 void device_end_life(device *d, unsigned life);
 
-/* A call was given up; one such has ended and touches the device no more. */
+/* A call was given up, which ends the process of a device that has its own; one such has ended and touches the device no more. */
 void device_give_up(device *d);
 void device_came_back(device *d);
 /* Given up and still out. */

@@ -139,14 +139,15 @@ def test_signals_to_the_whole_group_are_the_server_s_to_answer(isolated, right):
     wait_until(lambda: is_over(pid), "the device's process is over")
 
 
-def test_hanging_call_is_given_up(isolated, right):
+def test_hanging_call_is_given_up_and_its_process_ended(isolated, right):
+    """Nothing but the end of the process ends this call."""
     with isolated.serve("--breaker-failures", "32", timeout="1s") as server:
-        calls = isolated.calls()
+        check(server.embed(*TEXTS), right)
+        [before] = processes(server)
         isolated.be("hang")
-        while isolated.calls() == calls:
-            assert served_by(server.embed("hung")) == "cpu"
-        isolated.be("ok")
+        wait_until(lambda: served_by(server.embed("hung")) == "cpu" and before not in processes(server), "the process is ended", server)
         wait_until(lambda: server.metrics()[("akidb_embed_device_calls_out",)] == 0, "the calls have come back", server)
+        isolated.be("ok")
         wait_for_device(server)
         check(server.embed(*TEXTS), right)
 
