@@ -99,7 +99,7 @@ def test_memory_of_the_device_exhausted(faulty, expected):
         check(server.embed(*TEXTS), TEXTS, expected, "gpu")
 
 
-def test_stuck_kernel_is_given_up(faulty, expected):
+def test_stuck_kernel_is_given_up_and_its_process_ended(faulty, expected):
     with faulty.serve("--breaker-failures", "1", "--breaker-cooldown", COOLDOWN, timeout="300ms") as server:
         check(server.embed(*TEXTS), TEXTS, expected)
         faulty.be("spin 3000")
@@ -123,7 +123,6 @@ def test_ends_while_a_kernel_is_stuck(faulty):
         begin = time.monotonic()
         assert server.stop(signal.SIGTERM) == 0, server.log()
         assert time.monotonic() - begin < 60
-        assert any("calls to device cuda have not come back" in line for line in server.messages())
 
 
 def test_ends_while_the_gpu_works(faulty):
