@@ -37,7 +37,7 @@ static const double wait_seconds[] = {.001, .002, .005, .01, .02, .05, .1, .2};
 static const double load_seconds[] = {.1, .2, .5, 1, 2, 5, 10, 30};
 static const double inference_seconds[] = {.001, .002, .005, .01, .02, .05, .1, .2, .5};
 static const double tokenize_seconds[] = {.00001, .00003, .0001, .0003, .001, .003, .01, .03, .1};
-static const double pass_tokens[] = {16, 32, 64, 128, 192, 256, 320, 384, 448, 512, 1024};
+static const double pass_tokens[] = {16, 32, 64, 128, 192, 256, 320, 384, 448, 512, 1024, 2048, 4096, 8192};
 static const double fill_ratio[] = {.1, .2, .3, .4, .5, .6, .7, .8, .9, 1};
 
 const metric metric_table[] = {
