@@ -63,24 +63,6 @@ process_device *process_device_make(const device_plugin *plugin, const device_mo
     return d;
 }
 
-static bool receive(int from, void *to, size_t bytes)
-{
-    ssize_t got;
-    do
-        got = recv(from, to, bytes, MSG_WAITALL);
-    while (got < 0 && errno == EINTR);
-    return got == (ssize_t)bytes;
-}
-
-static bool tell(int to, const void *what, size_t bytes)
-{
-    ssize_t sent;
-    do
-        sent = send(to, what, bytes, MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
-    return sent == (ssize_t)bytes;
-}
-
 /* With the lock held. */
 static void end_process(process_device *d)
 {
@@ -161,7 +143,8 @@ static bool begin_process(process_device *d, process_hello *hello, char *message
     d->begun_ns = clock_monotonic_ns();
     if (error != 0)
         snprintf(message, DEVICE_MESSAGE_BYTES, "its process cannot be started: %s", strerror(error));
-    else if (!tell(d->control, &d->cpus, sizeof d->cpus) || !receive(d->control, hello, sizeof *hello))
+    else if (!process_tell(d->control, &d->cpus, sizeof d->cpus) ||
+             !process_receive(d->control, hello, sizeof *hello))
         snprintf(message, DEVICE_MESSAGE_BYTES, "its process ended, or did not answer, when it was started");
     else if (hello->score > 0 && hello->fingerprint != d->fingerprint)
         snprintf(message, DEVICE_MESSAGE_BYTES, "the model's files have changed since they were loaded");
@@ -176,7 +159,8 @@ static device_status ask_to_open(process_device *d, char *message)
 {
     const process_request request = {0};
     process_answer answer;
-    if (!tell(d->control, &request, sizeof request) || !receive(d->control, &answer, sizeof answer)) {
+    if (!process_tell(d->control, &request, sizeof request) ||
+        !process_receive(d->control, &answer, sizeof answer)) {
         snprintf(message, DEVICE_MESSAGE_BYTES,
                  "its process ended, or did not answer, when it opened the device");
         return DEVICE_UNAVAILABLE;
@@ -300,7 +284,7 @@ static device_status ask_for_state(process_state *s, size_t max_tokens, const in
     if (status != DEVICE_OK)
         return status;
     process_answer answer;
-    if (!sent || !receive(s->socket, &answer, sizeof answer)) {
+    if (!sent || !process_receive(s->socket, &answer, sizeof answer)) {
         snprintf(message, DEVICE_MESSAGE_BYTES, "its process has ended");
         answer.status = DEVICE_UNAVAILABLE;
     } else {
@@ -353,7 +337,7 @@ device_status process_device_forward(void *device, void *state, const device_bat
     memcpy(s->memory.offsets, batch->offsets, (batch->texts + 1) * sizeof *batch->offsets);
     if (batch->pooling != NULL)
         memcpy(s->memory.pooling, batch->pooling, batch->texts * sizeof *batch->pooling);
-    if (!tell(s->socket, &pass, sizeof pass) || !receive(s->socket, &answer, sizeof answer)) {
+    if (!process_tell(s->socket, &pass, sizeof pass) || !process_receive(s->socket, &answer, sizeof answer)) {
         snprintf(message, DEVICE_MESSAGE_BYTES, "its process has ended");
         lose(device, s->number);
         return DEVICE_UNAVAILABLE;

@@ -29,24 +29,6 @@ typedef struct served_state {
     size_t max_tokens;
 } served_state;
 
-static bool tell(int to, const void *what, size_t bytes)
-{
-    ssize_t sent;
-    do
-        sent = send(to, what, bytes, MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
-    return sent == (ssize_t)bytes;
-}
-
-static bool receive(int from, void *to, size_t bytes)
-{
-    ssize_t got;
-    do
-        got = recv(from, to, bytes, 0);
-    while (got < 0 && errno == EINTR);
-    return got == (ssize_t)bytes;
-}
-
 static void note_log(void *cookie, aki_log_level level, const char *target, const char *message)
 {
     (void)level;
@@ -85,7 +67,7 @@ static bool open_device(server *s)
     if (answer.status == DEVICE_OK)
         memcpy(answer.message, s->logged, sizeof answer.message);
     model_drop_pages(s->files);
-    return tell(PROCESS_CONTROL, &answer, sizeof answer);
+    return process_tell(PROCESS_CONTROL, &answer, sizeof answer);
 }
 
 static void serve_passes(const served_state *s, void *state, const process_memory *memory)
@@ -93,7 +75,7 @@ static void serve_passes(const served_state *s, void *state, const process_memor
     const device_api *api = s->owner->plugin.api;
     process_pass pass;
     process_answer answer = {0};
-    while (receive(s->socket, &pass, sizeof pass)) {
+    while (process_receive(s->socket, &pass, sizeof pass)) {
         const device_batch batch = {.token_ids = memory->ids,
                                     .offsets = memory->offsets,
                                     .texts = pass.texts,
@@ -105,7 +87,7 @@ static void serve_passes(const served_state *s, void *state, const process_memor
             const size_t rows = api->pools ? pass.texts : memory->offsets[pass.texts];
             memcpy(memory->output, output, rows * s->owner->model.config->hidden_size * sizeof *output);
         }
-        if (!tell(s->socket, &answer, sizeof answer))
+        if (!process_tell(s->socket, &answer, sizeof answer))
             break;
     }
 }
@@ -127,7 +109,7 @@ static void *serve_state(void *argument)
         process_memory_place(&memory, base, s->max_tokens, s->owner->model.config->hidden_size);
         answer.status = api->state_open(&state, s->owner->device, s->max_tokens, answer.message);
     }
-    if (tell(s->socket, &answer, sizeof answer) && answer.status == DEVICE_OK)
+    if (process_tell(s->socket, &answer, sizeof answer) && answer.status == DEVICE_OK)
         serve_passes(s, state, &memory);
     if (answer.status == DEVICE_OK)
         api->state_close(state);
@@ -187,12 +169,12 @@ bool process_serve(const char *folder, aki_precision precision)
     process_request request;
     int descriptors[2];
     s.model = (device_model){.struct_size = sizeof s.model, .folder = folder, .precision = precision};
-    if (!receive(PROCESS_CONTROL, &cpus, sizeof cpus))
+    if (!process_receive(PROCESS_CONTROL, &cpus, sizeof cpus))
         return false;
     if (CPU_COUNT(&cpus) > 0)
         (void)sched_setaffinity(0, sizeof cpus, &cpus);
     find_score(&s, folder, &hello);
-    if (!tell(PROCESS_CONTROL, &hello, sizeof hello) || hello.score <= 0)
+    if (!process_tell(PROCESS_CONTROL, &hello, sizeof hello) || hello.score <= 0)
         return hello.score <= 0;
     if (!receive_request(&request, descriptors) || request.max_tokens != 0)
         return true;

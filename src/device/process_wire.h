@@ -36,6 +36,10 @@ typedef struct process_pass {
     size_t texts;
 } process_pass;
 
+/* One message, whole or not at all. */
+bool process_receive(int from, void *to, size_t bytes);
+bool process_tell(int to, const void *what, size_t bytes);
+
 /* A state's memory. */
 typedef struct process_memory {
     void *base;
