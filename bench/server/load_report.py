@@ -179,12 +179,18 @@ def generator_share(result, cpus):
     return 100 * ratio(result["client_cpu_seconds"], result["cpu_interval_seconds"] * cpus)
 
 
+def per_cpu_second(result, rate):
+    """Of the server's CPU time."""
+    return ratio(result[rate] * result["cpu_interval_seconds"], result["server_cpu_seconds"])
+
+
 def latency_table(found):
-    lines = [["mixed single texts", "requests/s", "p50", "p95", "p99", "p99.9", "refused", "sent late, p99", "generator's CPU"]]
+    lines = [["mixed single texts", "requests/s", "p50", "p95", "p99", "p99.9", "refused", "sent late, p99", "tokens per CPU second of the server", "generator's CPU"]]
     for share, result in found["at_share"].items():
         quantiles = [f"{latency_ms(result, name):.2f} ms" for name in ("p50", "p95", "p99", "p999")]
         lines.append([f"{share} % of saturation", f"{result['requests_per_second']:,.0f}", *quantiles, f"{refused(result):,}",
-                      f"{result['late_ms']['p99']:.2f} ms", f"{generator_share(result, found['cpus']):.1f} %"])
+                      f"{result['late_ms']['p99']:.2f} ms", f"{per_cpu_second(result, 'tokens_per_second'):,.0f}",
+                      f"{generator_share(result, found['cpus']):.1f} %"])
     return lines
 
 
@@ -192,7 +198,7 @@ def throughput_table(found):
     lines = [["request", "connections", "requests/s", "tokens/s", "p50", "requests per CPU second of the server", "generator's CPU"]]
     for entry in found["throughput"]:
         result = entry["result"]
-        per_cpu = ratio(result["requests_per_second"] * result["cpu_interval_seconds"], result["server_cpu_seconds"])
+        per_cpu = per_cpu_second(result, "requests_per_second")
         lines.append([f"{entry['texts']} × 16 tokens, {entry['encoding']}", str(entry["connections"]), f"{result['requests_per_second']:,.1f}",
                       f"{result['tokens_per_second']:,.0f}", f"{latency_ms(result, 'p50'):.2f} ms", f"{per_cpu:,.1f}",
                       f"{generator_share(result, found['cpus']):.1f} %"])
