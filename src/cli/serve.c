@@ -31,7 +31,9 @@
 
 #define LOG_TARGET "serve"
 #define READY_MESSAGE "READY=1\nSTATUS=serving"
-#define FLUSH_MS 5000 /* for telemetry, when all requests are finished */
+/* For telemetry, when the server has stopped: what the drain left of its time, within these bounds. */
+#define FLUSH_MOST_MS 5000
+#define FLUSH_LEAST_MS 500
 
 typedef struct service {
     const options *options;
@@ -44,6 +46,7 @@ typedef struct service {
     encoder *encoder;
     const char *model_name;
     const char *folder; /* of the model, while it is loaded */
+    int64_t end_ns;     /* when a drain must be over; 0 = none was begun */
     activation sockets; /* that the program was started with */
     notify manager;
 } service;
@@ -233,6 +236,7 @@ static aki_status serve(service *sv, aki_error *error)
         notify_send(&sv->manager, READY_MESSAGE);
     }
     int signal_number = stop_wait(sv->stop);
+    sv->end_ns = clock_monotonic_ns() + (settings.drain_delay_ms + settings.drain_timeout_ms) * NS_PER_MS;
     notify_send(&sv->manager, "STOPPING=1\nSTATUS=finishing the requests in flight");
     log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "signal %d: finishing the requests in flight",
               signal_number);
@@ -243,6 +247,14 @@ static aki_status serve(service *sv, aki_error *error)
                   "stopped; requests still in flight after %s were given up",
                   option_text(sv->options, OPTION_DRAIN_TIMEOUT));
     return AKI_OK;
+}
+
+static int64_t flush_ms(const service *sv)
+{
+    if (sv->end_ns == 0)
+        return FLUSH_MOST_MS;
+    const int64_t left_ms = (sv->end_ns - clock_monotonic_ns()) / NS_PER_MS;
+    return left_ms < FLUSH_LEAST_MS ? FLUSH_LEAST_MS : left_ms < FLUSH_MOST_MS ? left_ms : FLUSH_MOST_MS;
 }
 
 int command_serve(const options *o)
@@ -265,7 +277,8 @@ int command_serve(const options *o)
         status = serve(&sv, &error);
     if (status != AKI_OK)
         message_error(&error);
-    telemetry_finish(sv.telemetry, FLUSH_MS);
+    server_stop(sv.server); /* before the flush: a collector that hangs must not hold up the last replies */
+    telemetry_finish(sv.telemetry, flush_ms(&sv));
     server_close(sv.server);
     encoder_close(sv.encoder);
     telemetry_close(sv.telemetry);

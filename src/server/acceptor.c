@@ -101,7 +101,7 @@ static void *run(void *argument)
                 fine = accept_all(a, a->sockets.descriptors[i]) && fine;
         exhausted = !fine;
     }
-    /* Closing a listening socket resets what has connected to it and was not accepted. */
+    listen_sockets_refuse_new(&a->sockets);
     for (size_t i = 0; i < a->sockets.count; i++)
         (void)accept_all(a, a->sockets.descriptors[i]);
     if (waiting != NULL)

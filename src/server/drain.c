@@ -5,9 +5,7 @@
 #include <errno.h>
 #include <time.h>
 
-/* For idle connections to be closed, and requests that came at the last moment to be answered. */
-#define IDLE_CLOSE_MS 2000
-#define IDLE_ROUND_MS 10
+#define ROUND_MS 10
 
 static void pause_ms(int64_t ms)
 {
@@ -28,14 +26,21 @@ bool drain_wait(server *s, int64_t timeout_ms)
     return finished;
 }
 
-/* A client may send its next request on a kept connection before it learns that the service ends: such a request is still
- * served. The connection is closed only when nothing has come on it. */
-static void close_idle(server *s)
+/* Connections that were handed over may have sent a request that nobody has read yet. */
+static bool has_connections(const server *s)
 {
-    const int64_t until_ns = clock_monotonic_ns() + IDLE_CLOSE_MS * NS_PER_MS;
-    while (atomic_load(&s->open_connections) > 0 && clock_monotonic_ns() < until_ns) {
+    return atomic_load(&s->handed_over) > 0 || atomic_load(&s->open_connections) > 0;
+}
+
+/* A client may send its next request on a kept connection before it learns that the service ends: such a request is still
+ * served, and its reply ends the connection. Connections on which nothing has come are ended here, round by round. */
+static void finish_connections(server *s, int64_t until_ns)
+{
+    for (;;) {
         connection_watch_end_idle(s->watch);
-        pause_ms(IDLE_ROUND_MS);
+        if (!has_connections(s) || clock_monotonic_ns() >= until_ns)
+            return;
+        pause_ms(ROUND_MS);
     }
 }
 
@@ -44,9 +49,8 @@ bool server_drain(server *s)
     atomic_store(&s->phase, SERVER_DRAINING);
     if (s->settings.drain_delay_ms > 0)
         pause_ms(s->settings.drain_delay_ms);
+    const int64_t until_ns = clock_monotonic_ns() + s->settings.drain_timeout_ms * NS_PER_MS;
     listening_stop(s);
-    if (!drain_wait(s, s->settings.drain_timeout_ms))
-        return false;
-    close_idle(s);
-    return drain_wait(s, 0);
+    finish_connections(s, until_ns);
+    return atomic_load(&s->handed_over) == 0 && drain_wait(s, 0);
 }

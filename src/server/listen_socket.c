@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -139,7 +140,7 @@ static bool is_listening(int descriptor)
 aki_status listen_sockets_adopt(listen_sockets *out, const int *descriptors, size_t count, aki_error *error)
 {
     aki_status status = AKI_OK;
-    *out = (listen_sockets){0};
+    *out = (listen_sockets){.adopted = true};
     for (size_t i = 0; i < count; i++) {
         int descriptor = descriptors[i], flags = fcntl(descriptor, F_GETFL);
         if (status != AKI_OK) {
@@ -172,6 +173,21 @@ bool listen_sockets_have_unix(const listen_sockets *sockets)
         if (family_of(sockets->descriptors[i], &address) == AF_UNIX)
             return true;
     return false;
+}
+
+/* TCP: a filter drops every packet that would open a connection; its sender tries again after a second and is refused then. A
+ * unix socket that is shut down refuses connections at once. */
+void listen_sockets_refuse_new(const listen_sockets *sockets)
+{
+    struct sock_filter drop_all[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+    const struct sock_fprog program = {.len = 1, .filter = drop_all};
+    for (size_t i = 0; i < sockets->count && !sockets->adopted; i++) {
+        const int descriptor = sockets->descriptors[i];
+        if (sockets->local.path != NULL && descriptor == sockets->local.descriptor)
+            shutdown(descriptor, SHUT_RD);
+        else
+            setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+    }
 }
 
 void listen_sockets_close(listen_sockets *sockets)

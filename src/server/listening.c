@@ -27,9 +27,11 @@ static void raise_descriptor_limit(const server *s)
 
 static void take_connection(void *cookie, int descriptor, const struct sockaddr *address, socklen_t length)
 {
-    const server *s = cookie;
+    server *s = cookie;
     struct MHD_Daemon *daemon = address->sa_family == AF_UNIX ? s->local_daemon : s->daemon;
-    MHD_add_connection(daemon, descriptor, address, length); /* closes it on failure */
+    atomic_fetch_add(&s->handed_over, 1);
+    if (MHD_add_connection(daemon, descriptor, address, length) != MHD_YES) /* it was closed */
+        atomic_fetch_sub(&s->handed_over, 1);
 }
 
 static void take_admin_connection(void *cookie, int descriptor, const struct sockaddr *address,

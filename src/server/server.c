@@ -243,10 +243,11 @@ bool server_reload(server *s)
     return fine;
 }
 
-void server_close(server *s)
+void server_stop(server *s)
 {
-    if (s == NULL)
+    if (s == NULL || s->stopped)
         return;
+    s->stopped = true;
     atomic_store(&s->phase, SERVER_DRAINING);
     listening_stop(s);
     watchdog_stop(s->watchdog);
@@ -258,6 +259,14 @@ void server_close(server *s)
         drain_wait(s, LAST_REPLIES_MS);
     }
     listening_close(s);
+}
+
+void server_close(server *s)
+{
+    if (s == NULL)
+        return;
+    server_stop(s);
+    scheduler *work = atomic_load(&s->scheduler);
     connection_watch_close(s->watch);
     task_pool_close(s->tasks);
     address_count_close(s->addresses);

@@ -83,10 +83,15 @@ uint16_t server_admin_port(const server *s); /* 0 = none */
 /* Reads certificate, key, client CA and API keys again, as far as they are used, and says in the log what came of it. What
  * cannot be used is left as it was: false then. From one thread at a time, before server_close. */
 bool server_reload(server *s);
-/* Readiness turns 503 at once. Then, in this order: new connections are taken for drain_delay_ms more, so that who sends them can
- * see it; listening ends; the requests in flight are finished, for up to drain_timeout_ms; idle connections are closed. True
- * when all requests were finished. */
+/* Readiness turns 503 at once. For drain_delay_ms new connections are still taken, so that whoever sends them can see it. Then
+ * listening ends, and within drain_timeout_ms, which is the limit of all that follows, idle connections are closed and the
+ * requests in flight are finished, those included that come on kept connections meanwhile. True when all requests were
+ * finished. */
 bool server_drain(server *s);
+/* Ends all threads of the service. Requests still in flight get 503 `shutting_down`, for which a second is allowed. Spans are not
+ * recorded any more; the registry can be read until server_close. NULL allowed. */
+void server_stop(server *s);
+/* Stops where that was not done, and frees. NULL allowed. */
 void server_close(server *s);
 
 #endif

@@ -55,9 +55,11 @@ struct server {
     jitter jitter; /* of Retry-After */
     access_sampler access;
     atomic_int phase;
+    bool stopped;                   /* server_stop was called */
     const encoder *enc;             /* with the scheduler: set before phase leaves SERVER_LOADING */
     _Atomic(scheduler *) scheduler; /* NULL until then */
     atomic_uint open_connections;   /* those that wait among the arrivals included */
+    atomic_uint handed_over;        /* given to the HTTP library, whose thread has not begun with them */
     atomic_size_t body_bytes;       /* buffered request bodies, all together */
     atomic_size_t promised_bytes;   /* memory that requests under way may take: memory_promise.h */
     atomic_size_t reply_bytes;      /* replies not yet taken by their readers, all together */

@@ -1,5 +1,6 @@
 #include "telemetry/telemetry.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "telemetry/metrics_push.h"
@@ -141,8 +142,10 @@ void telemetry_finish(telemetry *t, int64_t flush_ms)
 {
     if (t == NULL)
         return;
+    const int64_t until_ns = clock_monotonic_ns() + flush_ms * NS_PER_MS;
     tracer_finish(t->traces, flush_ms);
-    metrics_push_close(t->push, flush_ms);
+    const int64_t left_ms = (until_ns - clock_monotonic_ns()) / NS_PER_MS;
+    metrics_push_close(t->push, left_ms > 0 ? left_ms : 0);
     t->push = NULL;
 }
 

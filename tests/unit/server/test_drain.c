@@ -161,9 +161,74 @@ static void leaves_busy_connections_alone(void **state)
     free_server(s);
 }
 
+typedef struct late_request {
+    connection *on;
+    atomic_bool finished;
+} late_request;
+
+/* A request that lies unread on a kept connection for longer than idle connections were once waited for. */
+static void *serve_late_request(void *argument)
+{
+    late_request *late = argument;
+    char byte;
+    nanosleep(&(const struct timespec){.tv_sec = 2, .tv_nsec = 200 * NS_PER_MS}, NULL);
+    begin_request(late->on->owner);
+    assert_int_equal(recv(late->on->ours, &byte, 1, 0), 1);
+    atomic_store(&late->finished, true);
+    end_request(late->on->owner);
+    close_connection(late->on);
+    return NULL;
+}
+
+static void a_request_that_came_meanwhile_has_the_whole_time(void **state)
+{
+    (void)state;
+    server *s = make_server();
+    pthread_t thread;
+    s->settings.drain_timeout_ms = NEVER_MS;
+    connection kept = open_connection(s);
+    late_request late = {.on = &kept};
+    assert_int_equal(send(kept.theirs, "P", 1, 0), 1);
+    assert_true(thread_start(&thread, serve_late_request, &late, "serves"));
+    assert_true(server_drain(s));
+    assert_true(atomic_load(&late.finished));
+    pthread_join(thread, NULL);
+    free_server(s);
+}
+
+static void *begin_with_connection(void *argument)
+{
+    connection *c = argument;
+    c->watched = connection_watch_add(c->owner->watch, c->ours, INT64_MAX);
+    atomic_fetch_add(&c->owner->open_connections, 1);
+    atomic_fetch_sub(&c->owner->handed_over, 1);
+    close_when_ended(c);
+    return NULL;
+}
+
+static void waits_for_connections_that_were_handed_over(void **state)
+{
+    (void)state;
+    server *s = make_server();
+    pthread_t thread;
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    connection fresh = {.owner = s, .ours = pair[0], .theirs = pair[1]};
+    atomic_store(&s->handed_over, 1);
+    s->settings.drain_timeout_ms = 1;
+    assert_false(server_drain(s)); /* there may be a request on it */
+    s->settings.drain_timeout_ms = NEVER_MS;
+    assert_true(thread_start(&thread, begin_with_connection, &fresh, "begins"));
+    assert_true(server_drain(s));
+    pthread_join(thread, NULL);
+    free_server(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_request_that_came_meanwhile_has_the_whole_time),
+        cmocka_unit_test(waits_for_connections_that_were_handed_over),
         cmocka_unit_test(waits_only_while_there_are_requests),
         cmocka_unit_test(the_last_request_ends_the_wait),
         cmocka_unit_test(is_not_ready_any_more_although_requests_do_not_end),
