@@ -22,6 +22,7 @@ QUIET = {"OTEL_SDK_DISABLED": "true"}
 SHORT = post({"texts": ["a short request"], "encoding_format": "base64"})
 LONG = post({"texts": [f"{i} " + "word " * 40 for i in range(24)], "encoding_format": "base64"})
 ENDLESS = post({"texts": [f"{i} " + "word " * 60 for i in range(2048)], "encoding_format": "base64"})  # tens of seconds
+BURST = 20
 BYTES_ACKED = 120  # offset of tcpi_bytes_acked in struct tcp_info
 
 
@@ -46,8 +47,12 @@ class Client(threading.Thread):
     def ask(self, connection):
         """True when another request may follow on the connection."""
         before = acknowledged(connection)
-        try:
+        with contextlib.suppress(OSError):
             connection.send(self.request)
+        return self.take_reply(connection, before)
+
+    def take_reply(self, connection, before):
+        try:
             reply = connection.reply()
         except (EOFError, OSError) as error:
             if acknowledged(connection) - before >= len(self.request):
@@ -69,8 +74,30 @@ class Client(threading.Thread):
                     time.sleep(self.random.uniform(0, self.pause_s))
 
 
+class Burst(Client):
+    """Opens many connections at once, with a request on each, again and again."""
+
+    def __init__(self, address):
+        super().__init__(address, SHORT, False, 0, 0)
+
+    def run(self):
+        refused = False
+        while not refused:
+            with contextlib.ExitStack() as stack:
+                connections = []
+                try:
+                    for _ in range(BURST):
+                        connections.append(Connection(self.address))
+                        stack.enter_context(contextlib.closing(connections[-1].socket))
+                        connections[-1].send(self.request)
+                except OSError:  # refused, or closed before the request could be sent
+                    refused = True
+                for connection in connections:
+                    self.take_reply(connection, 1)
+
+
 def kinds_of_clients(address, seed):
-    return [Client(address, SHORT, True, 0, seed), Client(address, SHORT, True, 0.5, seed), Client(address, SHORT, False, 0, seed),
+    return [Burst(address), Client(address, SHORT, True, 0, seed), Client(address, SHORT, True, 0.5, seed), Client(address, SHORT, False, 0, seed),
             Client(address, LONG, True, 0.02, seed)]
 
 
