@@ -50,9 +50,10 @@ def test_a_service_manager_is_told_what_goes_on(manager):
         server.send_signal(signal.SIGHUP)
         assert any(line.startswith("MONOTONIC_USEC=") for line in manager.next("RELOADING=1"))
         manager.next("READY=1")
-        server.send_signal(signal.SIGTERM)
+        for _ in range(2):  # within a second they count as one
+            server.send_signal(signal.SIGTERM)
         manager.next("STOPPING=1")
-        for late in (signal.SIGHUP, signal.SIGUSR1, signal.SIGTERM):
+        for late in (signal.SIGHUP, signal.SIGUSR1):
             with contextlib.suppress(ProcessLookupError):
                 server.send_signal(late)  # must not end it by that signal
         assert server.wait() == 0
