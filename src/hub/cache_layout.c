@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -80,6 +81,11 @@ cache_path cache_ref_path(const cache_layout *layout, const char *revision)
 cache_path cache_absent_path(const cache_layout *layout, const char *commit, const char *file)
 {
     return format_path("%s/%s/.no_exist/%s/%s", layout->root, layout->repo, commit, file);
+}
+
+cache_path cache_listing_path(const cache_layout *layout, const char *commit)
+{
+    return format_path("%s/%s/trees/%s.json", layout->root, layout->repo, commit);
 }
 
 cache_path cache_lock_path(const cache_layout *layout, const char *etag)
@@ -194,6 +200,22 @@ aki_status cache_link_file(const cache_layout *layout, const char *commit, const
     if (rename(blob.text, path.text) != 0)
         return error_set_errno(error, AKI_IO_ERROR, errno, "cannot move '%s' into the snapshot", blob.text);
     return AKI_OK;
+}
+
+bool cache_has_cut_download(const cache_layout *layout)
+{
+    static const char ending[] = ".incomplete";
+    cache_path path = cache_blob_path(layout, ".");
+    DIR *folder = opendir(path.text);
+    bool found = false;
+    for (const struct dirent *entry; folder != NULL && !found && (entry = readdir(folder)) != NULL;) {
+        size_t length = strlen(entry->d_name);
+        found =
+            length > sizeof ending - 1 && strcmp(entry->d_name + length - (sizeof ending - 1), ending) == 0;
+    }
+    if (folder != NULL)
+        closedir(folder);
+    return found;
 }
 
 static void create_file(const char *path, const char *contents)

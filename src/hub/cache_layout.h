@@ -5,6 +5,7 @@
  *                                       /blobs/<etag>                 the bytes
  *                                       /blobs/<etag>.incomplete      a download under way or cut
  *                                       /.no_exist/<commit>/<file>    empty: the repository lacks this file
+ *                                       /trees/<commit>.json          the files that the repository has
  *     <root>/.locks/models--<namespace>--<name>/<etag>.lock           flock while a blob is written
  *
  * A layout checks the root's length once; every path made from it then fits CACHE_PATH_MAX. */
@@ -35,6 +36,7 @@ cache_path cache_snapshot_path(const cache_layout *layout, const char *commit);
 cache_path cache_file_path(const cache_layout *layout, const char *commit, const char *file);
 cache_path cache_ref_path(const cache_layout *layout, const char *revision);
 cache_path cache_absent_path(const cache_layout *layout, const char *commit, const char *file);
+cache_path cache_listing_path(const cache_layout *layout, const char *commit);
 cache_path cache_lock_path(const cache_layout *layout, const char *etag);
 
 /* The id that a folder "models--…" stands for; false for any other name. */
@@ -53,6 +55,9 @@ AKI_MUST_CHECK aki_status cache_write_ref(const cache_layout *layout, const char
 /* Makes snapshots/<commit>/<file> stand for blobs/<etag>, in place of whatever was there. Error: AKI_IO_ERROR. */
 AKI_MUST_CHECK aki_status cache_link_file(const cache_layout *layout, const char *commit, const char *file,
                                           const char *etag, aki_error *error);
+
+/* True when a download of the model was cut and not taken up again. */
+bool cache_has_cut_download(const cache_layout *layout);
 
 /* Notes that the repository has no such file. A failure to note it is harmless and ignored. */
 void cache_mark_absent(const cache_layout *layout, const char *commit, const char *file);

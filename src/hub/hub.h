@@ -52,7 +52,7 @@ AKI_MUST_CHECK aki_status hub_pull(const char *id, const hub_settings *settings,
 typedef struct hub_cached_model {
     char *id, *revision, *folder;
     uint64_t bytes;
-    bool complete; /* all files needed to open it are there */
+    bool complete; /* can be used offline: hub/snapshot.h, settled */
 } hub_cached_model;
 
 /* Snapshots in the cache. Free with hub_list_free. A missing cache folder is an empty list. */

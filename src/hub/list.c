@@ -88,7 +88,7 @@ static aki_status add_model(model_list *list, const cache_layout *layout, const 
                                 .revision = mem_copy_string(revision),
                                 .folder = mem_copy_string(path.text),
                                 .bytes = folder_bytes(path.text, 0),
-                                .complete = state.usable};
+                                .complete = state.settled};
     if (model->id == NULL || model->revision == NULL || model->folder == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory to list the cache");
     return AKI_OK;

@@ -104,13 +104,17 @@ static aki_status pull_modules(pull_walk *walk, snapshot_plan *plan, aki_error *
 static aki_status pull_files(pull_walk *walk, aki_error *error)
 {
     snapshot_plan plan;
-    bool has_tokenizer = false;
+    bool has_tokenizer = false, present = false;
     aki_status status = pull_modules(walk, &plan, error);
     for (size_t i = 0; status == AKI_OK && i < plan.count; i++) {
         const snapshot_file *file = &plan.files[i];
-        bool weights = i + 1 == plan.count, present;
+        bool weights = i + 1 == plan.count;
         if (weights && !has_tokenizer) /* not worth the large download */
             return missing_file(walk, "tokenizer.json or vocab.txt", error);
+        if (file->need == SNAPSHOT_OLDER_NAME && present) { /* the file before it, under a newer name */
+            walk->session.now.file_index++;
+            continue;
+        }
         status = pull_file(walk, file->name, file->need == SNAPSHOT_REQUIRED, &present, error);
         has_tokenizer = has_tokenizer || (present && file->need == SNAPSHOT_TOKENIZER);
     }

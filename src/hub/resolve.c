@@ -86,15 +86,32 @@ static aki_status offline_miss(const char *id, const hub_settings *settings, con
               "'%s' (revision %s) is not complete in the cache '%s', and downloads are off (HF_HUB_OFFLINE, "
               "--offline); missing: %s",
               id, settings->revision, layout->root, state->missing);
-    error_hint(
-        error,
-        "Run `akidb-embed pull %.120s` while online, set HF_HUB_CACHE to the cache that has it, or pass "
-        "--model <folder>.",
-        id);
+    if (state->usable)
+        error_hint(error,
+                   "Run `akidb-embed pull %.100s` while online. If the model has no such file, pass its "
+                   "snapshot's folder: --model <folder>.",
+                   id);
+    else
+        error_hint(
+            error,
+            "Run `akidb-embed pull %.100s` while online, set HF_HUB_CACHE to the cache that has it, or "
+            "pass --model <folder>.",
+            id);
     return AKI_MODEL_NOT_FOUND;
 }
 
-/* Downloads; where the hub does not answer, a usable snapshot stands in. */
+/* The hub does not answer, and without it nobody knows whether the model has the files that the snapshot lacks. */
+static aki_status unsettled(const aki_error *failure, const snapshot_state *state, aki_error *error)
+{
+    error_set(error, failure->status, "%.300s; the copy in the cache may lack: %s", failure->message,
+              state->missing);
+    error_hint(error,
+               "Try again when the hub answers. If the model has no such file, pass its snapshot's folder: "
+               "--model <folder>.");
+    return failure->status;
+}
+
+/* Downloads; where the hub does not answer, a settled snapshot stands in. */
 static aki_status pull_or_stand_in(const char *id, const hub_settings *settings, const cache_layout *layout,
                                    char **folder, aki_error *error)
 {
@@ -106,11 +123,13 @@ static aki_status pull_or_stand_in(const char *id, const hub_settings *settings,
         return give_snapshot(layout, commit, folder, error);
     snapshot_state state;
     look_in_cache(layout, settings, commit, &state);
-    if (hub_unavailable && state.usable) {
+    if (hub_unavailable && state.settled) {
         log_write(&settings->log, AKI_LOG_WARN, "hub", "%s; using the copy in the cache, commit %s",
                   failure.message, commit);
         return give_snapshot(layout, commit, folder, error);
     }
+    if (hub_unavailable && state.usable)
+        return unsettled(&failure, &state, error);
     if (error != NULL)
         *error = failure;
     return status;
@@ -132,7 +151,7 @@ aki_status hub_resolve(const char *id, const hub_settings *settings, char **fold
     char commit[COMMIT_LENGTH + 1];
     snapshot_state state;
     look_in_cache(&layout, settings, commit, &state);
-    if (state.settled || (state.usable && settings->offline))
+    if (state.settled)
         return give_snapshot(&layout, commit, folder, error);
     if (settings->offline)
         return offline_miss(id, settings, &layout, &state, error);

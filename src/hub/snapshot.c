@@ -9,19 +9,32 @@
 #include <sys/stat.h>
 
 #define MODULES_BYTES_MAX ((size_t)1 << 20)
+#define LISTING_BYTES_MAX ((size_t)64 << 20)
+#define LISTING_FORMAT 1
 
 /* In the folder of the transformer module, which is the model's own where modules.json does not say otherwise. */
-static const struct {
+typedef struct transformer_file {
     const char *name;
     snapshot_need need;
-} transformer_files[] = {
-    {"config.json", SNAPSHOT_REQUIRED},
-    {"sentence_bert_config.json", SNAPSHOT_OPTIONAL},
-    {"tokenizer.json", SNAPSHOT_TOKENIZER},
-    {"tokenizer_config.json", SNAPSHOT_OPTIONAL},
-    {"special_tokens_map.json", SNAPSHOT_OPTIONAL},
-    {"vocab.txt", SNAPSHOT_TOKENIZER},
-    {"model.safetensors", SNAPSHOT_REQUIRED},
+    bool with_modules; /* read only beside a modules.json */
+} transformer_file;
+
+static const transformer_file transformer_files[] = {
+    {"config.json", SNAPSHOT_REQUIRED, false},
+    {"sentence_bert_config.json", SNAPSHOT_DECIDING, true},
+    {"sentence_roberta_config.json", SNAPSHOT_OLDER_NAME, true},
+    {"sentence_distilbert_config.json", SNAPSHOT_OLDER_NAME, true},
+    {"sentence_camembert_config.json", SNAPSHOT_OLDER_NAME, true},
+    {"sentence_albert_config.json", SNAPSHOT_OLDER_NAME, true},
+    {"sentence_xlm-roberta_config.json", SNAPSHOT_OLDER_NAME, true},
+    {"sentence_xlnet_config.json", SNAPSHOT_OLDER_NAME, true},
+    {"adapter_config.json", SNAPSHOT_OPTIONAL, false}, /* fetched so that the model is refused for it */
+    {"tokenizer.json", SNAPSHOT_TOKENIZER, false},
+    {"tokenizer_config.json", SNAPSHOT_DECIDING, false},
+    {"special_tokens_map.json", SNAPSHOT_DECIDING, false},
+    {"added_tokens.json", SNAPSHOT_DECIDING, false},
+    {"vocab.txt", SNAPSHOT_TOKENIZER, false},
+    {"model.safetensors", SNAPSHOT_REQUIRED, false},
 };
 
 /* "Pooling" of "sentence_transformers.models.Pooling". */
@@ -90,49 +103,127 @@ aki_status snapshot_make_plan(const char *modules, snapshot_plan *plan, aki_erro
         if (status == AKI_OK)
             status = add_modules(plan, root, modules, &transformer, error);
     }
-    if (status == AKI_OK)
-        add_file(plan, "", "config_sentence_transformers.json", SNAPSHOT_OPTIONAL);
-    for (size_t i = 0; status == AKI_OK && i < sizeof transformer_files / sizeof transformer_files[0]; i++)
-        if (!add_file(plan, transformer, transformer_files[i].name, transformer_files[i].need))
+    if (status == AKI_OK && modules != NULL)
+        add_file(plan, "", "config_sentence_transformers.json", SNAPSHOT_DECIDING);
+    for (size_t i = 0; status == AKI_OK && i < sizeof transformer_files / sizeof transformer_files[0]; i++) {
+        const transformer_file *file = &transformer_files[i];
+        if ((modules != NULL || !file->with_modules) && !add_file(plan, transformer, file->name, file->need))
             status = bad_path(modules, error);
+    }
     json_decref(root);
     return status;
 }
 
-static bool has_file(const cache_layout *layout, const char *commit, const char *file)
+/* ---- What a snapshot has ------------------------------------------------------------------------------------ */
+
+typedef struct inspection {
+    const cache_layout *layout;
+    const char *commit;
+    snapshot_state *state;
+    bool read;       /* the two below are filled */
+    json_t *listing; /* the repository's files by name, or NULL */
+    bool whole;      /* without a listing: all that the repository has was fetched */
+} inspection;
+
+static bool has_file(const inspection *in, const char *file)
 {
-    cache_path path = cache_file_path(layout, commit, file);
+    cache_path path = cache_file_path(in->layout, in->commit, file);
     struct stat info;
     return stat(path.text, &info) == 0 && S_ISREG(info.st_mode); /* stat: a dangling link is no file */
 }
 
-static void add_missing(snapshot_state *state, const char *name)
+/* The "files" of trees/<commit>.json; NULL where there is none that can be read. */
+static json_t *read_listing(const inspection *in)
 {
+    json_t *root = NULL;
+    cache_path path = cache_listing_path(in->layout, in->commit);
+    if (json_file_read(path.text, LISTING_BYTES_MAX, &root, NULL) != AKI_OK)
+        return NULL;
+    json_t *files = json_object_get(root, "files");
+    bool known = json_integer_value(json_object_get(root, "format_version")) == LISTING_FORMAT;
+    json_t *listing = known && json_is_object(files) ? json_incref(files) : NULL;
+    json_decref(root);
+    return listing;
+}
+
+static bool known_absent(inspection *in, const char *file)
+{
+    struct stat info;
+    cache_path path = cache_file_path(in->layout, in->commit, file);
+    if (lstat(path.text, &info) == 0) /* a link whose blob is gone: the repository has it */
+        return false;
+    path = cache_absent_path(in->layout, in->commit, file);
+    if (file_exists(path.text))
+        return true;
+    if (!in->read) {
+        in->read = true;
+        in->listing = read_listing(in);
+        in->whole =
+            in->listing == NULL && has_file(in, ".gitattributes") && !cache_has_cut_download(in->layout);
+    }
+    return in->listing != NULL ? json_object_get(in->listing, file) == NULL : in->whole;
+}
+
+static void add_missing(inspection *in, const char *name)
+{
+    snapshot_state *state = in->state;
     size_t used = strlen(state->missing);
     snprintf(state->missing + used, sizeof state->missing - used, "%s%s", used > 0 ? ", " : "", name);
-    state->usable = false;
+    state->settled = false;
+}
+
+/* The files without which the model cannot be opened. */
+static void inspect_required(inspection *in, const snapshot_plan *plan)
+{
+    bool has_tokenizer = false;
+    for (size_t i = 0; i < plan->count; i++) {
+        const snapshot_file *file = &plan->files[i];
+        if (file->need == SNAPSHOT_TOKENIZER)
+            has_tokenizer = has_tokenizer || has_file(in, file->name);
+        else if (file->need == SNAPSHOT_REQUIRED && !has_file(in, file->name))
+            add_missing(in, file->name);
+    }
+    if (!has_tokenizer)
+        add_missing(in, "tokenizer.json or vocab.txt");
+    in->state->usable = in->state->settled;
+}
+
+/* The files that decide vectors where they exist. Of the sentence configuration's names, and of tokenizer.json and
+ * vocab.txt, the first that exists is read. */
+static void inspect_deciding(inspection *in, const snapshot_plan *plan)
+{
+    bool has_tokenizer = false, newer_name_absent = false;
+    for (size_t i = 0; i < plan->count; i++) {
+        const snapshot_file *file = &plan->files[i];
+        bool there = has_file(in, file->name);
+        bool decides = file->need == SNAPSHOT_DECIDING ||
+                       (file->need == SNAPSHOT_TOKENIZER && !has_tokenizer) ||
+                       (file->need == SNAPSHOT_OLDER_NAME && newer_name_absent);
+        bool absent = decides && !there && known_absent(in, file->name);
+        if (decides && !there && !absent)
+            add_missing(in, file->name);
+        newer_name_absent = absent;
+        has_tokenizer = has_tokenizer || (there && file->need == SNAPSHOT_TOKENIZER);
+    }
 }
 
 void snapshot_inspect(const cache_layout *layout, const char *commit, snapshot_state *state)
 {
+    inspection in = {.layout = layout, .commit = commit, .state = state};
     memset(state, 0, sizeof *state);
-    state->usable = true;
-    bool has_modules = has_file(layout, commit, SNAPSHOT_MODULES_FILE), has_tokenizer = false;
+    state->settled = true;
+    bool has_modules = has_file(&in, SNAPSHOT_MODULES_FILE);
     cache_path modules = cache_file_path(layout, commit, SNAPSHOT_MODULES_FILE);
     snapshot_plan plan;
     if (snapshot_make_plan(has_modules ? modules.text : NULL, &plan, NULL) != AKI_OK) {
-        add_missing(state, "a modules.json that can be read");
+        add_missing(&in, "a modules.json that can be read");
         return;
     }
-    for (size_t i = 0; i < plan.count; i++) {
-        bool there = has_file(layout, commit, plan.files[i].name);
-        if (plan.files[i].need == SNAPSHOT_TOKENIZER)
-            has_tokenizer = has_tokenizer || there;
-        else if (plan.files[i].need == SNAPSHOT_REQUIRED && !there)
-            add_missing(state, plan.files[i].name);
-    }
-    if (!has_tokenizer)
-        add_missing(state, "tokenizer.json or vocab.txt");
-    cache_path absent = cache_absent_path(layout, commit, SNAPSHOT_MODULES_FILE);
-    state->settled = state->usable && (has_modules || file_exists(absent.text));
+    inspect_required(&in, &plan);
+    if (!state->usable)
+        return;
+    if (!has_modules && !known_absent(&in, SNAPSHOT_MODULES_FILE))
+        add_missing(&in, SNAPSHOT_MODULES_FILE);
+    inspect_deciding(&in, &plan);
+    json_decref(in.listing);
 }

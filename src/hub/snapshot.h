@@ -5,11 +5,13 @@
 #include "hub/cache_layout.h"
 
 #define SNAPSHOT_MODULES_MAX 8
-#define SNAPSHOT_FILES_MAX (SNAPSHOT_MODULES_MAX + 8)
+#define SNAPSHOT_FILES_MAX (SNAPSHOT_MODULES_MAX + 16)
 #define SNAPSHOT_MODULES_FILE "modules.json"
 
 typedef enum snapshot_need {
-    SNAPSHOT_OPTIONAL,
+    SNAPSHOT_OPTIONAL,   /* its absence changes no vector */
+    SNAPSHOT_DECIDING,   /* need not exist, but decides vectors where it does */
+    SNAPSHOT_OLDER_NAME, /* of sentence_bert_config.json: read only where the names before it are absent */
     SNAPSHOT_REQUIRED,
     SNAPSHOT_TOKENIZER, /* at least one file of this kind */
 } snapshot_need;
@@ -19,8 +21,8 @@ typedef struct snapshot_file {
     snapshot_need need;
 } snapshot_file;
 
-/* The files besides modules.json in the order of download: the weights come last, so that a snapshot that has them is
- * whole. */
+/* The files besides modules.json in the order of download: the older names of sentence_bert_config.json follow it at
+ * once, and the weights come last, so that a snapshot that has them is whole. */
 typedef struct snapshot_plan {
     size_t count;
     snapshot_file files[SNAPSHOT_FILES_MAX];
@@ -31,13 +33,18 @@ typedef struct snapshot_plan {
 AKI_MUST_CHECK aki_status snapshot_make_plan(const char *modules, snapshot_plan *plan, aki_error *error);
 
 typedef struct snapshot_state {
-    bool usable;  /* every file needed is there */
-    bool settled; /* and it is certain that the repository has no modules.json that this snapshot lacks */
-    char missing[256]; /* names, when not usable */
+    bool usable;       /* every file without which the model cannot be opened is there */
+    bool settled;      /* and each file that decides vectors is there, or known not to exist */
+    char missing[256]; /* names, when not settled */
 } snapshot_state;
 
-/* A snapshot filled by another program may lack modules.json though the repository has one (transformers alone never
- * asks for it): such a one is usable, but not settled. */
+/* A cache filled by another program may lack a file that the repository has: a program fetches what it reads
+ * (transformers alone never asks for modules.json). That a file does not exist is known from
+ *
+ *   - huggingface_hub's note of a request that found none, .no_exist/<commit>/<file>, which pull writes too;
+ *   - its listing of the repository, trees/<commit>.json, which a download of the whole repository leaves;
+ *   - before there were listings: a snapshot with .gitattributes, which nothing but a download of the whole repository
+ *     fetches, in a cache without a download cut short (blobs/<etag>.incomplete). */
 void snapshot_inspect(const cache_layout *layout, const char *commit, snapshot_state *state);
 
 #endif

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 
 from fake_hub import etag_of
 
@@ -97,3 +98,16 @@ def assert_complete(folder, files=FILES):
         assert path.read_bytes() == content, name
         target = os.readlink(path)
         assert target == "../" * (2 + name.count("/")) + "blobs/" + etag_of(name, content)
+
+
+def python(cache, code, **variables):
+    """Runs code with huggingface_hub in its own process: it reads its settings when it is imported."""
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        env=cache.environment | {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1"} | variables,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+    )
+    assert process.returncode == 0, process.stderr
+    return process.stdout.strip()

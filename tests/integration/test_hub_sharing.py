@@ -10,8 +10,8 @@ import threading
 
 import pytest
 
-from fake_hub import etag_of, fine, pause_until, stall_after, status
-from hub_cache import DEADLINE_S, FILES, MODEL, TOOL, WEIGHTS, Cache, assert_complete
+from fake_hub import etag_of, fine, pause_until, stall_after
+from hub_cache import DEADLINE_S, FILES, MODEL, TOOL, WEIGHTS, Cache, assert_complete, python
 
 
 def test_two_processes_download_once(hub, cache):
@@ -147,19 +147,6 @@ def test_pull_repairs_damaged_and_lost_files(hub, cache):
     assert {request.file for request in hub.requests if request.method == "GET"} == {WEIGHTS, "vocab.txt"}
 
 
-def python(cache, code, **variables):
-    """Runs code with huggingface_hub in its own process: it reads its settings when it is imported."""
-    process = subprocess.run(
-        [sys.executable, "-c", code],
-        env=cache.environment | {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1"} | variables,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-    )
-    assert process.returncode == 0, process.stderr
-    return process.stdout.strip()
-
-
 def test_huggingface_hub_loads_our_cache(hub, cache):
     folder = cache.pull()
     found = python(
@@ -192,30 +179,6 @@ def test_we_use_the_cache_of_huggingface_hub(hub, cache):
     assert hub.requests == []
     assert_complete(cache.pull())
     assert {request.method for request in hub.requests} == {"HEAD"}
-
-
-def test_cache_without_modules_json_is_completed_when_possible(hub, cache):
-    """transformers alone never asks for modules.json: what it left is used offline, and completed online."""
-    names = ["config.json", "tokenizer.json", WEIGHTS]
-    folder = python(
-        cache, f"import huggingface_hub as h\nfor n in {names}: p = h.hf_hub_download({MODEL!r}, n)\nprint(p)"
-    ).removesuffix("/" + WEIGHTS)
-    code, output, _ = cache.run("resolve", MODEL, HF_HUB_OFFLINE="1")
-    assert (code, output) == (0, folder)
-    hub.requests.clear()
-    code, output, _ = cache.run("resolve", MODEL)
-    assert (code, output) == (0, folder)
-    assert_complete(pathlib.Path(folder))
-    assert hub.of("GET", WEIGHTS) == []
-
-
-def test_cache_without_modules_json_serves_while_the_hub_is_down(hub, cache):
-    names = ["config.json", "tokenizer.json", WEIGHTS]
-    python(cache, f"import huggingface_hub as h\nfor n in {names}: h.hf_hub_download({MODEL!r}, n)")
-    hub.fault("HEAD", "config.json", status(503), forever=True)
-    code, output, log = cache.run("resolve", MODEL)
-    assert (code, output) == (0, str(cache.repo / "snapshots" / hub.commit))
-    assert "using the copy in the cache" in log
 
 
 def test_both_download_at_once(hub, cache):

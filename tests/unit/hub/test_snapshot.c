@@ -45,15 +45,25 @@ static void test_what_makes_a_snapshot_whole(void **unused)
     add(&layout, "model.safetensors", "x");
     state = inspect(&layout);
     assert_true(state.usable);
-    assert_false(state.settled); /* modules.json may merely not have been asked for */
-    cache_mark_absent(&layout, COMMIT, "modules.json");
+    assert_false(state.settled); /* the rest may merely not have been asked for */
+    assert_string_equal(state.missing, "modules.json, tokenizer.json, tokenizer_config.json, "
+                                       "special_tokens_map.json, added_tokens.json");
+    static const char *const absent[] = {"modules.json", "tokenizer_config.json", "special_tokens_map.json",
+                                         "added_tokens.json", "tokenizer.json"};
+    for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++)
+        cache_mark_absent(&layout, COMMIT, absent[i]);
     assert_true(inspect(&layout).settled);
 
     add(&layout, "modules.json", modules);
+    cache_mark_absent(&layout, COMMIT, "config_sentence_transformers.json");
     state = inspect(&layout);
     assert_false(state.usable || state.settled);
     assert_string_equal(state.missing, "1_Pooling/config.json");
     add(&layout, "1_Pooling/config.json", "{}");
+    state = inspect(&layout);
+    assert_true(state.usable && !state.settled);
+    assert_string_equal(state.missing, "sentence_bert_config.json");
+    add(&layout, "sentence_bert_config.json", "{}");
     assert_true(inspect(&layout).settled);
     add(&layout, "modules.json", "[");
     assert_non_null(strstr(inspect(&layout).missing, "modules.json"));
@@ -66,7 +76,8 @@ static void test_dangling_link_is_no_file(void **unused)
     add(&layout, "config.json", "{}");
     add(&layout, "vocab.txt", "x");
     assert_int_equal(cache_link_file(&layout, COMMIT, "model.safetensors", "ff", NULL), AKI_OK);
-    assert_string_equal(inspect(&layout).missing, "model.safetensors");
+    assert_false(inspect(&layout).usable);
+    assert_non_null(strstr(inspect(&layout).missing, "model.safetensors"));
 }
 
 static aki_status make_plan(const char *contents, snapshot_plan *plan)
@@ -112,7 +123,8 @@ static void test_plans(void **unused)
     assert_true(has(&plan, "0_T/tokenizer.json", SNAPSHOT_TOKENIZER));
     assert_true(has(&plan, "1_P/x/config.json", SNAPSHOT_REQUIRED));
     assert_true(has(&plan, "2_N/config.json", SNAPSHOT_OPTIONAL));
-    assert_true(has(&plan, "config_sentence_transformers.json", SNAPSHOT_OPTIONAL));
+    assert_true(has(&plan, "config_sentence_transformers.json", SNAPSHOT_DECIDING));
+    assert_true(has(&plan, "0_T/sentence_roberta_config.json", SNAPSHOT_OLDER_NAME));
     assert_string_equal(plan.files[plan.count - 1].name, "0_T/model.safetensors");
 
     assert_int_equal(make_plan("[]", &plan), AKI_OK);
