@@ -198,8 +198,11 @@ void help_markdown(buf *out)
         "host = 0.0.0.0\n"
         "max_body_bytes = 16MiB\n"
         "```\n\n"
-        "A comment begins with `#` or `;` at the start of a line, or with `;` after a space. A line has at "
-        "most 197 bytes.\n");
+        "A value is all that follows the first `=` or `:`, without the blanks at both ends and without one "
+        "pair of double\n"
+        "quotes around it; `;` and `#` in it are part of it. A comment takes a line of its own, which begins "
+        "with `#` or `;`.\n"
+        "A file has at most 1 MiB.\n");
     const char *section = "";
     for (option_id id = 0; id < OPTION_TOTAL; id++) {
         if (strcmp(section, option_table[id].section) != 0) {
@@ -211,6 +214,22 @@ void help_markdown(buf *out)
         }
         append_markdown_row(out, id);
     }
+}
+
+/* As the config file's reader takes it. A control character cannot be written there. */
+static void append_setting(buf *out, const char *key, const char *text)
+{
+    size_t length = strlen(text);
+    for (const char *c = text; *c != '\0'; c++)
+        if (((unsigned char)*c < 0x20 && *c != '\t') || *c == 0x7F) {
+            buf_printf(out, "# %s is set, but has a control character, which no config file can hold\n", key);
+            return;
+        }
+    bool blank_end =
+        length > 0 && (strchr(" \t", text[0]) != NULL || strchr(" \t", text[length - 1]) != NULL);
+    bool quoted = length >= 2 && text[0] == '"' && text[length - 1] == '"';
+    const char *quote = blank_end || quoted ? "\"" : "";
+    buf_printf(out, "%s = %s%s%s\n", key, quote, text, quote);
 }
 
 void help_effective_config(buf *out, const options *o)
@@ -226,7 +245,7 @@ void help_effective_config(buf *out, const options *o)
         if (value->origin != NULL)
             buf_printf(out, "# from %s\n", value->origin);
         if (value->text != NULL)
-            buf_printf(out, "%s = %s\n", key, value->text);
+            append_setting(out, key, value->text);
         else
             buf_printf(out, "# %s is not set\n", key);
     }

@@ -1,57 +1,42 @@
-/* The config file: `key = value` lines, read with inih. What stands before the first [section] holds for every command
- * that has the option; a section named like a command holds for that command only and wins.
+/* The config file: `key = value` lines. What stands before the first [section] holds for every command that has the
+ * option; a section named like a command holds for that command only and wins.
  *
- * inih cuts lines at its buffer's size and reads the rest as a line of its own, and its handler is not told the line's
- * number. The reader below sees every line, so it counts them and refuses the long ones. */
+ * A value is all that follows the first '=' or ':' to the end of the line, without the blanks at both ends, and without
+ * one pair of double quotes around it. Nothing in it begins a comment: paths and texts may hold ';' and '#'. A comment
+ * therefore takes a line of its own. Libraries for such files end a value at " ;", cut long lines, or tell no line
+ * numbers, so the few rules are written out here. Lines end in LF or CRLF; a byte order mark at the start is skipped. */
 #include "cli/options.h"
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/suggest.h"
 
 #include <errno.h>
-#include <ini.h>
 #include <stdio.h>
 #include <string.h>
 
 #define EVERY_COMMAND COMMAND_TOTAL /* the part before the first section */
+#define FILE_BYTES_MAX ((size_t)1 << 20)
+#define BYTE_ORDER_MARK "\xEF\xBB\xBF"
 
 typedef struct config_file {
     options *o;
     const char *path;
-    FILE *file;
     int line;
-    size_t room; /* of inih's buffer */
-    aki_status status;
+    command_id section;
     aki_error *error;
     int seen[COMMAND_TOTAL + 1][OPTION_TOTAL]; /* line of each key, per section */
 } config_file;
 
-static char *read_line(char *out, int room, void *cookie)
+static aki_status refuse(config_file *c, const char *hint)
 {
-    config_file *c = cookie;
-    if (c->status != AKI_OK || fgets(out, room, c->file) == NULL)
-        return NULL;
-    c->line++;
-    size_t length = strlen(out);
-    if (length + 1 == (size_t)room && out[length - 1] != '\n') {
-        c->status = error_set(c->error, AKI_INVALID_ARGUMENT,
-                              "%s line %d: longer than the %d bytes that a line of a config file may have",
-                              c->path, c->line, room - 2);
-        return NULL;
-    }
-    return out;
-}
-
-static int refuse(config_file *c, const char *hint)
-{
-    c->status = AKI_INVALID_ARGUMENT;
     error_hint(c->error, "%s", hint);
-    return 0;
+    return AKI_INVALID_ARGUMENT;
 }
 
-static int refuse_key(config_file *c, const char *key)
+static aki_status refuse_key(config_file *c, const char *key)
 {
     option_id nearest = OPTION_TOTAL;
     char name[SUGGEST_MAX_BYTES], best[SUGGEST_MAX_BYTES] = "", hint[200];
@@ -74,86 +59,157 @@ static int refuse_key(config_file *c, const char *key)
     return refuse(c, hint);
 }
 
-/* Quotes around a value are what other formats want: they are taken off. */
-static void unquote(const char *value, char *out, size_t room)
+/* Both ends without blanks; cut in place. */
+static char *trim(char *text)
 {
-    size_t length = strlen(value);
-    bool quoted = length >= 2 && value[0] == '"' && value[length - 1] == '"';
-    snprintf(out, room, "%.*s", (int)(quoted ? length - 2 : length), quoted ? value + 1 : value);
+    static const char blanks[] = " \t\r";
+    text += strspn(text, blanks);
+    size_t length = strlen(text);
+    while (length > 0 && strchr(blanks, text[length - 1]) != NULL)
+        length--;
+    text[length] = '\0';
+    return text;
 }
 
-static int take_value(config_file *c, command_id section, option_id id, const char *key, const char *raw)
+static char *unquote(char *value)
 {
-    char value[512], label[700], origin[300];
-    unquote(raw, value, sizeof value);
+    size_t length = strlen(value);
+    if (length < 2 || value[0] != '"' || value[length - 1] != '"')
+        return value;
+    value[length - 1] = '\0';
+    return value + 1;
+}
+
+static aki_status take_value(config_file *c, option_id id, const char *key, const char *value)
+{
+    char label[700], origin[300];
     snprintf(label, sizeof label, "%.200s line %d: %s = %.100s", c->path, c->line, key, value);
     snprintf(origin, sizeof origin, "%.200s line %d", c->path, c->line);
     command_id command = c->o->command;
     bool ours = option_taken_by(id, command) &&
-                (section == command || (section == EVERY_COMMAND && c->seen[command][id] == 0));
-    c->seen[section][id] = c->line;
+                (c->section == command || (c->section == EVERY_COMMAND && c->seen[command][id] == 0));
+    c->seen[c->section][id] = c->line;
     option_value ignored = {.text = NULL};
-    if (ours)
-        c->status = options_store(c->o, id, OPTION_FROM_FILE, origin, label, value, c->error);
-    else
-        c->status = option_parse(id, label, value, &ignored, c->error);
+    aki_status status = ours ? options_store(c->o, id, OPTION_FROM_FILE, origin, label, value, c->error)
+                             : option_parse(id, label, value, &ignored, c->error);
     mem_free(ignored.text);
-    return c->status == AKI_OK;
+    if (status == AKI_INVALID_ARGUMENT && (strstr(value, " ;") != NULL || strstr(value, " #") != NULL))
+        return refuse(c, "A comment takes a line of its own; behind a value it is part of the value.");
+    return status;
 }
 
-static int on_value(void *cookie, const char *section_name, const char *key, const char *value)
+static aki_status take_section(config_file *c, char *text)
 {
-    config_file *c = cookie;
-    if (c->status != AKI_OK)
-        return 0;
-    command_id section = EVERY_COMMAND;
-    if (*section_name != '\0') {
-        for (section = 0; section < COMMAND_TOTAL; section++)
-            if (strcmp(section_name, command_table[section].name) == 0)
-                break;
-        if (section == COMMAND_TOTAL) {
-            error_set(c->error, AKI_INVALID_ARGUMENT, "%s line %d: unknown section [%s]", c->path, c->line,
-                      section_name);
-            return refuse(
-                c, "A section is named like a command: [serve], [embed], [tokenize], [pull], [models] or "
-                   "[doctor].");
-        }
+    char *end = strchr(text, ']');
+    const char *behind = end != NULL ? end + 1 + strspn(end + 1, " \t") : "";
+    if (end == NULL || (*behind != '\0' && *behind != '#' && *behind != ';')) {
+        error_set(c->error, AKI_INVALID_ARGUMENT, "%s line %d: a section is written [name]", c->path,
+                  c->line);
+        return refuse(c, "A comment begins with '#' or ';'.");
     }
+    *end = '\0';
+    const char *name = trim(text + 1);
+    for (c->section = 0; c->section < COMMAND_TOTAL; c->section++)
+        if (strcmp(name, command_table[c->section].name) == 0)
+            return AKI_OK;
+    error_set(c->error, AKI_INVALID_ARGUMENT, "%s line %d: unknown section [%s]", c->path, c->line, name);
+    return refuse(c, "A section is named like a command: [serve], [embed], [tokenize], [pull], [models] or "
+                     "[doctor].");
+}
+
+static aki_status take_setting(config_file *c, char *text)
+{
+    char *separator = strpbrk(text, "=:");
+    if (separator == NULL) {
+        error_set(c->error, AKI_INVALID_ARGUMENT, "%s line %d: neither `key = value` nor a [section]",
+                  c->path, c->line);
+        return refuse(c,
+                      "A comment begins with '#' or ';'; `akidb-embed serve --print-config` shows the form.");
+    }
+    *separator = '\0';
+    const char *key = trim(text), *value = unquote(trim(separator + 1));
     option_id id = option_by_key(key);
     if (id == OPTION_TOTAL || option_table[id].variable == NULL || id == OPTION_CONFIG)
         return refuse_key(c, key);
-    if (section != EVERY_COMMAND && !option_taken_by(id, section)) {
+    if (c->section != EVERY_COMMAND && !option_taken_by(id, c->section)) {
         error_set(c->error, AKI_INVALID_ARGUMENT, "%s line %d: %s does not take '%s'", c->path, c->line,
-                  section_name, key);
+                  command_table[c->section].name, key);
         return refuse(c, "Move the line to the section of a command that takes it.");
     }
-    if (c->seen[section][id] != 0) {
+    if (c->seen[c->section][id] != 0) {
         error_set(c->error, AKI_INVALID_ARGUMENT, "%s line %d: '%s' was already set in line %d", c->path,
-                  c->line, key, c->seen[section][id]);
-        return refuse(
-            c, "Keep one of the two lines; a line that begins with a space continues the one before it.");
+                  c->line, key, c->seen[c->section][id]);
+        return refuse(c, "Keep one of the two lines.");
     }
-    return take_value(c, section, id, key, value);
+    return take_value(c, id, key, value);
 }
 
-aki_status options_read_file(options *o, const char *path, aki_error *error)
+/* Control characters come from another encoding (UTF-16) or other line ends (CR alone), and would end up in values. */
+static aki_status check_characters(config_file *c, const char *text, size_t length)
 {
-    config_file c = {.o = o, .path = path, .error = error};
-    c.file = fopen(path, "re");
-    if (c.file == NULL) {
+    for (size_t i = 0; i < length; i++) {
+        unsigned char byte = (unsigned char)text[i];
+        bool ends_line = byte == '\r' && i + 1 == length;
+        if (byte != 0x7F && (byte >= 0x20 || byte == '\t' || ends_line))
+            continue;
+        error_set(c->error, AKI_INVALID_ARGUMENT, "%s line %d: byte %zu is a control character (0x%02X)",
+                  c->path, c->line, i + 1, byte);
+        return refuse(c, "Save the file as text in UTF-8, with LF or CRLF at the ends of lines.");
+    }
+    return AKI_OK;
+}
+
+static aki_status take_line(config_file *c, char *text, size_t length)
+{
+    aki_status status = check_characters(c, text, length);
+    if (status != AKI_OK)
+        return status;
+    text = trim(text);
+    if (*text == '\0' || *text == '#' || *text == ';')
+        return AKI_OK;
+    return *text == '[' ? take_section(c, text) : take_setting(c, text);
+}
+
+/* The whole file, with a NUL behind it. */
+static aki_status read_file(const char *path, buf *text, aki_error *error)
+{
+    char block[4096];
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
         error_set_errno(error, AKI_IO_ERROR, errno, "cannot open the config file '%s'", path);
         error_hint(error, "Check the path given to --config or AKIDB_CONFIG.");
         return AKI_IO_ERROR;
     }
-    int line = ini_parse_stream(read_line, &c, on_value, &c);
-    if (c.status == AKI_OK && ferror(c.file) != 0) {
-        c.status = error_set_errno(error, AKI_IO_ERROR, errno, "cannot read the config file '%s'", path);
-    } else if (c.status == AKI_OK && line != 0) {
-        c.status = error_set(error, AKI_INVALID_ARGUMENT, "%s line %d: neither `key = value` nor a [section]",
-                             path, line);
-        error_hint(error,
-                   "A comment begins with '#' or ';'; `akidb-embed serve --print-config` shows the form.");
+    aki_status status = AKI_OK;
+    for (size_t count; !text->failed && (count = fread(block, 1, sizeof block, file)) > 0;)
+        buf_append(text, block, count);
+    if (ferror(file) != 0)
+        status = error_set_errno(error, AKI_IO_ERROR, errno, "cannot read the config file '%s'", path);
+    fclose(file);
+    buf_append_char(text, '\0');
+    if (status == AKI_OK && text->failed)
+        status = error_set(error, AKI_INVALID_ARGUMENT,
+                           "the config file '%s' has more than the %zu bytes that it may have", path,
+                           FILE_BYTES_MAX);
+    return status;
+}
+
+aki_status options_read_file(options *o, const char *path, aki_error *error)
+{
+    config_file c = {.o = o, .path = path, .section = EVERY_COMMAND, .error = error};
+    buf text;
+    buf_init(&text, FILE_BYTES_MAX);
+    aki_status status = read_file(path, &text, error);
+    const size_t mark = sizeof BYTE_ORDER_MARK - 1;
+    size_t start = status == AKI_OK && strncmp(text.data, BYTE_ORDER_MARK, mark) == 0 ? mark : 0;
+    while (status == AKI_OK && start + 1 < text.length) {
+        char *line = text.data + start, *end = memchr(line, '\n', text.length - 1 - start);
+        size_t length = end != NULL ? (size_t)(end - line) : text.length - 1 - start;
+        line[length] = '\0';
+        c.line++;
+        start += length + 1;
+        status = take_line(&c, line, length);
     }
-    fclose(c.file);
-    return c.status;
+    buf_free(&text);
+    return status;
 }

@@ -86,7 +86,7 @@ def test_mistyped_variable_is_warned_of():
 def test_config_file_mistakes_name_file_and_line(tmp_path):
     path = tmp_path / "akidb.ini"
     for text, message in [("prot = 1\n", "line 1: unknown key 'prot'"), ("[serve]\nport = x\n", "line 2: port = x: must be"),
-                          ("\n[server]\nport = 1\n", "line 3: unknown section [server]"), ("port\n", "line 1: neither")]:
+                          ("\n[server]\nport = 1\n", "line 2: unknown section [server]"), ("port\n", "line 1: neither")]:
         path.write_text(text)
         assert f"{path} {message}" in run("serve", "--config", path, code=2).stderr
     assert "cannot open the config file" in run("serve", "--config", tmp_path / "none", code=2).stderr

@@ -47,7 +47,7 @@ static void test_reads_sections_comments_and_quotes(void **state)
     options o;
     aki_error error = {.message = ""};
     assert_int_equal(resolve_text(&o, COMMAND_SERVE,
-                                  "\xEF\xBB\xBF# comment\n; comment\n\nport = 1 ; why\nhost: \"quoted\"\n"
+                                  "\xEF\xBB\xBF# comment\n; comment\n\nport = 1\nhost: \"quoted\"\n"
                                   "[embed]\nbatch_texts=3\n[serve]\r\nmax_body_bytes = 1MiB\r\nport=2",
                                   &error),
                      AKI_OK);
@@ -74,7 +74,7 @@ static void test_mistakes_name_file_and_line(void **state)
     refuse("max-texts = 1\n", "line 1: unknown key 'max-texts'", "Did you mean 'max_texts'?");
     refuse("config = x\n", "line 1: unknown key 'config'", "");
     refuse("help = true\n", "line 1: unknown key 'help'", "");
-    refuse("[server]\nport = 1\n", "line 2: unknown section [server]", "[serve]");
+    refuse("[server]\nport = 1\n", "line 1: unknown section [server]", "[serve]");
     refuse("[serve]\npooling = cls\n", "line 2: serve does not take 'pooling'", "Move the line");
     refuse("port = 1\n\nport = 2\n", "line 3: 'port' was already set in line 1", "Keep one");
     refuse("port = 1\nthis is nothing\n", "line 2: neither `key = value` nor a [section]", "comment");
@@ -82,15 +82,112 @@ static void test_mistakes_name_file_and_line(void **state)
            "line 2: batch_texts = 0.5: must be auto, or a whole number from 1 to 65536", "");
 }
 
-static void test_long_line_is_refused_not_cut(void **state)
+/* Each byte of a value comes through. */
+static void test_values_are_whole(void **state)
 {
     (void)state;
-    char text[600] = "port = 1\nhost = ";
-    memset(text + strlen(text), 'a', 400);
+    char long_text[3000];
+    memset(long_text, 'a', sizeof long_text - 1);
+    long_text[sizeof long_text - 1] = '\0';
+    const struct {
+        const char *written, *expected;
+    } rows[] = {
+        {"a ; b", "a ; b"},     {"a ;", "a ;"},
+        {"; a", "; a"},         {"a # b", "a # b"},
+        {"#a", "#a"},           {"a = b", "a = b"},
+        {"a:b=c", "a:b=c"},     {"[a]", "[a]"},
+        {"  a  b \t", "a  b"},  {"a\tb", "a\tb"},
+        {"a\r", "a"},           {"a ; b\r", "a ; b"},
+        {"\"a ; b\"", "a ; b"}, {"\" a \"", " a "},
+        {"\"\"a\"\"", "\"a\""}, {"\"a", "\"a"},
+        {"a\"", "a\""},         {"\"a\" ; b", "\"a\" ; b"},
+        {"\"", "\""},           {"'a'", "'a'"},
+        {"a\\", "a\\"},         {"\xC3\xA4 \xE2\x82\xAC", "\xC3\xA4 \xE2\x82\xAC"},
+        {long_text, long_text},
+    };
+    static const char *const forms[] = {"model_name = %s\n", "model_name=%s", "  model_name\t:%s\nport = 1\n",
+                                        "\xEF\xBB\xBFmodel_name =   %s\n[serve] ; of a command\nport=1\n"};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        for (size_t form = 0; form < sizeof forms / sizeof forms[0]; form++) {
+            options o;
+            aki_error error = {.message = ""};
+            buf text;
+            buf_init(&text, 1 << 20);
+            const char *hole = strstr(forms[form], "%s");
+            buf_append(&text, forms[form], (size_t)(hole - forms[form]));
+            buf_append_string(&text, rows[i].written);
+            buf_append_string(&text, hole + 2);
+            if (resolve_text(&o, COMMAND_SERVE, text.data, &error) != AKI_OK)
+                fail_msg("'%.40s': %s", rows[i].written, error.message);
+            assert_string_equal(option_text(&o, OPTION_MODEL_NAME), rows[i].expected);
+            buf_free(&text);
+            options_free(&o);
+        }
+}
+
+static void test_comment_behind_a_value_is_explained(void **state)
+{
+    (void)state;
+    refuse("port = 1 ; why\n", "line 1: port = 1 ; why: must be a whole number from 0 to 65535",
+           "a line of its own");
+    refuse("port = 1 # why\n", "line 1: port = 1 # why: must be a whole number from 0 to 65535",
+           "a line of its own");
+    refuse("model_name =\n", "line 1: model_name = : must be a text that is not empty", "");
+    refuse("model_name = \"\"\n", "line 1: model_name = : must be a text that is not empty", "");
+}
+
+static void test_sections(void **state)
+{
+    (void)state;
+    refuse("[serve\n", "line 1: a section is written [name]", "");
+    refuse("[serve] x\n", "line 1: a section is written [name]", "");
+    refuse("[]\n", "line 1: unknown section []", "[serve]");
+    refuse("[ serve ]\nprot = 1\n", "line 2: unknown key 'prot'", "port");
+    refuse("= 1\n", "line 1: unknown key ''", "");
+    refuse("port = 1\n  and more\n", "line 2: neither `key = value` nor a [section]", "");
+}
+
+static void test_other_encodings_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t length;
+        const char *message;
+    } rows[] = {
+        {"\xFF\xFEp\0o\0r\0t\0=\0", 12, "line 1: byte 4 is a control character (0x00)"},
+        {"port = 1\rhost = a\r", 18, "line 1: byte 9 is a control character (0x0D)"},
+        {"port = 1\nhost = a\0b", 19, "line 2: byte 9 is a control character (0x00)"},
+        {"port = 1\x7F", 9, "line 1: byte 9 is a control character (0x7F)"},
+        {"port = 1\x1A", 9, "line 1: byte 9 is a control character (0x1A)"},
+        {"# \x1B[0m\n", 7, "line 1: byte 3 is a control character (0x1B)"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        options o;
+        aki_error error;
+        const char *const arguments[] = {"--config", path, NULL};
+        unit_write_file(path, rows[i].bytes, rows[i].length);
+        assert_int_equal(options_resolve(&o, COMMAND_SERVE, 2, arguments, no_environment, &error),
+                         AKI_INVALID_ARGUMENT);
+        assert_non_null(strstr(error.message, rows[i].message));
+        options_free(&o);
+    }
+}
+
+static void test_huge_file_is_refused(void **state)
+{
+    (void)state;
     options o;
     aki_error error;
-    assert_int_equal(resolve_text(&o, COMMAND_SERVE, text, &error), AKI_INVALID_ARGUMENT);
-    assert_non_null(strstr(error.message, "line 2: longer than the "));
+    static const char *const arguments[] = {"--config=/dev/zero", NULL};
+    assert_int_equal(options_resolve(&o, COMMAND_SERVE, 1, arguments, no_environment, &error),
+                     AKI_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "more than the 1048576 bytes"));
+    options_free(&o);
+    static const char *const folder_as_file[] = {"--config=/", NULL};
+    assert_int_equal(options_resolve(&o, COMMAND_SERVE, 1, folder_as_file, no_environment, &error),
+                     AKI_IO_ERROR);
+    assert_string_equal(error.message, "cannot read the config file '/': Is a directory");
     options_free(&o);
 }
 
@@ -129,14 +226,59 @@ static void test_printed_config_reads_back(void **state)
     }
 }
 
+static void test_printed_values_read_back(void **state)
+{
+    (void)state;
+    static const char *const values[] = {"a ; b", " a ", "\"a\"", "\"a", "\"",
+                                         "a # b", "\tx", "a = b", "; x"};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        options o, again;
+        aki_error error = {.message = ""};
+        buf text;
+        buf_init(&text, 1 << 20);
+        const char *const arguments[] = {"--model-name", values[i], NULL};
+        assert_int_equal(options_resolve(&o, COMMAND_SERVE, 2, arguments, no_environment, &error), AKI_OK);
+        help_effective_config(&text, &o);
+        assert_int_equal(resolve_text(&again, COMMAND_SERVE, text.data, &error), AKI_OK);
+        assert_string_equal(option_text(&again, OPTION_MODEL_NAME), values[i]);
+        buf_free(&text);
+        options_free(&o);
+        options_free(&again);
+    }
+}
+
+static void test_control_characters_are_not_printed_as_values(void **state)
+{
+    (void)state;
+    options o, again;
+    aki_error error = {.message = ""};
+    buf text;
+    buf_init(&text, 1 << 20);
+    static const char *const arguments[] = {"--model-name", "a\nport = 1", NULL};
+    assert_int_equal(options_resolve(&o, COMMAND_SERVE, 2, arguments, no_environment, &error), AKI_OK);
+    help_effective_config(&text, &o);
+    assert_non_null(strstr(text.data, "# model_name is set, but has a control character"));
+    assert_int_equal(resolve_text(&again, COMMAND_SERVE, text.data, &error), AKI_OK);
+    assert_null(option_text(&again, OPTION_MODEL_NAME));
+    buf_free(&text);
+    options_free(&o);
+    options_free(&again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_sections_comments_and_quotes),
         cmocka_unit_test(test_mistakes_name_file_and_line),
-        cmocka_unit_test(test_long_line_is_refused_not_cut),
+        cmocka_unit_test(test_values_are_whole),
+        cmocka_unit_test(test_comment_behind_a_value_is_explained),
+        cmocka_unit_test(test_sections),
+        cmocka_unit_test(test_other_encodings_are_refused),
+        cmocka_unit_test(test_huge_file_is_refused),
         cmocka_unit_test(test_missing_file),
         cmocka_unit_test(test_printed_config_reads_back),
+        cmocka_unit_test(test_printed_values_read_back),
+        cmocka_unit_test(test_control_characters_are_not_printed_as_values),
     };
     return cmocka_run_group_tests(tests, open_folder, remove_folder);
 }
