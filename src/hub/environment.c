@@ -23,7 +23,7 @@
 
 /* Owns the strings that the settings point to. */
 typedef struct environment_strings {
-    char *cache_folder, *endpoint, *token, *ca_file, *revision;
+    char *cache_folder, *endpoint, *token, *http_proxy, *ca_file, *revision;
 } environment_strings;
 
 /* The variable's value; NULL when unset or empty. */
@@ -126,6 +126,14 @@ static char *find_token(const char *home)
     return token != NULL ? token : token_from_file(home);
 }
 
+/* HTTP_PROXY, which libcurl does not read, because a CGI program gets its caller's Proxy header by that name. As in
+ * Python it counts outside CGI, where http_proxy is unset. */
+static const char *upper_case_proxy(void)
+{
+    return variable("REQUEST_METHOD") == NULL && variable("http_proxy") == NULL ? variable("HTTP_PROXY")
+                                                                                : NULL;
+}
+
 /* A whole number of at least `minimum`; *number keeps what it had where the variable is unset. */
 static aki_status number_variable(const char *name, int64_t minimum, int64_t *number, aki_error *error)
 {
@@ -181,7 +189,8 @@ aki_status hub_settings_from_environment(hub_settings *settings, aki_error *erro
         return status;
     }
     char *home = hub_home();
-    const char *endpoint = variable("HF_ENDPOINT"), *ca_file = first_variable(ca_names);
+    const char *endpoint = variable("HF_ENDPOINT"), *ca_file = first_variable(ca_names),
+               *http_proxy = upper_case_proxy();
     if (home != NULL) {
         strings->cache_folder = cache_folder(home);
         strings->token = find_token(home);
@@ -190,7 +199,9 @@ aki_status hub_settings_from_environment(hub_settings *settings, aki_error *erro
     strings->endpoint = mem_copy_string(endpoint != NULL ? endpoint : DEFAULT_ENDPOINT);
     strings->revision = mem_copy_string(DEFAULT_REVISION);
     strings->ca_file = ca_file != NULL ? mem_copy_string(ca_file) : NULL;
-    if (strings->cache_folder == NULL || strings->endpoint == NULL || strings->revision == NULL ||
+    strings->http_proxy = http_proxy != NULL ? mem_copy_string(http_proxy) : NULL;
+    if (strings->cache_folder == NULL || (http_proxy != NULL && strings->http_proxy == NULL) ||
+        strings->endpoint == NULL || strings->revision == NULL ||
         (ca_file != NULL && strings->ca_file == NULL)) {
         hub_settings_free(settings);
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the hub's settings");
@@ -198,6 +209,7 @@ aki_status hub_settings_from_environment(hub_settings *settings, aki_error *erro
     settings->cache_folder = strings->cache_folder;
     settings->endpoint = strings->endpoint;
     settings->token = strings->token;
+    settings->http_proxy = strings->http_proxy;
     settings->ca_file = strings->ca_file;
     settings->revision = strings->revision;
     settings->offline = is_true(variable("HF_HUB_OFFLINE")) || is_true(variable("TRANSFORMERS_OFFLINE"));
@@ -211,6 +223,7 @@ void hub_settings_free(hub_settings *settings)
         mem_free(strings->cache_folder);
         mem_free(strings->endpoint);
         mem_free(strings->token);
+        mem_free(strings->http_proxy);
         mem_free(strings->ca_file);
         mem_free(strings->revision);
         mem_free(strings);

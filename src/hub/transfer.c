@@ -195,6 +195,8 @@ static CURLcode set_options(exchange *x, const char *url, uint64_t offset, struc
         snprintf(range, sizeof range, "%llu-", (unsigned long long)offset);
         SET(CURLOPT_RANGE, range);
     }
+    if (settings->http_proxy != NULL && strncasecmp(url, "http://", 7) == 0)
+        SET(CURLOPT_PROXY, settings->http_proxy); /* unless NO_PROXY excepts the host */
     if (settings->ca_file != NULL)
         SET(CURLOPT_CAINFO, settings->ca_file);
     if (settings->token != NULL && url_same_origin(url, settings->endpoint)) {

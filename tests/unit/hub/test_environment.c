@@ -177,6 +177,38 @@ static void expect_expanded(const char *path, const char *expected)
     mem_free(expanded);
 }
 
+static void expect_proxy(const char *expected)
+{
+    hub_settings settings = read_settings();
+    if (expected == NULL)
+        assert_null(settings.http_proxy);
+    else
+        assert_string_equal(settings.http_proxy, expected);
+    hub_settings_free(&settings);
+}
+
+static void test_upper_case_proxy(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"HTTP_PROXY", "http_proxy", "REQUEST_METHOD"};
+    clear();
+    for (size_t i = 0; i < 3; i++)
+        unsetenv(names[i]);
+    expect_proxy(NULL);
+    setenv("HTTP_PROXY", "", 1);
+    expect_proxy(NULL);
+    setenv("HTTP_PROXY", "http://upper", 1);
+    expect_proxy("http://upper");
+    setenv("http_proxy", "http://lower", 1); /* which libcurl reads itself */
+    expect_proxy(NULL);
+    setenv("http_proxy", "", 1);
+    expect_proxy("http://upper");
+    setenv("REQUEST_METHOD", "GET", 1);
+    expect_proxy(NULL);
+    for (size_t i = 0; i < 3; i++)
+        unsetenv(names[i]);
+}
+
 static void test_home(void **state)
 {
     (void)state;
@@ -194,7 +226,7 @@ int main(void)
         cmocka_unit_test(test_defaults), cmocka_unit_test(test_cache_folder),
         cmocka_unit_test(test_token),    cmocka_unit_test(test_offline),
         cmocka_unit_test(test_numbers),  cmocka_unit_test(test_certificates),
-        cmocka_unit_test(test_home),
+        cmocka_unit_test(test_home),     cmocka_unit_test(test_upper_case_proxy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
