@@ -69,6 +69,11 @@ static aki_status open_parts(encoder *enc, const char *folder, encoder_times *ti
     aki_status status = end(times, ENCODER_LOAD_CONFIG, model_open(&enc->files, folder, error));
     if (status != AKI_OK)
         return status;
+    if (model_is_bare(enc->files))
+        log_write(&enc->log, AKI_LOG_WARN, "model",
+                  "no sentence-transformers model in '%s' (it has no modules.json): taken as a bare "
+                  "transformer, with mean pooling and without normalisation",
+                  folder);
     const model_config *config = model_configuration(enc->files);
     if (enc->settings.max_pass_tokens < config->max_tokens)
         enc->settings.max_pass_tokens = config->max_tokens;

@@ -9,18 +9,21 @@
 
 #include "model/model.h"
 #include "model/modules.h"
+#include "model/sentence_file.h"
 
-/* config.json: sizes, activation, epsilon. */
+/* config.json: sizes, activation, epsilon. The sentence file's arguments for it win over the file. A folder with
+ * adapter_config.json, whose weights would have to be merged, is refused. */
 AKI_MUST_CHECK aki_status config_read_architecture(model_config *config, const char *folder,
-                                                   aki_error *error);
+                                                   const sentence_file *sentence, aki_error *error);
 
 /* The pooling's config.json; pooling_folder NULL = mean. Needs config->hidden_size. */
 AKI_MUST_CHECK aki_status config_read_pooling(model_config *config, const char *pooling_folder,
                                               aki_error *error);
 
-/* max_tokens out of sentence_bert_config.json and tokenizer_config.json, and what config_sentence_transformers.json in
- * the model's root folder asks for. Needs config->max_positions. */
+/* max_tokens out of the sentence file and tokenizer_config.json, and what config_sentence_transformers.json in the
+ * model's root folder asks for. Needs config->max_positions. */
 AKI_MUST_CHECK aki_status config_read_sentence(model_config *config, const model_modules *modules,
-                                               const char *root_folder, aki_error *error);
+                                               const sentence_file *sentence, const char *root_folder,
+                                               aki_error *error);
 
 #endif

@@ -73,6 +73,28 @@ static aki_status read_flagged_mode(model_config *config, const folder_json *fil
     return take_mode(config, file, chosen, strlen(chosen), error);
 }
 
+/* sentence-transformers refuses other fields too. Where there is no prompt, as here, "include_prompt" has no effect. */
+static aki_status check_fields(const folder_json *file, aki_error *error)
+{
+    static const char *const known[] = {"word_embedding_dimension", "embedding_dimension", "pooling_mode",
+                                        "include_prompt"};
+    const char *key;
+    json_t *value;
+    json_object_foreach(file->root, key, value)
+    {
+        bool fine = json_is_null(value);
+        for (size_t i = 0; !fine && i < sizeof known / sizeof known[0]; i++)
+            fine = strcmp(key, known[i]) == 0;
+        for (size_t i = 0; !fine && i < MODES; i++)
+            fine = strcmp(key, modes[i].key) == 0;
+        if (!fine)
+            return error_set(error, AKI_MODEL_UNSUPPORTED,
+                             "'%s': \"%s\" is no field that this program or sentence-transformers knows",
+                             file->path, quote_name(key, strlen(key)).text);
+    }
+    return AKI_OK;
+}
+
 static aki_status check_dimension(const model_config *config, const folder_json *file, aki_error *error)
 {
     size_t dimension = 0;
@@ -99,6 +121,8 @@ aki_status config_read_pooling(model_config *config, const char *pooling_folder,
     folder_json file;
     aki_status status =
         folder_json_read(&file, pooling_folder, "config.json", JSON_OBJECT, FOLDER_REQUIRED, error);
+    if (status == AKI_OK)
+        status = check_fields(&file, error);
     if (status == AKI_OK)
         status = check_dimension(config, &file, error);
     if (status == AKI_OK) {

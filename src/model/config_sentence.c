@@ -28,77 +28,127 @@ static aki_status unsupported(const folder_json *file, const char *key, const ch
 }
 
 /* *limit 0 = the file does not say. */
-static aki_status read_sentence_file(const folder_json *file, double *limit, bool *lower_case,
+static aki_status read_sentence_file(const sentence_file *sentence, double *limit, bool *lower_case,
                                      aki_error *error)
 {
-    const char *task = "feature-extraction";
-    aki_status status = json_field_string(file->root, file->path, "transformer_task", &task, error);
-    if (status == AKI_OK && strcmp(task, "feature-extraction") != 0)
-        status = error_set(error, AKI_MODEL_UNSUPPORTED,
-                           "'%s': \"transformer_task\" is '%s'; supported is 'feature-extraction'",
-                           file->path, quote_name(task, strlen(task)).text);
-    if (status == AKI_OK)
-        status = json_field_bool(file->root, file->path, "do_lower_case", lower_case, error);
+    const folder_json *file = &sentence->file;
+    aki_status status = json_field_bool(file->root, file->path, "do_lower_case", lower_case, error);
     if (status == AKI_OK)
         status = read_limit(file->root, file->path, "max_seq_length", limit, error);
-    /* Where the tokenizer's arguments are written down, they have precedence. */
-    static const char *const arguments[] = {"processor_kwargs", "tokenizer_args"};
-    for (size_t i = 0; i < 2 && status == AKI_OK; i++) {
-        const json_t *given = json_object_get(file->root, arguments[i]);
-        if (json_is_object(given))
-            status = read_limit(given, file->path, "model_max_length", limit, error);
+    if (status == AKI_OK) /* where the tokenizer's arguments are written down, they have precedence */
+        status = read_limit(sentence->tokenizer.root, file->path, "model_max_length", limit, error);
+    return status;
+}
+
+/* Arguments that say what tokenizer_config.json says are fine. */
+static aki_status check_tokenizer_arguments(const sentence_file *sentence, const folder_json *tokenizer,
+                                            aki_error *error)
+{
+    static const char accepted[] =
+        "model_max_length use_fast padding_side=right truncation_side=right clean_up_tokenization_spaces";
+    return sentence_arguments_check(sentence, &sentence->tokenizer, tokenizer->root, accepted, error);
+}
+
+static bool is_true(const json_t *object, const char *key)
+{
+    return json_is_true(json_object_get(object, key));
+}
+
+static bool normalizer_lowers(const json_t *normalizer)
+{
+    const char *type = json_string_value(json_object_get(normalizer, "type"));
+    const json_t *sequence = json_object_get(normalizer, "normalizers");
+    if (type == NULL)
+        return false;
+    if (strcmp(type, "Lowercase") == 0 ||
+        (strcmp(type, "BertNormalizer") == 0 && is_true(normalizer, "lowercase")))
+        return true;
+    size_t index;
+    json_t *part;
+    json_array_foreach((json_t *)sequence, index,
+                       part) if (is_true(part, "lowercase") || normalizer_lowers(part)) return true;
+    return false;
+}
+
+/* Refuses to lower-case before a tokenizer that does not do so itself. tokenizer_config.json wins over tokenizer.json;
+ * a vocab.txt alone means a tokenizer that does. */
+static aki_status check_lower_case(const sentence_file *sentence, const folder_json *tokenizer,
+                                   const char *folder, aki_error *error)
+{
+    bool lowers = true;
+    aki_status status = json_field_bool(tokenizer->root, tokenizer->path, "do_lower_case", &lowers, error);
+    if (status == AKI_OK && lowers && !is_true(tokenizer->root, "do_lower_case")) {
+        folder_json definition;
+        status = folder_json_read(&definition, folder, "tokenizer.json", JSON_OBJECT, FOLDER_OPTIONAL, error);
+        if (definition.root != NULL)
+            lowers = normalizer_lowers(json_object_get(definition.root, "normalizer"));
+        folder_json_free(&definition);
     }
+    return status != AKI_OK || lowers ? status
+                                      : unsupported(&sentence->file, "do_lower_case",
+                                                    "lower-casing before a cased tokenizer", error);
+}
+
+/* encode would fail on a name that is neither in "prompts" nor one of the two that are always there. */
+static aki_status check_prompt(const folder_json *file, aki_error *error)
+{
+    const json_t *prompts = json_object_get(file->root, "prompts");
+    const char *name = NULL, *prompt = "";
+    aki_status status = json_field_string(file->root, file->path, "default_prompt_name", &name, error);
+    if (status != AKI_OK || name == NULL)
+        return status;
+    if (json_object_get(prompts, name) == NULL && strcmp(name, "query") != 0 && strcmp(name, "document") != 0)
+        return error_set(error, AKI_MODEL_INVALID,
+                         "'%s': \"default_prompt_name\" is '%s', which is not in \"prompts\"", file->path,
+                         quote_name(name, strlen(name)).text);
+    status = json_field_string(prompts, file->path, name, &prompt, error);
+    if (status == AKI_OK && prompt[0] != '\0')
+        status = unsupported(file, "default_prompt_name", "a prompt put before every text", error);
     return status;
 }
 
 /* Settings of the whole model that would change the vectors. */
 static aki_status check_root_file(const char *root_folder, aki_error *error)
 {
+    static const char supported_kind[] = "SentenceTransformer";
     folder_json file;
-    const char *prompt_name = NULL, *prompt = "";
+    const char *kind = supported_kind;
     aki_status status = folder_json_read(&file, root_folder, "config_sentence_transformers.json", JSON_OBJECT,
                                          FOLDER_OPTIONAL, error);
-    if (status == AKI_OK && file.root != NULL) {
-        status = json_field_string(file.root, file.path, "default_prompt_name", &prompt_name, error);
-        if (status == AKI_OK && prompt_name != NULL)
-            status = json_field_string(json_object_get(file.root, "prompts"), file.path, prompt_name, &prompt,
-                                       error);
-        if (status == AKI_OK && prompt[0] != '\0')
-            status = unsupported(&file, "default_prompt_name", "a prompt put before every text", error);
-        const json_t *cut = json_object_get(file.root, "truncate_dim");
-        if (status == AKI_OK && cut != NULL && !json_is_null(cut))
-            status = unsupported(&file, "truncate_dim", "cutting vectors", error);
-    }
+    if (status == AKI_OK)
+        status = json_field_string(file.root, file.path, "model_type", &kind, error);
+    if (status == AKI_OK && strcmp(kind, supported_kind) != 0)
+        status = error_set(error, AKI_MODEL_UNSUPPORTED, "'%s': \"model_type\" is '%s'; supported is '%s'",
+                           file.path, quote_name(kind, strlen(kind)).text, supported_kind);
+    if (status == AKI_OK)
+        status = check_prompt(&file, error);
+    const json_t *cut = json_object_get(file.root, "truncate_dim");
+    if (status == AKI_OK && cut != NULL && !json_is_null(cut))
+        status = unsupported(&file, "truncate_dim", "cutting vectors", error);
     folder_json_free(&file);
     return status;
 }
 
-aki_status config_read_sentence(model_config *config, const model_modules *modules, const char *root_folder,
-                                aki_error *error)
+aki_status config_read_sentence(model_config *config, const model_modules *modules,
+                                const sentence_file *sentence, const char *root_folder, aki_error *error)
 {
     double limit = 0;
-    bool lower_case = false, tokenizer_lowers = true;
-    folder_json sentence = {0}, tokenizer = {0};
+    bool lower_case = false;
+    folder_json tokenizer = {0};
     aki_status status = check_root_file(root_folder, error);
-    /* A bare transformer has no sentence settings: sentence-transformers does not look for the file either. */
-    if (status == AKI_OK && modules->pooling != NULL)
-        status = folder_json_read(&sentence, modules->transformer, "sentence_bert_config.json", JSON_OBJECT,
-                                  FOLDER_OPTIONAL, error);
-    if (status == AKI_OK && sentence.root != NULL)
-        status = read_sentence_file(&sentence, &limit, &lower_case, error);
+    if (status == AKI_OK)
+        status = read_sentence_file(sentence, &limit, &lower_case, error);
     if (status == AKI_OK)
         status = folder_json_read(&tokenizer, modules->transformer, "tokenizer_config.json", JSON_OBJECT,
                                   FOLDER_OPTIONAL, error);
-    if (status == AKI_OK && tokenizer.root != NULL) {
-        status = json_field_bool(tokenizer.root, tokenizer.path, "do_lower_case", &tokenizer_lowers, error);
-        if (status == AKI_OK && limit == 0)
-            status = read_limit(tokenizer.root, tokenizer.path, "model_max_length", &limit, error);
-    }
-    if (status == AKI_OK && lower_case && !tokenizer_lowers)
-        status = unsupported(&sentence, "do_lower_case", "lower-casing before a cased tokenizer", error);
+    if (status == AKI_OK)
+        status = check_tokenizer_arguments(sentence, &tokenizer, error);
+    if (status == AKI_OK && limit == 0)
+        status = read_limit(tokenizer.root, tokenizer.path, "model_max_length", &limit, error);
+    if (status == AKI_OK && lower_case)
+        status = check_lower_case(sentence, &tokenizer, modules->transformer, error);
     double positions = (double)config->max_positions;
     config->max_tokens = limit == 0 || limit > positions ? config->max_positions : (size_t)limit;
-    folder_json_free(&sentence);
     folder_json_free(&tokenizer);
     return status;
 }

@@ -7,25 +7,24 @@
 #include "model/folder.h"
 #include "model/weights.h"
 
-#define WEIGHTS_FILE "model.safetensors"
-
 struct model {
     model_config config;
     model_weights weights;
     mapping *file;
     char *folder;
+    bool is_bare;
 };
 
 /* Says what is there instead of the weight file. */
 static aki_status no_weights(const char *folder, aki_error *error)
 {
-    static const char hint[] =
-        "Save the model once with sentence-transformers or transformers "
-        "(save_pretrained writes " WEIGHTS_FILE "), or take a revision of it that carries " WEIGHTS_FILE ".";
-    if (folder_lists(folder, WEIGHTS_FILE ".index.json")) {
+    static const char hint[] = "Save the model once with sentence-transformers or transformers "
+                               "(save_pretrained writes " MODULES_WEIGHTS_FILE
+                               "), or take a revision of it that carries " MODULES_WEIGHTS_FILE ".";
+    if (folder_lists(folder, MODULES_WEIGHTS_FILE ".index.json")) {
         error_set(error, AKI_MODEL_UNSUPPORTED,
-                  "the weights in '%s' are split over several files (" WEIGHTS_FILE
-                  ".index.json); supported is a single " WEIGHTS_FILE,
+                  "the weights in '%s' are split over several files (" MODULES_WEIGHTS_FILE
+                  ".index.json); supported is a single " MODULES_WEIGHTS_FILE,
                   folder);
         error_hint(error, "%s", hint);
         return AKI_MODEL_UNSUPPORTED;
@@ -33,21 +32,22 @@ static aki_status no_weights(const char *folder, aki_error *error)
     if (folder_lists(folder, "pytorch_model.bin")) {
         error_set(error, AKI_MODEL_UNSUPPORTED,
                   "'%s' has its weights only in pytorch_model.bin, a format that can run code when read; "
-                  "supported is " WEIGHTS_FILE,
+                  "supported is " MODULES_WEIGHTS_FILE,
                   folder);
         error_hint(error, "%s", hint);
         return AKI_MODEL_UNSUPPORTED;
     }
-    return error_set(error, AKI_MODEL_NOT_FOUND, "'%s' has no weights: there is no " WEIGHTS_FILE, folder);
+    return error_set(error, AKI_MODEL_NOT_FOUND, "'%s' has no weights: there is no " MODULES_WEIGHTS_FILE,
+                     folder);
 }
 
 static aki_status read_weights(model *m, aki_error *error)
 {
-    if (!folder_lists(m->folder, WEIGHTS_FILE))
+    if (!folder_lists(m->folder, MODULES_WEIGHTS_FILE))
         return no_weights(m->folder, error);
     char *path = NULL;
     safetensors *header = NULL;
-    aki_status status = folder_path(&path, m->folder, WEIGHTS_FILE, error);
+    aki_status status = folder_path(&path, m->folder, MODULES_WEIGHTS_FILE, error);
     if (status == AKI_OK)
         status = mapping_open(&m->file, path, error);
     if (status == AKI_OK)
@@ -64,13 +64,18 @@ static aki_status read_weights(model *m, aki_error *error)
 static aki_status read_configuration(model *m, const char *folder, aki_error *error)
 {
     model_modules modules;
+    sentence_file sentence = {0};
     aki_status status = modules_read(&modules, folder, error);
     if (status == AKI_OK)
-        status = config_read_architecture(&m->config, modules.transformer, error);
+        status = sentence_file_read(&sentence, &modules, error);
+    if (status == AKI_OK)
+        status = config_read_architecture(&m->config, modules.transformer, &sentence, error);
     if (status == AKI_OK)
         status = config_read_pooling(&m->config, modules.pooling, error);
     if (status == AKI_OK)
-        status = config_read_sentence(&m->config, &modules, folder, error);
+        status = config_read_sentence(&m->config, &modules, &sentence, folder, error);
+    sentence_file_free(&sentence);
+    m->is_bare = modules.pooling == NULL;
     m->config.normalize = modules.normalize;
     m->folder = modules.transformer;
     modules.transformer = NULL;
@@ -118,6 +123,11 @@ const model_weights *model_weights_of(const model *m)
 const char *model_folder(const model *m)
 {
     return m->folder;
+}
+
+bool model_is_bare(const model *m)
+{
+    return m->is_bare;
 }
 
 size_t model_weight_bytes(const model *m)

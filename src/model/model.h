@@ -75,6 +75,8 @@ const model_config *model_configuration(const model *m);
 const model_weights *model_weights_of(const model *m);
 /* Where the tokenizer's files lie: the folder given to model_open, or the one in it that modules.json names. */
 const char *model_folder(const model *m);
+/* True for a folder without modules.json: mean pooling and no normalisation are this program's choice. */
+bool model_is_bare(const model *m);
 /* Bytes of the mapped weight file. */
 size_t model_weight_bytes(const model *m);
 /* For when most weights were copied: the pages of the file that were read no longer count as this process's memory. */

@@ -84,6 +84,20 @@ static aki_status read_module(model_modules *out, const char *folder, const char
     return status;
 }
 
+/* In the reference a module replaces an earlier one of its name. */
+static aki_status check_names(const folder_json *file, aki_error *error)
+{
+    size_t count = json_array_size(file->root);
+    for (size_t i = 0; i < count; i++)
+        for (size_t before = 0; before < i; before++) {
+            const json_t *name = json_object_get(json_array_get(file->root, i), "name");
+            if (name != NULL && json_equal(name, json_object_get(json_array_get(file->root, before), "name")))
+                return error_set(error, AKI_MODEL_UNSUPPORTED,
+                                 "'%s': modules %zu and %zu have the same \"name\"", file->path, before, i);
+        }
+    return AKI_OK;
+}
+
 static aki_status read_chain(model_modules *out, const char *folder, const folder_json *file,
                              aki_error *error)
 {
@@ -95,7 +109,7 @@ static aki_status read_chain(model_modules *out, const char *folder, const folde
     }
     if (count <= POOLING)
         return error_set(error, AKI_MODEL_UNSUPPORTED, "'%s' lists no %s module", file->path, chain[count]);
-    return AKI_OK;
+    return check_names(file, error);
 }
 
 static aki_status check_folder(const char *folder, aki_error *error)
@@ -131,6 +145,41 @@ aki_status modules_read(model_modules *out, const char *folder, aki_error *error
                                "'%s' holds no model: it has neither modules.json nor config.json", folder);
     }
     folder_json_free(&file);
+    return status;
+}
+
+aki_status modules_find_transformer(char **out, const char *folder, aki_error *error)
+{
+    *out = NULL;
+    aki_status status = check_folder(folder, error);
+    if (status != AKI_OK)
+        return status;
+    folder_json file;
+    status = folder_json_read(&file, folder, "modules.json", JSON_ARRAY, FOLDER_OPTIONAL, error);
+    for (size_t i = 0; status == AKI_OK && *out == NULL && i < json_array_size(file.root); i++) {
+        const json_t *module = json_array_get(file.root, i);
+        const char *type = json_string_value(json_object_get(module, "type"));
+        const char *name = type != NULL ? class_of(type) : NULL;
+        if (name != NULL && strcmp(name, chain[TRANSFORMER]) == 0)
+            status = read_path(out, folder, file.path, json_object_get(module, "path"), i, error);
+    }
+    if (status == AKI_OK && *out == NULL) {
+        *out = mem_copy_string(folder);
+        if (*out == NULL)
+            status = error_set(error, AKI_OUT_OF_MEMORY, "no memory to read '%s'", folder);
+    }
+    folder_json_free(&file);
+    return status;
+}
+
+aki_status modules_find_weights(char **out, const char *folder, aki_error *error)
+{
+    char *transformer = NULL;
+    *out = NULL;
+    aki_status status = modules_find_transformer(&transformer, folder, error);
+    if (status == AKI_OK)
+        status = folder_path(out, transformer, MODULES_WEIGHTS_FILE, error);
+    mem_free(transformer);
     return status;
 }
 

@@ -7,6 +7,8 @@
 
 #include "akidb/embed.h"
 
+#define MODULES_WEIGHTS_FILE "model.safetensors" /* in the transformer's folder */
+
 typedef struct model_modules {
     char *transformer; /* folder of config.json, weights and tokenizer */
     char *pooling;     /* folder of the pooling's config.json, or NULL: a bare transformer */
@@ -17,5 +19,13 @@ typedef struct model_modules {
  * AKI_MODEL_UNSUPPORTED (names the module), AKI_IO_ERROR, AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status modules_read(model_modules *out, const char *folder, aki_error *error);
 void modules_free(model_modules *modules);
+
+/* The folder of the transformer alone, for who reads only its tokenizer or its weights; the other modules may be any. The
+ * folder itself where modules.json is absent or lists no transformer. *out is freed with mem_free. Errors: as
+ * modules_read, but AKI_MODEL_UNSUPPORTED. */
+AKI_MUST_CHECK aki_status modules_find_transformer(char **out, const char *folder, aki_error *error);
+
+/* Where the transformer's weights are expected: folder and file as above. Same errors. */
+AKI_MUST_CHECK aki_status modules_find_weights(char **out, const char *folder, aki_error *error);
 
 #endif

@@ -6,7 +6,7 @@
 static char folder[200];
 
 #define ST "sentence_transformers.models."
-#define MODULE(type, path) "{\"idx\":0,\"name\":\"n\",\"path\":\"" path "\",\"type\":\"" type "\"}"
+#define MODULE(type, path) "{\"idx\":0,\"name\":\"" path "\",\"path\":\"" path "\",\"type\":\"" type "\"}"
 #define TRANSFORMER MODULE(ST "Transformer", "")
 #define POOLING MODULE(ST "Pooling", "1_Pooling")
 #define NEWER "sentence_transformers.sentence_transformer.modules."
@@ -41,6 +41,9 @@ static const struct row {
     {"modules.json",
      "[" TRANSFORMER "," POOLING "," MODULE(ST "Normalize", "2") "," MODULE(ST "Normalize", "3") "]",
      AKI_MODEL_UNSUPPORTED, "module 3 is"},
+    {"modules.json",
+     "[" TRANSFORMER "," POOLING ",{\"name\":\"1_Pooling\",\"path\":\"2\",\"type\":\"" ST "Normalize\"}]",
+     AKI_MODEL_UNSUPPORTED, "modules 1 and 2 have the same \"name\""},
     {"modules.json", "[" MODULE("custom_code.Transformer", "") "," POOLING "]", AKI_MODEL_UNSUPPORTED,
      "module 0 is 'custom_code.Transformer'"},
     {"modules.json", "[" MODULE("Transformer", "") "," POOLING "]", AKI_MODEL_UNSUPPORTED,
@@ -131,6 +134,9 @@ static const struct row {
      "\"pooling_mode\" must be"},
     {"1_Pooling/config.json", "{" DIMENSION ",\"pooling_mode_cls_token\":1}", AKI_MODEL_INVALID,
      "\"pooling_mode_cls_token\" must be true or false"},
+    {"1_Pooling/config.json", "{" DIMENSION ",\"include_prompt\":false}", AKI_OK, ""},
+    {"1_Pooling/config.json", "{" DIMENSION ",\"attention\":true}", AKI_MODEL_UNSUPPORTED,
+     "\"attention\" is no field"},
     /* sentence_bert_config.json, tokenizer_config.json, config_sentence_transformers.json */
     {"sentence_bert_config.json", "[]", AKI_MODEL_INVALID,
      "sentence_bert_config.json' must hold a JSON object"},
@@ -149,6 +155,15 @@ static const struct row {
      AKI_OK, ""},
     {"config_sentence_transformers.json",
      "{\"prompts\":{\"query\":\"query: \"},\"default_prompt_name\":null}", AKI_OK, ""},
+    {"config_sentence_transformers.json", "{\"default_prompt_name\":\"query\"}", AKI_OK, ""},
+    {"config_sentence_transformers.json", "{\"default_prompt_name\":\"passage\"}", AKI_MODEL_INVALID,
+     "\"default_prompt_name\" is 'passage'"},
+    {"config_sentence_transformers.json", "{\"model_type\":\"SparseEncoder\"}", AKI_MODEL_UNSUPPORTED,
+     "\"model_type\" is 'SparseEncoder'"},
+    {"config_sentence_transformers.json",
+     "{\"model_type\":\"SentenceTransformer\",\"similarity_fn_name\":\"dot\",\"prompts\":{},"
+     "\"__version__\":{}}",
+     AKI_OK, ""},
     {"config_sentence_transformers.json", "{\"truncate_dim\":2}", AKI_MODEL_UNSUPPORTED,
      "\"truncate_dim\" is set"},
 };
