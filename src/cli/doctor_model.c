@@ -3,23 +3,22 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "cli/model_name.h"
 #include "cli/model_source.h"
 #include "cli/progress.h"
 #include "hub/digest.h"
 #include "kernels/precision.h"
+#include "model/modules.h"
 #include "server/reference_vector.h"
 #include "server/vector_check.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define WEIGHTS_FILE "model.safetensors"
 
 /* In a Hugging Face cache a file is a link to a blob that is named by its sha256. */
 static bool promised_digest(const char *path, char hex[DIGEST_HEX_MAX + 1])
@@ -34,13 +33,12 @@ static bool promised_digest(const char *path, char hex[DIGEST_HEX_MAX + 1])
 }
 
 /* Reads the weights once. *published: they are, byte for byte, those of the reference. */
-static bool check_weights_file(doctor_report *report, const char *folder, bool *published)
+static bool check_weights_file(doctor_report *report, const char *path, bool *published)
 {
-    char path[PATH_MAX], found[DIGEST_HEX_MAX + 1], promised[DIGEST_HEX_MAX + 1], size[40];
+    char found[DIGEST_HEX_MAX + 1], promised[DIGEST_HEX_MAX + 1], size[40];
     struct stat info;
     aki_error error;
     *published = false;
-    snprintf(path, sizeof path, "%s/" WEIGHTS_FILE, folder);
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0 || fstat(descriptor, &info) != 0) {
         doctor_add(report, FINDING_FAIL, "files", "cannot open '%s': %s", path, strerror(errno));
@@ -59,23 +57,23 @@ static bool check_weights_file(doctor_report *report, const char *folder, bool *
     progress_write_bytes((uint64_t)info.st_size, size, sizeof size);
     if (promised_digest(path, promised) && strcmp(found, promised) != 0) {
         doctor_add(report, FINDING_FAIL, "files",
-                   WEIGHTS_FILE " is damaged: its sha256 is %s, the cache promises %s", found, promised);
+                   MODULES_WEIGHTS_FILE " is damaged: its sha256 is %s, the cache promises %s", found,
+                   promised);
         doctor_remedy(report, "Remove the model's folder from the cache and run `akidb-embed pull` again.");
         return false;
     }
-    doctor_add(report, FINDING_OK, "files", WEIGHTS_FILE " %s, sha256 %.12s...%s", size, found,
+    doctor_add(report, FINDING_OK, "files", MODULES_WEIGHTS_FILE " %s, sha256 %.12s...%s", size, found,
                *published ? ", as published" : "");
     return true;
 }
 
-/* The last part of the name that the user gave. */
 static bool claims_to_be_reference(const char *model)
 {
-    size_t length = strlen(model), tail = strlen(reference_model);
-    while (length > 0 && model[length - 1] == '/')
-        length--;
-    return length >= tail && strncmp(model + length - tail, reference_model, tail) == 0 &&
-           (length == tail || model[length - tail - 1] == '/');
+    char *name = model_name_of(model);
+    const char *slash = name != NULL ? strrchr(name, '/') : NULL;
+    bool claims = name != NULL && strcmp(slash != NULL ? slash + 1 : name, reference_model) == 0;
+    mem_free(name);
+    return claims;
 }
 
 static void compare_with_reference(doctor_report *report, const float *vector, size_t dimension,
@@ -136,10 +134,17 @@ void doctor_check_model(doctor_report *report, const options *o, const char *fol
     aki_error error;
     aki_model *model = NULL;
     bool claims = claims_to_be_reference(option_text(o, OPTION_MODEL)) || claims_to_be_reference(folder);
-    if (!check_weights_file(report, folder, &published))
+    char *path = NULL;
+    if (modules_find_weights(&path, folder, &error) != AKI_OK) {
+        doctor_add_error(report, "files", &error);
+        return;
+    }
+    bool readable = check_weights_file(report, path, &published);
+    mem_free(path);
+    if (!readable)
         return;
     if (claims && !published) {
-        doctor_add(report, FINDING_WARN, "files", WEIGHTS_FILE " is not the published file of %s",
+        doctor_add(report, FINDING_WARN, "files", MODULES_WEIGHTS_FILE " is not the published file of %s",
                    reference_model);
         doctor_remedy(report, "If it was not changed on purpose, download it again.");
     }

@@ -16,12 +16,12 @@
 #include "cli/serve_options.h"
 #include "encoder/encoder.h"
 #include "kernels/precision.h"
+#include "model/modules.h"
 #include "server/memory_budget.h"
 #include "server/server.h"
 #include "telemetry/log_writer.h"
 #include "telemetry/telemetry.h"
 
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +44,7 @@ typedef struct service {
     telemetry *telemetry;
     server *server;
     encoder *encoder;
-    const char *model_name;
+    char *model_name;
     const char *folder; /* of the model, while it is loaded */
     int64_t end_ns;     /* when a drain must be over; 0 = none was begun */
     activation sockets; /* that the program was started with */
@@ -126,12 +126,13 @@ static server_settings settings_of(service *sv)
 static aki_status check_memory(const char *folder, aki_error *error)
 {
     enum { NARROWEST_SHARE = 8 };
-    char path[PATH_MAX];
+    char *path = NULL;
     struct stat info;
     memory_budget budget;
-    snprintf(path, sizeof path, "%s/model.safetensors", folder);
-    if (stat(path, &info) != 0)
-        return AKI_OK; /* encoder_open says so */
+    bool found = modules_find_weights(&path, folder, NULL) == AKI_OK && stat(path, &info) == 0;
+    mem_free(path);
+    if (!found)
+        return AKI_OK; /* encoder_open says why */
     memory_budget_read(&budget);
     aki_status status =
         memory_budget_allows(&budget, (size_t)info.st_size / NARROWEST_SHARE, "loading the model", error);
@@ -206,6 +207,8 @@ static aki_status serve(service *sv, aki_error *error)
     if (status != AKI_OK)
         return status;
     sv->model_name = serve_options_model_name(sv->options);
+    if (sv->model_name == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the model's name");
     log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "akidb-embed %s", aki_version());
     status = open_telemetry(sv, error);
     if (status != AKI_OK)
@@ -286,5 +289,6 @@ int command_serve(const options *o)
     notify_close(&sv.manager);
     stop_close(sv.stop);
     hangup_close(sv.hangup);
+    mem_free(sv.model_name);
     return status == AKI_OK ? EXIT_DONE : EXIT_FAILED;
 }

@@ -2,10 +2,11 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/memory.h"
 #include "cli/file_mode.h"
+#include "cli/model_name.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #define NO_HOST "none"
 
@@ -14,17 +15,10 @@ bool serve_options_have_address(const options *o)
     return strcmp(option_text(o, OPTION_HOST), NO_HOST) != 0;
 }
 
-const char *serve_options_model_name(const options *o)
+char *serve_options_model_name(const options *o)
 {
     const char *name = option_text(o, OPTION_MODEL_NAME);
-    if (name != NULL)
-        return name;
-    name = option_text(o, OPTION_MODEL);
-    if (access(name, F_OK) != 0)
-        return name;
-    const char *last = strrchr(name, '/');
-    return last != NULL && last[1] != '\0' && strcmp(last, "/.") != 0 && strcmp(last, "/..") != 0 ? last + 1
-                                                                                                  : name;
+    return name != NULL ? mem_copy_string(name) : model_name_of(option_text(o, OPTION_MODEL));
 }
 
 aki_status serve_options_check(const options *o, aki_error *error)

@@ -8,6 +8,7 @@
 #include "cli/output_file.h"
 #include "cli/text_input.h"
 #include "base/json_text.h"
+#include "model/modules.h"
 #include "tokenizer/tokenizer.h"
 
 #include <signal.h>
@@ -104,8 +105,12 @@ static aki_status prepare(tokenize_job *job, aki_error *error)
     if (status == AKI_OK)
         status = model_locate(o, option_text(o, OPTION_MODEL), false, job->stop, message_log_sink(), &folder,
                               error);
+    char *transformer = NULL;
     if (status == AKI_OK)
-        status = tokenizer_open(&job->tokenizer, folder, SIZE_MAX, error);
+        status = modules_find_transformer(&transformer, folder, error);
+    if (status == AKI_OK)
+        status = tokenizer_open(&job->tokenizer, transformer, SIZE_MAX, error);
+    mem_free(transformer);
     mem_free(folder);
     if (status != AKI_OK)
         return status;

@@ -1,6 +1,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/serve_options.h"
 
@@ -74,15 +75,17 @@ static void no_host_leaves_the_unix_socket(void **state)
 static void a_model_is_called_as_told_or_by_its_id_or_folder(void **state)
 {
     (void)state;
-    options o = RESOLVED("--model", "some/id");
-    assert_string_equal(serve_options_model_name(&o), "some/id");
-    options_free(&o);
-    o = RESOLVED("--model", "/usr/bin");
-    assert_string_equal(serve_options_model_name(&o), "bin");
-    options_free(&o);
-    o = RESOLVED("--model", "/usr/bin", "--model-name", "mine");
-    assert_string_equal(serve_options_model_name(&o), "mine");
-    options_free(&o);
+    static const struct {
+        const char *model, *given, *expected;
+    } rows[] = {{"some/id", NULL, "some/id"}, {"/usr/bin/", NULL, "bin"}, {"/usr/bin", "mine", "mine"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        options o = rows[i].given != NULL ? RESOLVED("--model", rows[i].model, "--model-name", rows[i].given)
+                                          : RESOLVED("--model", rows[i].model);
+        char *name = serve_options_model_name(&o);
+        assert_string_equal(name, rows[i].expected);
+        mem_free(name);
+        options_free(&o);
+    }
 }
 
 int main(void)
