@@ -137,9 +137,9 @@ def test_long_text_is_refused_when_asked(tmp_path, vectors):
     done = embed("--no-truncate", stdin=data, code=1)
     assert "error[text_too_long]: stdin line 3" in done.stderr and "--truncate" in done.stderr
     assert (vectors_of(done.stdout) == vectors[:2]).all()  # what came before is not lost
-    done = embed("--no-truncate", "--on-error", "skip", stdin=data)
+    done = embed("--no-truncate", "--on-error", "skip", stdin=data, code=3)
     assert [line["index"] for line in json_lines(done.stdout)] == [0, 1, 3]
-    assert "1 of 4 texts could not be used and were left out" in done.stderr
+    assert "1 of 4 texts could not be used and were left out: line 3" in done.stderr
 
 
 BAD = [
@@ -161,7 +161,7 @@ def test_bad_input_is_named_and_can_be_skipped(form, data, message, hint):
     done = embed(*options, stdin=data, code=1)
     assert message in done.stderr and hint in done.stderr
     assert [line["index"] for line in json_lines(done.stdout)] == [0]  # the good one before it is there
-    done = embed(*options, "--on-error", "skip", stdin=data)
+    done = embed(*options, "--on-error", "skip", stdin=data, code=3)
     assert "could not be used and were left out" in done.stderr
     assert json_lines(done.stdout)[0]["index"] == 0
 
@@ -197,6 +197,7 @@ def test_what_cannot_be_opened(arguments, message):
     (["--output", "o.bin"], "cannot tell a format from the name 'o.bin'"),
     (["--output-format", "npy"], "npy cannot be written to 'stdout'"),
     (["--column", "2"], "--column is for CSV"),
+    (["--skipped", "-"], "--skipped must name a file"),
     (["--field", "body"], "--field is for JSONL"),
     (["--input-format", "csv", "--column", "title"], "no column 'title'; the columns are 1 id, 2 text"),
     (["--input-format", "csv", "--no-header", "--column", "title"], "--column must be a number"),
@@ -212,6 +213,10 @@ def test_input_is_not_overwritten(tmp_path):
     (tmp_path / "link.jsonl").symlink_to(path)
     error = embed("--input", path, "--output", tmp_path / "link.jsonl", code=2).stderr
     assert "--input and --output are the same file" in error and path.read_text() == '{"text":"a"}\n'
+    listed = tmp_path / "o.npy.skipped.jsonl"
+    listed.write_text('{"text":"a"}\n')
+    error = embed("--input", listed, "--output", tmp_path / "o.npy", code=2).stderr
+    assert "--input and --skipped are the same file" in error and listed.read_text() == '{"text":"a"}\n'
 
 
 # ---- Streams and terminals -----------------------------------------------------------------------------------
@@ -278,8 +283,8 @@ def test_memory_does_not_grow_with_the_input(tmp_path):
         with open(path, "wb") as file:
             file.write(b'{"text":"a"}\n')
             file.write((b'{"other":"' + b"x" * 100 + b'"}\n') * count)
-        script = ("import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL,"
-                  " stderr=subprocess.DEVNULL); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
+        script = ("import resource, subprocess, sys; assert subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL,"
+                  " stderr=subprocess.DEVNULL).returncode == 3; print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
         done = subprocess.run(["python3", "-c", script, PROGRAM, "embed", "--input", path, "--on-error", "skip"],
                               stdout=subprocess.PIPE, env=environment(ASAN_OPTIONS=no_quarantine), check=True)
         peaks.append(int(done.stdout))
