@@ -55,17 +55,22 @@ static json_t *decode_string(const char *string, size_t length, json_error_t *re
     return json_parse(string, length, JSON_ALLOW_NUL | JSON_DECODE_ANY, reason, lacked_memory);
 }
 
-static bool is_named(const json_member *member, const char *name)
+/* False: out of memory. A name that cannot be decoded is another one. */
+static bool is_named(const json_member *member, const char *name, bool *named)
 {
-    if (memchr(member->name, '\\', member->name_length) == NULL)
-        return member->name_length == strlen(name) && memcmp(member->name, name, member->name_length) == 0;
-    json_error_t reason;
-    bool lacked_memory;
-    json_t *plain = decode_string(member->name - 1, member->name_length + 2, &reason, &lacked_memory);
-    bool named = plain != NULL && json_string_length(plain) == strlen(name) &&
-                 memcmp(json_string_value(plain), name, strlen(name)) == 0;
-    json_decref(plain);
-    return named;
+    const char *plain = member->name;
+    size_t length = member->name_length;
+    json_t *decoded = NULL;
+    bool lacked_memory = false;
+    if (memchr(plain, '\\', length) != NULL) {
+        json_error_t reason;
+        decoded = decode_string(plain - 1, length + 2, &reason, &lacked_memory);
+        plain = json_string_value(decoded);
+        length = json_string_length(decoded);
+    }
+    *named = plain != NULL && length == strlen(name) && memcmp(plain, name, length) == 0;
+    json_decref(decoded);
+    return !lacked_memory;
 }
 
 static text_outcome bad_json(jsonl_texts *jsonl, const input_line *line, size_t column, const char *why,
@@ -76,29 +81,26 @@ static text_outcome bad_json(jsonl_texts *jsonl, const input_line *line, size_t 
     return bad_field(jsonl, line, error, what);
 }
 
-/* Keeps the member if it is the one called `name`; false where there was one already. */
-static bool keep(json_member *kept, const json_member *member, const char *name)
-{
-    if (!is_named(member, name))
-        return true;
-    bool first = kept->value == NULL;
-    *kept = *member;
-    return first;
-}
-
 static text_outcome find_members(jsonl_texts *jsonl, const input_line *line, row *found, aki_error *error)
 {
     json_scan scan;
     json_member member;
     json_scan_outcome outcome;
     json_scan_begin(&scan, line->data, line->length);
-    while ((outcome = json_scan_next(&scan, &member)) == JSON_SCAN_MEMBER)
-        if (!keep(&found->text, &member, jsonl->field) || !keep(&found->id, &member, "id")) {
+    while ((outcome = json_scan_next(&scan, &member)) == JSON_SCAN_MEMBER) {
+        bool is_text, is_id;
+        if (!is_named(&member, jsonl->field, &is_text) || !is_named(&member, "id", &is_id))
+            return no_memory(jsonl, line, error);
+        if ((is_text && found->text.value != NULL) || (is_id && found->id.value != NULL)) {
             char why[200];
-            snprintf(why, sizeof why, "duplicate \"%.*s\"",
-                     (int)(member.name_length < 100 ? member.name_length : 100), member.name);
+            snprintf(why, sizeof why, "duplicate \"%.100s\"", is_text ? jsonl->field : "id");
             return bad_json(jsonl, line, (size_t)(member.name - line->data), why, error);
         }
+        if (is_text)
+            found->text = member;
+        if (is_id)
+            found->id = member;
+    }
     if (outcome == JSON_SCAN_FAULT)
         return bad_json(jsonl, line, scan.fault_column, scan.fault, error);
     return outcome == JSON_SCAN_NOT_OBJECT ? bad_field(jsonl, line, error, "not a JSON object") : TEXT_READ;

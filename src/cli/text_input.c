@@ -105,17 +105,30 @@ bool text_input_skips(const options *o, const aki_error *bad)
     return text_input_skips_unusable(o) || (bad->status == AKI_EMPTY_TEXT && option_on(o, OPTION_SKIP_EMPTY));
 }
 
+static aki_status check_list(const char *path, const output_file *output, aki_error *error)
+{
+    if (strcmp(path, "-") == 0) {
+        error_set(error, AKI_INVALID_ARGUMENT, "--skipped must name a file: stdout is for what is computed");
+        error_hint(error, "Name a file, or /dev/stderr.");
+        return AKI_INVALID_ARGUMENT;
+    }
+    if (!output_is_stream(output) && strcmp(path, output_name(output)) == 0) {
+        error_set(error, AKI_INVALID_ARGUMENT, "--output and --skipped are the same file");
+        error_hint(error, "Name another --skipped, or leave it out.");
+        return AKI_INVALID_ARGUMENT;
+    }
+    return AKI_OK;
+}
+
 aki_status text_input_list_path(const options *o, const output_file *output, char **path, aki_error *error)
 {
     const char *wanted = option_text(o, OPTION_SKIPPED);
     *path = NULL;
     if (wanted == NULL && output_is_stream(output))
         return AKI_OK;
-    if (wanted != NULL && strcmp(wanted, "-") == 0) {
-        error_set(error, AKI_INVALID_ARGUMENT, "--skipped must name a file: stdout is for what is computed");
-        error_hint(error, "Name a file, or /dev/stderr.");
-        return AKI_INVALID_ARGUMENT;
-    }
+    aki_status status = wanted != NULL ? check_list(wanted, output, error) : AKI_OK;
+    if (status != AKI_OK)
+        return status;
     buf name;
     size_t length;
     buf_init(&name, SIZE_MAX / 2);
