@@ -1,5 +1,5 @@
-/* What an interrupted `embed` leaves beside its partial output, so that the same command can go on: how far it came, and
- * everything that the vectors depend on, to refuse going on with something else.
+/* The state that an interrupted `embed` leaves beside its partial output, so that the same command can go on: how far it came,
+ * and everything that the vectors depend on, to refuse going on with something else.
  *
  * Settings decide every vector and must be equal. Options for texts that cannot be used may change, as long as they treat what
  * was met so far in the same way: a run that stopped at such a text goes on with --on-error skip. The input is known by its

@@ -2,7 +2,7 @@
  * line: {"index":6,"line":8,"error":"invalid_utf8","message":"..."}. index counts the input's texts from 0 as in JSONL output, so
  * that row r of an .npy is the text with the r-th index that is not listed.
  *
- * What belongs to a batch is kept until the batch is written, in the order of the input, and then appended. */
+ * Entries of a batch are kept until the batch is written and then appended in the order of the input. */
 #ifndef CLI_SKIPPED_TEXTS_H
 #define CLI_SKIPPED_TEXTS_H
 

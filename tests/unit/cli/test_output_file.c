@@ -120,7 +120,7 @@ int flock(int descriptor, int operation)
     return (int)syscall(SYS_flock, descriptor, operation);
 }
 
-/* What we hold then is the finished output, and no partial file. */
+/* Our lock is then on the finished output, which must not be cut or written to. */
 static void test_lock_of_a_finished_output_is_none(void **state)
 {
     (void)state;
@@ -138,7 +138,7 @@ static void test_lock_of_a_finished_output_is_none(void **state)
     expect_contents(path, "next");
 }
 
-/* What is at the partial path after the end belongs to the next run, also where nothing was written. */
+/* After the end the partial path belongs to the next run, also where nothing was written. */
 static void test_closing_removes_nothing_of_the_next_run(void **state)
 {
     (void)state;

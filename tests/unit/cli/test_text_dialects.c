@@ -166,7 +166,7 @@ static const dialect jsonl_dialects[] = {
     ROWS(automatic, "{\"text\":\"a\",\"te\\u0078t\":\"b\"}\n", "!"),
     ROWS(automatic, "{\"id\":1,\"id\":1,\"text\":\"b\"}\n", "!"),
     ROWS(automatic, "{\"n\":1,\"n\":2,\"text\":\"a\"}\n", "1:a "),
-    /* What is no JSON. */
+    /* Lines that are not JSON. */
     ROWS(automatic, "{\"text\":\"a\"} x\n{\"text\":\"b\"}{\"text\":\"c\"}\n", "!!"),
     ROWS(automatic, "{\"text\":\"a\",}\n{'text':'a'}\n{text:\"a\"}\n", "!!!"),
     ROWS(automatic, "{\"text\":\"a\"\n{\"text\":\"b\"}\n", "!2:b "),
