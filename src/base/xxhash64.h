@@ -9,4 +9,18 @@
 /* Several pieces of data are chained by taking the hash of one as the next one's seed. */
 uint64_t xxhash64(uint64_t seed, const void *data, size_t length);
 
+#define XXHASH64_STRIPE 32
+
+/* Of data that come in parts: the value depends on their bytes only, however they are cut. */
+typedef struct xxhash64_state {
+    uint64_t seed, total; /* total: bytes added */
+    uint64_t lanes[4];
+    unsigned char rest[XXHASH64_STRIPE]; /* total % XXHASH64_STRIPE bytes */
+} xxhash64_state;
+
+void xxhash64_begin(xxhash64_state *state, uint64_t seed);
+void xxhash64_add(xxhash64_state *state, const void *data, size_t length);
+/* Of what was added so far; adding may go on. */
+uint64_t xxhash64_value(const xxhash64_state *state);
+
 #endif

@@ -8,6 +8,7 @@
 #define EXIT_DONE 0
 #define EXIT_FAILED 1
 #define EXIT_USAGE 2
+#define EXIT_SKIPPED 3 /* embed, tokenize: done, but --on-error skip has left texts out */
 
 typedef struct cli_command {
     const char *name;

@@ -20,7 +20,7 @@ void csv_row_begin(csv_row *row)
     buf_clear(&row->text);
     buf_clear(&row->ends);
     row->state = CSV_COLUMN_START;
-    row->quoted = false;
+    row->quoted = row->bad = false;
 }
 
 static void end_column(csv_row *row)
@@ -55,10 +55,9 @@ csv_outcome csv_row_add(csv_row *row, const char *line, size_t length, size_t en
         } else if (row->state != CSV_QUOTED && c == row->delimiter) {
             end_column(row);
             i++;
-        } else if (row->state == CSV_QUOTE_IN_QUOTED) {
-            return CSV_BAD_QUOTE;
         } else {
-            if (row->state == CSV_COLUMN_START)
+            row->bad |= row->state == CSV_QUOTE_IN_QUOTED;
+            if (row->state != CSV_QUOTED)
                 row->state = CSV_UNQUOTED;
             size_t run = plain_run(row, line + i, length - i);
             buf_append(&row->text, line + i, run);
@@ -71,7 +70,9 @@ csv_outcome csv_row_add(csv_row *row, const char *line, size_t length, size_t en
         end_column(row);
     if (row->text.failed || row->ends.failed)
         return CSV_TOO_LONG;
-    return row->state == CSV_QUOTED ? CSV_MORE : CSV_COMPLETE;
+    if (row->state == CSV_QUOTED)
+        return CSV_MORE;
+    return row->bad ? CSV_BAD_QUOTE : CSV_COMPLETE;
 }
 
 size_t csv_row_columns(const csv_row *row)

@@ -18,12 +18,13 @@ typedef struct csv_row {
     buf text;    /* contents of all columns, end to end */
     buf ends;    /* size_t per column: where it ends in text */
     bool quoted; /* some column was in quotes */
+    bool bad;    /* text stood behind a closing quote */
 } csv_row;
 
 typedef enum csv_outcome {
     CSV_COMPLETE,
     CSV_MORE,      /* a quote is open: the row goes on in the next line */
-    CSV_BAD_QUOTE, /* text behind a closing quote */
+    CSV_BAD_QUOTE, /* complete, but with text behind a closing quote: the next line begins a row */
     CSV_TOO_LONG,  /* over max_bytes or CSV_MAX_COLUMNS, or out of memory */
 } csv_outcome;
 

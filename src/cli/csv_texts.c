@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "cli/csv_row.h"
+#include "cli/csv_delimiter.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -11,7 +11,9 @@
 
 struct csv_texts {
     line_source *lines;
-    size_t column; /* from 0 */
+    size_t column;  /* from 0 */
+    size_t columns; /* of each row; 0: the next row tells */
+    bool only;      /* no column was named, so there must be only one */
     csv_row row;
 };
 
@@ -53,10 +55,38 @@ static text_outcome read_row(csv_texts *csv, input_line *line, aki_error *error)
     }
     if (outcome == LINE_TOO_LONG) {
         text_set_too_long(csv->lines, line->number, error);
-        /* Inside an open quote nobody can tell where the next row begins. */
-        return csv->row.state == CSV_QUOTED ? TEXT_FAILED : TEXT_BAD;
+        return TEXT_FAILED; /* quotes that nobody saw may open in it: no one can tell where the next row begins */
     }
     return text_outcome_of(outcome);
+}
+
+/* A text without its column, or a row that is cut or joined at the wrong places. */
+static bool check_columns(csv_texts *csv, uint64_t line, aki_error *error)
+{
+    size_t columns = csv_row_columns(&csv->row);
+    const char *plural = columns == 1 ? "" : "s";
+    const char *name = line_source_name(csv->lines);
+    if (csv->columns == 0)
+        csv->columns = columns;
+    if (csv->only && columns > 1) {
+        error_set(error, AKI_INVALID_ARGUMENT, "%s line %llu: has %zu columns, and none is named", name,
+                  (unsigned long long)line, columns);
+        error_hint(error, "Choose one with --column NUMBER.");
+    } else if (csv->column >= columns) {
+        error_set(error, AKI_INVALID_ARGUMENT, "%s line %llu: has %zu column%s, the text is in column %zu",
+                  name, (unsigned long long)line, columns, plural, csv->column + 1);
+        error_hint(error, "Complete the row, or leave bad rows out with --on-error skip.");
+    } else if (columns != csv->columns) {
+        error_set(error, AKI_INVALID_ARGUMENT, "%s line %llu: has %zu column%s, the first row has %zu", name,
+                  (unsigned long long)line, columns, plural, csv->columns);
+        error_hint(error,
+                   "Put quotes around texts that hold a %s or a line end, or leave bad rows out with "
+                   "--on-error skip.",
+                   csv_delimiter_name(csv->row.delimiter));
+    } else {
+        return true;
+    }
+    return false;
 }
 
 text_outcome csv_texts_next(csv_texts *csv, text_record *record, aki_error *error)
@@ -69,13 +99,8 @@ text_outcome csv_texts_next(csv_texts *csv, text_record *record, aki_error *erro
     record->line = line.number;
     if (outcome != TEXT_READ)
         return outcome;
-    if (csv->column >= csv_row_columns(&csv->row)) {
-        error_set(error, AKI_INVALID_ARGUMENT, "%s line %llu: has %zu column%s, the text is in column %zu",
-                  line_source_name(csv->lines), (unsigned long long)line.number, csv_row_columns(&csv->row),
-                  csv_row_columns(&csv->row) == 1 ? "" : "s", csv->column + 1);
-        error_hint(error, "Complete the row, or leave bad rows out with --on-error skip.");
+    if (!check_columns(csv, line.number, error))
         return TEXT_BAD;
-    }
     record->text = csv_row_column(&csv->row, csv->column, &record->length);
     return TEXT_READ;
 }
@@ -94,17 +119,19 @@ static void list_columns(const csv_row *row, char *out, size_t room)
     }
 }
 
-static bool column_by_name(const csv_row *row, const char *name, size_t *column)
+/* How many columns are called so, and the first of them. */
+static size_t columns_by_name(const csv_row *row, const char *name, size_t *column)
 {
-    for (size_t i = 0; i < csv_row_columns(row); i++) {
+    size_t found = 0;
+    for (size_t i = csv_row_columns(row); i-- > 0;) {
         size_t length;
-        const char *found = csv_row_column(row, i, &length);
-        if (length == strlen(name) && memcmp(found, name, length) == 0) {
+        const char *other = csv_row_column(row, i, &length);
+        if (length == strlen(name) && memcmp(other, name, length) == 0) {
             *column = i;
-            return true;
+            found++;
         }
     }
-    return false;
+    return found;
 }
 
 static bool column_by_number(const char *text, size_t *column)
@@ -127,8 +154,15 @@ static aki_status choose_column(csv_texts *csv, const char *wanted, aki_error *e
         }
         wanted = "text";
     }
-    if (column_by_name(row, wanted, &csv->column))
+    size_t found = columns_by_name(row, wanted, &csv->column);
+    if (found == 1)
         return AKI_OK;
+    if (found > 1) {
+        error_set(error, AKI_INVALID_ARGUMENT, "%s: %zu columns are called '%.100s', the first is column %zu",
+                  line_source_name(csv->lines), found, wanted, csv->column + 1);
+        error_hint(error, "Choose one by its number, such as --column %zu.", csv->column + 1);
+        return AKI_INVALID_ARGUMENT;
+    }
     if (column_by_number(wanted, &csv->column) && csv->column < csv_row_columns(row))
         return AKI_OK;
     char names[250];
@@ -141,12 +175,52 @@ static aki_status choose_column(csv_texts *csv, const char *wanted, aki_error *e
     return AKI_INVALID_ARGUMENT;
 }
 
+/* Lines before the first row that have nothing in them are dropped; *line is the one behind them, not yet read. */
+static aki_status peek_first_line(csv_texts *csv, input_line *line, bool *any, aki_error *error)
+{
+    line_outcome outcome;
+    while ((outcome = line_source_peek(csv->lines, line, error)) == LINE_READ && line->length == 0)
+        if (line_source_next(csv->lines, line, error) != LINE_READ)
+            break;
+    *any = outcome == LINE_READ;
+    if (outcome == LINE_FAILED)
+        return error != NULL ? error->status : AKI_IO_ERROR;
+    if (outcome == LINE_STOPPED)
+        return error_set(error, AKI_CANCELLED, "stopped by a signal");
+    if (outcome == LINE_TOO_LONG) {
+        text_set_too_long(csv->lines, line->number, error);
+        return AKI_INVALID_ARGUMENT;
+    }
+    return AKI_OK;
+}
+
+static aki_status choose_delimiter(csv_texts *csv, const csv_settings *settings, const input_line *line,
+                                   aki_error *error)
+{
+    char among[4];
+    csv->row.delimiter = settings->delimiter;
+    if (csv->row.delimiter == '\0')
+        csv->row.delimiter = csv_delimiter_guess(line->data, line->length,
+                                                 settings->column != NULL ? settings->column : "text",
+                                                 settings->header, settings->usual_delimiter, among);
+    if (csv->row.delimiter != '\0')
+        return AKI_OK;
+    error_set(error, AKI_INVALID_ARGUMENT,
+              "%s: cannot tell from the first row what separates columns: %s or %s",
+              line_source_name(csv->lines), csv_delimiter_name(among[0]), csv_delimiter_name(among[1]));
+    error_hint(error, "Name it with --delimiter.");
+    return AKI_INVALID_ARGUMENT;
+}
+
 static aki_status read_header(csv_texts *csv, const char *column, aki_error *error)
 {
     input_line line = {.number = 0};
+    aki_status status;
     switch (read_row(csv, &line, error)) {
     case TEXT_READ:
-        return choose_column(csv, column, error);
+        status = choose_column(csv, column, error);
+        csv->columns = csv_row_columns(&csv->row);
+        return status;
     case TEXT_END:
         error_set(error, AKI_INVALID_ARGUMENT, "%s: is empty, so it has no row with the names of columns",
                   line_source_name(csv->lines));
@@ -159,29 +233,75 @@ static aki_status read_header(csv_texts *csv, const char *column, aki_error *err
     }
 }
 
-aki_status csv_texts_open(csv_texts **out, line_source *lines, const char *column, char delimiter,
-                          bool header, aki_error *error)
+/* Of a first row that goes on in the next line only a file can tell: it is read there and then once more. Of a pipe, which no
+ * run goes on with, the first row tells when its turn comes. */
+static aki_status count_columns(csv_texts *csv, const input_line *first, aki_error *error)
+{
+    input_line line;
+    csv_row_begin(&csv->row);
+    csv_outcome added = csv_row_add(&csv->row, first->data, first->length, first->ending);
+    if (added == CSV_COMPLETE)
+        csv->columns = csv_row_columns(&csv->row);
+    if (added != CSV_MORE || line_source_size(csv->lines) == 0)
+        return AKI_OK;
+    line_position position = line_source_position(csv->lines);
+    if (read_row(csv, &line, NULL) == TEXT_READ)
+        csv->columns = csv_row_columns(&csv->row);
+    return line_source_seek(csv->lines, position, error);
+}
+
+/* The first row is a text: it stays to be read, and tells how many columns there are. */
+static aki_status begin_without_header(csv_texts *csv, const char *column, const input_line *first,
+                                       aki_error *error)
+{
+    csv->only = column == NULL;
+    if (column != NULL && !column_by_number(column, &csv->column)) {
+        error_set(error, AKI_INVALID_ARGUMENT, "without a header row --column must be a number, not '%.100s'",
+                  column);
+        error_hint(error, "Count the columns from 1, or leave --no-header out.");
+        return AKI_INVALID_ARGUMENT;
+    }
+    return count_columns(csv, first, error);
+}
+
+static aki_status begin(csv_texts *csv, const csv_settings *settings, aki_error *error)
+{
+    bool any;
+    input_line line = {.data = "", .length = 0};
+    aki_status status = peek_first_line(csv, &line, &any, error);
+    if (status != AKI_OK)
+        return status;
+    if (!any)
+        line = (input_line){.data = ""};
+    status = choose_delimiter(csv, settings, &line, error);
+    if (status != AKI_OK)
+        return status;
+    if (settings->header)
+        return read_header(csv, settings->column, error);
+    return begin_without_header(csv, settings->column, &line, error);
+}
+
+aki_status csv_texts_open(csv_texts **out, line_source *lines, const csv_settings *settings, aki_error *error)
 {
     *out = NULL;
     csv_texts *csv = mem_zalloc(1, sizeof *csv);
     if (csv == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory to read texts");
     csv->lines = lines;
-    csv_row_init(&csv->row, delimiter, line_source_max_line_bytes(lines));
-    aki_status status = AKI_OK;
-    if (header) {
-        status = read_header(csv, column, error);
-    } else if (column != NULL && !column_by_number(column, &csv->column)) {
-        status = error_set(error, AKI_INVALID_ARGUMENT,
-                           "without a header row --column must be a number, not '%.100s'", column);
-        error_hint(error, "Count the columns from 1, or leave --no-header out.");
-    }
+    csv_row_init(&csv->row, settings->usual_delimiter, line_source_max_line_bytes(lines));
+    line_source_end_lines_at_cr(lines);
+    aki_status status = begin(csv, settings, error);
     if (status != AKI_OK) {
         csv_texts_close(csv);
         return status;
     }
     *out = csv;
     return AKI_OK;
+}
+
+char csv_texts_delimiter(const csv_texts *csv)
+{
+    return csv->row.delimiter;
 }
 
 void csv_texts_close(csv_texts *csv)

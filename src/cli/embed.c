@@ -8,10 +8,8 @@
 #include "cli/model_source.h"
 #include "cli/text_input.h"
 #include "kernels/precision.h"
+#include "model/file_hashes.h"
 
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -47,43 +45,35 @@ static aki_status choose_format(const options *o, const output_file *output, vec
 }
 
 /* Writing over the texts that are being read would destroy both. */
-static aki_status refuse_same_file(const options *o, aki_error *error)
+static aki_status refuse_same_file(const options *o, const char *path, const char *flag, aki_error *error)
 {
     struct stat input, output;
-    if (strcmp(option_text(o, OPTION_INPUT), "-") == 0 || stat(option_text(o, OPTION_INPUT), &input) != 0 ||
-        stat(option_text(o, OPTION_OUTPUT), &output) != 0 || input.st_dev != output.st_dev ||
-        input.st_ino != output.st_ino || !S_ISREG(input.st_mode))
+    if (strcmp(option_text(o, OPTION_INPUT), "-") == 0 || path == NULL ||
+        stat(option_text(o, OPTION_INPUT), &input) != 0 || stat(path, &output) != 0 ||
+        input.st_dev != output.st_dev || input.st_ino != output.st_ino || !S_ISREG(input.st_mode))
         return AKI_OK;
-    error_set(error, AKI_INVALID_ARGUMENT, "--input and --output are the same file");
-    error_hint(error, "Name another --output.");
+    error_set(error, AKI_INVALID_ARGUMENT, "--input and --%s are the same file", flag);
+    error_hint(error, "Name another --%s.", flag);
     return AKI_INVALID_ARGUMENT;
 }
 
-static void add_file(resume_settings *settings, const char *name, const char *path)
+static void add_model_file(void *cookie, const char *name, const char *hash)
 {
-    struct stat info;
-    char *real = realpath(path, NULL);
-    if (stat(path, &info) == 0)
-        resume_settings_add(settings, name, "%lld bytes of %lld.%09ld at %.400s", (long long)info.st_size,
-                            (long long)info.st_mtim.tv_sec, info.st_mtim.tv_nsec, real != NULL ? real : path);
-    free(real);
+    resume_settings_add_file(cookie, name, hash);
 }
 
 /* Everything that the bytes of the output depend on. Not here: threads and batches, which change nothing, and what to do with
  * bad texts, which may be answered anew after a stop at one. */
-static void describe_run(resume_settings *settings, const options *o, const char *folder,
-                         const aki_model_info *info, vector_format format)
+static aki_status describe_run(embed_job *job, const char *folder, const aki_model_info *info,
+                               aki_error *error)
 {
     static const char *const formats[] = {"jsonl", "npy", "fvecs"};
-    char weights[PATH_MAX];
-    snprintf(weights, sizeof weights, "%s/model.safetensors", folder);
-    add_file(settings, "input", option_text(o, OPTION_INPUT));
-    resume_settings_add(settings, "input format", "%s field=%s column=%s delimiter=%s header=%s",
-                        option_text(o, OPTION_INPUT_FORMAT), option_text(o, OPTION_FIELD),
-                        option_text(o, OPTION_COLUMN) != NULL ? option_text(o, OPTION_COLUMN) : "",
-                        option_text(o, OPTION_DELIMITER), option_on(o, OPTION_HEADER) ? "yes" : "no");
-    add_file(settings, "model", weights);
-    resume_settings_add(settings, "output format", "%s", formats[format]);
+    const options *o = job->options;
+    resume_settings *settings = &job->settings;
+    char input[400];
+    text_input_describe(o, job->reader, input, sizeof input);
+    resume_settings_add(settings, "input format", "%s", input);
+    resume_settings_add(settings, "output format", "%s", formats[job->format]);
     resume_settings_add(settings, "pooling", "%s", option_text(o, OPTION_POOLING));
     resume_settings_add(settings, "normalize", "%s",
                         option_text(o, OPTION_NORMALIZE) == NULL ? "model"
@@ -92,18 +82,34 @@ static void describe_run(resume_settings *settings, const options *o, const char
     resume_settings_add(settings, "precision", "%s", kernel_precision_name(info->precision));
     resume_settings_add(settings, "CPU tier", "%s", info->cpu_tier);
     resume_settings_add(settings, "version", "%s", AKI_VERSION);
+    return file_hashes_of(folder, add_model_file, settings, error);
+}
+
+static aki_status open_list(embed_job *job, const stop *s, aki_error *error)
+{
+    char *path = NULL;
+    aki_status status = text_input_list_path(job->options, job->output, &path, error);
+    if (status == AKI_OK)
+        status = refuse_same_file(job->options, path, "skipped", error);
+    if (status == AKI_OK)
+        status = skipped_texts_open(&job->skipped, path, option_text(job->options, OPTION_SKIPPED) != NULL,
+                                    stop_descriptor(s), error);
+    mem_free(path);
+    return status;
 }
 
 static aki_status prepare(embed_job *job, stop *s, aki_error *error)
 {
     const options *o = job->options;
-    aki_status status = refuse_same_file(o, error);
+    aki_status status = refuse_same_file(o, option_text(o, OPTION_OUTPUT), "output", error);
     if (status == AKI_OK)
         status = text_input_open(&job->reader, o, s, error);
     if (status == AKI_OK)
-        status = output_open(&job->output, option_text(o, OPTION_OUTPUT), error);
+        status = output_open(&job->output, option_text(o, OPTION_OUTPUT), stop_descriptor(s), error);
     if (status == AKI_OK)
         status = choose_format(o, job->output, &job->format, error);
+    if (status == AKI_OK)
+        status = open_list(job, s, error);
     char *folder = NULL;
     if (status == AKI_OK)
         status = model_locate(o, option_text(o, OPTION_MODEL), false, s, message_log_sink(), &folder, error);
@@ -116,8 +122,9 @@ static aki_status prepare(embed_job *job, stop *s, aki_error *error)
         aki_model_describe(job->model, &info);
         job->resumable = line_source_size(text_reader_source(job->reader)) > 0 &&
                          strcmp(option_text(o, OPTION_INPUT), "-") != 0 && !output_is_stream(job->output);
-        describe_run(&job->settings, o, folder, &info, job->format);
         job->threads = info.threads;
+        if (job->resumable)
+            status = describe_run(job, folder, &info, error);
     }
     mem_free(folder);
     return status;
@@ -139,6 +146,8 @@ int command_embed(const options *o)
     aki_close(&job.model);
     text_reader_close(job.reader);
     output_close(job.output);
+    skipped_texts_close(&job.skipped);
+    resume_settings_free(&job.settings);
     stop_close(s);
     return code;
 }

@@ -4,6 +4,7 @@
 #define CLI_EMBED_BATCH_H
 
 #include "base/buf.h"
+#include "cli/skipped_texts.h"
 #include "cli/text_reader.h"
 
 typedef struct embed_item {
@@ -11,7 +12,7 @@ typedef struct embed_item {
     size_t id;              /* in `bytes`, NUL-terminated, or SIZE_MAX */
     uint64_t line;          /* where it stands in the input */
     uint64_t index;         /* of the text in the input, from 0 */
-    uint64_t skipped;       /* texts left out before it */
+    skipped_counts skipped; /* texts left out before it */
     line_position position; /* of the input before it */
 } embed_item;
 

@@ -22,6 +22,7 @@
 #define BYTES_PER_TEXT                                                                                       \
     512 /* long texts make a batch full by bytes, so that it takes no longer than one of short ones */
 #define LEAST_BATCH_BYTES ((size_t)64 << 10)
+#define MOST_SKIPPED 4096 /* entries of texts left out that are kept until they are written */
 #define EXIT_BROKEN_PIPE (128 + SIGPIPE)
 
 /* What one run carries along. */
@@ -46,9 +47,21 @@ static aki_status begin_output(run *r, aki_error *error)
         unlink(output_state_path(job->output));
     if (status == AKI_OK)
         status = output_write(job->output, r->out.data, r->out.length, error);
-    job->state =
-        (resume_state){.input = text_reader_position(job->reader), .bytes = output_bytes(job->output)};
+    if (status == AKI_OK)
+        status = skipped_texts_continue(&job->skipped, 0, error);
+    job->state = (resume_state){.input = text_reader_position(job->reader),
+                                .bytes = output_bytes(job->output),
+                                .max_line_bytes = option_size(job->options, OPTION_MAX_LINE_BYTES)};
     return status;
+}
+
+static resume_policy policy_of(const options *o)
+{
+    bool skips = text_input_skips_unusable(o);
+    return (resume_policy){.skips_empty = skips || option_on(o, OPTION_SKIP_EMPTY),
+                           .skips_unusable = skips,
+                           .truncates = option_on(o, OPTION_TRUNCATE),
+                           .max_line_bytes = option_size(o, OPTION_MAX_LINE_BYTES)};
 }
 
 /* Goes on where the state says, or begins. */
@@ -64,17 +77,21 @@ static aki_status begin(run *r, aki_error *error)
         error_hint(error, "Continue it with its --input, or begin anew with --restart.");
         return AKI_INVALID_ARGUMENT;
     }
-    aki_status status = resume_state_read(path, &job->settings, &job->state, error);
+    const resume_policy policy = policy_of(job->options);
+    aki_status status = resume_state_read(path, &job->settings, &policy, &job->state, error);
     if (status == AKI_OK && output_found_bytes(job->output) < job->state.bytes) {
         error_set(error, AKI_IO_ERROR, "'%s' counts more bytes than the partial output has", path);
         error_hint(error, "Begin anew with --restart.");
         return AKI_IO_ERROR;
     }
     if (status == AKI_OK)
-        status = output_continue(job->output, job->state.bytes, error);
-    if (status == AKI_OK)
         status = text_reader_seek(job->reader, job->state.input, error);
+    if (status == AKI_OK)
+        status = skipped_texts_continue(&job->skipped, job->state.skipped_bytes, error);
+    if (status == AKI_OK)
+        status = output_continue(job->output, job->state.bytes, error);
     if (status == AKI_OK) {
+        job->state.max_line_bytes = policy.max_line_bytes;
         job->continued_texts = job->state.texts;
         job->saved = true;
         message_note("continuing at text %" PRIu64, job->state.texts + 1);
@@ -89,6 +106,8 @@ static aki_status checkpoint(run *r, aki_error *error)
         return AKI_OK;
     aki_status status = output_sync(job->output, error);
     if (status == AKI_OK)
+        status = skipped_texts_sync(&job->skipped, error);
+    if (status == AKI_OK)
         status = resume_state_write(output_state_path(job->output), &job->settings, &job->state, error);
     job->saved = status == AKI_OK;
     r->saved_ns = clock_monotonic_ns();
@@ -101,13 +120,16 @@ static text_outcome read_batch(run *r, aki_error *error)
     embed_job *job = r->job;
     embed_batch_clear(&r->batch);
     r->next = job->state;
-    while (!embed_batch_full(&r->batch)) {
+    while (!embed_batch_full(&r->batch) && skipped_texts_pending(&job->skipped) < MOST_SKIPPED) {
         if (r->batch.count > 0 && !line_source_ready(text_reader_source(job->reader)))
             return TEXT_READ; /* compute what there is while the writer of a pipe thinks */
         text_record record;
         text_outcome outcome = text_reader_next(job->reader, &record, error);
         if (outcome == TEXT_BAD && text_input_skips(job->options, error)) {
-            r->next.skipped++;
+            const aki_error why = *error;
+            if (skipped_texts_add(&job->skipped, &r->next.skipped, r->next.texts, record.line, &why, error) !=
+                AKI_OK)
+                return TEXT_FAILED;
         } else if (outcome != TEXT_READ) {
             return outcome;
         } else {
@@ -134,9 +156,10 @@ static aki_status refuse_truncated(run *r, size_t i, aki_error *error)
     error_hint(error,
                "Shorten it, let it be cut with --truncate, or leave such texts out with --on-error skip.");
     if (text_input_skips(r->job->options, error)) {
-        r->next.skipped++;
-        return AKI_OK;
+        const aki_error why = *error;
+        return skipped_texts_add(&r->job->skipped, &r->next.skipped, item->index, item->line, &why, error);
     }
+    skipped_texts_rewind(&r->job->skipped, item->index);
     r->next.texts = item->index;
     r->next.input = item->position;
     r->next.skipped = item->skipped;
@@ -191,8 +214,11 @@ static aki_status finish_batch(run *r, aki_error *error)
             return refused;
         status = output_write(job->output, r->out.data, r->out.length, error);
     }
+    if (status == AKI_OK)
+        status = skipped_texts_write(&job->skipped, error);
     if (status == AKI_OK) {
         r->next.bytes = output_bytes(job->output);
+        r->next.skipped_bytes = skipped_texts_bytes(&job->skipped);
         job->saved = job->saved && memcmp(&job->state, &r->next, sizeof r->next) == 0;
         job->state = r->next;
     }
@@ -223,7 +249,9 @@ static aki_status finish_output(run *r, aki_error *error)
         if (status != AKI_OK)
             return status;
     }
-    return output_finish(job->output, error);
+    /* The list first: a finished output without it could not be matched with its input. */
+    aki_status status = skipped_texts_finish(&r->job->skipped, error);
+    return status == AKI_OK ? output_finish(job->output, error) : status;
 }
 
 static aki_status work(run *r, aki_error *error)
@@ -304,11 +332,11 @@ int embed_job_report(const embed_job *job, aki_status status, const aki_error *e
 {
     int signal_number = job->stop != NULL ? stop_signal(job->stop) : 0;
     if (status == AKI_OK) {
-        text_input_report(job->state.texts, job->state.skipped, job->state.truncated,
-                          aki_max_tokens(job->model));
+        skipped_texts_report(&job->skipped, &job->state.skipped, job->state.texts);
+        text_input_report(job->state.texts, job->state.truncated, aki_max_tokens(job->model));
         if (isatty(STDERR_FILENO) || !output_is_stream(job->output))
             print_summary(job);
-        return EXIT_DONE;
+        return text_input_exit_code(job->options, &job->state.skipped);
     }
     if (status == AKI_CANCELLED && signal_number == 0)
         return EXIT_BROKEN_PIPE;

@@ -14,6 +14,7 @@ typedef struct embed_job {
     const stop *stop;
     text_reader *reader;
     output_file *output;
+    skipped_texts skipped;
     aki_model *model;
     vector_format format;
     unsigned threads;

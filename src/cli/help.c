@@ -124,7 +124,9 @@ void help_command(buf *out, command_id command)
         }
         append_option(out, row);
     }
-    buf_append_string(out, "\nExit codes: 0 done, 1 failed, 2 wrong usage, 128 + n ended by signal n.\n");
+    bool skips = option_taken_by(OPTION_ON_ERROR, command);
+    buf_printf(out, "\nExit codes: 0 done, 1 failed, 2 wrong usage,%s 128 + n ended by signal n.\n",
+               skips ? " 3 --on-error skip left texts out," : "");
 }
 
 static void append_cell(buf *out, const char *text)

@@ -1,5 +1,5 @@
-/* The texts of a JSONL file: one field of the object on each line, and its "id" where there is one. Blank lines count for
- * nothing. */
+/* The texts of a JSONL file: one field of the object on each line, and its "id" where there is one, in the bytes it was written
+ * with. The line must be valid JSON; what stands in other fields does not matter. Blank lines count for nothing. */
 #ifndef CLI_JSONL_TEXTS_H
 #define CLI_JSONL_TEXTS_H
 

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/xxhash64.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,10 +22,13 @@ struct line_source {
     uint64_t size; /* of a regular file, else 0 */
     char *data;    /* data[begin .. end) is read and not yet handed out */
     size_t begin, end, capacity;
-    size_t scanned;  /* data[begin .. scanned) has no line feed */
-    uint64_t offset; /* of data[begin] in the input */
-    uint64_t line;   /* lines handed out */
+    size_t scanned;      /* data[begin .. scanned) has no end of a line */
+    uint64_t offset;     /* of data[begin] in the input */
+    uint64_t line;       /* lines handed out */
+    xxhash64_state hash; /* of the input before data[begin] */
     bool at_end;
+    bool ends_at_cr;
+    bool too_long; /* the line at hand is, and its beginning is dropped */
 };
 
 aki_status line_source_open(line_source **out, const char *path, size_t max_line_bytes, int stop_descriptor,
@@ -38,7 +42,9 @@ aki_status line_source_open(line_source **out, const char *path, size_t max_line
     aki_status status = AKI_OK;
     source->stop_descriptor = stop_descriptor;
     source->max_line_bytes = max_line_bytes;
-    source->descriptor = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    xxhash64_begin(&source->hash, 0);
+    /* O_NONBLOCK: opening a FIFO must not wait for its writer, out of reach of the stop descriptor. */
+    source->descriptor = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     source->path = mem_copy_string(is_stdin ? "stdin" : path);
     source->name = source->path;
     struct stat info;
@@ -58,6 +64,11 @@ aki_status line_source_open(line_source **out, const char *path, size_t max_line
     }
     *out = source;
     return AKI_OK;
+}
+
+void line_source_end_lines_at_cr(line_source *source)
+{
+    source->ends_at_cr = true;
 }
 
 void line_source_close(line_source *source)
@@ -99,14 +110,12 @@ static line_outcome fill(line_source *source, aki_error *error)
         return LINE_FAILED;
     }
     for (;;) {
-        if (source->stop_descriptor >= 0) {
-            struct pollfd waiting[2] = {{.fd = source->descriptor, .events = POLLIN},
-                                        {.fd = source->stop_descriptor, .events = POLLIN}};
-            if (poll(waiting, 2, -1) < 0 && errno == EINTR)
-                continue;
-            if (waiting[1].revents != 0)
-                return LINE_STOPPED;
-        }
+        struct pollfd waiting[2] = {{.fd = source->descriptor, .events = POLLIN},
+                                    {.fd = source->stop_descriptor, .events = POLLIN}};
+        if (poll(waiting, 2, -1) < 0 && errno == EINTR)
+            continue;
+        if (waiting[1].revents != 0)
+            return LINE_STOPPED;
         ssize_t got = read(source->descriptor, source->data + source->end, source->capacity - source->end);
         if (got < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
@@ -122,6 +131,8 @@ static line_outcome fill(line_source *source, aki_error *error)
 
 static void drop(line_source *source, size_t count)
 {
+    if (count > 0)
+        xxhash64_add(&source->hash, source->data + source->begin, count);
     source->begin += count;
     source->offset += count;
     source->scanned = source->begin;
@@ -140,22 +151,33 @@ static line_outcome skip_byte_order_mark(line_source *source, aki_error *error)
     return LINE_READ;
 }
 
-/* Looks for the line feed behind data[begin], reading as needed. *length: up to it, or up to the end of the input. Lines
- * over the limit are not kept: *length then counts what was dropped, too. */
-static line_outcome find_line(line_source *source, bool *has_feed, bool *too_long, aki_error *error)
+/* The first end of a line at or behind `from`, or NULL. */
+static const char *find_end(const line_source *source, size_t from)
+{
+    if (from == source->end)
+        return NULL;
+    if (!source->ends_at_cr)
+        return memchr(source->data + from, '\n', source->end - from);
+    for (size_t i = from; i < source->end; i++)
+        if (source->data[i] == '\n' || source->data[i] == '\r')
+            return source->data + i;
+    return NULL;
+}
+
+/* Looks for the end of the line at data[begin], reading as needed, and leaves `scanned` there or at the end of the input. Of a
+ * line over the limit the beginning is dropped. */
+static line_outcome find_line(line_source *source, bool *has_end, aki_error *error)
 {
     size_t most = source->max_line_bytes + 2; /* CR LF */
-    *too_long = false;
     for (;;) {
-        const char *feed = source->end > source->scanned
-                               ? memchr(source->data + source->scanned, '\n', source->end - source->scanned)
-                               : NULL;
-        source->scanned = feed != NULL ? (size_t)(feed - source->data) : source->end;
-        *has_feed = feed != NULL;
-        if (feed != NULL || source->at_end)
+        const char *end = find_end(source, source->scanned);
+        source->scanned = end != NULL ? (size_t)(end - source->data) : source->end;
+        *has_end = end != NULL;
+        /* Behind a CR that was read last there may come its LF. */
+        if (source->at_end || (end != NULL && (*end == '\n' || source->scanned + 1 < source->end)))
             return LINE_READ;
-        if (source->end - source->begin > most) {
-            *too_long = true;
+        if (end == NULL && source->end - source->begin > most) {
+            source->too_long = true;
             drop(source, source->end - source->begin);
         }
         line_outcome outcome = fill(source, error);
@@ -164,27 +186,37 @@ static line_outcome find_line(line_source *source, bool *has_feed, bool *too_lon
     }
 }
 
-line_outcome line_source_next(line_source *source, input_line *line, aki_error *error)
+line_outcome line_source_peek(line_source *source, input_line *line, aki_error *error)
 {
-    bool has_feed, too_long;
+    bool has_end;
     line_outcome outcome = skip_byte_order_mark(source, error);
     if (outcome == LINE_READ)
-        outcome = find_line(source, &has_feed, &too_long, error);
+        outcome = find_line(source, &has_end, error);
     if (outcome != LINE_READ)
         return outcome;
+    const char *data = source->data + source->begin;
     size_t length = source->scanned - source->begin;
-    if (!has_feed && length == 0 && !too_long)
+    if (!has_end && length == 0 && !source->too_long)
         return LINE_END;
-    line->data = source->data + source->begin;
-    line->ending = has_feed ? 1 : 0;
-    line->length = length;
-    if (has_feed && length > 0 && line->data[length - 1] == '\r') {
+    *line = (input_line){.data = data, .length = length, .ending = has_end, .number = source->line + 1};
+    if (has_end && data[length] == '\r' && source->scanned + 1 < source->end && data[length + 1] == '\n') {
+        line->ending = 2;
+    } else if (has_end && data[length] == '\n' && length > 0 && data[length - 1] == '\r') {
         line->length--;
-        line->ending++;
+        line->ending = 2;
     }
-    line->number = ++source->line;
-    drop(source, length + (has_feed ? 1 : 0));
-    return too_long || line->length > source->max_line_bytes ? LINE_TOO_LONG : LINE_READ;
+    return source->too_long || line->length > source->max_line_bytes ? LINE_TOO_LONG : LINE_READ;
+}
+
+line_outcome line_source_next(line_source *source, input_line *line, aki_error *error)
+{
+    line_outcome outcome = line_source_peek(source, line, error);
+    if (outcome != LINE_READ && outcome != LINE_TOO_LONG)
+        return outcome;
+    source->line++;
+    source->too_long = false;
+    drop(source, line->length + line->ending);
+    return outcome;
 }
 
 const char *line_source_name(const line_source *source)
@@ -209,8 +241,8 @@ uint64_t line_source_size(const line_source *source)
 
 bool line_source_ready(const line_source *source)
 {
-    if (source->at_end || (source->end > source->begin &&
-                           memchr(source->data + source->begin, '\n', source->end - source->begin) != NULL))
+    const char *end = source->at_end ? NULL : find_end(source, source->begin);
+    if (source->at_end || (end != NULL && (*end == '\n' || end + 1 < source->data + source->end)))
         return true;
     struct pollfd waiting = {.fd = source->descriptor, .events = POLLIN};
     return poll(&waiting, 1, 0) != 0;
@@ -218,17 +250,63 @@ bool line_source_ready(const line_source *source)
 
 line_position line_source_position(const line_source *source)
 {
-    return (line_position){.offset = source->offset, .line = source->line};
+    return (line_position){
+        .offset = source->offset, .line = source->line, .hash = xxhash64_value(&source->hash)};
+}
+
+static aki_status set_other_beginning(const line_source *source, uint64_t offset, aki_error *error)
+{
+    error_set(error, AKI_INVALID_ARGUMENT,
+              "the first %llu bytes of '%s' are not what the interrupted run has read",
+              (unsigned long long)offset, source->name);
+    error_hint(error, "Put the file back as it was, or begin anew with --restart.");
+    return AKI_INVALID_ARGUMENT;
+}
+
+/* A last line that had no end, or a CR at the end, may have been continued since. */
+static bool is_between_lines(const line_source *source, line_position position)
+{
+    char around[2];
+    if (position.line == 0) /* behind the byte order mark */
+        return true;
+    ssize_t got = pread(source->descriptor, around, 2, (off_t)position.offset - 1);
+    if (got < 2 || around[0] == '\n')
+        return true;
+    return source->ends_at_cr && around[0] == '\r' && around[1] != '\n';
+}
+
+/* Reads and hashes the input up to `offset`. */
+static aki_status read_again(line_source *source, uint64_t offset, aki_error *error)
+{
+    while (source->offset < offset) {
+        line_outcome outcome = fill(source, error);
+        if (outcome == LINE_STOPPED)
+            return error_set(error, AKI_CANCELLED, "stopped by a signal");
+        if (outcome == LINE_FAILED)
+            return error != NULL ? error->status : AKI_IO_ERROR;
+        if (source->at_end)
+            return set_other_beginning(source, offset, error);
+        size_t have = source->end - source->begin;
+        drop(source, have < offset - source->offset ? have : (size_t)(offset - source->offset));
+    }
+    return AKI_OK;
 }
 
 aki_status line_source_seek(line_source *source, line_position position, aki_error *error)
 {
-    if (lseek(source->descriptor, (off_t)position.offset, SEEK_SET) < 0)
+    if (lseek(source->descriptor, 0, SEEK_SET) < 0)
         return error_set_errno(error, AKI_IO_ERROR, errno, "cannot go on at byte %llu of '%s'",
                                (unsigned long long)position.offset, source->name);
     source->begin = source->end = source->scanned = 0;
-    source->offset = position.offset;
+    source->offset = 0;
     source->line = position.line;
-    source->at_end = false;
+    source->at_end = source->too_long = false;
+    xxhash64_begin(&source->hash, 0);
+    aki_status status = read_again(source, position.offset, error);
+    if (status != AKI_OK)
+        return status;
+    if (position.offset > 0 &&
+        (xxhash64_value(&source->hash) != position.hash || !is_between_lines(source, position)))
+        return set_other_beginning(source, position.offset, error);
     return AKI_OK;
 }

@@ -637,8 +637,9 @@ const option_row option_table[OPTION_TOTAL] = {
          .commands = READS_TEXTS,
          .choices = "auto|lines|jsonl|csv",
          .default_text = "auto",
-         .help = "how the input holds the texts; auto goes by the file's ending (.jsonl, .ndjson, "
-                 ".csv, .tsv), everything else and stdin are lines"},
+         .help = "how the input holds the texts; auto goes by the file's ending: .jsonl, .ndjson and .json "
+                 "are jsonl (an object on each line, not one array), .csv and .tsv are csv, everything "
+                 "else and stdin are lines"},
     [OPTION_FIELD] = {.section = "Input",
                       .flag = "field",
                       .variable = "AKIDB_FIELD",
@@ -655,14 +656,16 @@ const option_row option_table[OPTION_TOTAL] = {
                        .value_name = "NAME|NUMBER",
                        .help = "csv: the column that holds the text, by its name in the header row or by its "
                                "number from 1; without it the column called text, or the only one"},
-    [OPTION_DELIMITER] = {.section = "Input",
-                          .flag = "delimiter",
-                          .variable = "AKIDB_DELIMITER",
-                          .type = OPTION_TYPE_CHOICE,
-                          .commands = READS_TEXTS,
-                          .choices = "auto|comma|semicolon|tab|pipe",
-                          .default_text = "auto",
-                          .help = "csv: what stands between columns; auto is tab for .tsv, else comma"},
+    [OPTION_DELIMITER] =
+        {.section = "Input",
+         .flag = "delimiter",
+         .variable = "AKIDB_DELIMITER",
+         .type = OPTION_TYPE_CHOICE,
+         .commands = READS_TEXTS,
+         .choices = "auto|comma|semicolon|tab|pipe",
+         .default_text = "auto",
+         .help = "csv: what stands between columns; auto is told from the first row, and where that "
+                 "does not tell it is tab for .tsv, else comma"},
     [OPTION_HEADER] = {.section = "Input",
                        .flag = "header",
                        .variable = "AKIDB_HEADER",
@@ -686,7 +689,16 @@ const option_row option_table[OPTION_TOTAL] = {
          .choices = "fail|skip",
          .default_text = "fail",
          .help = "at an input that cannot be used (not UTF-8, no such field, empty): stop and say "
-                 "which, or leave it out and count it"},
+                 "which, or leave it out, name it at the end and exit with 3"},
+    [OPTION_SKIPPED] = {.section = "Input",
+                        .flag = "skipped",
+                        .variable = "AKIDB_SKIPPED",
+                        .type = OPTION_TYPE_PATH,
+                        .commands = READS_TEXTS,
+                        .value_name = "FILE",
+                        .help = "file that lists the texts left out as JSONL: index, line, error, message; "
+                                "without it OUTPUT.skipped.jsonl, where --output is a file and "
+                                "texts are left out"},
     [OPTION_MAX_LINE_BYTES] = {.section = "Input",
                                .flag = "max-line-bytes",
                                .variable = "AKIDB_MAX_LINE_BYTES",

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +14,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define READER_POLL_MS 50
+#define READER_LEAVE_MS 1000
+
 struct output_file {
     char *path; /* final name; "stdout" for stdout */
     char *partial_path, *state_path;
-    int descriptor;
+    int descriptor, stop_descriptor;
     bool stream;
+    bool waits;  /* a stream whose reader may be slow: a pipe, a terminal */
     bool locked; /* the partial file is ours */
     uint64_t found_bytes, bytes;
 };
@@ -44,28 +50,74 @@ static char *with_ending(const char *path, const char *ending)
     return name;
 }
 
+static bool is_at(const char *path, int descriptor)
+{
+    struct stat ours, theirs;
+    return fstat(descriptor, &ours) == 0 && stat(path, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
+           ours.st_ino == theirs.st_ino;
+}
+
+/* Opens and locks the partial file. *again: another run has finished or removed it in between. */
+static aki_status try_partial(output_file *file, bool *again, aki_error *error)
+{
+    *again = false;
+    file->descriptor = open(file->partial_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+    if (file->descriptor < 0) {
+        error_set_errno(error, AKI_IO_ERROR, errno, "cannot create '%s'", file->partial_path);
+        error_hint(error, "Check that the folder of --output exists and may be written to.");
+        return AKI_IO_ERROR;
+    }
+    struct stat info;
+    if (fstat(file->descriptor, &info) != 0 || !S_ISREG(info.st_mode))
+        return error_set(error, AKI_IO_ERROR, "'%s' is not a regular file", file->partial_path);
+    if (flock(file->descriptor, LOCK_EX | LOCK_NB) != 0) {
+        error_set(error, AKI_IO_ERROR, "another akidb-embed is writing '%s'", file->partial_path);
+        error_hint(error, "Wait for it to end, or name another --output.");
+        return AKI_IO_ERROR;
+    }
+    *again = !is_at(file->partial_path, file->descriptor);
+    if (*again) {
+        close(file->descriptor);
+        file->descriptor = -1;
+        return AKI_OK;
+    }
+    if (fstat(file->descriptor, &info) != 0) /* the size under the lock */
+        return error_set_errno(error, AKI_IO_ERROR, errno, "cannot examine '%s'", file->partial_path);
+    file->locked = true;
+    file->found_bytes = (uint64_t)info.st_size;
+    return AKI_OK;
+}
+
 static aki_status open_partial(output_file *file, aki_error *error)
 {
     file->partial_path = with_ending(file->path, ".partial");
     file->state_path = with_ending(file->path, ".partial.state");
     if (file->partial_path == NULL || file->state_path == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory to write '%s'", file->path);
-    file->descriptor = open(file->partial_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
-    if (file->descriptor < 0) {
-        error_set_errno(error, AKI_IO_ERROR, errno, "cannot create '%s'", file->partial_path);
-        error_hint(error, "Check that the folder of --output exists and may be written to.");
-        return AKI_IO_ERROR;
-    }
-    if (flock(file->descriptor, LOCK_EX | LOCK_NB) != 0) {
-        error_set(error, AKI_IO_ERROR, "another akidb-embed is writing '%s'", file->partial_path);
-        error_hint(error, "Wait for it to end, or name another --output.");
-        return AKI_IO_ERROR;
-    }
-    file->locked = true;
+    bool again;
+    aki_status status;
+    do { /* each turn is one that another run has ended in between */
+        status = try_partial(file, &again, error);
+    } while (status == AKI_OK && again);
+    return status;
+}
+
+/* Opening a FIFO to write waits for its reader, and nothing tells when that comes: so it is tried until it does. */
+static aki_status open_stream(output_file *file, const char *path, aki_error *error)
+{
     struct stat info;
-    if (fstat(file->descriptor, &info) != 0 || !S_ISREG(info.st_mode))
-        return error_set(error, AKI_IO_ERROR, "'%s' is not a regular file", file->partial_path);
-    file->found_bytes = (uint64_t)info.st_size;
+    for (;;) {
+        file->descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        bool no_reader =
+            file->descriptor < 0 && errno == ENXIO && stat(path, &info) == 0 && S_ISFIFO(info.st_mode);
+        if (!no_reader)
+            break;
+        struct pollfd stop = {.fd = file->stop_descriptor, .events = POLLIN};
+        if (poll(&stop, 1, READER_POLL_MS) > 0)
+            return error_set(error, AKI_CANCELLED, "stopped by a signal");
+    }
+    if (file->descriptor < 0 || fcntl(file->descriptor, F_SETFL, 0) != 0)
+        return error_set_errno(error, AKI_IO_ERROR, errno, "cannot open '%s'", path);
     return AKI_OK;
 }
 
@@ -86,19 +138,17 @@ static aki_status open_named(output_file *file, const char *path, aki_error *err
     if (!exists || S_ISREG(info.st_mode))
         return open_partial(file, error);
     file->stream = true;
-    file->descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-    if (file->descriptor < 0)
-        return error_set_errno(error, AKI_IO_ERROR, errno, "cannot open '%s'", path);
-    return AKI_OK;
+    return open_stream(file, path, error);
 }
 
-aki_status output_open(output_file **out, const char *path, aki_error *error)
+aki_status output_open(output_file **out, const char *path, int stop_descriptor, aki_error *error)
 {
     *out = NULL;
     output_file *file = mem_zalloc(1, sizeof *file);
     if (file == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory to write '%s'", path);
     file->descriptor = -1;
+    file->stop_descriptor = stop_descriptor;
     aki_status status = AKI_OK;
     if (strcmp(path, "-") == 0) {
         file->stream = true;
@@ -113,6 +163,8 @@ aki_status output_open(output_file **out, const char *path, aki_error *error)
         output_close(file);
         return status;
     }
+    struct stat info;
+    file->waits = file->stream && (fstat(file->descriptor, &info) != 0 || !S_ISREG(info.st_mode));
     *out = file;
     return AKI_OK;
 }
@@ -168,12 +220,29 @@ aki_status output_continue(output_file *file, uint64_t bytes, aki_error *error)
     return AKI_OK;
 }
 
+/* False when the stop descriptor is readable and the reader takes nothing for READER_LEAVE_MS. */
+static bool wait_for_reader(const output_file *file)
+{
+    struct pollfd waiting[2] = {{.fd = file->descriptor, .events = POLLOUT},
+                                {.fd = file->stop_descriptor, .events = POLLIN}};
+    while (poll(waiting, 2, -1) < 0 && errno == EINTR)
+        ;
+    if (waiting[0].revents != 0 || waiting[1].revents == 0)
+        return true;
+    return poll(waiting, 1, READER_LEAVE_MS) != 0;
+}
+
 aki_status output_write(output_file *file, const void *data, size_t length, aki_error *error)
 {
     const char *next = data;
     while (length > 0) {
-        ssize_t done = write(file->descriptor, next, length);
+        if (file->waits && !wait_for_reader(file))
+            return error_set(error, AKI_CANCELLED, "stopped by a signal");
+        /* A pipe with room for anything has room for PIPE_BUF: such a write does not block. */
+        ssize_t done = write(file->descriptor, next, file->waits && length > PIPE_BUF ? PIPE_BUF : length);
         if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0 && errno == EAGAIN && file->waits)
             continue;
         if (done < 0)
             return set_write_error(file, errno, error);
@@ -210,6 +279,18 @@ aki_status output_finish(output_file *file, aki_error *error)
     if (rename(file->partial_path, file->path) != 0)
         return error_set_errno(error, AKI_IO_ERROR, errno, "cannot rename '%s' to '%s'", file->partial_path,
                                file->path);
+    file->locked = false; /* what is at the partial path from now on belongs to another run */
     unlink(file->state_path);
+    return AKI_OK;
+}
+
+aki_status output_remove(output_file *file, aki_error *error)
+{
+    if (file->stream)
+        return AKI_OK;
+    if (unlink(file->path) != 0 && errno != ENOENT)
+        return error_set_errno(error, AKI_IO_ERROR, errno, "cannot remove '%s'", file->path);
+    unlink(file->partial_path);
+    file->locked = false;
     return AKI_OK;
 }

@@ -2,7 +2,10 @@
  *
  * A file is written as NAME.partial, locked against a second writer, with NAME.partial.state beside it (resume_state.h). Data
  * reach the disk before the state that counts them, so that after any end, kill -9 included, the first `bytes` of the
- * state are sound; whatever lies behind is cut off when the run goes on. */
+ * state are sound; whatever lies behind is cut off when the run goes on.
+ *
+ * The lock is of the file, not of its name: whoever opens NAME.partial just before another run gives it its final name would
+ * hold a lock on the finished output. So a lock counts only when its file is still the one at NAME.partial. */
 #ifndef CLI_OUTPUT_FILE_H
 #define CLI_OUTPUT_FILE_H
 
@@ -11,8 +14,11 @@
 typedef struct output_file output_file;
 
 /* path "-" is stdout; a path that exists and is no regular file (/dev/null, a pipe) is written straight through, too.
- * Errors: AKI_IO_ERROR (no such folder, no permission, in use by another run), AKI_OUT_OF_MEMORY. */
-AKI_MUST_CHECK aki_status output_open(output_file **out, const char *path, aki_error *error);
+ * stop_descriptor (-1 = none): when it becomes readable, waiting for the reader of a pipe ends with AKI_CANCELLED, here and in
+ * output_write. Errors: AKI_IO_ERROR (no such folder, no permission, in use by another run), AKI_CANCELLED,
+ * AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status output_open(output_file **out, const char *path, int stop_descriptor,
+                                      aki_error *error);
 /* Leaves the partial file where it is. NULL allowed. */
 void output_close(output_file *file);
 
@@ -27,7 +33,8 @@ uint64_t output_bytes(const output_file *file);
 
 /* Cuts the partial file to `bytes` and goes on from there. Error: AKI_IO_ERROR. */
 AKI_MUST_CHECK aki_status output_continue(output_file *file, uint64_t bytes, aki_error *error);
-/* Errors: AKI_IO_ERROR (disk full and the like, with a hint); AKI_CANCELLED when the reader of a pipe has gone. */
+/* Errors: AKI_IO_ERROR (disk full and the like, with a hint); AKI_CANCELLED when the reader of a pipe has gone or takes nothing
+ * and the stop descriptor is readable. */
 AKI_MUST_CHECK aki_status output_write(output_file *file, const void *data, size_t length, aki_error *error);
 /* Writes over what stands at the beginning. */
 AKI_MUST_CHECK aki_status output_patch(output_file *file, const void *data, size_t length, aki_error *error);
@@ -35,5 +42,7 @@ AKI_MUST_CHECK aki_status output_patch(output_file *file, const void *data, size
 AKI_MUST_CHECK aki_status output_sync(output_file *file, aki_error *error);
 /* Gives the complete file its name and removes the state. */
 AKI_MUST_CHECK aki_status output_finish(output_file *file, aki_error *error);
+/* Instead of output_finish: removes the partial file, and a file of its name that is there from before. Error: AKI_IO_ERROR. */
+AKI_MUST_CHECK aki_status output_remove(output_file *file, aki_error *error);
 
 #endif

@@ -1,43 +1,56 @@
-/* What an interrupted `embed` leaves beside its partial output, so that the same command can go on: how far it came, and
- * everything that the vectors depend on, to refuse going on with something else. */
+/* The state that an interrupted `embed` leaves beside its partial output, so that the same command can go on: how far it came,
+ * and everything that the vectors depend on, to refuse going on with something else.
+ *
+ * Settings decide every vector and must be equal. Options for texts that cannot be used may change, as long as they treat what
+ * was met so far in the same way: a run that stopped at such a text goes on with --on-error skip. The input is known by its
+ * contents before the place where reading goes on (line_source_seek), so what comes behind may be corrected. */
 #ifndef CLI_RESUME_STATE_H
 #define CLI_RESUME_STATE_H
 
 #include "akidb/embed.h"
 #include "cli/line_source.h"
+#include "cli/skipped_texts.h"
 
-#define RESUME_FIELDS 16
+#include <jansson.h>
 
-/* One thing that must not have changed, as people understand it: {"pooling", "mean"}. */
-typedef struct resume_field {
-    const char *name;
-    char value[512];
-} resume_field;
-
+/* Name to value, in this order; NULL = none so far. */
 typedef struct resume_settings {
-    resume_field fields[RESUME_FIELDS];
-    size_t count;
+    json_t *options; /* as people understand them: "pooling": "mean" */
+    json_t *files;   /* of the model: "config.json": its hash */
+    bool failed;     /* out of memory: nothing is written or read any more */
 } resume_settings;
 
 typedef struct resume_state {
-    line_position input; /* where to go on reading */
-    uint64_t texts;      /* of the input: written and left out */
-    uint64_t written;    /* vectors in the output */
-    uint64_t truncated;  /* of them cut */
-    uint64_t skipped;    /* texts left out */
-    uint64_t bytes;      /* of the output */
+    line_position input;     /* where to go on reading */
+    uint64_t texts;          /* of the input: written and left out */
+    uint64_t written;        /* vectors in the output */
+    uint64_t truncated;      /* of them cut */
+    skipped_counts skipped;  /* texts left out */
+    uint64_t bytes;          /* of the output */
+    uint64_t skipped_bytes;  /* of the list of texts left out */
+    uint64_t max_line_bytes; /* --max-line-bytes */
 } resume_state;
 
-/* Adds a field; printf-style. More than RESUME_FIELDS is a mistake of the program and ignored. */
+/* How a run treats texts that cannot be used. */
+typedef struct resume_policy {
+    bool skips_empty, skips_unusable, truncates;
+    uint64_t max_line_bytes;
+} resume_policy;
+
+/* Adds a setting; printf-style. Out of memory shows in `failed`. */
 void resume_settings_add(resume_settings *settings, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+void resume_settings_add_file(resume_settings *settings, const char *name, const char *hash);
+void resume_settings_free(resume_settings *settings);
 
 /* Replaces the file at once or not at all; on return it is on the disk. Errors: AKI_IO_ERROR, AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status resume_state_write(const char *path, const resume_settings *settings,
                                              const resume_state *state, aki_error *error);
-/* Reads it and checks that the settings are equal. Errors: AKI_INVALID_ARGUMENT (other settings, named in the message),
- * AKI_IO_ERROR (not readable or damaged). */
+/* Reads it and checks that the settings are equal and that the policy is one the state can go on with. Errors:
+ * AKI_INVALID_ARGUMENT (they are not: the message names what), AKI_IO_ERROR (not readable, damaged or of another version),
+ * AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status resume_state_read(const char *path, const resume_settings *settings,
-                                            resume_state *state, aki_error *error);
+                                            const resume_policy *policy, resume_state *state,
+                                            aki_error *error);
 
 #endif

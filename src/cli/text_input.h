@@ -3,6 +3,7 @@
 #define CLI_TEXT_INPUT_H
 
 #include "cli/options.h"
+#include "cli/skipped_texts.h"
 #include "cli/stop.h"
 #include "cli/text_reader.h"
 
@@ -10,13 +11,26 @@
 AKI_MUST_CHECK aki_status text_input_open(text_reader **out, const options *o, const stop *s,
                                           aki_error *error);
 
+/* The format, field, column and delimiter that the input is read with, as `resume_settings` want them. */
+void text_input_describe(const options *o, const text_reader *reader, char *out, size_t room);
+
 /* The format that "auto" means for a path: by its ending, in any case. */
 text_format text_format_of(const char *path);
 
 /* True when the options say that a record with this error is left out instead of ending the run. */
 bool text_input_skips(const options *o, const aki_error *bad);
+/* True when that holds for every error. */
+bool text_input_skips_unusable(const options *o);
 
-/* Says on stderr how many texts were left out or cut, where any were. */
-void text_input_report(uint64_t texts, uint64_t skipped, uint64_t truncated, size_t max_tokens);
+/* Where texts that are left out are listed: --skipped, or beside an output that is a file. Free with mem_free; *path NULL: nowhere.
+ * Errors: AKI_INVALID_ARGUMENT, AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status text_input_list_path(const options *o, const output_file *output, char **path,
+                                               aki_error *error);
+
+/* Says on stderr how many texts were cut, if any were. */
+void text_input_report(uint64_t texts, uint64_t truncated, size_t max_tokens);
+
+/* Of a run that came to its end: EXIT_SKIPPED where texts are missing that nobody said may be. */
+int text_input_exit_code(const options *o, const skipped_counts *skipped);
 
 #endif

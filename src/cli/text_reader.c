@@ -3,8 +3,9 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/utf8.h"
-#include "cli/csv_texts.h"
 #include "cli/jsonl_texts.h"
+
+#include <string.h>
 
 struct text_reader {
     line_source *lines;
@@ -22,8 +23,7 @@ aki_status text_reader_open(text_reader **out, const text_reader_settings *setti
     aki_status status = line_source_open(&reader->lines, settings->path, settings->max_line_bytes,
                                          settings->stop_descriptor, error);
     if (status == AKI_OK && settings->format == TEXT_CSV)
-        status = csv_texts_open(&reader->csv, reader->lines, settings->column, settings->delimiter,
-                                settings->header, error);
+        status = csv_texts_open(&reader->csv, reader->lines, &settings->csv, error);
     if (status == AKI_OK && settings->format == TEXT_JSONL)
         status = jsonl_texts_open(&reader->jsonl, reader->lines, settings->field, error);
     if (status != AKI_OK) {
@@ -45,6 +45,12 @@ void text_reader_close(text_reader *reader)
     mem_free(reader);
 }
 
+/* A file of an old Mac program: one line for everybody who ends lines at LF, of which the vector would tell little. */
+static bool ends_lines_at_cr(const input_line *line)
+{
+    return line->number == 1 && line->ending == 0 && memchr(line->data, '\r', line->length) != NULL;
+}
+
 static text_outcome read_line(text_reader *reader, text_record *record, aki_error *error)
 {
     input_line line = {.number = 0};
@@ -52,6 +58,13 @@ static text_outcome read_line(text_reader *reader, text_record *record, aki_erro
     record->line = line.number;
     if (outcome == LINE_TOO_LONG)
         text_set_too_long(reader->lines, line.number, error);
+    if (outcome == LINE_READ && ends_lines_at_cr(&line)) {
+        error_set(error, AKI_INVALID_ARGUMENT,
+                  "%s has CR as its only line end, and a line ends at LF or CR LF",
+                  line_source_name(reader->lines));
+        error_hint(error, "Convert it: tr '\\r' '\\n' < FILE");
+        return TEXT_FAILED;
+    }
     if (outcome == LINE_READ) {
         record->text = line.data;
         record->length = line.length;
@@ -112,4 +125,9 @@ aki_status text_reader_seek(text_reader *reader, line_position position, aki_err
 const line_source *text_reader_source(const text_reader *reader)
 {
     return reader->lines;
+}
+
+char text_reader_delimiter(const text_reader *reader)
+{
+    return reader->csv != NULL ? csv_texts_delimiter(reader->csv) : '\0';
 }

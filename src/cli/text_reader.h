@@ -3,26 +3,23 @@
 #ifndef CLI_TEXT_READER_H
 #define CLI_TEXT_READER_H
 
-#include "cli/text_record.h"
+#include "cli/csv_texts.h"
 
 typedef enum text_format { TEXT_LINES, TEXT_JSONL, TEXT_CSV } text_format;
 
 typedef struct text_reader_settings {
     const char *path; /* "-" = stdin */
     text_format format;
-    const char *field;  /* jsonl */
-    const char *column; /* csv: a name, a number from 1, or NULL = "text" or the only one */
-    char delimiter;     /* csv */
-    bool header;        /* csv: the first row names the columns */
+    const char *field; /* jsonl */
+    csv_settings csv;
     size_t max_line_bytes;
     int stop_descriptor; /* see line_source_open */
 } text_reader_settings;
 
 typedef struct text_reader text_reader;
 
-/* The settings are not kept. For CSV with a header the first row is read here.
- * Errors: AKI_IO_ERROR, AKI_INVALID_ARGUMENT (no such column), AKI_CANCELLED (stopped while waiting for the header),
- * AKI_OUT_OF_MEMORY. */
+/* The settings are not kept. Of CSV the first row is read here. Errors: AKI_IO_ERROR, AKI_INVALID_ARGUMENT (as csv_texts_open),
+ * AKI_CANCELLED (stopped while waiting for the first row), AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status text_reader_open(text_reader **out, const text_reader_settings *settings,
                                            aki_error *error);
 void text_reader_close(text_reader *reader);
@@ -33,5 +30,7 @@ text_outcome text_reader_next(text_reader *reader, text_record *record, aki_erro
 line_position text_reader_position(const text_reader *reader);
 AKI_MUST_CHECK aki_status text_reader_seek(text_reader *reader, line_position position, aki_error *error);
 const line_source *text_reader_source(const text_reader *reader);
+/* Between the columns of CSV; '\0' for other formats. */
+char text_reader_delimiter(const text_reader *reader);
 
 #endif

@@ -25,7 +25,9 @@ typedef struct tokenize_job {
     tokenizer_scratch *scratch;
     output_file *output;
     buf out;
-    uint64_t texts, skipped, truncated;
+    uint64_t texts, truncated;
+    skipped_texts skipped;
+    skipped_counts counts;
 } tokenize_job;
 
 static void append_tokens(tokenize_job *job, const token_span *span)
@@ -56,6 +58,13 @@ static aki_status flush(tokenize_job *job, aki_error *error)
     return status;
 }
 
+static aki_status skip(tokenize_job *job, const text_record *record, const aki_error *why, aki_error *error)
+{
+    aki_status status =
+        skipped_texts_add(&job->skipped, &job->counts, job->texts++, record->line, why, error);
+    return status == AKI_OK ? skipped_texts_write(&job->skipped, error) : status;
+}
+
 static aki_status tokenize_all(tokenize_job *job, aki_error *error)
 {
     size_t most = option_size(job->options, OPTION_MAX_LENGTH);
@@ -68,12 +77,15 @@ static aki_status tokenize_all(tokenize_job *job, aki_error *error)
         text_outcome outcome =
             stop_signal(job->stop) != 0 ? TEXT_STOPPED : text_reader_next(job->reader, &record, &reason);
         if (outcome == TEXT_BAD && text_input_skips(job->options, &reason)) {
-            job->texts++;
-            job->skipped++;
+            aki_status status = skip(job, &record, &reason, error);
+            if (status != AKI_OK)
+                return status;
             continue;
         }
         if (outcome != TEXT_READ) {
             aki_status status = flush(job, error);
+            if (status == AKI_OK && outcome == TEXT_END)
+                status = skipped_texts_finish(&job->skipped, error);
             if (status != AKI_OK || outcome == TEXT_END)
                 return status;
             if (outcome == TEXT_STOPPED)
@@ -95,13 +107,25 @@ static aki_status tokenize_all(tokenize_job *job, aki_error *error)
     }
 }
 
+static aki_status open_list(tokenize_job *job, aki_error *error)
+{
+    char *path = NULL;
+    aki_status status = text_input_list_path(job->options, job->output, &path, error);
+    if (status == AKI_OK)
+        status = skipped_texts_open(&job->skipped, path, true, stop_descriptor(job->stop), error);
+    mem_free(path);
+    return status == AKI_OK ? skipped_texts_continue(&job->skipped, 0, error) : status;
+}
+
 static aki_status prepare(tokenize_job *job, aki_error *error)
 {
     const options *o = job->options;
     char *folder = NULL;
     aki_status status = text_input_open(&job->reader, o, job->stop, error);
     if (status == AKI_OK)
-        status = output_open(&job->output, "-", error);
+        status = output_open(&job->output, "-", stop_descriptor(job->stop), error);
+    if (status == AKI_OK)
+        status = open_list(job, error);
     if (status == AKI_OK)
         status = model_locate(o, option_text(o, OPTION_MODEL), false, job->stop, message_log_sink(), &folder,
                               error);
@@ -122,9 +146,9 @@ static int report(const tokenize_job *job, aki_status status, const aki_error *e
 {
     int signal_number = job->stop != NULL ? stop_signal(job->stop) : 0;
     if (status == AKI_OK) {
-        text_input_report(job->texts, job->skipped, job->truncated,
-                          option_size(job->options, OPTION_MAX_LENGTH));
-        return EXIT_DONE;
+        skipped_texts_report(&job->skipped, &job->counts, job->texts);
+        text_input_report(job->texts, job->truncated, option_size(job->options, OPTION_MAX_LENGTH));
+        return text_input_exit_code(job->options, &job->counts);
     }
     if (status == AKI_CANCELLED)
         return 128 + (signal_number != 0 ? signal_number : SIGPIPE);
@@ -148,6 +172,7 @@ int command_tokenize(const options *o)
     tokenizer_close(job.tokenizer);
     text_reader_close(job.reader);
     output_close(job.output);
+    skipped_texts_close(&job.skipped);
     stop_close(job.stop);
     return code;
 }

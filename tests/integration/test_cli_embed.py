@@ -137,9 +137,9 @@ def test_long_text_is_refused_when_asked(tmp_path, vectors):
     done = embed("--no-truncate", stdin=data, code=1)
     assert "error[text_too_long]: stdin line 3" in done.stderr and "--truncate" in done.stderr
     assert (vectors_of(done.stdout) == vectors[:2]).all()  # what came before is not lost
-    done = embed("--no-truncate", "--on-error", "skip", stdin=data)
+    done = embed("--no-truncate", "--on-error", "skip", stdin=data, code=3)
     assert [line["index"] for line in json_lines(done.stdout)] == [0, 1, 3]
-    assert "1 of 4 texts could not be used and were left out" in done.stderr
+    assert "1 of 4 texts could not be used and were left out: line 3" in done.stderr
 
 
 BAD = [
@@ -161,9 +161,59 @@ def test_bad_input_is_named_and_can_be_skipped(form, data, message, hint):
     done = embed(*options, stdin=data, code=1)
     assert message in done.stderr and hint in done.stderr
     assert [line["index"] for line in json_lines(done.stdout)] == [0]  # the good one before it is there
-    done = embed(*options, "--on-error", "skip", stdin=data)
+    done = embed(*options, "--on-error", "skip", stdin=data, code=3)
     assert "could not be used and were left out" in done.stderr
     assert json_lines(done.stdout)[0]["index"] == 0
+
+
+def test_streams_and_named_lists(tmp_path):
+    """Vectors without an index on stdout, and where they belong in a file that was asked for."""
+    listed = tmp_path / "left-out.jsonl"
+    done = embed("--output-format", "fvecs", "--on-error", "skip", "--skipped", listed, stdin=b"a\n\xff\nb\n\n", code=3)
+    assert len(read_fvecs(done.stdout)) == 2 and f"left out: lines 2, 4; listed in {listed}" in done.stderr
+    rows = json_lines(listed.read_bytes())
+    assert [(row["index"], row["line"], row["error"]) for row in rows] == [(1, 2, "invalid_utf8"), (3, 4, "empty_text")]
+    assert "not valid UTF-8" in rows[0]["message"]
+    embed("--skipped", listed, stdin=b"a\n")
+    assert listed.read_bytes() == b""  # asked for, and there was nothing to list
+
+
+def test_long_texts_are_listed_in_the_order_of_the_input(tmp_path):
+    """They turn out too long after those behind them have been read."""
+    output = tmp_path / "o.npy"
+    embed("--no-truncate", "--on-error", "skip", "--output", output, stdin=lines_of(["a", LONG, "", "b", LONG, "c"]), code=3)
+    rows = json_lines((tmp_path / "o.npy.skipped.jsonl").read_bytes())
+    assert [(row["index"], row["error"]) for row in rows] == [(1, "text_too_long"), (2, "empty_text"), (4, "text_too_long")]
+    assert numpy.load(output).shape == (3, 384)
+
+
+def test_ids_and_numbers_of_jsonl_come_and_go_as_they_are():
+    ids = ["0.1", "1e3", "18446744073709551616", '"a\\u00e9"', "[1, 2.50]", "-0.0"]
+    data = "".join(f'{{"id": {id}, "text": "a", "n": 99999999999999999999, "m": 1e999}}\n' for id in ids)
+    lines = embed("--input-format", "jsonl", stdin=data.encode()).stdout.decode().splitlines()
+    assert [line.split('"id":')[1].split(',"embedding"')[0] for line in lines] == ids
+
+
+@pytest.mark.parametrize("content", [b'[{"text":"a"},{"text":"b"}]', b'[\n {"text": "a"}\n]\n'])
+def test_json_array_is_refused_with_the_way_to_convert_it(tmp_path, content):
+    path = tmp_path / "texts.json"
+    path.write_bytes(content)
+    error = embed("--input", path, "--on-error", "skip", code=1).stderr
+    assert f"{path} line 1: begins a JSON array" in error and "jq -c" in error
+
+
+def test_delimiter_is_told_and_said(tmp_path, vectors):
+    path = tmp_path / "t.csv"
+    path.write_text(f"id;text\r1;{TEXTS[0]}\r2;{TEXTS[1]}\r")
+    done = embed("--input", path)
+    assert (vectors_of(done.stdout) == vectors[:2]).all()
+    assert f"the columns of {path} are separated by semicolon; --delimiter says otherwise" in done.stderr
+
+
+def test_row_with_too_many_columns_is_an_error():
+    done = embed("--input-format", "csv", stdin=b"text\nfine\nI love this, except the battery\n", code=1)
+    assert "stdin line 3: has 2 columns, the first row has 1" in done.stderr and "quotes" in done.stderr
+    assert len(json_lines(done.stdout)) == 1
 
 
 def test_open_quote_is_never_skipped():
@@ -197,6 +247,8 @@ def test_what_cannot_be_opened(arguments, message):
     (["--output", "o.bin"], "cannot tell a format from the name 'o.bin'"),
     (["--output-format", "npy"], "npy cannot be written to 'stdout'"),
     (["--column", "2"], "--column is for CSV"),
+    (["--skipped", "-"], "--skipped must name a file"),
+    (["--output", "o.npy", "--skipped", "o.npy"], "--output and --skipped are the same file"),
     (["--field", "body"], "--field is for JSONL"),
     (["--input-format", "csv", "--column", "title"], "no column 'title'; the columns are 1 id, 2 text"),
     (["--input-format", "csv", "--no-header", "--column", "title"], "--column must be a number"),
@@ -212,6 +264,10 @@ def test_input_is_not_overwritten(tmp_path):
     (tmp_path / "link.jsonl").symlink_to(path)
     error = embed("--input", path, "--output", tmp_path / "link.jsonl", code=2).stderr
     assert "--input and --output are the same file" in error and path.read_text() == '{"text":"a"}\n'
+    listed = tmp_path / "o.npy.skipped.jsonl"
+    listed.write_text('{"text":"a"}\n')
+    error = embed("--input", listed, "--output", tmp_path / "o.npy", code=2).stderr
+    assert "--input and --skipped are the same file" in error and listed.read_text() == '{"text":"a"}\n'
 
 
 # ---- Streams and terminals -----------------------------------------------------------------------------------
@@ -278,8 +334,8 @@ def test_memory_does_not_grow_with_the_input(tmp_path):
         with open(path, "wb") as file:
             file.write(b'{"text":"a"}\n')
             file.write((b'{"other":"' + b"x" * 100 + b'"}\n') * count)
-        script = ("import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL,"
-                  " stderr=subprocess.DEVNULL); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
+        script = ("import resource, subprocess, sys; assert subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL,"
+                  " stderr=subprocess.DEVNULL).returncode == 3; print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
         done = subprocess.run(["python3", "-c", script, PROGRAM, "embed", "--input", path, "--on-error", "skip"],
                               stdout=subprocess.PIPE, env=environment(ASAN_OPTIONS=no_quarantine), check=True)
         peaks.append(int(done.stdout))

@@ -73,7 +73,8 @@ def test_inputs_are_those_of_embed(tmp_path):
 def test_bad_texts():
     done = run("tokenize", stdin=b"fine\n\n\xff\n", code=1)
     assert "error[empty_text]: stdin line 2" in done.stderr and len(json_lines(done.stdout)) == 1
-    assert len(json_lines(run("tokenize", "--skip-empty", "--on-error", "skip", stdin=b"fine\n\n\xff\nlast\n").stdout)) == 2
+    done = run("tokenize", "--skip-empty", "--on-error", "skip", stdin=b"fine\n\n\xff\nlast\n", code=3)
+    assert len(json_lines(done.stdout)) == 2 and "2 of 4 texts could not be used and were left out: lines 2, 3" in done.stderr
     assert "must be none, or a whole number from 2" in run("tokenize", "--max-length", "1", code=2).stderr
 
 

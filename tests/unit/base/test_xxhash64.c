@@ -27,10 +27,30 @@ static void depends_on_the_seed_and_on_every_byte(void **state)
     }
 }
 
+/* However the bytes are cut, and with the value asked for in between. */
+static void parts_give_the_value_of_the_whole(void **state)
+{
+    (void)state;
+    char text[200];
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (char)(i * 7);
+    for (size_t step = 1; step <= 100; step++) {
+        xxhash64_state parts;
+        xxhash64_begin(&parts, 5);
+        for (size_t at = 0; at < sizeof text; at += step) {
+            assert_true(xxhash64_value(&parts) == xxhash64(5, text, at));
+            xxhash64_add(&parts, text + at, step < sizeof text - at ? step : sizeof text - at);
+            xxhash64_add(&parts, text, 0);
+        }
+        assert_true(xxhash64_value(&parts) == xxhash64(5, text, sizeof text));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_the_reference_values),
+        cmocka_unit_test(parts_give_the_value_of_the_whole),
         cmocka_unit_test(depends_on_the_seed_and_on_every_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

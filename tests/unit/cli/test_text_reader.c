@@ -25,8 +25,7 @@ static text_reader_settings settings_for(text_format format)
     return (text_reader_settings){.path = path,
                                   .format = format,
                                   .field = "text",
-                                  .delimiter = ',',
-                                  .header = true,
+                                  .csv = {.delimiter = ',', .usual_delimiter = ',', .header = true},
                                   .max_line_bytes = 1000,
                                   .stop_descriptor = -1};
 }
@@ -111,7 +110,7 @@ static void test_jsonl(void **state)
     expect_text(reader, "caf\xC3\xA9", "\"x-1\"", 4);
     expect_text(reader, "b", "17", 5);
     expect_text(reader, "c", "null", 6);
-    expect_text(reader, "d", "{\"k\":[1,2.5]}", 7);
+    expect_text(reader, "d", "{\"k\": [1, 2.5]}", 7);
     expect_end(reader);
 }
 
@@ -156,20 +155,20 @@ static void test_csv_columns(void **state)
     expect_text(reader, "c", NULL, 6);
     expect_end(reader);
     text_reader_settings settings = settings_for(TEXT_CSV);
-    settings.column = "id";
+    settings.csv.column = "id";
     reader = OPEN(settings, data);
     expect_text(reader, "1", NULL, 2);
     text_reader_close(reader);
-    settings.column = "3";
+    settings.csv.column = "3";
     reader = OPEN(settings, data);
     expect_text(reader, "x", NULL, 2);
     text_reader_close(reader);
-    settings.column = "2"; /* a name wins over a number */
+    settings.csv.column = "2"; /* a name wins over a number */
     reader = OPEN(settings, data);
     expect_text(reader, "x", NULL, 2);
     text_reader_close(reader);
-    settings.header = false;
-    settings.column = "1";
+    settings.csv.header = false;
+    settings.csv.column = "1";
     reader = OPEN(settings, data);
     expect_text(reader, "id", NULL, 1);
     text_reader_close(reader);
@@ -194,12 +193,12 @@ static void test_csv_header_mistakes(void **state)
     text_reader_settings settings = settings_for(TEXT_CSV);
     expect_refusal(settings, "id,title\n1,a\n", "no column 'text'; the columns are 1 id, 2 title");
     expect_refusal(settings, "", "is empty");
-    settings.column = "3";
+    settings.csv.column = "3";
     expect_refusal(settings, "id,title\n1,a\n", "no column '3'");
-    settings.column = "0";
+    settings.csv.column = "0";
     expect_refusal(settings, "id,title\n1,a\n", "no column '0'");
-    settings.header = false;
-    settings.column = "title";
+    settings.csv.header = false;
+    settings.csv.column = "title";
     expect_refusal(settings, "1,a\n", "without a header row --column must be a number");
 }
 

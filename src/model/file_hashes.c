@@ -1,0 +1,123 @@
+#include "model/file_hashes.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/xxhash64.h"
+#include "model/folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define READ_BYTES ((size_t)1 << 20)
+#define HASH_ROOM 17
+
+static const char *const names[] = {"modules.json",
+                                    "config.json",
+                                    "config_sentence_transformers.json",
+                                    "sentence_bert_config.json",
+                                    "sentence_roberta_config.json",
+                                    "sentence_distilbert_config.json",
+                                    "sentence_camembert_config.json",
+                                    "sentence_albert_config.json",
+                                    "sentence_xlm-roberta_config.json",
+                                    "sentence_xlnet_config.json",
+                                    "tokenizer.json",
+                                    "tokenizer_config.json",
+                                    "special_tokens_map.json",
+                                    "added_tokens.json",
+                                    "vocab.txt",
+                                    "vocab.json",
+                                    "merges.txt",
+                                    "model.safetensors"};
+
+typedef struct job {
+    const char *folder;
+    file_hashes_fn add;
+    void *cookie;
+    unsigned char *block; /* [READ_BYTES] */
+} job;
+
+static bool hash_descriptor(const job *j, int descriptor, xxhash64_state *hash)
+{
+    struct stat info;
+    if (fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode))
+        return false;
+    for (;;) {
+        ssize_t got = read(descriptor, j->block, READ_BYTES);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return got == 0;
+        xxhash64_add(hash, j->block, (size_t)got);
+    }
+}
+
+/* A file that cannot be read decides nothing today; one that can be read tomorrow is another one. */
+static void hash_file(const job *j, const char *path, char out[HASH_ROOM])
+{
+    xxhash64_state hash;
+    xxhash64_begin(&hash, 0);
+    /* O_NONBLOCK: a FIFO of such a name must not be waited for. */
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    bool read_all = descriptor >= 0 && hash_descriptor(j, descriptor, &hash);
+    if (descriptor >= 0)
+        close(descriptor);
+    if (read_all)
+        snprintf(out, HASH_ROOM, "%016" PRIx64, xxhash64_value(&hash));
+    else
+        snprintf(out, HASH_ROOM, "unreadable");
+}
+
+/* module: "" or a folder below the model's. */
+static aki_status add_folder(const job *j, const char *module, aki_error *error)
+{
+    char name[512], hash[HASH_ROOM];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        size_t length = strlen(module);
+        bool slash = length > 0 && module[length - 1] != '/';
+        if ((size_t)snprintf(name, sizeof name, "%s%s%s", module, slash ? "/" : "", names[i]) >= sizeof name)
+            return error_set(error, AKI_MODEL_INVALID, "the path of a module in '%s' is too long", j->folder);
+        if (!folder_lists(j->folder, name))
+            continue;
+        char *path = NULL;
+        aki_status status = folder_path(&path, j->folder, name, error);
+        if (status != AKI_OK)
+            return status;
+        hash_file(j, path, hash);
+        mem_free(path);
+        j->add(j->cookie, name, hash);
+    }
+    return AKI_OK;
+}
+
+static aki_status add_modules(const job *j, aki_error *error)
+{
+    folder_json file;
+    aki_status status =
+        folder_json_read(&file, j->folder, "modules.json", JSON_ARRAY, FOLDER_OPTIONAL, error);
+    for (size_t i = 0; status == AKI_OK && i < json_array_size(file.root); i++) {
+        const json_t *path = json_object_get(json_array_get(file.root, i), "path");
+        if (json_is_string(path) && json_string_length(path) > 0 &&
+            folder_contains(json_string_value(path), json_string_length(path)))
+            status = add_folder(j, json_string_value(path), error);
+    }
+    folder_json_free(&file);
+    return status;
+}
+
+aki_status file_hashes_of(const char *folder, file_hashes_fn add, void *cookie, aki_error *error)
+{
+    job j = {.folder = folder, .add = add, .cookie = cookie, .block = mem_alloc(READ_BYTES, 1)};
+    if (j.block == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory to read '%s'", folder);
+    aki_status status = add_folder(&j, "", error);
+    if (status == AKI_OK)
+        status = add_modules(&j, error);
+    mem_free(j.block);
+    return status;
+}

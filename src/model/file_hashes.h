@@ -1,0 +1,17 @@
+/* Content hashes of the files of a model folder that decide its vectors, to tell whether two runs, days apart, use one model. */
+#ifndef MODEL_FILE_HASHES_H
+#define MODEL_FILE_HASHES_H
+
+#include "akidb/embed.h"
+
+/* name: relative to the model folder, "1_Pooling/config.json"; hash: XXH64 of all its bytes as 16 hexadecimal digits, or
+ * "unreadable". Both are valid during the call only. */
+typedef void (*file_hashes_fn)(void *cookie, const char *name, const char *hash);
+
+/* Calls `add` for each such file that is there: of the folder itself and of the modules' folders that modules.json names.
+ * Whatever decides a vector is listed, also what this version does not read: a file too many costs a restart, one too few mixes
+ * two models. Reads the weights from end to end. Errors: AKI_MODEL_INVALID (modules.json), AKI_IO_ERROR, AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status file_hashes_of(const char *folder, file_hashes_fn add, void *cookie,
+                                         aki_error *error);
+
+#endif
