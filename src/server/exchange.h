@@ -55,7 +55,9 @@ struct exchange {
     uint64_t client; /* whose request it is: a number for the API key's name; 0 = nobody's */
     char client_name[API_KEY_NAME_MAX + 1];
 
-    bool failed; /* `error` is to be the reply; the body is thrown away */
+    bool failed;  /* `error` is to be the reply; the body is thrown away */
+    bool closes;  /* the connection ends with the reply */
+    bool chunked; /* the body is */
     http_error error;
     const char *allow; /* for the Allow header of a 405 */
     buf body;
