@@ -27,7 +27,7 @@ typedef struct route {
     const char *method; /* "GET" serves HEAD as well */
     const char *path;
     const char *description;
-    bool needs_key; /* an API key, where the service has any */
+    unsigned roles; /* where the service has API keys: the key has one of these; 0 = no key is needed */
     metric_route metric;
     /* Answers a complete request: by exchange_reply, exchange_fail, or by suspending it. */
     enum MHD_Result (*handle)(exchange *x);

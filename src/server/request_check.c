@@ -1,5 +1,6 @@
 #include "server/request_check.h"
 
+#include "server/admin_guard.h"
 #include "server/cors.h"
 #include "server/host_header.h"
 #include "server/memory_promise.h"
@@ -142,7 +143,7 @@ static const char *path_of(const char *target)
 static const route preflight_route = {"OPTIONS",
                                       "*",
                                       "leave for a page's script to send another request",
-                                      false,
+                                      0,
                                       METRIC_ROUTE_OTHER,
                                       cors_answer_preflight,
                                       NULL,
@@ -157,17 +158,34 @@ static uint64_t client_number(const char *name)
     return hash;
 }
 
+/* wanted: of a route, which asks for one role or for any. */
+static const char *role_missing(unsigned wanted)
+{
+    switch (wanted) {
+#define API_ROLE_CASE(symbol, name, bit)                                                                     \
+    case bit:                                                                                                \
+        return "the API key has not the role " name ", which this route needs";
+        API_ROLES(API_ROLE_CASE)
+#undef API_ROLE_CASE
+    default:
+        return "the API key has none of the roles that this route needs";
+    }
+}
+
 /* The API key is asked for before anything is told about routes. */
 static void check_key(exchange *x)
 {
     static const char scheme[] = "Bearer ";
-    if (x->owner->keys == NULL || x->admin || (x->route != NULL && !x->route->needs_key))
+    if (x->owner->keys == NULL || x->admin || (x->route != NULL && x->route->roles == 0))
         return;
     const char *key = header(x, "x-api-key"), *authorization = header(x, "Authorization");
     if (key == NULL && authorization != NULL && strncasecmp(authorization, scheme, sizeof scheme - 1) == 0)
         key = authorization + sizeof scheme - 1;
-    if (key != NULL && api_keys_find(x->owner->keys, key + strspn(key, " "), x->client_name)) {
+    unsigned roles = 0;
+    if (key != NULL && api_keys_find(x->owner->keys, key + strspn(key, " "), x->client_name, &roles)) {
         x->client = client_number(x->client_name);
+        if (x->route != NULL && (roles & x->route->roles) == 0)
+            fail(x, HTTP_ERROR_ROLE_MISSING, role_missing(x->route->roles));
         return;
     }
     fail(x, HTTP_ERROR_UNAUTHORIZED,
@@ -197,6 +215,7 @@ static void check_route(exchange *x, const char *method, const char *url)
     if (x->route != NULL)
         x->kind = x->route->metric;
     check_key(x);
+    admin_guard_check(x);
     if (x->route != NULL || x->failed)
         return;
     x->failed = true;
