@@ -236,6 +236,9 @@ static void add_headers(const exchange *x, unsigned status, struct MHD_Response 
         add_retry_after(x, response);
     if (x->served_by != SCHEDULER_LEVEL_NONE)
         MHD_add_response_header(response, "x-akidb-served-by", scheduler_level_name(x->served_by));
+    if (strcmp(x->method, MHD_HTTP_METHOD_POST) !=
+        0) /* those to POST are kept by nobody who is not told to */
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     if (x->closes || server_phase_now(x->owner) == SERVER_DRAINING)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     if (status == MHD_HTTP_OK && x->facts.texts > 0)
