@@ -11,9 +11,10 @@ static const struct {
     {0x00, 0x1F},       /* C0 */
     {0x7F, 0x9F},       /* DEL, C1 */
     {0x061C, 0x061C},   /* Arabic letter mark */
+    {0x200B, 0x200B},   /* zero width space */
     {0x200E, 0x200F},   /* marks of direction */
     {0x2028, 0x202E},   /* separators, embeddings and overrides of direction */
-    {0x2066, 0x206F},   /* isolates, and format characters out of use */
+    {0x2060, 0x206F},   /* invisible operators, isolates, and format characters out of use */
     {0xFEFF, 0xFEFF},   /* byte order mark */
     {0xFFF9, 0xFFFB},   /* annotations */
     {0xE0000, 0xE007F}, /* tags */

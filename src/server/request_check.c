@@ -262,10 +262,10 @@ static void check_timeout(exchange *x)
     static const struct {
         const char *name, *wanted;
         bool (*parse)(const char *text, int64_t *timeout_ns);
-    } rows[] = {
-        {"x-request-timeout-ms", "a whole number of milliseconds, like 2500", request_timeout_parse_ms},
-        {"grpc-timeout", "at most 8 digits and a unit (H, M, S, m, u or n), like 2500m",
-         request_timeout_parse_grpc}};
+    } rows[] = {{"x-request-timeout-ms", "a whole number of milliseconds from 1 to 999999999, like 2500",
+                 request_timeout_parse_ms},
+                {"grpc-timeout", "at most 8 digits and a unit (H, M, S, m, u or n), like 2500m",
+                 request_timeout_parse_grpc}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0] && !x->failed; i++) {
         const char *text = header(x, rows[i].name);
         int64_t timeout_ns;
