@@ -355,8 +355,6 @@ bool request_check_headers(exchange *x, const char *method, const char *url, con
            (length > MAX_DISCARDED_BYTES || (expect != NULL && strcasecmp(expect, "100-continue") == 0));
 }
 
-/* The library ends trailers, too, where a line begins with NUL or with a colon, and does not say where that was: after a
- * request that has trailers nothing more is read from the connection. */
 void request_check_trailers(exchange *x)
 {
     framing f = {0};
@@ -364,7 +362,7 @@ void request_check_trailers(exchange *x)
         return;
     request_head_begin_trailers(&f.head);
     MHD_get_connection_values(x->connection, MHD_FOOTER_KIND, look_at_header, &f);
-    x->closes = x->closes || f.headers > 0;
+    x->closes = x->closes || (request_head_trailers_in_doubt(&f.head) && library_splits_in_place());
     if (f.head.fault != NULL && library_splits_in_place())
         fail_and_close(x, f.head.fault);
     else if (f.odd_name)

@@ -1,6 +1,5 @@
 #include "server/request_head.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -87,4 +86,9 @@ void request_head_end(request_head *head, const char *end)
     const size_t line_ends = distance(head->at, end);
     if (head->fault == NULL && (line_ends < 2 || line_ends > 4 || !all_are(head->at, line_ends, '\0')))
         head->fault = not_as_sent;
+}
+
+bool request_head_trailers_in_doubt(const request_head *head)
+{
+    return head->at != NULL && all_are(head->at, 3, '\0') && head->at[3] != '\0';
 }

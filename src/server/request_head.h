@@ -14,6 +14,7 @@
 #ifndef SERVER_REQUEST_HEAD_H
 #define SERVER_REQUEST_HEAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct request_head {
@@ -30,5 +31,9 @@ void request_head_begin_trailers(request_head *head);
 size_t request_head_add(request_head *head, const char *name, const char *value);
 /* end: of the head, behind its empty line. */
 void request_head_end(request_head *head, const char *end);
+/* Of trailers, after the last one: true where three bytes were cut off behind it and the line goes on, so that what the library
+ * took for the empty line is a line that begins with NUL or a colon. Line ends of both kinds mixed look so, too. Where trailers
+ * end the library does not say: a lone ":" or NUL in place of the empty line is not seen. */
+bool request_head_trailers_in_doubt(const request_head *head);
 
 #endif

@@ -140,10 +140,10 @@ def test_trailers_in_doubt_are_refused(strict, trailers):
     refused(strict, embed("Transfer-Encoding: chunked").replace(BODY, chunks) + raw(trailers + "⏎"))
 
 
-def test_nothing_is_read_behind_trailers(strict):
+def test_nothing_is_read_behind_trailers_in_doubt(strict):
     """Where the library takes a line for their end that is none, what follows would be another request."""
     chunks = b"f\r\n" + BODY + b"\r\n0\r\n"
-    for trailers in ("X-Sum: 1⏎: 2⏎⏎", "X-Sum: 1⏎\0: 2⏎⏎", "X-Sum: 1⏎:⏎"):
+    for trailers in ("X-Sum: 1⏎: 2⏎⏎", "X-Sum: 1⏎\0: 2⏎⏎"):
         with strict.connect() as connection:
             reply = connection.send(embed("Transfer-Encoding: chunked").replace(BODY, chunks) + raw(trailers) + SMUGGLED).reply()
             assert (reply.status, reply.headers["connection"]) == (200, "close")
@@ -221,8 +221,10 @@ def test_good_trailers_are_taken(strict, trailers):
     request = embed("Transfer-Encoding: chunked⏎Trailer: X-Sum")
     request = request.replace(BODY, b"5;note=1\r\n" + BODY[:5] + b"\r\na\r\n" + BODY[5:] + b"\r\n0\r\n") + raw(trailers + "⏎")
     with strict.connect() as connection:
-        assert connection.send(request).reply().status == 200
-        assert trailers or connection.send(request).reply().status == 200
+        for sent in (request, request + request):
+            connection.send(sent)
+            for _ in range(sent.count(b"POST")):
+                assert connection.reply().status == 200
 
 
 @pytest.mark.parametrize("value", ["x", "x:80", "x:", "127.0.0.1:8080", "[::1]:80", "a-b_c.example.", "x%41", "", " x ",

@@ -138,6 +138,25 @@ static void refuses_bytes_that_belong_to_no_piece(void **state)
     assert_non_null(head.fault);
 }
 
+static void doubts_trailers_that_end_with_another_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes; /* behind "A" and its value "b" */
+        bool in_doubt;
+    } rows[] = {{"A\0b\0\0\0\0GET", false}, /* CR LF twice */
+                {"A\0b\0\0GET /", false},   /* LF twice */
+                {"A\0b\0\0\0 2\0\0", true}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        request_head head;
+        request_head_begin_trailers(&head);
+        assert_false(request_head_trailers_in_doubt(&head));
+        request_head_add(&head, rows[i].bytes, rows[i].bytes + 2);
+        assert_null(head.fault);
+        assert_int_equal(request_head_trailers_in_doubt(&head), rows[i].in_doubt);
+    }
+}
+
 static void refuses_nul_in_the_request_line(void **state)
 {
     (void)state;
@@ -180,6 +199,7 @@ int main(void)
         cmocka_unit_test(refuses_names_put_together_elsewhere),
         cmocka_unit_test(refuses_names_lengthened_in_place),
         cmocka_unit_test(refuses_bytes_that_belong_to_no_piece),
+        cmocka_unit_test(doubts_trailers_that_end_with_another_line),
         cmocka_unit_test(refuses_nul_in_the_request_line),
         cmocka_unit_test(refuses_control_characters),
     };
