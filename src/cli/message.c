@@ -1,25 +1,43 @@
 #include "cli/message.h"
 
-#include "base/buf.h"
+#include "base/visible_text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
+
+/* Messages quote names and texts from outside; their own line ends stay. Returns the bytes written; what finds no room is left
+ * out. */
+static size_t make_visible(const char *text, size_t length, char *out, size_t room)
+{
+    size_t used = 0;
+    while (length > 0 && used + VISIBLE_TEXT_BYTES <= room) {
+        size_t piece_bytes = 1, taken = 1;
+        if (text[0] == '\n')
+            out[used] = '\n';
+        else
+            taken = visible_text_next(text, length, out + used, &piece_bytes);
+        used += piece_bytes;
+        text += taken;
+        length -= taken;
+    }
+    return used;
+}
 
 /* One write per message, so that lines of several processes on one terminal do not mix. */
 static void print(const char *kind, const char *format, va_list arguments)
     __attribute__((format(printf, 2, 0)));
 static void print(const char *kind, const char *format, va_list arguments)
 {
-    char line[1400];
-    int used = snprintf(line, sizeof line, "akidb-embed: %s", kind);
-    int more = vsnprintf(line + used, sizeof line - (size_t)used - 1, format, arguments);
+    char text[1400], line[2 * sizeof text];
+    int used = snprintf(text, sizeof text, "akidb-embed: %s", kind);
+    int more = vsnprintf(text + used, sizeof text - (size_t)used, format, arguments);
     size_t length = (size_t)used + (more > 0 ? (size_t)more : 0);
-    if (length > sizeof line - 2)
-        length = sizeof line - 2;
+    if (length > sizeof text - 1)
+        length = sizeof text - 1;
+    length = make_visible(text, length, line, sizeof line - 1);
     line[length] = '\n';
-    line[length + 1] = '\0';
-    fputs(line, stderr);
+    fwrite(line, 1, length + 1, stderr);
     fflush(stderr);
 }
 

@@ -436,14 +436,15 @@ const option_row option_table[OPTION_TOTAL] = {
                               .type = OPTION_TYPE_PATH,
                               .commands = SERVE,
                               .help = "take only clients that show a certificate of one of these CAs (PEM)"},
-    [OPTION_API_KEYS] = {.section = "Access",
-                         .flag = "api-keys",
-                         .variable = "AKIDB_API_KEYS",
-                         .type = OPTION_TYPE_PATH,
-                         .commands = SERVE,
-                         .help =
-                             "take only requests with an API key of this file: a line name:digest for each, "
-                             "with the key's SHA-256 in hexadecimal; read again on SIGHUP"},
+    [OPTION_API_KEYS] =
+        {.section = "Access",
+         .flag = "api-keys",
+         .variable = "AKIDB_API_KEYS",
+         .type = OPTION_TYPE_PATH,
+         .commands = SERVE,
+         .help = "take only requests with an API key of this file: a line name:digest for each, "
+                 "with the key's SHA-256 in hexadecimal, and roles=embed,metrics,operator for what it may "
+                 "do (embed and metrics where nothing is said); read again on SIGHUP"},
     [OPTION_CORS_ORIGIN] = {.section = "Access",
                             .flag = "cors-origin",
                             .variable = "AKIDB_CORS_ORIGIN",

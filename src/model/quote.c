@@ -1,5 +1,8 @@
 #include "model/quote.h"
 
+#include "base/utf8.h"
+#include "base/visible_text.h"
+
 #include <string.h>
 
 quote quote_name(const char *name, size_t length)
@@ -11,8 +14,15 @@ quote quote_name(const char *name, size_t length)
         while (kept > 0 && ((unsigned char)name[kept] & 0xC0) == 0x80)
             kept--;
     }
-    for (size_t i = 0; i < kept; i++)
-        q.text[i] = (unsigned char)name[i] < 0x20 || name[i] == 0x7F ? '?' : name[i];
-    memcpy(q.text + kept, kept < length ? "..." : "", kept < length ? sizeof "..." : 1);
+    size_t used = 0;
+    for (size_t at = 0; at < kept;) {
+        uint32_t code_point;
+        const size_t bytes = utf8_decode(name + at, &code_point);
+        const bool hidden = visible_text_hides(code_point);
+        memcpy(q.text + used, hidden ? "?" : name + at, hidden ? 1 : bytes);
+        used += hidden ? 1 : bytes;
+        at += bytes;
+    }
+    memcpy(q.text + used, kept < length ? "..." : "", kept < length ? sizeof "..." : 1);
     return q;
 }

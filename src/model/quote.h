@@ -10,7 +10,7 @@ typedef struct quote {
     char text[QUOTE_MAX_BYTES + sizeof "..."];
 } quote;
 
-/* name: valid UTF-8 of `length` bytes. Bytes below 0x20 and 0x7F become '?'. The result stays valid UTF-8. */
+/* name: valid UTF-8 of `length` bytes. Characters that base/visible_text.h hides become '?'. The result stays valid UTF-8. */
 quote quote_name(const char *name, size_t length);
 
 #endif

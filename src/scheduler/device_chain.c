@@ -121,10 +121,23 @@ void device_chain_reset(device_chain *chain)
     }
 }
 
+/* Whether a device other than `but` is there whose circuit breaker is not open. */
+static bool another_serves(device_chain *chain, const chain_link *but, int64_t now_ns)
+{
+    for (size_t i = 0; i < DEVICE_CHAIN_LEVELS; i++) {
+        chain_link *link = &chain->links[i];
+        if (link != but && link->present && breaker_current(&link->guard, now_ns) != BREAKER_OPEN)
+            return true;
+    }
+    return false;
+}
+
 bool device_chain_force(device_chain *chain, breaker_state state)
 {
     chain_link *link = device_chain_link(chain, device_chain_primary(chain));
     const int64_t now_ns = breaker_clock_ns();
+    if (state == BREAKER_FORCED_OPEN && !another_serves(chain, link, now_ns))
+        return false;
     const bool taken = breaker_force(&link->guard, state, now_ns);
     note_state(chain, link, now_ns);
     return taken;

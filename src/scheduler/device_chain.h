@@ -46,7 +46,8 @@ void device_chain_record(device_chain *chain, chain_link *link, breaker_ticket t
 /* Until any of the devices may be called: 0 = now; INT64_MAX = not before a reset. */
 int64_t device_chain_wait_ns(device_chain *chain);
 void device_chain_reset(device_chain *chain);
-/* breaker_force on the best device. */
+/* breaker_force on the best device. False, and nothing changed, also for BREAKER_FORCED_OPEN where no other device could be
+ * called in its place. */
 bool device_chain_force(device_chain *chain, breaker_state state);
 
 #endif

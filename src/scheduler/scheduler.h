@@ -201,7 +201,8 @@ int64_t scheduler_device_wait_ms(scheduler *s);
 /* Closes the circuit breakers of all devices. From any thread, at any time. */
 void scheduler_reset_breakers(scheduler *s);
 /* Puts the circuit breaker of the best device into a state that stays until a reset or the next call: BREAKER_FORCED_OPEN,
- * BREAKER_DISABLED or BREAKER_METRICS_ONLY; false for BREAKER_HALF_OPEN. From any thread, at any time. */
+ * BREAKER_DISABLED or BREAKER_METRICS_ONLY. False for BREAKER_HALF_OPEN, and for BREAKER_FORCED_OPEN where no other device
+ * would serve: then nothing has changed. From any thread, at any time. */
 bool scheduler_force_breaker(scheduler *s, breaker_state state);
 
 typedef struct scheduler_class_stats {

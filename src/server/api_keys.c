@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/siphash.h"
 
 #include <nettle/memops.h>
 #include <nettle/sha2.h>
@@ -16,12 +17,24 @@
 typedef struct api_key {
     char name[API_KEY_NAME_MAX + 1];
     unsigned char digest[SHA256_DIGEST_SIZE];
+    unsigned roles;
+    uint32_t next; /* in its bucket: index + 1; 0 = the last one */
 } api_key;
 
 typedef struct key_list {
     api_key *keys; /* [count] */
     size_t count, room;
+    uint32_t *buckets; /* [buckets_count]: index + 1 of the first key, 0 = none */
+    size_t buckets_count;
+    siphash_key secret;
 } key_list;
+
+static void free_list(key_list *list)
+{
+    mem_free(list->keys);
+    mem_free(list->buckets);
+    *list = (key_list){0};
+}
 
 struct api_keys {
     char *path;
@@ -39,6 +52,11 @@ static int hex_value(char c)
     if (c >= 'A' && c <= 'F')
         return c - 'A' + 10;
     return -1;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
 }
 
 static bool read_digest(const char *text, size_t length, unsigned char *digest)
@@ -67,6 +85,46 @@ static bool read_name(const char *text, size_t length, char *name)
     return true;
 }
 
+/* The role of this name; 0 = there is none. */
+static unsigned read_role(const char *text, size_t length)
+{
+    static const struct {
+        const char *name;
+        unsigned role;
+    } rows[] = {
+#define API_ROLE_ROW(symbol, name, bit) {name, bit},
+        API_ROLES(API_ROLE_ROW)
+#undef API_ROLE_ROW
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (strlen(rows[i].name) == length && memcmp(rows[i].name, text, length) == 0)
+            return rows[i].role;
+    return 0;
+}
+
+/* "roles=embed,metrics", or nothing. */
+static bool read_roles(const char *text, size_t length, unsigned *roles)
+{
+    static const char field[] = "roles=";
+    const size_t field_bytes = sizeof field - 1;
+    *roles = API_ROLES_DEFAULT;
+    if (length == 0)
+        return true;
+    if (length < field_bytes || memcmp(text, field, field_bytes) != 0)
+        return false;
+    *roles = 0;
+    const char *end = text + length;
+    for (const char *at = text + field_bytes; at <= end;) {
+        const char *comma = memchr(at, ',', (size_t)(end - at)), *stop = comma != NULL ? comma : end;
+        const unsigned role = read_role(at, (size_t)(stop - at));
+        if (role == 0)
+            return false;
+        *roles |= role;
+        at = stop + 1;
+    }
+    return true;
+}
+
 static bool make_room(key_list *list)
 {
     if (list->count < list->room)
@@ -83,7 +141,10 @@ static bool make_room(key_list *list)
 static aki_status refuse_line(aki_error *error, const char *path, size_t number, const char *why)
 {
     aki_status status = error_set(error, AKI_INVALID_ARGUMENT, "%s line %zu: %s", path, number, why);
-    error_hint(error, "A line is name:digest, where the digest is what `printf %%s KEY | sha256sum` prints.");
+    error_hint(
+        error,
+        "A line is name:digest, where the digest is what `printf %%s KEY | sha256sum` prints, and may go "
+        "on with a blank and roles=embed,metrics,operator, of which not all need be there.");
     return status;
 }
 
@@ -101,15 +162,18 @@ static aki_status read_line(key_list *list, const char *line, size_t length, con
         return refuse_line(error, path, number, "there is no colon between a name and a digest");
     if (!read_name(line, (size_t)(colon - line), key->name))
         return refuse_line(error, path, number, "the name must be 1 to 64 letters, digits, '-', '_' or '.'");
-    if (!read_digest(colon + 1, length - (size_t)(colon + 1 - line), key->digest))
+    const char *end = line + length, *stop = colon + 1;
+    while (stop < end && !is_blank(*stop))
+        stop++;
+    if (!read_digest(colon + 1, (size_t)(stop - colon - 1), key->digest))
         return refuse_line(error, path, number, "the SHA-256 digest must be 64 hexadecimal digits");
+    while (stop < end && is_blank(*stop))
+        stop++;
+    if (!read_roles(stop, (size_t)(end - stop), &key->roles))
+        return refuse_line(error, path, number,
+                           "only roles= may follow the digest, and names embed, metrics or operator");
     list->count++;
     return AKI_OK;
-}
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
 }
 
 static aki_status read_list(key_list *list, const char *text, size_t length, const char *path,
@@ -138,6 +202,40 @@ static aki_status read_list(key_list *list, const char *text, size_t length, con
     return status;
 }
 
+static uint32_t *bucket_of(const key_list *list, const unsigned char *digest)
+{
+    return &list->buckets[siphash(list->secret, digest, SHA256_DIGEST_SIZE) % list->buckets_count];
+}
+
+/* The last line comes first in its bucket. */
+static aki_status build_buckets(key_list *list, aki_error *error)
+{
+    list->buckets_count = list->count;
+    list->buckets = mem_zalloc(list->buckets_count, sizeof *list->buckets);
+    if (list->buckets == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for API keys");
+    list->secret = siphash_random_key();
+    for (size_t i = 0; i < list->count; i++) {
+        uint32_t *first = bucket_of(list, list->keys[i].digest);
+        list->keys[i].next = *first;
+        *first = (uint32_t)i + 1;
+    }
+    return AKI_OK;
+}
+
+static void say_roles(const api_keys *keys, const key_list *list)
+{
+    size_t counts[API_ROLES_ANY + 1] = {0};
+    for (size_t i = 0; i < list->count; i++)
+        for (unsigned role = 1; role <= API_ROLES_ANY; role <<= 1)
+            counts[role] += (list->keys[i].roles & role) != 0;
+    log_write(&keys->log, AKI_LOG_INFO, "server",
+              "%zu API keys in %s: %zu with the role embed, %zu metrics, %zu operator%s", list->count,
+              keys->path, counts[API_ROLE_EMBED], counts[API_ROLE_METRICS], counts[API_ROLE_OPERATOR],
+              counts[API_ROLE_OPERATOR] == 0 ? "; with none of them the routes below /admin can be called"
+                                             : "");
+}
+
 static void warn_of_permissions(const api_keys *keys)
 {
     struct stat status;
@@ -160,9 +258,13 @@ static aki_status read_file(const api_keys *keys, key_list *list, aki_error *err
     else
         status = read_list(list, text.length > 0 ? text.data : "", text.length, keys->path, error);
     if (status == AKI_OK)
+        status = build_buckets(list, error);
+    if (status == AKI_OK) {
         warn_of_permissions(keys);
-    else
-        mem_free(list->keys);
+        say_roles(keys, list);
+    } else {
+        free_list(list);
+    }
     buf_free(&text);
     return status;
 }
@@ -179,7 +281,6 @@ aki_status api_keys_open(api_keys **out, const char *path, log_sink log, aki_err
     aki_status status = keys->path != NULL ? read_file(keys, &keys->list, error)
                                            : error_set(error, AKI_OUT_OF_MEMORY, "no memory for API keys");
     if (status != AKI_OK) {
-        keys->list = (key_list){0};
         api_keys_close(keys);
         return status;
     }
@@ -192,7 +293,7 @@ void api_keys_close(api_keys *keys)
     if (keys == NULL)
         return;
     pthread_rwlock_destroy(&keys->lock);
-    mem_free(keys->list.keys);
+    free_list(&keys->list);
     mem_free(keys->path);
     mem_free(keys);
 }
@@ -207,7 +308,7 @@ aki_status api_keys_reload(api_keys *keys, aki_error *error)
     old = keys->list;
     keys->list = fresh;
     pthread_rwlock_unlock(&keys->lock);
-    mem_free(old.keys);
+    free_list(&old);
     return AKI_OK;
 }
 
@@ -219,7 +320,21 @@ size_t api_keys_count(api_keys *keys)
     return count;
 }
 
-bool api_keys_find(api_keys *keys, const char *key, char name[API_KEY_NAME_MAX + 1])
+size_t api_keys_most_compared(api_keys *keys)
+{
+    size_t most = 0;
+    pthread_rwlock_rdlock(&keys->lock);
+    for (size_t i = 0; i < keys->list.buckets_count; i++) {
+        size_t length = 0;
+        for (uint32_t at = keys->list.buckets[i]; at != 0; at = keys->list.keys[at - 1].next)
+            length++;
+        most = length > most ? length : most;
+    }
+    pthread_rwlock_unlock(&keys->lock);
+    return most;
+}
+
+bool api_keys_find(api_keys *keys, const char *key, char name[API_KEY_NAME_MAX + 1], unsigned *roles)
 {
     unsigned char digest[SHA256_DIGEST_SIZE];
     struct sha256_ctx context;
@@ -228,13 +343,15 @@ bool api_keys_find(api_keys *keys, const char *key, char name[API_KEY_NAME_MAX +
     sha256_digest(&context, sizeof digest, digest);
     pthread_rwlock_rdlock(&keys->lock);
     const api_key *found = NULL;
-    for (size_t i = 0; i < keys->list.count; i++) {
-        const api_key *candidate = &keys->list.keys[i];
-        if (memeql_sec(candidate->digest, digest, sizeof digest))
+    for (uint32_t at = *bucket_of(&keys->list, digest); at != 0; at = keys->list.keys[at - 1].next) {
+        const api_key *candidate = &keys->list.keys[at - 1];
+        if (memeql_sec(candidate->digest, digest, sizeof digest) && found == NULL)
             found = candidate;
     }
-    if (found != NULL)
+    if (found != NULL) {
         memcpy(name, found->name, sizeof found->name);
+        *roles = found->roles;
+    }
     pthread_rwlock_unlock(&keys->lock);
     return found != NULL;
 }

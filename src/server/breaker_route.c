@@ -16,8 +16,13 @@ static enum MHD_Result force(exchange *x, breaker_state state, const char *name)
     if (state == BREAKER_CLOSED) {
         scheduler_reset_breakers(work);
         log_write(&s->settings.log, AKI_LOG_INFO, LOG_TARGET, "an operator closed the circuit breakers");
+    } else if (!scheduler_force_breaker(work, state)) {
+        x->failed = true;
+        http_error_set(&x->error, HTTP_ERROR_LAST_DEVICE, NULL,
+                       "without this device nobody could be served: no other device is there, or its circuit "
+                       "breaker is open");
+        return exchange_fail(x);
     } else {
-        (void)scheduler_force_breaker(work, state);
         log_write(
             &s->settings.log, AKI_LOG_WARN, LOG_TARGET,
             "an operator set the circuit breaker of the best device to %s, until POST /admin/breaker/reset",

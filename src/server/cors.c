@@ -3,9 +3,13 @@
 #include <string.h>
 
 #define ALLOWED_METHODS "GET, HEAD, POST"
+/* docs/API.md lists the headers that a request may have, and those that a reply has; a test holds these to it. */
 #define ALLOWED_HEADERS                                                                                      \
-    "authorization, content-type, content-encoding, x-api-key, x-request-id, x-request-timeout-ms, priority"
-#define EXPOSED_HEADERS "x-request-id, retry-after, retry-after-ms, server-timing"
+    "authorization, baggage, content-encoding, content-type, grpc-timeout, traceparent, tracestate, "        \
+    "x-api-key, x-priority, x-request-id, x-request-timeout-ms"
+#define EXPOSED_HEADERS                                                                                      \
+    "accept-encoding, allow, retry-after, retry-after-ms, server-timing, www-authenticate, "                 \
+    "x-akidb-served-by, x-request-id"
 #define PREFLIGHT_SECONDS "600"
 
 static const char *header(const exchange *x, const char *name)

@@ -55,8 +55,6 @@ static exchange *exchange_open(server *s, struct MHD_Connection *connection, con
     x->watched = c != NULL ? c->watched : NULL;
     x->target_bytes = c != NULL ? c->target_bytes : 0;
     x->admin = c != NULL && c->admin;
-    request_id_choose(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "x-request-id"),
-                      x->request_id);
     buf_init(&x->body, s->settings.max_body_bytes);
     pthread_mutex_lock(&s->lock);
     s->requests++;
@@ -172,6 +170,8 @@ enum MHD_Result exchange_on_request(void *cookie, struct MHD_Connection *connect
             return MHD_queue_response(connection, MHD_HTTP_SERVICE_UNAVAILABLE, s->last_resort);
         *context = x;
         bool at_once = request_check_headers(x, method, url, version);
+        request_id_choose(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "x-request-id"),
+                          x->request_id);
         server_metrics_begin(x);
         request_trace_begin(x);
         watch_body(x);
@@ -188,6 +188,7 @@ enum MHD_Result exchange_on_request(void *cookie, struct MHD_Connection *connect
         x->suspended = false;
         return x->route->resume(x);
     }
+    request_check_trailers(x);
     return x->failed ? exchange_fail(x) : x->route->handle(x);
 }
 
@@ -235,7 +236,10 @@ static void add_headers(const exchange *x, unsigned status, struct MHD_Response 
         add_retry_after(x, response);
     if (x->served_by != SCHEDULER_LEVEL_NONE)
         MHD_add_response_header(response, "x-akidb-served-by", scheduler_level_name(x->served_by));
-    if (server_phase_now(x->owner) == SERVER_DRAINING)
+    if (strcmp(x->method, MHD_HTTP_METHOD_POST) !=
+        0) /* those to POST are kept by nobody who is not told to */
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    if (x->closes || server_phase_now(x->owner) == SERVER_DRAINING)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     if (status == MHD_HTTP_OK && x->facts.texts > 0)
         add_server_timing(x, response);

@@ -27,7 +27,7 @@ typedef struct route {
     const char *method; /* "GET" serves HEAD as well */
     const char *path;
     const char *description;
-    bool needs_key; /* an API key, where the service has any */
+    unsigned roles; /* where the service has API keys: the key has one of these; 0 = no key is needed */
     metric_route metric;
     /* Answers a complete request: by exchange_reply, exchange_fail, or by suspending it. */
     enum MHD_Result (*handle)(exchange *x);
@@ -55,7 +55,9 @@ struct exchange {
     uint64_t client; /* whose request it is: a number for the API key's name; 0 = nobody's */
     char client_name[API_KEY_NAME_MAX + 1];
 
-    bool failed; /* `error` is to be the reply; the body is thrown away */
+    bool failed;  /* `error` is to be the reply; the body is thrown away */
+    bool closes;  /* the connection ends with the reply */
+    bool chunked; /* the body is */
     http_error error;
     const char *allow; /* for the Allow header of a 405 */
     buf body;

@@ -103,7 +103,7 @@ bool http_error_write(const http_error *error, buf *out)
     char message[sizeof error->message + 256];
     snprintf(message, sizeof message, "%s. %s", error->message, http_error_hint(error->code));
     buf_append_string(out, "{\"error\":{\"message\":");
-    json_text_append_string(out, message);
+    json_text_append_visible(out, message, strlen(message));
     buf_printf(out, ",\"type\":\"%s\",\"param\":", http_error_type(error->code));
     if (error->param[0] != '\0')
         json_text_append_string(out, error->param);

@@ -11,6 +11,7 @@
 
 #define HTTP_TYPE_INVALID "invalid_request_error"
 #define HTTP_TYPE_AUTHENTICATION "authentication_error"
+#define HTTP_TYPE_PERMISSION "permission_error"
 #define HTTP_TYPE_OVERLOADED "overloaded_error"
 #define HTTP_TYPE_TIMEOUT "timeout_error"
 #define HTTP_TYPE_UNAVAILABLE "unavailable_error"
@@ -41,11 +42,17 @@
       "Compress the body with gzip, whole, or send it without Content-Encoding.")                            \
     X(HTTP_ERROR_UNAUTHORIZED, "invalid_api_key", 401, HTTP_TYPE_AUTHENTICATION,                             \
       "Send a valid API key: Authorization: Bearer KEY, or x-api-key: KEY.")                                 \
+    X(HTTP_ERROR_ROLE_MISSING, "role_missing", 403, HTTP_TYPE_PERMISSION,                                    \
+      "Use an API key that has the role, or have it added to the key's line in the file of --api-keys.")     \
+    X(HTTP_ERROR_WEB_PAGE_REFUSED, "web_page_refused", 403, HTTP_TYPE_PERMISSION,                            \
+      "Send it from a program such as curl, to the admin port's address.")                                   \
     X(HTTP_ERROR_NOT_FOUND, "not_found", 404, HTTP_TYPE_INVALID, "GET / lists the routes.")                  \
     X(HTTP_ERROR_MODEL_NOT_FOUND, "model_not_found", 404, HTTP_TYPE_INVALID,                                 \
       "Name the served model, or leave \"model\" out.")                                                      \
     X(HTTP_ERROR_METHOD_NOT_ALLOWED, "method_not_allowed", 405, HTTP_TYPE_INVALID,                           \
       "Use a method named in the Allow header.")                                                             \
+    X(HTTP_ERROR_LAST_DEVICE, "last_device", 409, HTTP_TYPE_INVALID,                                         \
+      "Stop the service (SIGTERM) to end its work, or leave the device as it is.")                           \
     X(HTTP_ERROR_BODY_TOO_LARGE, "body_too_large", 413, HTTP_TYPE_INVALID,                                   \
       "Split the texts over several requests.")                                                              \
     X(HTTP_ERROR_TARGET_TOO_LONG, "target_too_long", 414, HTTP_TYPE_INVALID,                                 \

@@ -1,10 +1,14 @@
 #include "server/request_check.h"
 
+#include "server/admin_guard.h"
 #include "server/cors.h"
+#include "server/host_header.h"
 #include "server/memory_promise.h"
+#include "server/request_head.h"
 #include "server/request_timeout.h"
 #include "server/routes.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -23,8 +27,16 @@ static void fail(exchange *x, http_error_code code, const char *message)
     http_error_set(&x->error, code, NULL, "%s", message);
 }
 
+/* Of a request that may be read in two ways: nothing that follows on its connection is taken for another request. */
+static void fail_and_close(exchange *x, const char *message)
+{
+    fail(x, HTTP_ERROR_BAD_REQUEST, message);
+    x->closes = true;
+}
+
 /* What decides where a body ends, over all headers. */
 typedef struct framing {
+    request_head head;
     unsigned headers, lengths, encodings, hosts;
     bool odd_name;
 } framing;
@@ -36,12 +48,20 @@ static bool is_token(const char *name)
     return name[0] != '\0' && name[strspn(name, characters)] == '\0';
 }
 
+/* Blanks behind a value are no part of it (RFC 9110 section 5.5), and the library leaves them there. They are cut off in the
+ * connection's memory, once for all who read the header; not in Connection, whose length the library remembers. */
+static void cut_blanks(const char *name, const char *value, size_t length)
+{
+    if (value[length] != '\0' && strcasecmp(name, "Connection") != 0)
+        ((char *)(uintptr_t)value)[length] = '\0';
+}
+
 static enum MHD_Result look_at_header(void *cookie, enum MHD_ValueKind kind, const char *key,
                                       const char *value)
 {
     (void)kind;
-    (void)value;
     framing *f = cookie;
+    cut_blanks(key, value, request_head_add(&f->head, key, value));
     f->headers++;
     f->hosts += strcasecmp(key, "Host") == 0;
     f->lengths += strcasecmp(key, "Content-Length") == 0;
@@ -50,36 +70,50 @@ static enum MHD_Result look_at_header(void *cookie, enum MHD_ValueKind kind, con
     return MHD_YES;
 }
 
-/* Two readings of where a body ends are how requests are smuggled past proxies: such a request is refused. */
-static bool body_end_in_doubt(exchange *x, const framing *f)
+static size_t head_bytes(const exchange *x)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return info != NULL ? info->header_size : 0;
+}
+
+/* From 1.0.0 on the library splits otherwise, and sees to folded lines itself. */
+static bool library_splits_in_place(void)
+{
+    return strncmp(MHD_get_version(), "0.", 2) == 0;
+}
+
+/* Two readings of where a head or a body ends are how requests are smuggled past proxies: such a request is refused. */
+static bool end_in_doubt(exchange *x, const framing *f)
 {
     const char *encoding = header(x, "Transfer-Encoding");
-    if (f->odd_name)
-        fail(x, HTTP_ERROR_BAD_REQUEST,
-             "a header's name holds characters that names cannot have, like a space");
+    if (f->head.fault != NULL && library_splits_in_place())
+        fail_and_close(x, f->head.fault);
+    else if (f->odd_name)
+        fail_and_close(x, "a header's name holds characters that names cannot have, like a space");
     else if (f->lengths > 1)
-        fail(x, HTTP_ERROR_BAD_REQUEST, "the header Content-Length is there more than once");
+        fail_and_close(x, "the header Content-Length is there more than once");
     else if (f->encodings > 0 && f->lengths > 0)
-        fail(x, HTTP_ERROR_BAD_REQUEST, "Content-Length and Transfer-Encoding exclude each other");
+        fail_and_close(x, "Content-Length and Transfer-Encoding exclude each other");
     else if (f->encodings > 1 || (encoding != NULL && strcasecmp(encoding, "chunked") != 0))
-        fail(x, HTTP_ERROR_BAD_REQUEST, "the only Transfer-Encoding taken is chunked");
+        fail_and_close(x, "the only Transfer-Encoding taken is chunked");
     return x->failed;
 }
 
 static void check_protocol(exchange *x, const framing *f, const char *version)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    size_t limit = x->owner->settings.max_header_bytes;
-    if (info != NULL && info->header_size > limit) {
+    const size_t bytes = head_bytes(x), limit = x->owner->settings.max_header_bytes;
+    const char *host = header(x, "Host");
+    if (bytes > limit) {
         x->failed = true;
         http_error_set(&x->error, HTTP_ERROR_HEADERS_TOO_LARGE, NULL,
-                       "request line and headers have %zu bytes; at most %zu are taken", info->header_size,
-                       limit);
-    } else if (strcmp(version, "HTTP/1.1") == 0 && header(x, "Host") == NULL) {
-        fail(x, HTTP_ERROR_BAD_REQUEST, "the header Host is missing, which HTTP/1.1 demands");
+                       "request line and headers have %zu bytes; at most %zu are taken", bytes, limit);
+    } else if (strcmp(version, "HTTP/1.1") == 0 && host == NULL) {
+        fail_and_close(x, "the header Host is missing, which HTTP/1.1 demands");
     } else if (f->hosts > 1) {
-        fail(x, HTTP_ERROR_BAD_REQUEST, "the header Host is there more than once");
+        fail_and_close(x, "the header Host is there more than once");
+    } else if (host != NULL && !host_header_valid(host)) {
+        fail_and_close(x, "the header Host must be a name or an address, and a port where need be");
     } else if (f->headers > MAX_HEADERS) {
         x->failed = true;
         http_error_set(&x->error, HTTP_ERROR_HEADERS_TOO_LARGE, NULL, "%u headers; at most %d are taken",
@@ -95,17 +129,21 @@ static void check_protocol(exchange *x, const framing *f, const char *version)
 /* The path of "http://host/path", a form that every server must understand; other targets as they are. */
 static const char *path_of(const char *target)
 {
-    static const char scheme[] = "http://";
-    if (strncasecmp(target, scheme, sizeof scheme - 1) != 0)
-        return target;
-    const char *path = strchr(target + sizeof scheme - 1, '/');
-    return path != NULL ? path : "/";
+    static const char *const schemes[] = {"http://", "https://"};
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        const size_t length = strlen(schemes[i]);
+        if (strncasecmp(target, schemes[i], length) == 0) {
+            const char *path = strchr(target + length, '/');
+            return path != NULL ? path : "/";
+        }
+    }
+    return target;
 }
 
 static const route preflight_route = {"OPTIONS",
                                       "*",
                                       "leave for a page's script to send another request",
-                                      false,
+                                      0,
                                       METRIC_ROUTE_OTHER,
                                       cors_answer_preflight,
                                       NULL,
@@ -120,17 +158,34 @@ static uint64_t client_number(const char *name)
     return hash;
 }
 
+/* wanted: of a route, which asks for one role or for any. */
+static const char *role_missing(unsigned wanted)
+{
+    switch (wanted) {
+#define API_ROLE_CASE(symbol, name, bit)                                                                     \
+    case bit:                                                                                                \
+        return "the API key has not the role " name ", which this route needs";
+        API_ROLES(API_ROLE_CASE)
+#undef API_ROLE_CASE
+    default:
+        return "the API key has none of the roles that this route needs";
+    }
+}
+
 /* The API key is asked for before anything is told about routes. */
 static void check_key(exchange *x)
 {
     static const char scheme[] = "Bearer ";
-    if (x->owner->keys == NULL || x->admin || (x->route != NULL && !x->route->needs_key))
+    if (x->owner->keys == NULL || x->admin || (x->route != NULL && x->route->roles == 0))
         return;
     const char *key = header(x, "x-api-key"), *authorization = header(x, "Authorization");
     if (key == NULL && authorization != NULL && strncasecmp(authorization, scheme, sizeof scheme - 1) == 0)
         key = authorization + sizeof scheme - 1;
-    if (key != NULL && api_keys_find(x->owner->keys, key + strspn(key, " "), x->client_name)) {
+    unsigned roles = 0;
+    if (key != NULL && api_keys_find(x->owner->keys, key + strspn(key, " "), x->client_name, &roles)) {
         x->client = client_number(x->client_name);
+        if (x->route != NULL && (roles & x->route->roles) == 0)
+            fail(x, HTTP_ERROR_ROLE_MISSING, role_missing(x->route->roles));
         return;
     }
     fail(x, HTTP_ERROR_UNAUTHORIZED,
@@ -160,6 +215,7 @@ static void check_route(exchange *x, const char *method, const char *url)
     if (x->route != NULL)
         x->kind = x->route->metric;
     check_key(x);
+    admin_guard_check(x);
     if (x->route != NULL || x->failed)
         return;
     x->failed = true;
@@ -206,10 +262,10 @@ static void check_timeout(exchange *x)
     static const struct {
         const char *name, *wanted;
         bool (*parse)(const char *text, int64_t *timeout_ns);
-    } rows[] = {
-        {"x-request-timeout-ms", "a whole number of milliseconds, like 2500", request_timeout_parse_ms},
-        {"grpc-timeout", "at most 8 digits and a unit (H, M, S, m, u or n), like 2500m",
-         request_timeout_parse_grpc}};
+    } rows[] = {{"x-request-timeout-ms", "a whole number of milliseconds from 1 to 999999999, like 2500",
+                 request_timeout_parse_ms},
+                {"grpc-timeout", "at most 8 digits and a unit (H, M, S, m, u or n), like 2500m",
+                 request_timeout_parse_grpc}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0] && !x->failed; i++) {
         const char *text = header(x, rows[i].name);
         int64_t timeout_ns;
@@ -274,9 +330,12 @@ bool request_check_headers(exchange *x, const char *method, const char *url, con
 {
     framing f = {0};
     x->kind = routes_kind(path_of(url));
+    request_head_begin(&f.head, method, url, x->target_bytes, version);
     MHD_get_connection_values(x->connection, MHD_HEADER_KIND, look_at_header, &f);
-    if (body_end_in_doubt(x, &f))
+    request_head_end(&f.head, method + head_bytes(x));
+    if (end_in_doubt(x, &f))
         return true;
+    x->chunked = f.encodings > 0;
     const char *announced = header(x, "Content-Length");
     uint64_t length = announced != NULL ? strtoull(announced, NULL, 10) : 0;
     x->body_bytes = length;
@@ -294,4 +353,18 @@ bool request_check_headers(exchange *x, const char *method, const char *url, con
     const char *expect = header(x, "Expect");
     return x->failed &&
            (length > MAX_DISCARDED_BYTES || (expect != NULL && strcasecmp(expect, "100-continue") == 0));
+}
+
+void request_check_trailers(exchange *x)
+{
+    framing f = {0};
+    if (x->failed || !x->chunked)
+        return;
+    request_head_begin_trailers(&f.head);
+    MHD_get_connection_values(x->connection, MHD_FOOTER_KIND, look_at_header, &f);
+    x->closes = x->closes || (request_head_trailers_in_doubt(&f.head) && library_splits_in_place());
+    if (f.head.fault != NULL && library_splits_in_place())
+        fail_and_close(x, f.head.fault);
+    else if (f.odd_name)
+        fail_and_close(x, "a trailer's name holds characters that names cannot have, like a space");
 }

@@ -9,24 +9,25 @@
 #include <string.h>
 
 const route route_table[] = {
-    {"POST", "/api/v1/embed", "vectors for a list of texts", true, METRIC_ROUTE_EMBED, embed_route_handle,
-     embed_route_resume, ROUTE_NOT_ADMIN},
-    {"GET", "/health/live", "200 while the process works", false, METRIC_ROUTE_LIVE, health_live, NULL,
+    {"POST", "/api/v1/embed", "vectors for a list of texts", API_ROLE_EMBED, METRIC_ROUTE_EMBED,
+     embed_route_handle, embed_route_resume, ROUTE_NOT_ADMIN},
+    {"GET", "/health/live", "200 while the process works", 0, METRIC_ROUTE_LIVE, health_live, NULL,
      ROUTE_EVERYWHERE},
-    {"GET", "/health/ready", "200 when requests can be served, 503 otherwise", false, METRIC_ROUTE_READY,
+    {"GET", "/health/ready", "200 when requests can be served, 503 otherwise", 0, METRIC_ROUTE_READY,
      health_ready, NULL, ROUTE_EVERYWHERE},
-    {"GET", "/metrics", "metrics for Prometheus", true, METRIC_ROUTE_METRICS, metrics_route, NULL,
+    {"GET", "/metrics", "metrics for Prometheus", API_ROLE_METRICS, METRIC_ROUTE_METRICS, metrics_route, NULL,
      ROUTE_EVERYWHERE},
-    {"POST", "/admin/breaker/reset", "closes the circuit breakers of all devices", true, METRIC_ROUTE_ADMIN,
-     breaker_route_reset, NULL, ROUTE_OPERATORS},
-    {"POST", "/admin/breaker/forced-open", "keeps the best device from being called until the reset", true,
+    {"POST", "/admin/breaker/reset", "closes the circuit breakers of all devices", API_ROLE_OPERATOR,
+     METRIC_ROUTE_ADMIN, breaker_route_reset, NULL, ROUTE_OPERATORS},
+    {"POST", "/admin/breaker/forced-open",
+     "keeps the best device from being called until the reset, where another one serves", API_ROLE_OPERATOR,
      METRIC_ROUTE_ADMIN, breaker_route_open, NULL, ROUTE_OPERATORS},
-    {"POST", "/admin/breaker/disabled", "lets all calls to the best device through until the reset", true,
-     METRIC_ROUTE_ADMIN, breaker_route_disable, NULL, ROUTE_OPERATORS},
+    {"POST", "/admin/breaker/disabled", "lets all calls to the best device through until the reset",
+     API_ROLE_OPERATOR, METRIC_ROUTE_ADMIN, breaker_route_disable, NULL, ROUTE_OPERATORS},
     {"POST", "/admin/breaker/metrics-only",
-     "lets all calls through and counts when the circuit breaker would have opened, until the reset", true,
-     METRIC_ROUTE_ADMIN, breaker_route_watch, NULL, ROUTE_OPERATORS},
-    {"GET", "/", "this list", true, METRIC_ROUTE_INDEX, index_route, NULL, ROUTE_EVERYWHERE},
+     "lets all calls through and counts when the circuit breaker would have opened, until the reset",
+     API_ROLE_OPERATOR, METRIC_ROUTE_ADMIN, breaker_route_watch, NULL, ROUTE_OPERATORS},
+    {"GET", "/", "this list", API_ROLES_ANY, METRIC_ROUTE_INDEX, index_route, NULL, ROUTE_EVERYWHERE},
     {0},
 };
 
@@ -43,7 +44,7 @@ bool routes_visible(const route *r, bool admin, bool has_keys)
     case ROUTE_NOT_ADMIN:
         return !admin;
     case ROUTE_OPERATORS:
-        return admin || (r->needs_key && has_keys);
+        return admin || (has_keys);
     }
     return false;
 }

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 
+#include <gnutls/x509.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -158,6 +159,11 @@ aki_status tls_reload(tls *t, aki_error *error)
     return AKI_OK;
 }
 
+/* A certificate that says what it is for must say that it is for clients (RFC 5280 section 4.2.1.12): that of a server, which
+ * the same CA may have signed, is none. */
+static gnutls_typed_vdata_st client_purpose = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
+                                               .data = (unsigned char *)GNUTLS_KP_TLS_WWW_CLIENT};
+
 tls_identity *tls_equip(tls *t, gnutls_session_t session)
 {
     pthread_mutex_lock(&t->lock);
@@ -170,7 +176,7 @@ tls_identity *tls_equip(tls *t, gnutls_session_t session)
     }
     if (identity->asks_client) {
         gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
-        gnutls_session_set_verify_cert(session, NULL, 0);
+        gnutls_session_set_verify_cert2(session, &client_purpose, 1, 0);
     }
     return identity;
 }

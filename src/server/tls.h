@@ -1,6 +1,7 @@
 /* TLS for the HTTP library's connections: certificate, key and, where clients must show one, the CA of theirs, from files
  * that can be read again while the server runs. New connections take what was read last; those that are open keep what
- * they began with. TLS 1.2 and 1.3. */
+ * they began with. TLS 1.2 and 1.3, with keys that are agreed on anew for each connection (ECDHE) and with authenticated
+ * encryption: who gets hold of the server's key later reads nothing that was recorded before. */
 #ifndef SERVER_TLS_H
 #define SERVER_TLS_H
 
@@ -8,7 +9,9 @@
 
 #include <gnutls/gnutls.h>
 
-#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE"
+#define TLS_PRIORITIES                                                                                       \
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:"                            \
+    "-CIPHER-ALL:+AES-256-GCM:+CHACHA20-POLY1305:+AES-128-GCM:-MAC-ALL:+AEAD:%SERVER_PRECEDENCE"
 
 typedef struct tls tls;
 /* What was read from the files at one time. */

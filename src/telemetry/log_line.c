@@ -2,14 +2,12 @@
 
 #include "base/clock.h"
 #include "base/json_text.h"
-#include "base/utf8.h"
+#include "base/visible_text.h"
 #include "telemetry/trace_context.h"
 
 #include <math.h>
 #include <string.h>
 #include <time.h>
-
-#define REPLACEMENT "\xEF\xBF\xBD"
 
 /* How much of the text is written. */
 static size_t bounded_length(const char *text)
@@ -23,33 +21,23 @@ static size_t bounded_length(const char *text)
     return length;
 }
 
-/* For people: quotes stay, control characters that would break the line or drive the terminal do not. */
+/* For people: quotes stay. */
 static void append_clean(buf *out, const char *text)
 {
     size_t length = bounded_length(text);
     while (length > 0) {
-        size_t good = length;
-        bool valid = utf8_valid(text, length, &good);
-        for (size_t i = 0; i < good; i++) {
-            unsigned char c = (unsigned char)text[i];
-            if (c < 0x20 || c == 0x7F)
-                buf_printf(out, "\\x%02x", c);
-            else
-                buf_append_char(out, (char)c);
-        }
-        text += good;
-        length -= good;
-        if (!valid) {
-            buf_append_string(out, REPLACEMENT);
-            text++;
-            length--;
-        }
+        char piece[VISIBLE_TEXT_BYTES];
+        size_t piece_bytes;
+        const size_t taken = visible_text_next(text, length, piece, &piece_bytes);
+        buf_append(out, piece, piece_bytes);
+        text += taken;
+        length -= taken;
     }
 }
 
 static void append_quoted(buf *out, const char *text)
 {
-    json_text_append(out, text, bounded_length(text));
+    json_text_append_visible(out, text, bounded_length(text));
 }
 
 static void append_timestamp(buf *out, int64_t wall_ns)

@@ -299,6 +299,19 @@ static bool append_special(id_list *list, const special_ids *special)
     return true;
 }
 
+/* bad: the first byte that is not valid UTF-8. Half of a surrogate pair, in the form that UTF-8 would have for it, is what text
+ * from UTF-16 or from JSON's escapes has where a pair was cut. */
+static aki_status refuse_bytes(aki_text text, size_t bad, aki_error *error)
+{
+    const unsigned char *at = (const unsigned char *)text.data + bad;
+    if (text.length - bad >= 3 && at[0] == 0xED && (at[1] & 0xE0) == 0xA0 && (at[2] & 0xC0) == 0x80)
+        return error_set(
+            error, AKI_INVALID_UTF8,
+            "the text has half of a surrogate pair (U+%04X) at byte %zu, which is no Unicode character",
+            0xD000U | (at[1] & 0x3FU) << 6 | (at[2] & 0x3FU), bad);
+    return error_set(error, AKI_INVALID_UTF8, "the text is not valid UTF-8: byte %zu (0x%02X)", bad, at[0]);
+}
+
 aki_status tokenizer_encode(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text,
                             size_t max_tokens, token_span *out, aki_error *error)
 {
@@ -306,8 +319,7 @@ aki_status tokenizer_encode(const tokenizer *tok, tokenizer_scratch *scratch, ak
     if (text.length == 0)
         return error_set(error, AKI_EMPTY_TEXT, "the text is the empty string");
     if (!utf8_valid(text.data, text.length, &bad))
-        return error_set(error, AKI_INVALID_UTF8, "the text is not valid UTF-8: byte %zu (0x%02X)", bad,
-                         (unsigned)(unsigned char)text.data[bad]);
+        return refuse_bytes(text, bad, error);
     if (max_tokens != 0 && max_tokens < special)
         return error_set(error, AKI_INVALID_ARGUMENT,
                          "a limit of %zu tokens has no room for the %zu special tokens", max_tokens, special);

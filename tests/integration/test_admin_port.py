@@ -129,14 +129,47 @@ def test_an_operator_decides_in_place_of_the_circuit_breaker(tmp_path):
         assert served_by("four") == "gpu"
 
 
-def test_the_only_device_forced_open_leaves_honest_refusals():
-    with AdminServer() as server, server.client() as client, server.admin() as admin:
-        assert admin.post("/admin/breaker/forced-open").status_code == 200
-        reply = client.post("/api/v1/embed", json={"texts": ["a"]})
-        assert check_error(reply.status_code, reply.headers, reply.content)["code"] == "service_unavailable"
-        assert 1 <= int(reply.headers["retry-after"]) <= 60
-        assert admin.post(RESET).status_code == 200
-        assert client.post("/api/v1/embed", json={"texts": ["a"]}).status_code == 200
+def test_the_last_device_is_never_forced_open(operated):
+    with operated.client() as client, operated.admin() as admin:
+        reply = admin.post("/admin/breaker/forced-open")
+        assert reply.status_code == 409
+        assert check_error(reply.status_code, reply.headers, reply.content)["code"] == "last_device"
+        assert client.post(EMBED, json={"texts": ["still served"]}).status_code == 200
+        assert client.get("/health/ready").json()["details"]["circuit_breaker_state"] == "Closed"
+
+
+# ---- What a web page could send --------------------------------------------------------------------------------------
+
+PAGES = [{"origin": "https://evil.example"}, {"origin": "null"}, {"origin": ""}, {"content-type": "text/plain"},
+         {"content-type": "text/plain;charset=UTF-8"}, {"content-type": "application/x-www-form-urlencoded"},
+         {"content-type": "Multipart/Form-Data; boundary=x"}, {"host": "rebound.example"}, {"host": "rebound.example:9090"}]
+PROGRAMS = [{}, {"content-type": "application/json"}, {"host": "localhost"}, {"host": "[::1]:80"}, {"host": "pod-17"}]
+
+
+@pytest.mark.parametrize("headers", PAGES, ids=str)
+@pytest.mark.parametrize("path", [RESET, "/admin/breaker/forced-open", "/admin/breaker/disabled", "/admin/breaker/metrics-only"])
+def test_web_pages_are_refused(operated, headers, path):
+    with operated.admin() as admin:
+        reply = admin.post(path, headers=headers)
+        assert reply.status_code == 403
+        assert check_error(reply.status_code, reply.headers, reply.content)["code"] == "web_page_refused"
+
+
+@pytest.mark.parametrize("headers", PROGRAMS, ids=str)
+def test_programs_are_served(operated, headers):
+    with operated.admin() as admin:
+        assert admin.post(RESET, headers=headers).status_code == 200
+        assert admin.get("/metrics", headers=headers).status_code == 200
+
+
+def test_pages_may_not_read_the_admin_port_either():
+    """Also where they may use the main port, and ask for leave first."""
+    origin = {"origin": "https://app.example"}
+    with AdminServer("--cors-origin", "https://app.example") as server, server.admin() as admin, server.client() as client:
+        assert client.get("/metrics", headers=origin).headers["access-control-allow-origin"] == "https://app.example"
+        for method, path in (("GET", "/metrics"), ("GET", "/health/ready"), ("OPTIONS", RESET), ("GET", "/nothing")):
+            reply = admin.request(method, path, headers=origin | {"access-control-request-method": "POST"})
+            assert reply.status_code == 403 and "access-control-allow-methods" not in reply.headers
 
 
 def test_the_reset_is_hidden_on_the_main_port_without_keys(server, client, operated):
@@ -151,16 +184,36 @@ def test_the_reset_is_hidden_on_the_main_port_without_keys(server, client, opera
         assert admin.post(RESET, content=b"whatever this is").status_code == 200
 
 
-def test_the_reset_needs_a_key_on_the_main_port(tmp_path):
+def test_the_main_port_asks_for_an_operators_key(tmp_path):
+    def line(key, roles=""):
+        return f"{key}:{hashlib.sha256(key.encode()).hexdigest()}{roles}\n"
+
     keys = tmp_path / "keys"
-    keys.write_text(f"operator:{hashlib.sha256(b'secret').hexdigest()}\n")
+    keys.write_text(line("plain") + line("embedder", " roles=embed") + line("scraper", " roles=metrics") +
+                    line("boss", " roles=operator") + line("all", " roles=embed,metrics,operator"))
     keys.chmod(0o600)
-    with Server("--api-keys", keys, "--admin-port", "0", *PATIENT) as server, server.client() as client:
-        assert client.post(RESET).status_code == 401
-        assert client.post(RESET, headers={"x-api-key": "secret"}).status_code == 200
-        admin_url = "http://127.0.0.1:" + re.search(r"administration on port (\d+)", server.says("administration on port"))[1]
-        assert httpx.post(admin_url + RESET, timeout=DEADLINE_S).status_code == 200
-        assert httpx.get(admin_url + "/metrics", timeout=DEADLINE_S).status_code == 200
+    may = {"plain": "embed metrics", "embedder": "embed", "scraper": "metrics", "boss": "operator", "all": "embed metrics operator"}
+    breaker = [f"/admin/breaker/{what}" for what in ("disabled", "metrics-only", "forced-open", "reset")]
+    with AdminServer("--api-keys", keys, *PATIENT) as server, server.client() as client:
+        assert "5 API keys" in server.says("with the role embed")
+        for key, roles in may.items():
+            headers = {"x-api-key": key}
+            replies = {"embed": [client.post(EMBED, json={"texts": ["a"]}, headers=headers)],
+                       "metrics": [client.get("/metrics", headers=headers)],
+                       "operator": [client.post(path, headers=headers) for path in breaker]}
+            for role, answers in replies.items():
+                if role in roles.split():
+                    assert all(answer.status_code in (200, 409) for answer in answers), (key, role)
+                    continue
+                for answer in answers:
+                    error = check_error(answer.status_code, answer.headers, answer.content)
+                    assert (answer.status_code, error["code"], error["type"]) == (403, "role_missing", "permission_error"), (key, role)
+                    assert role in error["message"]
+            assert client.get("/", headers=headers).status_code == 200
+            assert client.get("/nothing", headers=headers).status_code == 404
+        assert [client.post(path).status_code for path in breaker] == [401] * len(breaker)
+        assert httpx.post(server.admin_url + RESET, timeout=DEADLINE_S).status_code == 200
+        assert httpx.get(server.admin_url + "/metrics", timeout=DEADLINE_S).status_code == 200
 
 
 def test_there_is_none_unless_asked_for(server):

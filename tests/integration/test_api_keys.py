@@ -1,10 +1,11 @@
 """API keys: who gets in, what the others are told and when, and new keys without a restart."""
 import hashlib
+import re
 import signal
 
 import pytest
 
-from embed_server import EMBED, MODEL, Server, check_error, head, post, wait_until
+from embed_server import EMBED, MODEL, ROOT, Server, check_error, head, post, wait_until
 from test_lifecycle import refused_start
 
 GOOD = {"texts": ["who goes there"]}
@@ -130,6 +131,32 @@ def test_preflight_of_an_origin_that_is_let_in(guarded):
             allowed = reply.headers["access-control-allow-headers"]
             assert {"authorization", "content-type", "x-api-key"} <= set(allowed.replace(" ", "").split(","))
             assert reply.headers["vary"] == "Origin"
+
+
+def documented_headers(of):
+    """Names of the tables of docs/API.md that have such a row, but for those that a script may always send or read, or never."""
+    section = (ROOT / "docs" / "API.md").read_text().split("\n## Headers\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`[^|]*) \| ([a-z, ]+) \| ", section, re.M)
+    names = {name.split(":")[0] for names, where in rows for name in re.findall(r"`([^`]+)`", names) if of in where.split(", ")}
+    return {name for name in names if not name.startswith("access-control-")} - {"vary", "cache-control"}
+
+
+def test_pages_may_use_every_documented_header(guarded):
+    origin = {"origin": "https://app.example", "x-api-key": FIRST}
+    with guarded.client() as client:
+        allowed = preflight(client, origin["origin"]).headers["access-control-allow-headers"]
+        exposed = client.get("/", headers=origin).headers["access-control-expose-headers"]
+    assert set(allowed.split(", ")) == documented_headers("request") >= {"x-priority", "traceparent", "grpc-timeout"}
+    assert set(exposed.split(", ")) == documented_headers("reply") - {"content-type"} >= {"retry-after", "x-akidb-served-by"}
+
+
+def test_replies_to_get_are_not_kept(guarded):
+    """404 and 405 as well, which caches may keep where nothing is said."""
+    with guarded.client(headers={"x-api-key": FIRST}) as client:
+        for method, path in (("GET", "/health/live"), ("HEAD", "/health/ready"), ("GET", "/metrics"), ("GET", "/"),
+                             ("GET", "/nothing"), ("GET", EMBED)):
+            assert client.request(method, path).headers["cache-control"] == "no-store"
+        assert "cache-control" not in client.post(EMBED, json=GOOD).headers
 
 
 def test_preflight_of_others(guarded, client):

@@ -20,6 +20,14 @@ def test_no_arguments_is_short_help_and_wrong_usage():
     assert done.stdout == b"" and "Usage: akidb-embed <command>" in done.stderr
 
 
+@pytest.mark.parametrize("hostile", ["\x1b[2J", "\x9b2J", "\u202egpj", "\u2028", "\x07"], ids=ascii)
+def test_messages_do_not_drive_the_terminal(hostile):
+    """What is quoted from the command line, or from a name in the file system, comes out as escapes."""
+    for arguments in (["embed", f"--no{hostile}"], ["frob" + hostile], ["tokenize", "--model", f"/nowhere/{hostile}"]):
+        stderr = run(*arguments, code=None).stderr
+        assert hostile not in stderr and f"{ord(hostile[0]):02x}" in stderr
+
+
 def test_overview_has_every_command():
     text = run("--help").stdout.decode()
     for command in COMMANDS:

@@ -23,6 +23,23 @@ def failing(client, status, **arguments):
 # ---- Texts that fail alone -----------------------------------------------------------------------------------
 
 
+def test_texts_that_are_no_unicode_fail_alone(client):
+    """Halves of surrogate pairs in escapes, and bytes that are not UTF-8, in a body that is JSON but for them."""
+    body = (b'{"on_error":"item","texts":["good","x\\ud800","\\udc00\\ud800","caf\xe9","\\ud83d\\ude00","\\u0000","x\\ud800",'
+            b'["\\ud800"],"fine"]}')
+    reply = client.post(EMBED, content=body, headers={"content-type": "application/json"})
+    assert reply.status_code == 200, reply.text
+    document = reply.json()
+    assert [(error["index"], error["code"]) for error in document["errors"]] == [
+        (1, "invalid_utf8"), (2, "invalid_utf8"), (3, "invalid_utf8"), (6, "invalid_utf8"), (7, "invalid_type")]
+    messages = [error["message"] for error in document["errors"]]
+    assert "U+D800) at byte 1" in messages[0] and "U+DC00) at byte 0" in messages[1] and "byte 3 (0xE9)" in messages[2]
+    others = [0, 4, 5, 8]
+    alone = embed(client, ["good", "\U0001f600", "\0", "fine"])
+    assert [document["embeddings"][i] for i in others] == alone["embeddings"]
+    assert all(document["embeddings"][i] is None for i in range(9) if i not in others)
+
+
 def test_one_bad_text_fails_alone(client):
     texts = ["good", "", "word " * 600, "fine", None, 7, ""]
     document = embed(client, texts, on_error="item", truncate=False)

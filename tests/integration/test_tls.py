@@ -9,9 +9,9 @@ import ssl
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from embed_server import EMBED, MODEL, PATIENT, Connection, Server, head, post, wait_until
+from embed_server import DEADLINE_S, EMBED, MODEL, PATIENT, Connection, Server, head, post, wait_until
 from test_lifecycle import refused_start
 
 GOOD = {"texts": ["a text that nobody else reads"]}
@@ -27,22 +27,25 @@ class Authority:
         self.path = folder / f"{name}.pem"
         self.path.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
-    def _sign(self, name, key, ca=False):
+    def _sign(self, name, key, ca=False, purposes=()):
         now = datetime.datetime.now(datetime.timezone.utc)
         issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, self.name)])
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        return (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
+        builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
                 .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
                 .not_valid_after(now + datetime.timedelta(days=1))
                 .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-                .add_extension(x509.SubjectAlternativeName(names), critical=False).sign(self.key, hashes.SHA256()))
+                .add_extension(x509.SubjectAlternativeName(names), critical=False))
+        if purposes:
+            builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
+        return builder.sign(self.key, hashes.SHA256())
 
-    def issue(self, name, file=None):
+    def issue(self, name, file=None, purposes=(), key=None):
         """Paths of a new certificate and its key."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = key or ec.generate_private_key(ec.SECP256R1())
         paths = [self.folder / f"{file or name}.{kind}" for kind in ("pem", "key")]
-        paths[0].write_bytes(self._sign(name, key).public_bytes(serialization.Encoding.PEM))
+        paths[0].write_bytes(self._sign(name, key, purposes=purposes).public_bytes(serialization.Encoding.PEM))
         paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
                                                serialization.NoEncryption()))
         return paths
@@ -135,6 +138,48 @@ def test_client_certificates(authority, served, tmp_path):
                 with open_tls(server, authority, certificate) as connection:
                     connection.send(head("GET", "/health/live")).reply()
         server.says("for clients with a certificate")
+
+
+def test_client_certificates_for_another_purpose(authority, served):
+    """The extended key usage, where there is one, must have clients in it."""
+    usage = x509.ExtendedKeyUsageOID
+    taken = {"client": [usage.CLIENT_AUTH], "both": [usage.SERVER_AUTH, usage.CLIENT_AUTH], "any": [usage.ANY_EXTENDED_KEY_USAGE],
+             "unsaid": []}
+    refused = {"server": [usage.SERVER_AUTH], "mail": [usage.EMAIL_PROTECTION], "code": [usage.CODE_SIGNING, usage.SERVER_AUTH]}
+    with Server("--tls-certificate", served[0], "--tls-key", served[1], "--tls-client-ca", authority.path) as server:
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            for name, purposes in taken.items():
+                with open_tls(server, authority, authority.issue(name, purposes=purposes), version, version) as connection:
+                    assert connection.send(head("GET", "/health/live")).reply().status == 200, name
+            for name, purposes in refused.items():
+                with pytest.raises((ssl.SSLError, ConnectionError, EOFError)):
+                    with open_tls(server, authority, authority.issue(name, purposes=purposes), version, version) as connection:
+                        connection.send(head("GET", "/health/live")).reply()
+
+
+TAKEN = ["ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-CHACHA20-POLY1305"]
+REFUSED = ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "AES128-SHA", "AES256-SHA", "AES128-SHA256", "AES256-SHA256",
+           "ECDHE-RSA-AES128-SHA", "ECDHE-RSA-AES256-SHA", "ECDHE-RSA-AES128-SHA256", "ECDHE-RSA-AES256-SHA384",
+           "DHE-RSA-AES128-SHA", "DHE-RSA-AES256-SHA256", "DHE-RSA-AES128-GCM-SHA256"]
+
+
+def test_suites_of_tls_1_2(authority):
+    """Forward secrecy and authenticated encryption, or no handshake. The server's key is RSA, which has a suite of each kind."""
+    files = authority.issue("rsa", key=rsa.generate_private_key(65537, 2048))
+    with Server("--tls-certificate", files[0], "--tls-key", files[1]) as server:
+        def negotiated(suite):
+            context = ssl.create_default_context(cafile=authority.path)
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            context.set_ciphers(f"{suite}:@SECLEVEL=0")
+            with socket.create_connection(server.address, timeout=DEADLINE_S) as plain:
+                with context.wrap_socket(plain, server_hostname="localhost") as secured:
+                    return secured.cipher()[0]
+
+        assert [negotiated(suite) for suite in TAKEN] == TAKEN
+        for suite in REFUSED:
+            with pytest.raises((ssl.SSLError, ConnectionError)):
+                negotiated(suite)
+        assert negotiated(":".join(REFUSED + TAKEN)) in TAKEN
 
 
 def test_new_certificate_without_dropping_connections(authority):

@@ -22,6 +22,17 @@ static void escapes_what_must_be_escaped(void **state)
     assert_json("\xC3\xA9\xF0\x9F\x98\x80", 6, "\"\xC3\xA9\xF0\x9F\x98\x80\"");
 }
 
+static void escapes_what_is_not_seen_where_asked_to(void **state)
+{
+    (void)state;
+    static const char text[] = "a\xC2\x9B\"\xE2\x80\xAE\xF3\xA0\x80\x81\xFF\xC3\xA9";
+    buf out;
+    buf_init(&out, 1000);
+    assert_true(json_text_append_visible(&out, text, sizeof text - 1));
+    assert_string_equal(out.data, "\"a\\u009b\\\"\\u202e\\udb40\\udc01\xEF\xBF\xBD\xC3\xA9\"");
+    buf_free(&out);
+}
+
 static void replaces_bytes_that_are_not_utf8(void **state)
 {
     (void)state;
@@ -63,6 +74,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(escapes_what_must_be_escaped),
+        cmocka_unit_test(escapes_what_is_not_seen_where_asked_to),
         cmocka_unit_test(replaces_bytes_that_are_not_utf8),
         cmocka_unit_test(any_bytes_come_out_as_valid_json),
         cmocka_unit_test(fails_where_the_buffer_ends),

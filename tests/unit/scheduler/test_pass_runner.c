@@ -137,6 +137,18 @@ static void leaves_a_failing_device_alone(void **state)
     close_chain(s);
 }
 
+static void never_takes_the_last_device_out_of_use(void **state)
+{
+    (void)state;
+    scheduler *s = open_chain(false, PATIENT_MS, 3600000);
+    assert_false(scheduler_force_breaker(s, BREAKER_FORCED_OPEN));
+    assert_int_equal(device_of(s, SCHEDULER_LEVEL_GPU).state, BREAKER_CLOSED);
+    assert_true(scheduler_force_breaker(s, BREAKER_DISABLED));
+    outcome o = ask(s, "a");
+    assert_by(&o, "a", SCHEDULER_LEVEL_GPU);
+    close_chain(s);
+}
+
 static void does_as_an_operator_says_until_the_reset(void **state)
 {
     (void)state;
@@ -336,6 +348,7 @@ int main(void)
         cmocka_unit_test(falls_to_the_cpu_at_each_failure),
         cmocka_unit_test(does_not_blame_the_device_for_what_it_cannot_take),
         cmocka_unit_test(leaves_a_failing_device_alone),
+        cmocka_unit_test(never_takes_the_last_device_out_of_use),
         cmocka_unit_test(does_as_an_operator_says_until_the_reset),
         cmocka_unit_test(comes_back_to_a_device_that_recovers),
         cmocka_unit_test(gives_up_a_call_that_hangs),

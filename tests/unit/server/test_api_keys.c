@@ -55,19 +55,73 @@ static void finds_keys_by_name(void **state)
     api_keys *keys;
     aki_error error;
     char name[API_KEY_NAME_MAX + 1] = "untouched";
+    unsigned roles = 77;
     put("# keys\n\n  first:" ABC "  \r\nThe_2nd.one-:" LONG);
     assert_int_equal(try_open(&keys, &error), AKI_OK);
     assert_int_equal(api_keys_count(keys), 2);
     static const char *const wrong[] = {"", "ab", "abcd", "ABC", ABC, " abc", ("first:" ABC)};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
-        assert_false(api_keys_find(keys, wrong[i], name));
+        assert_false(api_keys_find(keys, wrong[i], name, &roles));
     assert_string_equal(name, "untouched");
-    assert_true(api_keys_find(keys, "abc", name));
+    assert_true(api_keys_find(keys, "abc", name, &roles));
     assert_string_equal(name, "first");
-    assert_true(api_keys_find(keys, LONG_KEY, name));
+    assert_true(api_keys_find(keys, LONG_KEY, name, &roles));
     assert_string_equal(name, "The_2nd.one-");
     api_keys_close(keys);
     api_keys_close(NULL);
+}
+
+static void gives_each_key_its_roles(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        unsigned roles;
+    } cases[] = {
+        {"a:" ABC, API_ROLE_EMBED | API_ROLE_METRICS},
+        {"a:" ABC " \t", API_ROLE_EMBED | API_ROLE_METRICS},
+        {"a:" ABC " roles=embed", API_ROLE_EMBED},
+        {"a:" ABC "\troles=metrics\r\n", API_ROLE_METRICS},
+        {"a:" ABC "  roles=operator,metrics,metrics", API_ROLE_OPERATOR | API_ROLE_METRICS},
+        {"a:" ABC " roles=embed,metrics,operator", API_ROLES_ANY},
+        {"a:" ABC " roles=operator\nb:" ABC " roles=embed", API_ROLE_EMBED}}; /* the last line counts */
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        api_keys *keys;
+        aki_error error;
+        char name[API_KEY_NAME_MAX + 1];
+        unsigned roles = 0;
+        put(cases[i].line);
+        assert_int_equal(try_open(&keys, &error), AKI_OK);
+        assert_true(api_keys_find(keys, "abc", name, &roles));
+        assert_int_equal(roles, cases[i].roles);
+        api_keys_close(keys);
+    }
+}
+
+/* The hash table's key is random; more than 16 of 10,000 digests in one bucket of as many is no chance of this world. */
+static void compares_a_key_with_few_of_many(void **state)
+{
+    (void)state;
+    enum { LINE_BYTES = 80, MOST_COMPARED = 16 };
+    char *text = malloc((size_t)LINE_BYTES * API_KEYS_MAX + 1);
+    size_t length = 0;
+    assert_non_null(text);
+    for (unsigned i = 0; i < API_KEYS_MAX - 1; i++)
+        length += (size_t)snprintf(text + length, LINE_BYTES, "k%u:%064x\n", i, i * 2654435761U);
+    snprintf(text + length, LINE_BYTES, "mine:" ABC "\n");
+    api_keys *keys;
+    aki_error error;
+    char name[API_KEY_NAME_MAX + 1];
+    unsigned roles;
+    put(text);
+    free(text);
+    assert_int_equal(try_open(&keys, &error), AKI_OK);
+    assert_int_equal(api_keys_count(keys), API_KEYS_MAX);
+    assert_in_range(api_keys_most_compared(keys), 1, MOST_COMPARED);
+    assert_true(api_keys_find(keys, "abc", name, &roles));
+    assert_string_equal(name, "mine");
+    assert_false(api_keys_find(keys, "abcd", name, &roles));
+    api_keys_close(keys);
 }
 
 static void reads_again_or_keeps_what_it_has(void **state)
@@ -76,21 +130,22 @@ static void reads_again_or_keeps_what_it_has(void **state)
     api_keys *keys;
     aki_error error;
     char name[API_KEY_NAME_MAX + 1];
+    unsigned roles;
     put("one:" ABC "\n");
     assert_int_equal(try_open(&keys, &error), AKI_OK);
     put("two:" LONG "\nthree:");
     assert_int_equal(api_keys_reload(keys, &error), AKI_INVALID_ARGUMENT);
-    assert_true(api_keys_find(keys, "abc", name));
+    assert_true(api_keys_find(keys, "abc", name, &roles));
     put("two:" LONG "\ntwo:" ABC_CAPITALS "\n");
     assert_int_equal(api_keys_reload(keys, &error), AKI_OK);
     assert_int_equal(api_keys_count(keys), 2);
-    assert_true(api_keys_find(keys, "abc", name));
+    assert_true(api_keys_find(keys, "abc", name, &roles));
     assert_string_equal(name, "two");
-    assert_true(api_keys_find(keys, LONG_KEY, name));
+    assert_true(api_keys_find(keys, LONG_KEY, name, &roles));
     assert_int_equal(unlink(path), 0);
     assert_int_equal(api_keys_reload(keys, &error), AKI_IO_ERROR);
     assert_non_null(strstr(error.hint, "--api-keys"));
-    assert_true(api_keys_find(keys, "abc", name));
+    assert_true(api_keys_find(keys, "abc", name, &roles));
     api_keys_close(keys);
     put("one:" ABC);
 }
@@ -111,6 +166,15 @@ static void says_which_line_is_wrong(void **state)
         {"ok: " ABC, "line 1: the SHA-256"},
         {"ok:g" ABC, "line 1: the SHA-256"},
         {"ok:" ABC ":x", "line 1: the SHA-256"},
+        {"ok:" ABC " x", "line 1: only roles="},
+        {"ok:" ABC " roles", "line 1: only roles="},
+        {"ok:" ABC " roles=", "line 1: only roles="},
+        {"ok:" ABC " roles=embed,", "line 1: only roles="},
+        {"ok:" ABC " roles=embed,,metrics", "line 1: only roles="},
+        {"ok:" ABC " roles=embed metrics", "line 1: only roles="},
+        {"ok:" ABC " roles=Embed", "line 1: only roles="},
+        {"ok:" ABC " roles=admin", "line 1: only roles="},
+        {"ok:" ABC " role=embed", "line 1: only roles="},
         {"", "holds no API key"},
         {"# only a comment\n", "holds no API key"},
     };
@@ -151,6 +215,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_keys_by_name),
+        cmocka_unit_test(gives_each_key_its_roles),
+        cmocka_unit_test(compares_a_key_with_few_of_many),
         cmocka_unit_test(reads_again_or_keeps_what_it_has),
         cmocka_unit_test(says_which_line_is_wrong),
         cmocka_unit_test(warns_of_files_that_others_may_use),

@@ -43,6 +43,8 @@ static void each_row_is_complete_and_unlike_the_others(void **state)
         const char *type = http_error_type(code);
         if (status == 401)
             assert_string_equal(type, HTTP_TYPE_AUTHENTICATION);
+        else if (status == 403)
+            assert_string_equal(type, HTTP_TYPE_PERMISSION);
         else if (status == 429)
             assert_string_equal(type, HTTP_TYPE_OVERLOADED);
         else if (status == 503)

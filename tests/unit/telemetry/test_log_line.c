@@ -69,6 +69,23 @@ static void test_text_line(void **state)
     assert_string_equal(out.data,
                         "2026-01-01T00:00:00.123456Z INFO  serve: two\\x0alines \"as they are\" \\x1b[31m\n");
     buf_clear(&out);
+    log_field quoted = {.name = "text", .kind = LOG_TEXT, .text = "\xC2\x9B\x32J \xE2\x80\xAE"};
+    const log_event hostile = {
+        .level = AKI_LOG_INFO,
+        .target = "serve",
+        .message = "\xC2\x9B\x32J\xC2\x85 \xE2\x80\xA8 \xE2\x80\xAE \xF3\xA0\x80\x81 caf\xC3\xA9",
+        .fields = &quoted,
+        .fields_count = 1};
+    log_line_text(&out, JAN_2026_NS, &hostile);
+    assert_string_equal(
+        out.data, "2026-01-01T00:00:00.123456Z INFO  serve: \\u009b2J\\u0085 \\u2028 \\u202e \\U000e0001 "
+                  "caf\xC3\xA9 text=\"\\u009b2J \\u202e\"\n");
+    buf_clear(&out);
+    log_line_json(&out, JAN_2026_NS, &hostile);
+    assert_non_null(strstr(out.data,
+                           "\"message\":\"\\u009b2J\\u0085 \\u2028 \\u202e \\udb40\\udc01 caf\xC3\xA9\","
+                           "\"text\":\"\\u009b2J \\u202e\""));
+    buf_clear(&out);
     log_line_text(&out, JAN_2026_NS, &traced);
     assert_string_equal(out.data,
                         "2026-01-01T00:00:00.123456Z INFO  access: m code=\"not \\\"here\\\"\" status=-404 "
