@@ -20,7 +20,6 @@ static const struct {
     {"tokenizer.json", SNAPSHOT_TOKENIZER},
     {"tokenizer_config.json", SNAPSHOT_OPTIONAL},
     {"special_tokens_map.json", SNAPSHOT_OPTIONAL},
-    {"added_tokens.json", SNAPSHOT_OPTIONAL},
     {"vocab.txt", SNAPSHOT_TOKENIZER},
     {"model.safetensors", SNAPSHOT_REQUIRED},
 };
