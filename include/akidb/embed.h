@@ -92,7 +92,9 @@ extern "C" {
     X(AKI_INTERNAL, 17, "internal_error", "something failed that should not",                                \
       "Please report this with the message and the log around it.")                                          \
     X(AKI_UNAVAILABLE, 18, "unavailable", "no device could compute",                                         \
-      "Retry later; the log says what the devices failed with.")
+      "Retry later; the log says what the devices failed with.")                                             \
+    X(AKI_NO_TOKENS, 19, "no_tokens", "nothing of a text is left for the model",                             \
+      "Leave texts of only white space and control characters out; this model adds no tokens of its own.")
 
 typedef enum aki_status {
 #define AKI_STATUS_ENUM(symbol, number, name, text, hint) symbol = number,
@@ -231,7 +233,7 @@ typedef struct aki_text_info {
  * f32, row-major, caller-owned, no alignment needed) and, when `info` is not NULL, info[i] ([count]). Blocks until
  * done; calls of several threads share the model's threads. All or nothing: on failure the contents of vectors and
  * info are unspecified and error->text_index names the text at fault where there is one.
- * Errors: AKI_INVALID_ARGUMENT (NULL or count 0), AKI_EMPTY_TEXT, AKI_INVALID_UTF8, AKI_TEXT_TOO_LONG,
+ * Errors: AKI_INVALID_ARGUMENT (NULL or count 0), AKI_EMPTY_TEXT, AKI_INVALID_UTF8, AKI_TEXT_TOO_LONG, AKI_NO_TOKENS,
  * AKI_OUT_OF_MEMORY, AKI_NOT_FINITE, AKI_MODEL_CHANGED. */
 AKI_API AKI_MUST_CHECK aki_status aki_embed(aki_model *model, const aki_text *texts, size_t count,
                                             const aki_embed_options *options, float *vectors,
@@ -246,7 +248,7 @@ typedef struct aki_tokens {
 } aki_tokens;
 
 /* Token ids of one text. max_tokens 0 = uncut, else at least 2. On success the caller frees *tokens.
- * Errors: AKI_INVALID_ARGUMENT, AKI_EMPTY_TEXT, AKI_INVALID_UTF8, AKI_OUT_OF_MEMORY. */
+ * Errors: AKI_INVALID_ARGUMENT, AKI_EMPTY_TEXT, AKI_INVALID_UTF8, AKI_NO_TOKENS, AKI_OUT_OF_MEMORY. */
 AKI_API AKI_MUST_CHECK aki_status aki_tokenize(const aki_model *model, aki_text text, size_t max_tokens,
                                                aki_tokens *tokens, aki_error *error);
 AKI_API void aki_tokens_free(aki_tokens *tokens);

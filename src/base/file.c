@@ -121,6 +121,12 @@ bool file_exists(const char *path)
     return stat(path, &info) == 0;
 }
 
+bool file_listed(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
 char *path_join(const char *folder, const char *name)
 {
     size_t length = strlen(folder) + strlen(name) + 2;

@@ -21,6 +21,10 @@ AKI_MUST_CHECK aki_status file_write_parts_atomic(const char *path, const struct
 
 bool file_exists(const char *path);
 
+/* True when the folder lists the name, also as a link that leads nowhere, or when that cannot be told: opening it then
+ * gives the reason. For optional files, where only one that is not there at all may be passed over. */
+bool file_listed(const char *path);
+
 /* "folder/name", freed with mem_free; NULL = out of memory. */
 char *path_join(const char *folder, const char *name) __attribute__((malloc, warn_unused_result));
 

@@ -34,7 +34,17 @@ typedef struct run {
     progress bar;
     uint64_t bytes_at_start;
     int64_t saved_ns;
+    bool may_lack_tokens; /* the model adds none to a text, so that " " has none */
 } run;
+
+/* True when the model finds no token in the text. */
+static bool lacks_tokens(const aki_model *model, aki_text text)
+{
+    aki_tokens tokens = {0};
+    bool lacks = aki_tokenize(model, text, 2, &tokens, NULL) == AKI_NO_TOKENS;
+    aki_tokens_free(&tokens);
+    return lacks;
+}
 
 static aki_status begin_output(run *r, aki_error *error)
 {
@@ -125,6 +135,9 @@ static text_outcome read_batch(run *r, aki_error *error)
             return TEXT_READ; /* compute what there is while the writer of a pipe thinks */
         text_record record;
         text_outcome outcome = text_reader_next(job->reader, &record, error);
+        if (outcome == TEXT_READ && r->may_lack_tokens &&
+            lacks_tokens(job->model, (aki_text){record.text, record.length}))
+            outcome = text_set_no_tokens(text_reader_source(job->reader), record.line, error);
         if (outcome == TEXT_BAD && text_input_skips(job->options, error)) {
             const aki_error why = *error;
             if (skipped_texts_add(&job->skipped, &r->next.skipped, r->next.texts, record.line, &why, error) !=
@@ -290,7 +303,7 @@ static aki_status work(run *r, aki_error *error)
 
 aki_status embed_job_run(embed_job *job, aki_error *error)
 {
-    run r = {.job = job};
+    run r = {.job = job, .may_lack_tokens = lacks_tokens(job->model, (aki_text){" ", 1})};
     size_t texts = option_size(job->options, OPTION_BATCH_TEXTS);
     if (texts == 0) {
         texts = (size_t)job->threads * AUTO_TEXTS_PER_THREAD;

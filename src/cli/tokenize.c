@@ -72,18 +72,27 @@ static aki_status tokenize_all(tokenize_job *job, aki_error *error)
         aki_error reason;
         text_record record;
         token_span span;
+        aki_status status = AKI_OK;
         if (!line_source_ready(text_reader_source(job->reader)) && flush(job, error) != AKI_OK)
             return error->status; /* let the reader of a pipe see what is done before waiting for more */
         text_outcome outcome =
             stop_signal(job->stop) != 0 ? TEXT_STOPPED : text_reader_next(job->reader, &record, &reason);
+        if (outcome == TEXT_READ) {
+            aki_text text = {.data = record.text, .length = record.length};
+            status = tokenizer_encode(job->tokenizer, job->scratch, text, most, &span, error);
+            if (status != AKI_OK && status != AKI_NO_TOKENS)
+                return status;
+            if (status == AKI_NO_TOKENS)
+                outcome = text_set_no_tokens(text_reader_source(job->reader), record.line, &reason);
+        }
         if (outcome == TEXT_BAD && text_input_skips(job->options, &reason)) {
-            aki_status status = skip(job, &record, &reason, error);
+            status = skip(job, &record, &reason, error);
             if (status != AKI_OK)
                 return status;
             continue;
         }
         if (outcome != TEXT_READ) {
-            aki_status status = flush(job, error);
+            status = flush(job, error);
             if (status == AKI_OK && outcome == TEXT_END)
                 status = skipped_texts_finish(&job->skipped, error);
             if (status != AKI_OK || outcome == TEXT_END)
@@ -93,10 +102,6 @@ static aki_status tokenize_all(tokenize_job *job, aki_error *error)
             *error = reason;
             return reason.status;
         }
-        aki_text text = {.data = record.text, .length = record.length};
-        aki_status status = tokenizer_encode(job->tokenizer, job->scratch, text, most, &span, error);
-        if (status != AKI_OK)
-            return status;
         append_tokens(job, &span);
         job->texts++;
         job->truncated += span.truncated;

@@ -6,11 +6,9 @@
 #include "base/memory.h"
 #include "model/limits.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 aki_status folder_path(char **out, const char *folder, const char *name, aki_error *error)
 {
@@ -19,18 +17,11 @@ aki_status folder_path(char **out, const char *folder, const char *name, aki_err
                         : error_set(error, AKI_OUT_OF_MEMORY, "no memory to read '%s' in '%s'", name, folder);
 }
 
-/* What cannot be told counts as listed: opening it then gives the reason. */
-static bool is_listed(const char *path)
-{
-    struct stat info;
-    return lstat(path, &info) == 0 || (errno != ENOENT && errno != ENOTDIR);
-}
-
 bool folder_lists(const char *folder, const char *name)
 {
     char path[PATH_MAX];
     int length = snprintf(path, sizeof path, "%s/%s", folder, name);
-    return length < 0 || (size_t)length >= sizeof path || is_listed(path);
+    return length < 0 || (size_t)length >= sizeof path || file_listed(path);
 }
 
 bool folder_contains(const char *relative, size_t length)
@@ -54,7 +45,7 @@ aki_status folder_json_read(folder_json *out, const char *folder, const char *na
 {
     *out = (folder_json){0};
     aki_status status = folder_path(&out->path, folder, name, error);
-    if (status != AKI_OK || (need == FOLDER_OPTIONAL && !is_listed(out->path)))
+    if (status != AKI_OK || (need == FOLDER_OPTIONAL && !file_listed(out->path)))
         return status;
     status = json_file_read(out->path, MODEL_MAX_JSON_BYTES, &out->root, error);
     if (status == AKI_OK && json_typeof(out->root) != type)

@@ -39,6 +39,7 @@ retry_cause retry_cause_of(aki_status status)
     case AKI_EMPTY_TEXT:
     case AKI_INVALID_UTF8:
     case AKI_TEXT_TOO_LONG:
+    case AKI_NO_TOKENS:
         return RETRY_INVALID_INPUT;
     case AKI_OUT_OF_MEMORY:
         return RETRY_OUT_OF_MEMORY;

@@ -119,7 +119,7 @@ static aki_status read_text(text_reader *reader, size_t index, aki_error *error)
 static bool is_of_text(aki_status status)
 {
     return status == AKI_INVALID_ARGUMENT || status == AKI_EMPTY_TEXT || status == AKI_INVALID_UTF8 ||
-           status == AKI_TEXT_TOO_LONG;
+           status == AKI_TEXT_TOO_LONG || status == AKI_NO_TOKENS;
 }
 
 static aki_status read_all(text_reader *reader, aki_error *error)

@@ -155,7 +155,7 @@ void scheduler_close(scheduler *s);
 
 /* Copies nothing: the submission and its texts must live until this returns. Validation and tokenizing happen on the
  * calling thread before it returns; their errors (AKI_INVALID_ARGUMENT, AKI_OUT_OF_MEMORY and, without on_error_item,
- * AKI_EMPTY_TEXT, AKI_INVALID_UTF8, AKI_TEXT_TOO_LONG, each with the text's index), AKI_OVERLOADED, AKI_CANCELLED
+ * AKI_EMPTY_TEXT, AKI_INVALID_UTF8, AKI_TEXT_TOO_LONG, AKI_NO_TOKENS, each with the text's index), AKI_OVERLOADED, AKI_CANCELLED
  * (stopping) and AKI_DEADLINE_EXCEEDED (passed already) are returned here and `done` is then never called. *out is set before `done` can run, and `done` may run
  * before this returns. Later failures reach `done`: AKI_DEADLINE_EXCEEDED, AKI_CANCELLED, AKI_MODEL_CHANGED and, without
  * on_error_item, AKI_NOT_FINITE. */

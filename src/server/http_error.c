@@ -53,6 +53,8 @@ http_error_code http_error_of_status(aki_status status)
     switch (status) {
     case AKI_EMPTY_TEXT:
         return HTTP_ERROR_EMPTY_TEXT;
+    case AKI_NO_TOKENS:
+        return HTTP_ERROR_NO_TOKENS;
     case AKI_INVALID_UTF8:
         return HTTP_ERROR_INVALID_UTF8;
     case AKI_TEXT_TOO_LONG:

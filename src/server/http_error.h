@@ -34,6 +34,8 @@
     X(HTTP_ERROR_EMPTY_INPUT, "empty_input", 400, HTTP_TYPE_INVALID, "Send at least one text.")              \
     X(HTTP_ERROR_EMPTY_TEXT, "empty_text", 400, HTTP_TYPE_INVALID,                                           \
       "Leave empty texts out, or send at least one character.")                                              \
+    X(HTTP_ERROR_NO_TOKENS, "no_tokens", 400, HTTP_TYPE_INVALID,                                             \
+      "Leave texts of only white space and control characters out; this model adds no tokens of its own.")   \
     X(HTTP_ERROR_TOO_MANY_TEXTS, "too_many_texts", 400, HTTP_TYPE_INVALID,                                   \
       "Split the texts over several requests.")                                                              \
     X(HTTP_ERROR_TEXT_TOO_LONG, "text_too_long", 400, HTTP_TYPE_INVALID,                                     \

@@ -8,5 +8,6 @@ void definition_free(definition *def)
     mem_free(def->unknown);
     mem_free(def->prefix);
     mem_free(def->added);
+    mem_free(def->pad_token);
     *def = (definition){0};
 }

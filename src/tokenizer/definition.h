@@ -1,10 +1,12 @@
-/* A tokenizer as its files describe it: what the readers of tokenizer.json and of vocab.txt produce and tokenizer_open
- * builds from. Everything in it has been checked against everything else. */
+/* A tokenizer as its files describe it. The readers of tokenizer.json and of vocab.txt fill it, definition_apply corrects
+ * it by the files beside them, and tokenizer_open builds from it. Everything in it has been checked against everything
+ * else. */
 #ifndef TOKENIZER_DEFINITION_H
 #define TOKENIZER_DEFINITION_H
 
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/normalizer.h"
+#include "tokenizer/side_files.h"
 #include "tokenizer/tokenizer_limits.h"
 #include "tokenizer/vocabulary.h"
 
@@ -28,14 +30,24 @@ typedef struct definition {
     definition_added_token *added; /* [added_count], no text twice */
     size_t added_count;
     special_ids before, after;
+    char *pad_token;              /* tokenizer.json's, or NULL */
+    bool truncate_left, pad_left; /* from which side a text is cut, on which it is padded */
+    bool has_types;               /* the template gives some token another type than 0 */
+    bool has_empty_lines;         /* of vocab.txt: ids of further tokens cannot be told */
 } definition;
+
+/* The word limit of BERT. */
+#define DEFINITION_USUAL_CHARS ((size_t)100)
 
 /* path: the file; must outlive the definition. On failure *out is empty. Errors as tokenizer_open. */
 AKI_MUST_CHECK aki_status definition_read_json(definition *out, const char *path, size_t vocabulary_limit,
                                                aki_error *error);
-/* config_path: tokenizer_config.json, which need not exist. */
-AKI_MUST_CHECK aki_status definition_read_vocab(definition *out, const char *path, const char *config_path,
-                                                size_t vocabulary_limit, aki_error *error);
+/* The vocabulary alone, with the word limit and the prefix of BERT. */
+AKI_MUST_CHECK aki_status definition_read_vocab(definition *out, const char *path, size_t vocabulary_limit,
+                                                aki_error *error);
+/* Corrects what was read by the files beside it. On failure *def is still to be freed. Errors as tokenizer_open. */
+AKI_MUST_CHECK aki_status definition_apply(definition *def, const side_files *side, size_t vocabulary_limit,
+                                           aki_error *error);
 
 /* A zeroed definition is allowed. */
 void definition_free(definition *def);

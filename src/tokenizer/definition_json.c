@@ -1,11 +1,12 @@
 /* tokenizer.json as `tokenizers` writes it. Understood: BertNormalizer, BertPreTokenizer, WordPiece, TemplateProcessing and
- * BertProcessing; anything else is refused by name, since guessing would give other ids without a word. "truncation",
- * "padding" and "decoder" have no bearing on the ids of a text. */
+ * BertProcessing; anything else is refused by name, since guessing would give other ids without a word. Of "truncation" and
+ * "padding" only the side counts; "decoder" has no bearing on the ids of a text. */
 #include "tokenizer/definition.h"
 
 #include "base/error.h"
 #include "base/json_file.h"
 #include "base/memory.h"
+#include "tokenizer/token_json.h"
 
 #include <string.h>
 
@@ -100,12 +101,14 @@ static aki_status read_vocabulary(const reader *in, const json_t *model, const j
     json_t *id;
     json_object_foreach((json_t *)vocab, text, id)
     {
-        if (json_is_integer(id) && json_integer_value(id) >= (json_int_t)def->model_count)
-            return error_set(
-                in->error, AKI_MODEL_INVALID,
-                "'%s': token '%s' has the id %lld, but the vocabulary has %zu tokens: ids must be "
-                "0 to %zu without holes",
-                in->path, text, (long long)json_integer_value(id), def->model_count, def->model_count - 1);
+        if (json_is_integer(id) && json_integer_value(id) >= (json_int_t)def->model_count) {
+            error_set(in->error, AKI_MODEL_INVALID,
+                      "'%s': token '%s' has the id %lld, but the vocabulary has %zu tokens: ids must be "
+                      "0 to %zu without holes",
+                      in->path, text, (long long)json_integer_value(id), def->model_count,
+                      def->model_count - 1);
+            return vocabulary_hint(in->error);
+        }
         status = put(in, id, text, strlen(text));
         if (status != AKI_OK)
             return status;
@@ -161,28 +164,20 @@ static aki_status read_added_token(const reader *in, const json_t *vocab, const 
     const json_t *known = json_object_get(vocab, text);
     json_int_t expected =
         known != NULL ? json_integer_value(known) : (json_int_t)(def->model_count + *new_count);
-    if (json_integer_value(id) != expected)
-        return error_set(in->error, AKI_MODEL_INVALID,
-                         "'%s': the added token '%s' has the id %lld, but by the vocabulary it must be %lld",
-                         in->path, text, (long long)json_integer_value(id), (long long)expected);
+    if (json_integer_value(id) != expected) {
+        error_set(in->error, AKI_MODEL_INVALID,
+                  "'%s': the added token '%s' has the id %lld, but by the vocabulary it must be %lld",
+                  in->path, text, (long long)json_integer_value(id), (long long)expected);
+        return vocabulary_hint(in->error);
+    }
     aki_status status = AKI_OK;
     if (known == NULL) {
         status = put(in, id, text, length);
         ++*new_count;
     }
-    bool special = false;
+    definition_added_token added = {.token.id = (int32_t)json_integer_value(id)};
     if (status == AKI_OK)
-        status = json_field_bool(row, in->path, "special", &special, in->error);
-    definition_added_token added = {.normalized = !special};
-    added.token.id = (int32_t)json_integer_value(id);
-    if (status == AKI_OK)
-        status = json_field_bool(row, in->path, "single_word", &added.token.single_word, in->error);
-    if (status == AKI_OK)
-        status = json_field_bool(row, in->path, "lstrip", &added.token.strip_left, in->error);
-    if (status == AKI_OK)
-        status = json_field_bool(row, in->path, "rstrip", &added.token.strip_right, in->error);
-    if (status == AKI_OK)
-        status = json_field_bool(row, in->path, "normalized", &added.normalized, in->error);
+        status = token_json_flags(&added, row, false, in->path, in->error);
     if (status == AKI_OK)
         def->added[def->added_count++] = added;
     return status;
@@ -253,8 +248,13 @@ static aki_status read_template(const reader *in, const json_t *part)
     size_t sequences = 0;
     for (size_t i = 0; i < json_array_size(pieces); i++) {
         const json_t *piece = json_array_get(pieces, i);
-        const json_t *sequence = json_object_get(json_object_get(piece, "Sequence"), "id");
-        const json_t *special = json_object_get(json_object_get(piece, "SpecialToken"), "id");
+        const json_t *text_part = json_object_get(piece, "Sequence");
+        const json_t *special_part = json_object_get(piece, "SpecialToken");
+        const json_t *sequence = json_object_get(text_part, "id");
+        const json_t *special = json_object_get(special_part, "id");
+        if (json_integer_value(json_object_get(text_part, "type_id")) != 0 ||
+            json_integer_value(json_object_get(special_part, "type_id")) != 0)
+            def->has_types = true;
         if (json_is_string(sequence) && strcmp(json_string_value(sequence), "A") == 0) {
             sequences++;
             continue;
@@ -291,6 +291,44 @@ static aki_status read_post_processor(const reader *in, const json_t *root)
     return status;
 }
 
+/* "Left" under `part`: texts are cut or padded on that side. */
+static aki_status read_direction(const reader *in, const json_t *root, const char *part, bool *left)
+{
+    const json_t *object = json_object_get(root, part);
+    const char *direction = "Right";
+    if (object != NULL && !json_is_null(object) && !json_is_object(object))
+        return error_set(in->error, AKI_MODEL_INVALID, "'%s': \"%s\" must be an object or null", in->path,
+                         part);
+    aki_status status = json_field_string(object, in->path, "direction", &direction, in->error);
+    if (status != AKI_OK)
+        return status;
+    *left = strcmp(direction, "Left") == 0;
+    if (!*left && strcmp(direction, "Right") != 0)
+        return error_set(in->error, AKI_MODEL_INVALID,
+                         "'%s': \"direction\" of \"%s\" must be \"Left\" or \"Right\"", in->path, part);
+    return AKI_OK;
+}
+
+/* How far and to which length texts are cut and padded is left over from an export; the side, a setting. */
+static aki_status read_sides(const reader *in, const json_t *root)
+{
+    const json_t *padding = json_object_get(root, "padding");
+    aki_status status = read_direction(in, root, "truncation", &in->def->truncate_left);
+    if (status == AKI_OK)
+        status = read_direction(in, root, "padding", &in->def->pad_left);
+    size_t length;
+    const json_t *token = json_object_get(padding, "pad_token");
+    if (status != AKI_OK || token == NULL)
+        return status;
+    status = token_json_text(token, in->path, "padding", &length, in->error);
+    if (status != AKI_OK)
+        return status;
+    in->def->pad_token = mem_copy_string(json_string_value(token));
+    return in->def->pad_token != NULL
+               ? AKI_OK
+               : error_set(in->error, AKI_OUT_OF_MEMORY, "no memory for '%s'", in->path);
+}
+
 static aki_status read_root(const reader *in, const json_t *root, size_t limit)
 {
     const json_t *version = json_object_get(root, "version"), *part;
@@ -308,6 +346,8 @@ static aki_status read_root(const reader *in, const json_t *root, size_t limit)
         status = read_added_tokens(in, root);
     if (status == AKI_OK)
         status = read_post_processor(in, root);
+    if (status == AKI_OK)
+        status = read_sides(in, root);
     return status;
 }
 

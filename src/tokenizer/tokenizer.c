@@ -20,6 +20,7 @@ struct tokenizer {
     added_tokens raw, normalized;
     buf *normalized_texts; /* [normalized.count], what `normalized` points to */
     special_ids before, after;
+    bool truncate_left; /* a text that is cut keeps its end */
 };
 
 struct tokenizer_scratch {
@@ -90,6 +91,7 @@ static aki_status build(tokenizer *tok, definition *def, const char *path, aki_e
     def->vocab = (vocabulary){0};
     tok->before = def->before;
     tok->after = def->after;
+    tok->truncate_left = def->truncate_left;
     aki_status status = wordpiece_build(&tok->model, &tok->vocab, def->model_count, def->prefix, def->unknown,
                                         def->max_chars, error);
     tok->vocab.path = NULL; /* the caller's, for messages while loading */
@@ -100,24 +102,54 @@ static aki_status build(tokenizer *tok, definition *def, const char *path, aki_e
     return build_added_tokens(tok, def, path, error);
 }
 
-static aki_status open_file(tokenizer *tok, const char *json_path, const char *vocab_path,
-                            const char *config_path, const char *folder, size_t vocabulary_limit,
-                            aki_error *error)
+/* Files that transformers prefers to vocab.txt. */
+static aki_status refuse_other_vocabularies(const char *folder, aki_error *error)
 {
-    definition def;
-    const char *path = json_path;
-    aki_status status;
-    if (file_exists(json_path)) {
-        status = definition_read_json(&def, json_path, vocabulary_limit, error);
-    } else if (file_exists(vocab_path)) {
-        path = vocab_path;
-        status = definition_read_vocab(&def, vocab_path, config_path, vocabulary_limit, error);
-    } else {
-        return error_set(error, AKI_MODEL_NOT_FOUND, "'%s' has neither tokenizer.json nor vocab.txt", folder);
+    static const char *const names[] = {"tekken.json", "tokenizer.model", "tiktoken.model"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char *path = path_join(folder, names[i]);
+        if (path == NULL)
+            return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the tokenizer of '%s'", folder);
+        bool listed = file_listed(path);
+        mem_free(path);
+        if (listed)
+            return error_set(error, AKI_MODEL_UNSUPPORTED,
+                             "'%s' has the vocabulary %s beside vocab.txt, and no tokenizer.json", folder,
+                             names[i]);
     }
+    return AKI_OK;
+}
+
+static aki_status read_vocab(definition *def, const char *path, const char *folder, const side_files *side,
+                             size_t vocabulary_limit, aki_error *error)
+{
+    *def = (definition){0};
+    if (side->class == TOKENIZER_CLASS_FILE)
+        return error_set(error, AKI_MODEL_UNSUPPORTED,
+                         "'%s' has no tokenizer.json, which the tokenizer class '%s' needs", folder,
+                         side->class_name);
+    aki_status status = refuse_other_vocabularies(folder, error);
+    return status == AKI_OK ? definition_read_vocab(def, path, vocabulary_limit, error) : status;
+}
+
+static aki_status open_files(tokenizer *tok, const char *json_path, const char *vocab_path,
+                             const char *folder, size_t vocabulary_limit, aki_error *error)
+{
+    bool has_json = file_listed(json_path);
+    if (!has_json && !file_listed(vocab_path))
+        return error_set(error, AKI_MODEL_NOT_FOUND, "'%s' has neither tokenizer.json nor vocab.txt", folder);
+    definition def = {0};
+    side_files side;
+    aki_status status = side_files_read(&side, folder, error);
     if (status == AKI_OK)
-        status = build(tok, &def, path, error);
+        status = has_json ? definition_read_json(&def, json_path, vocabulary_limit, error)
+                          : read_vocab(&def, vocab_path, folder, &side, vocabulary_limit, error);
+    if (status == AKI_OK)
+        status = definition_apply(&def, &side, vocabulary_limit, error);
+    if (status == AKI_OK)
+        status = build(tok, &def, has_json ? json_path : vocab_path, error);
     definition_free(&def);
+    side_files_free(&side);
     return status;
 }
 
@@ -127,15 +159,13 @@ aki_status tokenizer_open(tokenizer **out, const char *folder, size_t vocabulary
     tokenizer *tok = mem_zalloc(1, sizeof *tok);
     char *json_path = path_join(folder, "tokenizer.json");
     char *vocab_path = path_join(folder, "vocab.txt");
-    char *config_path = path_join(folder, "tokenizer_config.json");
     aki_status status;
-    if (tok == NULL || json_path == NULL || vocab_path == NULL || config_path == NULL)
+    if (tok == NULL || json_path == NULL || vocab_path == NULL)
         status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for the tokenizer of '%s'", folder);
     else
-        status = open_file(tok, json_path, vocab_path, config_path, folder, vocabulary_limit, error);
+        status = open_files(tok, json_path, vocab_path, folder, vocabulary_limit, error);
     mem_free(json_path);
     mem_free(vocab_path);
-    mem_free(config_path);
     if (status == AKI_OK)
         *out = tok;
     else
@@ -299,6 +329,13 @@ static bool append_special(id_list *list, const special_ids *special)
     return true;
 }
 
+/* Moves the last ids to where those after the first `before` stand, so that the first `room` ids are the ones to keep. */
+static void keep_end(id_list *ids, size_t before, size_t room)
+{
+    size_t kept = room - before;
+    memmove(ids->ids + before, ids->ids + ids->count - kept, kept * sizeof *ids->ids);
+}
+
 /* bad: the first byte that is not valid UTF-8. Half of a surrogate pair, in the form that UTF-8 would have for it, is what text
  * from UTF-16 or from JSON's escapes has where a pair was cut. */
 static aki_status refuse_bytes(aki_text text, size_t bad, aki_error *error)
@@ -327,14 +364,21 @@ aki_status tokenizer_encode(const tokenizer *tok, tokenizer_scratch *scratch, ak
     ids->count = 0;
     /* With the tokens before the text, and one more than fit: whether there is one is what `truncated` says. */
     size_t room = max_tokens != 0 ? max_tokens - tok->after.count : SIZE_MAX - 1;
-    word_splitter splitter = {
-        .classes = &tok->classes, .model = &tok->model, .out = ids, .stop_count = room + 1};
+    word_splitter splitter = {.classes = &tok->classes,
+                              .model = &tok->model,
+                              .out = ids,
+                              .stop_count = tok->truncate_left ? SIZE_MAX : room + 1};
     bool done = append_special(ids, &tok->before) && encode_content(tok, scratch, &splitter, text);
     bool truncated = ids->count > room;
+    if (truncated && tok->truncate_left)
+        keep_end(ids, tok->before.count, room);
     if (truncated)
         ids->count = room;
     if (!done || !append_special(ids, &tok->after))
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the tokens of a text of %zu bytes",
+                         text.length);
+    if (ids->count == 0)
+        return error_set(error, AKI_NO_TOKENS, "the text has no token: nothing is left of its %zu bytes",
                          text.length);
     *out = (token_span){ids->ids, ids->count, truncated};
     return AKI_OK;

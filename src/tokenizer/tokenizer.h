@@ -1,8 +1,8 @@
 /* BERT uncased/cased WordPiece tokenization, id for id equal to the Hugging Face `tokenizers` library.
  *
- * Reads tokenizer.json (normalizer flags, added tokens, WordPiece model, post-processor) or, where there is none,
- * vocab.txt (+ tokenizer_config.json) with BERT's defaults. Truncation and padding written in tokenizer.json are
- * ignored: they are artefacts of an export; the limit is the caller's.
+ * Reads what `transformers` reads: tokenizer.json (vocabulary, normalizer flags, added tokens, post-processor) or, where
+ * there is none, vocab.txt, and the settings beside them (side_files.h). The lengths to which tokenizer.json cuts and
+ * pads are ignored: they are artefacts of an export; the limit is the caller's.
  *
  * What a character is and becomes is taken from generated tables (unicode_data.h), so that ids do not depend on the
  * Unicode version of any library on the machine.
@@ -45,8 +45,9 @@ typedef struct token_span {
 
 /* text: any bytes; refused with AKI_INVALID_UTF8 (message names the byte offset) unless valid UTF-8, over its whole
  * length, and with AKI_EMPTY_TEXT when length is 0. max_tokens 0 = uncut, else >= the number of special tokens the
- * post-processor adds (AKI_INVALID_ARGUMENT). A cut text keeps its first tokens and the closing special tokens, as `tokenizers` truncates
- * ("longest_first", right). Other error: AKI_OUT_OF_MEMORY. */
+ * post-processor adds (AKI_INVALID_ARGUMENT). A cut text keeps its special tokens and its first other ones, or its last
+ * where the model says "truncation_side": "left". AKI_NO_TOKENS: nothing is left of the text (" ") and the
+ * post-processor adds nothing. Other error: AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status tokenizer_encode(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text,
                                            size_t max_tokens, token_span *out, aki_error *error);
 

@@ -17,16 +17,18 @@ aki_status vocabulary_init(vocabulary *vocab, size_t count, size_t limit, const 
         limit = TOKENIZER_VOCABULARY_MAX;
     if (count == 0)
         return error_set(error, AKI_MODEL_INVALID, "'%s': the vocabulary is empty", path);
-    if (count > limit)
-        return error_set(error, AKI_MODEL_INVALID,
-                         "'%s' has %zu tokens, but the model's embedding table has only %zu rows", path,
-                         count, limit);
+    if (count > limit) {
+        error_set(error, AKI_MODEL_INVALID,
+                  "'%s' has %zu tokens, but the model's embedding table has only %zu rows", path, count,
+                  limit);
+        return vocabulary_hint(error);
+    }
     vocab->offset = mem_alloc(count, sizeof *vocab->offset);
     vocab->length = mem_alloc(count, sizeof *vocab->length);
     if (vocab->offset == NULL || vocab->length == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the vocabulary of '%s'", path);
     memset(vocab->offset, 0xFF, count * sizeof *vocab->offset);
-    vocab->count = count;
+    vocab->count = vocab->capacity = count;
     return AKI_OK;
 }
 
@@ -49,20 +51,53 @@ aki_status vocabulary_put(vocabulary *vocab, int64_t id, const char *text, size_
                          "'%s': token %lld has %zu bytes; this program takes tokens of up to %d", path,
                          (long long)id, length, TOKENIZER_TOKEN_BYTES_MAX);
     if (id < 0)
-        return error_set(error, AKI_MODEL_INVALID, "'%s': token '%s' has the negative id %lld", path, text,
-                         (long long)id);
-    if ((uint64_t)id >= vocab->count)
-        return error_set(
-            error, AKI_MODEL_INVALID,
-            "'%s': token '%s' has the id %lld, but there are only %zu tokens: ids must be 0 to %zu "
-            "without holes",
-            path, text, (long long)id, vocab->count, vocab->count - 1);
-    if (vocab->offset[id] != NOT_GIVEN)
-        return error_set(error, AKI_MODEL_INVALID, "'%s': tokens '%s' and '%s' both have the id %lld", path,
-                         vocabulary_text(vocab, (int32_t)id), text, (long long)id);
+        error_set(error, AKI_MODEL_INVALID, "'%s': token '%s' has the negative id %lld", path, text,
+                  (long long)id);
+    else if ((uint64_t)id >= vocab->count)
+        error_set(error, AKI_MODEL_INVALID,
+                  "'%s': token '%s' has the id %lld, but there are only %zu tokens: ids must be 0 to %zu "
+                  "without holes",
+                  path, text, (long long)id, vocab->count, vocab->count - 1);
+    else if (vocab->offset[id] != NOT_GIVEN)
+        error_set(error, AKI_MODEL_INVALID, "'%s': tokens '%s' and '%s' both have the id %lld", path,
+                  vocabulary_text(vocab, (int32_t)id), text, (long long)id);
+    if (id < 0 || (uint64_t)id >= vocab->count || vocab->offset[id] != NOT_GIVEN)
+        return vocabulary_hint(error);
     vocab->offset[id] = (uint32_t)vocab->texts.length;
     vocab->length[id] = (uint32_t)length;
     if (!buf_append(&vocab->texts, text, length) || !buf_append_char(&vocab->texts, '\0'))
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the vocabulary of '%s'", path);
     return AKI_OK;
+}
+
+aki_status vocabulary_append(vocabulary *vocab, const char *text, size_t length, aki_error *error)
+{
+    if (vocab->count == vocab->capacity) {
+        size_t capacity = 2 * vocab->capacity + 16;
+        uint32_t *offset = mem_realloc(vocab->offset, capacity, sizeof *offset);
+        if (offset != NULL)
+            vocab->offset = offset;
+        uint32_t *lengths = mem_realloc(vocab->length, capacity, sizeof *lengths);
+        if (lengths != NULL)
+            vocab->length = lengths;
+        if (offset == NULL || lengths == NULL)
+            return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the vocabulary of '%s'", vocab->path);
+        vocab->capacity = capacity;
+    }
+    vocab->offset[vocab->count++] = NOT_GIVEN;
+    return vocabulary_put(vocab, (int64_t)vocab->count - 1, text, length, error);
+}
+
+void vocabulary_cut(vocabulary *vocab, size_t count)
+{
+    vocab->count = count;
+}
+
+aki_status vocabulary_hint(aki_error *error)
+{
+    error_hint(
+        error,
+        "The file was published so: another download brings the same. Number the tokens from 0 without "
+        "holes, each id once, with a row of the embedding table for each, or use another model.");
+    return AKI_MODEL_INVALID;
 }

@@ -10,7 +10,7 @@ typedef struct vocabulary {
     buf texts;        /* one after another, each with a NUL */
     uint32_t *offset; /* [count] into texts, or UINT32_MAX while not given */
     uint32_t *length; /* [count] in bytes */
-    size_t count;
+    size_t count, capacity;
     const char *path; /* the file it comes from, for messages; the caller's */
 } vocabulary;
 
@@ -24,6 +24,16 @@ void vocabulary_free(vocabulary *vocab);
  * AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status vocabulary_put(vocabulary *vocab, int64_t id, const char *text, size_t length,
                                          aki_error *error);
+
+/* Adds a token behind the others. The texts may move. Errors as vocabulary_put. */
+AKI_MUST_CHECK aki_status vocabulary_append(vocabulary *vocab, const char *text, size_t length,
+                                            aki_error *error);
+/* Keeps the first `count` tokens. */
+void vocabulary_cut(vocabulary *vocab, size_t count);
+
+/* Gives an error that was just set (AKI_MODEL_INVALID) a hint for ids that are missing, taken twice or too high: another
+ * download brings the same file. Returns AKI_MODEL_INVALID. */
+aki_status vocabulary_hint(aki_error *error);
 
 /* id: given before. */
 static inline const char *vocabulary_text(const vocabulary *vocab, int32_t id)

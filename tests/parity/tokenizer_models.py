@@ -59,6 +59,8 @@ def write_model(folder, vocabulary, normalizer=None, extra_tokens=(), prefix="##
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tokenizer.json").write_text(json.dumps(description, ensure_ascii=False), encoding="utf-8")
+    # The class that takes tokenizer.json as it stands, as the `tokenizers` library does.
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "PreTrainedTokenizerFast"}')
     return folder
 
 

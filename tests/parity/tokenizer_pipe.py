@@ -61,6 +61,22 @@ class CTokenizer:
         return code
 
 
+def encode_once(folder, texts, limits):
+    """[(status, ids)] of a few short texts under each limit, or the message where the folder is refused."""
+    requests = b"".join(struct.pack("<II", limit, len(data)) + data
+                        for limit in limits for data in (text.encode() for text in texts))
+    done = subprocess.run([build_folder() / "tests" / "parity" / "tokenize_stdin", str(folder)], input=requests, capture_output=True)
+    if done.returncode == 1 and not done.stdout:
+        return done.stderr.decode()
+    assert done.returncode == 0, done.stderr
+    answers, at = [], 0
+    while at < len(done.stdout):
+        status, _, count = struct.unpack_from("<iII", done.stdout, at)
+        answers.append((status, list(struct.unpack_from(f"<{count}i", done.stdout, at + 12))))
+        at += 12 + 4 * count
+    return answers
+
+
 def reference(folder):
     """The library's tokenizer with the export's truncation and padding taken off."""
     tokenizer = Tokenizer.from_file(str(pathlib.Path(folder) / "tokenizer.json"))

@@ -55,7 +55,8 @@ static inline void tiny_part(FILE *file, const char *key, const char *given, con
         fprintf(file, ",\"%s\":%s", key, value);
 }
 
-/* Writes tokenizer.json; what is true of every export is in it: a truncation and a padding that must not matter. */
+/* Writes tokenizer.json, to be taken as it stands; what is true of every export is in it: a truncation and a padding that
+ * must not matter. */
 static inline void tiny_write_json(tiny_parts parts)
 {
     FILE *file = fopen(tiny_file("tokenizer.json"), "wb");
@@ -70,6 +71,7 @@ static inline void tiny_write_json(tiny_parts parts)
     tiny_part(file, "model", parts.model, TINY_MODEL);
     fprintf(file, "}");
     assert_int_equal(fclose(file), 0);
+    tiny_write("tokenizer_config.json", "{\"tokenizer_class\":\"PreTrainedTokenizerFast\"}");
 }
 
 static inline int tiny_setup(void **state)
@@ -83,9 +85,12 @@ static inline int tiny_setup(void **state)
 static inline int tiny_reset(void **state)
 {
     (void)state;
-    unlink(tiny_file("tokenizer.json"));
-    unlink(tiny_file("vocab.txt"));
-    unlink(tiny_file("tokenizer_config.json"));
+    static const char *const names[] = {"tokenizer.json",        "vocab.txt",
+                                        "tokenizer_config.json", "special_tokens_map.json",
+                                        "added_tokens.json",     "config.json"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (unlink(tiny_file(names[i])) != 0)
+            rmdir(tiny_file(names[i]));
     return 0;
 }
 

@@ -1,0 +1,250 @@
+/* What the files beside the vocabulary make of a definition, as `transformers` does when it loads a tokenizer: BertTokenizer
+ * builds everything but the vocabulary from the settings; any class adds the tokens that the files name. */
+#include "tokenizer/definition.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "tokenizer/side_tokens.h"
+
+#include <string.h>
+
+typedef struct adder {
+    definition *def;
+    const side_files *side;
+    size_t limit; /* rows of the embedding table */
+    aki_error *error;
+    token_index known;   /* text -> id: the vocabulary; later also new tokens */
+    token_index added;   /* text -> position in def->added */
+    size_t stated_count; /* the first ones of def->added come from a list with ids */
+    size_t next_id;
+    const side_token **news; /* [new_count], to be appended to the vocabulary */
+    size_t new_count;
+} adder;
+
+static aki_status no_memory(const adder *in)
+{
+    return error_set(in->error, AKI_OUT_OF_MEMORY, "no memory for the tokens of '%s'", in->def->vocab.path);
+}
+
+static bool flags_equal(const definition_added_token *a, const definition_added_token *b)
+{
+    return a->normalized == b->normalized && a->token.single_word == b->token.single_word &&
+           a->token.strip_left == b->token.strip_left && a->token.strip_right == b->token.strip_right;
+}
+
+/* The id that a token not added so far gets, or TOKEN_INDEX_NONE where it is left out. */
+static aki_status id_of(adder *in, const side_token *token, int32_t *id)
+{
+    *id = token_index_find(&in->known, token->text, token->length);
+    bool is_new = *id == TOKEN_INDEX_NONE;
+    int64_t expected = is_new ? (int64_t)in->next_id : *id;
+    if (token->id != SIDE_TOKEN_ANY_ID && token->id != expected) {
+        error_set(in->error, AKI_MODEL_INVALID,
+                  "'%s': the token '%s' has the id %lld, but by the vocabulary it must be %lld", token->path,
+                  token->text, (long long)token->id, (long long)expected);
+        return vocabulary_hint(in->error);
+    }
+    if (!is_new)
+        return AKI_OK;
+    if (in->def->has_empty_lines)
+        return error_set(in->error, AKI_MODEL_UNSUPPORTED,
+                         "'%s' has empty lines, and '%s' names the token '%s', which is not among its lines: "
+                         "its id is not defined",
+                         in->def->vocab.path, token->path, token->text);
+    in->next_id++;
+    if ((size_t)expected < in->limit) {
+        *id = (int32_t)expected;
+        in->news[in->new_count++] = token;
+        token_index_add(&in->known, token->text, token->length, *id);
+        return AKI_OK;
+    }
+    if (token->optional)
+        return AKI_OK; /* no text holds it but one that writes it out */
+    error_set(
+        in->error, AKI_MODEL_INVALID,
+        "'%s': the token '%s' would have the id %lld, but the model's embedding table has only %zu rows",
+        token->path, token->text, (long long)expected, in->limit);
+    return vocabulary_hint(in->error);
+}
+
+static aki_status add(adder *in, const side_token *token)
+{
+    definition *def = in->def;
+    int32_t at = token_index_find(&in->added, token->text, token->length);
+    if (at != TOKEN_INDEX_NONE) {
+        bool stated = token->id != SIDE_TOKEN_ANY_ID;
+        if (stated && token->id != def->added[at].token.id)
+            return id_of(in, token, &at);
+        /* By name, a token with an id is only referred to. */
+        if ((!stated && (size_t)at < in->stated_count) || flags_equal(&def->added[at], &token->flags))
+            return AKI_OK;
+        return error_set(
+            in->error, AKI_MODEL_UNSUPPORTED,
+            "'%s': the token '%s' is given twice with other flags (\"lstrip\", \"normalized\", …)",
+            token->path, token->text);
+    }
+    int32_t id;
+    aki_status status = id_of(in, token, &id);
+    if (status != AKI_OK || id == TOKEN_INDEX_NONE)
+        return status;
+    token_index_add(&in->added, token->text, token->length, (int32_t)def->added_count);
+    definition_added_token *added = &def->added[def->added_count++];
+    *added = token->flags;
+    added->token.id = id;
+    return AKI_OK;
+}
+
+static aki_status open_indexes(adder *in, size_t count)
+{
+    definition *def = in->def;
+    vocabulary *vocab = &def->vocab;
+    definition_added_token *grown = mem_realloc(def->added, def->added_count + count, sizeof *def->added);
+    if (grown == NULL)
+        return no_memory(in);
+    def->added = grown;
+    in->news = mem_alloc(count, sizeof *in->news);
+    if (in->news == NULL || !token_index_init(&in->known, vocab->count + count) ||
+        !token_index_init(&in->added, def->added_count + count))
+        return no_memory(in);
+    for (size_t id = 0; id < vocab->count; id++)
+        if (vocab->length[id] > 0)
+            token_index_add(&in->known, vocabulary_text(vocab, (int32_t)id), vocab->length[id], (int32_t)id);
+    for (size_t i = 0; i < def->added_count; i++) {
+        int32_t id = def->added[i].token.id;
+        token_index_add(&in->added, vocabulary_text(vocab, id), vocab->length[id], (int32_t)i);
+    }
+    in->next_id = vocab->count;
+    return AKI_OK;
+}
+
+/* "$A" and ':' have a meaning where transformers writes the template for the special tokens. */
+static bool fits_template(const char *text)
+{
+    return text[0] != '\0' && text[0] != '$' && strpbrk(text, ": ") == NULL;
+}
+
+/* A special token that BertTokenizer cannot do without. */
+static aki_status needed_name(const adder *in, special_use use, const char **text)
+{
+    aki_status status = side_tokens_name(in->side, use, text, in->error);
+    if (status != AKI_OK)
+        return status;
+    if (*text == NULL || !fits_template(*text))
+        return error_set(in->error, AKI_MODEL_UNSUPPORTED,
+                         "'%s': \"%s\" is %s%s%s; this program needs one without blanks and colons",
+                         side_files_of(in->side, side_tokens_key(use))->path, side_tokens_key(use),
+                         *text != NULL ? "'" : "", *text != NULL ? *text : "null", *text != NULL ? "'" : "");
+    return AKI_OK;
+}
+
+static aki_status put_around(const adder *in, special_use use, special_ids *side)
+{
+    const char *text;
+    aki_status status = needed_name(in, use, &text);
+    if (status != AKI_OK)
+        return status;
+    *side = (special_ids){.ids = {token_index_find(&in->known, text, strlen(text))}, .count = 1};
+    return AKI_OK;
+}
+
+/* Everything of BertTokenizer but the added tokens. */
+static aki_status build_bert(const adder *in)
+{
+    definition *def = in->def;
+    const char *unknown;
+    normalizer_flags flags = {true, true, true, true};
+    aki_status status = side_files_bool(in->side, "do_lower_case", &flags.lowercase, in->error);
+    flags.strip_accents = flags.lowercase; /* unless it is given and not null */
+    if (status == AKI_OK)
+        status = side_files_bool(in->side, "tokenize_chinese_chars", &flags.handle_chinese_chars, in->error);
+    if (status == AKI_OK)
+        status = side_files_bool(in->side, "strip_accents", &flags.strip_accents, in->error);
+    if (status == AKI_OK)
+        status = needed_name(in, USE_UNK, &unknown);
+    if (status == AKI_OK)
+        status = put_around(in, USE_CLS, &def->before);
+    if (status == AKI_OK)
+        status = put_around(in, USE_SEP, &def->after);
+    if (status != AKI_OK)
+        return status;
+    int32_t unknown_id = token_index_find(&in->known, unknown, strlen(unknown));
+    if (unknown_id == TOKEN_INDEX_NONE || (size_t)unknown_id >= def->model_count)
+        return error_set(in->error, AKI_MODEL_INVALID, "'%s' has no token '%s', the model's unk_token",
+                         def->vocab.path, unknown);
+    mem_free(def->unknown);
+    mem_free(def->prefix);
+    def->unknown = mem_copy_string(unknown);
+    def->prefix = mem_copy_string("##");
+    if (def->unknown == NULL || def->prefix == NULL)
+        return no_memory(in);
+    def->flags = flags;
+    def->max_chars = DEFINITION_USUAL_CHARS;
+    return AKI_OK;
+}
+
+static aki_status add_all(adder *in, const side_tokens *tokens)
+{
+    definition *def = in->def;
+    in->stated_count = def->added_count;
+    for (size_t i = 0; i < tokens->count; i++) {
+        aki_status status = add(in, &tokens->items[i]);
+        if (status != AKI_OK)
+            return status;
+        if (tokens->items[i].id != SIDE_TOKEN_ANY_ID)
+            in->stated_count = def->added_count;
+    }
+    aki_status status = in->side->class == TOKENIZER_CLASS_BERT ? build_bert(in) : AKI_OK;
+    for (size_t i = 0; i < in->new_count && status == AKI_OK; i++)
+        status = vocabulary_append(&def->vocab, in->news[i]->text, in->news[i]->length, in->error);
+    return status;
+}
+
+static aki_status read_sides(const adder *in)
+{
+    definition *def = in->def;
+    bool pad_left = def->pad_left;
+    aki_status status = side_files_side(in->side, "truncation_side", &def->truncate_left, in->error);
+    if (status == AKI_OK)
+        status = side_files_side(in->side, "padding_side", &pad_left, in->error);
+    if (status != AKI_OK)
+        return status;
+    if (pad_left)
+        return error_set(
+            in->error, AKI_MODEL_UNSUPPORTED,
+            "'%s': texts are padded on the left, so that a vector depends on the other texts of its "
+            "batch; that is not supported",
+            def->pad_left ? def->vocab.path : side_files_of(in->side, "padding_side")->path);
+    if (in->side->class == TOKENIZER_CLASS_FILE && def->has_types && side_files_pass_types(in->side))
+        return error_set(
+            in->error, AKI_MODEL_UNSUPPORTED,
+            "'%s': \"post_processor\" gives a text another \"type_id\" than 0, which is not supported",
+            def->vocab.path);
+    return AKI_OK;
+}
+
+aki_status definition_apply(definition *def, const side_files *side, size_t vocabulary_limit,
+                            aki_error *error)
+{
+    adder in = {.def = def,
+                .side = side,
+                .limit =
+                    vocabulary_limit < TOKENIZER_VOCABULARY_MAX ? vocabulary_limit : TOKENIZER_VOCABULARY_MAX,
+                .error = error};
+    side_tokens tokens;
+    aki_status status = side_tokens_collect(&tokens, side, def, error);
+    if (side->class == TOKENIZER_CLASS_BERT) {
+        vocabulary_cut(&def->vocab, def->model_count);
+        def->added_count = 0;
+    }
+    if (status == AKI_OK)
+        status = read_sides(&in);
+    if (status == AKI_OK)
+        status = open_indexes(&in, tokens.count);
+    if (status == AKI_OK)
+        status = add_all(&in, &tokens);
+    token_index_free(&in.known);
+    token_index_free(&in.added);
+    mem_free(in.news);
+    side_tokens_free(&tokens);
+    return status;
+}

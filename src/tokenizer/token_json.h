@@ -1,0 +1,19 @@
+/* An added token as `tokenizers` writes it into JSON: {"content": …, "lstrip": …, …}. */
+#ifndef TOKENIZER_TOKEN_JSON_H
+#define TOKENIZER_TOKEN_JSON_H
+
+#include "tokenizer/definition.h"
+
+#include <jansson.h>
+
+/* The flags of `row`; out->token.id is left alone. special: where the row does not say; one that is special is looked
+ * for in the raw text, unless "normalized" says otherwise. Error: AKI_MODEL_INVALID. */
+AKI_MUST_CHECK aki_status token_json_flags(definition_added_token *out, const json_t *row, bool special,
+                                           const char *path, aki_error *error);
+
+/* The length of a token's text, 0 for none. Errors: AKI_MODEL_INVALID (not a string, or with U+0000),
+ * AKI_MODEL_UNSUPPORTED (more than TOKENIZER_ADDED_TOKEN_BYTES_MAX bytes). */
+AKI_MUST_CHECK aki_status token_json_text(const json_t *text, const char *path, const char *key,
+                                          size_t *length, aki_error *error);
+
+#endif
