@@ -5,7 +5,6 @@
 
 #include <limits.h>
 #include <linux/futex.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -44,10 +43,9 @@ struct team {
 
 team *team_open(bool spin)
 {
-    team *t = mem_alloc_aligned(1, sizeof *t);
+    team *t = mem_zalloc_aligned(1, sizeof *t);
     if (t == NULL)
         return NULL;
-    memset(t, 0, sizeof *t);
     t->spin = spin;
     t->next_phase = 1;
     return t;
