@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LONGEST_PATH 4096
 
@@ -120,7 +121,7 @@ static double read_quota(const char *root)
 }
 
 /* The first CPU of those that share a core with `cpu`: "0,64" or "0-1". */
-static unsigned first_sibling(const char *root, unsigned cpu, const cpu_set_t *mask)
+static unsigned first_sibling(const char *root, unsigned cpu, const cpus_mask *mask)
 {
     char path[LONGEST_PATH], line[1024];
     snprintf(path, sizeof path, "%.1024s/sys/devices/system/cpu/cpu%u/topology/thread_siblings_list", root,
@@ -130,23 +131,23 @@ static unsigned first_sibling(const char *root, unsigned cpu, const cpu_set_t *m
     for (char *at = line; *at >= '0' && *at <= '9';) {
         unsigned long first = strtoul(at, &at, 10), last = *at == '-' ? strtoul(at + 1, &at, 10) : first;
         for (unsigned long sibling = first; sibling <= last && sibling < CPUS_MOST; sibling++)
-            if (CPU_ISSET(sibling, mask))
+            if (CPU_ISSET_S(sibling, sizeof *mask, mask->sets))
                 return (unsigned)sibling;
         at += *at == ',';
     }
     return cpu;
 }
 
-void cpus_read_from(cpus_info *out, const char *root, const cpu_set_t *mask)
+void cpus_read_from(cpus_info *out, const char *root, const cpus_mask *mask)
 {
-    unsigned siblings[CPUS_MOST], sibling_count = 0;
+    uint16_t siblings[CPUS_MOST], sibling_count = 0;
     *out = (cpus_info){.allowed = 0};
     for (unsigned cpu = 0; cpu < CPUS_MOST; cpu++)
-        if (CPU_ISSET(cpu, mask)) {
+        if (CPU_ISSET_S(cpu, sizeof *mask, mask->sets)) {
             if (first_sibling(root, cpu, mask) == cpu)
-                out->order[out->cores++] = cpu;
+                out->order[out->cores++] = (uint16_t)cpu;
             else
-                siblings[sibling_count++] = cpu;
+                siblings[sibling_count++] = (uint16_t)cpu;
         }
     memcpy(out->order + out->cores, siblings, sibling_count * sizeof *siblings);
     out->allowed = out->cores + sibling_count;
@@ -154,13 +155,25 @@ void cpus_read_from(cpus_info *out, const char *root, const cpu_set_t *mask)
     out->quota = quota < out->allowed ? quota : 0;
 }
 
+void cpus_read_mask(cpus_mask *out)
+{
+    if (sched_getaffinity(0, sizeof *out, out->sets) == 0 && CPU_COUNT_S(sizeof *out, out->sets) > 0)
+        return;
+    const long online = sysconf(_SC_NPROCESSORS_ONLN);
+    *out = (cpus_mask){0};
+    for (long cpu = 0; cpu < CPUS_MOST && (cpu == 0 || cpu < online); cpu++)
+        CPU_SET_S((size_t)cpu, sizeof *out, out->sets);
+}
+
+void cpus_apply_mask(const cpus_mask *mask)
+{
+    (void)sched_setaffinity(0, sizeof *mask, mask->sets);
+}
+
 void cpus_read(cpus_info *out)
 {
-    cpu_set_t mask;
-    if (sched_getaffinity(0, sizeof mask, &mask) != 0 || CPU_COUNT(&mask) == 0) {
-        CPU_ZERO(&mask);
-        CPU_SET(0, &mask);
-    }
+    cpus_mask mask;
+    cpus_read_mask(&mask);
     cpus_read_from(out, "", &mask);
 }
 

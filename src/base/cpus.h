@@ -4,21 +4,32 @@
 
 #include <sched.h>
 #include <stdbool.h>
+#include <stdint.h>
 
-#define CPUS_MOST CPU_SETSIZE
+#define CPUS_MOST 8192 /* the largest NR_CPUS of Linux */
+
+/* A set of CPUs as the system takes it. cpu_set_t alone ends at 1,024, and on a machine that may have more sched_getaffinity
+ * fails for it with EINVAL. For CPU_ISSET_S and its like: sizeof mask, mask.sets. */
+typedef struct cpus_mask {
+    cpu_set_t sets[CPUS_MOST / CPU_SETSIZE];
+} cpus_mask;
 
 typedef struct cpus_info {
     unsigned allowed; /* CPUs of the affinity mask, >= 1 */
     unsigned cores;   /* physical cores among them, >= 1: threads of one core share its arithmetic */
     double quota;     /* CPUs' worth of time per time that the cgroups grant; 0 = no limit below `allowed` */
     /* [allowed] numbers of the CPUs: first one of each core, then their siblings. */
-    unsigned order[CPUS_MOST];
+    uint16_t order[CPUS_MOST];
 } cpus_info;
 
 /* Cannot fail: what cannot be read is taken as no limit, and every CPU as a core. */
 void cpus_read(cpus_info *out);
 /* The same with files below `root` ("" = the real ones) and the mask given. */
-void cpus_read_from(cpus_info *out, const char *root, const cpu_set_t *mask);
+void cpus_read_from(cpus_info *out, const char *root, const cpus_mask *mask);
+/* The calling thread's CPUs. Where the system does not tell: those that are online, as many as there are, from 0 on. */
+void cpus_read_mask(cpus_mask *out);
+/* What the calling thread may run on from now on; where the system refuses, nothing changes. */
+void cpus_apply_mask(const cpus_mask *mask);
 
 /* Threads that can compute at once: one per core, at most the quota rounded up; at least 1. */
 unsigned cpus_threads(const cpus_info *c);

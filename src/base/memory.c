@@ -43,6 +43,14 @@ void *mem_alloc_aligned(size_t count, size_t size)
     return block;
 }
 
+void *mem_zalloc_aligned(size_t count, size_t size)
+{
+    void *block = mem_alloc_aligned(count, size);
+    if (block != NULL)
+        memset(block, 0, count * size);
+    return block;
+}
+
 char *mem_copy_text(const char *text, size_t length)
 {
     if (length == SIZE_MAX)

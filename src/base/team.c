@@ -5,7 +5,6 @@
 
 #include <limits.h>
 #include <linux/futex.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,6 +13,13 @@
 #define SPINS 4000
 #define LEAVING_SPINS 100 /* 1 to 4 us: a mate that is not preempted is out by then */
 #define CHUNK_BITS 24
+
+/* A test that decides which thread runs when compiles this file with its own versions of these three. */
+#ifndef TEAM_POINT
+#define TEAM_POINT() ((void)0) /* another thread may go on here as well as this one */
+#define TEAM_SLEEP(word, seen) ((void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0))
+#define TEAM_WAKE(word) ((void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0))
+#endif
 
 /* A range's state is one number, phase << CHUNK_BITS | chunks claimed. Phases are numbered over the team's life, so that
  * nothing has to be reset: what belongs to an earlier phase counts as nothing claimed. */
@@ -26,9 +32,9 @@ struct team {
     _Alignas(CACHE_LINE) atomic_uint sleepers;
     atomic_uint wakes; /* what sleepers sleep on */
     atomic_uint inside, joined;
-    atomic_bool open;
-    bool spin;
     uint64_t next_phase, next_due; /* the leader's own */
+    _Alignas(CACHE_LINE) atomic_bool open;
+    bool spin;
     /* Of the job under way; written by the leader while nobody is inside. */
     unsigned ranges_used;
     uint64_t first_phase, first_due;
@@ -37,10 +43,9 @@ struct team {
 
 team *team_open(bool spin)
 {
-    team *t = mem_alloc_aligned(1, sizeof *t);
+    team *t = mem_zalloc_aligned(1, sizeof *t);
     if (t == NULL)
         return NULL;
-    memset(t, 0, sizeof *t);
     t->spin = spin;
     t->next_phase = 1;
     return t;
@@ -65,7 +70,21 @@ void team_lead(team *t, unsigned ranges, team_member *leader)
     t->first_due = t->next_due;
     atomic_store(&t->joined, 0);
     *leader = (team_member){.team = t, .phase = t->first_phase, .due = t->first_due};
+    TEAM_POINT();
     atomic_store(&t->open, true);
+    TEAM_POINT();
+}
+
+/* Sleepers change `sleepers` and then look at what they wait for; who brings that about does so and then looks at
+ * `sleepers`. So one of the two sees the other, and no sleeper is left. */
+static void wake_sleepers(team *t)
+{
+    TEAM_POINT();
+    if (atomic_load(&t->sleepers) == 0)
+        return;
+    atomic_fetch_add(&t->wakes, 1);
+    TEAM_POINT();
+    TEAM_WAKE(&t->wakes);
 }
 
 void team_end(team_member *leader)
@@ -73,7 +92,9 @@ void team_end(team_member *leader)
     team *t = leader->team;
     if (t == NULL)
         return;
+    TEAM_POINT();
     atomic_store(&t->open, false);
+    wake_sleepers(t);
     t->next_phase = leader->phase;
     t->next_due = leader->due;
 }
@@ -82,12 +103,15 @@ bool team_join(team *t, const atomic_uint *called_away, team_member *mate)
 {
     if (!atomic_load(&t->open))
         return false;
+    TEAM_POINT();
     /* In this order: a leader that has seen nobody inside opens a job only after this one could see that none is. */
     atomic_fetch_add(&t->inside, 1);
+    TEAM_POINT();
     if (!atomic_load(&t->open)) {
         atomic_fetch_sub(&t->inside, 1);
         return false;
     }
+    TEAM_POINT();
     *mate = (team_member){
         .team = t,
         .index = (atomic_fetch_add(&t->joined, 1) + 1) % t->ranges_used,
@@ -95,12 +119,15 @@ bool team_join(team *t, const atomic_uint *called_away, team_member *mate)
         .due = t->first_due,
         .called_away = called_away,
     };
+    TEAM_POINT();
     return true;
 }
 
 void team_leave(team_member *mate)
 {
+    TEAM_POINT();
     atomic_fetch_sub(&mate->team->inside, 1);
+    TEAM_POINT();
 }
 
 /* Claims half of what is left of a range of `size` chunks, at least one; false when nothing is. */
@@ -108,6 +135,7 @@ static bool claim(team_range *range, uint64_t phase, size_t size, size_t *first,
 {
     uint_fast64_t seen = atomic_load_explicit(&range->claimed, memory_order_relaxed);
     for (;;) {
+        TEAM_POINT();
         if (seen >> CHUNK_BITS > phase)
             return false;
         *first = seen >> CHUNK_BITS == phase ? seen & TEAM_MOST_CHUNKS : 0;
@@ -121,37 +149,45 @@ static bool claim(team_range *range, uint64_t phase, size_t size, size_t *first,
     }
 }
 
-/* Counts chunks as done. Whoever completes the phase wakes those who went to sleep over it: sleepers and done are
- * changed by one side and read by the other, each after its own change, so one of them sees the other. */
+/* Counts chunks as done. Whoever completes the phase wakes those who went to sleep over it. */
 static void add_done(team *t, size_t chunks, uint64_t due)
 {
-    if (atomic_fetch_add(&t->done, chunks) + chunks == due && atomic_load(&t->sleepers) > 0) {
-        atomic_fetch_add(&t->wakes, 1);
-        syscall(SYS_futex, &t->wakes, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
-    }
+    TEAM_POINT();
+    if (atomic_fetch_add(&t->done, chunks) + chunks == due)
+        wake_sleepers(t);
 }
 
-static void wait_until(team *t, uint64_t due)
+/* Of a mate: the job is over or there is something better to do. A leader's job is open until it ends it. */
+static bool must_leave(const team_member *member)
+{
+    return !atomic_load_explicit(&member->team->open, memory_order_relaxed) ||
+           (member->called_away != NULL &&
+            atomic_load_explicit(member->called_away, memory_order_relaxed) != 0);
+}
+
+/* Until `due` chunks are done. False: the job is over, and it is not known whether they were this job's. */
+static bool wait_until(team *t, uint64_t due)
 {
     for (unsigned spins = t->spin ? SPINS : 0; spins > 0; spins--) {
         if (atomic_load_explicit(&t->done, memory_order_acquire) >= due)
-            return;
+            return true;
         spin_pause();
     }
+    TEAM_POINT();
     atomic_fetch_add(&t->sleepers, 1);
+    TEAM_POINT();
+    bool done, open;
     for (;;) {
-        unsigned wakes = atomic_load(&t->wakes);
-        if (atomic_load(&t->done) >= due)
+        const unsigned wakes = atomic_load(&t->wakes);
+        TEAM_POINT();
+        open = atomic_load(&t->open);
+        done = atomic_load(&t->done) >= due;
+        if (done || !open)
             break;
-        syscall(SYS_futex, &t->wakes, FUTEX_WAIT_PRIVATE, wakes, NULL, NULL, 0);
+        TEAM_SLEEP(&t->wakes, wakes);
     }
     atomic_fetch_sub(&t->sleepers, 1);
-}
-
-static bool is_called_away(const team_member *member)
-{
-    return member->called_away != NULL &&
-           atomic_load_explicit(member->called_away, memory_order_relaxed) != 0;
+    return done;
 }
 
 bool team_phase(team_member *member, size_t chunks, team_work work, void *cookie)
@@ -167,14 +203,14 @@ bool team_phase(team_member *member, size_t chunks, team_work work, void *cookie
         const unsigned index = (member->index + i) % ranges;
         const size_t begin = chunks * index / ranges, size = chunks * (index + 1) / ranges - begin;
         size_t first, count;
-        while (!is_called_away(member) && claim(&t->ranges[index], member->phase, size, &first, &count)) {
+        while (!must_leave(member) && claim(&t->ranges[index], member->phase, size, &first, &count)) {
+            TEAM_POINT();
             work(cookie, begin + first, count);
             add_done(t, count, due);
         }
     }
-    if (is_called_away(member))
+    if (must_leave(member) || !wait_until(t, due))
         return false;
-    wait_until(t, due);
     member->phase++;
     member->due = due;
     return true;

@@ -8,7 +8,17 @@
  * late, was preempted between two chunks, is called away or never comes costs nothing but its help.
  *
  * Waiting means spinning for some microseconds, then sleeping in the kernel. Results do not depend on who did what as
- * long as a chunk's do not. */
+ * long as a chunk's do not.
+ *
+ * Invariants, whoever is preempted where and for however long (test_team_schedules.c tries the places one by one):
+ * - A job is written down only while no mate is inside; a mate that has joined reads the job that it joined until it leaves.
+ * - Between team_end and team_leave a mate may still be inside, with the leader computing its next job alone. So which phases
+ *   a mate goes through, and of how many chunks, must come from values that it copied or that are written only while
+ *   nobody is inside. What the chunks work on may be overwritten after team_end: a job whose phases are done has no chunk
+ *   left to claim.
+ * - A chunk is claimed by one member, once. The leader passes a phase only when all claimed chunks of it are done.
+ * - A member sleeps only while its job is open and chunks of its phase are claimed by others that are still working on them.
+ *   The last of these wakes it, and so does the end of the job. */
 #ifndef BASE_TEAM_H
 #define BASE_TEAM_H
 
@@ -47,15 +57,17 @@ bool team_is_free(const team *t);
 /* Begins a job of a free team; the mates see all that was written before. ranges: how many members are expected, the
  * leader included; >= 1. */
 void team_lead(team *t, unsigned ranges, team_member *leader);
-/* Ends it: all phases are done. Mates may be inside for some microseconds more, but touch nothing of the job. */
+/* Ends it: all phases are done. Wakes mates that wait, if any. Mates may be inside for some time more, but touch nothing of
+ * what the chunks worked on. */
 void team_end(team_member *leader);
 
-/* A mate's thread: false when no job is under way. Walk through the job's phases until one returns false or none is left,
- * then leave. */
+/* A mate's thread: false when no job is under way. After true: copy what describes the job, go through its phases until one
+ * returns false or none is left, then leave. */
 bool team_join(team *t, const atomic_uint *called_away, team_member *mate);
 void team_leave(team_member *mate);
 
-/* Works on the next phase and returns when all its chunks are done: true. False: a mate is called away. */
+/* Works on the next phase and returns when all its chunks are done: true. False: a mate is called away, or its job is
+ * over. */
 bool team_phase(team_member *member, size_t chunks, team_work work, void *cookie);
 
 #endif

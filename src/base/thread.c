@@ -1,5 +1,7 @@
 #include "base/thread.h"
 
+#include "base/cpus.h"
+
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -33,8 +35,7 @@ void thread_defer(void)
 
 void thread_pin(unsigned cpu)
 {
-    cpu_set_t mask;
-    CPU_ZERO(&mask);
-    CPU_SET(cpu, &mask);
-    (void)pthread_setaffinity_np(pthread_self(), sizeof mask, &mask);
+    cpus_mask mask = {0};
+    CPU_SET_S(cpu, sizeof mask, mask.sets);
+    cpus_apply_mask(&mask);
 }

@@ -393,8 +393,8 @@ const option_row option_table[OPTION_TOTAL] = {
                               .maximum = HOUR_MS,
                               .default_text = "60s",
                               .help =
-                                  "/health/live turns 503 when a worker has not come back from one pass for "
-                                  "this long"},
+                                  "/health/live turns 503 when a worker has not come back from a pass, its "
+                                  "own or one that it helps with, for this long"},
     [OPTION_PROBE_INTERVAL] =
         {.section = "Service",
          .flag = "probe-interval",

@@ -34,6 +34,9 @@
 /* For telemetry, when the server has stopped: what the drain left of its time, within these bounds. */
 #define FLUSH_MOST_MS 5000
 #define FLUSH_LEAST_MS 500
+/* After the drain, for the last replies, the flush and everything to be closed: some 3 s where all goes well. Later a worker or
+ * a device is not expected to come back, and the process ends without. */
+#define END_MS 10000
 
 typedef struct service {
     const options *options;
@@ -275,7 +278,9 @@ int command_serve(const options *o)
     if (status == AKI_OK)
         status = hangup_open(&sv.hangup, &error); /* first: the other one starts a thread */
     if (status == AKI_OK)
-        status = stop_open(&sv.stop, EXIT_FAILED, &error);
+        status = stop_open_limited(
+            &sv.stop, EXIT_FAILED,
+            option_number(o, OPTION_DRAIN_DELAY) + option_number(o, OPTION_DRAIN_TIMEOUT) + END_MS, &error);
     if (status == AKI_OK)
         status = serve(&sv, &error);
     if (status != AKI_OK)

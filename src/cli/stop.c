@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "cli/commands.h"
+#include "cli/message.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -13,9 +15,13 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+/* The limit is counted in rounds, not by a clock: time during which the process itself is stopped does not count. */
+#define ROUND_MS 100
+
 struct stop {
     atomic_int signal;
     int64_t signal_ns; /* when it came; of the watching thread */
+    int64_t limit_ms;  /* 0 = none */
     int exit_code_of_second;
     int signals; /* signalfd */
     int noticed; /* eventfd, readable after the first signal */
@@ -47,13 +53,28 @@ static void notify(int event)
         ;
 }
 
+static void end_late(const stop *s)
+{
+    aki_error error;
+    error_set(&error, AKI_INTERNAL, "the program has not ended within %lld ms of the signal; it is ended now",
+              (long long)s->limit_ms);
+    error_hint(&error, "A computation or a device does not come back: see /health/live and the log.");
+    message_error(&error);
+    _exit(EXIT_FAILED);
+}
+
 static void *watch(void *cookie)
 {
     stop *s = cookie;
     struct pollfd waiting[2] = {{.fd = s->signals, .events = POLLIN}, {.fd = s->quit, .events = POLLIN}};
+    int64_t left_ms = s->limit_ms;
     for (;;) {
-        if (poll(waiting, 2, -1) < 0 && errno != EINTR)
+        const bool limited = s->limit_ms > 0 && atomic_load(&s->signal) != 0;
+        const int ready = poll(waiting, 2, limited ? ROUND_MS : -1);
+        if (ready < 0 && errno != EINTR)
             return NULL;
+        if (ready == 0 && (left_ms -= ROUND_MS) <= 0)
+            end_late(s);
         if ((waiting[1].revents & POLLIN) != 0)
             return NULL;
         struct signalfd_siginfo info;
@@ -81,11 +102,17 @@ static void discard_pending(void)
 
 aki_status stop_open(stop **out, int exit_code_of_second, aki_error *error)
 {
+    return stop_open_limited(out, exit_code_of_second, 0, error);
+}
+
+aki_status stop_open_limited(stop **out, int exit_code_of_second, int64_t limit_ms, aki_error *error)
+{
     *out = NULL;
     stop *s = mem_zalloc(1, sizeof *s);
     if (s == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory to watch for signals");
     s->exit_code_of_second = exit_code_of_second;
+    s->limit_ms = limit_ms;
     const sigset_t set = stop_signals();
     pthread_sigmask(SIG_BLOCK, &set, &s->former_mask);
     struct sigaction ignore = {.sa_handler = SIG_IGN};

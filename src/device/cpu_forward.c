@@ -39,12 +39,15 @@ typedef struct preparation {
 } preparation;
 
 /* One worker's walk through a pass. All workers of a team walk alike; batch and buffers are the leader's, scratch is the
- * worker's own. */
+ * worker's own. Everything that decides which phases there are, and of how many chunks, is here by value: a mate may walk
+ * on when the pass is over and the leader fills batch and buffers for the next one. These are only touched by what does
+ * chunks, for which the leader waits. */
 typedef struct walk {
     team_member member;
     const cpu_device *device;
     const cpu_state *state, *own;
-    const device_batch *batch;
+    device_batch batch;
+    size_t rows;
     /* What the phase at hand does. */
     product product;
     kernel_norm norm;
@@ -135,7 +138,7 @@ static void embed_rows(void *cookie, size_t first, size_t count)
 {
     const walk *w = cookie;
     const cpu_device *device = w->device;
-    const uint32_t *offsets = w->batch->offsets;
+    const uint32_t *offsets = w->batch.offsets;
     const size_t hidden = device->config.hidden_size, stride = w->state->hidden_stride, end = first + count;
     size_t text = 0;
     for (size_t row = first, next; row < end; row = next) {
@@ -144,7 +147,7 @@ static void embed_rows(void *cookie, size_t first, size_t count)
         next = offsets[text + 1] < end ? offsets[text + 1] : end;
         float *rows = w->state->hidden + row * stride;
         for (size_t r = row; r < next; r++)
-            tensor_read_f32(&device->word_embeddings, (size_t)w->batch->token_ids[r] * hidden, hidden,
+            tensor_read_f32(&device->word_embeddings, (size_t)w->batch.token_ids[r] * hidden, hidden,
                             rows + (r - row) * stride);
         device->kernels->norm(&(kernel_norm){
             .rows = next - row,
@@ -164,10 +167,10 @@ static void embed_rows(void *cookie, size_t first, size_t count)
         prepare_rows(w, first, count);
 }
 
-static bool embed(walk *w, size_t rows)
+static bool embed(walk *w)
 {
     w->preparation = of_hidden(w, &w->device->layers[0].qkv, 0);
-    return team_phase(&w->member, rows, embed_rows, w);
+    return team_phase(&w->member, w->rows, embed_rows, w);
 }
 
 /* Outputs at whose multiples w->product may be cut. */
@@ -303,7 +306,7 @@ static void attend_heads(void *cookie, size_t first, size_t count)
 {
     const walk *w = cookie;
     const cpu_state *state = w->state;
-    const uint32_t *offsets = w->batch->offsets;
+    const uint32_t *offsets = w->batch.offsets;
     const size_t heads = w->device->config.heads;
     for (size_t head = first, next; head < first + count; head = next) {
         const size_t text = head / heads, row = offsets[text];
@@ -325,7 +328,7 @@ static void attend_heads(void *cookie, size_t first, size_t count)
 
 static bool attend(walk *w)
 {
-    return team_phase(&w->member, w->batch->texts * w->device->config.heads, attend_heads, w);
+    return team_phase(&w->member, w->batch.texts * w->device->config.heads, attend_heads, w);
 }
 
 static bool project_qkv(walk *w, const cpu_layer *layer, size_t first, size_t rows)
@@ -405,10 +408,10 @@ static bool feed_forward(walk *w, const cpu_layer *layer, size_t first, size_t r
 /* Until the pass is over, or this worker is called away from it. */
 static void walk_through(walk *w)
 {
-    const size_t rows = w->batch->offsets[w->batch->texts], layers = w->device->config.layers;
+    const size_t rows = w->rows, layers = w->device->config.layers;
     /* Blocks of even size: a short last one would use the kernels badly. */
     const size_t blocks = (rows + w->state->row_block - 1) / w->state->row_block;
-    bool going = embed(w, rows);
+    bool going = embed(w);
     for (size_t l = 0; l < layers && going; l++) {
         const cpu_layer *layer = &w->device->layers[l];
         const cpu_matrix *next = l + 1 < layers ? &w->device->layers[l + 1].qkv : NULL;
@@ -427,7 +430,11 @@ static void walk_through(walk *w)
 
 const float *cpu_forward(const cpu_device *device, cpu_state *state, const device_batch *batch)
 {
-    walk w = {.device = device, .state = state, .own = state, .batch = batch};
+    walk w = {.device = device,
+              .state = state,
+              .own = state,
+              .batch = *batch,
+              .rows = batch->offsets[batch->texts]};
     walk_through(&w);
     return state->output;
 }
@@ -439,12 +446,18 @@ void cpu_team_begin(cpu_state *state, const device_batch *batch, unsigned worker
     if (!team_is_free(state->team))
         return;
     state->batch = *batch;
+    state->rows = batch->offsets[batch->texts];
     team_lead(state->team, workers, &state->leader);
 }
 
 const float *cpu_team_run(const cpu_device *device, cpu_state *state, const device_batch *batch)
 {
-    walk w = {.member = state->leader, .device = device, .state = state, .own = state, .batch = batch};
+    walk w = {.member = state->leader,
+              .device = device,
+              .state = state,
+              .own = state,
+              .batch = *batch,
+              .rows = batch->offsets[batch->texts]};
     walk_through(&w);
     team_end(&w.member);
     return state->output;
@@ -453,9 +466,11 @@ const float *cpu_team_run(const cpu_device *device, cpu_state *state, const devi
 void cpu_team_help(const cpu_device *device, const cpu_state *own, const cpu_state *leader,
                    const atomic_uint *called_away)
 {
-    walk w = {.device = device, .state = leader, .own = own, .batch = &leader->batch};
+    walk w = {.device = device, .state = leader, .own = own};
     if (!team_join(leader->team, called_away, &w.member))
         return;
+    w.batch = leader->batch;
+    w.rows = leader->rows;
     walk_through(&w);
     team_leave(&w.member);
 }

@@ -1,13 +1,13 @@
 #include "device/process_device.h"
 
 #include "base/clock.h"
+#include "base/cpus.h"
 #include "device/process_wire.h"
 #include "model/fingerprint.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
@@ -31,7 +31,7 @@ struct process_device {
     const device_plugin *plugin;
     const device_model *model;
     uint64_t fingerprint;
-    cpu_set_t cpus; /* of the thread that made it: those of lanes may be tied to one */
+    cpus_mask cpus; /* of the thread that made it: those of lanes may be tied to one */
     log_sink log;
     pthread_mutex_t lock; /* of all below */
     pid_t pid;            /* 0 = none */
@@ -57,8 +57,7 @@ process_device *process_device_make(const device_plugin *plugin, const device_mo
     d->model = m;
     d->control = -1;
     d->fingerprint = model_fingerprint(m->config, m->weights);
-    if (sched_getaffinity(0, sizeof d->cpus, &d->cpus) != 0)
-        CPU_ZERO(&d->cpus);
+    cpus_read_mask(&d->cpus);
     pthread_mutex_init(&d->lock, NULL);
     return d;
 }

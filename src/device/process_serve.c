@@ -1,5 +1,6 @@
 #include "device/process_serve.h"
 
+#include "base/cpus.h"
 #include "base/error.h"
 #include "base/thread.h"
 #include "device/plugin.h"
@@ -7,7 +8,6 @@
 #include "model/fingerprint.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -164,15 +164,14 @@ static void begin_state(const server *s, size_t max_tokens, const int descriptor
 bool process_serve(const char *folder, aki_precision precision)
 {
     static server s; /* the threads that are left at the end still use it */
-    cpu_set_t cpus;
+    cpus_mask cpus;
     process_hello hello = {0};
     process_request request;
     int descriptors[2];
     s.model = (device_model){.struct_size = sizeof s.model, .folder = folder, .precision = precision};
     if (!process_receive(PROCESS_CONTROL, &cpus, sizeof cpus))
         return false;
-    if (CPU_COUNT(&cpus) > 0)
-        (void)sched_setaffinity(0, sizeof cpus, &cpus);
+    cpus_apply_mask(&cpus);
     find_score(&s, folder, &hello);
     if (!process_tell(PROCESS_CONTROL, &hello, sizeof hello) || hello.score <= 0)
         return hello.score <= 0;

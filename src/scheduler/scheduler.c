@@ -28,7 +28,7 @@ aki_status scheduler_open(scheduler **out, const encoder *enc, const scheduler_s
                           aki_error *error)
 {
     *out = NULL;
-    scheduler *s = mem_zalloc(1, sizeof *s);
+    scheduler *s = mem_zalloc_aligned(1, sizeof *s); /* the breakers in it have cache lines of their own */
     if (s == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the scheduler");
     s->enc = enc;

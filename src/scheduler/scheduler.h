@@ -175,8 +175,9 @@ void scheduler_request_free(scheduler_request *request);
  * 0 before anything was measured. */
 int64_t scheduler_backlog_ms(scheduler *s);
 
-/* How long the longest of the passes under way has been running; 0 when none is. For the watchdog. */
-int64_t scheduler_longest_pass_ms(scheduler *s);
+/* For how long the worker that has been away the longest has been computing a pass, helping with another's or delivering a
+ * result; 0 when all wait for work. For the watchdog. */
+int64_t scheduler_longest_absence_ms(scheduler *s);
 
 /* The best device there is: SCHEDULER_LEVEL_GPU or SCHEDULER_LEVEL_CPU. */
 scheduler_level scheduler_primary(scheduler *s);

@@ -14,7 +14,8 @@ typedef struct worker {
     encoder_state *state;
     device_lane *lane; /* to the device beyond the CPU; NULL until it is needed */
     pass work;
-    int64_t pass_started_ns; /* 0 = none under way; under the lock */
+    int64_t
+        away_since_ns; /* computing a pass, helping or delivering without the lock; 0 = not; under the lock */
     pthread_t thread;
     bool started;
 } worker;

@@ -18,14 +18,14 @@ int64_t scheduler_backlog_ms(scheduler *s)
     return ns / NS_PER_MS;
 }
 
-int64_t scheduler_longest_pass_ms(scheduler *s)
+int64_t scheduler_longest_absence_ms(scheduler *s)
 {
     pthread_mutex_lock(&s->lock);
     int64_t now_ns = clock_monotonic_ns(), longest_ns = 0;
     for (unsigned i = 0; i < s->workers_count; i++) {
-        int64_t started_ns = s->workers[i].pass_started_ns;
-        if (started_ns > 0 && now_ns - started_ns > longest_ns)
-            longest_ns = now_ns - started_ns;
+        const int64_t since_ns = s->workers[i].away_since_ns;
+        if (since_ns > 0 && now_ns - since_ns > longest_ns)
+            longest_ns = now_ns - since_ns;
     }
     pthread_mutex_unlock(&s->lock);
     return longest_ns / NS_PER_MS;

@@ -20,14 +20,17 @@ static void count_fallback(scheduler *s, const scheduler_request *request)
     s->counters.fallbacks[SCHEDULER_LEVEL_NONE] += result->status == AKI_UNAVAILABLE;
 }
 
-static void deliver(scheduler *s, scheduler_request *request)
+static void deliver(scheduler *s, worker *self, scheduler_request *request)
 {
+    const int64_t now_ns = clock_monotonic_ns();
     count_fallback(s, request);
-    admission_leave(&s->gate, request, clock_monotonic_ns());
+    admission_leave(&s->gate, request, now_ns);
+    self->away_since_ns = now_ns;
     pthread_mutex_unlock(&s->lock);
     request_complete(request);
     request->done(request->cookie, request, &request->result); /* frees it, maybe */
     pthread_mutex_lock(&s->lock);
+    self->away_since_ns = 0;
 }
 
 static void count_pass(scheduler *s, const pass *p)
@@ -82,9 +85,11 @@ static void help(scheduler *s, worker *self, unsigned leader)
 {
     atomic_store(&s->desk.call_away, 0);
     const uint64_t helped = help_desk_enter(&s->desk, leader);
+    self->away_since_ns = clock_monotonic_ns();
     pthread_mutex_unlock(&s->lock);
     encoder_team_help(s->enc, self->state, s->workers[leader].state, &s->desk.call_away);
     pthread_mutex_lock(&s->lock);
+    self->away_since_ns = 0;
     help_desk_leave(&s->desk, leader, helped);
 }
 
@@ -183,7 +188,7 @@ static void compute_pass(scheduler *s, worker *self)
         encoder_state_measure(self->state, &times.steps);
     }
     s->running_tokens += p->tokens;
-    self->pass_started_ns = start_ns;
+    self->away_since_ns = start_ns;
     if (!queue_is_empty(&s->q) && s->idle > 0)
         pthread_cond_signal(&s->work);
     pthread_mutex_unlock(&s->lock);
@@ -212,7 +217,7 @@ static void compute_pass(scheduler *s, worker *self)
     if (p->traced)
         note_times(p, &times);
     help_desk_thank(&s->desk, (unsigned)(self - s->workers));
-    self->pass_started_ns = 0;
+    self->away_since_ns = 0;
     s->running_tokens -= p->tokens;
     if (status == AKI_OK)
         admission_measure(&s->gate, p->tokens, end_ns - start_ns);
@@ -242,7 +247,7 @@ static void *work(void *argument)
     for (;;) {
         scheduler_request *finished = queue_pop_finished(&s->q);
         if (finished != NULL) {
-            deliver(s, finished);
+            deliver(s, self, finished);
             continue;
         }
         unsigned leader;

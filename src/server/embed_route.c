@@ -34,7 +34,7 @@ static embed_reply reply_of(const exchange *x)
                          .count = x->result->count,
                          .item_errors = x->result->item_errors,
                          .item_errors_count = x->result->item_errors_count,
-                         .dimension = encoder_dimension(x->owner->enc),
+                         .dimension = encoder_dimension(server_encoder(x->owner)),
                          .model_name = x->owner->model_name,
                          .base64 = x->base64,
                          .duration_ns = clock_monotonic_ns() - x->arrived_ns};
@@ -122,7 +122,7 @@ static bool inflate_body(exchange *x)
 static bool fits_memory(exchange *x, const embed_request *request)
 {
     const size_t bytes =
-        request->count * encoder_dimension(x->owner->enc) * (sizeof(float) + FLOAT_TEXT_BYTES);
+        request->count * encoder_dimension(server_encoder(x->owner)) * (sizeof(float) + FLOAT_TEXT_BYTES);
     char what[64];
     snprintf(what, sizeof what, "a request of %zu texts", request->count);
     return memory_promise_take(x, bytes, what);

@@ -90,6 +90,7 @@ void request_trace_end(exchange *x, bool whole)
 {
     if (x->trace.sampled) {
         char address[INET6_ADDRSTRLEN];
+        const encoder *enc = server_encoder(x->owner);
         write_address(x, address, sizeof address);
         const request_spans_subject subject = {
             .facts = &x->facts,
@@ -106,7 +107,7 @@ void request_trace_end(exchange *x, bool whole)
             .request_id = x->request_id,
             .client_name = x->client_name,
             .model_name = x->owner->model_name,
-            .dimension = x->owner->enc != NULL ? encoder_dimension(x->owner->enc) : 0,
+            .dimension = enc != NULL ? encoder_dimension(enc) : 0,
             .status = x->status,
             .error = !whole && !x->failed ? http_error_name(HTTP_ERROR_CLIENT_GONE)
                      : x->failed          ? http_error_name(x->error.code)

@@ -56,8 +56,8 @@ struct server {
     access_sampler access;
     atomic_int phase;
     bool stopped;                   /* server_stop was called */
-    const encoder *enc;             /* with the scheduler: set before phase leaves SERVER_LOADING */
-    _Atomic(scheduler *) scheduler; /* NULL until then */
+    const encoder *enc;             /* set before the scheduler: by server_encoder only */
+    _Atomic(scheduler *) scheduler; /* set before phase leaves SERVER_LOADING; NULL until then */
     atomic_uint open_connections;   /* those that wait among the arrivals included */
     atomic_uint handed_over;        /* given to the HTTP library, whose thread has not begun with them */
     atomic_size_t body_bytes;       /* buffered request bodies, all together */
@@ -68,6 +68,12 @@ struct server {
     pthread_cond_t idle;
     size_t requests; /* under way */
 };
+
+/* NULL until the model is there. Requests come before: the field itself may only be read once the scheduler is seen. */
+static inline const encoder *server_encoder(const server *s)
+{
+    return atomic_load(&s->scheduler) != NULL ? s->enc : NULL;
+}
 
 static inline server_phase server_phase_now(const server *s)
 {

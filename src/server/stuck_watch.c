@@ -2,8 +2,6 @@
 
 #include "base/clock.h"
 
-/* What a late tick counts for at most, in periods. */
-#define MOST_PERIODS 4
 /* The age is known to the millisecond. */
 #define SAME_PASS_NS (2 * NS_PER_MS)
 
@@ -14,7 +12,7 @@ void stuck_watch_init(stuck_watch *w, int64_t period_ns)
 
 static int64_t bounded(const stuck_watch *w, int64_t ns)
 {
-    return ns < MOST_PERIODS * w->period_ns ? ns : MOST_PERIODS * w->period_ns;
+    return ns < STUCK_WATCH_MOST_PERIODS * w->period_ns ? ns : STUCK_WATCH_MOST_PERIODS * w->period_ns;
 }
 
 int64_t stuck_watch_tick(stuck_watch *w, int64_t now_ns, int64_t age_ns)

@@ -13,11 +13,13 @@
 #define ROUND_MS 200
 /* After a probe that failed the next one comes sooner. */
 #define RETRY_PROBE_MS 1000
+/* A round is late after this part of the time after which it counts as stuck. */
+#define LATE_PARTS 2
 
 struct watchdog {
     watchdog_settings settings;
-    stuck_watch oldest; /* of the thread, as are the two below */
-    int64_t probed_ns;  /* when the last probe was begun */
+    stuck_watch away;  /* of the thread, as are the two below */
+    int64_t probed_ns; /* when the last probe was begun */
     bool was_stuck;
     _Atomic(scheduler *) work;
     _Atomic(probe *) probe;
@@ -25,6 +27,9 @@ struct watchdog {
     _Atomic(int64_t) round_ns; /* when the last round ended */
     atomic_bool stuck, memory_fits;
     atomic_size_t resident_bytes, room_bytes, limit_bytes;
+
+    pthread_mutex_t quiet_lock; /* of the one below; only taken when a round is late */
+    stuck_watch quiet;          /* of the rounds, as those see it who ask */
 
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t wake;
@@ -54,8 +59,8 @@ static void look_at_memory(watchdog *w)
 
 static void look_at_workers(watchdog *w, scheduler *work)
 {
-    const int64_t age_ns = scheduler_longest_pass_ms(work) * NS_PER_MS;
-    const int64_t counted_ns = stuck_watch_tick(&w->oldest, clock_monotonic_ns(), age_ns);
+    const int64_t age_ns = scheduler_longest_absence_ms(work) * NS_PER_MS;
+    const int64_t counted_ns = stuck_watch_tick(&w->away, clock_monotonic_ns(), age_ns);
     const bool stuck = counted_ns > w->settings.stuck_timeout_ms * NS_PER_MS;
     atomic_store(&w->stuck, stuck);
     if (stuck && !w->was_stuck)
@@ -124,8 +129,11 @@ aki_status watchdog_open(watchdog **out, const watchdog_settings *settings, aki_
     if (w == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the watchdog");
     w->settings = *settings;
-    stuck_watch_init(&w->oldest, pause_ns(w));
+    stuck_watch_init(&w->away, pause_ns(w));
     atomic_store(&w->memory_fits, true);
+    stuck_watch_init(&w->quiet,
+                     settings->stuck_timeout_ms * NS_PER_MS / LATE_PARTS / STUCK_WATCH_MOST_PERIODS);
+    pthread_mutex_init(&w->quiet_lock, NULL);
     pthread_mutex_init(&w->lock, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -169,13 +177,28 @@ void watchdog_close(watchdog *w)
     watchdog_stop(w);
     pthread_cond_destroy(&w->wake);
     pthread_mutex_destroy(&w->lock);
+    pthread_mutex_destroy(&w->quiet_lock);
     mem_free(w);
 }
 
-bool watchdog_alive(const watchdog *w)
+/* A process that goes on after having been stopped may be asked before the watchdog's thread runs again. So one look at a
+ * round that is late proves nothing: it counts for half the limit, and the rest must be seen to pass. */
+static bool is_quiet(watchdog *w)
 {
-    const int64_t quiet_ns = clock_monotonic_ns() - atomic_load(&w->round_ns);
-    return !atomic_load(&w->stuck) && quiet_ns <= w->settings.stuck_timeout_ms * NS_PER_MS;
+    const int64_t limit_ns = w->settings.stuck_timeout_ms * NS_PER_MS;
+    int64_t now_ns = clock_monotonic_ns();
+    if (now_ns - atomic_load(&w->round_ns) <= limit_ns / LATE_PARTS)
+        return false;
+    pthread_mutex_lock(&w->quiet_lock);
+    now_ns = clock_monotonic_ns();
+    const int64_t counted_ns = stuck_watch_tick(&w->quiet, now_ns, now_ns - atomic_load(&w->round_ns));
+    pthread_mutex_unlock(&w->quiet_lock);
+    return counted_ns > limit_ns;
+}
+
+bool watchdog_alive(watchdog *w)
+{
+    return !atomic_load(&w->stuck) && !is_quiet(w);
 }
 
 size_t watchdog_memory_bytes(const watchdog *w)

@@ -1,5 +1,5 @@
 /* One thread that looks at the process a few times a second and keeps what it saw, so that health is answered from memory,
- * whatever the load: how long the oldest pass has been running, memory, the outcome of the last health probe, which it also
+ * whatever the load: how long a worker has been away, memory, the outcome of the last health probe, which it also
  * begins. It marks the time of each round: if it cannot come through itself, that shows as well. */
 #ifndef SERVER_WATCHDOG_H
 #define SERVER_WATCHDOG_H
@@ -12,7 +12,7 @@
 typedef struct watchdog watchdog;
 
 typedef struct watchdog_settings {
-    int64_t stuck_timeout_ms;  /* a pass, or the watchdog's own round, that takes longer is stuck */
+    int64_t stuck_timeout_ms;  /* a worker that is away, or a round that takes longer, is stuck */
     int64_t probe_interval_ms; /* 0 = no probes */
     size_t memory_limit_bytes;
     /* Called after each round from the watchdog's thread, to return soon; NULL = nobody. */
@@ -30,8 +30,8 @@ void watchdog_stop(watchdog *w);
 /* NULL allowed. */
 void watchdog_close(watchdog *w);
 
-/* From any thread, without a lock. */
-bool watchdog_alive(const watchdog *w);
+/* From any thread; without a lock, but for watchdog_alive when the last round is long ago. */
+bool watchdog_alive(watchdog *w);
 size_t watchdog_memory_bytes(const watchdog *w); /* resident */
 bool watchdog_memory_fits(const watchdog *w);    /* under the limit, and not near that of the control group */
 /* What is left until the system's limit, as memory_budget has it; an estimate some 200 ms old. */

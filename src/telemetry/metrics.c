@@ -111,9 +111,8 @@ static metric_shard *take_shard(metrics *m)
         shard = shard->next;
     if (shard == NULL) {
         const size_t bytes = sizeof *shard + m->words * sizeof(metric_word);
-        shard = mem_alloc_aligned(bytes, 1);
+        shard = mem_zalloc_aligned(bytes, 1);
         if (shard != NULL) {
-            memset(shard, 0, bytes);
             shard->owner = m;
             shard->next = m->shards;
             m->shards = shard;

@@ -67,10 +67,9 @@ static void seed(span_source *source)
 
 static span_source *make(span_sources *sources)
 {
-    span_source *source = mem_alloc_aligned(1, sizeof *source);
+    span_source *source = mem_zalloc_aligned(1, sizeof *source);
     if (source == NULL)
         return NULL;
-    memset(source, 0, sizeof *source);
     source->owner = sources;
     seed(source);
     if (span_ring_open(&source->ring, sources->max_spans, sources->max_attributes, sources->max_text))

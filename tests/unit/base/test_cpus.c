@@ -3,11 +3,13 @@
 
 #include "base/cpus.h"
 
+#include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static char root[64];
@@ -52,11 +54,10 @@ static void put(const char *path, const char *text)
 /* CPUs first .. last are allowed. */
 static cpus_info read_range(unsigned first, unsigned last)
 {
-    cpu_set_t mask;
+    cpus_mask mask = {0};
     cpus_info c;
-    CPU_ZERO(&mask);
     for (unsigned cpu = first; cpu <= last; cpu++)
-        CPU_SET(cpu, &mask);
+        CPU_SET_S(cpu, sizeof mask, mask.sets);
     cpus_read_from(&c, root, &mask);
     return c;
 }
@@ -97,7 +98,7 @@ static void cores_come_before_siblings(void **state)
         assert_int_equal(c.order[i], i);
     put_cores(1);
     c = read_range(0, 7);
-    const unsigned expected[] = {0, 2, 4, 6, 1, 3, 5, 7};
+    const uint16_t expected[] = {0, 2, 4, 6, 1, 3, 5, 7};
     assert_int_equal(c.cores, 4);
     assert_memory_equal(c.order, expected, sizeof expected);
 }
@@ -108,7 +109,7 @@ static void the_mask_cuts_cores(void **state)
     (void)state;
     put_cores(1);
     cpus_info c = read_range(1, 4);
-    const unsigned expected[] = {1, 2, 4, 3};
+    const uint16_t expected[] = {1, 2, 4, 3};
     assert_int_equal(c.cores, 3);
     assert_int_equal(c.allowed, 4);
     assert_memory_equal(c.order, expected, sizeof expected);
@@ -201,6 +202,53 @@ static void pinning_suits_those_who_take_all_cores(void **state)
     assert_false(cpus_suit_pinning(&c, 9));
 }
 
+/* A system of up to big_cpus CPUs; 0 = the real one. */
+static size_t big_cpus;
+static const unsigned big_allowed[] = {1500, 1501, 6000};
+
+/* In place of the C library's. As the kernel has it: a set that has no room for all CPUs that there may be is an error. */
+int sched_getaffinity(pid_t pid, size_t bytes, cpu_set_t *sets)
+{
+    if (big_cpus == 0)
+        return syscall(SYS_sched_getaffinity, pid, bytes, sets) < 0 ? -1 : 0;
+    if (bytes * 8 < big_cpus) {
+        errno = EINVAL;
+        return -1;
+    }
+    CPU_ZERO_S(bytes, sets);
+    for (size_t i = 0; i < sizeof big_allowed / sizeof big_allowed[0]; i++)
+        CPU_SET_S(big_allowed[i], bytes, sets);
+    return 0;
+}
+
+static void cpus_beyond_1024_count(void **state)
+{
+    (void)state;
+    put("sys/devices/system/cpu/cpu1500/topology/thread_siblings_list", "1500-1501\n");
+    put("sys/devices/system/cpu/cpu1501/topology/thread_siblings_list", "1500-1501\n");
+    cpus_mask mask;
+    cpus_info c;
+    big_cpus = CPUS_MOST;
+    cpus_read_mask(&mask);
+    cpus_read_from(&c, root, &mask);
+    big_cpus = 0;
+    assert_int_equal(c.allowed, 3);
+    assert_int_equal(c.cores, 2);
+    assert_int_equal(c.order[0], 1500);
+    assert_int_equal(c.order[1], 6000);
+    assert_int_equal(c.order[2], 1501);
+}
+
+static void a_system_that_does_not_tell_has_those_online(void **state)
+{
+    (void)state;
+    cpus_info c;
+    big_cpus = CPUS_MOST + 1;
+    cpus_read(&c);
+    big_cpus = 0;
+    assert_int_equal(c.allowed, sysconf(_SC_NPROCESSORS_ONLN));
+}
+
 static void this_process_has_a_cpu(void **state)
 {
     (void)state;
@@ -222,6 +270,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_quota_above_the_mask_is_none, make_root, remove_root),
         cmocka_unit_test_setup_teardown(nonsense_is_no_limit, make_root, remove_root),
         cmocka_unit_test_setup_teardown(pinning_suits_those_who_take_all_cores, make_root, remove_root),
+        cmocka_unit_test_setup_teardown(cpus_beyond_1024_count, make_root, remove_root),
+        cmocka_unit_test(a_system_that_does_not_tell_has_those_online),
         cmocka_unit_test(this_process_has_a_cpu),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

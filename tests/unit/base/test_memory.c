@@ -16,6 +16,7 @@ static void what_does_not_fit_is_refused(void **state)
         assert_null(mem_alloc(rows[i][0], rows[i][1]));
         assert_null(mem_zalloc(rows[i][0], rows[i][1]));
         assert_null(mem_alloc_aligned(rows[i][0], rows[i][1]));
+        assert_null(mem_zalloc_aligned(rows[i][0], rows[i][1]));
         assert_null(mem_realloc(block, rows[i][0], rows[i][1]));
         assert_string_equal(block, "kept"); /* the old block is untouched */
         mem_free(block);
@@ -35,6 +36,7 @@ static void what_fits_size_t_may_still_be_too_much(void **state)
     assert_null(mem_alloc(huge, 1));
     assert_null(mem_zalloc(huge, 1));
     assert_null(mem_alloc_aligned(huge, 1));
+    assert_null(mem_zalloc_aligned(huge, 1));
     assert_null(mem_realloc(block, huge, 1));
     assert_string_equal(block, "kept");
     mem_free(block);
@@ -47,8 +49,9 @@ static void nothing_is_a_valid_block(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         void *blocks[] = {mem_alloc(rows[i][0], rows[i][1]), mem_zalloc(rows[i][0], rows[i][1]),
                           mem_alloc_aligned(rows[i][0], rows[i][1]),
+                          mem_zalloc_aligned(rows[i][0], rows[i][1]),
                           mem_realloc(mem_alloc(8, 1), rows[i][0], rows[i][1])};
-        for (size_t b = 0; b < 4; b++) {
+        for (size_t b = 0; b < sizeof blocks / sizeof *blocks; b++) {
             assert_non_null(blocks[b]);
             mem_free(blocks[b]);
         }
@@ -62,14 +65,17 @@ static void zeroed_blocks_are_zero_and_aligned_ones_aligned(void **state)
     static const size_t sizes[] = {1, 63, 64, 4097, ((size_t)2 << 20) - 1, ((size_t)2 << 20) + 1};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         unsigned char *zeroed = mem_zalloc(sizes[i], 1), *aligned = mem_alloc_aligned(sizes[i], 1);
-        assert_true(zeroed != NULL && aligned != NULL);
+        unsigned char *both = mem_zalloc_aligned(sizes[i], 1);
+        assert_true(zeroed != NULL && aligned != NULL && both != NULL);
         assert_int_equal((uintptr_t)aligned % MEMORY_ALIGNMENT, 0);
+        assert_int_equal((uintptr_t)both % MEMORY_ALIGNMENT, 0);
         for (size_t at = 0; at < sizes[i]; at++)
-            if (zeroed[at] != 0)
+            if (zeroed[at] != 0 || both[at] != 0)
                 fail_msg("byte %zu of %zu is not zero", at, sizes[i]);
         memset(aligned, 1, sizes[i]); /* all of it is there */
         mem_free(zeroed);
         mem_free(aligned);
+        mem_free(both);
     }
 }
 

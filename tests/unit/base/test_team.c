@@ -100,7 +100,7 @@ static void nobody_joins_when_no_job_is_open(void **state)
     team_end(&leader);
     team_member late;
     assert_false(team_join(t, NULL, &late));
-    assert_true(walk(&mate, &work, true)); /* finds every phase done */
+    assert_false(walk(&mate, &work, true)); /* the job is over */
     assert_int_equal(work.chunks_of_others, 0);
     check_done(&work);
     assert_false(team_is_free(t));

@@ -80,6 +80,25 @@ static void test_second_signal_ends_the_process(void **state)
     assert_int_equal(exit_code_after_two_signals(0), 128 + SIGINT);
 }
 
+static void test_a_process_that_does_not_end_is_ended(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        stop *s;
+        if (stop_open_limited(&s, 99, 1, NULL) != AKI_OK)
+            _exit(98);
+        kill(getpid(), SIGTERM);
+        for (;;)
+            pause();
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -87,6 +106,7 @@ int main(void)
         cmocka_unit_test(test_closing_without_a_signal),
         cmocka_unit_test(test_the_same_signal_soon_after_is_a_repeat),
         cmocka_unit_test(test_second_signal_ends_the_process),
+        cmocka_unit_test(test_a_process_that_does_not_end_is_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

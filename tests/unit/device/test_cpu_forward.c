@@ -304,7 +304,7 @@ static void check_team(size_t hidden, size_t heads, size_t intermediate)
     const size_t kinds = unit_is_emulated() ? 3 : 5;
     synthetic s;
     synthetic_open(&s, hidden, heads, intermediate, MODEL_GELU_ERF);
-    texts passes[5] = {{.count = 0}};
+    texts passes[5] = {{.count = 0}}, under_way; /* overwritten for each pass, as a worker's arrays are */
     add_text(&s, &passes[0], 1);
     add_text(&s, &passes[1], 16);
     add_text(&s, &passes[2], 33);
@@ -332,7 +332,8 @@ static void check_team(size_t hidden, size_t heads, size_t intermediate)
                 memcpy(alone, forward(&r, t), bytes);
                 for (unsigned m = 0; m < mates; m++)
                     atomic_store(&helpers[m].called_away, (i + m) % 7 == 0);
-                const device_batch batch = {t->ids, t->offsets, t->count};
+                under_way = *t;
+                const device_batch batch = {under_way.ids, under_way.offsets, under_way.count};
                 cpu_team_begin(r.state, &batch, 1 + (mates + i) % 5);
                 const float *together = cpu_team_run(r.device, r.state, &batch);
                 assert_memory_equal(together, alone, bytes);

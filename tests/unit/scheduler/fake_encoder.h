@@ -22,6 +22,8 @@ struct encoder {
     pthread_cond_t changed;
     bool gate_closed;
     unsigned entered; /* passes that came to the gate so far */
+    bool help_gate_closed;
+    unsigned helpers; /* that came to the gate of help so far */
     aki_status outcome;
     size_t cpu_texts;  /* of a pass of the CPU, at most; 0 = any number */
     bool fills_passes; /* as the device beyond wants it */
@@ -49,11 +51,28 @@ static inline void fake_close_gate(encoder *enc)
     pthread_mutex_unlock(&enc->lock);
 }
 
+/* For workers that help: they do not come back while it is closed. */
+static inline void fake_set_help_gate(encoder *enc, bool closed)
+{
+    pthread_mutex_lock(&enc->lock);
+    enc->help_gate_closed = closed;
+    pthread_cond_broadcast(&enc->changed);
+    pthread_mutex_unlock(&enc->lock);
+}
+
 static inline void fake_open_gate(encoder *enc)
 {
     pthread_mutex_lock(&enc->lock);
     enc->gate_closed = false;
     pthread_cond_broadcast(&enc->changed);
+    pthread_mutex_unlock(&enc->lock);
+}
+
+static inline void fake_wait_helpers(encoder *enc, unsigned helpers)
+{
+    pthread_mutex_lock(&enc->lock);
+    while (enc->helpers < helpers)
+        pthread_cond_wait(&enc->changed, &enc->lock);
     pthread_mutex_unlock(&enc->lock);
 }
 
@@ -193,13 +212,19 @@ aki_status encoder_team_run(const encoder *enc, encoder_state *state, encoder_se
     return encoder_run(enc, state, sequences, count, error);
 }
 
-void encoder_team_help(const encoder *enc, const encoder_state *own, const encoder_state *leader,
+void encoder_team_help(const encoder *enc_const, const encoder_state *own, const encoder_state *leader,
                        const atomic_uint *called_away)
 {
-    (void)enc;
+    encoder *enc = (encoder *)enc_const;
     (void)own;
     (void)leader;
     (void)called_away;
+    pthread_mutex_lock(&enc->lock);
+    enc->helpers++;
+    pthread_cond_broadcast(&enc->changed);
+    while (enc->help_gate_closed)
+        pthread_cond_wait(&enc->changed, &enc->lock);
+    pthread_mutex_unlock(&enc->lock);
 }
 
 #endif

@@ -1,5 +1,7 @@
 #include "scheduler/rig.h"
 
+#include "scheduler/scheduler_internal.h"
+
 static void computes_each_text_in_its_place(void **state)
 {
     (void)state;
@@ -149,17 +151,17 @@ static void waits_for_more_where_a_window_is_set(void **state)
     scheduler_close(s);
 }
 
-static void estimates_the_backlog_and_the_longest_pass(void **state)
+static void estimates_the_backlog_and_the_longest_absence(void **state)
 {
     (void)state;
     scheduler *s = open_scheduler(1, 10, 1000, 1 << 20);
     assert_int_equal(scheduler_backlog_ms(s), 0);
-    assert_int_equal(scheduler_longest_pass_ms(s), 0);
+    assert_int_equal(scheduler_longest_absence_ms(s), 0);
     outcome a, b;
     fake_close_gate(&enc);
     submit_one(s, "a", &a);
     fake_wait_entered(&enc, 1);
-    while (scheduler_longest_pass_ms(s) < 2)
+    while (scheduler_longest_absence_ms(s) < 2)
         usleep(200);
     fake_open_gate(&enc);
     outcome_wait(&a);
@@ -216,6 +218,19 @@ static void *submit_many(void *argument)
     return NULL;
 }
 
+/* Members with cache lines of their own must have them. */
+static void is_aligned_as_its_type_asks(void **state)
+{
+    (void)state;
+    scheduler *s[8];
+    for (size_t i = 0; i < 8; i++) {
+        s[i] = open_scheduler(1, 10, 1000, 1 << 20);
+        assert_int_equal((uintptr_t)s[i] % _Alignof(struct scheduler), 0);
+    }
+    for (size_t i = 0; i < 8; i++)
+        scheduler_close(s[i]);
+}
+
 static void tells_every_submitter_exactly_once(void **state)
 {
     (void)state;
@@ -244,7 +259,8 @@ int main(void)
         cmocka_unit_test(shares_a_request_among_idle_workers),
         cmocka_unit_test(fills_passes_for_a_device_that_wants_it),
         cmocka_unit_test(waits_for_more_where_a_window_is_set),
-        cmocka_unit_test(estimates_the_backlog_and_the_longest_pass),
+        cmocka_unit_test(estimates_the_backlog_and_the_longest_absence),
+        cmocka_unit_test(is_aligned_as_its_type_asks),
         cmocka_unit_test(tells_every_submitter_exactly_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,7 +90,7 @@ static void measure_slow_passes(scheduler *s, unsigned passes)
     fake_close_gate(&enc);
     submit_one(s, "0123456789", &o);
     fake_wait_entered(&enc, passes);
-    while (scheduler_longest_pass_ms(s) < 20)
+    while (scheduler_longest_absence_ms(s) < 20)
         usleep(200);
     fake_open_gate(&enc);
     outcome_wait(&o);

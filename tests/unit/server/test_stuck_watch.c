@@ -50,6 +50,19 @@ static void does_not_count_the_time_that_the_process_was_stopped(void **state)
     assert_true(stuck_watch_tick(&w, START_NS + 3 * hour_ns, hour_ns - NS_PER_S) < 2 * NS_PER_S);
 }
 
+/* It had run for a second before the stop, and does not end afterwards. */
+static void counts_on_after_the_process_was_stopped(void **state)
+{
+    (void)state;
+    const int64_t hour_ns = 3600 * NS_PER_S;
+    int64_t age_ns = 0, counted_ns = 0;
+    for (; age_ns < NS_PER_S; age_ns += PERIOD_NS)
+        stuck_watch_tick(&w, START_NS + age_ns, age_ns);
+    for (age_ns += hour_ns; age_ns <= hour_ns + 60 * NS_PER_S; age_ns += PERIOD_NS)
+        counted_ns = stuck_watch_tick(&w, START_NS + age_ns, age_ns);
+    assert_true(counted_ns >= 59 * NS_PER_S && counted_ns <= 61 * NS_PER_S);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -57,6 +70,7 @@ int main(void)
         cmocka_unit_test_setup(forgives_an_age_known_to_the_millisecond, set_up),
         cmocka_unit_test_setup(begins_anew_with_another_pass, set_up),
         cmocka_unit_test_setup(does_not_count_the_time_that_the_process_was_stopped, set_up),
+        cmocka_unit_test_setup(counts_on_after_the_process_was_stopped, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
