@@ -92,7 +92,9 @@ extern "C" {
     X(AKI_INTERNAL, 17, "internal_error", "something failed that should not",                                \
       "Please report this with the message and the log around it.")                                          \
     X(AKI_UNAVAILABLE, 18, "unavailable", "no device could compute",                                         \
-      "Retry later; the log says what the devices failed with.")
+      "Retry later; the log says what the devices failed with.")                                             \
+    X(AKI_REQUEST_TOO_LONG, 19, "request_too_long", "the request's work takes longer than it may",           \
+      "Send fewer texts at once, or allow more time; the message says how many can be computed.")
 
 typedef enum aki_status {
 #define AKI_STATUS_ENUM(symbol, number, name, text, hint) symbol = number,
