@@ -291,7 +291,19 @@ const option_row option_table[OPTION_TOTAL] = {
                                 .minimum = 1,
                                 .maximum = HOUR_MS,
                                 .default_text = "10s",
-                                .help = "longest time from a request's arrival to its reply; later is 504"},
+                                .help = "longest time from a request's arrival to the first of its texts "
+                                        "being computed; later is 504"},
+    [OPTION_MAX_REQUEST_TIME] =
+        {.section = "Service",
+         .flag = "max-request-time",
+         .variable = "AKIDB_MAX_REQUEST_TIME",
+         .type = OPTION_TYPE_DURATION,
+         .commands = SERVE,
+         .maximum = 24 * HOUR_MS,
+         .zero_word = "none",
+         .default_text = "5m",
+         .help = "longest time that the texts of one request may take to be computed; a request whose texts "
+                 "take longer by the measured speed is refused at once with 413"},
     [OPTION_INFERENCE_TIMEOUT] = {.section = "Service",
                                   .flag = "inference-timeout",
                                   .variable = "AKIDB_INFERENCE_TIMEOUT",
@@ -300,8 +312,8 @@ const option_row option_table[OPTION_TOTAL] = {
                                   .maximum = HOUR_MS,
                                   .zero_word = "none",
                                   .default_text = "5s",
-                                  .help = "longest time from a request's first text computed to its last; "
-                                          "later is 504"},
+                                  .help = "longest time for one pass of the model; after a longer one what "
+                                          "is left of its requests is answered with 504"},
     [OPTION_BATCH_WINDOW] = {.section = "Service",
                              .flag = "batch-window-ms",
                              .variable = "AKIDB_BATCH_WINDOW_MS",
@@ -550,8 +562,8 @@ const option_row option_table[OPTION_TOTAL] = {
                                .type = OPTION_TYPE_SWITCH,
                                .commands = SERVE,
                                .default_text = "false",
-                               .help = "limit the requests in flight, to 20 to 200, by how their latency "
-                                       "develops; more are refused with 429 and Retry-After"},
+                               .help = "limit the requests in flight of each class, to 20 to 200, by how "
+                                       "their latency develops; more are refused with 429 and Retry-After"},
     [OPTION_MEMORY_LIMIT] =
         {.section = "Limits",
          .flag = "memory-limit",

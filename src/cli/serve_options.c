@@ -87,6 +87,7 @@ void serve_options_read(const options *o, server_settings *settings)
     settings->http_threads = (unsigned)option_number(o, OPTION_HTTP_THREADS);
     settings->workers = (unsigned)option_number(o, OPTION_THREADS);
     settings->request_timeout_ms = option_number(o, OPTION_REQUEST_TIMEOUT);
+    settings->max_request_time_ms = option_number(o, OPTION_MAX_REQUEST_TIME);
     settings->inference_timeout_ms = option_number(o, OPTION_INFERENCE_TIMEOUT);
     settings->batch_window_ms = option_number(o, OPTION_BATCH_WINDOW);
     settings->max_queue_wait_ms = option_number(o, OPTION_MAX_QUEUE_WAIT);

@@ -14,14 +14,15 @@ int64_t retry_longest_delay_ns(const retry_settings *settings, unsigned attempts
 }
 
 retry_decision retry_decide(const retry_settings *settings, retry_budget *budget, jitter *noise,
-                            retry_cause cause, unsigned attempts_made, int64_t now_ns, int64_t deadline_ns)
+                            const retry_failure *failure, int64_t now_ns, int64_t deadline_ns)
 {
-    if (!retry_cause_is_retried(cause))
+    if (!retry_cause_is_retried(failure->cause))
         return (retry_decision){.verdict = RETRY_NOT_OF_USE};
-    if (attempts_made >= settings->attempts)
+    if (failure->attempts_made >= settings->attempts)
         return (retry_decision){.verdict = RETRY_ATTEMPTS_SPENT};
-    int64_t delay_ns = jitter_between(noise, 0, retry_longest_delay_ns(settings, attempts_made));
-    if (now_ns >= deadline_ns || delay_ns >= deadline_ns - now_ns)
+    int64_t delay_ns = jitter_between(noise, 0, retry_longest_delay_ns(settings, failure->attempts_made));
+    const int64_t needed_ns = failure->cause == RETRY_TIMEOUT ? failure->duration_ns : 0;
+    if (now_ns >= deadline_ns || delay_ns + needed_ns >= deadline_ns - now_ns)
         return (retry_decision){.verdict = RETRY_DEADLINE_TOO_NEAR};
     if (budget != NULL && !retry_budget_take(budget, now_ns))
         return (retry_decision){.verdict = RETRY_BUDGET_SPENT};

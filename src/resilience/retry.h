@@ -3,8 +3,9 @@
  * By class of failure: what may pass by itself (the model is not loaded yet, a device is away, an attempt timed out) is
  * tried again; what would fail the same way (invalid input, out of memory) never is. At most three attempts in all; the
  * wait before attempt n + 1 is uniform between 0 and min(cap, first x 2^(n-1)): "full jitter" (Brooker: Exponential Backoff
- * And Jitter, AWS Architecture Blog). An attempt that could only begin after the request's deadline is not waited for,
- * and all retries together are bounded by a retry_budget.
+ * And Jitter, AWS Architecture Blog). An attempt that could only begin after the request's deadline is not waited for, nor,
+ * after one that timed out, an attempt that could not last as long before the deadline. All retries together are bounded by a
+ * retry_budget.
  *
  * A pure decision: does not wait, read a clock or lock. Thread-safe. */
 #ifndef RESILIENCE_RETRY_H
@@ -37,7 +38,7 @@ typedef enum retry_verdict {
     RETRY_AGAIN,             /* after delay_ns */
     RETRY_NOT_OF_USE,        /* the cause does not pass by itself */
     RETRY_ATTEMPTS_SPENT,    /* as many as are allowed were made */
-    RETRY_DEADLINE_TOO_NEAR, /* the next attempt could not begin before the deadline */
+    RETRY_DEADLINE_TOO_NEAR, /* the next attempt could not begin, or not end, before the deadline */
     RETRY_BUDGET_SPENT,      /* too many of the recent requests were retried */
     RETRY_VERDICT_COUNT
 } retry_verdict;
@@ -56,10 +57,15 @@ typedef struct retry_decision {
     int64_t delay_ns; /* 0 unless RETRY_AGAIN */
 } retry_decision;
 
-/* After `attempts_made` >= 1 attempts, the last of which failed for `cause`. A token is taken from *budget (NULL = no
- * budget) only for RETRY_AGAIN. */
+typedef struct retry_failure {
+    retry_cause cause;      /* of the last attempt's failure */
+    unsigned attempts_made; /* >= 1 */
+    int64_t duration_ns;    /* of the last attempt */
+} retry_failure;
+
+/* A token is taken from *budget (NULL = no budget) only for RETRY_AGAIN. */
 retry_decision retry_decide(const retry_settings *settings, retry_budget *budget, jitter *noise,
-                            retry_cause cause, unsigned attempts_made, int64_t now_ns, int64_t deadline_ns);
+                            const retry_failure *failure, int64_t now_ns, int64_t deadline_ns);
 
 /* The longest wait before the attempt that follows `attempts_made` >= 1. */
 int64_t retry_longest_delay_ns(const retry_settings *settings, unsigned attempts_made);

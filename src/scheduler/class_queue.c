@@ -37,6 +37,7 @@ static client_flow *open_flow(class_queue *c, uint64_t client)
         flow->previous->next = flow;
         flow->next->previous = flow;
     }
+    c->flows++;
     return flow;
 }
 
@@ -50,6 +51,7 @@ static void close_flow(class_queue *c, client_flow *flow)
     flow->next->previous = flow->previous;
     if (c->turn == flow)
         c->turn = flow->next != flow ? flow->next : NULL;
+    c->flows--;
     mem_free(flow);
 }
 
@@ -64,6 +66,7 @@ bool class_queue_push(class_queue *c, scheduler_request *request)
     request_list_push(&flow->waiting, request);
     flow->requests++;
     flow->tokens += request->waiting_tokens;
+    flow->bytes += request->bytes;
     c->requests++;
     c->tokens += request->waiting_tokens;
     return true;
@@ -91,6 +94,7 @@ void class_queue_remove(class_queue *c, scheduler_request *request)
 {
     client_flow *flow = request->flow;
     request_list_remove(&flow->waiting, request);
+    flow->bytes -= request->bytes;
     forget_tokens(c, request, request->waiting_tokens);
     if (request->taken == 0) {
         flow->requests--;
@@ -114,6 +118,16 @@ bool class_queue_take(class_queue *c, scheduler_request *head, size_t cost_token
         return false;
     class_queue_remove(c, head);
     return true;
+}
+
+size_t class_queue_tokens_ahead(const class_queue *c, uint64_t client)
+{
+    const client_flow *flow = class_queue_flow(c, client);
+    const size_t own = flow != NULL ? flow->tokens : 0;
+    const size_t others = c->flows - (flow != NULL);
+    const size_t turns = own / CLASS_QUEUE_TURN_TOKENS + 1;
+    const size_t ahead = own + others * turns * CLASS_QUEUE_TURN_TOKENS;
+    return ahead < c->tokens ? ahead : c->tokens;
 }
 
 int64_t class_queue_oldest_ns(const class_queue *c)

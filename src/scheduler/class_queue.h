@@ -18,7 +18,7 @@ struct client_flow {
     uint64_t client;
     request_list waiting;
     size_t requests; /* of these, with no sequence taken yet */
-    size_t tokens;
+    size_t tokens, bytes;
     int64_t left_tokens;          /* of this turn */
     client_flow *next, *previous; /* in the ring of turns */
     client_flow *next_in_bucket;
@@ -28,6 +28,7 @@ typedef struct class_queue {
     client_flow *turn; /* whose turn it is; NULL = nothing waits */
     client_flow *buckets[CLASS_QUEUE_BUCKETS];
     size_t requests, tokens; /* sums over the flows */
+    size_t flows;
 } class_queue;
 
 /* False = out of memory. The request must have waiting sequences. */
@@ -44,6 +45,10 @@ void class_queue_remove(class_queue *c, scheduler_request *request);
 
 /* When the oldest of the waiting requests was submitted; INT64_MAX = none waits. */
 int64_t class_queue_oldest_ns(const class_queue *c);
+
+/* Tokens that go before a request of this client that came now, at most: what waits of its own, and as many turns of each
+ * other client. */
+size_t class_queue_tokens_ahead(const class_queue *c, uint64_t client);
 
 /* The flow of a client with waiting work, or NULL. */
 const client_flow *class_queue_flow(const class_queue *c, uint64_t client);

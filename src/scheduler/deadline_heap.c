@@ -58,19 +58,23 @@ bool deadline_heap_push(deadline_heap *heap, scheduler_request *request)
     return true;
 }
 
+static void settle(deadline_heap *heap, size_t place, scheduler_request *request)
+{
+    if (place > 0 && request->expires_ns < heap->items[(place - 1) / 2]->expires_ns)
+        rise(heap, place, request);
+    else
+        sink(heap, place, request);
+}
+
 void deadline_heap_remove(deadline_heap *heap, scheduler_request *request)
 {
     size_t place = request->heap_index;
     scheduler_request *last = heap->items[--heap->count];
-    if (last == request)
-        return;
-    if (place > 0 && last->expires_ns < heap->items[(place - 1) / 2]->expires_ns)
-        rise(heap, place, last);
-    else
-        sink(heap, place, last);
+    if (last != request)
+        settle(heap, place, last);
 }
 
-void deadline_heap_lowered(deadline_heap *heap, scheduler_request *request)
+void deadline_heap_moved(deadline_heap *heap, scheduler_request *request)
 {
-    rise(heap, request->heap_index, request);
+    settle(heap, request->heap_index, request);
 }

@@ -15,8 +15,8 @@ void deadline_heap_free(deadline_heap *heap);
 /* False = out of memory. */
 AKI_MUST_CHECK bool deadline_heap_push(deadline_heap *heap, scheduler_request *request);
 void deadline_heap_remove(deadline_heap *heap, scheduler_request *request);
-/* After request->expires_ns was lowered. */
-void deadline_heap_lowered(deadline_heap *heap, scheduler_request *request);
+/* After request->expires_ns was changed. */
+void deadline_heap_moved(deadline_heap *heap, scheduler_request *request);
 
 /* The request that expires first, or NULL. */
 static inline scheduler_request *deadline_heap_first(const deadline_heap *heap)

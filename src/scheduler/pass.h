@@ -28,6 +28,9 @@ typedef struct pass {
     int64_t gathered_ns; /* token ids were where the CPU reads them; 0 = not traced, or not computed by it */
 
     bool traced; /* by any owner */
+    bool probes; /* of our own health, and nothing else */
+
+    int64_t begun_ns, expires_ns; /* it is not tried again after that; INT64_MAX = whenever */
 } pass;
 
 /* capacity: owners, and thus sequences, that one pass can have. False = out of memory; pass_free is due all the same. */

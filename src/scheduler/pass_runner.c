@@ -10,6 +10,7 @@ typedef struct attempt {
     aki_status status;
     breaker_outcome outcome;
     retry_cause cause;
+    int64_t duration_ns;
 } attempt;
 
 static aki_status status_of(device_status status)
@@ -81,23 +82,15 @@ static attempt try_cpu(const pass_runner *r, pass *p, aki_error *error)
                      .cause = retry_cause_of(status)};
 }
 
-static int64_t earliest_deadline_ns(const pass *p)
-{
-    int64_t earliest_ns = INT64_MAX;
-    for (size_t i = 0; i < p->owners_count; i++) {
-        const int64_t expires_ns = p->owners[i].request->expires_ns;
-        earliest_ns = expires_ns < earliest_ns ? expires_ns : earliest_ns;
-    }
-    return earliest_ns;
-}
-
 /* Whether another attempt is to follow, after the wait that is due. */
 static bool try_again(const pass_runner *r, const pass *p, const attempt *last, unsigned attempts)
 {
     device_chain *chain = r->chain;
     const int64_t now_ns = clock_monotonic_ns();
-    const retry_decision decision = retry_decide(&chain->retry, &chain->budget, &chain->noise, last->cause,
-                                                 attempts, now_ns, earliest_deadline_ns(p));
+    const retry_failure failure = {
+        .cause = last->cause, .attempts_made = attempts, .duration_ns = last->duration_ns};
+    const retry_decision decision =
+        retry_decide(&chain->retry, &chain->budget, &chain->noise, &failure, now_ns, p->expires_ns);
     if (decision.verdict == RETRY_BUDGET_SPENT)
         atomic_fetch_add(&chain->retries_refused, 1);
     if (decision.verdict != RETRY_AGAIN || !r->pause(r->cookie, now_ns + decision.delay_ns))
@@ -131,7 +124,9 @@ static attempt try_level(const pass_runner *r, pass *p, scheduler_level level, a
             return last;
         }
         p->attempts++;
+        const int64_t begun_ns = clock_monotonic_ns();
         last = level == SCHEDULER_LEVEL_GPU ? try_gpu(r, p, link->name, error) : try_cpu(r, p, error);
+        last.duration_ns = clock_monotonic_ns() - begun_ns;
         device_chain_record(chain, link, ticket, last.outcome);
         if (last.status == AKI_OK)
             return last;

@@ -29,21 +29,32 @@ static bool exceeds(size_t used, size_t more, size_t limit)
     return used > limit || more > limit - used;
 }
 
-static aki_status admit_client(const queue *q, uint64_t client, size_t tokens, aki_error *error)
+static aki_status refuse_bytes(size_t used, const char *whose, size_t bytes, size_t limit, aki_error *error)
 {
-    size_t own_requests = 0, own_tokens = 0;
+    return error_set(error, AKI_OVERLOADED,
+                     "requests%s under way take %zu bytes; with this one's %zu that is over the limit of %zu",
+                     whose, used, bytes, limit);
+}
+
+static aki_status admit_client(const queue *q, uint64_t client, size_t tokens, size_t bytes, aki_error *error)
+{
+    size_t own_requests = 0, own_tokens = 0, own_bytes = 0;
     for (size_t i = 0; i < SCHEDULER_CLASSES; i++) {
         const client_flow *flow = class_queue_flow(&q->classes[i], client);
         own_requests += flow != NULL ? flow->requests : 0;
         own_tokens += flow != NULL ? flow->tokens : 0;
+        own_bytes += flow != NULL ? flow->bytes : 0;
     }
-    size_t requests = queue_requests(q), waiting = queue_tokens(q);
+    size_t requests = queue_requests(q), waiting = queue_tokens(q), used = queue_bytes(q);
     size_t free_requests = q->max_requests > requests ? q->max_requests - requests : 0;
     size_t free_tokens = q->max_tokens > waiting ? q->max_tokens - waiting : 0;
+    size_t free_bytes = q->max_bytes > used ? q->max_bytes - used : 0;
     if (own_requests >= free_requests)
         return refuse_requests(own_requests, " of this client", error);
     if (own_tokens > 0 && exceeds(own_tokens, tokens, free_tokens))
         return refuse_tokens(own_tokens, " of this client", tokens, free_tokens, error);
+    if (own_bytes > 0 && exceeds(own_bytes, bytes, free_bytes))
+        return refuse_bytes(own_bytes, " of this client", bytes, free_bytes, error);
     return AKI_OK;
 }
 
@@ -54,12 +65,14 @@ aki_status queue_admits(const queue *q, scheduler_priority priority, uint64_t cl
     size_t requests = queue_requests(q), waiting = queue_tokens(q);
     if (requests >= q->max_requests)
         return refuse_requests(requests, "", error);
-    if (q->bytes > 0 && exceeds(q->bytes, bytes, q->max_bytes))
-        return error_set(error, AKI_OVERLOADED,
-                         "requests under way take %zu bytes; with this one's %zu that is "
-                         "over the limit of %zu",
-                         q->bytes, bytes, q->max_bytes);
-    if (queue_is_empty(q))
+    size_t used = queue_bytes(q),
+           bulk_used = q->bytes[SCHEDULER_PRIORITY_BULK - SCHEDULER_PRIORITY_INTERACTIVE];
+    if (used > 0 && exceeds(used, bytes, q->max_bytes))
+        return refuse_bytes(used, "", bytes, q->max_bytes, error);
+    if (priority == SCHEDULER_PRIORITY_BULK && bulk_used > 0 &&
+        exceeds(bulk_used, bytes, QUEUE_BULK_SHARE(q->max_bytes)))
+        return refuse_bytes(bulk_used, " of the class bulk", bytes, QUEUE_BULK_SHARE(q->max_bytes), error);
+    if (waiting == 0)
         return AKI_OK;
     if (exceeds(waiting, tokens, q->max_tokens))
         return refuse_tokens(waiting, "", tokens, q->max_tokens, error);
@@ -70,22 +83,25 @@ aki_status queue_admits(const queue *q, scheduler_priority priority, uint64_t cl
             return refuse_tokens(bulk->tokens, " of the class bulk", tokens, QUEUE_BULK_SHARE(q->max_tokens),
                                  error);
     }
-    return client != 0 ? admit_client(q, client, tokens, error) : AKI_OK;
+    return client != 0 ? admit_client(q, client, tokens, bytes, error) : AKI_OK;
 }
 
 aki_status queue_push(queue *q, scheduler_request *request, aki_error *error)
 {
-    request->expires_ns = request->deadline_ns;
+    request->expires_ns =
+        request->begin_by_ns < request->deadline_ns ? request->begin_by_ns : request->deadline_ns;
     if (!deadline_heap_push(&q->deadlines, request))
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory to queue the request");
-    if (!class_queue_push(queue_class(q, request->priority), request)) {
+    if (!class_queue_push(queue_class_of(q, request), request)) {
         deadline_heap_remove(&q->deadlines, request);
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory to queue the request");
     }
+    request->queued = true;
+    if (request->probe)
+        return AKI_OK;
     if (request->priority == SCHEDULER_PRIORITY_INTERACTIVE)
         q->interactive_ns = request->submitted_ns;
-    request->queued = true;
-    q->bytes += request->bytes;
+    q->bytes[request->priority - SCHEDULER_PRIORITY_INTERACTIVE] += request->bytes;
     return AKI_OK;
 }
 
@@ -95,20 +111,22 @@ static void leave(queue *q, scheduler_request *request)
 {
     if (!request->queued)
         return;
-    class_queue_remove(queue_class(q, request->priority), request);
+    class_queue_remove(queue_class_of(q, request), request);
     deadline_heap_remove(&q->deadlines, request);
     request->queued = false;
 }
 
 static void finish_if_complete(queue *q, scheduler_request *request, int64_t now_ns)
 {
-    if (request->queued || request->running > 0)
+    if (request->queued || request->running > 0 || request->finished)
         return;
+    request->finished = true;
     bool begun = request->taken > 0;
     scheduler_result *result = &request->result;
     result->queue_ns = (begun ? request->begun_ns : now_ns) - request->submitted_ns;
     result->inference_ns = begun ? now_ns - request->begun_ns : 0;
-    q->bytes -= request->bytes;
+    if (!request->probe)
+        q->bytes[request->priority - SCHEDULER_PRIORITY_INTERACTIVE] -= request->bytes;
     request_list_push(&q->finished, request);
 }
 
@@ -155,13 +173,14 @@ void queue_drop_expired(queue *q, int64_t now_ns)
 
 /* ---- Passes ---- */
 
-size_t queue_tokens_ahead(const queue *q, scheduler_priority priority)
+size_t queue_tokens_ahead(const queue *q, scheduler_priority priority, uint64_t client)
 {
-    size_t interactive = q->classes[0].tokens, bulk = q->classes[1].tokens;
+    const class_queue *interactive = &q->classes[0], *bulk = &q->classes[1];
     if (priority == SCHEDULER_PRIORITY_BULK)
-        return interactive + bulk;
-    size_t share = interactive / (QUEUE_BULK_ONE_IN - 1); /* of bulk work in between */
-    return interactive + (share < bulk ? share : bulk);
+        return interactive->tokens + class_queue_tokens_ahead(bulk, client);
+    const size_t ahead = class_queue_tokens_ahead(interactive, client);
+    const size_t share = ahead / (QUEUE_BULK_ONE_IN - 1); /* of bulk work in between */
+    return ahead + (share < bulk->tokens ? share : bulk->tokens);
 }
 
 int64_t queue_start_ns(const queue *q)
@@ -203,41 +222,74 @@ static void book_shares(queue *q, scheduler_priority taken, bool bulk_waits, siz
     q->bulk_due = q->bulk_due > most ? most : q->bulk_due < least ? least : q->bulk_due;
 }
 
-static void begin(queue *q, scheduler_request *request, int64_t now_ns)
+/* A pass takes some of the request, which waits: brings the time that it may take up to date. The limit of the first pass is
+ * past; later ones only ever move the end further away. */
+static void give_time(queue *q, scheduler_request *request, int64_t now_ns)
 {
-    request->begun_ns = now_ns;
-    if (q->inference_timeout_ns < INT64_MAX - now_ns &&
-        now_ns + q->inference_timeout_ns < request->expires_ns) {
-        request->expires_ns = now_ns + q->inference_timeout_ns;
-        deadline_heap_lowered(&q->deadlines, request);
+    const bool begins = request->taken == 0;
+    if (begins)
+        request->begun_ns = request->reported_ns = now_ns;
+    if (request->probe)
+        return;
+    int64_t until_ns = work_time_deadline_ns(&q->time, request->begun_ns, request->waiting_tokens, now_ns);
+    until_ns = until_ns < request->deadline_ns ? until_ns : request->deadline_ns;
+    if (begins || until_ns > request->expires_ns) {
+        request->expires_ns = until_ns;
+        deadline_heap_moved(&q->deadlines, request);
     }
 }
 
 void queue_take(queue *q, pass *p, unsigned takers, int64_t now_ns)
 {
+    const bool probes = q->probes.turn != NULL;
     scheduler_priority priority = next_class(q);
-    class_queue *c = queue_class(q, priority);
+    class_queue *c = probes ? &q->probes : queue_class(q, priority);
     bool bulk_waits = queue_class(q, SCHEDULER_PRIORITY_BULK)->turn != NULL;
     size_t share = (c->tokens + takers - 1) / takers;
     share = share > QUEUE_SMALLEST_SHARE_TOKENS ? share : QUEUE_SMALLEST_SHARE_TOKENS;
     const size_t beside = QUEUE_BULK_BESIDE_TOKENS(q->max_pass_tokens);
-    if (priority == SCHEDULER_PRIORITY_BULK && share > beside && q->interactive_ns != 0 &&
+    if (!probes && priority == SCHEDULER_PRIORITY_BULK && share > beside && q->interactive_ns != 0 &&
         now_ns - q->interactive_ns < QUEUE_INTERACTIVE_MEMORY_NS)
         share = beside;
     pass_clear(p);
-    scheduler_request *request;
+    p->probes = probes;
+    p->begun_ns = now_ns;
+    p->expires_ns =
+        q->inference_timeout_ns < INT64_MAX - now_ns ? now_ns + q->inference_timeout_ns : INT64_MAX;
+    scheduler_request *request, *former = NULL;
     size_t cost;
     while ((request = class_queue_head(c)) != NULL &&
            pass_add(p, request, request->taken, share, q->max_pass_tokens, &cost)) {
-        if (request->taken == 0)
-            begin(q, request, now_ns);
+        if (request != former)
+            give_time(q, request, now_ns);
+        former = request;
+        p->expires_ns = request->expires_ns < p->expires_ns ? request->expires_ns : p->expires_ns;
         request->running++;
         if (class_queue_take(c, request, cost)) {
             deadline_heap_remove(&q->deadlines, request);
             request->queued = false;
         }
     }
-    book_shares(q, priority, bulk_waits, p->tokens);
+    if (!probes)
+        book_shares(q, priority, bulk_waits, p->tokens);
+}
+
+/* A pass took longer than one may: what waits of its requests is given up. A request that is done with it gets its result. */
+static void give_up_slow(queue *q, scheduler_request *request, const pass *p, int64_t now_ns)
+{
+    if (now_ns - p->begun_ns <= q->inference_timeout_ns || !request->queued || request->probe ||
+        request->result.status != AKI_OK)
+        return;
+    aki_error error;
+    error_set(
+        &error, AKI_DEADLINE_EXCEEDED,
+        "the time allowed passed during inference: one pass took %lld ms, where %lld ms are allowed; %zu "
+        "of %zu texts were computed",
+        (long long)((now_ns - p->begun_ns) / NS_PER_MS), (long long)(q->inference_timeout_ns / NS_PER_MS),
+        request->taken - request->running, request->count);
+    error_hint(&error, "Retry later, or allow a pass more time.");
+    request_fail(request, &error);
+    q->expired++;
 }
 
 void queue_settle(queue *q, const pass *p, const aki_error *error, int64_t now_ns)
@@ -261,6 +313,10 @@ void queue_settle(queue *q, const pass *p, const aki_error *error, int64_t now_n
             error_at_text(&own, text);
             request_fail_text(request, text, &own);
         }
+    }
+    for (size_t i = 0; i < p->owners_count; i++) {
+        scheduler_request *request = p->owners[i].request;
+        give_up_slow(q, request, p, now_ns);
         if (request->result.status != AKI_OK)
             leave(q, request);
         finish_if_complete(q, request, now_ns);

@@ -6,6 +6,9 @@
  * texts beside it; a query that comes thus waits for the passes under way to end, and, now and then, for one pass of the
  * bulk's own share. Within a class: class_queue.h.
  *
+ * Probes of our own health are a class of their own, which goes before both: one text at a time. They count for nothing:
+ * neither for the bounds, nor as a query that bulk passes are kept short for. Times do not end them.
+ *
  * Bounds, in requests, tokens and bytes: of all work; of bulk work (QUEUE_BULK_SHARE of each, so that it never shuts out
  * the short); and of each named client (never more than is still free, so that one alone can hold half and k equal ones
  * 1/(k+1) each: the dynamic thresholds of Choudhury, Hahne, IEEE/ACM Transactions on Networking 6(2), 1998).
@@ -18,6 +21,7 @@
 #include "scheduler/class_queue.h"
 #include "scheduler/deadline_heap.h"
 #include "scheduler/pass.h"
+#include "scheduler/work_time.h"
 
 #define QUEUE_BULK_ONE_IN 5
 /* Shares smaller than this are not worth a second worker: each reads all weights once, whatever the rows. */
@@ -32,17 +36,19 @@ typedef struct queue {
     /* settings */
     size_t max_requests, max_tokens, max_bytes;
     size_t max_pass_tokens;
-    int64_t inference_timeout_ns; /* from a request's first pass to its last; INT64_MAX = none */
+    int64_t inference_timeout_ns; /* of one pass; INT64_MAX = none */
     int64_t window_ns;            /* how long a pass that is not full may wait for more; 0 = not at all */
 
     /* state */
     class_queue classes[SCHEDULER_CLASSES];
+    class_queue probes;
+    work_time time;
     int64_t bulk_due; /* tokens * (QUEUE_BULK_ONE_IN - 1) that bulk work has to get; negative = had more */
-    int64_t interactive_ns;      /* when interactive work last came; 0 = never */
-    deadline_heap deadlines;     /* of all waiting requests */
-    request_list finished;       /* to be handed to their `done` */
-    size_t bytes;                /* of requests not yet finished */
-    uint64_t expired, cancelled; /* requests, so far */
+    int64_t interactive_ns;          /* when interactive work last came; 0 = never */
+    deadline_heap deadlines;         /* of all waiting requests */
+    request_list finished;           /* to be handed to their `done` */
+    size_t bytes[SCHEDULER_CLASSES]; /* of requests not yet finished */
+    uint64_t expired, cancelled;     /* requests, so far */
 } queue;
 
 void queue_free(queue *q);
@@ -52,6 +58,13 @@ static inline class_queue *queue_class(queue *q, scheduler_priority priority)
     return &q->classes[priority - SCHEDULER_PRIORITY_INTERACTIVE];
 }
 
+/* Where the request waits. */
+static inline class_queue *queue_class_of(queue *q, const scheduler_request *request)
+{
+    return request->probe ? &q->probes : queue_class(q, request->priority);
+}
+
+/* Probes apart, as with the others that count. */
 static inline size_t queue_requests(const queue *q)
 {
     return q->classes[0].requests + q->classes[1].requests;
@@ -62,13 +75,19 @@ static inline size_t queue_tokens(const queue *q)
     return q->classes[0].tokens + q->classes[1].tokens;
 }
 
+static inline size_t queue_bytes(const queue *q)
+{
+    return q->bytes[0] + q->bytes[1];
+}
+
+/* Nothing waits for a pass, no probe either. */
 static inline bool queue_is_empty(const queue *q)
 {
     return q->deadlines.count == 0;
 }
 
-/* AKI_OK, or AKI_OVERLOADED with the limit that was reached. tokens and bytes: of the request in question. An empty queue
- * takes any one request. */
+/* AKI_OK, or AKI_OVERLOADED with the limit that was reached. The priority must not be AUTO. tokens and bytes: of the request
+ * in question. An empty queue takes any one request. */
 AKI_MUST_CHECK aki_status queue_admits(const queue *q, scheduler_priority priority, uint64_t client,
                                        size_t tokens, size_t bytes, aki_error *error);
 /* The request's priority must not be AUTO. Error: AKI_OUT_OF_MEMORY. */
@@ -88,8 +107,8 @@ void queue_take(queue *q, pass *p, unsigned takers, int64_t now_ns);
  * whose status is not AKI_OK, else NULL. */
 void queue_settle(queue *q, const pass *p, const aki_error *error, int64_t now_ns);
 
-/* Tokens that go before a request of this class that came now, as far as those waiting are concerned. */
-size_t queue_tokens_ahead(const queue *q, scheduler_priority priority);
+/* Tokens that go before the first pass of such a request that came now, as far as those waiting are concerned. */
+size_t queue_tokens_ahead(const queue *q, scheduler_priority priority, uint64_t client);
 
 /* The next finished request, or NULL. */
 scheduler_request *queue_pop_finished(queue *q);

@@ -52,6 +52,9 @@ aki_status request_open(scheduler_request **out, const request_context *context,
     request->cookie = submission->cookie;
     request->on_error_item = submission->on_error_item;
     request->probe = submission->probe;
+    request->calibrates = submission->calibrates;
+    request->label = submission->label;
+    request->begin_by_ns = submission->begin_by_ns != 0 ? submission->begin_by_ns : INT64_MAX;
     request->traced = submission->traced;
     request->client = submission->client;
     request->deadline_ns = submission->deadline_ns != 0 ? submission->deadline_ns : INT64_MAX;

@@ -27,9 +27,11 @@ struct scheduler_request {
     scheduler_done_fn done;
     void *cookie;
     scheduler_priority priority; /* never AUTO */
-    bool on_error_item, probe, traced;
+    bool on_error_item, probe, calibrates, traced;
     uint64_t client;
-    int64_t deadline_ns; /* INT64_MAX = none */
+    int64_t begin_by_ns; /* the latest time for its first pass; INT64_MAX = none */
+    int64_t deadline_ns; /* of its caller; INT64_MAX = none */
+    const char *label;   /* what the log calls it; NULL = nothing. The submitter's */
 
     size_t texts;        /* count of texts */
     size_t dimension;    /* floats per vector */
@@ -51,11 +53,13 @@ struct scheduler_request {
     size_t taken;   /* sequences handed to passes so far */
     size_t running; /* of these, in passes under way */
     size_t waiting_tokens;
-    bool queued; /* some sequences wait in the queue */
+    bool queued;   /* some sequences wait in the queue */
+    bool finished; /* on the finished list, or already taken from it */
     int64_t begun_ns;
-    int64_t noted_ns;   /* the beginning of the pass last booked in result.times */
-    int64_t expires_ns; /* the deadline, or the end of the inference timeout */
-    size_t heap_index;  /* in the heap of deadlines, while queued */
+    int64_t reported_ns; /* when the log last told of its progress, or its begin */
+    int64_t noted_ns;    /* the beginning of the pass last booked in result.times */
+    int64_t expires_ns;  /* when what waits of it is dropped */
+    size_t heap_index;   /* in the heap of deadlines, while queued */
     struct client_flow *flow;
     scheduler_request *previous, *next; /* in the queue or the finished list */
     scheduler_item_error *item_errors;  /* [item_errors_count], in any order until request_complete */

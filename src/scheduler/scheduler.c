@@ -42,6 +42,10 @@ aki_status scheduler_open(scheduler **out, const encoder *enc, const scheduler_s
     s->q.max_pass_tokens = encoder_max_pass_tokens(enc);
     s->fills_passes = encoder_fills_passes(enc);
     s->q.window_ns = settings->batch_window_ms * NS_PER_MS;
+    s->q.time = (work_time){.workers = settings->workers,
+                            .full_pass_tokens = s->q.max_pass_tokens,
+                            .least_ns = settings->request_timeout_ms * NS_PER_MS,
+                            .most_ns = settings->max_request_time_ms * NS_PER_MS};
     s->q.inference_timeout_ns =
         settings->inference_timeout_ms > 0 ? settings->inference_timeout_ms * NS_PER_MS : INT64_MAX;
     scratch_pool_init(&s->scratches);
@@ -114,11 +118,11 @@ void scheduler_close(scheduler *s)
 }
 
 /* Lock held. */
-static aki_status admit(scheduler *s, const admission_request *request, aki_error *error)
+static aki_status admit(scheduler *s, const admission_request *request, bool probe, aki_error *error)
 {
     if (s->stopping)
         return error_set(error, AKI_CANCELLED, "the service is stopping and takes no new work");
-    if (request->probe)
+    if (probe)
         return AKI_OK;
     return admission_check(&s->gate, &s->q, request, s->running_tokens, clock_monotonic_ns(), error);
 }
@@ -146,11 +150,12 @@ aki_status scheduler_admits(scheduler *s, const scheduler_submission *submission
 {
     admission_request asked = {.priority = submission->priority,
                                .client = submission->client,
-                               .probe = submission->probe,
+                               .begin_by_ns = submission->begin_by_ns,
                                .deadline_ns = submission->deadline_ns,
+                               .texts = submission->count,
                                .tokens = submission->count};
     pthread_mutex_lock(&s->lock);
-    aki_status status = admit(s, &asked, error);
+    aki_status status = admit(s, &asked, submission->probe, error);
     pthread_mutex_unlock(&s->lock);
     return status;
 }
@@ -176,11 +181,12 @@ aki_status scheduler_submit(scheduler *s, const scheduler_submission *submission
     if (computes) {
         admission_request asked = {.priority = request->priority,
                                    .client = submission->client,
-                                   .probe = submission->probe,
+                                   .begin_by_ns = submission->begin_by_ns,
                                    .deadline_ns = submission->deadline_ns,
+                                   .texts = submission->count,
                                    .tokens = request->tokens,
                                    .bytes = request->bytes};
-        status = admit(s, &asked, error);
+        status = admit(s, &asked, submission->probe, error);
         if (status == AKI_OK)
             status = queue_push(&s->q, request, error);
     }
@@ -188,7 +194,7 @@ aki_status scheduler_submit(scheduler *s, const scheduler_submission *submission
         *out = request;
         count_accepted(s, request);
         if (computes) {
-            s->gate.in_flight++;
+            admission_enter(&s->gate, request);
             wake(s, request->tokens);
         }
     }

@@ -80,7 +80,9 @@ typedef struct scheduler_settings {
     size_t max_queue_tokens;      /* waiting, not yet in a pass */
     size_t max_queue_bytes;       /* of token ids and vectors, of all requests not yet done */
     int64_t max_queue_wait_ms;    /* interactive work that would wait for longer is refused; 0 = no limit */
-    int64_t inference_timeout_ms; /* from a request's first pass to its last; 0 = none */
+    int64_t request_timeout_ms;   /* that a request has from its first pass on, at least */
+    int64_t max_request_time_ms;  /* likewise, at most; 0 = no limit */
+    int64_t inference_timeout_ms; /* of one pass; 0 = none */
     int64_t batch_window_ms;      /* how long a pass that is not full waits for more work; 0 = not at all */
     size_t cache_bytes;           /* for results by exact text; 0 = no cache */
     const scheduler_resilience *resilience; /* copied; NULL = defaults */
@@ -135,11 +137,17 @@ typedef struct scheduler_submission {
     scheduler_priority priority;
     bool
         on_error_item; /* a text that cannot be embedded fails alone, as a scheduler_item_error, not the request */
-    bool
-        probe; /* of our own health: never refused because of load, never answered from the cache, not counted */
-    bool traced;         /* scheduler_result.times is wanted; costs some readings of the clock per pass */
-    uint64_t client;     /* whose request it is, for fairness between clients; 0 = nobody's in particular */
-    int64_t deadline_ns; /* clock_monotonic_ns value; 0 = none */
+    /* Of our own health: never refused because of load, never answered from the cache, not counted. Priority, client and
+     * times mean nothing. */
+    bool probe;
+    bool calibrates; /* a probe whose passes set the measured speed all the same */
+    bool traced;     /* scheduler_result.times is wanted; costs some readings of the clock per pass */
+    uint64_t client; /* whose request it is, for fairness between clients; 0 = nobody's in particular */
+    /* clock_monotonic_ns values; 0 = none. Until when the first pass must have begun, and the caller's own deadline. From
+     * the first pass on work_time.h says how long a request may take. */
+    int64_t begin_by_ns, deadline_ns;
+    /* The log's name of the request; NULL = none. Lives until scheduler_request_free. */
+    const char *label;
     scheduler_done_fn done;
     void *cookie;
 } scheduler_submission;
@@ -155,10 +163,10 @@ void scheduler_close(scheduler *s);
 
 /* Copies nothing: the submission and its texts must live until this returns. Validation and tokenizing happen on the
  * calling thread before it returns; their errors (AKI_INVALID_ARGUMENT, AKI_OUT_OF_MEMORY and, without on_error_item,
- * AKI_EMPTY_TEXT, AKI_INVALID_UTF8, AKI_TEXT_TOO_LONG, AKI_NO_TOKENS, each with the text's index), AKI_OVERLOADED, AKI_CANCELLED
- * (stopping) and AKI_DEADLINE_EXCEEDED (passed already) are returned here and `done` is then never called. *out is set before `done` can run, and `done` may run
- * before this returns. Later failures reach `done`: AKI_DEADLINE_EXCEEDED, AKI_CANCELLED, AKI_MODEL_CHANGED and, without
- * on_error_item, AKI_NOT_FINITE. */
+ * AKI_EMPTY_TEXT, AKI_INVALID_UTF8, AKI_TEXT_TOO_LONG, AKI_NO_TOKENS, each with the text's index), AKI_REQUEST_TOO_LONG, AKI_OVERLOADED,
+ * AKI_CANCELLED (stopping) and AKI_DEADLINE_EXCEEDED (passed already) are returned here and `done` is then never called.
+ * *out is set before `done` can run, and `done` may run before this returns. Later failures reach `done`:
+ * AKI_DEADLINE_EXCEEDED, AKI_CANCELLED, AKI_MODEL_CHANGED and, without on_error_item, AKI_NOT_FINITE. */
 AKI_MUST_CHECK aki_status scheduler_submit(scheduler *s, const scheduler_submission *submission,
                                            scheduler_request **out, aki_error *error);
 /* Whether the submission would be refused whatever its texts are, which are not looked at: AKI_OK, or the error that
@@ -209,7 +217,9 @@ bool scheduler_force_breaker(scheduler *s, breaker_state state);
 typedef struct scheduler_class_stats {
     uint64_t requests, tokens; /* accepted so far; tokens that had to be computed */
     size_t waiting_requests, waiting_tokens;
-    int64_t oldest_ns; /* how long the oldest waiting request has been waiting; 0 = none waits */
+    int64_t oldest_ns;      /* how long the oldest waiting request has been waiting; 0 = none waits */
+    size_t in_flight;       /* requests queued or in passes */
+    size_t in_flight_limit; /* 0 = none */
 } scheduler_class_stats;
 
 /* Counters since the scheduler was opened, and the state of the moment. */
@@ -222,9 +232,7 @@ typedef struct scheduler_stats {
     uint64_t cancelled;     /* requests dropped because the client or the service left */
     uint64_t uncomputed;    /* requests that needed no pass at all */
     uint64_t passes, computed_texts, computed_tokens;
-    uint64_t equal_texts;   /* that got the vector of an equal one in their request or pass */
-    size_t in_flight;       /* requests queued or in passes */
-    size_t in_flight_limit; /* 0 = none */
+    uint64_t equal_texts; /* that got the vector of an equal one in their request or pass */
     size_t running_tokens;
     size_t bytes;             /* of requests not yet done */
     double tokens_per_second; /* of one worker, recently; 0 before the first pass */

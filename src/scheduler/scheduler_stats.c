@@ -88,9 +88,14 @@ bool scheduler_force_breaker(scheduler *s, breaker_state state)
     return device_chain_force(&s->chain, state);
 }
 
-static void read_class(const class_queue *c, int64_t now_ns, scheduler_class_stats *stats)
+static void read_class(scheduler *s, scheduler_priority priority, int64_t now_ns,
+                       scheduler_class_stats *stats)
 {
+    const class_queue *c = queue_class(&s->q, priority);
     const int64_t oldest_ns = class_queue_oldest_ns(c);
+    const size_t i = priority - SCHEDULER_PRIORITY_INTERACTIVE;
+    stats->in_flight = s->gate.in_flight[i];
+    stats->in_flight_limit = s->gate.adaptive ? (size_t)s->gate.limits[i].limit : 0;
     stats->waiting_requests = c->requests;
     stats->waiting_tokens = c->tokens;
     stats->oldest_ns = oldest_ns < now_ns ? now_ns - oldest_ns : 0;
@@ -101,17 +106,15 @@ void scheduler_read_stats(scheduler *s, scheduler_stats *stats)
     pthread_mutex_lock(&s->lock);
     const int64_t now_ns = clock_monotonic_ns();
     *stats = s->counters;
-    read_class(queue_class(&s->q, SCHEDULER_PRIORITY_INTERACTIVE), now_ns, &stats->interactive);
-    read_class(queue_class(&s->q, SCHEDULER_PRIORITY_BULK), now_ns, &stats->bulk);
+    read_class(s, SCHEDULER_PRIORITY_INTERACTIVE, now_ns, &stats->interactive);
+    read_class(s, SCHEDULER_PRIORITY_BULK, now_ns, &stats->bulk);
     stats->refused_full = s->gate.refused_full;
     stats->refused_wait = s->gate.refused_wait;
     stats->refused_limit = s->gate.refused_limit;
     stats->expired = s->gate.expired + s->q.expired;
     stats->cancelled = s->q.cancelled;
-    stats->in_flight = s->gate.in_flight;
-    stats->in_flight_limit = s->gate.adaptive ? (size_t)s->gate.limit.limit : 0;
     stats->running_tokens = s->running_tokens;
-    stats->bytes = s->q.bytes;
+    stats->bytes = queue_bytes(&s->q);
     stats->tokens_per_second =
         s->gate.rate_ns > 0 ? s->gate.rate_tokens * (double)NS_PER_S / s->gate.rate_ns : 0;
     pthread_mutex_unlock(&s->lock);

@@ -9,6 +9,9 @@
 
 #include <errno.h>
 
+/* Between two lines about the progress of one request. */
+#define PROGRESS_NS (2 * NS_PER_S)
+
 /* Lock held. */
 static void count_fallback(scheduler *s, const scheduler_request *request)
 {
@@ -35,6 +38,8 @@ static void deliver(scheduler *s, worker *self, scheduler_request *request)
 
 static void count_pass(scheduler *s, const pass *p)
 {
+    if (p->probes)
+        return;
     s->counters.passes++;
     s->counters.computed_texts += p->count;
     s->counters.computed_tokens += p->tokens;
@@ -51,20 +56,10 @@ static void hand_out(scheduler *s, const pass *p)
             request_keep(p->owners[i].request, p->owners[i].index, s->cache);
 }
 
-/* Texts of the pass without those of health probes, which are nobody's load. */
-static size_t requested_texts(const pass *p)
-{
-    size_t texts = p->count;
-    for (size_t i = 0; i < p->owners_count && texts > 0; i++)
-        texts -= p->owners[i].request->probe;
-    return texts;
-}
-
 static void report(const scheduler *s, const pass *p, int64_t duration_ns)
 {
-    const size_t texts = requested_texts(p);
-    if (s->on_pass != NULL && texts > 0)
-        s->on_pass(s->on_pass_cookie, &(scheduler_pass){.texts = texts,
+    if (s->on_pass != NULL && !p->probes)
+        s->on_pass(s->on_pass_cookie, &(scheduler_pass){.texts = p->count,
                                                         .tokens = p->tokens,
                                                         .budget_tokens = s->q.max_pass_tokens,
                                                         .duration_ns = duration_ns,
@@ -173,6 +168,33 @@ static void place_steps(const pass *p, scheduler_pass_times *times)
     }
 }
 
+/* The speed is that of requests, and of what was computed to measure it. Lock held. */
+static void measure(scheduler *s, const pass *p, int64_t duration_ns)
+{
+    if (p->probes && !p->owners[0].request->calibrates)
+        return;
+    admission_measure(&s->gate, p->tokens, duration_ns);
+    work_time_measure(&s->q.time, p->tokens, duration_ns);
+}
+
+/* Says now and then how far the long requests of the pass have come. With the lock held since it was settled, so that those
+ * that are finished are still there. */
+static void report_progress(scheduler *s, const pass *p, int64_t now_ns)
+{
+    for (size_t i = 0; i < p->owners_count; i++) {
+        scheduler_request *request = p->owners[i].request;
+        if (now_ns - request->reported_ns < PROGRESS_NS || request->waiting_tokens == 0)
+            continue;
+        request->reported_ns = now_ns;
+        log_write(
+            &s->log, AKI_LOG_INFO, "scheduler",
+            "request %s: %zu of %zu texts are computed after %.1f s; what waits of it takes about %.1f s",
+            request->label != NULL ? request->label : "without an id", request->taken - request->running,
+            request->count, (double)(now_ns - request->begun_ns) / NS_PER_S,
+            (double)work_time_estimate_ns(&s->q.time, request->waiting_tokens) / NS_PER_S);
+    }
+}
+
 /* Takes a pass and computes it. With the lock held, which is let go during the computation. */
 static void compute_pass(scheduler *s, worker *self)
 {
@@ -187,7 +209,7 @@ static void compute_pass(scheduler *s, worker *self)
         times.begun_ns = clock_monotonic_ns();
         encoder_state_measure(self->state, &times.steps);
     }
-    s->running_tokens += p->tokens;
+    s->running_tokens += p->probes ? 0 : p->tokens;
     self->away_since_ns = start_ns;
     if (!queue_is_empty(&s->q) && s->idle > 0)
         pthread_cond_signal(&s->work);
@@ -218,11 +240,12 @@ static void compute_pass(scheduler *s, worker *self)
         note_times(p, &times);
     help_desk_thank(&s->desk, (unsigned)(self - s->workers));
     self->away_since_ns = 0;
-    s->running_tokens -= p->tokens;
+    s->running_tokens -= p->probes ? 0 : p->tokens;
     if (status == AKI_OK)
-        admission_measure(&s->gate, p->tokens, end_ns - start_ns);
+        measure(s, p, end_ns - start_ns);
     count_pass(s, p);
     queue_settle(&s->q, p, status == AKI_OK ? NULL : &error, end_ns);
+    report_progress(s, p, end_ns);
 }
 
 /* Waits for a signal, or until the time comes. Lock held. */

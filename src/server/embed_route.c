@@ -162,7 +162,9 @@ static void submit(exchange *x, embed_request *request)
         .on_error_item = request->on_error_item,
         .traced = x->trace.sampled,
         .client = x->client,
-        .deadline_ns = x->work_deadline_ns,
+        .begin_by_ns = x->deadline_ns,
+        .deadline_ns = x->caller_deadline_ns,
+        .label = x->request_id,
         .done = on_done,
         .cookie = x};
     aki_error error;

@@ -49,7 +49,6 @@ static exchange *exchange_open(server *s, struct MHD_Connection *connection, con
     x->connection = connection;
     x->arrived_ns = clock_monotonic_ns();
     x->deadline_ns = x->arrived_ns + s->settings.request_timeout_ms * NS_PER_MS;
-    x->work_deadline_ns = x->deadline_ns;
     snprintf(x->method, sizeof x->method, "%.*s", (int)sizeof x->method - 1, method);
     const client *c = client_of(connection);
     x->watched = c != NULL ? c->watched : NULL;

@@ -46,10 +46,10 @@ struct exchange {
     const route *route;                 /* NULL: the request failed before one was found */
     char method[EXCHANGE_METHOD_BYTES]; /* as it was sent, cut */
     char request_id[REQUEST_ID_MAX + 1];
-    int64_t arrived_ns, deadline_ns;
-    int64_t ended_ns; /* 0 until then */
-    int64_t
-        work_deadline_ns; /* the caller's own where that is sooner: bodies are still read until deadline_ns */
+    int64_t arrived_ns;
+    int64_t deadline_ns;         /* for the body to be there and the first pass to begin */
+    int64_t ended_ns;            /* 0 until then */
+    int64_t caller_deadline_ns;  /* 0 = none; bodies are still read until deadline_ns */
     scheduler_priority priority; /* by header; the body's field goes before it */
 
     uint64_t client; /* whose request it is: a number for the API key's name; 0 = nobody's */

@@ -61,6 +61,8 @@ http_error_code http_error_of_status(aki_status status)
         return HTTP_ERROR_TEXT_TOO_LONG;
     case AKI_OVERLOADED:
         return HTTP_ERROR_OVERLOADED;
+    case AKI_REQUEST_TOO_LONG:
+        return HTTP_ERROR_REQUEST_TOO_LONG;
     case AKI_OUT_OF_MEMORY:
         return HTTP_ERROR_OUT_OF_MEMORY;
     case AKI_DEADLINE_EXCEEDED:

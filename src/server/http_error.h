@@ -57,6 +57,8 @@
       "Stop the service (SIGTERM) to end its work, or leave the device as it is.")                           \
     X(HTTP_ERROR_BODY_TOO_LARGE, "body_too_large", 413, HTTP_TYPE_INVALID,                                   \
       "Split the texts over several requests.")                                                              \
+    X(HTTP_ERROR_REQUEST_TOO_LONG, "request_too_long", 413, HTTP_TYPE_INVALID,                               \
+      "Send at most as many texts at once, or allow more time.")                                             \
     X(HTTP_ERROR_TARGET_TOO_LONG, "target_too_long", 414, HTTP_TYPE_INVALID,                                 \
       "Send the texts in the body of a POST, not in the target.")                                            \
     X(HTTP_ERROR_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", 415, HTTP_TYPE_INVALID,                   \

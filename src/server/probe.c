@@ -51,12 +51,8 @@ void probe_close(probe *p)
 static aki_status submit(probe *p, scheduler *work, scheduler_done_fn done, aki_error *error)
 {
     const aki_text text = {reference_text, strlen(reference_text)};
-    const scheduler_submission submission = {.texts = &text,
-                                             .count = 1,
-                                             .priority = SCHEDULER_PRIORITY_INTERACTIVE,
-                                             .probe = true,
-                                             .done = done,
-                                             .cookie = p};
+    const scheduler_submission submission = {
+        .texts = &text, .count = 1, .probe = true, .done = done, .cookie = p};
     scheduler_request *request;
     return scheduler_submit(work, &submission, &request, error);
 }

@@ -256,7 +256,7 @@ static void check_body_headers(exchange *x, uint64_t length)
         x->failed = false;
 }
 
-/* The caller's own deadline: never later than the server's. */
+/* The caller's own deadline. */
 static void check_timeout(exchange *x)
 {
     static const struct {
@@ -275,8 +275,9 @@ static void check_timeout(exchange *x)
             x->failed = true;
             http_error_set(&x->error, HTTP_ERROR_BAD_REQUEST, NULL, "the header %s must be %s, not \"%.64s\"",
                            rows[i].name, rows[i].wanted, text);
-        } else if (timeout_ns < x->work_deadline_ns - x->arrived_ns) {
-            x->work_deadline_ns = x->arrived_ns + timeout_ns;
+        } else if (timeout_ns < INT64_MAX - x->arrived_ns &&
+                   (x->caller_deadline_ns == 0 || timeout_ns < x->caller_deadline_ns - x->arrived_ns)) {
+            x->caller_deadline_ns = x->arrived_ns + timeout_ns;
         }
     }
 }
@@ -300,8 +301,11 @@ static void check_priority(exchange *x)
 /* While there is no room for any text, the body need not come. */
 static void check_room(exchange *x, scheduler *work, uint64_t length)
 {
-    const scheduler_submission least = {
-        .count = 1, .priority = x->priority, .client = x->client, .deadline_ns = x->work_deadline_ns};
+    const scheduler_submission least = {.count = 1,
+                                        .priority = x->priority,
+                                        .client = x->client,
+                                        .begin_by_ns = x->deadline_ns,
+                                        .deadline_ns = x->caller_deadline_ns};
     aki_error error;
     if (exchange_replies_pile_up(x->owner)) {
         fail(x, HTTP_ERROR_OVERLOADED, "too many replies wait for clients to read them");

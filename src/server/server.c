@@ -48,6 +48,7 @@ void server_settings_init(server_settings *settings)
                                   .min_body_rate = 1024,
                                   .http_threads = 2,
                                   .request_timeout_ms = 10000,
+                                  .max_request_time_ms = 300000,
                                   .inference_timeout_ms = 5000,
                                   .idle_timeout_ms = 60000,
                                   .write_timeout_ms = 30000,
@@ -171,6 +172,8 @@ aki_status server_attach(server *s, const encoder *enc, aki_error *error)
                                    .max_queue_tokens = s->settings.max_queue_tokens,
                                    .max_queue_bytes = QUEUE_BYTES,
                                    .max_queue_wait_ms = s->settings.max_queue_wait_ms,
+                                   .request_timeout_ms = s->settings.request_timeout_ms,
+                                   .max_request_time_ms = s->settings.max_request_time_ms,
                                    .inference_timeout_ms = s->settings.inference_timeout_ms,
                                    .batch_window_ms = s->settings.batch_window_ms,
                                    .cache_bytes = s->settings.cache_bytes,
@@ -183,7 +186,7 @@ aki_status server_attach(server *s, const encoder *enc, aki_error *error)
         status = scheduler_open(&work, enc, &settings, error);
     if (status != AKI_OK)
         return status;
-    status = warm_up(work, settings.workers, error);
+    status = warm_up(work, settings.workers, encoder_max_pass_tokens(enc), error);
     if (status == AKI_OK)
         status = check_first_vector(s, work, enc, error);
     if (status != AKI_OK) {

@@ -36,10 +36,11 @@ typedef struct server_settings {
     unsigned max_connections;
     unsigned max_connections_per_address; /* 0 = no limit of its own */
     unsigned http_threads;
-    unsigned workers; /* 0 = one per CPU */
-    int64_t request_timeout_ms;
-    int64_t inference_timeout_ms;
-    int64_t batch_window_ms; /* how long a pass that is not full waits for more work */
+    unsigned workers;             /* 0 = one per CPU */
+    int64_t request_timeout_ms;   /* from a request's headers to its first pass */
+    int64_t max_request_time_ms;  /* from there to its last; 0 = no limit */
+    int64_t inference_timeout_ms; /* of one pass; 0 = none */
+    int64_t batch_window_ms;      /* how long a pass that is not full waits for more work */
     int64_t
         header_timeout_ms; /* from a connection's opening, or a request's first line, to its last header */
     size_t min_body_rate;  /* bytes per second; 0 = none */

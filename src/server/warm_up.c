@@ -13,7 +13,11 @@
     "thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty one two three four five six "      \
     "seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen "      \
     "twenty one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
-#define TEXT_BYTES (sizeof TEXT + 16)
+#define TEXT_BYTES (sizeof TEXT + 24)
+/* Fewer than a text has, whatever the tokenizer. */
+#define TEXT_TOKENS 90
+/* The share of a full pass that counts as a long one, for the measured speed, is smaller. */
+#define LONG_PASS 3
 
 typedef struct waiter {
     pthread_mutex_t lock;
@@ -35,25 +39,19 @@ static void on_done(void *cookie, scheduler_request *request, const scheduler_re
     pthread_mutex_unlock(&w->lock);
 }
 
-aki_status warm_up(scheduler *s, unsigned workers, aki_error *error)
+/* One text each of `count`, and what came of it. */
+static aki_status compute(scheduler *s, const aki_text *texts, size_t count, bool calibrates,
+                          aki_error *error)
 {
-    aki_text *texts = mem_alloc(workers, sizeof *texts);
-    char *written = mem_alloc(workers, TEXT_BYTES);
-    if (texts == NULL || written == NULL) {
-        mem_free(written);
-        mem_free(texts);
-        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the first inference");
-    }
-    for (unsigned i = 0; i < workers; i++) {
-        char *text = written + i * TEXT_BYTES;
-        texts[i] = (aki_text){text, (size_t)snprintf(text, TEXT_BYTES, "%u " TEXT, i)};
-    }
     waiter w = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-    scheduler_submission submission = {.texts = texts, .count = workers, .done = on_done, .cookie = &w};
+    scheduler_submission submission = {.texts = texts,
+                                       .count = count,
+                                       .probe = true,
+                                       .calibrates = calibrates,
+                                       .done = on_done,
+                                       .cookie = &w};
     scheduler_request *request;
     aki_status status = scheduler_submit(s, &submission, &request, error);
-    mem_free(written);
-    mem_free(texts);
     if (status != AKI_OK)
         return status;
     pthread_mutex_lock(&w.lock);
@@ -64,4 +62,25 @@ aki_status warm_up(scheduler *s, unsigned workers, aki_error *error)
     if (w.status != AKI_OK && error != NULL)
         *error = w.error;
     return w.status;
+}
+
+aki_status warm_up(scheduler *s, unsigned workers, size_t pass_tokens, aki_error *error)
+{
+    const size_t per_worker = 1 + pass_tokens / LONG_PASS / TEXT_TOKENS, count = workers * per_worker;
+    aki_text *texts = mem_alloc(count, sizeof *texts);
+    char *written = mem_alloc(count, TEXT_BYTES);
+    aki_status status = AKI_OK;
+    if (texts == NULL || written == NULL)
+        status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for the first inference");
+    for (size_t i = 0; i < count && status == AKI_OK; i++) {
+        char *text = written + i * TEXT_BYTES;
+        texts[i] = (aki_text){text, (size_t)snprintf(text, TEXT_BYTES, "%zu " TEXT, i)};
+    }
+    if (status == AKI_OK)
+        status = compute(s, texts, workers, false, error);
+    if (status == AKI_OK)
+        status = compute(s, texts, count, true, error);
+    mem_free(written);
+    mem_free(texts);
+    return status;
 }

@@ -1,10 +1,12 @@
-/* A real inference before the first request: pages in the weights and the workers' memory, and measures a first rate. */
+/* Real inferences before the first request. The first pages in the weights and the workers' memory, which takes its time; the
+ * second, with passes long enough for it, measures the speed that estimates begin with. */
 #ifndef SERVER_WARM_UP_H
 #define SERVER_WARM_UP_H
 
 #include "scheduler/scheduler.h"
 
-/* Computes one text per worker and waits for it. Errors as scheduler_submit and its result. */
-AKI_MUST_CHECK aki_status warm_up(scheduler *s, unsigned workers, aki_error *error);
+/* Computes one text per worker, then about a third of a pass of pass_tokens per worker, and waits for both. Errors as
+ * scheduler_submit and its result. */
+AKI_MUST_CHECK aki_status warm_up(scheduler *s, unsigned workers, size_t pass_tokens, aki_error *error);
 
 #endif

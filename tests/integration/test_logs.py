@@ -99,7 +99,7 @@ def test_server_timing_is_what_the_line_says(talkative):
     ("broken", {"content": b'{"texts": [' + SECRET.encode(), "headers": {"content-type": "application/json"}}, 400,
      "invalid_json"),
     ("type", {"content": b"x"}, 415, "unsupported_media_type"),
-    ("late", {"json": LONG, "headers": {"x-request-timeout-ms": "1"}}, 504, "deadline_exceeded")])
+    ("late", {"json": LONG, "headers": {"grpc-timeout": "1n"}}, 504, "deadline_exceeded")])
 def test_failed_request_has_an_error_line_with_a_hint(talkative, case, request_, status, code):
     request_ = dict(request_, headers={**request_.get("headers", {}), "x-request-id": case})
     with talkative.client() as client:

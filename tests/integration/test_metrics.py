@@ -101,7 +101,7 @@ BAD = {
     "model_not_found": {"json": {"texts": ["a"], "model": "another"}},
     "unsupported_media_type": {"content": b"a", "headers": {"content-type": "text/plain"}},
     "text_too_long": {"json": {"texts": ["word " * 1000], "truncate": False}},
-    "deadline_exceeded": {"json": {"texts": LONG_WORK}, "headers": {"x-request-timeout-ms": "1000"}},
+    "deadline_exceeded": {"json": {"texts": ["a"]}, "headers": {"grpc-timeout": "1n"}},
 }
 
 

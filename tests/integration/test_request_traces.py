@@ -160,7 +160,7 @@ def test_many_passes_lie_within_inference(receiver, client):
     ("empty", {"json": {"texts": [""]}}, 400, "empty_text"),
     ("broken", {"content": b"{", "headers": {"content-type": "application/json"}}, 400, "invalid_json"),
     ("media type", {"content": b"a"}, 415, "unsupported_media_type"),
-    ("late", {"json": LONG, "headers": {"x-request-timeout-ms": "1"}}, 504, "deadline_exceeded")])
+    ("late", {"json": LONG, "headers": {"grpc-timeout": "1n"}}, 504, "deadline_exceeded")])
 def test_failures(receiver, client, name, arguments, status, error):
     name = "failed-" + name.replace(" ", "-")
     arguments = dict(arguments, headers={**arguments.get("headers", {}), "x-request-id": name})

@@ -10,7 +10,8 @@ static jitter noise;
 
 static retry_decision decide(retry_cause cause, unsigned attempts_made, int64_t deadline_ns)
 {
-    return retry_decide(&retry_defaults, NULL, &noise, cause, attempts_made, NOW, deadline_ns);
+    const retry_failure failure = {.cause = cause, .attempts_made = attempts_made};
+    return retry_decide(&retry_defaults, NULL, &noise, &failure, NOW, deadline_ns);
 }
 
 static void retries_what_may_pass_and_nothing_else(void **state)
@@ -98,23 +99,44 @@ static void never_waits_past_the_deadline(void **state)
     assert_int_equal(decide(RETRY_TIMEOUT, 1, NOW - 1).verdict, RETRY_DEADLINE_TOO_NEAR);
 }
 
+/* An attempt that timed out would take as long again; one that failed may fail sooner. */
+static void does_not_repeat_a_timeout_that_would_end_too_late(void **state)
+{
+    (void)state;
+    retry_failure failure = {.cause = RETRY_TIMEOUT, .attempts_made = 1, .duration_ns = 2 * SECOND};
+    const int64_t longest_ns = retry_longest_delay_ns(&retry_defaults, 1);
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(retry_decide(&retry_defaults, NULL, &noise, &failure, NOW, NOW + 2 * SECOND).verdict,
+                         RETRY_DEADLINE_TOO_NEAR);
+        assert_int_equal(
+            retry_decide(&retry_defaults, NULL, &noise, &failure, NOW, NOW + 2 * SECOND + longest_ns + 1)
+                .verdict,
+            RETRY_AGAIN);
+    }
+    failure.cause = RETRY_DEVICE_UNAVAILABLE;
+    assert_int_equal(retry_decide(&retry_defaults, NULL, &noise, &failure, NOW, NOW + 2 * SECOND).verdict,
+                     RETRY_AGAIN);
+}
+
 /* A refusal for another reason must not use up what others could have used. */
 static void takes_from_the_budget_only_what_it_retries(void **state)
 {
     (void)state;
     retry_budget budget;
     retry_budget_init(&budget, &retry_budget_defaults, NOW);
+    const retry_failure invalid = {.cause = RETRY_INVALID_INPUT, .attempts_made = 1};
+    const retry_failure third = {.cause = RETRY_TIMEOUT, .attempts_made = 3};
+    const retry_failure first = {.cause = RETRY_TIMEOUT, .attempts_made = 1};
     for (int i = 0; i < 100; i++) {
-        (void)retry_decide(&retry_defaults, &budget, &noise, RETRY_INVALID_INPUT, 1, NOW, RETRY_NO_DEADLINE);
-        (void)retry_decide(&retry_defaults, &budget, &noise, RETRY_TIMEOUT, 3, NOW, RETRY_NO_DEADLINE);
-        (void)retry_decide(&retry_defaults, &budget, &noise, RETRY_TIMEOUT, 1, NOW, NOW);
+        (void)retry_decide(&retry_defaults, &budget, &noise, &invalid, NOW, RETRY_NO_DEADLINE);
+        (void)retry_decide(&retry_defaults, &budget, &noise, &third, NOW, RETRY_NO_DEADLINE);
+        (void)retry_decide(&retry_defaults, &budget, &noise, &first, NOW, NOW);
     }
     for (int i = 0; i < 10; i++)
         assert_int_equal(
-            retry_decide(&retry_defaults, &budget, &noise, RETRY_TIMEOUT, 1, NOW, RETRY_NO_DEADLINE).verdict,
+            retry_decide(&retry_defaults, &budget, &noise, &first, NOW, RETRY_NO_DEADLINE).verdict,
             RETRY_AGAIN);
-    retry_decision refused =
-        retry_decide(&retry_defaults, &budget, &noise, RETRY_TIMEOUT, 1, NOW, RETRY_NO_DEADLINE);
+    retry_decision refused = retry_decide(&retry_defaults, &budget, &noise, &first, NOW, RETRY_NO_DEADLINE);
     assert_int_equal(refused.verdict, RETRY_BUDGET_SPENT);
     assert_int_equal(refused.delay_ns, 0);
     assert_string_equal(retry_verdict_name(refused.verdict), "budget_spent");
@@ -131,6 +153,7 @@ int main(void)
         cmocka_unit_test(longest_delay_doubles_from_100_ms_to_5_s),
         cmocka_unit_test(delays_are_spread_over_their_whole_range),
         cmocka_unit_test(never_waits_past_the_deadline),
+        cmocka_unit_test(does_not_repeat_a_timeout_that_would_end_too_late),
         cmocka_unit_test(takes_from_the_budget_only_what_it_retries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

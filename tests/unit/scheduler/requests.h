@@ -19,7 +19,7 @@ static inline scheduler_request *make_request(scheduler_priority priority, uint6
     assert_non_null(r);
     r->priority = priority;
     r->client = client;
-    r->deadline_ns = r->expires_ns = INT64_MAX;
+    r->begin_by_ns = r->deadline_ns = r->expires_ns = INT64_MAX;
     r->texts = r->count = count;
     r->dimension = REQUESTS_DIMENSION;
     r->tokens = r->waiting_tokens = count * tokens;

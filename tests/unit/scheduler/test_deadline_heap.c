@@ -23,8 +23,8 @@ static void gives_the_earliest_whatever_came_and_went(void **state)
             assert_true(deadline_heap_push(&heap, r));
             in[i] = true;
         } else if (jitter_between(&j, 0, 1) == 0) {
-            r->expires_ns -= jitter_between(&j, 0, 100);
-            deadline_heap_lowered(&heap, r);
+            r->expires_ns += jitter_between(&j, -100, 100);
+            deadline_heap_moved(&heap, r);
         } else {
             deadline_heap_remove(&heap, r);
             in[i] = false;

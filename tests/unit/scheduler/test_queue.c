@@ -55,7 +55,7 @@ static void empty(queue *q)
     reap(q);
     assert_int_equal(queue_tokens(q), 0);
     assert_int_equal(queue_requests(q), 0);
-    assert_int_equal(q->bytes, 0);
+    assert_int_equal(queue_bytes(q), 0);
     queue_free(q);
 }
 
@@ -212,25 +212,153 @@ static void drops_exactly_what_has_expired(void **state)
     empty(&q);
 }
 
-static void limits_the_time_from_the_first_pass_on(void **state)
+/* A worker whose full pass takes 5 ms, as it was measured. */
+static queue open_measured(int64_t least_ns, int64_t most_ns)
+{
+    queue q = open_queue(100, 100000);
+    q.time =
+        (work_time){.workers = 1, .full_pass_tokens = PASS_TOKENS, .least_ns = least_ns, .most_ns = most_ns};
+    work_time_measure(&q.time, PASS_TOKENS, 5 * MS);
+    return q;
+}
+
+static void limits_the_wait_for_the_first_pass_and_then_the_work(void **state)
+{
+    (void)state;
+    queue q = open_measured(2 * MS, 1000 * MS);
+    pass p;
+    assert_true(pass_init(&p, PASS_TOKENS));
+    scheduler_request *long_one = make_request(BULK, 0, 20, 256); /* ten passes: 50 ms */
+    scheduler_request *late = make_request(BULK, 0, 1, 256);
+    long_one->begin_by_ns = late->begin_by_ns = 10 * MS;
+    aki_error error;
+    assert_int_equal(queue_push(&q, long_one, &error), AKI_OK);
+    assert_int_equal(queue_push(&q, late, &error), AKI_OK);
+    queue_drop_expired(&q, 10 * MS - 1);
+    queue_take(&q, &p, 1, 10 * MS - 1);
+    assert_ptr_equal(p.owners[0].request, long_one);
+    settle(&q, &p, 15 * MS);
+    queue_drop_expired(&q, 15 * MS);
+    assert_true(late->finished && !long_one->finished); /* it waited for too long; the other has begun */
+    assert_int_equal(reap(&q), 1);
+    queue_drop_expired(&q, 110 * MS - 2);
+    assert_int_equal(reap(&q), 0);
+    queue_drop_expired(&q, 110 * MS - 1);
+    assert_int_equal(reap(&q), 1); /* twice the estimate, without another pass */
+    pass_free(&p);
+    empty(&q);
+}
+
+/* Many times slower than was measured, and still done: its time is brought up to date at each pass. */
+static void finishes_a_long_request_that_goes_on(void **state)
+{
+    (void)state;
+    queue q = open_measured(2 * MS, 1000 * MS);
+    pass p;
+    assert_true(pass_init(&p, PASS_TOKENS));
+    push(&q, BULK, 0, 20, 256, 0, INT64_MAX);
+    int64_t now = 1;
+    for (int passes = 0; passes < 9; passes++, now += 9 * MS) {
+        queue_drop_expired(&q, now);
+        queue_take(&q, &p, 1, now);
+        assert_int_equal(p.count, 2);
+        settle(&q, &p, now + 1);
+    }
+    scheduler_request *r = deadline_heap_first(&q.deadlines);
+    const int64_t expires_ns = r->expires_ns;
+    assert_true(expires_ns > now);
+    r->deadline_ns = now; /* the caller's own */
+    queue_take(&q, &p, 1, now);
+    assert_int_equal(p.expires_ns, expires_ns); /* what it had is not taken from it */
+    settle(&q, &p, now + 1);
+    assert_int_equal(r->result.status, AKI_OK);
+    assert_int_equal(reap(&q), 1);
+    pass_free(&p);
+    empty(&q);
+}
+
+static void keeps_to_the_callers_time_and_to_the_longest(void **state)
+{
+    (void)state;
+    queue q = open_measured(2 * MS, 30 * MS);
+    pass p;
+    assert_true(pass_init(&p, PASS_TOKENS));
+    scheduler_request *r = push(&q, BULK, 0, 20, 256, 0, 20 * MS);
+    queue_take(&q, &p, 1, 1);
+    assert_int_equal(r->expires_ns, 20 * MS);
+    settle(&q, &p, 2);
+    r->deadline_ns = INT64_MAX;
+    queue_take(&q, &p, 1, 3);
+    assert_int_equal(r->expires_ns, 1 + 30 * MS);
+    settle(&q, &p, 4);
+    pass_free(&p);
+    empty(&q);
+}
+
+static void gives_up_what_waits_after_a_pass_that_took_too_long(void **state)
 {
     (void)state;
     queue q = open_queue(100, 100000);
     q.inference_timeout_ns = 5 * MS;
     pass p;
     assert_true(pass_init(&p, PASS_TOKENS));
-    push(&q, BULK, 0, 10, 256, 0, 100 * MS);
-    scheduler_request *waiting = push(&q, BULK, 0, 1, 256, 0, 100 * MS);
-    queue_take(&q, &p, 1, 50 * MS);
-    settle(&q, &p, 51 * MS);
-    queue_drop_expired(&q, 55 * MS - 1);
+    scheduler_request *slow = push(&q, BULK, 0, 10, 256, 0, INT64_MAX);
+    for (int64_t at = 100; at <= 200; at += 100) { /* however many passes there are */
+        queue_take(&q, &p, 1, at * MS);
+        assert_int_equal(p.expires_ns, at * MS + 5 * MS);
+        settle(&q, &p, at * MS + 5 * MS);
+    }
     assert_int_equal(reap(&q), 0);
-    queue_drop_expired(&q, 55 * MS);
+    queue_take(&q, &p, 1, 300 * MS);
+    settle(&q, &p, 305 * MS + 1);
+    assert_int_equal(slow->result.status, AKI_DEADLINE_EXCEEDED);
+    assert_non_null(strstr(slow->result.error.message, "during inference: one pass took 5 ms"));
+    assert_non_null(strstr(slow->result.error.message, "6 of 10 texts"));
     assert_int_equal(reap(&q), 1);
-    queue_take(&q, &p, 1, 56 * MS);
-    assert_ptr_equal(p.owners[0].request, waiting);
-    settle(&q, &p, 57 * MS);
+    assert_int_equal(q.expired, 1);
+    scheduler_request *short_one = push(&q, BULK, 0, 1, 256, 0, INT64_MAX);
+    queue_take(&q, &p, 1, 400 * MS);
+    settle(&q, &p, 500 * MS); /* late, but there */
+    assert_int_equal(short_one->result.status, AKI_OK);
     assert_int_equal(reap(&q), 1);
+    pass_free(&p);
+    empty(&q);
+}
+
+/* A probe takes a pass of its own, first, and nothing else is any different because of it. */
+static void does_not_count_probes(void **state)
+{
+    (void)state;
+    queue q = open_measured(2 * MS, 30 * MS);
+    q.max_requests = 1;
+    q.max_bytes = 100;
+    q.inference_timeout_ns = 5 * MS;
+    pass p;
+    assert_true(pass_init(&p, PASS_TOKENS));
+    aki_error error;
+    scheduler_request *probe = make_request(INTERACTIVE, 0, 1, 8);
+    probe->probe = true;
+    probe->submitted_ns = 1;
+    assert_int_equal(queue_push(&q, probe, &error), AKI_OK);
+    assert_false(queue_is_empty(&q));
+    assert_int_equal(queue_requests(&q), 0);
+    assert_int_equal(queue_tokens_ahead(&q, INTERACTIVE, 0), 0);
+    assert_true(queue_start_ns(&q) <= 1);
+    assert_int_equal(queue_admits(&q, BULK, 0, 100000000, 1000, &error), AKI_OK); /* as an empty one */
+    push(&q, INTERACTIVE, 0, 1, 8, 1, INT64_MAX);
+    q.interactive_ns = 0; /* as if the query had come long ago */
+    push(&q, BULK, 0, 400, 16, 1, INT64_MAX);
+    queue_take(&q, &p, 1, 2);
+    assert_true(p.probes);
+    assert_int_equal(p.owners_count, 1);
+    assert_ptr_equal(p.owners[0].request, probe);
+    assert_true(probe->expires_ns == INT64_MAX);
+    settle(&q, &p, 1000 * MS); /* late, which does not matter */
+    assert_int_equal(probe->result.status, AKI_OK);
+    assert_int_equal(reap(&q), 1);
+    assert_int_equal(q.bulk_due, 0);
+    assert_int_equal(next_pass_tokens(&q, &p, 1001 * MS), 8);
+    assert_int_equal(next_pass_tokens(&q, &p, 1001 * MS), PASS_TOKENS);
     pass_free(&p);
     empty(&q);
 }
@@ -265,6 +393,36 @@ static void leaves_room_for_interactive_work_beside_bulk(void **state)
     assert_false(admits(&q, BULK, 0, 1001)); /* 7/8 of the tokens */
     assert_true(admits(&q, INTERACTIVE, 0, 2000));
     assert_false(admits(&q, INTERACTIVE, 0, 2001));
+    empty(&q);
+}
+
+static bool admits_bytes(const queue *q, scheduler_priority priority, uint64_t client, size_t bytes)
+{
+    aki_error error;
+    return queue_admits(q, priority, client, 1, bytes, &error) == AKI_OK;
+}
+
+/* Requests of 100 bytes, in a queue of 8,000. */
+static void leaves_bytes_for_interactive_work_and_other_clients(void **state)
+{
+    (void)state;
+    queue q = open_queue(1000, 1000000);
+    q.max_bytes = 8000;
+    assert_true(admits_bytes(&q, BULK, 0, 8001)); /* an empty queue takes anything */
+    size_t held = 0;
+    for (; admits_bytes(&q, BULK, 0, 100); held++)
+        push(&q, BULK, 0, 1, 1, 0, INT64_MAX);
+    assert_int_equal(held, 70); /* 7/8 */
+    for (held = 0; admits_bytes(&q, INTERACTIVE, 0, 100); held++)
+        push(&q, INTERACTIVE, 0, 1, 1, 0, INT64_MAX);
+    assert_int_equal(held, 10);
+    empty(&q);
+    q = open_queue(1000, 1000000);
+    q.max_bytes = 8000;
+    for (held = 0; admits_bytes(&q, INTERACTIVE, 1, 100); held++)
+        push(&q, INTERACTIVE, 1, 1, 1, 0, INT64_MAX);
+    assert_int_equal(held, 40); /* as much as it leaves free */
+    assert_true(admits_bytes(&q, INTERACTIVE, 2, 100));
     empty(&q);
 }
 
@@ -306,10 +464,16 @@ static void says_how_much_is_ahead(void **state)
     (void)state;
     queue q = open_queue(100, 100000);
     push(&q, INTERACTIVE, 0, 4, 100, 0, INT64_MAX);
-    assert_int_equal(queue_tokens_ahead(&q, INTERACTIVE), 400);
+    assert_int_equal(queue_tokens_ahead(&q, INTERACTIVE, 0), 400);
     push(&q, BULK, 0, 40, 100, 0, INT64_MAX);
-    assert_int_equal(queue_tokens_ahead(&q, INTERACTIVE), 500); /* with bulk's share */
-    assert_int_equal(queue_tokens_ahead(&q, BULK), 4400);
+    assert_int_equal(queue_tokens_ahead(&q, INTERACTIVE, 0), 500); /* with bulk's share */
+    assert_int_equal(queue_tokens_ahead(&q, BULK, 0), 4400);
+    /* Another client waits for a turn of each that is there, not for all of their work. */
+    assert_int_equal(queue_tokens_ahead(&q, BULK, 1), 400 + CLASS_QUEUE_TURN_TOKENS);
+    push(&q, BULK, 1, 1, 100, 0, INT64_MAX);
+    assert_int_equal(queue_tokens_ahead(&q, BULK, 1), 500 + CLASS_QUEUE_TURN_TOKENS);
+    assert_int_equal(queue_tokens_ahead(&q, BULK, 2), 400 + 2 * CLASS_QUEUE_TURN_TOKENS);
+    assert_int_equal(queue_tokens_ahead(&q, BULK, 0), 4500);
     empty(&q);
 }
 
@@ -321,7 +485,12 @@ int main(void)
         cmocka_unit_test(keeps_queries_quick_beside_bulk),
         cmocka_unit_test(shortens_bulk_passes_while_queries_come),
         cmocka_unit_test(drops_exactly_what_has_expired),
-        cmocka_unit_test(limits_the_time_from_the_first_pass_on),
+        cmocka_unit_test(limits_the_wait_for_the_first_pass_and_then_the_work),
+        cmocka_unit_test(finishes_a_long_request_that_goes_on),
+        cmocka_unit_test(keeps_to_the_callers_time_and_to_the_longest),
+        cmocka_unit_test(gives_up_what_waits_after_a_pass_that_took_too_long),
+        cmocka_unit_test(does_not_count_probes),
+        cmocka_unit_test(leaves_bytes_for_interactive_work_and_other_clients),
         cmocka_unit_test(leaves_room_for_interactive_work_beside_bulk),
         cmocka_unit_test(leaves_room_for_other_clients),
         cmocka_unit_test(opens_the_window_only_for_passes_that_are_not_full),

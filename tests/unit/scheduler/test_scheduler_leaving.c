@@ -77,7 +77,7 @@ static void refuses_what_has_expired_already(void **state)
     scheduler_close(s);
 }
 
-static void stops_a_request_whose_inference_takes_too_long(void **state)
+static void stops_a_request_whose_pass_takes_too_long(void **state)
 {
     (void)state;
     fake_init(&enc);
@@ -105,7 +105,8 @@ static void stops_a_request_whose_inference_takes_too_long(void **state)
     fake_open_gate(&enc);
     outcome_wait(&o);
     assert_int_equal(o.status, AKI_DEADLINE_EXCEEDED);
-    assert_non_null(strstr(o.message, "during inference: 2 of 4 texts"));
+    assert_non_null(strstr(o.message, "during inference: one pass took"));
+    assert_non_null(strstr(o.message, "2 of 4 texts"));
     assert_int_equal(enc.passes, 1);
     scheduler_close(s);
 }
@@ -170,7 +171,7 @@ int main(void)
         cmocka_unit_test(drops_cancelled_work_before_its_pass),
         cmocka_unit_test(drops_expired_work_before_its_pass),
         cmocka_unit_test(refuses_what_has_expired_already),
-        cmocka_unit_test(stops_a_request_whose_inference_takes_too_long),
+        cmocka_unit_test(stops_a_request_whose_pass_takes_too_long),
         cmocka_unit_test(finishes_what_is_queued_when_stopped),
         cmocka_unit_test(abandons_what_is_queued_when_told_so),
     };

@@ -134,7 +134,7 @@ static void refuses_what_would_wait_for_too_long(void **state)
     assert_int_equal(stats.refused_wait, 2);
     assert_int_equal(stats.bulk.requests, 1);
     assert_int_equal(stats.interactive.requests, 3);
-    assert_int_equal(stats.in_flight, 0);
+    assert_int_equal(stats.interactive.in_flight + stats.bulk.in_flight, 0);
     scheduler_close(s);
 }
 
@@ -154,7 +154,7 @@ static void limits_the_requests_in_flight_where_asked(void **state)
     scheduler_read_stats(s, &stats);
     enum { MOST = 64 };
     outcome taken[MOST], o;
-    size_t limit = stats.in_flight_limit;
+    size_t limit = stats.interactive.in_flight_limit;
     assert_true(limit > 0 && limit <= MOST);
     fake_close_gate(&enc);
     for (size_t i = 0; i < limit; i++)
