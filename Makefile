@@ -124,6 +124,17 @@ check-clang: test-deps ## Builds everything with clang, warnings being errors
 format: test-deps ## Formats all C sources
 	@clang-format -i $(FORMATTED)
 
+# Seconds for each target, and which ones (all): make fuzz TIME=600 FUZZ_TARGETS="http json_body"
+TIME ?= 60
+FUZZ_TARGETS ?=
+fuzz: ## Fuzzes every reader of foreign bytes for TIME=60 seconds each, with clang's sanitizers (FUZZ_TARGETS="http csv")
+	@scripts/install-packages build fuzz
+	@scripts/fuzz build-fuzz --time $(TIME) $(if $(FUZZ_TARGETS),--targets "$(FUZZ_TARGETS)")
+
+fuzz-coverage: ## Prints the share of lines that the seeds and what make fuzz has kept reach, for each target
+	@scripts/install-packages build fuzz
+	@scripts/fuzz build-fuzz --coverage $(if $(FUZZ_TARGETS),--targets "$(FUZZ_TARGETS)")
+
 fuzz-tokenizer: test-deps build $(TEST_ENV)/.ready ## Compares 100,000 random strings with the tokenizers library
 	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_BUILD=$(BUILD) \
 	    $(PYTHON) tests/fuzz/fuzz_tokenizer_parity.py --count 100000 $(FUZZ_ARGS)
@@ -159,4 +170,4 @@ install: build ## Installs program, library, header and pkg-config file (PREFIX,
 	@meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX)) && DESTDIR=$(DESTDIR) meson install -C $(BUILD)
 
 clean: ## Removes everything that was built (the downloaded model stays)
-	rm -rf build build-asan build-faults build-tsan build-coverage build-clang
+	rm -rf build build-asan build-faults build-tsan build-coverage build-clang build-fuzz

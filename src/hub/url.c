@@ -48,6 +48,14 @@ bool url_same_origin(const char *a, const char *b)
     return same;
 }
 
+bool url_is_https(const char *url)
+{
+    origin o;
+    const bool secure = origin_of(url, &o) && strcasecmp(o.scheme, "https") == 0;
+    origin_free(&o);
+    return secure;
+}
+
 void url_host(const char *url, char host[URL_HOST_MAX])
 {
     origin o;
@@ -66,11 +74,6 @@ void url_origin(const char *url, char text[URL_ORIGIN_MAX])
     char host[URL_HOST_MAX];
     url_host(url, host);
     snprintf(text, URL_ORIGIN_MAX, "%s://%s", url_is_https(url) ? "https" : "http", host);
-}
-
-bool url_is_https(const char *url)
-{
-    return strncasecmp(url, "https://", 8) == 0;
 }
 
 /* Appends `text` with everything but unreserved characters (and '/', where wanted) percent-encoded. */

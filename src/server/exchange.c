@@ -77,6 +77,8 @@ void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void
     if (x == NULL)
         return;
     *context = NULL;
+    /* The library may end a connection that was resumed without asking for the reply. */
+    connection_watch_forget(x->watched);
     const bool whole = how == MHD_REQUEST_TERMINATED_COMPLETED_OK;
     x->ended_ns = clock_monotonic_ns();
     request_log_end(x, whole);

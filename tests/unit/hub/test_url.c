@@ -16,6 +16,19 @@ static void test_origins(void **state)
     assert_false(url_same_origin("not a url", "not a url"));
 }
 
+/* However libcurl reads an address, it is of the scheme that its origin has. */
+static void test_scheme(void **state)
+{
+    (void)state;
+    static const char *const urls[] = {"https://hub.example/a", "HTTPS://hub.example", "https:/hub.example",
+                                       "https:///hub.example",  "http://hub.example",  "hub.example"};
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++)
+        assert_int_equal(url_is_https(urls[i]), url_same_origin(urls[i], "https://hub.example"));
+    assert_true(url_is_https("https://hub.example:1/a"));
+    assert_false(url_is_https("http://https://"));
+    assert_false(url_is_https("not a url"));
+}
+
 static void expect_host(const char *url, const char *expected)
 {
     char host[URL_HOST_MAX];
@@ -63,6 +76,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_origins),
+        cmocka_unit_test(test_scheme),
         cmocka_unit_test(test_hosts_for_messages),
         cmocka_unit_test(test_file_addresses),
         cmocka_unit_test(test_address_too_long),

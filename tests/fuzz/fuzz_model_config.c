@@ -1,0 +1,69 @@
+/* The configuration files of a model folder, with weights beside them that fit the tiny model. A pack of the files. What
+ * opens must have a configuration whose parts agree; modules.json is read by the plan of a download as well. */
+#include "unit.h"
+
+#include "fuzz.h"
+#include "model/tiny_model.h"
+#include "scratch.h"
+
+#include "hub/snapshot.h"
+#include "model/limits.h"
+
+static void check_model(const model *m)
+{
+    const model_config *c = model_configuration(m);
+    FUZZ_CHECK(c->heads > 0 && c->heads * c->head_size == c->hidden_size);
+    FUZZ_CHECK(c->max_tokens >= MODEL_MIN_TOKENS && c->max_tokens <= c->max_positions);
+    FUZZ_CHECK(c->layers > 0 && c->layers <= MODEL_MAX_LAYERS);
+    FUZZ_CHECK(c->layer_norm_epsilon >= 0 && c->layer_norm_epsilon < 1e30F);
+    FUZZ_CHECK(c->pooling != AKI_POOLING_MODEL);
+    /* The tensors have the sizes that the configuration says: their last elements can be read. */
+    const model_weights *w = model_weights_of(m);
+    float last;
+    tensor_read_f32(&w->word_embeddings, c->vocabulary_size * c->hidden_size - 1, 1, &last);
+    tensor_read_f32(&w->position_embeddings, c->max_positions * c->hidden_size - 1, 1, &last);
+    tensor_read_f32(&w->layers[c->layers - 1].output.weight, c->hidden_size * c->intermediate_size - 1, 1,
+                    &last);
+}
+
+static void check_plan(void)
+{
+    char path[SCRATCH_PATH_MAX];
+    snapshot_plan plan;
+    aki_error error = {.message = ""};
+    scratch_path(path, SNAPSHOT_MODULES_FILE);
+    if (snapshot_make_plan(path, &plan, &error) != AKI_OK) {
+        FUZZ_CHECK(error.message[0] != '\0');
+        return;
+    }
+    FUZZ_CHECK(plan.count <= SNAPSHOT_FILES_MAX);
+    for (size_t i = 0; i < plan.count; i++)
+        FUZZ_CHECK(repo_file_name_valid(plan.files[i].name));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static bool has_weights;
+    if (!has_weights) {
+        tiny_put_weights(scratch_folder(), "", 0);
+        has_weights = true;
+    }
+    pack_part parts[] = {{.name = "modules.json"},
+                         {.name = "config.json"},
+                         {.name = "sentence_bert_config.json"},
+                         {.name = "config_sentence_transformers.json"},
+                         {.name = "tokenizer_config.json"},
+                         {.name = "1_Pooling/config.json"}};
+    pack_read(data, size, parts, sizeof parts / sizeof parts[0]);
+    pack_write_files(parts, sizeof parts / sizeof parts[0]);
+    model *m = NULL;
+    aki_error error = {.message = ""};
+    if (model_open(&m, scratch_folder(), &error) == AKI_OK)
+        check_model(m);
+    else
+        FUZZ_CHECK(m == NULL && error.message[0] != '\0' && error.hint[0] != '\0');
+    model_close(m);
+    if (parts[0].data != NULL)
+        check_plan();
+    return 0;
+}
