@@ -22,8 +22,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     FUZZ_CHECK(api_keys_count(keys) > 0 && api_keys_count(keys) <= API_KEYS_MAX);
     char *key = copy_text(parts[1].data, parts[1].size);
-    if (api_keys_find(keys, key, name))
-        FUZZ_CHECK(name[0] != '\0' && memchr(name, '\0', sizeof name) != NULL);
+    unsigned roles = 0;
+    if (api_keys_find(keys, key, name, &roles))
+        FUZZ_CHECK(roles != 0 && (roles & ~API_ROLES_ANY) == 0 && name[0] != '\0' &&
+                   memchr(name, '\0', sizeof name) != NULL);
     free(key);
     FUZZ_CHECK(api_keys_reload(keys, &error) == AKI_OK);
     api_keys_close(keys);

@@ -1,5 +1,5 @@
 /* The reader of CSV files. The first byte chooses how they are read: bit 0 without header, bits 1-2 the delimiter, bits 3-4 the
- * column, bit 5 a short limit of the line. */
+ * column, bit 5 a short limit of the line, bit 6 the delimiter told from the first line. */
 #include "text_records.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -11,9 +11,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const text_reader_settings settings = {
         .format = TEXT_CSV,
         .field = "text",
-        .header = (data[0] & 1) == 0,
-        .delimiter = delimiters[data[0] >> 1 & 3],
-        .column = columns[data[0] >> 3 & 3],
+        .csv = {.column = columns[data[0] >> 3 & 3],
+                .delimiter = (data[0] & 64) != 0 ? '\0' : delimiters[data[0] >> 1 & 3],
+                .usual_delimiter = ',',
+                .header = (data[0] & 1) == 0},
         .max_line_bytes = (data[0] & 32) != 0 ? 64 : (size_t)1 << 20,
     };
     check_texts(settings, data + 1, size - 1);

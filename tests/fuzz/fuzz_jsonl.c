@@ -9,7 +9,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const text_reader_settings settings = {
         .format = (data[0] & 1) != 0 ? TEXT_LINES : TEXT_JSONL,
         .field = (data[0] & 2) != 0 ? "title" : "text",
-        .delimiter = ',',
         .max_line_bytes = (data[0] & 4) != 0 ? 64 : (size_t)1 << 20,
     };
     check_texts(settings, data + 1, size - 1);

@@ -57,6 +57,10 @@ static inline void check_text(const tokenizer *tok, tokenizer_scratch *scratch, 
         FUZZ_CHECK(error.message[0] != '\0');
         return;
     }
+    if (tokenizer_encode(tok, scratch, text, 0, &span, &error) == AKI_NO_TOKENS) {
+        FUZZ_CHECK(special == 0 && error.message[0] != '\0');
+        return;
+    }
     check_cut(tok, scratch, text, special + 1);
     check_cut(tok, scratch, text, special + 7);
 }
