@@ -70,14 +70,32 @@ static bool normalizer_lowers(const json_t *normalizer)
     return false;
 }
 
-/* Refuses to lower-case before a tokenizer that does not do so itself. tokenizer_config.json wins over tokenizer.json;
- * a vocab.txt alone means a tokenizer that does. */
+/* Classes that take tokenizer.json as it stands; for all others tokenizer_config.json wins over it. */
+static bool keeps_tokenizer_file(const folder_json *tokenizer, const folder_json *config)
+{
+    static const char *const classes[] = {"PreTrainedTokenizer", "PreTrainedTokenizerFast",
+                                          "TokenizersBackend"};
+    const char *name = json_string_value(json_object_get(tokenizer->root, "tokenizer_class"));
+    if (name == NULL)
+        name = json_string_value(json_object_get(config->root, "tokenizer_class"));
+    for (size_t i = 0; name != NULL && i < sizeof classes / sizeof classes[0]; i++)
+        if (strcmp(name, classes[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Refuses to lower-case before a tokenizer that does not do so itself. A vocab.txt alone means a tokenizer that does. */
 static aki_status check_lower_case(const sentence_file *sentence, const folder_json *tokenizer,
                                    const char *folder, aki_error *error)
 {
     bool lowers = true;
-    aki_status status = json_field_bool(tokenizer->root, tokenizer->path, "do_lower_case", &lowers, error);
-    if (status == AKI_OK && lowers && !is_true(tokenizer->root, "do_lower_case")) {
+    folder_json config;
+    aki_status status = folder_json_read(&config, folder, "config.json", JSON_OBJECT, FOLDER_OPTIONAL, error);
+    if (status == AKI_OK)
+        status = json_field_bool(tokenizer->root, tokenizer->path, "do_lower_case", &lowers, error);
+    const bool keeps_file = keeps_tokenizer_file(tokenizer, &config);
+    folder_json_free(&config);
+    if (status == AKI_OK && (keeps_file || (lowers && !is_true(tokenizer->root, "do_lower_case")))) {
         folder_json definition;
         status = folder_json_read(&definition, folder, "tokenizer.json", JSON_OBJECT, FOLDER_OPTIONAL, error);
         if (definition.root != NULL)
@@ -145,6 +163,8 @@ aki_status config_read_sentence(model_config *config, const model_modules *modul
         status = check_tokenizer_arguments(sentence, &tokenizer, error);
     if (status == AKI_OK && limit == 0)
         status = read_limit(tokenizer.root, tokenizer.path, "model_max_length", &limit, error);
+    if (status == AKI_OK && limit == 0) /* its older name */
+        status = read_limit(tokenizer.root, tokenizer.path, "max_len", &limit, error);
     if (status == AKI_OK && lower_case)
         status = check_lower_case(sentence, &tokenizer, modules->transformer, error);
     double positions = (double)config->max_positions;

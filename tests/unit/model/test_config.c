@@ -241,6 +241,8 @@ static void chooses_the_token_limit(void **state)
         {"{\"max_seq_length\":512}", NULL, 8},
         {"{\"max_seq_length\":1000000000000000019884624838656}", NULL, 8},
         {NULL, "{\"model_max_length\":1000000000000000019884624838656}", 8},
+        {NULL, "{\"max_len\":5}", 5},
+        {NULL, "{\"max_len\":5,\"model_max_length\":7}", 7},
         {NULL, "{\"model_max_length\":1000000000000000019884624838656,\"do_lower_case\":true}", 8},
         {"{\"transformer_task\":\"feature-extraction\",\"processor_kwargs\":{\"model_max_length\":4}}", NULL,
          4},

@@ -196,6 +196,11 @@ static void tells_whether_the_tokenizer_lowers(void **state)
         {"{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"}]}}", NULL, false},
         {"{\"normalizer\":null}", NULL, false},
         {NULL, NULL, true},
+        /* Of these classes the tokenizer is the file as it stands. */
+        {"{\"normalizer\":{\"type\":\"BertNormalizer\",\"lowercase\":false}}",
+         "{\"do_lower_case\":true,\"tokenizer_class\":\"PreTrainedTokenizerFast\"}", false},
+        {"{\"normalizer\":{\"type\":\"BertNormalizer\",\"lowercase\":true}}",
+         "{\"do_lower_case\":false,\"tokenizer_class\":\"TokenizersBackend\"}", true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         tiny_put(folder, "tokenizer.json", rows[i].tokenizer);
