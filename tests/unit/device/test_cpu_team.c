@@ -133,8 +133,7 @@ static void explore(unsigned switches, size_t stride)
     }
     for (unsigned mates_first = 0; mates_first <= 1; mates_first++) {
         c.mates_first = mates_first > 0;
-        interleave_explore_all(THREADS, switches, unit_is_emulated() ? 10 * stride : stride, all_goes_well,
-                               &c);
+        interleave_explore_all(THREADS, switches, stride, all_goes_well, &c);
     }
     for (unsigned i = 0; i < THREADS; i++)
         cpu_state_close(c.states[i]);
