@@ -81,7 +81,7 @@ extern "C" {
     X(AKI_IO_ERROR, 11, "io_error", "a file could not be read or written",                                   \
       "Check that the path exists, its permissions and the free space on its disk.")                         \
     X(AKI_NOT_FINITE, 12, "not_finite", "a vector came out with NaN or infinity",                            \
-      "The weights may be damaged: run `akidb-embed doctor`, then download the model again.")                \
+      "Where weights are damaged, download the model again; else try --precision fp32.")                     \
     X(AKI_DEADLINE_EXCEEDED, 13, "deadline_exceeded", "the time allowed for the request has passed",         \
       "Retry later, send less at once, or allow more time.")                                                 \
     X(AKI_OVERLOADED, 14, "overloaded", "the service has as much work queued as it accepts",                 \

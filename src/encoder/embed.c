@@ -139,12 +139,14 @@ static aki_status tokenize_all(aki_model *model, const aki_text *texts, size_t c
     return status;
 }
 
-static aki_status first_failure(const encoder_sequence *sequences, size_t count, aki_error *error)
+static aki_status first_failure(const encoder *enc, const encoder_sequence *sequences, size_t count,
+                                aki_error *error)
 {
     for (size_t i = 0; i < count; i++)
         if (sequences[i].status != AKI_OK) {
-            error_set(error, sequences[i].status, "the vector of texts[%zu] came out with NaN or infinity",
-                      i);
+            error_set(error, sequences[i].status,
+                      "the vector of texts[%zu] came out with NaN or infinity: %s", i,
+                      encoder_not_finite_cause(enc));
             error_at_text(error, i);
             return sequences[i].status;
         }
@@ -180,7 +182,7 @@ aki_status aki_embed(aki_model *model, const aki_text *texts, size_t count, cons
         status = worker_pool_run(model->workers, sequences, count, error);
     }
     if (status == AKI_OK)
-        status = first_failure(sequences, count, error);
+        status = first_failure(model->enc, sequences, count, error);
     mem_free(store.ids);
     mem_free(sequences);
     return status;

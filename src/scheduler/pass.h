@@ -25,9 +25,12 @@ typedef struct pass {
     scheduler_level level; /* that computed, or found among cached results */
     unsigned attempts;     /* calls of devices */
     device_times times;    /* of the GPU */
+    const char *cause;     /* of vectors that are not finite; NULL = all are, or the pass failed */
     int64_t gathered_ns; /* token ids were where the CPU reads them; 0 = not traced, or not computed by it */
 
-    bool traced; /* by any owner */
+    bool traced;               /* by any owner */
+    bool judged;               /* any owner has a judge */
+    uint64_t cache_generation; /* before it was computed */
 } pass;
 
 /* capacity: owners, and thus sequences, that one pass can have. False = out of memory; pass_free is due all the same. */

@@ -153,7 +153,7 @@ def test_readiness_after_a_wrong_inference(tmp_path):
     with open(weights, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
         begin, end = json.loads(file.read(length))["embeddings.word_embeddings.weight"]["data_offsets"]
-    with Server("--probe-interval", "20ms", model=folder) as server, server.client() as client:
+    with Server("--probe-interval", "20ms", "--breaker-cooldown", "50ms", model=folder) as server, server.client() as client:
         with overwritten(weights, 8 + length + begin, bytes(end - begin)):
             reply = wait_until(lambda: (answer := client.get(READY)).status_code == 503 and answer, "readiness fails", server)
             assert reply.json()["status"] == "not_ready"
@@ -161,6 +161,8 @@ def test_readiness_after_a_wrong_inference(tmp_path):
             assert reply.json()["details"]["model_loaded"] is True
             assert client.get(LIVE).status_code == 200
             server.says("health probe failed")
+            reply = client.post("/api/v1/embed", json={"texts": ["a cat sits on the mat"]})
+            assert (reply.status_code, reply.json()["error"]["code"]) == (503, "service_unavailable")
         wait_until(lambda: client.get(READY).status_code == 200, "ready again", server)
 
 
