@@ -1,7 +1,6 @@
 #include "encoder/not_finite.h"
 
 #include "base/memory.h"
-#include "kernels/precision.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -37,7 +36,7 @@ static void find(not_finite *n, const model *files, const cpu_device *cpu)
     else
         snprintf(n->cause, sizeof n->cause,
                  "the weights are finite, but sums left f32 on the CPU (%s kernels, precision %s)",
-                 cpu_device_tier(cpu), kernel_precision_name(cpu_device_precision(cpu)));
+                 cpu_device_tier(cpu), cpu_device_precision_name(cpu));
 }
 
 const char *not_finite_cause(not_finite *n, const model *files, const cpu_device *cpu, const log_sink *log)

@@ -166,6 +166,26 @@ def test_readiness_after_a_wrong_inference(tmp_path):
         wait_until(lambda: client.get(READY).status_code == 200, "ready again", server)
 
 
+def test_a_vector_that_is_not_finite_says_why(tmp_path):
+    """A damaged row of the word embeddings: only texts with that word fail, and reply and log name tensor and row."""
+    folder = tmp_path / "model"
+    shutil.copytree(MODEL, folder)
+    weights = folder / "model.safetensors"
+    vocabulary = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
+    with open(weights, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        tensor = json.loads(file.read(length))["embeddings.word_embeddings.weight"]
+    row = vocabulary["zebra"]
+    with overwritten(weights, 8 + length + tensor["data_offsets"][0] + row * tensor["shape"][1] * 4, b"\xff\xff\xff\x7f"):
+        with Server(model=folder) as server, server.client() as client:
+            assert client.post("/api/v1/embed", json={"texts": ["a horse"]}).status_code == 200
+            reply = client.post("/api/v1/embed", json={"texts": ["a horse", "a zebra"]})
+            assert (reply.status_code, reply.json()["error"]["code"]) == (500, "not_finite")
+            cause = f"row {row} of the weights 'embeddings.word_embeddings.weight' is not finite"
+            assert f"text 1 came out with NaN or infinity: {cause}" in reply.json()["error"]["message"]
+            server.says(f"a vector came out with NaN or infinity: {cause}")
+
+
 def test_a_wrong_first_vector_is_not_served(tmp_path):
     """Before readiness comes the first real inference: with the published weights it must be what sentence-transformers says.
     Here it is not, because the folder's tokenizer is another one."""
