@@ -32,7 +32,27 @@
  *   - A text's vector depends on the text, the model, the precision and the CPU tier only: it is bit-identical
  *     whatever other texts stand in the same call or are embedded by other threads.
  *   - Where aki_error * is taken, NULL is allowed. On success the error is left untouched.
+ *   - A program that was compiled with an older or a newer header of version 2 works with this library: each call that takes a
+ *     struct which may grow tells the size that the struct has in the caller's header (the functions whose names end in _sized, and
+ *     inline functions that call them). The library writes no byte beyond that size. What a newer caller's struct has
+ *     beyond the library's own is written as zeros, and must be zero where the library reads it: else the call fails with
+ *     AKI_INVALID_ARGUMENT. Call the _sized functions from languages that do not read this header, and through dlsym.
+ *     aki_error, aki_text and aki_tokens never grow.
  *   - Anything not declared here is not part of the interface.
+ *
+ * What the library does to its process
+ *   - aki_open installs a handler for SIGBUS, so that a model file that is cut while it is mapped fails the call, not the process. Any
+ *     other SIGBUS goes to the handler that was there before, in the way that it was installed for. The handler stays:
+ *     the library is linked with -z nodelete, so dlclose leaves it loaded. A handler that the host installs later should
+ *     pass on what is not its own; aki_open installs the library's again in front of it.
+ *   - Its threads block all signals but SIGBUS, SIGSEGV, SIGFPE, SIGILL and SIGTRAP.
+ *   - On CPUs with AMX it asks the kernel once for the process's permission to use it.
+ *   - Nothing else: no atexit, no pthread_atfork, no locale, no environment, no hooks in the libraries that it uses.
+ *   - fork: a handle from before a fork is of use in the parent alone, because threads do not come along. In the child aki_embed
+ *     fails with AKI_FORKED, and aki_close forgets the handle without freeing it; aki_open, and with it all else, works as
+ *     ever. Handles are not kept over exec; descriptors of model files are closed by it.
+ *   - Where the allocator refuses a few bytes while aki_open reads a JSON file, Jansson, which reads it, may write beyond a
+ *     buffer. Before it reads, the library asks for more memory than the file can need, and fails with AKI_OUT_OF_MEMORY where that is refused.
  */
 #ifndef AKIDB_EMBED_H
 #define AKIDB_EMBED_H
@@ -81,7 +101,7 @@ extern "C" {
     X(AKI_IO_ERROR, 11, "io_error", "a file could not be read or written",                                   \
       "Check that the path exists, its permissions and the free space on its disk.")                         \
     X(AKI_NOT_FINITE, 12, "not_finite", "a vector came out with NaN or infinity",                            \
-      "The weights may be damaged: run `akidb-embed doctor`, then download the model again.")                \
+      "Where weights are damaged, download the model again; else try --precision fp32.")                     \
     X(AKI_DEADLINE_EXCEEDED, 13, "deadline_exceeded", "the time allowed for the request has passed",         \
       "Retry later, send less at once, or allow more time.")                                                 \
     X(AKI_OVERLOADED, 14, "overloaded", "the service has as much work queued as it accepts",                 \
@@ -96,7 +116,9 @@ extern "C" {
     X(AKI_NO_TOKENS, 19, "no_tokens", "nothing of a text is left for the model",                             \
       "Leave texts of only white space and control characters out; this model adds no tokens of its own.")   \
     X(AKI_REQUEST_TOO_LONG, 20, "request_too_long", "the request's work takes longer than it may",           \
-      "Send fewer texts at once, or allow more time; the message says how many can be computed.")
+      "Send fewer texts at once, or allow more time; the message says how many can be computed.")            \
+    X(AKI_FORKED, 21, "forked", "the model was opened before this process was forked",                       \
+      "Open the model in the child process, or start the child with exec.")
 
 typedef enum aki_status {
 #define AKI_STATUS_ENUM(symbol, number, name, text, hint) symbol = number,
@@ -153,7 +175,7 @@ typedef enum aki_pooling {
 typedef enum aki_pin { AKI_PIN_AUTO, AKI_PIN_ON, AKI_PIN_OFF } aki_pin;
 
 typedef struct aki_settings {
-    size_t struct_size;      /* set by aki_settings_init; lets later versions add fields */
+    size_t struct_size;      /* set by aki_settings_init: the size that the struct has for the caller */
     aki_precision precision; /* default AKI_PRECISION_AUTO */
     const char *cpu_tier;    /* NULL = best this CPU has; else a name listed by aki_cpu_tiers */
     unsigned threads;        /* 0 = one per core this process may use (affinity, cgroup); at most 1024 */
@@ -166,8 +188,12 @@ typedef struct aki_settings {
     const char *weights_cache;
 } aki_settings;
 
-/* Fills *settings with the defaults. Call it before changing fields. */
-AKI_API void aki_settings_init(aki_settings *settings);
+/* Fills *settings, of which the caller has struct_size bytes, with the defaults. Call it before changing fields. */
+AKI_API void aki_settings_init_sized(aki_settings *settings, size_t struct_size);
+static inline void aki_settings_init(aki_settings *settings)
+{
+    aki_settings_init_sized(settings, sizeof *settings);
+}
 
 /* ---- Model -------------------------------------------------------------------------------------------- */
 
@@ -203,7 +229,11 @@ typedef struct aki_model_info {
     size_t layers, hidden_size, heads, intermediate_size, vocabulary_size;
     size_t weight_bytes; /* memory that weights take in this process, mapped files included */
 } aki_model_info;
-AKI_API void aki_model_describe(const aki_model *model, aki_model_info *info);
+AKI_API void aki_model_describe_sized(const aki_model *model, aki_model_info *info, size_t info_size);
+static inline void aki_model_describe(const aki_model *model, aki_model_info *info)
+{
+    aki_model_describe_sized(model, info, sizeof *info);
+}
 
 /* Names of the CPU tiers that this build has and this CPU can run, best first, NULL-terminated, static storage. */
 AKI_API const char *const *aki_cpu_tiers(void);
@@ -224,6 +254,7 @@ typedef struct aki_embed_options {
     aki_pooling pooling;  /* default AKI_POOLING_MODEL */
     aki_switch normalize; /* L2 norm; default AKI_MODEL_DEFAULT */
     bool refuse_long;     /* false: cut a text at the model's limit; true: fail with AKI_TEXT_TOO_LONG */
+    bool reserved[3];     /* no padding, so that a later field cannot be read from an older caller's */
 } aki_embed_options;
 
 typedef struct aki_text_info {
@@ -235,11 +266,19 @@ typedef struct aki_text_info {
  * f32, row-major, caller-owned, no alignment needed) and, when `info` is not NULL, info[i] ([count]). Blocks until
  * done; calls of several threads share the model's threads. All or nothing: on failure the contents of vectors and
  * info are unspecified and error->text_index names the text at fault where there is one.
+ * options_size, info_size: of the structs in the caller's header; info's elements are info_size bytes apart.
  * Errors: AKI_INVALID_ARGUMENT (NULL or count 0), AKI_EMPTY_TEXT, AKI_INVALID_UTF8, AKI_TEXT_TOO_LONG, AKI_NO_TOKENS,
- * AKI_OUT_OF_MEMORY, AKI_NOT_FINITE, AKI_MODEL_CHANGED. */
-AKI_API AKI_MUST_CHECK aki_status aki_embed(aki_model *model, const aki_text *texts, size_t count,
-                                            const aki_embed_options *options, float *vectors,
-                                            aki_text_info *info, aki_error *error);
+ * AKI_OUT_OF_MEMORY, AKI_NOT_FINITE, AKI_MODEL_CHANGED, AKI_FORKED. */
+AKI_API AKI_MUST_CHECK aki_status aki_embed_sized(aki_model *model, const aki_text *texts, size_t count,
+                                                  const aki_embed_options *options, size_t options_size,
+                                                  float *vectors, aki_text_info *info, size_t info_size,
+                                                  aki_error *error);
+static inline AKI_MUST_CHECK aki_status aki_embed(aki_model *model, const aki_text *texts, size_t count,
+                                                  const aki_embed_options *options, float *vectors,
+                                                  aki_text_info *info, aki_error *error)
+{
+    return aki_embed_sized(model, texts, count, options, sizeof *options, vectors, info, sizeof *info, error);
+}
 
 /* ---- Tokens ------------------------------------------------------------------------------------------- */
 

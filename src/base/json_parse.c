@@ -3,6 +3,7 @@
 #include "base/memory.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -11,6 +12,9 @@
 #define SMALL_BLOCK_BYTES ((size_t)4096)
 /* Room for small blocks: more than READ_STEP bytes of the worst text ask for. */
 #define SMALL_BLOCKS_BYTES ((size_t)48 << 10)
+/* What jansson makes of the texts that ask for most of those that a model consists of: an object with a short key and a number in a
+ * dozen bytes. */
+#define BYTES_PER_TEXT_BYTE ((size_t)16)
 #define BLOCK_ALIGNMENT ((size_t)16)
 
 /* One parse under way. */
@@ -25,6 +29,7 @@ typedef struct parse {
 } parse;
 
 static pthread_once_t wrap_once = PTHREAD_ONCE_INIT;
+static atomic_bool wrapped;
 static json_malloc_t allocate; /* these two are written once, by wrap_allocator */
 static json_free_t release;
 static _Thread_local parse *current;
@@ -70,6 +75,12 @@ static void wrap_allocator(void)
 {
     json_get_alloc_funcs(&allocate, &release);
     json_set_alloc_funcs(allocate_or_take_reserve, release_unless_reserve);
+    atomic_store(&wrapped, true);
+}
+
+void json_parse_wrap_allocator(void)
+{
+    pthread_once(&wrap_once, wrap_allocator);
 }
 
 /* What the parser reads; nothing more once memory ran out. */
@@ -87,6 +98,41 @@ static size_t read_on(void *buffer, size_t room, void *cookie)
     return count;
 }
 
+static json_t *parse_with_reserve(parse *p, size_t flags, json_error_t *reason)
+{
+    p->reserve = mem_alloc(p->reserve_bytes, 1);
+    if (p->reserve == NULL) {
+        p->lacked_memory = true;
+        return NULL;
+    }
+    current = p;
+    json_t *root = json_load_callback(read_on, p, flags, reason);
+    if (p->lacked_memory && root != NULL) {
+        json_decref(root);
+        root = NULL;
+    }
+    current = NULL;
+    mem_free(p->reserve);
+    return root;
+}
+
+/* Where nothing tells that the allocator has refused. */
+static json_t *parse_unguarded(parse *p, size_t flags, json_error_t *reason)
+{
+    size_t bytes;
+    void *needed =
+        size_mul(p->length, BYTES_PER_TEXT_BYTE, &bytes) && size_add(bytes, p->reserve_bytes, &bytes)
+            ? mem_alloc(bytes, 1)
+            : NULL;
+    if (needed == NULL) {
+        p->lacked_memory = true;
+        return NULL;
+    }
+    __asm__ volatile("" : : "r"(needed) : "memory"); /* or the compiler leaves both calls out */
+    mem_free(needed);
+    return json_load_callback(read_on, p, flags, reason);
+}
+
 json_t *json_parse(const char *text, size_t length, size_t flags, json_error_t *reason, bool *lacked_memory)
 {
     size_t large_bytes;
@@ -95,18 +141,8 @@ json_t *json_parse(const char *text, size_t length, size_t flags, json_error_t *
     if (!size_large_block(length, &large_bytes) ||
         !size_add(large_bytes, SMALL_BLOCKS_BYTES, &p.reserve_bytes))
         return NULL;
-    p.reserve = mem_alloc(p.reserve_bytes, 1);
-    if (p.reserve == NULL)
-        return NULL;
-    pthread_once(&wrap_once, wrap_allocator);
-    current = &p;
-    json_t *root = json_load_callback(read_on, &p, flags, reason);
-    if (p.lacked_memory && root != NULL) {
-        json_decref(root);
-        root = NULL;
-    }
-    current = NULL;
-    mem_free(p.reserve);
+    json_t *root =
+        atomic_load(&wrapped) ? parse_with_reserve(&p, flags, reason) : parse_unguarded(&p, flags, reason);
     *lacked_memory = p.lacked_memory;
     return root;
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -29,31 +30,77 @@ typedef struct guard {
 
 static guard registry[MAPPING_MAX];
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct sigaction previous_action;
+static _Atomic pid_t registry_process; /* whose threads may hold the lock */
 static uintptr_t page_bytes;
 
+/* The handlers that were there before each installation of ours; the handler reads the newest. An older one is overwritten
+ * after as many further installations. */
+#define ACTIONS 16
+static struct sigaction actions[ACTIONS];
+static _Atomic(struct sigaction *) newest; /* NULL = never installed */
+static size_t installations;               /* under registry_lock */
+
+/* Set while this thread is in an earlier handler. Initial-exec: nothing is allocated in a signal handler. */
+static _Thread_local volatile sig_atomic_t forwarding __attribute__((tls_model("initial-exec")));
+
+/* As the default would have been: a fault happens again at once and ends the process; a signal that was sent is sent again. */
+static void act_by_default(int signal_number, const siginfo_t *info)
+{
+    const struct sigaction by_default = {.sa_handler = SIG_DFL};
+    sigaction(signal_number, &by_default, NULL);
+    if (info->si_code <= 0)
+        raise(signal_number);
+}
+
+/* Calls an earlier handler with its own mask and flags. */
+static void act_by(struct sigaction *action, int signal_number, siginfo_t *info, void *context)
+{
+    struct sigaction copy = *action;
+    sigset_t before;
+    if ((copy.sa_flags & (int)SA_RESETHAND) != 0)
+        *action = (struct sigaction){.sa_handler = SIG_DFL};
+    if ((copy.sa_flags & SA_NODEFER) == 0)
+        sigaddset(&copy.sa_mask, signal_number);
+    pthread_sigmask(SIG_BLOCK, &copy.sa_mask, &before);
+    if ((copy.sa_flags & SA_SIGINFO) != 0)
+        copy.sa_sigaction(signal_number, info, context);
+    else
+        copy.sa_handler(signal_number);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* A handler that was installed over ours and passes on what is not its own comes back to ours when ours was installed again over
+ * it: then the oldest handler, from before all, is next. */
 static void forward_to_previous(int signal_number, siginfo_t *info, void *context)
 {
-    if ((previous_action.sa_flags & SA_SIGINFO) != 0) {
-        previous_action.sa_sigaction(signal_number, info, context);
-    } else if (previous_action.sa_handler != SIG_DFL && previous_action.sa_handler != SIG_IGN) {
-        previous_action.sa_handler(signal_number);
-    } else {
-        /* Restores the default and returns: the faulting instruction runs again and ends the process as usual. */
-        sigaction(SIGBUS, &previous_action, NULL);
+    struct sigaction *action = forwarding ? &actions[0] : atomic_load(&newest);
+    const bool calls = (action->sa_flags & SA_SIGINFO) != 0 ||
+                       (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN);
+    if (!calls && (action->sa_handler == SIG_DFL || info->si_code > 0)) {
+        act_by_default(signal_number, info); /* a fault cannot be ignored */
+    } else if (calls) {
+        const sig_atomic_t before = forwarding;
+        forwarding = 1;
+        act_by(action, signal_number, info, context);
+        forwarding = before;
     }
+}
+
+static bool is_of_mapping(const guard *g, uintptr_t address)
+{
+    const uintptr_t start = atomic_load_explicit(&g->start, memory_order_acquire);
+    return start != 0 && address >= start && address < atomic_load_explicit(&g->end, memory_order_relaxed);
 }
 
 static void on_bus_error(int signal_number, siginfo_t *info, void *context)
 {
     int saved_errno = errno;
     uintptr_t address = (uintptr_t)info->si_addr;
-    for (size_t i = 0; i < MAPPING_MAX; i++) {
-        guard *g = &registry[i];
-        uintptr_t start = atomic_load_explicit(&g->start, memory_order_acquire);
-        if (start == 0 || address < start || address >= atomic_load_explicit(&g->end, memory_order_relaxed))
+    for (size_t i = 0; i < MAPPING_MAX && info->si_code > 0;
+         i++) { /* a signal that was sent has no address */
+        if (!is_of_mapping(&registry[i], address))
             continue;
-        atomic_store_explicit(&g->damaged, true, memory_order_release);
+        atomic_store_explicit(&registry[i].damaged, true, memory_order_release);
         void *page = (void *)(address & ~(page_bytes - 1));
         /* mmap is a bare system call on Linux and so safe here, though POSIX does not list it. */
         if (mmap(page, page_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED) {
@@ -66,6 +113,33 @@ static void on_bus_error(int signal_number, siginfo_t *info, void *context)
     forward_to_previous(signal_number, info, context);
 }
 
+#define BEING_MADE ((pid_t)-1)
+
+/* In a forked child the lock may be held for ever by a thread that did not come along: there it is made anew. */
+static void lock_registry(void)
+{
+    const pid_t own = getpid();
+    for (pid_t process; (process = atomic_load(&registry_process)) != own;) {
+        if (process == BEING_MADE) {
+            sched_yield();
+        } else if (process == 0) {
+            atomic_compare_exchange_strong(&registry_process, &process, own);
+        } else if (atomic_compare_exchange_strong(&registry_process, &process, BEING_MADE)) {
+            pthread_mutex_init(&registry_lock, NULL);
+            atomic_store(&registry_process, own);
+        }
+    }
+    pthread_mutex_lock(&registry_lock);
+}
+
+/* The first action stays where it is: it is where a chain that loops ends. */
+static struct sigaction *next_place(void)
+{
+    const size_t at = installations < ACTIONS ? installations : 1 + (installations - 1) % (ACTIONS - 1);
+    installations++;
+    return &actions[at];
+}
+
 /* Asks anew each time: somebody else may have installed a handler over ours since. */
 static bool install_handler_locked(void)
 {
@@ -75,15 +149,19 @@ static bool install_handler_locked(void)
     if ((current.sa_flags & SA_SIGINFO) != 0 && current.sa_sigaction == on_bus_error)
         return true;
     page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
-    previous_action = current;
-    struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_NODEFER};
+    struct sigaction *place = next_place();
+    *place = current;
+    atomic_store(&newest, place);
+    /* SA_ONSTACK: an earlier handler may need its other stack. */
+    struct sigaction action = {.sa_sigaction = on_bus_error,
+                               .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK};
     sigemptyset(&action.sa_mask);
     return sigaction(SIGBUS, &action, NULL) == 0;
 }
 
 static bool register_range(mapping *map)
 {
-    pthread_mutex_lock(&registry_lock);
+    lock_registry();
     bool installed = install_handler_locked(), done = false;
     for (size_t i = 0; i < MAPPING_MAX && installed && !done; i++) {
         if (registry[i].taken)
@@ -150,7 +228,7 @@ void mapping_close(mapping *map)
 {
     if (map == NULL)
         return;
-    pthread_mutex_lock(&registry_lock);
+    lock_registry();
     atomic_store(&registry[map->slot].start, 0);
     munmap(map->data, map->size);
     registry[map->slot].taken = false;

@@ -1,6 +1,7 @@
 #include "cli/commands.h"
 
 #include "base/error.h"
+#include "base/json_parse.h"
 #include "cli/device_process.h"
 #include "cli/help.h"
 #include "cli/message.h"
@@ -129,6 +130,7 @@ static int run_command(command_id id, int count, const char *const *arguments, c
 
 int cli_run(int argc, const char *const *argv, const char *const *environment)
 {
+    json_parse_wrap_allocator();
     if (argc < 2) {
         print_to(stderr, write_overview, NULL);
         return EXIT_USAGE;

@@ -174,6 +174,11 @@ aki_precision cpu_device_precision(const cpu_device *device)
     return device->precision;
 }
 
+const char *cpu_device_precision_name(const cpu_device *device)
+{
+    return kernel_precision_name(device->precision);
+}
+
 size_t cpu_device_kept_from_int8(const cpu_device *device)
 {
     return device->kept_from_int8;

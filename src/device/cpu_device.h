@@ -43,6 +43,7 @@ void cpu_device_close(cpu_device *device);
 
 const char *cpu_device_tier(const cpu_device *device);
 aki_precision cpu_device_precision(const cpu_device *device);
+const char *cpu_device_precision_name(const cpu_device *device); /* as the option has it */
 /* In int8: matrices that a calibration at open found to lose too much in it, which stay in the precision beside it. */
 size_t cpu_device_kept_from_int8(const cpu_device *device);
 /* Memory of the packed weights and of the vectors kept beside them. */

@@ -207,6 +207,13 @@ void device_end_life(device *d, unsigned life)
     atomic_compare_exchange_strong(&d->life, &life, life + 1);
 }
 
+void device_start_anew(device *d)
+{
+    device_end_life(d, device_life(d));
+    if (d->api.isolated)
+        process_device_abandon(d->self);
+}
+
 void device_give_up(device *d)
 {
     pthread_mutex_lock(&d->lock);

@@ -3,13 +3,16 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/sized.h"
 #include "encoder/encoder.h"
 #include "encoder/scratch_pool.h"
 #include "encoder/worker_pool.h"
 
 #include <string.h>
+#include <unistd.h>
 
 struct aki_model {
+    pid_t process; /* that has its threads */
     encoder *enc;
     worker_pool *workers;
     scratch_pool scratches;
@@ -30,6 +33,7 @@ aki_status aki_open(aki_model **model, const char *folder, const aki_settings *s
     aki_model *m = mem_zalloc(1, sizeof *m);
     if (m == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the model handle");
+    m->process = getpid();
     scratch_pool_init(&m->scratches);
     aki_status status = encoder_open(&m->enc, folder, settings, error);
     if (status == AKI_OK) {
@@ -45,10 +49,21 @@ aki_status aki_open(aki_model **model, const char *folder, const aki_settings *s
     return AKI_OK;
 }
 
+static bool was_forked(const aki_model *model)
+{
+    return getpid() != model->process;
+}
+
+/* After a fork the threads are not there to be joined, and the locks may be held for ever: nothing is touched, and the memory goes
+ * with the process. */
 void aki_close(aki_model **model)
 {
     if (model == NULL || *model == NULL)
         return;
+    if (was_forked(*model)) {
+        *model = NULL;
+        return;
+    }
     worker_pool_close((*model)->workers);
     scratch_pool_destroy(&(*model)->scratches);
     encoder_close((*model)->enc);
@@ -66,9 +81,11 @@ size_t aki_max_tokens(const aki_model *model)
     return encoder_max_tokens(model->enc);
 }
 
-void aki_model_describe(const aki_model *model, aki_model_info *info)
+void aki_model_describe_sized(const aki_model *model, aki_model_info *info, size_t info_size)
 {
-    encoder_describe(model->enc, info);
+    aki_model_info own;
+    encoder_describe(model->enc, &own);
+    sized_put(info, info_size, &own, sizeof own);
 }
 
 const char *aki_token_text(const aki_model *model, int32_t id)
@@ -99,6 +116,20 @@ static bool store_ids(id_store *store, const int32_t *ids, size_t count)
     return true;
 }
 
+/* The caller's options, completed by defaults. */
+static aki_status read_options(aki_embed_options *own, const aki_embed_options *options, size_t size,
+                               aki_error *error)
+{
+    *own = (aki_embed_options){.pooling = AKI_POOLING_MODEL};
+    if (options != NULL && !sized_take(own, sizeof *own, options, size))
+        return error_set(
+            error, AKI_INVALID_ARGUMENT,
+            "the options have a field that this library (%s) does not know: leave it zero, or use a "
+            "library as new as the header",
+            aki_version());
+    return AKI_OK;
+}
+
 static aki_status check_options(const aki_embed_options *options, aki_error *error)
 {
     if ((unsigned)options->pooling > AKI_POOLING_MAX)
@@ -110,9 +141,15 @@ static aki_status check_options(const aki_embed_options *options, aki_error *err
     return AKI_OK;
 }
 
+/* The caller's [count] of aki_text_info, each of `size` bytes; all NULL = not wanted. */
+typedef struct info_list {
+    char *items;
+    size_t size;
+} info_list;
+
 /* Fills sequences[i].count and the store; sequences[i].ids are set once the store no longer moves. */
 static aki_status tokenize_all(aki_model *model, const aki_text *texts, size_t count, bool refuse_long,
-                               encoder_sequence *sequences, id_store *store, aki_text_info *info,
+                               encoder_sequence *sequences, id_store *store, const info_list *info,
                                aki_error *error)
 {
     tokenizer_scratch *scratch = scratch_pool_take(&model->scratches);
@@ -132,55 +169,63 @@ static aki_status tokenize_all(aki_model *model, const aki_text *texts, size_t c
             break;
         }
         sequences[i].count = span.count;
-        if (info != NULL)
-            info[i] = (aki_text_info){(uint32_t)span.count, span.truncated};
+        const aki_text_info own = {(uint32_t)span.count, span.truncated};
+        if (info->items != NULL)
+            sized_put(info->items + i * info->size, info->size, &own, sizeof own);
     }
     scratch_pool_give(&model->scratches, scratch);
     return status;
 }
 
-static aki_status first_failure(const encoder_sequence *sequences, size_t count, aki_error *error)
+static aki_status first_failure(const encoder *enc, const encoder_sequence *sequences, size_t count,
+                                aki_error *error)
 {
     for (size_t i = 0; i < count; i++)
         if (sequences[i].status != AKI_OK) {
-            error_set(error, sequences[i].status, "the vector of texts[%zu] came out with NaN or infinity",
-                      i);
+            error_set(error, sequences[i].status,
+                      "the vector of texts[%zu] came out with NaN or infinity: %s", i,
+                      encoder_not_finite_cause(enc));
             error_at_text(error, i);
             return sequences[i].status;
         }
     return AKI_OK;
 }
 
-aki_status aki_embed(aki_model *model, const aki_text *texts, size_t count, const aki_embed_options *options,
-                     float *vectors, aki_text_info *info, aki_error *error)
+aki_status aki_embed_sized(aki_model *model, const aki_text *texts, size_t count,
+                           const aki_embed_options *options, size_t options_size, float *vectors,
+                           aki_text_info *info, size_t info_size, aki_error *error)
 {
-    static const aki_embed_options defaults = {.pooling = AKI_POOLING_MODEL};
     if (model == NULL || texts == NULL || vectors == NULL || count == 0)
         return error_set(error, AKI_INVALID_ARGUMENT,
                          "aki_embed: model, texts and vectors must be given, count >= 1");
-    if (options == NULL)
-        options = &defaults;
-    aki_status status = check_options(options, error);
+    if (was_forked(model))
+        return error_set(error, AKI_FORKED, "aki_embed: the model was opened by process %ld, before a fork",
+                         (long)model->process);
+    const info_list infos = {(char *)info, info_size};
+    aki_embed_options own;
+    aki_status status = read_options(&own, options, options_size, error);
+    if (status == AKI_OK)
+        status = check_options(&own, error);
     if (status != AKI_OK)
         return status;
     id_store store = {0};
     encoder_sequence *sequences = mem_zalloc(count, sizeof *sequences);
     if (sequences == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for %zu texts", count);
-    status = tokenize_all(model, texts, count, options->refuse_long, sequences, &store, info, error);
+    status = tokenize_all(model, texts, count, own.refuse_long, sequences, &store, &infos, error);
     if (status == AKI_OK) {
         const int32_t *ids = store.ids;
         for (size_t i = 0; i < count; i++) {
             sequences[i].ids = ids;
-            sequences[i].pooling = options->pooling;
-            sequences[i].normalize = options->normalize;
+            sequences[i].pooling = own.pooling;
+            sequences[i].normalize = own.normalize;
             sequences[i].vector = vectors + i * aki_dimension(model);
             ids += sequences[i].count;
         }
         status = worker_pool_run(model->workers, sequences, count, error);
     }
     if (status == AKI_OK)
-        status = first_failure(sequences, count, error);
+        status = first_failure(model->enc, sequences, count, error);
     mem_free(store.ids);
     mem_free(sequences);
     return status;

@@ -8,6 +8,7 @@
 #include "base/thread.h"
 #include "device/cpu_device.h"
 #include "encoder/device_lane.h"
+#include "encoder/not_finite.h"
 #include "encoder/pooling.h"
 #include "encoder/settings.h"
 #include "model/model.h"
@@ -29,6 +30,7 @@ struct encoder {
     log_sink log;
     cpus_info cpus;
     bool pinned; /* the workers are */
+    not_finite *doubt;
 };
 
 struct encoder_state {
@@ -109,7 +111,8 @@ aki_status encoder_open_timed(encoder **out, const char *folder, const aki_setti
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the model handle");
     int64_t start_ns = clock_monotonic_ns();
     enc->folder = mem_copy_string(folder);
-    aki_status status = enc->folder != NULL
+    enc->doubt = not_finite_open();
+    aki_status status = enc->folder != NULL && enc->doubt != NULL
                             ? settings_complete(&enc->settings, settings, error)
                             : error_set(error, AKI_OUT_OF_MEMORY, "no memory for the model's folder");
     if (status == AKI_OK) {
@@ -179,6 +182,7 @@ void encoder_close(encoder *enc)
     cpu_device_close(enc->cpu);
     tokenizer_close(enc->tok);
     model_close(enc->files);
+    not_finite_close(enc->doubt);
     mem_free(enc->folder);
     mem_free(enc);
 }
@@ -222,6 +226,11 @@ size_t encoder_max_pass_tokens(const encoder *enc)
 bool encoder_fills_passes(const encoder *enc)
 {
     return enc->device_pass_tokens > 0;
+}
+
+const char *encoder_not_finite_cause(const encoder *enc)
+{
+    return not_finite_cause(enc->doubt, enc->files, enc->cpu, &enc->log);
 }
 
 const tokenizer *encoder_tokenizer(const encoder *enc)

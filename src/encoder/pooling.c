@@ -1,9 +1,19 @@
 #include "encoder/pooling.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
 #define SMALLEST_NORM 1e-12
+
+/* Of one column, in f64, where no sum of finite numbers overflows; a NaN or infinity stays. */
+static float wide_mean(const float *column, size_t tokens, size_t stride)
+{
+    double sum = 0.0;
+    for (size_t t = 0; t < tokens; t++)
+        sum += column[t * stride];
+    return (float)(sum / (double)tokens);
+}
 
 static void mean(const float *hidden, size_t tokens, size_t dimension, float *vector)
 {
@@ -13,6 +23,9 @@ static void mean(const float *hidden, size_t tokens, size_t dimension, float *ve
             vector[d] += hidden[t * dimension + d];
     for (size_t d = 0; d < dimension; d++)
         vector[d] /= (float)tokens;
+    if (!pooling_is_finite(vector, dimension)) /* the sum of finite states overflowed, or one is not finite */
+        for (size_t d = 0; d < dimension; d++)
+            vector[d] = wide_mean(hidden + d, tokens, dimension);
 }
 
 /* Written so that a NaN in any token reaches the result and is caught there. */
@@ -48,9 +61,13 @@ void pooling_normalize(float *vector, size_t dimension)
     for (size_t d = 0; d < dimension; d++)
         squares += (double)vector[d] * vector[d];
     double norm = sqrt(squares);
-    float scale = (float)(1.0 / (norm > SMALLEST_NORM ? norm : SMALLEST_NORM));
-    for (size_t d = 0; d < dimension; d++)
-        vector[d] *= scale;
+    double scale = 1.0 / (norm > SMALLEST_NORM ? norm : SMALLEST_NORM);
+    if (scale < FLT_MIN) /* as an f32 it would be denormal and lose bits */
+        for (size_t d = 0; d < dimension; d++)
+            vector[d] = (float)(vector[d] * scale);
+    else
+        for (size_t d = 0; d < dimension; d++)
+            vector[d] *= (float)scale;
 }
 
 bool pooling_is_finite(const float *vector, size_t dimension)
@@ -71,11 +88,8 @@ void pooling_conclude(const pooling_model *m, encoder_sequence *sequence)
     const bool normalize =
         sequence->normalize == AKI_MODEL_DEFAULT ? m->normalize : sequence->normalize == AKI_ON;
     sequence->status = pooling_is_finite(sequence->vector, m->dimension) ? AKI_OK : AKI_NOT_FINITE;
-    if (normalize && sequence->status == AKI_OK) {
+    if (normalize && sequence->status == AKI_OK)
         pooling_normalize(sequence->vector, m->dimension);
-        if (!pooling_is_finite(sequence->vector, m->dimension)) /* squares of large finite values overflow */
-            sequence->status = AKI_NOT_FINITE;
-    }
 }
 
 void pooling_finish(const pooling_model *m, encoder_sequence *sequence, const float *hidden)

@@ -2,12 +2,15 @@
 
 #include "base/cpus.h"
 #include "base/error.h"
+#include "base/sized.h"
 
-#include <string.h>
+/* No version has as much: a struct_size beyond was never set. */
+#define SETTINGS_MAX_BYTES 4096
 
-void aki_settings_init(aki_settings *settings)
+void aki_settings_init_sized(aki_settings *settings, size_t struct_size)
 {
-    *settings = (aki_settings){.struct_size = sizeof *settings, .precision = AKI_PRECISION_AUTO};
+    const aki_settings defaults = {.struct_size = struct_size, .precision = AKI_PRECISION_AUTO};
+    sized_put(settings, struct_size, &defaults, sizeof defaults);
 }
 
 bool settings_give_pass_tokens(const aki_settings *given)
@@ -21,13 +24,16 @@ aki_status settings_complete(aki_settings *complete, const aki_settings *given, 
 {
     aki_settings_init(complete);
     if (given != NULL) {
-        if (given->struct_size < sizeof given->struct_size || given->struct_size > sizeof *given)
+        if (given->struct_size < sizeof given->struct_size || given->struct_size > SETTINGS_MAX_BYTES)
+            return error_set(error, AKI_INVALID_ARGUMENT,
+                             "settings.struct_size is %zu: fill the settings with aki_settings_init first",
+                             given->struct_size);
+        if (!sized_take(complete, sizeof *complete, given, given->struct_size))
             return error_set(
                 error, AKI_INVALID_ARGUMENT,
-                "settings.struct_size is %zu: fill the settings with aki_settings_init first, and use the "
-                "header of the library's own version",
-                given->struct_size);
-        memcpy(complete, given, given->struct_size);
+                "the settings have a field that this library (%s) does not know: leave it zero, or use a "
+                "library as new as the header",
+                aki_version());
         complete->struct_size = sizeof *complete;
     }
     if ((unsigned)complete->precision > AKI_PRECISION_INT4)

@@ -140,6 +140,11 @@ void model_drop_pages(const model *m)
     mapping_drop_pages(m->file);
 }
 
+bool model_find_not_finite(const model *m, char *name, size_t room, size_t *row)
+{
+    return weights_find_not_finite(&m->weights, &m->config, name, room, row);
+}
+
 bool model_damaged(const model *m)
 {
     return mapping_damaged(m->file);

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "model/quote.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -173,6 +174,44 @@ aki_status weights_bind(model_weights *weights, const model_config *config, cons
         status = bind_rows(&b, stem, layer_rows, COUNT(layer_rows), &weights->layers[i]);
     }
     return status;
+}
+
+static bool is_finite(const model_tensor *tensor, size_t *at)
+{
+    float values[512];
+    const size_t count = tensor->rows * tensor->columns;
+    for (size_t first = 0; first < count; first += COUNT(values)) {
+        const size_t n = count - first < COUNT(values) ? count - first : COUNT(values);
+        tensor_read_f32(tensor, first, n, values);
+        for (size_t i = 0; i < n; i++)
+            if (!isfinite(values[i])) {
+                *at = (first + i) / tensor->columns;
+                return false;
+            }
+    }
+    return true;
+}
+
+static const row *find_not_finite(const row *rows, size_t count, const void *target, size_t *at)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!is_finite((const model_tensor *)((const char *)target + rows[i].field), at))
+            return &rows[i];
+    return NULL;
+}
+
+bool weights_find_not_finite(const model_weights *weights, const model_config *config, char *name,
+                             size_t room, size_t *at)
+{
+    const row *found = find_not_finite(embedding_rows, COUNT(embedding_rows), weights, at);
+    if (found != NULL)
+        snprintf(name, room, "%s", found->name);
+    for (size_t i = 0; i < config->layers && found == NULL; i++) {
+        found = find_not_finite(layer_rows, COUNT(layer_rows), &weights->layers[i], at);
+        if (found != NULL)
+            snprintf(name, room, "encoder.layer.%zu.%s", i, found->name);
+    }
+    return found != NULL;
 }
 
 void weights_free(model_weights *weights)

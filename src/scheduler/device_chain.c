@@ -81,10 +81,18 @@ static void note_state(device_chain *chain, chain_link *link, int64_t now_ns)
                   breaker_state_name((breaker_state)state), breaker_state_name((breaker_state)before));
 }
 
-bool device_chain_admit(device_chain *chain, chain_link *link, breaker_ticket *ticket)
+/* Of the states that the breaker finds by itself. */
+static bool is_open(breaker_state state)
+{
+    return state == BREAKER_OPEN || state == BREAKER_HALF_OPEN;
+}
+
+bool device_chain_admit(device_chain *chain, chain_link *link, bool judged, breaker_ticket *ticket)
 {
     const int64_t now_ns = breaker_clock_ns();
-    const bool admitted = breaker_admit(&link->guard, now_ns, ticket);
+    const bool barred =
+        !judged && atomic_load(&link->distrusted) && is_open(breaker_current(&link->guard, now_ns));
+    const bool admitted = !barred && breaker_admit(&link->guard, now_ns, ticket);
     note_state(chain, link, now_ns);
     return admitted;
 }
@@ -94,6 +102,30 @@ void device_chain_record(device_chain *chain, chain_link *link, breaker_ticket t
 {
     const int64_t now_ns = breaker_clock_ns();
     breaker_record(&link->guard, ticket, outcome, now_ns);
+    note_state(chain, link, now_ns);
+}
+
+static void convict(device_chain *chain, chain_link *link, breaker_ticket ticket, int64_t now_ns)
+{
+    atomic_store(&link->distrusted, true); /* first: nothing without a judge is to probe it */
+    breaker_record(&link->guard, ticket, BREAKER_FAILURE, now_ns);
+    const breaker_state state = breaker_current(&link->guard, now_ns);
+    if (state == BREAKER_CLOSED || state == BREAKER_HALF_OPEN)
+        breaker_force(&link->guard, BREAKER_OPEN, now_ns);
+    atomic_fetch_add(&link->wrong, 1); /* last: what was let in before has read the number before */
+    if (link == link_of(chain, SCHEDULER_LEVEL_GPU))
+        device_start_anew(chain->lane.device); /* what it holds of the model may be damaged */
+}
+
+void device_chain_judge(device_chain *chain, scheduler_level level, breaker_ticket ticket, bool right)
+{
+    chain_link *link = link_of(chain, level);
+    const int64_t now_ns = breaker_clock_ns();
+    if (!right)
+        convict(chain, link, ticket, now_ns);
+    else if (breaker_record(&link->guard, ticket, BREAKER_SUCCESS, now_ns) &&
+             breaker_current(&link->guard, now_ns) == BREAKER_CLOSED)
+        atomic_store(&link->distrusted, false);
     note_state(chain, link, now_ns);
 }
 
@@ -117,6 +149,7 @@ void device_chain_reset(device_chain *chain)
         if (!chain->links[i].present)
             continue;
         breaker_reset(&chain->links[i].guard, now_ns);
+        atomic_store(&chain->links[i].distrusted, false);
         note_state(chain, &chain->links[i], now_ns);
     }
 }

@@ -13,7 +13,10 @@ typedef struct chain_link {
     breaker guard;
     bool present;
     const char *name;
-    atomic_int seen; /* the breaker's state as last logged */
+    atomic_int seen;            /* the breaker's state as last logged */
+    atomic_uint_fast64_t wrong; /* vectors that a judge found wrong */
+    /* Since the last of these, while the breaker is not closed: only passes with a judge may probe it. */
+    atomic_bool distrusted;
 } chain_link;
 
 typedef struct device_chain {
@@ -38,10 +41,14 @@ scheduler_level device_chain_primary(device_chain *chain);
 /* Whether no device stands below. */
 bool device_chain_is_last(device_chain *chain, scheduler_level level);
 
-/* As breaker_admit and breaker_record, with a line in the log when the state has changed. */
-bool device_chain_admit(device_chain *chain, chain_link *link, breaker_ticket *ticket);
+/* As breaker_admit and breaker_record, with a line in the log when the state has changed. judged: the pass has a judge. */
+bool device_chain_admit(device_chain *chain, chain_link *link, bool judged, breaker_ticket *ticket);
 void device_chain_record(device_chain *chain, chain_link *link, breaker_ticket ticket,
                          breaker_outcome outcome);
+/* Instead of device_chain_record, for a pass with a judge. Right: when that closes the breaker, the device is trusted again.
+ * Wrong: opens the breaker, unless an operator has decided its state, and distrusts the device; passes under way on it see by
+ * link->wrong that their vectors are not to be used. */
+void device_chain_judge(device_chain *chain, scheduler_level level, breaker_ticket ticket, bool right);
 
 /* Until any of the devices may be called: 0 = now; INT64_MAX = not before a reset. */
 int64_t device_chain_wait_ns(device_chain *chain);

@@ -24,7 +24,7 @@ void pass_free(pass *p)
 void pass_clear(pass *p)
 {
     p->count = p->tokens = p->owners_count = 0;
-    p->traced = false;
+    p->traced = p->judged = false;
 }
 
 static bool equal(const encoder_sequence *a, const encoder_sequence *b)
@@ -61,6 +61,7 @@ bool pass_add(pass *p, scheduler_request *request, size_t index, size_t share_to
     }
     p->owners[p->owners_count++] = (pass_owner){request, index, computed};
     p->traced = p->traced || request->traced;
+    p->judged = p->judged || request->judge != NULL;
     return true;
 }
 

@@ -25,10 +25,13 @@ typedef struct pass {
     scheduler_level level; /* that computed, or found among cached results */
     unsigned attempts;     /* calls of devices */
     device_times times;    /* of the GPU */
+    const char *cause;     /* of vectors that are not finite; NULL = all are, or the pass failed */
     int64_t gathered_ns; /* token ids were where the CPU reads them; 0 = not traced, or not computed by it */
 
-    bool traced; /* by any owner */
-    bool probes; /* of our own health, and nothing else */
+    bool traced;               /* by any owner */
+    bool judged;               /* any owner has a judge */
+    bool probes;               /* of our own health, and nothing else */
+    uint64_t cache_generation; /* before it was computed */
 
     int64_t begun_ns, expires_ns; /* it is not tried again after that; INT64_MAX = whenever */
 } pass;

@@ -102,12 +102,81 @@ static bool try_again(const pass_runner *r, const pass *p, const attempt *last, 
 static void refuse(device_chain *chain, const chain_link *link, aki_error *error)
 {
     const int64_t wait_ns = device_chain_wait_ns(chain);
-    if (wait_ns == INT64_MAX)
+    if (atomic_load(&link->distrusted))
+        error_set(error, AKI_UNAVAILABLE,
+                  "device %s computed wrong vectors; it is used again when the health probe finds it right",
+                  link->name);
+    else if (wait_ns == INT64_MAX)
         error_set(error, AKI_UNAVAILABLE, "device %s is switched off by its circuit breaker", link->name);
     else
         error_set(error, AKI_UNAVAILABLE,
                   "the circuit breaker of device %s is open after failures; it is tried again in %lld ms",
                   link->name, (long long)(wait_ns / NS_PER_MS));
+}
+
+/* What was the case before an attempt. */
+typedef struct beginning {
+    uint64_t wrong; /* of the link */
+    uint64_t check; /* of the cache, where the pass has a judge */
+} beginning;
+
+static beginning begin(const pass_runner *r, const pass *p, chain_link *link)
+{
+    return (beginning){.wrong = atomic_load(&link->wrong),
+                       .check = p->judged && r->cache != NULL ? result_cache_begin_check(r->cache) : 0};
+}
+
+/* Whether all judges of the pass find what the device computed right. */
+static bool judges_agree(const pass *p, scheduler_level level)
+{
+    for (size_t i = 0; i < p->owners_count; i++) {
+        const scheduler_request *request = p->owners[i].request;
+        const encoder_sequence *sequence = &p->sequences[p->owners[i].computed];
+        if (request->judge != NULL &&
+            (sequence->status != AKI_OK || !request->judge(request->cookie, level, sequence->vector)))
+            return false;
+    }
+    return true;
+}
+
+static bool judge(const pass_runner *r, const pass *p, scheduler_level level, breaker_ticket ticket,
+                  const beginning *before)
+{
+    device_chain *chain = r->chain;
+    const bool fills_cache = r->cache != NULL && level == device_chain_primary(chain);
+    const bool right = judges_agree(p, level);
+    device_chain_judge(chain, level, ticket, right);
+    if (right && fills_cache)
+        result_cache_vouch(r->cache, before->check);
+    if (right)
+        return true;
+    const size_t dropped = fills_cache ? result_cache_drop(r->cache) : 0;
+    log_write(&chain->log, AKI_LOG_ERROR, LOG_TARGET,
+              "device %s computes wrong vectors, as the health probe found; it is not used until a health "
+              "probe finds it "
+              "right, and %zu results that it may have spoilt are dropped from the cache",
+              device_chain_link(chain, level)->name, dropped);
+    return false;
+}
+
+/* Reports the attempt to the breaker. False: the device computes wrong vectors, as this pass or another one meanwhile has
+ * found. */
+static bool settle(const pass_runner *r, const pass *p, scheduler_level level, breaker_ticket ticket,
+                   const attempt *done, const beginning *before)
+{
+    chain_link *link = device_chain_link(r->chain, level);
+    if (p->judged && done->status == AKI_OK)
+        return judge(r, p, level, ticket, before);
+    const bool holds = done->status != AKI_OK || atomic_load(&link->wrong) == before->wrong;
+    device_chain_record(r->chain, link, ticket, holds ? done->outcome : BREAKER_IGNORED);
+    return holds;
+}
+
+static attempt distrusted(const chain_link *link, aki_error *error)
+{
+    error_set(error, AKI_UNAVAILABLE, "device %s computes wrong vectors, as the health probe found",
+              link->name);
+    return (attempt){.status = AKI_UNAVAILABLE, .outcome = BREAKER_FAILURE, .cause = RETRY_OTHER};
 }
 
 /* One level, with the attempts that are its due. The error of a failed attempt is not lost to a breaker that opened by it. */
@@ -118,7 +187,8 @@ static attempt try_level(const pass_runner *r, pass *p, scheduler_level level, a
     attempt last = {.status = AKI_UNAVAILABLE};
     for (unsigned attempts = 1;; attempts++) {
         breaker_ticket ticket;
-        if (!device_chain_admit(chain, link, &ticket)) {
+        const beginning before = begin(r, p, link);
+        if (!device_chain_admit(chain, link, p->judged, &ticket)) {
             if (attempts == 1)
                 refuse(chain, link, error);
             return last;
@@ -127,7 +197,8 @@ static attempt try_level(const pass_runner *r, pass *p, scheduler_level level, a
         const int64_t begun_ns = clock_monotonic_ns();
         last = level == SCHEDULER_LEVEL_GPU ? try_gpu(r, p, link->name, error) : try_cpu(r, p, error);
         last.duration_ns = clock_monotonic_ns() - begun_ns;
-        device_chain_record(chain, link, ticket, last.outcome);
+        if (!settle(r, p, level, ticket, &last, &before))
+            last = distrusted(link, error);
         if (last.status == AKI_OK)
             return last;
         const bool is_last = device_chain_is_last(chain, level);
@@ -162,6 +233,7 @@ aki_status pass_runner_run(const pass_runner *r, pass *p, aki_error *error)
     attempt last = {.status = AKI_UNAVAILABLE};
     p->level = SCHEDULER_LEVEL_NONE;
     p->attempts = 0;
+    p->cache_generation = r->cache != NULL ? result_cache_generation(r->cache) : 0;
     p->times = (device_times){0};
     retry_budget_request(&chain->budget);
     for (scheduler_level level = SCHEDULER_LEVEL_GPU; level <= SCHEDULER_LEVEL_CPU; level++) {

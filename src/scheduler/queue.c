@@ -309,7 +309,8 @@ void queue_settle(queue *q, const pass *p, const aki_error *error, int64_t now_n
         } else if (status != AKI_OK) {
             aki_error own;
             size_t text = request->text_of[p->owners[i].index];
-            error_set(&own, status, "the vector of text %zu: %s", text, aki_status_text(status));
+            error_set(&own, status, "the vector of text %zu came out with NaN or infinity: %s", text,
+                      p->cause);
             error_at_text(&own, text);
             request_fail_text(request, text, &own);
         }

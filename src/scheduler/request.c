@@ -55,6 +55,7 @@ aki_status request_open(scheduler_request **out, const request_context *context,
     request->calibrates = submission->calibrates;
     request->label = submission->label;
     request->begin_by_ns = submission->begin_by_ns != 0 ? submission->begin_by_ns : INT64_MAX;
+    request->judge = submission->judge;
     request->traced = submission->traced;
     request->client = submission->client;
     request->deadline_ns = submission->deadline_ns != 0 ? submission->deadline_ns : INT64_MAX;
@@ -151,13 +152,13 @@ static void copy_vectors(const scheduler_request *request)
     }
 }
 
-void request_keep(scheduler_request *request, size_t sequence, result_cache *cache)
+void request_keep(scheduler_request *request, size_t sequence, result_cache *cache, uint64_t generation)
 {
     cache_entry *entry = request->entries != NULL ? request->entries[sequence] : NULL;
     if (entry == NULL)
         return;
     request->entries[sequence] = NULL;
-    result_cache_insert(cache, entry, request->sequences[sequence].vector);
+    result_cache_insert(cache, entry, request->sequences[sequence].vector, generation);
 }
 
 void request_complete(scheduler_request *request)

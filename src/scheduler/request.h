@@ -28,6 +28,7 @@ struct scheduler_request {
     void *cookie;
     scheduler_priority priority; /* never AUTO */
     bool on_error_item, probe, calibrates, traced;
+    scheduler_judge_fn judge; /* NULL = none */
     uint64_t client;
     int64_t begin_by_ns; /* the latest time for its first pass; INT64_MAX = none */
     int64_t deadline_ns; /* of its caller; INT64_MAX = none */
@@ -84,8 +85,9 @@ void request_fail(scheduler_request *request, const aki_error *error);
 /* Books the failure of one text: with on_error_item as its own, else as the request's. */
 void request_fail_text(scheduler_request *request, size_t text, const aki_error *error);
 
-/* Hands the vector of a computed sequence to the cache. While the request has sequences in a pass, outside the lock. */
-void request_keep(scheduler_request *request, size_t sequence, result_cache *cache);
+/* Hands the vector of a computed sequence to the cache; generation: of the cache, before it was computed. While the request has
+ * sequences in a pass, outside the lock. */
+void request_keep(scheduler_request *request, size_t sequence, result_cache *cache, uint64_t generation);
 
 /* Fills the result, times apart, once nothing of the request waits or runs. Before `done`, outside the lock. */
 void request_complete(scheduler_request *request);

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #define SHARDS 16
@@ -16,6 +17,7 @@ struct cache_entry {
     cache_entry *next_in_bucket;
     cache_entry *newer, *older; /* in the queue of the shard */
     size_t text_length, bytes;
+    uint64_t check; /* that began last before it was inserted */
     aki_text_info info;
     aki_pooling pooling;
     aki_switch normalize;
@@ -33,7 +35,10 @@ typedef struct shard {
 
 struct result_cache {
     size_t dimension, shard_bytes;
-    size_t buckets_count; /* a power of two */
+    size_t buckets_count;        /* a power of two */
+    _Atomic uint64_t check;      /* that began last */
+    _Atomic uint64_t vouched;    /* entries of earlier checks than this are good */
+    _Atomic uint64_t generation; /* calls of result_cache_drop */
     shard shards[SHARDS];
 };
 
@@ -199,14 +204,22 @@ static void evict_one(const result_cache *cache, shard *s)
     mem_free(entry);
 }
 
-void result_cache_insert(result_cache *cache, cache_entry *entry, const float *vector)
+uint64_t result_cache_generation(result_cache *cache)
+{
+    return atomic_load(&cache->generation);
+}
+
+void result_cache_insert(result_cache *cache, cache_entry *entry, const float *vector, uint64_t generation)
 {
     memcpy(entry->vector, vector, cache->dimension * sizeof *vector);
     shard *s = shard_of(cache, entry->hash);
     aki_text text = {text_of(entry, cache->dimension), entry->text_length};
     pthread_mutex_lock(&s->lock);
-    bool present = find(cache, s, entry->hash, text, entry->pooling, entry->normalize) != NULL;
-    if (!present) {
+    /* Under the lock: result_cache_drop raises the generation first, and then comes by each shard. */
+    const bool keep = atomic_load(&cache->generation) == generation &&
+                      find(cache, s, entry->hash, text, entry->pooling, entry->normalize) == NULL;
+    if (keep) {
+        entry->check = atomic_load(&cache->check);
         while (s->oldest != NULL && s->stats.bytes + entry->bytes > cache->shard_bytes)
             evict_one(cache, s);
         cache_entry **bucket = bucket_of(cache, s, entry->hash);
@@ -223,13 +236,54 @@ void result_cache_insert(result_cache *cache, cache_entry *entry, const float *v
         s->stats.insertions++;
     }
     pthread_mutex_unlock(&s->lock);
-    if (present)
+    if (!keep)
         result_cache_discard(entry);
 }
 
 void result_cache_discard(cache_entry *entry)
 {
     mem_free(entry);
+}
+
+uint64_t result_cache_begin_check(result_cache *cache)
+{
+    return atomic_fetch_add(&cache->check, 1) + 1;
+}
+
+void result_cache_vouch(result_cache *cache, uint64_t check)
+{
+    atomic_store(&cache->vouched, check);
+}
+
+static size_t drop_from(result_cache *cache, shard *s, uint64_t vouched)
+{
+    size_t dropped = 0;
+    for (cache_entry *entry = s->newest, *older; entry != NULL; entry = older) {
+        older = entry->older;
+        if (entry->check < vouched)
+            continue;
+        if (s->hand == entry)
+            s->hand = entry->newer;
+        unlink_entry(cache, s, entry);
+        mem_free(entry);
+        dropped++;
+    }
+    s->stats.dropped += dropped;
+    return dropped;
+}
+
+size_t result_cache_drop(result_cache *cache)
+{
+    const uint64_t vouched = atomic_load(&cache->vouched);
+    size_t dropped = 0;
+    atomic_fetch_add(&cache->generation, 1);
+    for (size_t i = 0; i < SHARDS; i++) {
+        shard *s = &cache->shards[i];
+        pthread_mutex_lock(&s->lock);
+        dropped += drop_from(cache, s, vouched);
+        pthread_mutex_unlock(&s->lock);
+    }
+    return dropped;
 }
 
 void result_cache_read_stats(result_cache *cache, result_cache_stats *stats)
@@ -242,6 +296,7 @@ void result_cache_read_stats(result_cache *cache, result_cache_stats *stats)
         stats->misses += s->stats.misses;
         stats->insertions += s->stats.insertions;
         stats->evictions += s->stats.evictions;
+        stats->dropped += s->stats.dropped;
         stats->entries += s->stats.entries;
         stats->bytes += s->stats.bytes;
         pthread_mutex_unlock(&s->lock);

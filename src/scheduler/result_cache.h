@@ -7,7 +7,11 @@
  * Bounded in bytes, bookkeeping included. Divided into shards, each with a lock of its own, held for a look-up and the
  * copy of one vector. Which entry goes is chosen by SIEVE (Zhang et al.: SIEVE is Simpler than LRU, NSDI 2024): a first-in
  * first-out queue with a hand that passes over what was hit since it last came by. A hit sets one flag instead of moving
- * entries about, and texts that come once do not push out those that come again. */
+ * entries about, and texts that come once do not push out those that come again.
+ *
+ * A device may compute finite nonsense. Each entry therefore bears the number of the last check that began before it was
+ * inserted. A check that is passed vouches for what was there when it began; one that fails takes away what no check has
+ * vouched for, and what is still being computed is not taken in. */
 #ifndef SCHEDULER_RESULT_CACHE_H
 #define SCHEDULER_RESULT_CACHE_H
 
@@ -25,6 +29,7 @@ typedef struct cache_key {
 
 typedef struct result_cache_stats {
     uint64_t hits, misses, insertions, evictions;
+    uint64_t dropped; /* because a check of the device failed */
     size_t entries, bytes;
 } result_cache_stats;
 
@@ -44,9 +49,19 @@ bool result_cache_recall(result_cache *cache, const cache_entry *entry, float *v
  * for its shard, or out of memory). Ends in result_cache_insert or result_cache_discard. */
 cache_entry *result_cache_prepare(const result_cache *cache, const cache_key *key, aki_text_info info);
 size_t cache_entry_bytes(const cache_entry *entry); /* of NULL: 0 */
-/* vector: [dimension] f32, copied. Where the same text is there already, that stays. */
-void result_cache_insert(result_cache *cache, cache_entry *entry, const float *vector);
+/* To be read before a vector is computed, and given with it to result_cache_insert. */
+uint64_t result_cache_generation(result_cache *cache);
+/* vector: [dimension] f32, copied. Where the same text is there already, that stays. Not kept when result_cache_drop was called
+ * after `generation` was read. */
+void result_cache_insert(result_cache *cache, cache_entry *entry, const float *vector, uint64_t generation);
 void result_cache_discard(cache_entry *entry); /* NULL allowed */
+
+/* A check of what fills the cache begins; its number. */
+uint64_t result_cache_begin_check(result_cache *cache);
+/* That check was passed. */
+void result_cache_vouch(result_cache *cache, uint64_t check);
+/* A check failed: what no check has vouched for is dropped. Returns how many entries that were. */
+size_t result_cache_drop(result_cache *cache);
 
 void result_cache_read_stats(result_cache *cache, result_cache_stats *stats);
 

@@ -104,7 +104,7 @@ typedef enum scheduler_priority {
 typedef struct scheduler_item_error {
     size_t index; /* of the text */
     aki_status status;
-    char message[160];
+    char message[256];
 } scheduler_item_error;
 
 typedef struct scheduler_result {
@@ -129,6 +129,10 @@ typedef struct scheduler_result {
  * scheduler_submit; to return soon and without blocking. The result lives until scheduler_request_free. */
 typedef void (*scheduler_done_fn)(void *cookie, scheduler_request *request, const scheduler_result *result);
 
+/* Tells whether a vector that a device of that level computed is right. Called from a worker's thread before the vector goes
+ * anywhere; to return soon. */
+typedef bool (*scheduler_judge_fn)(void *cookie, scheduler_level level, const float *vector);
+
 /* All zero but texts, count and done is a plain request. */
 typedef struct scheduler_submission {
     const aki_text *texts; /* [count]; data NULL = what stands there is not a text: AKI_INVALID_ARGUMENT */
@@ -141,6 +145,10 @@ typedef struct scheduler_submission {
      * times mean nothing. */
     bool probe;
     bool calibrates; /* a probe whose passes set the measured speed all the same */
+    /* Checks the device: NULL = does not. A wrong vector makes the pass a failed one, opens the circuit breaker of the device, and
+     * takes from the cache what the device has computed since it was last found right; and until a judge finds it right,
+     * an open breaker lets passes with a judge probe it, and no others. */
+    scheduler_judge_fn judge;
     bool traced;     /* scheduler_result.times is wanted; costs some readings of the clock per pass */
     uint64_t client; /* whose request it is, for fairness between clients; 0 = nobody's in particular */
     /* clock_monotonic_ns values; 0 = none. Until when the first pass must have begun, and the caller's own deadline. From
@@ -199,6 +207,7 @@ typedef struct scheduler_device {
     breaker_state state;
     int64_t wait_ms; /* until it may be called: 0 = now; INT64_MAX = not before a reset */
     breaker_counts counts;
+    uint64_t wrong; /* vectors that a judge found wrong */
 } scheduler_device;
 
 /* False = there is no device of that level. */

@@ -68,7 +68,8 @@ bool scheduler_read_device(scheduler *s, scheduler_level level, scheduler_device
     const int64_t now_ns = breaker_clock_ns();
     *out = (scheduler_device){.name = link->name,
                               .state = breaker_current(&link->guard, now_ns),
-                              .wait_ms = milliseconds(breaker_wait_ns(&link->guard, now_ns))};
+                              .wait_ms = milliseconds(breaker_wait_ns(&link->guard, now_ns)),
+                              .wrong = atomic_load(&link->wrong)};
     breaker_read_counts(&link->guard, now_ns, &out->counts);
     return true;
 }

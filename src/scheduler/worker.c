@@ -53,7 +53,7 @@ static void hand_out(scheduler *s, const pass *p)
     const bool keep = s->cache != NULL && p->level == device_chain_primary(&s->chain);
     for (size_t i = 0; i < p->owners_count && keep; i++)
         if (p->sequences[p->owners[i].computed].status == AKI_OK)
-            request_keep(p->owners[i].request, p->owners[i].index, s->cache);
+            request_keep(p->owners[i].request, p->owners[i].index, s->cache, p->cache_generation);
 }
 
 static void report(const scheduler *s, const pass *p, int64_t duration_ns)
@@ -195,6 +195,14 @@ static void report_progress(scheduler *s, const pass *p, int64_t now_ns)
     }
 }
 
+static const char *find_cause(const scheduler *s, const pass *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->sequences[i].status == AKI_NOT_FINITE)
+            return encoder_not_finite_cause(s->enc);
+    return NULL;
+}
+
 /* Takes a pass and computes it. With the lock held, which is let go during the computation. */
 static void compute_pass(scheduler *s, worker *self)
 {
@@ -224,6 +232,7 @@ static void compute_pass(scheduler *s, worker *self)
     aki_error error;
     const aki_status status = pass_runner_run(&runner, p, &error);
     int64_t end_ns = clock_monotonic_ns();
+    p->cause = status == AKI_OK ? find_cause(s, p) : NULL;
     if (p->level != SCHEDULER_LEVEL_NONE)
         hand_out(s, p);
     if (status == AKI_OK)

@@ -47,6 +47,12 @@ static double read_out(void *cookie, size_t series)
     return stats_of(cookie).device_calls_out;
 }
 
+static double read_wrong(void *cookie, size_t series)
+{
+    scheduler_device of;
+    return read_device(cookie, series, &of) ? (double)of.wrong : 0;
+}
+
 static double read_state(void *cookie, size_t series)
 {
     scheduler_device of;
@@ -103,6 +109,7 @@ void device_metrics_register(server *s)
     metrics_read_by(m, METRIC_DEVICE_CALLS, read_calls, s);
     metrics_read_by(m, METRIC_DEVICE_GIVEN_UP, read_given_up, s);
     metrics_read_by(m, METRIC_DEVICE_OUT, read_out, s);
+    metrics_read_by(m, METRIC_DEVICE_WRONG, read_wrong, s);
     metrics_read_by(m, METRIC_DEVICE_BREAKER, read_state, s);
     metrics_read_by(m, METRIC_BREAKER_TRANSITIONS, read_transitions, s);
     metrics_read_by(m, METRIC_BREAKER_REFUSED, read_refused, s);

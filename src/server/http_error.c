@@ -77,6 +77,7 @@ http_error_code http_error_of_status(aki_status status)
         return HTTP_ERROR_SERVICE_UNAVAILABLE;
     case AKI_OK:
     case AKI_INVALID_ARGUMENT: /* requests are checked before: reaching the engine is a fault of this program */
+    case AKI_FORKED:
     case AKI_MODEL_NOT_FOUND:
     case AKI_MODEL_INVALID:
     case AKI_MODEL_UNSUPPORTED:

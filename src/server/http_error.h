@@ -74,7 +74,7 @@
     X(HTTP_ERROR_INTERNAL, "internal_error", 500, HTTP_TYPE_SERVER,                                          \
       "Please report this with the x-request-id and the log around it.")                                     \
     X(HTTP_ERROR_NOT_FINITE, "not_finite", 500, HTTP_TYPE_SERVER,                                            \
-      "The weights may be damaged: run `akidb-embed doctor` on the server.")                                 \
+      "Where weights are damaged, download the model again on the server; else try --precision fp32 there.") \
     X(HTTP_ERROR_MODEL_CHANGED, "model_changed", 500, HTTP_TYPE_SERVER,                                      \
       "Restore the model's files on the server and restart it.")                                             \
     X(HTTP_ERROR_LOADING, "loading", 503, HTTP_TYPE_UNAVAILABLE,                                             \

@@ -148,7 +148,7 @@ static aki_status check_first_vector(server *s, scheduler *work, const encoder *
     const size_t dimension = encoder_dimension(enc);
     aki_model_info info;
     encoder_describe(enc, &info);
-    aki_status status = probe_first(s->probe, work, dimension, &vector, error);
+    aki_status status = probe_first(s->probe, work, enc, info.precision, &vector, error);
     if (status != AKI_OK || dimension != REFERENCE_DIMENSION || s->settings.weights_are_published == NULL)
         return status;
     const double cosine = vector_cosine(vector, reference_vector, dimension);

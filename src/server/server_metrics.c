@@ -73,6 +73,12 @@ static double read_cache_bytes(void *cookie, size_t series)
     return (double)stats_of(cookie).cache.bytes;
 }
 
+static double read_cache_dropped(void *cookie, size_t series)
+{
+    (void)series;
+    return (double)stats_of(cookie).cache.dropped;
+}
+
 static double read_log_dropped(void *cookie, size_t series)
 {
     (void)series;
@@ -114,6 +120,7 @@ aki_status server_metrics_open(server *s, aki_error *error)
     metrics_read_by(m, METRIC_REJECTED, read_rejected, s);
     metrics_read_by(m, METRIC_CACHE, read_cache, s);
     metrics_read_by(m, METRIC_CACHE_BYTES, read_cache_bytes, s);
+    metrics_read_by(m, METRIC_CACHE_DROPPED, read_cache_dropped, s);
     metrics_read_by(m, METRIC_CONNECTIONS, read_connections, s);
     metrics_read_by(m, METRIC_LOG_DROPPED, read_log_dropped, s);
     device_metrics_register(s);

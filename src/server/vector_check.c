@@ -7,7 +7,9 @@
 #define LEAST_COSINE_BF16 0.999
 #define LEAST_COSINE_INT8 0.98
 #define LEAST_COSINE_INT4 0.85
-#define LEAST_COSINE_SAME_MODEL 0.9999
+#define LEAST_COSINE_SAME_DEVICE 0.9999
+/* Both devices differ from the exact vector. */
+#define COSINE_BETWEEN_DEVICES 0.02
 
 double vector_cosine(const float *a, const float *b, size_t dimension)
 {
@@ -34,8 +36,27 @@ double vector_least_cosine(aki_precision precision)
     }
 }
 
+bool vector_is_near(const float *vector, const float *expected, size_t dimension, double least_cosine)
+{
+    double square = 0, expected_square = 0;
+    for (size_t i = 0; i < dimension; i++) {
+        square += (double)vector[i] * vector[i];
+        expected_square += (double)expected[i] * expected[i];
+    }
+    const double away = fabs(sqrt(square / expected_square) - 1);
+    return vector_cosine(vector, expected, dimension) >= least_cosine && /* not where it is NaN */
+           away <= sqrt(1 - least_cosine * least_cosine);
+}
+
 bool vector_agrees(const float *vector, const float *expected, size_t dimension)
 {
     return memcmp(vector, expected, dimension * sizeof *vector) == 0 ||
-           vector_cosine(vector, expected, dimension) >= LEAST_COSINE_SAME_MODEL; /* not where it is NaN */
+           vector_is_near(vector, expected, dimension, LEAST_COSINE_SAME_DEVICE);
+}
+
+bool vector_agrees_across(const float *vector, const float *expected, size_t dimension,
+                          aki_precision precision)
+{
+    return vector_is_near(vector, expected, dimension,
+                          vector_least_cosine(precision) - COSINE_BETWEEN_DEVICES);
 }

@@ -1,4 +1,4 @@
-/* Whether a vector is the one that it should be. */
+/* Compares a vector with its expected value: cosine and length. */
 #ifndef SERVER_VECTOR_CHECK_H
 #define SERVER_VECTOR_CHECK_H
 
@@ -10,7 +10,15 @@ double vector_cosine(const float *a, const float *b, size_t dimension);
 /* The least cosine to sentence-transformers in fp32 that a precision is held to. */
 double vector_least_cosine(aki_precision precision);
 
-/* The same bits, or a cosine that only the rounding of another device explains. */
+/* Whether the cosine is at least `least_cosine`, and the lengths differ by no more than vectors of one length at that angle do. False where
+ * either has no length or is not finite. */
+bool vector_is_near(const float *vector, const float *expected, size_t dimension, double least_cosine);
+
+/* The same bits, or as near as vectors of one device at different times are. */
 bool vector_agrees(const float *vector, const float *expected, size_t dimension);
+
+/* As near as the vectors of two devices are, one of which computes in this precision. */
+bool vector_agrees_across(const float *vector, const float *expected, size_t dimension,
+                          aki_precision precision);
 
 #endif

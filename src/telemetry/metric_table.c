@@ -125,6 +125,10 @@ const metric metric_table[] = {
                       {&by_result}},
     [METRIC_CACHE_BYTES] = {"akidb_embed_cache_bytes", "bytes", "Memory of the result cache.", METRIC_GAUGE,
                             METRIC_READ},
+    [METRIC_CACHE_DROPPED] =
+        {"akidb_embed_cache_dropped_total", NULL,
+         "Cached results dropped because their device was found to compute wrong vectors.", METRIC_COUNTER,
+         METRIC_READ},
     [METRIC_CONNECTIONS] = {"akidb_embed_connections", NULL, "Open client connections.", METRIC_GAUGE,
                             METRIC_READ},
     [METRIC_LOG_DROPPED] = {"akidb_embed_log_lines_dropped_total", NULL,
@@ -150,6 +154,12 @@ const metric metric_table[] = {
     [METRIC_DEVICE_OUT] = {"akidb_embed_device_calls_out", NULL,
                            "Passes given up that have not come back from the device.", METRIC_GAUGE,
                            METRIC_READ},
+    [METRIC_DEVICE_WRONG] = {"akidb_embed_device_wrong_vectors_total",
+                             NULL,
+                             "Health probes that found a device's vector wrong.",
+                             METRIC_COUNTER,
+                             METRIC_READ,
+                             {&by_device}},
     [METRIC_DEVICE_BREAKER] =
         {"akidb_embed_circuit_breaker_state",
          NULL,

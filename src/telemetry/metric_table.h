@@ -126,6 +126,7 @@ typedef enum metric_id {
     METRIC_PASS_FILL,
     METRIC_CACHE, /* metric_cache_result */
     METRIC_CACHE_BYTES,
+    METRIC_CACHE_DROPPED,
     METRIC_CONNECTIONS,
     METRIC_LOG_DROPPED,
     /* devices */
@@ -133,6 +134,7 @@ typedef enum metric_id {
     METRIC_DEVICE_CALLS, /* metric_device, outcome: success, failure, ignored */
     METRIC_DEVICE_GIVEN_UP,
     METRIC_DEVICE_OUT,
+    METRIC_DEVICE_WRONG,        /* metric_device */
     METRIC_DEVICE_BREAKER,      /* metric_device */
     METRIC_BREAKER_TRANSITIONS, /* metric_device, from, to */
     METRIC_BREAKER_REFUSED,     /* metric_device */

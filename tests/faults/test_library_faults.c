@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <ftw.h>
 
+#include "base/json_parse.h"
 #include "faults.h"
 #include "model/tiny_model.h"
 
@@ -173,6 +174,7 @@ static int set_up(void **state)
     (void)state;
     aki_error error;
     write_model();
+    json_parse_wrap_allocator(); /* as the program does: a host has Jansson as it is, see embed.h */
     assert_int_equal(use_library(AKI_PRECISION_FP32, expected[0], &error), AKI_OK);
     assert_int_equal(use_library(AKI_PRECISION_INT8, expected[1], &error), AKI_OK);
     return 0;

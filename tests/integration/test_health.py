@@ -153,7 +153,7 @@ def test_readiness_after_a_wrong_inference(tmp_path):
     with open(weights, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
         begin, end = json.loads(file.read(length))["embeddings.word_embeddings.weight"]["data_offsets"]
-    with Server("--probe-interval", "20ms", model=folder) as server, server.client() as client:
+    with Server("--probe-interval", "20ms", "--breaker-cooldown", "50ms", model=folder) as server, server.client() as client:
         with overwritten(weights, 8 + length + begin, bytes(end - begin)):
             reply = wait_until(lambda: (answer := client.get(READY)).status_code == 503 and answer, "readiness fails", server)
             assert reply.json()["status"] == "not_ready"
@@ -161,7 +161,29 @@ def test_readiness_after_a_wrong_inference(tmp_path):
             assert reply.json()["details"]["model_loaded"] is True
             assert client.get(LIVE).status_code == 200
             server.says("health probe failed")
+            reply = client.post("/api/v1/embed", json={"texts": ["a cat sits on the mat"]})
+            assert (reply.status_code, reply.json()["error"]["code"]) == (503, "service_unavailable")
         wait_until(lambda: client.get(READY).status_code == 200, "ready again", server)
+
+
+def test_a_vector_that_is_not_finite_says_why(tmp_path):
+    """A damaged row of the word embeddings: only texts with that word fail, and reply and log name tensor and row."""
+    folder = tmp_path / "model"
+    shutil.copytree(MODEL, folder)
+    weights = folder / "model.safetensors"
+    vocabulary = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
+    with open(weights, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        tensor = json.loads(file.read(length))["embeddings.word_embeddings.weight"]
+    row = vocabulary["zebra"]
+    with overwritten(weights, 8 + length + tensor["data_offsets"][0] + row * tensor["shape"][1] * 4, b"\xff\xff\xff\x7f"):
+        with Server(model=folder) as server, server.client() as client:
+            assert client.post("/api/v1/embed", json={"texts": ["a horse"]}).status_code == 200
+            reply = client.post("/api/v1/embed", json={"texts": ["a horse", "a zebra"]})
+            assert (reply.status_code, reply.json()["error"]["code"]) == (500, "not_finite")
+            cause = f"row {row} of the weights 'embeddings.word_embeddings.weight' is not finite"
+            assert f"text 1 came out with NaN or infinity: {cause}" in reply.json()["error"]["message"]
+            server.says(f"a vector came out with NaN or infinity: {cause}")
 
 
 def test_a_wrong_first_vector_is_not_served(tmp_path):

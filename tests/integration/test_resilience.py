@@ -200,6 +200,50 @@ def test_failures_under_load(faulty, right):
         wait_until(lambda: server.embed(TEXTS[0]) and server.breaker() == "Closed", "the breaker closes", server)
 
 
+PROBING = ("--probe-interval", "20ms")
+
+
+def test_finite_nonsense_is_found_and_not_served_again(faulty, right):
+    """The health probe finds wrong vectors: from then on the CPU computes, also what the cache had from the device; and the device
+    comes back when a probe finds it right, not by a request's trial."""
+    with faulty.serve(*PROBING, "--cache-mb", "16", "--breaker-cooldown", "50ms") as server:
+        check(server.embed(*MANY[:3]), "gpu", right, MANY[:3])
+        faulty.be("wrong")
+        wait_until(lambda: served_by(server.embed(*TEXTS)) == "cpu", "the CPU computes", server)
+        for _ in range(10):
+            check(server.embed(*TEXTS), "cpu", right, TEXTS)
+        metrics = server.metrics()
+        assert metrics[("akidb_embed_device_wrong_vectors_total", "gpu")] >= 1
+        assert metrics[("akidb_embed_device_wrong_vectors_total", "cpu")] == 0
+        assert ("akidb_embed_cache_dropped_total",) in metrics
+        server.says("device fault computes wrong vectors")
+        faulty.be("ok")
+        wait_until(lambda: server.breaker() == "Closed" and served_by(server.embed("new")) == "gpu", "the device is used", server)
+        check(server.embed(*TEXTS), "gpu", right, TEXTS)
+
+
+def test_finite_nonsense_of_the_last_device_is_refused(faulty, right):
+    """From when the probe has found it: 503, until a probe finds the device right."""
+    with faulty.serve(*PROBING, "--no-cpu-fallback", "--breaker-cooldown", "50ms") as server:
+        faulty.be("wrong")
+        reply = wait_until(lambda: (answer := server.embed(*TEXTS)).status_code == 503 and answer, "it is refused", server)
+        assert "wrong vectors" in check_unavailable(reply)["message"]
+        assert server.health()[0] == 503
+        faulty.be("ok")
+        wait_until(lambda: server.embed("new").status_code == 200, "the device is used", server)
+        check(server.embed(*TEXTS), "gpu", right, TEXTS)
+
+
+def test_a_device_that_is_wrong_from_the_start_is_not_used(faulty, right):
+    """Requests do not try it after the cooldown, either, and no probe comes that would."""
+    faulty.be("wrong")
+    with faulty.serve("--breaker-cooldown", "1ms") as server:
+        calls = faulty.calls()
+        check(server.embed(*TEXTS), "cpu", right, TEXTS)
+        assert faulty.calls() == calls
+        server.says("device fault computes wrong vectors")
+
+
 def test_cached_answer_when_nothing_computes(faulty, right):
     """A text seen before is answered, others get 503 and when to come back."""
     with faulty.serve("--no-cpu-fallback", "--breaker-cooldown", "1h", "--retry-delay", "1ms") as server:

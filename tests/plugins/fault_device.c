@@ -6,6 +6,7 @@
  *     ok        computes
  *     fail      DEVICE_FAILED
  *     nan       the first number of each text is NaN
+ *     wrong     finite nonsense, the same for all texts
  *     oom       DEVICE_OUT_OF_MEMORY
  *     hang      comes back when the line is changed, and then computes
  *     slow      computes after MS milliseconds
@@ -217,6 +218,8 @@ static device_status forward(void *device, void *state, const device_batch *batc
     memcpy(s->output, computed, batch->offsets[batch->texts] * d->hidden * sizeof *computed);
     for (size_t i = 0; i < batch->texts && strcmp(f.mode, "nan") == 0; i++)
         s->output[batch->offsets[i] * d->hidden] = NAN;
+    for (size_t i = 0; i < batch->offsets[batch->texts] * d->hidden && strcmp(f.mode, "wrong") == 0; i++)
+        s->output[i] = (float)(i % d->hidden % 7) - 3.0f;
     *output = s->output;
     times->transfer_in_ns = times->transfer_out_ns = 1000;
     return status;

@@ -11,19 +11,47 @@ constexpr int THREADS = 256; /* at most, of a block */
 constexpr int WIDE = 8;      /* vectors of four that a thread holds for the widest rows: 8192 = 256 * 8 * 4 */
 
 /* The sum over the block, in an order that its size alone decides. */
-__device__ float block_sum(float x)
+template <typename T> __device__ T block_sum(T x)
 {
-    __shared__ float of_warp[THREADS / 32];
+    __shared__ T of_warp[THREADS / 32];
     for (int other = 16; other > 0; other /= 2)
         x += __shfl_xor_sync(0xffffffffu, x, other);
     __syncthreads(); /* the sums of the call before have been read */
     if (threadIdx.x % 32 == 0)
         of_warp[threadIdx.x / 32] = x;
     __syncthreads();
-    float sum = 0;
+    T sum = 0;
     for (int warp = 0; warp < (int)blockDim.x / 32; warp++)
         sum += of_warp[warp];
     return sum;
+}
+
+__device__ double sum_of(float4 x)
+{
+    return ((double)x.x + x.y) + ((double)x.z + x.w);
+}
+
+__device__ double squares_about(double mean, float4 x)
+{
+    const double a = x.x - mean, b = x.y - mean, c = x.z - mean, d = x.w - mean;
+    return (a * a + b * b) + (c * c + d * d);
+}
+
+/* What a row becomes whose sums leave f32: its normalised values from sums in f64, which no finite row overflows. */
+template <int VECTORS> __device__ void normalise_wide(float4 (&x)[VECTORS], const cuda_norm &norm)
+{
+    const int count = (int)norm.hidden / 4;
+    double sum = 0, squares = 0;
+    for (int v = 0; v < VECTORS; v++)
+        sum += sum_of(x[v]);
+    const double mean = block_sum(sum) / (double)norm.hidden;
+    for (int v = 0; v < VECTORS; v++)
+        if ((int)threadIdx.x + v * (int)blockDim.x < count)
+            squares += squares_about(mean, x[v]);
+    const double scale = 1.0 / sqrt(block_sum(squares) / (double)norm.hidden + norm.epsilon);
+    for (int v = 0; v < VECTORS; v++)
+        x[v] = make_float4((float)((x[v].x - mean) * scale), (float)((x[v].y - mean) * scale),
+                           (float)((x[v].z - mean) * scale), (float)((x[v].w - mean) * scale));
 }
 
 /* x: the row's vectors of four, those that this thread holds; the others' places hold zeros. */
@@ -37,18 +65,26 @@ template <int VECTORS> __device__ void norm_row(float4 (&x)[VECTORS], const cuda
     for (int v = 0; v < VECTORS; v++) {
         if ((int)threadIdx.x + v * (int)blockDim.x >= count)
             continue;
-        x[v] = make_float4(x[v].x - mean, x[v].y - mean, x[v].z - mean, x[v].w - mean);
-        squares += (x[v].x * x[v].x + x[v].y * x[v].y) + (x[v].z * x[v].z + x[v].w * x[v].w);
+        const float4 d = make_float4(x[v].x - mean, x[v].y - mean, x[v].z - mean, x[v].w - mean);
+        squares += (d.x * d.x + d.y * d.y) + (d.z * d.z + d.w * d.w);
     }
-    const float scale = 1.0f / sqrtf(block_sum(squares) / (float)norm.hidden + norm.epsilon);
+    const float total = block_sum(squares);
+    const float scale = 1.0f / sqrtf(total / (float)norm.hidden + norm.epsilon);
+    if (isfinite(total)) { /* all threads of the block have the same sum */
+        for (int v = 0; v < VECTORS; v++)
+            x[v] = make_float4((x[v].x - mean) * scale, (x[v].y - mean) * scale, (x[v].z - mean) * scale,
+                               (x[v].w - mean) * scale);
+    } else {
+        normalise_wide<VECTORS>(x, norm);
+    }
     for (int v = 0; v < VECTORS; v++) {
         const int i = (int)threadIdx.x + v * (int)blockDim.x;
         if (i >= count)
             continue;
         const float4 gamma = reinterpret_cast<const float4 *>(norm.gamma)[i];
         const float4 beta = reinterpret_cast<const float4 *>(norm.beta)[i];
-        const float4 y = make_float4(x[v].x * scale * gamma.x + beta.x, x[v].y * scale * gamma.y + beta.y,
-                                     x[v].z * scale * gamma.z + beta.z, x[v].w * scale * gamma.w + beta.w);
+        const float4 y = make_float4(x[v].x * gamma.x + beta.x, x[v].y * gamma.y + beta.y,
+                                     x[v].z * gamma.z + beta.z, x[v].w * gamma.w + beta.w);
         reinterpret_cast<float4 *>(norm.sum + row * norm.hidden)[i] = y;
         if (norm.stored != nullptr) {
             __nv_bfloat162 *stored = static_cast<__nv_bfloat162 *>(norm.stored) + row * norm.hidden / 2;

@@ -21,6 +21,22 @@ __device__ float4 join(bool is_max, float4 a, float4 b)
     return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w);
 }
 
+__device__ bool is_finite(float4 x)
+{
+    return isfinite(x.x) && isfinite(x.y) && isfinite(x.z) && isfinite(x.w);
+}
+
+/* The mean of four columns in f64, where f32 overflowed. A NaN or infinity of a token stays. */
+__device__ float4 wide_mean(const float *states, int tokens, size_t hidden)
+{
+    double sum[4] = {};
+    for (int t = 0; t < tokens; t++)
+        for (int i = 0; i < 4; i++)
+            sum[i] += states[t * hidden + i];
+    return make_float4((float)(sum[0] / tokens), (float)(sum[1] / tokens), (float)(sum[2] / tokens),
+                       (float)(sum[3] / tokens));
+}
+
 __global__ void __launch_bounds__(GROUPS *LANES)
     pool(const float *states, const int32_t *offsets, const int32_t *how, float *pooled, size_t hidden)
 {
@@ -46,6 +62,8 @@ __global__ void __launch_bounds__(GROUPS *LANES)
     if (pooling == CUDA_POOL_MEAN) {
         const float count = (float)tokens;
         x = make_float4(x.x / count, x.y / count, x.z / count, x.w / count);
+        if (!is_finite(x))
+            x = wide_mean(states + (size_t)first * hidden + column, tokens, hidden);
     }
     *reinterpret_cast<float4 *>(pooled + text * hidden + column) = x;
 }

@@ -34,5 +34,7 @@ void ref_attention_bf16(const kernel_attention *attention);
 float ref_activate(float x, kernel_activation activation);
 
 void ref_norm(const kernel_norm *norm);
+/* One row, in place: row holds input + residual, [columns]. In f64: no sum of finite numbers overflows. */
+void ref_norm_row(const kernel_norm *norm, float *row);
 
 #endif

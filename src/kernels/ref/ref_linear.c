@@ -64,7 +64,7 @@ float ref_activate(float value, kernel_activation activation)
     case KERNEL_GELU_TANH:
         return (float)(0.5 * x * (1.0 + tanh(M_2_SQRTPI * M_SQRT1_2 * (x + 0.044715 * x * x * x))));
     case KERNEL_RELU:
-        return value < 0.0f ? 0.0f : value; /* NaN stays */
+        return value < 0.0f && !isinf(value) ? 0.0f : value; /* NaN and infinities stay */
     case KERNEL_IDENTITY:
         break;
     }

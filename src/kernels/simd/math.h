@@ -23,8 +23,14 @@ static inline vf32 vf_exp2(vf32 x)
     return vf_scale2(p, n);
 }
 
+/* An infinity, which is a sum that left f32, gives NaN: minus infinity must not become a plausible zero. */
+static inline vf32 vf_relu(vf32 x)
+{
+    return vf_fma(x, vf_set1(0.0f), vf_max(vf_set1(0.0f), x));
+}
+
 /* x / 2 (1 + erf(x / sqrt(2))). For |x| < 5.5 the second half is x P(x^2) / Q(x^2), P and Q of degree 5, whose own error
- * is 2.2e-8; beyond, x or 0 is exact to 1.1e-7. Error of the result at most 1.7e-7 max(|x|, 0.6). */
+ * is 2.2e-8; beyond, x or 0 is exact to 1.1e-7. Error of the result at most 1.7e-7 max(|x|, 0.6). An infinity gives NaN. */
 static inline vf32 vf_gelu_erf(vf32 x)
 {
     vf32 y = vf_mul(x, x);
@@ -40,7 +46,7 @@ static inline vf32 vf_gelu_erf(vf32 x)
     p = vf_fma(p, y, vf_set1(0.39894205f));
     q = vf_fma(q, y, vf_set1(1.0f));
     vf32 inner = vf_fma(x, vf_div(vf_mul(x, p), q), vf_mul(x, vf_set1(0.5f)));
-    return vf_if_less(vf_abs(x), vf_set1(5.5f), inner, vf_max(vf_set1(0.0f), x));
+    return vf_if_less(vf_abs(x), vf_set1(5.5f), inner, vf_relu(x));
 }
 
 /* x / (1 + exp(-2 sqrt(2/pi) (x + 0.044715 x^3))), the same as the tanh form. */
@@ -51,11 +57,6 @@ static inline vf32 vf_gelu_tanh(vf32 x)
     vf32 exponent = vf_mul(x, vf_fma(y, vf_set1(0.044715f * scale), vf_set1(scale)));
     exponent = vf_if_less(exponent, vf_set1(126.0f), exponent, vf_set1(126.0f));
     return vf_div(x, vf_add(vf_set1(1.0f), vf_exp2(exponent)));
-}
-
-static inline vf32 vf_relu(vf32 x)
-{
-    return vf_max(vf_set1(0.0f), x);
 }
 
 #endif

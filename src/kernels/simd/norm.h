@@ -1,11 +1,14 @@
 /* Template: residual addition and LayerNorm. Include after a tier's vec header. The output row holds input + residual
- * between the steps; the variance is taken from the deviations, not from a difference of squares. */
+ * between the steps; the variance is taken from the deviations, not from a difference of squares. A row whose sums leave f32
+ * is computed by the reference, in f64, from the same sums. */
 #ifndef KERNELS_SIMD_NORM_H
 #define KERNELS_SIMD_NORM_H
 
+#include <float.h>
 #include <math.h>
 
 #include "kernels/kernels.h"
+#include "kernels/ref/ref.h"
 
 static void simd_norm(const kernel_norm *norm)
 {
@@ -35,7 +38,12 @@ static void simd_norm(const kernel_norm *norm)
             vf32 x = vf_first(vf_sub(vf_load_first(output + whole, rest), mean), rest, zero);
             squares = vf_fma(x, x, squares);
         }
-        const vf32 factor = vf_set1(1.0f / sqrtf(vf_sum(squares) / (float)columns + norm->epsilon));
+        const float total = vf_sum(squares);
+        if (!(total <= FLT_MAX)) { /* of the numbers, too: an infinite mean makes the squares infinite */
+            ref_norm_row(norm, output);
+            continue;
+        }
+        const vf32 factor = vf_set1(1.0f / sqrtf(total / (float)columns + norm->epsilon));
         for (size_t i = 0; i < whole; i += VF_LANES) {
             vf32 x = vf_mul(vf_sub(vf_load(output + i), mean), factor);
             vf_store(output + i, vf_fma(x, vf_load(norm->gamma + i), vf_load(norm->beta + i)));

@@ -61,7 +61,8 @@ static void bad_syntax_is_no_want_of_memory(void **state)
 static int set_up(void **state)
 {
     (void)state;
-    json_set_alloc_funcs(allocate, free); /* before the first parse: the hook goes around it */
+    json_set_alloc_funcs(allocate, free);
+    json_parse_wrap_allocator(); /* goes around it */
     return 0;
 }
 

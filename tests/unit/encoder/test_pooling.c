@@ -34,6 +34,38 @@ static void normalizes_to_length_one_and_leaves_zero_alone(void **state)
     assert_true(fabsf(large[0] - 0.6F) < 1e-6F);
 }
 
+/* Lengths of every magnitude: beyond 8.5e37 one over the length is denormal as an f32. */
+static void normalizes_every_magnitude_to_all_bits(void **state)
+{
+    (void)state;
+    for (int exponent = -11; exponent <= 38; exponent++) {
+        float v[384], expected[384];
+        double squares = 0;
+        for (size_t i = 0; i < 384; i++) {
+            v[i] = (float)(cos((double)i) * pow(10.0, exponent) * 3.0);
+            squares += (double)v[i] * v[i];
+        }
+        for (size_t i = 0; i < 384; i++)
+            expected[i] = (float)(v[i] / sqrt(squares));
+        pooling_normalize(v, 384);
+        for (size_t i = 0; i < 384; i++)
+            assert_true(fabsf(v[i] - expected[i]) <= 2e-7F * fabsf(expected[i]));
+    }
+}
+
+static void a_mean_whose_sum_overflows_is_the_mean(void **state)
+{
+    (void)state;
+    float large[5][3], v[3];
+    for (size_t t = 0; t < 5; t++) {
+        large[t][0] = 3e38F;
+        large[t][1] = -3e38F;
+        large[t][2] = t < 4 ? 3e38F : -3e38F;
+    }
+    pooling_apply(AKI_POOLING_MEAN, &large[0][0], 5, 3, v);
+    assert_true(v[0] == 3e38F && v[1] == -3e38F && fabsf(v[2] - 1.8e38F) < 1e32F);
+}
+
 static void a_nan_or_infinity_in_any_token_is_seen(void **state)
 {
     (void)state;
@@ -58,6 +90,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pools_by_the_three_rules),
         cmocka_unit_test(normalizes_to_length_one_and_leaves_zero_alone),
+        cmocka_unit_test(normalizes_every_magnitude_to_all_bits),
+        cmocka_unit_test(a_mean_whose_sum_overflows_is_the_mean),
         cmocka_unit_test(a_nan_or_infinity_in_any_token_is_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

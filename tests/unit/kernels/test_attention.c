@@ -207,6 +207,26 @@ static void survives_scores_of_any_size(void **state)
     }
 }
 
+/* Queries and keys up to f32's end, whose scores leave it: a value of the text or no number, never another. Values of that
+ * size as long as their sum is one. */
+static void survives_every_magnitude(void **state)
+{
+    (void)state;
+    CHECK_EACH_PRECISION(tier, precision)
+    for (int exponent = 4; exponent <= 38; exponent++) {
+        const float size = (float)pow(10.0, exponent), value_size = size / 64;
+        problem p = make_problem(precision, 1 + check_below(30), 2, 32, 1.0f);
+        for (size_t i = 0; i < check_extent(p.tokens, 192, p.stride); i++)
+            p.qkv[i] = (i % p.stride < 128 ? size : value_size) * check_unit();
+        check_hold(precision, p.qkv, check_extent(p.tokens, 192, p.stride));
+        float *output = attend(precision, &p, 64);
+        for (size_t i = 0; i < p.tokens * 64; i++)
+            assert_true(!isfinite(output[i]) ? exponent > 18 : fabsf(output[i]) <= 1.01f * value_size);
+        mem_free(output);
+        mem_free(p.qkv);
+    }
+}
+
 /* All scores far below zero: the subtraction of the greatest must see them, not the padding's zeros. */
 static void survives_scores_that_are_all_negative(void **state)
 {
@@ -304,6 +324,7 @@ int main(void)
         cmocka_unit_test(attends_over_long_texts),
         cmocka_unit_test(weighs_scores_to_the_last_bits),
         cmocka_unit_test(survives_scores_of_any_size),
+        cmocka_unit_test(survives_every_magnitude),
         cmocka_unit_test(survives_scores_that_are_all_negative),
         cmocka_unit_test(keeps_nan),
         cmocka_unit_test(does_not_depend_on_addresses),

@@ -515,6 +515,47 @@ static void a_row_does_not_depend_on_its_neighbours(void **state)
     }
 }
 
+/* The scale of a chunk whose greatest number is any that f32 has. */
+static void quantises_every_magnitude(void **state)
+{
+    (void)state;
+    CHECK_EACH_INT8(tier, int8)
+    for (float size = 1e-38f; size <= 3e38f; size *= size < 1e37f ? 10.0f : 2.9f) {
+        float from[3 * 390];
+        for (size_t i = 0; i < 3 * 390; i++)
+            from[i] = (check_below(2) == 0 ? 1.0f : -1.0f) * check_unit() * size;
+        from[7] = size;
+        from[390 + 389] = -size;
+        int8_rows to = make_rows(3, 390);
+        quantise(int8, 3, 390, from, 390, &to);
+        check_quantised(tier, &to, from, 390, 3, 390);
+        free_rows(&to);
+    }
+}
+
+/* Sums that pass f32: never a number, whatever the activation makes of it. */
+static void a_sum_that_overflows_is_not_finite(void **state)
+{
+    (void)state;
+    const kernel_activation activations[] = {KERNEL_IDENTITY, KERNEL_GELU_ERF, KERNEL_GELU_TANH, KERNEL_RELU};
+    CHECK_EACH_INT8(tier, int8)
+    for (size_t a = 0; a < 8; a++) {
+        problem p = make_problem(tier, 5, 400, 37, CHECK_USUAL);
+        for (size_t i = 0; i < p.outputs * p.inputs; i++)
+            p.weights[i] = a % 2 == 0 ? 1.0f : -1.0f;
+        for (size_t i = 0; i < p.inputs; i++)
+            p.input[2 * p.inputs + i] = 3e38f;
+        mem_free(p.packed);
+        p.packed = pack(int8, &p);
+        quantise(int8, p.rows, p.inputs, p.input, p.inputs, &p.given);
+        float *output = multiply_f32(int8, &p, activations[a / 2]);
+        for (size_t i = 0; i < p.rows * p.outputs; i++)
+            assert_int_equal(!isfinite(output[i]), i / p.outputs == 2);
+        mem_free(output);
+        free_problem(&p);
+    }
+}
+
 static void a_matrix_is_cut_at_column_steps(void **state)
 {
     (void)state;
@@ -599,6 +640,8 @@ int main(void)
         cmocka_unit_test(activates_every_magnitude),
         cmocka_unit_test(numbers_that_are_none_stay_in_their_row),
         cmocka_unit_test(weights_that_are_no_numbers_give_none),
+        cmocka_unit_test(quantises_every_magnitude),
+        cmocka_unit_test(a_sum_that_overflows_is_not_finite),
         cmocka_unit_test(a_row_does_not_depend_on_its_neighbours),
         cmocka_unit_test(a_matrix_is_cut_at_column_steps),
         cmocka_unit_test(refuses_sizes_that_overflow),

@@ -244,6 +244,38 @@ static void keeps_nan(void **state)
     }
 }
 
+/* Sums that pass f32 on the way, down or up: never a number, whatever the activation makes of it. */
+static void a_sum_that_overflows_is_not_finite(void **state)
+{
+    (void)state;
+    const kernel_activation activations[] = {KERNEL_IDENTITY, KERNEL_GELU_ERF, KERNEL_GELU_TANH, KERNEL_RELU};
+    CHECK_EACH_PRECISION(tier, precision)
+    for (size_t a = 0; a < 16; a++) {
+        const bool narrow = a % 2 == 0;
+        const float sign = a % 4 < 2 ? 1.0f : -1.0f;
+        problem p = make_problem(precision, 5, 40, 37, CHECK_USUAL);
+        for (size_t i = 0; i < p.outputs * p.inputs; i++)
+            p.weights[i] = 1.0f;
+        for (size_t i = 0; i < p.inputs; i++)
+            p.input[2 * p.input_stride + i] = sign * 3e38f;
+        check_hold(precision, p.input + 2 * p.input_stride, p.inputs);
+        void *packed = pack(precision, &p), *output = make_output(precision, &p, narrow);
+        void *input = check_numbers_of(precision, p.input, p.rows, p.inputs, p.input_stride);
+        kernel_product product = product_of(&p, input, packed, activations[a / 4], output, narrow);
+        precision->multiply(&product);
+        for (size_t r = 0; r < p.rows; r++)
+            for (size_t o = 0; o < p.outputs; o++) {
+                const size_t at = r * p.output_stride + o;
+                float x = narrow ? check_number(precision, output, at) : ((float *)output)[at];
+                assert_int_equal(!isfinite(x), r == 2);
+            }
+        mem_free(input);
+        mem_free(output);
+        mem_free(packed);
+        free_problem(&p);
+    }
+}
+
 /* A row alone, at any address, gives the same bits as among others. */
 static void a_row_does_not_depend_on_its_neighbours(void **state)
 {
@@ -391,6 +423,7 @@ int main(void)
         cmocka_unit_test(activates_in_the_product),
         cmocka_unit_test(activates_every_magnitude),
         cmocka_unit_test(keeps_nan),
+        cmocka_unit_test(a_sum_that_overflows_is_not_finite),
         cmocka_unit_test(a_row_does_not_depend_on_its_neighbours),
         cmocka_unit_test(a_packed_matrix_can_be_cut),
         cmocka_unit_test(rounds_weights_when_they_are_packed),

@@ -24,15 +24,12 @@ static void check_row(const kernel_table *tier, const kernel_norm *norm, const f
     }
 }
 
-static void check_norm(const kernel_table *tier, size_t rows, size_t columns, check_kind kind, float offset)
+/* Takes input [rows], stride columns .. columns + 4, and residual, whose stride is one more. */
+static void check_given(const kernel_table *tier, size_t rows, size_t columns, size_t stride, float *input,
+                        float *residual)
 {
-    const size_t stride = columns + check_below(5);
-    float *input = check_floats(check_extent(rows, columns, stride), kind);
-    float *residual = check_floats(check_extent(rows, columns, stride + 1), kind);
     float *gamma = check_floats(columns, CHECK_USUAL), *beta = check_floats(columns, CHECK_USUAL);
     float *output = check_untouched(check_extent(rows, columns, stride + 2));
-    for (size_t i = 0; i < check_extent(rows, columns, stride); i++)
-        input[i] += offset;
     kernel_norm norm = {.rows = rows,
                         .columns = columns,
                         .input = input,
@@ -73,6 +70,29 @@ static void check_norm(const kernel_table *tier, size_t rows, size_t columns, ch
     mem_free(input);
 }
 
+static void check_norm(const kernel_table *tier, size_t rows, size_t columns, check_kind kind, float offset)
+{
+    const size_t stride = columns + check_below(5);
+    float *input = check_floats(check_extent(rows, columns, stride), kind);
+    float *residual = check_floats(check_extent(rows, columns, stride + 1), kind);
+    for (size_t i = 0; i < check_extent(rows, columns, stride); i++)
+        input[i] += offset;
+    check_given(tier, rows, columns, stride, input, residual);
+}
+
+/* Inputs and residuals uniform in (offset - size, offset + size), cut where their sum would leave f32. */
+static void check_sized(const kernel_table *tier, size_t rows, size_t columns, float size, float offset)
+{
+    const size_t stride = columns + check_below(5);
+    float *input = check_floats(check_extent(rows, columns, stride), CHECK_USUAL);
+    float *residual = check_floats(check_extent(rows, columns, stride + 1), CHECK_USUAL);
+    for (size_t i = 0; i < check_extent(rows, columns, stride); i++)
+        input[i] = fmaxf(-1.7e38f, fminf(1.7e38f, check_unit() * size + offset));
+    for (size_t i = 0; i < check_extent(rows, columns, stride + 1); i++)
+        residual[i] = fmaxf(-1.7e38f, fminf(1.7e38f, check_unit() * size + offset));
+    check_given(tier, rows, columns, stride, input, residual);
+}
+
 static void normalises_rows_of_all_tails(void **state)
 {
     (void)state;
@@ -82,6 +102,66 @@ static void normalises_rows_of_all_tails(void **state)
             check_norm(tier, 1 + check_below(9), columns, (check_kind)(columns % CHECK_KINDS), 0.0f);
         check_norm(tier, 20, 384, CHECK_USUAL, 0.0f);
         check_norm(tier, 3, 4096, CHECK_USUAL, 0.0f);
+    }
+}
+
+/* Rows of every magnitude that f32 has, with sums and squares beyond it: the row, not beta, and not NaN. */
+static void normalises_rows_whose_sums_leave_f32(void **state)
+{
+    (void)state;
+    static const float sizes[] = {1e-38f, 1e-30f, 1e-20f, 1e-12f, 1e15f,  1e18f,
+                                  1e19f,  1e20f,  1e30f,  1e38f,  1.7e38f};
+    static const size_t columns[] = {1, 2, 7, 16, 37, 384, 1027};
+    CHECK_EACH_TIER(tier)
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (size_t c = 0; c < sizeof columns / sizeof *columns; c++) {
+            check_sized(tier, 3, columns[c], sizes[s], 0.0f);
+            check_sized(tier, 3, columns[c], sizes[s], sizes[s]); /* the sum overflows, too */
+        }
+}
+
+/* A neighbour that overflows leaves an ordinary row's bits alone. */
+static void an_overflowing_row_changes_no_other(void **state)
+{
+    (void)state;
+    CHECK_EACH_TIER(tier)
+    {
+        float *input = check_floats(3 * 37, CHECK_USUAL), *residual = check_floats(3 * 37, CHECK_USUAL);
+        float *gamma = check_floats(37, CHECK_USUAL), *beta = check_floats(37, CHECK_USUAL);
+        float alone[3 * 37], output[3 * 37];
+        kernel_norm norm = {3, 37, input, 37, residual, 37, gamma, beta, 1e-12f, alone, 37};
+        tier->norm(&norm);
+        for (size_t i = 37; i < 2 * 37; i++)
+            input[i] = check_unit() * 3e38f;
+        norm.output = output;
+        tier->norm(&norm);
+        assert_memory_equal(output, alone, 37 * sizeof *output);
+        assert_memory_equal(output + 2 * 37, alone + 2 * 37, 37 * sizeof *output);
+        check_row(tier, &norm, input + 37, residual + 37, output + 37);
+        mem_free(beta);
+        mem_free(gamma);
+        mem_free(residual);
+        mem_free(input);
+    }
+}
+
+/* Input + residual beyond f32 is NaN or an infinity, in every place of its row. */
+static void sums_of_input_and_residual_that_overflow_are_not_finite(void **state)
+{
+    (void)state;
+    CHECK_EACH_TIER(tier)
+    for (size_t at = 0; at < 37; at++) {
+        float *input = check_floats(37, CHECK_USUAL), *residual = check_floats(37, CHECK_USUAL);
+        float *gamma = check_floats(37, CHECK_USUAL), *beta = check_floats(37, CHECK_USUAL), output[37];
+        input[at] = residual[at] = at % 2 == 0 ? 3e38f : -3e38f;
+        kernel_norm norm = {1, 37, input, 37, residual, 37, gamma, beta, 1e-12f, output, 37};
+        tier->norm(&norm);
+        for (size_t i = 0; i < 37; i++)
+            assert_false(isfinite(output[i]));
+        mem_free(beta);
+        mem_free(gamma);
+        mem_free(residual);
+        mem_free(input);
     }
 }
 
@@ -136,6 +216,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(normalises_rows_of_all_tails),
+        cmocka_unit_test(normalises_rows_whose_sums_leave_f32),
+        cmocka_unit_test(an_overflowing_row_changes_no_other),
+        cmocka_unit_test(sums_of_input_and_residual_that_overflow_are_not_finite),
         cmocka_unit_test(normalises_around_a_distant_mean),
         cmocka_unit_test(equal_values_give_beta),
         cmocka_unit_test(keeps_nan_in_its_row),

@@ -15,6 +15,8 @@ typedef struct fake_device {
     device_status outcome; /* of the calls that are told to fail */
     unsigned failures;     /* calls still to fail; UINT_MAX = all */
     bool hangs;
+    unsigned held; /* number of the call that hangs alone; 0 = none */
+    float bend;    /* added to the first value of each vector: finite nonsense where it is large */
     unsigned calls, back, states, states_opened; /* so far; of the states those that are open */
 } fake_device;
 
@@ -75,11 +77,12 @@ static inline device_status fake_forward(void *self, void *state, const device_b
     (void)self;
     fake_state *s = state;
     pthread_mutex_lock(&fake.lock);
-    fake.calls++;
+    const unsigned call = ++fake.calls;
     pthread_cond_broadcast(&fake.changed);
-    while (fake.hangs)
+    while (fake.hangs || fake.held == call)
         pthread_cond_wait(&fake.changed, &fake.lock);
     device_status status = fake.failures > 0 ? fake.outcome : DEVICE_OK;
+    const float bend = fake.bend;
     fake.failures -= fake.failures > 0 && fake.failures < UINT32_MAX;
     fake.back++;
     pthread_cond_broadcast(&fake.changed);
@@ -90,7 +93,8 @@ static inline device_status fake_forward(void *self, void *state, const device_b
         for (uint32_t t = batch->offsets[i]; t < batch->offsets[i + 1]; t++)
             sum += (float)batch->token_ids[t];
         for (size_t d = 0; d < FAKE_DIMENSION; d++)
-            s->output[i * FAKE_DIMENSION + d] = status == DEVICE_NOT_FINITE ? NAN : sum + (float)d;
+            s->output[i * FAKE_DIMENSION + d] =
+                status == DEVICE_NOT_FINITE ? NAN : sum + (float)d + (d == 0 ? bend : 0);
     }
     *output = s->output;
     *times = (device_times){.transfer_in_ns = 1, .forward_ns = 20, .transfer_out_ns = 300};
@@ -112,10 +116,35 @@ static inline void fake_fail(device_status with, unsigned times)
     pthread_mutex_unlock(&fake.lock);
 }
 
+static inline void fake_bend(float by)
+{
+    pthread_mutex_lock(&fake.lock);
+    fake.bend = by;
+    pthread_mutex_unlock(&fake.lock);
+}
+
 static inline void fake_hang(bool hangs)
 {
     pthread_mutex_lock(&fake.lock);
     fake.hangs = hangs;
+    pthread_cond_broadcast(&fake.changed);
+    pthread_mutex_unlock(&fake.lock);
+}
+
+/* The next call hangs, and no other. Returns the calls so far. */
+static inline unsigned fake_hold_next(void)
+{
+    pthread_mutex_lock(&fake.lock);
+    const unsigned calls = fake.calls;
+    fake.held = calls + 1;
+    pthread_mutex_unlock(&fake.lock);
+    return calls;
+}
+
+static inline void fake_release(void)
+{
+    pthread_mutex_lock(&fake.lock);
+    fake.held = 0;
     pthread_cond_broadcast(&fake.changed);
     pthread_mutex_unlock(&fake.lock);
 }
@@ -147,6 +176,8 @@ static inline device *fake_device_open(void)
     };
     fake.failures = fake.calls = fake.back = fake.states = fake.states_opened = 0;
     fake.hangs = false;
+    fake.held = 0;
+    fake.bend = 0;
     device_plugin plugin = {.api = &api};
     device *d = NULL;
     aki_error error;

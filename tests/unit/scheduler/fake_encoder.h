@@ -188,6 +188,12 @@ bool encoder_lane_settings(const encoder *enc, device_lane_settings *settings)
     return enc->beyond != NULL;
 }
 
+const char *encoder_not_finite_cause(const encoder *enc)
+{
+    (void)enc;
+    return "the fake encoder was told to";
+}
+
 void encoder_pin_worker(const encoder *enc, unsigned index)
 {
     (void)enc;

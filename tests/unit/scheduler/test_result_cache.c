@@ -30,7 +30,7 @@ static void keep(result_cache *cache, const cache_key *key, aki_text_info info)
     cache_entry *entry = result_cache_prepare(cache, key, info);
     assert_non_null(entry);
     assert_true(cache_entry_bytes(entry) > sizeof vector + key->text.length);
-    result_cache_insert(cache, entry, vector);
+    result_cache_insert(cache, entry, vector, result_cache_generation(cache));
 }
 
 static bool has(result_cache *cache, const cache_key *key)
@@ -134,7 +134,7 @@ static void stays_within_its_bytes(void **state)
         }
         float vector[DIMENSION];
         vector_of(&key, vector);
-        result_cache_insert(cache, entry, vector);
+        result_cache_insert(cache, entry, vector, result_cache_generation(cache));
         assert_true(has(cache, &key));
         if (i % 64 == 0) {
             result_cache_read_stats(cache, &stats);
@@ -200,9 +200,72 @@ static void serves_threads_at_once(void **state)
     result_cache_close(cache);
 }
 
+/* What was there when the last check that was passed began stays; what came since goes, and what was being computed does not
+ * come in. */
+static void drops_what_no_check_vouches_for(void **state)
+{
+    (void)state;
+    result_cache *cache = result_cache_open(MEGABYTE, DIMENSION);
+    cache_key good[40], during[40], after[40], late = key_of("late");
+    char texts[3][40][16];
+    for (size_t i = 0; i < 40; i++) {
+        for (size_t k = 0; k < 3; k++)
+            snprintf(texts[k][i], sizeof texts[k][i], "%zu of %zu", i, k);
+        good[i] = key_of(texts[0][i]);
+        during[i] = key_of(texts[1][i]);
+        after[i] = key_of(texts[2][i]);
+        keep(cache, &good[i], (aki_text_info){5, false});
+    }
+    const uint64_t check = result_cache_begin_check(cache);
+    for (size_t i = 0; i < 40; i++)
+        keep(cache, &during[i], (aki_text_info){5, false});
+    result_cache_vouch(cache, check);
+    for (size_t i = 0; i < 40; i++)
+        keep(cache, &after[i], (aki_text_info){5, false});
+    result_cache_begin_check(cache); /* fails */
+    const uint64_t generation = result_cache_generation(cache);
+    assert_int_equal(result_cache_drop(cache), 80);
+    float vector[DIMENSION] = {0};
+    result_cache_insert(cache, result_cache_prepare(cache, &late, (aki_text_info){5, false}), vector,
+                        generation);
+    assert_false(has(cache, &late));
+    for (size_t i = 0; i < 40; i++) {
+        assert_true(has(cache, &good[i]));
+        assert_false(has(cache, &during[i]));
+        assert_false(has(cache, &after[i]));
+        keep(cache, &after[i], (aki_text_info){5, false});
+        assert_true(has(cache, &after[i]));
+    }
+    result_cache_stats stats;
+    result_cache_read_stats(cache, &stats);
+    assert_int_equal(stats.dropped, 80);
+    assert_int_equal(stats.entries, 80);
+    result_cache_close(cache);
+}
+
+/* Dropping moves the hand of the search for victims to what is still there. */
+static void evicts_after_a_drop(void **state)
+{
+    (void)state;
+    result_cache *cache = result_cache_open(MEGABYTE / 10, DIMENSION);
+    char text[24];
+    for (int i = 0; i < 6000; i++) {
+        snprintf(text, sizeof text, "text %d", i);
+        const cache_key key = key_of(text);
+        keep(cache, &key, (aki_text_info){5, false});
+        if (i % 500 == 250)
+            result_cache_vouch(cache, result_cache_begin_check(cache));
+        if (i % 500 == 499)
+            assert_true(result_cache_drop(cache) > 0);
+    }
+    result_cache_close(cache);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(drops_what_no_check_vouches_for),
+        cmocka_unit_test(evicts_after_a_drop),
         cmocka_unit_test(finds_exactly_what_was_kept),
         cmocka_unit_test(recalls_by_an_entry_to_be),
         cmocka_unit_test(hides_truncated_texts_from_those_who_refuse_them),

@@ -1,6 +1,10 @@
 #include "scheduler/rig.h"
 
+#include "scheduler/fake_device.h"
 #include "server/probe.h"
+
+/* Whose accuracy lets the fake device's offset pass. */
+#define FAKE_PRECISION AKI_PRECISION_INT8
 
 static probe *open_probe(scheduler *s)
 {
@@ -9,7 +13,7 @@ static probe *open_probe(scheduler *s)
     aki_error error;
     assert_int_equal(probe_open(&p, (log_sink){0}, &error), AKI_OK);
     assert_int_equal(probe_last(p), PROBE_UNKNOWN);
-    assert_int_equal(probe_first(p, s, FAKE_DIMENSION, &vector, &error), AKI_OK);
+    assert_int_equal(probe_first(p, s, &enc, FAKE_PRECISION, &vector, &error), AKI_OK);
     assert_true(vector[3] == vector[0] + 3);
     assert_int_equal(probe_last(p), PROBE_RIGHT);
     return p;
@@ -45,10 +49,183 @@ static void bend(float by, aki_status status)
     pthread_mutex_unlock(&enc.lock);
 }
 
+/* A scheduler whose breakers cool down in a millisecond and close at the second success; with the fake device where asked. */
+static scheduler *open_quick(bool beyond, bool cpu_fallback, size_t cache_bytes)
+{
+    fake_init(&enc);
+    if (beyond)
+        enc.beyond = fake_device_open();
+    scheduler_resilience resilience;
+    scheduler_resilience_init(&resilience);
+    resilience.breaker.cooldown_ns = resilience.breaker.cooldown_max_ns = NS_PER_MS;
+    resilience.device_timeout_ms = 60000;
+    resilience.cpu_fallback = cpu_fallback;
+    const scheduler_settings settings = {.workers = 2,
+                                         .max_queue_requests = 100,
+                                         .max_queue_tokens = 10000,
+                                         .max_queue_bytes = 1 << 20,
+                                         .cache_bytes = cache_bytes,
+                                         .resilience = &resilience};
+    scheduler *s = NULL;
+    aki_error error;
+    assert_int_equal(scheduler_open(&s, &enc, &settings, &error), AKI_OK);
+    return s;
+}
+
+static void close_quick(scheduler *s, probe *p)
+{
+    close_both(s, p);
+    assert_true(device_close(enc.beyond, 60000, NULL));
+}
+
+static scheduler_device device_of(scheduler *s, scheduler_level level)
+{
+    scheduler_device of;
+    assert_true(scheduler_read_device(s, level, &of));
+    return of;
+}
+
+static void wait_half_open(scheduler *s)
+{
+    while (scheduler_breaker_state(s) == BREAKER_OPEN)
+        sched_yield();
+}
+
+/* The vector of a text, and who served it. */
+static float ask(scheduler *s, const char *text, aki_status status, scheduler_level level)
+{
+    outcome o;
+    submit_one(s, text, &o);
+    outcome_wait(&o);
+    assert_int_equal(o.status, status);
+    assert_int_equal(o.served_by, level);
+    return o.first[0];
+}
+
+#define GPU(text) (sum_of(text) + FAKE_DEVICE_OFFSET)
+#define NONSENSE 1e6F
+
+static void a_wrong_device_is_not_used_and_what_it_cached_is_computed_again(void **state)
+{
+    (void)state;
+    scheduler *s = open_quick(true, true, 1 << 20);
+    probe *p = open_probe(s);
+    assert_true(ask(s, "good", AKI_OK, SCHEDULER_LEVEL_GPU) == GPU("good"));
+    assert_int_equal(look_again(p, s), PROBE_RIGHT);
+    fake_bend(NONSENSE);
+    assert_true(ask(s, "spoilt", AKI_OK, SCHEDULER_LEVEL_GPU) == GPU("spoilt") + NONSENSE);
+    assert_true(ask(s, "spoilt", AKI_OK, SCHEDULER_LEVEL_CACHE) == GPU("spoilt") + NONSENSE);
+
+    assert_int_equal(look_again(p, s), PROBE_WRONG);
+    assert_int_equal(device_of(s, SCHEDULER_LEVEL_GPU).wrong, 1);
+    assert_int_equal(device_of(s, SCHEDULER_LEVEL_CPU).wrong, 0);
+    scheduler_stats stats;
+    scheduler_read_stats(s, &stats);
+    assert_int_equal(stats.cache.dropped, 1);
+    assert_true(ask(s, "spoilt", AKI_OK, SCHEDULER_LEVEL_CPU) == sum_of("spoilt"));
+    assert_true(ask(s, "good", AKI_OK, SCHEDULER_LEVEL_CACHE) ==
+                GPU("good")); /* from before the last good probe */
+
+    /* Requests do not try it; the probe finds it still wrong, and is computed by the CPU, which is right. */
+    wait_half_open(s);
+    assert_true(ask(s, "spoilt", AKI_OK, SCHEDULER_LEVEL_CPU) == sum_of("spoilt"));
+    assert_int_equal(look_again(p, s), PROBE_WRONG);
+    assert_int_equal(device_of(s, SCHEDULER_LEVEL_GPU).wrong, 2);
+
+    fake_bend(0);
+    wait_half_open(s);
+    while (scheduler_breaker_state(s) != BREAKER_CLOSED) {
+        assert_true(ask(s, "spoilt", AKI_OK, SCHEDULER_LEVEL_CPU) == sum_of("spoilt"));
+        assert_int_equal(look_again(p, s), PROBE_RIGHT);
+    }
+    assert_true(ask(s, "spoilt", AKI_OK, SCHEDULER_LEVEL_GPU) == GPU("spoilt"));
+    assert_true(ask(s, "spoilt", AKI_OK, SCHEDULER_LEVEL_CACHE) == GPU("spoilt"));
+    close_quick(s, p);
+}
+
+/* Nothing below: refused, but for what is known to be right. */
+static void a_wrong_last_device_answers_nothing(void **state)
+{
+    (void)state;
+    for (int beyond = 0; beyond < 2; beyond++) {
+        scheduler *s = open_quick(beyond, false, 1 << 20);
+        probe *p = open_probe(s);
+        const scheduler_level level = beyond ? SCHEDULER_LEVEL_GPU : SCHEDULER_LEVEL_CPU;
+        const float good = ask(s, "good", AKI_OK, level);
+        assert_int_equal(look_again(p, s), PROBE_RIGHT);
+        fake_bend(NONSENSE);
+        bend(NONSENSE, AKI_OK);
+        ask(s, "spoilt", AKI_OK, level);
+        assert_int_equal(look_again(p, s), PROBE_WRONG);
+        ask(s, "spoilt", AKI_UNAVAILABLE, SCHEDULER_LEVEL_NONE);
+        assert_true(ask(s, "good", AKI_OK, SCHEDULER_LEVEL_CACHE) == good);
+        fake_bend(0);
+        bend(0, AKI_OK);
+        while (scheduler_breaker_state(s) != BREAKER_CLOSED)
+            look_again(p, s);
+        assert_int_equal(probe_last(p), PROBE_RIGHT);
+        ask(s, "spoilt", AKI_OK, level);
+        close_quick(s, p);
+    }
+}
+
+/* A pass that was under way on the device when it was found wrong is computed by the next one. */
+static void a_pass_under_way_on_a_wrong_device_is_not_used(void **state)
+{
+    (void)state;
+    scheduler *s = open_quick(true, true, 1 << 20);
+    probe *p = open_probe(s);
+    fake_bend(NONSENSE);
+    outcome first;
+    const unsigned calls = fake_hold_next();
+    submit_one(s, "first", &first);
+    while (fake_calls() == calls)
+        sched_yield();
+    assert_int_equal(look_again(p, s), PROBE_WRONG); /* by the other worker */
+    fake_release();
+    outcome_wait(&first);
+    assert_int_equal(first.served_by, SCHEDULER_LEVEL_CPU);
+    assert_true(first.first[0] == sum_of("first"));
+    close_quick(s, p);
+}
+
+static void a_device_that_is_wrong_from_the_start_is_found(void **state)
+{
+    (void)state;
+    scheduler *s = open_quick(true, true, 0);
+    fake_bend(NONSENSE);
+    probe *p = NULL;
+    const float *vector = NULL;
+    aki_error error;
+    assert_int_equal(probe_open(&p, (log_sink){0}, &error), AKI_OK);
+    assert_int_equal(probe_first(p, s, &enc, FAKE_PRECISION, &vector, &error), AKI_OK);
+    assert_true(vector[3] == vector[0] + 3); /* the CPU's */
+    assert_int_equal(device_of(s, SCHEDULER_LEVEL_GPU).wrong, 1);
+    ask(s, "text", AKI_OK, SCHEDULER_LEVEL_CPU);
+    close_quick(s, p);
+}
+
+/* An operator's word: a reset lets requests try the device, and a state that stays is left. */
+static void an_operator_decides_about_a_wrong_device(void **state)
+{
+    (void)state;
+    scheduler *s = open_quick(true, true, 0);
+    probe *p = open_probe(s);
+    fake_bend(NONSENSE);
+    assert_int_equal(look_again(p, s), PROBE_WRONG);
+    scheduler_reset_breakers(s);
+    ask(s, "a", AKI_OK, SCHEDULER_LEVEL_GPU);
+    assert_true(scheduler_force_breaker(s, BREAKER_DISABLED));
+    assert_int_equal(look_again(p, s), PROBE_WRONG);
+    assert_int_equal(device_of(s, SCHEDULER_LEVEL_GPU).state, BREAKER_DISABLED);
+    ask(s, "b", AKI_OK, SCHEDULER_LEVEL_GPU);
+    close_quick(s, p);
+}
+
 static void tells_a_wrong_vector_and_a_failure_from_a_right_one(void **state)
 {
     (void)state;
-    scheduler *s = open_scheduler(1, 10, 1000, 1 << 20);
+    scheduler *s = open_quick(false, false, 0);
     probe *p = open_probe(s);
     assert_int_equal(look_again(p, s), PROBE_RIGHT);
     bend(1e6F, AKI_OK);
@@ -117,7 +294,7 @@ static void a_first_one_that_fails_is_reported(void **state)
     aki_error error;
     bend(0, AKI_MODEL_CHANGED);
     assert_int_equal(probe_open(&p, (log_sink){0}, &error), AKI_OK);
-    assert_int_equal(probe_first(p, s, FAKE_DIMENSION, &vector, &error), AKI_MODEL_CHANGED);
+    assert_int_equal(probe_first(p, s, &enc, FAKE_PRECISION, &vector, &error), AKI_MODEL_CHANGED);
     assert_non_null(strstr(error.message, "fails as told"));
     assert_int_equal(probe_last(p), PROBE_UNKNOWN);
     close_both(s, p);
@@ -127,6 +304,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_a_wrong_vector_and_a_failure_from_a_right_one),
+        cmocka_unit_test(a_wrong_device_is_not_used_and_what_it_cached_is_computed_again),
+        cmocka_unit_test(a_wrong_last_device_answers_nothing),
+        cmocka_unit_test(a_pass_under_way_on_a_wrong_device_is_not_used),
+        cmocka_unit_test(a_device_that_is_wrong_from_the_start_is_found),
+        cmocka_unit_test(an_operator_decides_about_a_wrong_device),
         cmocka_unit_test(waits_under_load_and_is_not_refused),
         cmocka_unit_test(a_service_that_stops_says_nothing),
         cmocka_unit_test(a_first_one_that_fails_is_reported),

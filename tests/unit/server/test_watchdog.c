@@ -116,7 +116,7 @@ static void begins_probes_again_and_again(void **state)
     const float *vector;
     aki_error error;
     assert_int_equal(probe_open(&p, (log_sink){0}, &error), AKI_OK);
-    assert_int_equal(probe_first(p, s, FAKE_DIMENSION, &vector, &error), AKI_OK);
+    assert_int_equal(probe_first(p, s, &enc, AKI_PRECISION_FP32, &vector, &error), AKI_OK);
     watchdog_watch(w, s, p);
     while (probe_count(p).right < 3)
         sched_yield();
