@@ -52,7 +52,8 @@ __device__ void store(__nv_bfloat16 *to, const eight &values)
 template <cuda_activation ACTIVATION> __device__ float activate(float x)
 {
     if (ACTIVATION == CUDA_RELU)
-        return x > 0 || !isfinite(x) ? x : 0; /* NaN and -infinity must reach the vector, where they are caught */
+        return x > 0 || !isfinite(x) ? x
+                                     : 0; /* NaN and -infinity must reach the vector, where they are caught */
     if (ACTIVATION == CUDA_GELU_TANH)
         return 0.5f * x * (1.0f + tanhf(0.7978845608028654f * (x + 0.044715f * x * x * x)));
     return 0.5f * x * (1.0f + erff(x * 0.7071067811865476f));
