@@ -37,6 +37,7 @@
  *     inline functions that call them). The library writes no byte beyond that size. What a newer caller's struct has
  *     beyond the library's own is written as zeros, and must be zero where the library reads it: else the call fails with
  *     AKI_INVALID_ARGUMENT. Call the _sized functions from languages that do not read this header, and through dlsym.
+ *     Fields are added behind the end of a struct as it is, padding included.
  *     aki_error, aki_text and aki_tokens never grow.
  *   - Anything not declared here is not part of the interface.
  *
@@ -254,7 +255,6 @@ typedef struct aki_embed_options {
     aki_pooling pooling;  /* default AKI_POOLING_MODEL */
     aki_switch normalize; /* L2 norm; default AKI_MODEL_DEFAULT */
     bool refuse_long;     /* false: cut a text at the model's limit; true: fail with AKI_TEXT_TOO_LONG */
-    bool reserved[3];     /* no padding, so that a later field cannot be read from an older caller's */
 } aki_embed_options;
 
 typedef struct aki_text_info {

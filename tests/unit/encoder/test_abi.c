@@ -118,6 +118,15 @@ static void options_of_any_size_are_read_and_no_more(void **state)
                      AKI_OK);
 }
 
+/* ThreadSanitizer cannot follow threads that begin after a fork. */
+#ifdef __SANITIZE_THREAD__
+#define CAN_START_THREADS false
+#elif defined(__has_feature)
+#define CAN_START_THREADS (!__has_feature(thread_sanitizer))
+#else
+#define CAN_START_THREADS true
+#endif
+
 /* In the child, which has no cmocka to report to: the number of the step that went wrong. */
 static int use_after_fork(const float *expected)
 {
@@ -131,10 +140,10 @@ static int use_after_fork(const float *expected)
         return 2;
     if (aki_dimension(inherited) != DIMENSION)
         return 3;
-    if (aki_open(&own, folder, NULL, &error) != AKI_OK)
+    if (CAN_START_THREADS && aki_open(&own, folder, NULL, &error) != AKI_OK)
         return 4;
-    if (aki_embed(own, &text, 1, NULL, vector, NULL, &error) != AKI_OK ||
-        memcmp(vector, expected, sizeof vector) != 0)
+    if (own != NULL && (aki_embed(own, &text, 1, NULL, vector, NULL, &error) != AKI_OK ||
+                        memcmp(vector, expected, sizeof vector) != 0))
         return 5;
     aki_close(&own);
     aki_close(&inherited);
