@@ -50,7 +50,8 @@ static encoder *model_encoder;
 
 /* ---- The HTTP library's suspended connections ----------------------------------------------------------------- */
 
-static atomic_int suspended;
+static atomic_int suspended;    /* now */
+static atomic_uint suspensions; /* ever */
 
 void __real_MHD_suspend_connection(struct MHD_Connection *connection);
 void __real_MHD_resume_connection(struct MHD_Connection *connection);
@@ -60,6 +61,7 @@ void __wrap_MHD_resume_connection(struct MHD_Connection *connection);
 void __wrap_MHD_suspend_connection(struct MHD_Connection *connection)
 {
     atomic_fetch_add(&suspended, 1);
+    atomic_fetch_add(&suspensions, 1);
     __real_MHD_suspend_connection(connection);
 }
 
@@ -247,14 +249,14 @@ static void collect(conversation *c)
 /* Returns when the server has done what it can with what it has. */
 static void settle(conversation *c)
 {
-    size_t before;
+    unsigned before;
     bool idle;
     do {
-        before = c->length;
+        before = atomic_load(&suspensions);
         idle = atomic_load(&suspended) == 0;
         ping(c->target, c->way);
         collect(c);
-    } while (!idle || atomic_load(&suspended) > 0 || c->length > before);
+    } while (!idle || atomic_load(&suspensions) != before);
 }
 
 static void send_piece(conversation *c, const uint8_t *data, size_t size)
