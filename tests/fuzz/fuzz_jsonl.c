@@ -9,12 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const text_reader_settings settings = {
         .format = (data[0] & 1) != 0 ? TEXT_LINES : TEXT_JSONL,
         .field = (data[0] & 2) != 0 ? "title" : "text",
-<<<<<<< HEAD
-        .max_line_bytes = (data[0] & 4) != 0 ? 64 : (size_t)1 << 20,
-=======
-        .delimiter = ',',
         .max_line_bytes = (data[0] & 4) != 0 ? 64 : 8192,
->>>>>>> c6ef8d4 (Fuzz HTTP with fewer questions, CSV and JSONL with the limits that their inputs can reach)
     };
     check_texts(settings, data + 1, size - 1);
     return 0;
