@@ -32,28 +32,31 @@
  *   - A text's vector depends on the text, the model, the precision and the CPU tier only: it is bit-identical
  *     whatever other texts stand in the same call or are embedded by other threads.
  *   - Where aki_error * is taken, NULL is allowed. On success the error is left untouched.
- *   - A program that was compiled with an older or a newer header of version 2 works with this library: each call that takes a
- *     struct which may grow tells the size that the struct has in the caller's header (the functions whose names end in _sized, and
- *     inline functions that call them). The library writes no byte beyond that size. What a newer caller's struct has
- *     beyond the library's own is written as zeros, and must be zero where the library reads it: else the call fails with
- *     AKI_INVALID_ARGUMENT. Call the _sized functions from languages that do not read this header, and through dlsym.
- *     Fields are added behind the end of a struct as it is, padding included.
+ *   - A program compiled with an older or a newer header of version 2 works with this library. Each call that takes a
+ *     struct which may grow also takes the size of that struct in the caller's header: these are the functions whose
+ *     names end in _sized, and the inline functions that call them. The library writes no byte beyond that size.
+ *     A caller with a newer header may have a longer struct than the library. The library fills the rest with zeros
+ *     where it writes, and where it reads the rest must be zero: else the call fails with AKI_INVALID_ARGUMENT.
+ *     Languages that do not read this header, and callers that use dlsym, call the _sized functions.
+ *     New fields are added behind the present end of a struct, padding included.
  *     aki_error, aki_text and aki_tokens never grow.
  *   - Anything not declared here is not part of the interface.
  *
  * What the library does to its process
- *   - aki_open installs a handler for SIGBUS, so that a model file that is cut while it is mapped fails the call, not the process. Any
- *     other SIGBUS goes to the handler that was there before, in the way that it was installed for. The handler stays:
- *     the library is linked with -z nodelete, so dlclose leaves it loaded. A handler that the host installs later should
- *     pass on what is not its own; aki_open installs the library's again in front of it.
+ *   - aki_open installs a SIGBUS handler, so that a model file that is cut while it is mapped fails the call, not the
+ *     process. Any other SIGBUS goes to the handler that was there before, with that handler's flags and mask. The
+ *     handler stays installed: the library is linked with -z nodelete, so dlclose leaves it loaded. A handler that the
+ *     host installs later should pass on faults that are not its own; the next aki_open installs the library's again in
+ *     front of it.
  *   - Its threads block all signals but SIGBUS, SIGSEGV, SIGFPE, SIGILL and SIGTRAP.
  *   - On CPUs with AMX it asks the kernel once for the process's permission to use it.
  *   - Nothing else: no atexit, no pthread_atfork, no locale, no environment, no hooks in the libraries that it uses.
- *   - fork: a handle from before a fork is of use in the parent alone, because threads do not come along. In the child aki_embed
- *     fails with AKI_FORKED, and aki_close forgets the handle without freeing it; aki_open, and with it all else, works as
- *     ever. Handles are not kept over exec; descriptors of model files are closed by it.
- *   - Where the allocator refuses a few bytes while aki_open reads a JSON file, Jansson, which reads it, may write beyond a
- *     buffer. Before it reads, the library asks for more memory than the file can need, and fails with AKI_OUT_OF_MEMORY where that is refused.
+ *   - fork: a handle from before a fork can be used in the parent only, because fork does not copy threads. In the child
+ *     aki_embed fails with AKI_FORKED for it, and aki_close drops it without freeing its memory. A handle that the child
+ *     opens itself works as usual. exec closes the descriptors of model files.
+ *   - Jansson, which reads JSON files for aki_open, may write beyond a buffer where the allocator refuses it a few bytes.
+ *     To make that unlikely, the library first allocates more memory than the file can need, and frees it again. Where
+ *     that allocation is refused, aki_open fails with AKI_OUT_OF_MEMORY.
  */
 #ifndef AKIDB_EMBED_H
 #define AKIDB_EMBED_H
@@ -189,7 +192,8 @@ typedef struct aki_settings {
     const char *weights_cache;
 } aki_settings;
 
-/* Fills *settings, of which the caller has struct_size bytes, with the defaults. Call it before changing fields. */
+/* Fills *settings with the defaults. struct_size: the size of the struct in the caller's header. Call it before
+ * changing fields. */
 AKI_API void aki_settings_init_sized(aki_settings *settings, size_t struct_size);
 static inline void aki_settings_init(aki_settings *settings)
 {

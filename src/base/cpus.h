@@ -8,8 +8,8 @@
 
 #define CPUS_MOST 8192 /* the largest NR_CPUS of Linux */
 
-/* A set of CPUs as the system takes it. cpu_set_t alone ends at 1,024, and on a machine that may have more sched_getaffinity
- * fails for it with EINVAL. For CPU_ISSET_S and its like: sizeof mask, mask.sets. */
+/* A set of CPUs for sched_getaffinity and sched_setaffinity. cpu_set_t alone holds 1,024 CPUs; on a machine that may
+ * have more, sched_getaffinity fails for it with EINVAL. CPU_ISSET_S and its like take sizeof mask and mask.sets. */
 typedef struct cpus_mask {
     cpu_set_t sets[CPUS_MOST / CPU_SETSIZE];
 } cpus_mask;
@@ -26,9 +26,10 @@ typedef struct cpus_info {
 void cpus_read(cpus_info *out);
 /* The same with files below `root` ("" = the real ones) and the mask given. */
 void cpus_read_from(cpus_info *out, const char *root, const cpus_mask *mask);
-/* The calling thread's CPUs. Where the system does not tell: those that are online, as many as there are, from 0 on. */
+/* Reads the CPU affinity of the calling thread. Where the system does not tell it: as many CPUs as are online,
+ * numbered from 0. */
 void cpus_read_mask(cpus_mask *out);
-/* What the calling thread may run on from now on; where the system refuses, nothing changes. */
+/* Sets the CPU affinity of the calling thread. Where the system refuses, nothing changes. */
 void cpus_apply_mask(const cpus_mask *mask);
 
 /* Threads that can compute at once: one per core, at most the quota rounded up; at least 1. */

@@ -21,8 +21,8 @@ AKI_MUST_CHECK aki_status file_write_parts_atomic(const char *path, const struct
 
 bool file_exists(const char *path);
 
-/* True when the folder lists the name, also as a link that leads nowhere, or when that cannot be told: opening it then
- * gives the reason. For optional files, where only one that is not there at all may be passed over. */
+/* True when the folder lists the name, even as a link that leads nowhere, and also when that cannot be found out:
+ * opening the file then gives the reason. For optional files, which may be skipped only where they do not exist. */
 bool file_listed(const char *path);
 
 /* "folder/name", freed with mem_free; NULL = out of memory. */

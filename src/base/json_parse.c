@@ -12,8 +12,8 @@
 #define SMALL_BLOCK_BYTES ((size_t)4096)
 /* Room for small blocks: more than READ_STEP bytes of the worst text ask for. */
 #define SMALL_BLOCKS_BYTES ((size_t)48 << 10)
-/* What jansson makes of the texts that ask for most of those that a model consists of: an object with a short key and a number in a
- * dozen bytes. */
+/* Memory that jansson takes per byte of text, for the worst of the texts in models' files: objects with a short key
+ * and a number, a dozen bytes each. */
 #define BYTES_PER_TEXT_BYTE ((size_t)16)
 #define BLOCK_ALIGNMENT ((size_t)16)
 
@@ -116,7 +116,7 @@ static json_t *parse_with_reserve(parse *p, size_t flags, json_error_t *reason)
     return root;
 }
 
-/* Where nothing tells that the allocator has refused. */
+/* Parses without the allocator's wrapper, so nothing tells when an allocation fails. */
 static json_t *parse_unguarded(parse *p, size_t flags, json_error_t *reason)
 {
     size_t bytes;
@@ -128,7 +128,7 @@ static json_t *parse_unguarded(parse *p, size_t flags, json_error_t *reason)
         p->lacked_memory = true;
         return NULL;
     }
-    __asm__ volatile("" : : "r"(needed) : "memory"); /* or the compiler leaves both calls out */
+    __asm__ volatile("" : : "r"(needed) : "memory"); /* else the compiler removes both calls */
     mem_free(needed);
     return json_load_callback(read_on, p, flags, reason);
 }

@@ -16,7 +16,7 @@ static bool fail(json_scan *scan, size_t at, const char *fault)
     return false;
 }
 
-/* The byte at hand; '\0', which cannot stand outside of a string either, at the end. */
+/* The byte at the current place; '\0' at the end, which is not valid outside of a string either. */
 static char peek(const json_scan *scan)
 {
     return scan->at < scan->length ? scan->text[scan->at] : '\0';
@@ -131,7 +131,7 @@ static bool skip_name(json_scan *scan)
     return true;
 }
 
-/* Which of the open arrays and objects are objects, one bit each. */
+/* One bit for each open array or object: set for objects. */
 typedef struct nesting {
     unsigned char bits[JSON_SCAN_MAX_DEPTH / 8];
     size_t depth;
@@ -149,7 +149,8 @@ static void enter(nesting *open, bool object)
     *byte = (unsigned char)(object ? *byte | bit : *byte & ~bit);
 }
 
-/* After a value: closes what ends here, up to the next value's beginning or until nothing is open. */
+/* After a value: closes the arrays and objects that end here, up to the beginning of the next value or until none is
+ * open. */
 static bool close_ended(json_scan *scan, nesting *open)
 {
     while (open->depth > 0) {

@@ -1,16 +1,16 @@
-/* Members of a JSON object as the bytes they were written with, in a text that is checked to be valid (RFC 8259) as a whole.
+/* Members of a JSON object as ranges of the text, in a text that is checked as a whole (RFC 8259).
  *
- * A parser that builds values turns numbers into its own types: it refuses whole numbers beyond 64 bits and writes 0.1 and 1e3
- * back in other words. Here values stay ranges of the text, for whoever wants to hand them on unchanged or to decode one of
- * them. Nothing is allocated. Checked are UTF-8, the grammar, the form of escapes and the depth of nesting. Not checked: the
- * size of numbers, names that occur twice, surrogates without their other half. */
+ * A parser that builds values converts numbers to its own types: it refuses whole numbers beyond 64 bits, and writes
+ * 0.1 and 1e3 back in other words. Here a value stays the bytes that it was written with, to be passed on unchanged
+ * or decoded one at a time. Nothing is allocated. Checked are UTF-8, the grammar, the form of escapes and the depth
+ * of nesting. Not checked are the size of numbers, names that occur twice, and surrogates without their other half. */
 #ifndef BASE_JSON_SCAN_H
 #define BASE_JSON_SCAN_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Arrays and objects within each other. */
+/* Depth of nested arrays and objects. */
 #define JSON_SCAN_MAX_DEPTH 2048
 
 typedef struct json_scan {

@@ -30,20 +30,22 @@ typedef struct guard {
 
 static guard registry[MAPPING_MAX];
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
-static _Atomic pid_t registry_process; /* whose threads may hold the lock */
+static _Atomic pid_t registry_process; /* the process whose threads may hold the lock */
 static uintptr_t page_bytes;
 
-/* The handlers that were there before each installation of ours; the handler reads the newest. An older one is overwritten
- * after as many further installations. */
+/* The handlers that were there before each installation of ours; the signal handler reads the newest. The array is
+ * reused in turn, so an old entry is overwritten after ACTIONS - 1 further installations. */
 #define ACTIONS 16
 static struct sigaction actions[ACTIONS];
 static _Atomic(struct sigaction *) newest; /* NULL = never installed */
 static size_t installations;               /* under registry_lock */
 
-/* Set while this thread is in an earlier handler. Initial-exec: nothing is allocated in a signal handler. */
+/* Set while this thread runs an earlier handler. TLS model initial-exec: the first access in a signal handler must
+ * not allocate. */
 static _Thread_local volatile sig_atomic_t forwarding __attribute__((tls_model("initial-exec")));
 
-/* As the default would have been: a fault happens again at once and ends the process; a signal that was sent is sent again. */
+/* Restores SIG_DFL. A fault happens again when the handler returns, and ends the process; a signal that was sent is
+ * raised again. */
 static void act_by_default(int signal_number, const siginfo_t *info)
 {
     const struct sigaction by_default = {.sa_handler = SIG_DFL};
@@ -69,8 +71,9 @@ static void act_by(struct sigaction *action, int signal_number, siginfo_t *info,
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* A handler that was installed over ours and passes on what is not its own comes back to ours when ours was installed again over
- * it: then the oldest handler, from before all, is next. */
+/* Breaks a cycle of handlers. The host may install a handler over ours that passes faults on to ours, and ours may
+ * then be installed again over it. When ours is entered again during forwarding, the oldest handler, from before the
+ * first installation, is called. */
 static void forward_to_previous(int signal_number, siginfo_t *info, void *context)
 {
     struct sigaction *action = forwarding ? &actions[0] : atomic_load(&newest);
@@ -115,7 +118,7 @@ static void on_bus_error(int signal_number, siginfo_t *info, void *context)
 
 #define BEING_MADE ((pid_t)-1)
 
-/* In a forked child the lock may be held for ever by a thread that did not come along: there it is made anew. */
+/* In a forked child, a thread that no longer exists may hold the lock. So each process initialises it anew. */
 static void lock_registry(void)
 {
     const pid_t own = getpid();
@@ -132,7 +135,7 @@ static void lock_registry(void)
     pthread_mutex_lock(&registry_lock);
 }
 
-/* The first action stays where it is: it is where a chain that loops ends. */
+/* Entry 0 is never reused: a cycle of handlers ends there. */
 static struct sigaction *next_place(void)
 {
     const size_t at = installations < ACTIONS ? installations : 1 + (installations - 1) % (ACTIONS - 1);
@@ -152,7 +155,7 @@ static bool install_handler_locked(void)
     struct sigaction *place = next_place();
     *place = current;
     atomic_store(&newest, place);
-    /* SA_ONSTACK: an earlier handler may need its other stack. */
+    /* SA_ONSTACK: an earlier handler may need the alternate stack. */
     struct sigaction action = {.sa_sigaction = on_bus_error,
                                .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK};
     sigemptyset(&action.sa_mask);

@@ -1,11 +1,11 @@
 /* Read-only memory maps of files that survive the file being cut while mapped.
  *
  * Touching a page that lies beyond a shrunken file raises SIGBUS, which by default kills the process. mapping_open
- * installs a process-wide SIGBUS handler: a fault inside a registered mapping gets a page of zeros put in
- * its place and marks the mapping as damaged; any other SIGBUS goes to the handler that was there before, by its own flags and
- * mask. The handler stays when all mappings are closed. A forked child may open and close mappings of its own. A cut inside
- * a page raises no signal, so mapping_damaged also compares the file's length. Whoever computes from a mapping asks
- * mapping_damaged afterwards and throws the result away if so.
+ * installs a process-wide SIGBUS handler. For a fault inside a registered mapping it puts a page of zeros in place
+ * and marks the mapping as damaged. Any other SIGBUS goes to the handler that was there before, with that handler's
+ * flags and mask. The handler stays when all mappings are closed. A forked child may open and close mappings of its
+ * own. A cut inside a page raises no signal, so mapping_damaged also compares the file's length. Whoever computes
+ * from a mapping asks mapping_damaged afterwards and throws the result away if so.
  *
  * Invariant: at most MAPPING_MAX mappings at once. Thread-safe. */
 #ifndef BASE_MAPPING_H

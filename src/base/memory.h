@@ -18,7 +18,8 @@ void *mem_realloc(void *block, size_t count, size_t size) __attribute__((warn_un
 
 /* Aligned to MEMORY_ALIGNMENT, uninitialised. Freed by mem_free. Blocks of 2 MiB and more ask for huge pages. */
 void *mem_alloc_aligned(size_t count, size_t size) __attribute__((malloc, warn_unused_result));
-/* Likewise, zeroed: for structures with members that have a cache line of their own, which mem_zalloc does not align. */
+/* Zeroed memory aligned as the type asks: for structs whose members have a cache line each, which mem_zalloc does not
+ * align. */
 void *mem_zalloc_aligned(size_t count, size_t size) __attribute__((malloc, warn_unused_result));
 
 /* NUL-terminated copy of `length` bytes, or of a string. */

@@ -1,4 +1,5 @@
-/* Structs that a caller may have in another size than the library has: from an older header, or a newer one. */
+/* Structs whose size in the caller differs from the size in the library, because the caller has an older or a newer
+ * header. */
 #ifndef BASE_SIZED_H
 #define BASE_SIZED_H
 
@@ -6,7 +7,8 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Fills the caller's [size] bytes with the library's own [own_size], and zeros behind. */
+/* Copies the library's struct [own_size] to the caller's [size] bytes. What the caller's has beyond it is filled with
+ * zeros. */
 static inline void sized_put(void *to, size_t size, const void *own, size_t own_size)
 {
     memcpy(to, own, size < own_size ? size : own_size);
@@ -14,8 +16,8 @@ static inline void sized_put(void *to, size_t size, const void *own, size_t own_
         memset((char *)to + own_size, 0, size - own_size);
 }
 
-/* Overwrites the first bytes of the library's struct, which has its defaults, with the caller's. False: the caller's has bytes behind
- * it that are not zero: a setting that the library does not know. */
+/* Overwrites the first bytes of the library's struct, which holds the defaults, with the caller's. False: the
+ * caller's struct is longer and has nonzero bytes there, which means a setting that the library does not know. */
 static inline bool sized_take(void *own, size_t own_size, const void *from, size_t size)
 {
     const unsigned char *bytes = from;

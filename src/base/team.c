@@ -14,9 +14,9 @@
 #define LEAVING_SPINS 100 /* 1 to 4 us: a mate that is not preempted is out by then */
 #define CHUNK_BITS 24
 
-/* A test that decides which thread runs when compiles this file with its own versions of these three. */
+/* A test that schedules the threads itself includes this file with its own versions of these three. */
 #ifndef TEAM_POINT
-#define TEAM_POINT() ((void)0) /* another thread may go on here as well as this one */
+#define TEAM_POINT() ((void)0) /* another thread may be scheduled here */
 #define TEAM_SLEEP(word, seen) ((void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0))
 #define TEAM_WAKE(word) ((void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0))
 #endif
@@ -75,8 +75,9 @@ void team_lead(team *t, unsigned ranges, team_member *leader)
     TEAM_POINT();
 }
 
-/* Sleepers change `sleepers` and then look at what they wait for; who brings that about does so and then looks at
- * `sleepers`. So one of the two sees the other, and no sleeper is left. */
+/* A thread that goes to sleep first changes `sleepers` and then looks at what it waits for; a thread that brings that
+ * about does so first and then looks at `sleepers`. So at least one of the two sees the other, and no thread stays
+ * asleep. */
 static void wake_sleepers(team *t)
 {
     TEAM_POINT();
@@ -149,7 +150,7 @@ static bool claim(team_range *range, uint64_t phase, size_t size, size_t *first,
     }
 }
 
-/* Counts chunks as done. Whoever completes the phase wakes those who went to sleep over it. */
+/* Counts chunks as done. The thread that completes the phase wakes those that sleep until then. */
 static void add_done(team *t, size_t chunks, uint64_t due)
 {
     TEAM_POINT();
@@ -157,7 +158,7 @@ static void add_done(team *t, size_t chunks, uint64_t due)
         wake_sleepers(t);
 }
 
-/* Of a mate: the job is over or there is something better to do. A leader's job is open until it ends it. */
+/* For a mate: true when the job is over, or when it is called away. A leader's job is open until the leader ends it. */
 static bool must_leave(const team_member *member)
 {
     return !atomic_load_explicit(&member->team->open, memory_order_relaxed) ||
@@ -165,7 +166,7 @@ static bool must_leave(const team_member *member)
             atomic_load_explicit(member->called_away, memory_order_relaxed) != 0);
 }
 
-/* Until `due` chunks are done. False: the job is over, and it is not known whether they were this job's. */
+/* Waits until `due` chunks are done. False: the job is over, so the chunks counted may be of a later job. */
 static bool wait_until(team *t, uint64_t due)
 {
     for (unsigned spins = t->spin ? SPINS : 0; spins > 0; spins--) {

@@ -1,24 +1,25 @@
-/* Several threads doing one job together: a leader, which owns the job, and mates, which come when they can and go when
- * they like.
+/* A leader and helping threads, called mates, do one job together. The leader owns the job; mates join when they are
+ * free and may leave at any time.
  *
- * A job is a sequence of phases that every member walks through alike; a phase is a number of chunks that may be worked
- * on in any order, and it begins when all chunks of the one before are done. Chunks are claimed, not dealt out: each
- * member begins with a range of its own, so that neighbouring chunks mostly stay with one thread, and then helps with
- * the others' ranges. So the leader waits for chunks that a mate is working on, never for a mate: one that wakes up
- * late, was preempted between two chunks, is called away or never comes costs nothing but its help.
+ * A job is a sequence of phases, the same for every member. A phase is a number of chunks that may be computed in any
+ * order; it begins when all chunks of the phase before are done. Members claim chunks: each begins with a range of
+ * its own, so that neighbouring chunks mostly stay with one thread, and then helps with the others' ranges. The
+ * leader waits only for chunks that a mate has claimed. A mate that wakes up late, is preempted between two chunks,
+ * is called away or never comes delays nothing.
  *
- * Waiting means spinning for some microseconds, then sleeping in the kernel. Results do not depend on who did what as
- * long as a chunk's do not.
+ * Waiting means spinning for some microseconds, then sleeping in the kernel. Results do not depend on which thread
+ * computed a chunk, as long as a chunk's own result does not.
  *
- * Invariants, whoever is preempted where and for however long (test_team_schedules.c tries the places one by one):
- * - A job is written down only while no mate is inside; a mate that has joined reads the job that it joined until it leaves.
- * - Between team_end and team_leave a mate may still be inside, with the leader computing its next job alone. So which phases
- *   a mate goes through, and of how many chunks, must come from values that it copied or that are written only while
- *   nobody is inside. What the chunks work on may be overwritten after team_end: a job whose phases are done has no chunk
- *   left to claim.
- * - A chunk is claimed by one member, once. The leader passes a phase only when all claimed chunks of it are done.
- * - A member sleeps only while its job is open and chunks of its phase are claimed by others that are still working on them.
- *   The last of these wakes it, and so does the end of the job. */
+ * Invariants, whichever thread is preempted where and for however long (test_team_schedules.c tries the places one by
+ * one):
+ * - A job is written down only while no mate is inside. A mate that has joined reads that job until it leaves.
+ * - Between team_end and team_leave a mate may still be inside while the leader computes its next job alone. So the
+ *   phases that a mate goes through, and their numbers of chunks, must come from values that it copied, or that are
+ *   written only while nobody is inside. The data of the chunks may be overwritten after team_end: a finished job has
+ *   no chunk left to claim.
+ * - A chunk is claimed by one member, once. The leader leaves a phase only when all claimed chunks of it are done.
+ * - A member sleeps only while its job is open and other members still work on chunks of its phase. The last of these
+ *   wakes it, and so does the end of the job. */
 #ifndef BASE_TEAM_H
 #define BASE_TEAM_H
 
@@ -57,12 +58,12 @@ bool team_is_free(const team *t);
 /* Begins a job of a free team; the mates see all that was written before. ranges: how many members are expected, the
  * leader included; >= 1. */
 void team_lead(team *t, unsigned ranges, team_member *leader);
-/* Ends it: all phases are done. Wakes mates that wait, if any. Mates may be inside for some time more, but touch nothing of
- * what the chunks worked on. */
+/* Ends the job, whose phases are all done, and wakes mates that wait. Mates may be inside for some time more, but do
+ * not touch the data of the chunks. */
 void team_end(team_member *leader);
 
-/* A mate's thread: false when no job is under way. After true: copy what describes the job, go through its phases until one
- * returns false or none is left, then leave. */
+/* Called by a mate's thread. False: no job is under way. After true: copy the description of the job, go through its
+ * phases until team_phase returns false or none is left, then leave. */
 bool team_join(team *t, const atomic_uint *called_away, team_member *mate);
 void team_leave(team_member *mate);
 

@@ -1,5 +1,5 @@
-/* Text from outside on its way to a terminal or a log that people read: what would drive the terminal, break the line or show
- * the text in another order than it has is written as an escape, and bytes that are not UTF-8 as U+FFFD. */
+/* Text from outside, on its way to a terminal or to a log that people read. Characters that control the terminal,
+ * break the line or change the order of the text are written as escapes, and bytes that are not UTF-8 as U+FFFD. */
 #ifndef BASE_VISIBLE_TEXT_H
 #define BASE_VISIBLE_TEXT_H
 
@@ -14,8 +14,9 @@
  * and other characters without width, annotations and tags. Joiners, which scripts and emoji need, are none of them. */
 bool visible_text_hides(uint32_t code_point);
 
-/* Writes the first character of text[0..length), length > 0, to piece: as it is, or as \x1b, \u009b or \U000e0001. Returns how
- * many bytes of the text that was; *piece_bytes gets the length of the piece, which has no NUL at its end. */
+/* Writes the first character of text[0..length), length > 0, to piece: as it is, or as an escape such as \x1b, \u009b
+ * or \U000e0001. Returns how many bytes of the text were used. *piece_bytes gets the length of the piece, which is
+ * not terminated by NUL. */
 size_t visible_text_next(const char *text, size_t length, char piece[VISIBLE_TEXT_BYTES],
                          size_t *piece_bytes);
 

@@ -11,7 +11,7 @@ uint64_t xxhash64(uint64_t seed, const void *data, size_t length);
 
 #define XXHASH64_STRIPE 32
 
-/* Of data that come in parts: the value depends on their bytes only, however they are cut. */
+/* Hash of data that arrive in parts: it depends on the bytes only, not on how they were divided. */
 typedef struct xxhash64_state {
     uint64_t seed, total; /* total: bytes added */
     uint64_t lanes[4];
@@ -20,7 +20,7 @@ typedef struct xxhash64_state {
 
 void xxhash64_begin(xxhash64_state *state, uint64_t seed);
 void xxhash64_add(xxhash64_state *state, const void *data, size_t length);
-/* Of what was added so far; adding may go on. */
+/* The hash of the bytes added so far. More may be added afterwards. */
 uint64_t xxhash64_value(const xxhash64_state *state);
 
 #endif

@@ -5,11 +5,12 @@
 #define CANDIDATES (sizeof CSV_DELIMITERS - 1)
 
 typedef struct fit {
-    size_t columns;  /* 0: the line cannot be read so */
-    bool has_wanted; /* one of them is called so */
+    size_t columns;  /* 0: the line cannot be read with this delimiter */
+    bool has_wanted; /* a column has the name that is looked for */
 } fit;
 
-/* Whichever of the candidates it is that separates columns, a quote that opens behind one of them opens a column. */
+/* True when the delimiter occurs outside quotes. A quote opens a quoted column behind any candidate, because the
+ * delimiter is not known yet. */
 static bool stands_outside_quotes(char delimiter, const char *line, size_t length)
 {
     bool in_quotes = false, at_start = true;
@@ -45,7 +46,7 @@ static fit try_delimiter(char delimiter, const char *line, size_t length, const 
     return found;
 }
 
-/* Higher is better; 0: makes no columns. */
+/* Rates a delimiter: higher is better; 0: it does not divide the line. */
 static size_t score_of(const fit *found, bool header, char delimiter, char usual)
 {
     if (found->columns < 2)

@@ -1,4 +1,4 @@
-/* Tells from a CSV file's first line what separates its columns: comma, semicolon, tab or pipe. */
+/* Guesses the delimiter of a CSV file (comma, semicolon, tab or pipe) from its first line. */
 #ifndef CLI_CSV_DELIMITER_H
 #define CLI_CSV_DELIMITER_H
 
@@ -6,14 +6,15 @@
 
 #define CSV_DELIMITERS ",;\t|"
 
-/* With a header: the one under which a column is called `wanted`, else the one that makes most columns. Without: the only one
- * that makes columns at all, for a text holds commas and semicolons of its own. `usual` where the line has one column whatever
- * is taken, and a tab where that is usual and makes columns. '\0' where several do equally well: those are in among[0..3).
- * Out of memory counts as no columns. */
+/* Returns the delimiter, or '\0' where several do equally well; those are in among[0..3).
+ * With a header: the delimiter under which a column is called `wanted`, else the one that gives most columns.
+ * Without: the only one that divides the line; where several do, none is chosen, because texts contain commas and
+ * semicolons. A tab that is `usual` wins whenever it divides the line. `usual` where no delimiter divides it.
+ * Out of memory counts as a line that is not divided. */
 char csv_delimiter_guess(const char *line, size_t length, const char *wanted, bool header, char usual,
                          char among[4]);
 
-/* "comma", as the option --delimiter has it. */
+/* The name that --delimiter takes, such as "comma". */
 const char *csv_delimiter_name(char delimiter);
 
 #endif

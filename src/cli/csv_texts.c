@@ -55,12 +55,12 @@ static text_outcome read_row(csv_texts *csv, input_line *line, aki_error *error)
     }
     if (outcome == LINE_TOO_LONG) {
         text_set_too_long(csv->lines, line->number, error);
-        return TEXT_FAILED; /* quotes that nobody saw may open in it: no one can tell where the next row begins */
+        return TEXT_FAILED; /* a quote may have opened in it unseen: where the next row begins is not known */
     }
     return text_outcome_of(outcome);
 }
 
-/* A text without its column, or a row that is cut or joined at the wrong places. */
+/* Refuses a row without the column, or one with a wrong number of columns. */
 static bool check_columns(csv_texts *csv, uint64_t line, aki_error *error)
 {
     size_t columns = csv_row_columns(&csv->row);
@@ -119,7 +119,7 @@ static void list_columns(const csv_row *row, char *out, size_t room)
     }
 }
 
-/* How many columns are called so, and the first of them. */
+/* Counts the columns of that name, and finds the first. */
 static size_t columns_by_name(const csv_row *row, const char *name, size_t *column)
 {
     size_t found = 0;
@@ -175,7 +175,7 @@ static aki_status choose_column(csv_texts *csv, const char *wanted, aki_error *e
     return AKI_INVALID_ARGUMENT;
 }
 
-/* Lines before the first row that have nothing in them are dropped; *line is the one behind them, not yet read. */
+/* Skips empty lines before the first row; *line is the next one, not consumed. */
 static aki_status peek_first_line(csv_texts *csv, input_line *line, bool *any, aki_error *error)
 {
     line_outcome outcome;
@@ -233,8 +233,8 @@ static aki_status read_header(csv_texts *csv, const char *column, aki_error *err
     }
 }
 
-/* Of a first row that goes on in the next line only a file can tell: it is read there and then once more. Of a pipe, which no
- * run goes on with, the first row tells when its turn comes. */
+/* Counts the columns of the first row. Where that row goes on in the next line, a file is read and then rewound. A
+ * pipe cannot be rewound, and no run resumes on one: there the count is taken when the row is read. */
 static aki_status count_columns(csv_texts *csv, const input_line *first, aki_error *error)
 {
     input_line line;
@@ -250,7 +250,7 @@ static aki_status count_columns(csv_texts *csv, const input_line *first, aki_err
     return line_source_seek(csv->lines, position, error);
 }
 
-/* The first row is a text: it stays to be read, and tells how many columns there are. */
+/* Without a header the first row is a text. It is not consumed, and its number of columns holds for all rows. */
 static aki_status begin_without_header(csv_texts *csv, const char *column, const input_line *first,
                                        aki_error *error)
 {

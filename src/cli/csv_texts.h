@@ -1,5 +1,5 @@
-/* The texts of one column of a CSV file. Lines with nothing in them are no rows. Every row must have as many columns as the first:
- * one with more or fewer has a delimiter or a line end in a text without quotes, and its text would be cut there. */
+/* The texts of one column of a CSV file. Empty lines are skipped. Every row must have as many columns as the first: a
+ * row with more or fewer has a delimiter or a line end in a text without quotes, and its text would be cut there. */
 #ifndef CLI_CSV_TEXTS_H
 #define CLI_CSV_TEXTS_H
 
@@ -9,18 +9,19 @@ typedef struct csv_texts csv_texts;
 
 typedef struct csv_settings {
     const char *column;   /* a name, a number from 1, or NULL = "text" or the only one */
-    char delimiter;       /* '\0' = told from the first line */
-    char usual_delimiter; /* ',' or a tab: where the first line does not tell */
+    char delimiter;       /* '\0' = guessed from the first line */
+    char usual_delimiter; /* ',' or a tab: used where the first line does not decide */
     bool header;          /* the first row names the columns and is read here */
 } csv_settings;
 
-/* The lines stay the caller's; they end at a CR, too, from here on. Errors: AKI_INVALID_ARGUMENT (no such column or two of that
- * name, no header, a delimiter that cannot be told), AKI_CANCELLED, AKI_IO_ERROR, AKI_OUT_OF_MEMORY. */
+/* The line source stays the caller's; from here on it also ends lines at a CR alone. Errors: AKI_INVALID_ARGUMENT (no
+ * such column or two of that name, no header, a delimiter that cannot be told), AKI_CANCELLED, AKI_IO_ERROR,
+ * AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status csv_texts_open(csv_texts **out, line_source *lines, const csv_settings *settings,
                                          aki_error *error);
 void csv_texts_close(csv_texts *csv);
 
-/* Chosen or told. */
+/* The delimiter in use, given or guessed. */
 char csv_texts_delimiter(const csv_texts *csv);
 
 /* Sets text, length and line of the record. */

@@ -218,7 +218,7 @@ void help_markdown(buf *out)
     }
 }
 
-/* As the config file's reader takes it. A control character cannot be written there. */
+/* Prints a value as a line of the config file would need it. Control characters cannot be written there. */
 static void append_setting(buf *out, const char *key, const char *text)
 {
     size_t length = strlen(text);

@@ -55,7 +55,7 @@ static json_t *decode_string(const char *string, size_t length, json_error_t *re
     return json_parse(string, length, JSON_ALLOW_NUL | JSON_DECODE_ANY, reason, lacked_memory);
 }
 
-/* False: out of memory. A name that cannot be decoded is another one. */
+/* Compares a member's name. False: out of memory. A name that cannot be decoded counts as different. */
 static bool is_named(const json_member *member, const char *name, bool *named)
 {
     const char *plain = member->name;
@@ -151,8 +151,8 @@ static text_outcome read_object(jsonl_texts *jsonl, const input_line *line, text
     return jsonl->id != NULL ? TEXT_READ : no_memory(jsonl, line, error);
 }
 
-/* As `json.dump` of a list writes a file: one value over all of it, instead of one on each line. Looked at in the first line
- * that is not blank. */
+/* True for one JSON array over the whole file, as `json.dump` of a list writes it, instead of a value on each line.
+ * Checked on the first line that is not blank. */
 static bool is_array(const input_line *line)
 {
     size_t i = 0;

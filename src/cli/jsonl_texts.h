@@ -1,5 +1,6 @@
-/* The texts of a JSONL file: one field of the object on each line, and its "id" where there is one, in the bytes it was written
- * with. The line must be valid JSON; what stands in other fields does not matter. Blank lines count for nothing. */
+/* The texts of a JSONL file: one field of the object on each line. The object's "id", where there is one, is kept in
+ * the bytes it was written with. Each line must be valid JSON; the values of other fields do not matter. Blank lines
+ * are skipped. */
 #ifndef CLI_JSONL_TEXTS_H
 #define CLI_JSONL_TEXTS_H
 

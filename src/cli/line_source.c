@@ -164,8 +164,8 @@ static const char *find_end(const line_source *source, size_t from)
     return NULL;
 }
 
-/* Looks for the end of the line at data[begin], reading as needed, and leaves `scanned` there or at the end of the input. Of a
- * line over the limit the beginning is dropped. */
+/* Looks for the end of the line at data[begin], reading as needed. Leaves `scanned` at that end, or at the end of the
+ * input. Drops the beginning of a line over the limit. */
 static line_outcome find_line(line_source *source, bool *has_end, aki_error *error)
 {
     size_t most = source->max_line_bytes + 2; /* CR LF */
@@ -173,7 +173,7 @@ static line_outcome find_line(line_source *source, bool *has_end, aki_error *err
         const char *end = find_end(source, source->scanned);
         source->scanned = end != NULL ? (size_t)(end - source->data) : source->end;
         *has_end = end != NULL;
-        /* Behind a CR that was read last there may come its LF. */
+        /* A CR at the end of what was read may be followed by its LF. */
         if (source->at_end || (end != NULL && (*end == '\n' || source->scanned + 1 < source->end)))
             return LINE_READ;
         if (end == NULL && source->end - source->begin > most) {

@@ -1,9 +1,10 @@
-/* Lines of a file, a pipe or a terminal, in memory bounded by the longest line that is allowed. A line ends at LF, CR LF or
- * the end of the input, where asked for also at a CR alone; a byte order mark at the input's start is dropped.
+/* Lines of a file, a pipe or a terminal, in memory bounded by the longest line that is allowed. A line ends at LF, CR
+ * LF or the end of the input, and at a CR alone where that is asked for. A byte order mark at the input's start is
+ * dropped.
  *
- * Nothing here blocks but waiting for input, and that ends when the stop descriptor becomes readable: a FIFO is opened without
- * waiting for its writer. A position carries a hash of the input before it, so that another run can go on there and be sure
- * that what the first one read is still what the file begins with. */
+ * The only blocking wait is for input, and it ends when the stop descriptor becomes readable. A FIFO is opened
+ * without waiting for its writer. A position carries a hash of the input before it, so that a later run can resume
+ * there and knows that the file still begins with the bytes that the first run read. */
 #ifndef CLI_LINE_SOURCE_H
 #define CLI_LINE_SOURCE_H
 
@@ -37,11 +38,11 @@ AKI_MUST_CHECK aki_status line_source_open(line_source **out, const char *path, 
                                            int stop_descriptor, aki_error *error);
 void line_source_close(line_source *source);
 
-/* From now on a CR that no LF follows ends a line, too. */
+/* From now on a CR alone ends a line, too. */
 void line_source_end_lines_at_cr(line_source *source);
 
 line_outcome line_source_next(line_source *source, input_line *line, aki_error *error);
-/* As line_source_next, but the same line comes again. */
+/* Reads the next line without consuming it: line_source_next returns it again. */
 line_outcome line_source_peek(line_source *source, input_line *line, aki_error *error);
 
 /* What stands in messages: the path, or "stdin". */
@@ -53,8 +54,8 @@ uint64_t line_source_size(const line_source *source);
 /* False when the next call would have to wait for whoever writes the input. */
 bool line_source_ready(const line_source *source);
 
-/* Between lines only. Seeking works on regular files, and reads what comes before the position. Errors: AKI_INVALID_ARGUMENT
- * (that is not what it was), AKI_CANCELLED, AKI_IO_ERROR. */
+/* Moves to a position; only between lines. Works on regular files, and reads all bytes before the position to compare
+ * their hash. Errors: AKI_INVALID_ARGUMENT (those bytes have changed), AKI_CANCELLED, AKI_IO_ERROR. */
 line_position line_source_position(const line_source *source);
 AKI_MUST_CHECK aki_status line_source_seek(line_source *source, line_position position, aki_error *error);
 

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Messages quote names and texts from outside; their own line ends stay. Returns the bytes written; what finds no room is left
- * out. */
+/* Escapes a message, which may quote names and texts from outside; its own line ends stay. Returns the bytes written;
+ * the message is cut where there is no more room. */
 static size_t make_visible(const char *text, size_t length, char *out, size_t room)
 {
     size_t used = 0;

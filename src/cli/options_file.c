@@ -1,10 +1,13 @@
-/* The config file: `key = value` lines. What stands before the first [section] holds for every command that has the
- * option; a section named like a command holds for that command only and wins.
+/* The config file: `key = value` lines. Keys before the first [section] hold for every command that has the option. A
+ * section named like a command holds for that command only, and wins.
  *
- * A value is all that follows the first '=' or ':' to the end of the line, without the blanks at both ends, and without
- * one pair of double quotes around it. Nothing in it begins a comment: paths and texts may hold ';' and '#'. A comment
- * therefore takes a line of its own. Libraries for such files end a value at " ;", cut long lines, or tell no line
- * numbers, so the few rules are written out here. Lines end in LF or CRLF; a byte order mark at the start is skipped. */
+ * A value is everything behind the first '=' or ':', up to the end of the line, without the blanks at both ends and
+ * without one pair of double quotes around it. Paths and texts may contain ';' and '#', so neither begins a comment
+ * inside a value: a comment takes a line of its own. Lines end in LF or CRLF; a byte order mark at the start is
+ * skipped.
+ *
+ * The rules are few, and the usual INI libraries break them (they end a value at " ;", cut long lines, or give no
+ * line numbers): hence this reader. */
 #include "cli/options.h"
 
 #include "base/buf.h"
@@ -59,7 +62,7 @@ static aki_status refuse_key(config_file *c, const char *key)
     return refuse(c, hint);
 }
 
-/* Both ends without blanks; cut in place. */
+/* Trims blanks at both ends, in place. */
 static char *trim(char *text)
 {
     static const char blanks[] = " \t\r";
@@ -144,7 +147,8 @@ static aki_status take_setting(config_file *c, char *text)
     return take_value(c, id, key, value);
 }
 
-/* Control characters come from another encoding (UTF-16) or other line ends (CR alone), and would end up in values. */
+/* Refuses control characters: they come from another encoding (UTF-16) or other line ends (CR alone), and would end
+ * up in values. */
 static aki_status check_characters(config_file *c, const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
@@ -170,7 +174,7 @@ static aki_status take_line(config_file *c, char *text, size_t length)
     return *text == '[' ? take_section(c, text) : take_setting(c, text);
 }
 
-/* The whole file, with a NUL behind it. */
+/* Reads the whole file and terminates it with NUL. */
 static aki_status read_file(const char *path, buf *text, aki_error *error)
 {
     char block[4096];

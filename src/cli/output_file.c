@@ -57,7 +57,8 @@ static bool is_at(const char *path, int descriptor)
            ours.st_ino == theirs.st_ino;
 }
 
-/* Opens and locks the partial file. *again: another run has finished or removed it in between. */
+/* Opens and locks the partial file. *again: another run has renamed or removed that file in between, so the lock is
+ * on the wrong one. */
 static aki_status try_partial(output_file *file, bool *again, aki_error *error)
 {
     *again = false;
@@ -81,7 +82,7 @@ static aki_status try_partial(output_file *file, bool *again, aki_error *error)
         file->descriptor = -1;
         return AKI_OK;
     }
-    if (fstat(file->descriptor, &info) != 0) /* the size under the lock */
+    if (fstat(file->descriptor, &info) != 0) /* only now: the lock is held */
         return error_set_errno(error, AKI_IO_ERROR, errno, "cannot examine '%s'", file->partial_path);
     file->locked = true;
     file->found_bytes = (uint64_t)info.st_size;
@@ -96,13 +97,14 @@ static aki_status open_partial(output_file *file, aki_error *error)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory to write '%s'", file->path);
     bool again;
     aki_status status;
-    do { /* each turn is one that another run has ended in between */
+    do { /* repeats only when another run has ended in between */
         status = try_partial(file, &again, error);
     } while (status == AKI_OK && again);
     return status;
 }
 
-/* Opening a FIFO to write waits for its reader, and nothing tells when that comes: so it is tried until it does. */
+/* Opens a stream. Opening a FIFO for writing would block until it has a reader, and no event announces that: so it is
+ * tried without blocking, again and again. */
 static aki_status open_stream(output_file *file, const char *path, aki_error *error)
 {
     struct stat info;
@@ -220,7 +222,8 @@ aki_status output_continue(output_file *file, uint64_t bytes, aki_error *error)
     return AKI_OK;
 }
 
-/* False when the stop descriptor is readable and the reader takes nothing for READER_LEAVE_MS. */
+/* Waits until the stream takes data. False when the stop descriptor is readable and the reader takes nothing for
+ * READER_LEAVE_MS. */
 static bool wait_for_reader(const output_file *file)
 {
     struct pollfd waiting[2] = {{.fd = file->descriptor, .events = POLLOUT},
@@ -279,7 +282,7 @@ aki_status output_finish(output_file *file, aki_error *error)
     if (rename(file->partial_path, file->path) != 0)
         return error_set_errno(error, AKI_IO_ERROR, errno, "cannot rename '%s' to '%s'", file->partial_path,
                                file->path);
-    file->locked = false; /* what is at the partial path from now on belongs to another run */
+    file->locked = false; /* from now on the partial path may belong to another run */
     unlink(file->state_path);
     return AKI_OK;
 }

@@ -1,11 +1,11 @@
-/* Where vectors go: a stream that is written straight through, or a file that appears under its name when it is complete.
+/* The output of vectors: a stream that is written directly, or a file that gets its name when it is complete.
  *
- * A file is written as NAME.partial, locked against a second writer, with NAME.partial.state beside it (resume_state.h). Data
- * reach the disk before the state that counts them, so that after any end, kill -9 included, the first `bytes` of the
- * state are sound; whatever lies behind is cut off when the run goes on.
+ * A file is written as NAME.partial, locked against a second writer, with NAME.partial.state beside it
+ * (resume_state.h). Data are flushed to the disk before the state that counts them. So after any end, kill -9
+ * included, the first `bytes` of the state are valid; what lies behind them is cut off when the run resumes.
  *
- * The lock is of the file, not of its name: whoever opens NAME.partial just before another run gives it its final name would
- * hold a lock on the finished output. So a lock counts only when its file is still the one at NAME.partial. */
+ * flock locks the file, not its name: a run that opens NAME.partial just before another run renames it would hold a
+ * lock on the finished output. So a lock counts only while its file is still the one at NAME.partial. */
 #ifndef CLI_OUTPUT_FILE_H
 #define CLI_OUTPUT_FILE_H
 
@@ -42,7 +42,7 @@ AKI_MUST_CHECK aki_status output_patch(output_file *file, const void *data, size
 AKI_MUST_CHECK aki_status output_sync(output_file *file, aki_error *error);
 /* Gives the complete file its name and removes the state. */
 AKI_MUST_CHECK aki_status output_finish(output_file *file, aki_error *error);
-/* Instead of output_finish: removes the partial file, and a file of its name that is there from before. Error: AKI_IO_ERROR. */
+/* Instead of output_finish: removes the partial file, and an older file at the final name. Error: AKI_IO_ERROR. */
 AKI_MUST_CHECK aki_status output_remove(output_file *file, aki_error *error);
 
 #endif

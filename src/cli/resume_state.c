@@ -49,7 +49,7 @@ void resume_settings_add(resume_settings *settings, const char *name, const char
     va_start(arguments, format);
     vsnprintf(value, sizeof value, format, arguments);
     va_end(arguments);
-    if (!utf8_valid(value, strlen(value), NULL)) /* an option may be anything, JSON may not */
+    if (!utf8_valid(value, strlen(value), NULL)) /* an option may hold any bytes, a JSON string only UTF-8 */
         for (char *c = value; *c != '\0'; c++)
             if ((unsigned char)*c >= 0x80)
                 *c = '?';
@@ -121,7 +121,7 @@ static aki_status compare_options(const char *path, const json_t *then, json_t *
     return AKI_OK;
 }
 
-/* Entries of `these` that `those` lacks or has another value of; *first is one of them. */
+/* Counts the entries of `these` that `those` lacks or has with another value; *first is one of them. */
 static size_t count_others(json_t *these, const json_t *those, bool lacking, const char **first)
 {
     const char *name;
@@ -164,7 +164,7 @@ static aki_status compare_policy(const char *path, const resume_state *state, co
 {
     const struct {
         bool broken;
-        const char *how; /* the former run */
+        const char *how; /* the former run's setting */
     } rules[] = {
         {state->skipped.empty > 0 && !policy->skips_empty, "left empty texts out (--skip-empty)"},
         {state->skipped.unusable > 0 && !policy->skips_unusable, "left texts out (--on-error skip)"},

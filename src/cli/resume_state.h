@@ -1,9 +1,10 @@
-/* The state that an interrupted `embed` leaves beside its partial output, so that the same command can go on: how far it came,
- * and everything that the vectors depend on, to refuse going on with something else.
+/* The state that an interrupted `embed` leaves beside its partial output, so that the same command can resume: its
+ * progress, and everything that the vectors depend on, so that a run with other settings is refused.
  *
- * Settings decide every vector and must be equal. Options for texts that cannot be used may change, as long as they treat what
- * was met so far in the same way: a run that stopped at such a text goes on with --on-error skip. The input is known by its
- * contents before the place where reading goes on (line_source_seek), so what comes behind may be corrected. */
+ * Settings affect every vector and must be equal. Options for unusable texts may change as long as the texts read so
+ * far would have been treated equally: a run that stopped at an unusable text resumes with --on-error skip. The input
+ * is identified by its bytes before the place where reading resumes (line_source_seek), so what comes behind may be
+ * corrected. */
 #ifndef CLI_RESUME_STATE_H
 #define CLI_RESUME_STATE_H
 
@@ -15,8 +16,8 @@
 
 /* Name to value, in this order; NULL = none so far. */
 typedef struct resume_settings {
-    json_t *options; /* as people understand them: "pooling": "mean" */
-    json_t *files;   /* of the model: "config.json": its hash */
+    json_t *options; /* as shown to people: "pooling": "mean" */
+    json_t *files;   /* of the model, each with its hash: "config.json": "…" */
     bool failed;     /* out of memory: nothing is written or read any more */
 } resume_settings;
 
@@ -46,9 +47,9 @@ void resume_settings_free(resume_settings *settings);
 /* Replaces the file at once or not at all; on return it is on the disk. Errors: AKI_IO_ERROR, AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status resume_state_write(const char *path, const resume_settings *settings,
                                              const resume_state *state, aki_error *error);
-/* Reads it and checks that the settings are equal and that the policy is one the state can go on with. Errors:
- * AKI_INVALID_ARGUMENT (they are not: the message names what), AKI_IO_ERROR (not readable, damaged or of another version),
- * AKI_OUT_OF_MEMORY. */
+/* Reads the state. Checks that the settings are equal, and that the run may resume with this policy. Errors:
+ * AKI_INVALID_ARGUMENT (one of these does not hold: the message names it), AKI_IO_ERROR (not readable, damaged or of
+ * another version), AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status resume_state_read(const char *path, const resume_settings *settings,
                                             const resume_policy *policy, resume_state *state,
                                             aki_error *error);

@@ -31,11 +31,11 @@
 
 #define LOG_TARGET "serve"
 #define READY_MESSAGE "READY=1\nSTATUS=serving"
-/* For telemetry, when the server has stopped: what the drain left of its time, within these bounds. */
+/* Time for telemetry after the server has stopped: the rest of the drain's time, within these bounds. */
 #define FLUSH_MOST_MS 5000
 #define FLUSH_LEAST_MS 500
-/* After the drain, for the last replies, the flush and everything to be closed: some 3 s where all goes well. Later a worker or
- * a device is not expected to come back, and the process ends without. */
+/* Time after the drain for the last replies, the flush and the closing of everything: about 3 s in the normal case.
+ * After that a worker or a device is not expected to return, and the process is ended without it. */
 #define END_MS 10000
 
 typedef struct service {

@@ -11,8 +11,7 @@ AKI_MUST_CHECK aki_status serve_options_check(const options *o, aki_error *error
 /* False with --host none: only the unix socket is listened on. */
 bool serve_options_have_address(const options *o);
 
-/* What replies call the model: as the options say, else as model_name_of. To be freed with mem_free; NULL = out of
- * memory. */
+/* The model's name in replies: --model-name, else model_name_of. To be freed with mem_free; NULL = out of memory. */
 char *serve_options_model_name(const options *o);
 
 /* Sets all that is an option's; texts live as long as the options. */

@@ -106,7 +106,7 @@ aki_status skipped_texts_write(skipped_texts *skipped, aki_error *error)
 {
     entry *entries = entries_of(skipped);
     size_t count = skipped_texts_pending(skipped);
-    if (count > 0) /* those that turn out too long once they are tokens come late */
+    if (count > 0) /* texts that are found too long when they are tokenized are added late */
         qsort(entries, count, sizeof *entries, by_index);
     aki_status status = AKI_OK;
     for (size_t i = 0; i < count && status == AKI_OK; i++) {

@@ -15,7 +15,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-/* The limit is counted in rounds, not by a clock: time during which the process itself is stopped does not count. */
+/* The limit is counted in rounds, not by the clock, so that time during which the process was stopped does not count. */
 #define ROUND_MS 100
 
 struct stop {

@@ -13,8 +13,8 @@ typedef struct stop stop;
 /* Call before any other thread is started. exit_code_of_second: of the process when a second signal comes; 0 = 128 + the
  * signal's number. Errors: AKI_INTERNAL, AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status stop_open(stop **out, int exit_code_of_second, aki_error *error);
-/* Likewise for a program that must end even when one of its threads never comes back: limit_ms after the first signal the
- * process is ended with EXIT_FAILED and a message, unless stop_close came before. 0 = no limit. */
+/* Takes signals as above, for a program that must end even when one of its threads never returns: limit_ms after the
+ * first signal the process ends with EXIT_FAILED and a message, unless stop_close was called before. 0 = no limit. */
 AKI_MUST_CHECK aki_status stop_open_limited(stop **out, int exit_code_of_second, int64_t limit_ms,
                                             aki_error *error);
 /* The signals get back their former treatment. NULL allowed. */

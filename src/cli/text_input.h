@@ -22,15 +22,16 @@ bool text_input_skips(const options *o, const aki_error *bad);
 /* True when that holds for every error. */
 bool text_input_skips_unusable(const options *o);
 
-/* Where texts that are left out are listed: --skipped, or beside an output that is a file. Free with mem_free; *path NULL: nowhere.
- * Errors: AKI_INVALID_ARGUMENT, AKI_OUT_OF_MEMORY. */
+/* The path of the list of texts left out: --skipped, or beside an output that is a file. Free with mem_free; *path
+ * NULL: no list. Errors: AKI_INVALID_ARGUMENT, AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status text_input_list_path(const options *o, const output_file *output, char **path,
                                                aki_error *error);
 
-/* Says on stderr how many texts were cut, if any were. */
+/* Prints on stderr how many texts were truncated, if any were. */
 void text_input_report(uint64_t texts, uint64_t truncated, size_t max_tokens);
 
-/* Of a run that came to its end: EXIT_SKIPPED where texts are missing that nobody said may be. */
+/* The exit code of a run that reached the end of its input: EXIT_SKIPPED where texts were left out, apart from empty
+ * ones with --skip-empty. */
 int text_input_exit_code(const options *o, const skipped_counts *skipped);
 
 #endif

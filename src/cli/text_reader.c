@@ -45,7 +45,7 @@ void text_reader_close(text_reader *reader)
     mem_free(reader);
 }
 
-/* A file of an old Mac program: one line for everybody who ends lines at LF, of which the vector would tell little. */
+/* Refuses a file with line ends of CR alone (classic Mac OS): it would be read as one line, and become one vector. */
 static bool ends_lines_at_cr(const input_line *line)
 {
     return line->number == 1 && line->ending == 0 && memchr(line->data, '\r', line->length) != NULL;

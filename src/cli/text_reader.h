@@ -30,7 +30,7 @@ text_outcome text_reader_next(text_reader *reader, text_record *record, aki_erro
 line_position text_reader_position(const text_reader *reader);
 AKI_MUST_CHECK aki_status text_reader_seek(text_reader *reader, line_position position, aki_error *error);
 const line_source *text_reader_source(const text_reader *reader);
-/* Between the columns of CSV; '\0' for other formats. */
+/* The delimiter of CSV; '\0' for other formats. */
 char text_reader_delimiter(const text_reader *reader);
 
 #endif

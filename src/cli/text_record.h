@@ -21,7 +21,7 @@ typedef enum text_outcome {
 
 /* The error of a line over the limit. */
 void text_set_too_long(const line_source *lines, uint64_t line, aki_error *error);
-/* The error of a text of which nothing is left for the model; returns TEXT_BAD. */
+/* Sets the error of a text that has no tokens left; returns TEXT_BAD. */
 text_outcome text_set_no_tokens(const line_source *lines, uint64_t line, aki_error *error);
 /* A line's outcome as a text's. */
 text_outcome text_outcome_of(line_outcome outcome);

@@ -58,11 +58,11 @@ void cpu_state_close(cpu_state *state);
  * use. Cannot fail on valid arguments. */
 const float *cpu_forward(const cpu_device *device, cpu_state *state, const device_batch *batch);
 
-/* The same as a team. First cpu_team_begin, which takes no time and computes nothing; from then on other workers may come
- * to help by cpu_team_help. Then, always, cpu_team_run with the same batch, which is as cpu_forward; the result is
- * bit-identical whoever came. workers: how many are expected, this one included (>= 1); the work is cut to fit them.
- * What the batch points to must stay as it is until cpu_team_run returns; then it may be overwritten at once, even while a
- * worker that helped has not yet come back from cpu_team_help. */
+/* cpu_forward for a team of workers. First cpu_team_begin, which returns at once and computes nothing; from then on
+ * other workers may call cpu_team_help. Then, always, cpu_team_run with the same batch, which computes it as
+ * cpu_forward does; the result is bit-identical whoever helped. workers: how many are expected, this one included (>=
+ * 1); the work is divided to fit them. The arrays of the batch must not change until cpu_team_run returns. Then they
+ * may be overwritten at once, even while a helping worker has not yet returned from cpu_team_help. */
 void cpu_team_begin(cpu_state *state, const device_batch *batch, unsigned workers);
 const float *cpu_team_run(const cpu_device *device, cpu_state *state, const device_batch *batch);
 /* On another worker's thread, with its own state: takes part in the pass that `leader` has begun, if it takes help, until it

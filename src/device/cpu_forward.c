@@ -38,10 +38,10 @@ typedef struct preparation {
     void *numbers;  /* context_stride apart */
 } preparation;
 
-/* One worker's walk through a pass. All workers of a team walk alike; batch and buffers are the leader's, scratch is the
- * worker's own. Everything that decides which phases there are, and of how many chunks, is here by value: a mate may walk
- * on when the pass is over and the leader fills batch and buffers for the next one. These are only touched by what does
- * chunks, for which the leader waits. */
+/* The state of one worker in a pass. All workers of a team go through the same phases; batch and buffers are the
+ * leader's, scratch is the worker's own. Everything that decides which phases there are, and of how many chunks, is
+ * copied here: a mate may still be inside when the pass is over and the leader fills batch and buffers for the next
+ * one. Only the work on chunks touches these, and the leader waits for that. */
 typedef struct walk {
     team_member member;
     const cpu_device *device;

@@ -115,8 +115,8 @@ struct cpu_state {
     size_t qkv_stride, context_stride, intermediate_stride; /* context_stride: of narrowed too */
     team *team;                                             /* for passes that other workers help with */
     team_member leader;                                     /* of the pass that was begun */
-    /* Of such a pass: what the mates see. Written while none is inside; what `batch` points to may be overwritten as soon
-     * as the pass is over. */
+    /* The pass as the mates see it. Written while none is inside. The arrays of `batch` may be overwritten as soon as
+     * the pass is over. */
     device_batch batch;
     size_t rows;
 };

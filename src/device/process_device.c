@@ -31,7 +31,7 @@ struct process_device {
     const device_plugin *plugin;
     const device_model *model;
     uint64_t fingerprint;
-    cpus_mask cpus; /* of the thread that made it: those of lanes may be tied to one */
+    cpus_mask cpus; /* of the thread that opened the device; a lane's thread may be tied to one CPU */
     log_sink log;
     pthread_mutex_t lock; /* of all below */
     pid_t pid;            /* 0 = none */

@@ -42,7 +42,8 @@ const char *device_description(const device *d);
  * have been lost ends the life that it was seen in. */
 unsigned device_life(device *d);
 void device_end_life(device *d, unsigned life);
-/* For a device whose memory may be damaged: states are opened anew, and a process of its own is ended, to begin anew. */
+/* For a device whose memory may be damaged: opens its states anew; a device in a process of its own gets a new
+ * process. */
 void device_start_anew(device *d);
 
 /* A call was given up, which ends the process of a device that has its own; one such has ended and touches the device no more. */

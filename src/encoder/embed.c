@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 struct aki_model {
-    pid_t process; /* that has its threads */
+    pid_t process; /* the process that has its threads */
     encoder *enc;
     worker_pool *workers;
     scratch_pool scratches;
@@ -54,8 +54,8 @@ static bool was_forked(const aki_model *model)
     return getpid() != model->process;
 }
 
-/* After a fork the threads are not there to be joined, and the locks may be held for ever: nothing is touched, and the memory goes
- * with the process. */
+/* After a fork the child has none of the threads, so none can be joined, and the locks may be held for ever. Nothing
+ * is touched; the memory goes with the process. */
 void aki_close(aki_model **model)
 {
     if (model == NULL || *model == NULL)

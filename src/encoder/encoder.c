@@ -287,8 +287,8 @@ void encoder_pin_worker(const encoder *enc, unsigned index)
         thread_pin(enc->cpus.order[index % enc->cpus.allowed]);
 }
 
-/* Lays the sequences' ids end to end; the batch lives in the state. A worker that helped with the pass before may not have
- * left yet: it reads nothing of this any more, see cpu_team_run. */
+/* Copies the token ids of the sequences one after another into the batch, which lives in the state. A worker that
+ * helped with the pass before may still be inside; it reads nothing of this (cpu_team_run). */
 static aki_status gather(const encoder *enc, encoder_state *state, const encoder_sequence *sequences,
                          size_t count, device_batch *batch, aki_error *error)
 {

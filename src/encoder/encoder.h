@@ -60,7 +60,7 @@ typedef struct encoder_sequence {
     aki_status status; /* written by encoder_run: AKI_OK or AKI_NOT_FINITE */
 } encoder_sequence;
 
-/* Why the CPU gives AKI_NOT_FINITE: see not_finite_cause. */
+/* Says why the CPU gives AKI_NOT_FINITE: see not_finite_cause. */
 const char *encoder_not_finite_cause(const encoder *enc);
 
 AKI_MUST_CHECK aki_status encoder_state_open(encoder_state **out, const encoder *enc, aki_error *error);

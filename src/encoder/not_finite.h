@@ -1,4 +1,4 @@
-/* Says why vectors of a model come out with NaN or infinity: damaged weights, or sums that leave f32. */
+/* Finds out why vectors of a model contain NaN or infinity: damaged weights, or sums that overflow f32. */
 #ifndef ENCODER_NOT_FINITE_H
 #define ENCODER_NOT_FINITE_H
 
@@ -11,8 +11,8 @@ typedef struct not_finite not_finite;
 not_finite *not_finite_open(void);
 void not_finite_close(not_finite *n); /* NULL allowed */
 
-/* One clause, to stand behind a colon; lives as long as n. The first call reads all weights, and writes what it finds to
- * the log; others meanwhile wait. Thread-safe. */
+/* Returns the cause as one clause, to follow a colon; valid as long as n. The first call reads all weights and logs
+ * the finding; other threads wait meanwhile. Thread-safe. */
 const char *not_finite_cause(not_finite *n, const model *files, const cpu_device *cpu, const log_sink *log);
 
 #endif

@@ -6,7 +6,7 @@
 
 #define SMALLEST_NORM 1e-12
 
-/* Of one column, in f64, where no sum of finite numbers overflows; a NaN or infinity stays. */
+/* The mean of one column, in f64, where no sum of finite numbers overflows; a NaN or infinity stays. */
 static float wide_mean(const float *column, size_t tokens, size_t stride)
 {
     double sum = 0.0;

@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/sized.h"
 
-/* No version has as much: a struct_size beyond was never set. */
+/* A struct_size beyond this was never set: no version of the struct is as long. */
 #define SETTINGS_MAX_BYTES 4096
 
 void aki_settings_init_sized(aki_settings *settings, size_t struct_size)

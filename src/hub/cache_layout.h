@@ -56,7 +56,7 @@ AKI_MUST_CHECK aki_status cache_write_ref(const cache_layout *layout, const char
 AKI_MUST_CHECK aki_status cache_link_file(const cache_layout *layout, const char *commit, const char *file,
                                           const char *etag, aki_error *error);
 
-/* True when a download of the model was cut and not taken up again. */
+/* True when the cache holds an interrupted download of the model. */
 bool cache_has_cut_download(const cache_layout *layout);
 
 /* Notes that the repository has no such file. A failure to note it is harmless and ignored. */

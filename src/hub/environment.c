@@ -126,8 +126,8 @@ static char *find_token(const char *home)
     return token != NULL ? token : token_from_file(home);
 }
 
-/* HTTP_PROXY, which libcurl does not read, because a CGI program gets its caller's Proxy header by that name. As in
- * Python it counts outside CGI, where http_proxy is unset. */
+/* Reads HTTP_PROXY. libcurl does not, because a CGI program gets the Proxy header of its caller in a variable of that
+ * name. As in Python, it counts outside CGI only, where http_proxy is unset. */
 static const char *upper_case_proxy(void)
 {
     return variable("REQUEST_METHOD") == NULL && variable("http_proxy") == NULL ? variable("HTTP_PROXY")

@@ -111,7 +111,7 @@ static aki_status pull_files(pull_walk *walk, aki_error *error)
         bool weights = i + 1 == plan.count;
         if (weights && !has_tokenizer) /* not worth the large download */
             return missing_file(walk, "tokenizer.json or vocab.txt", error);
-        if (file->need == SNAPSHOT_OLDER_NAME && present) { /* the file before it, under a newer name */
+        if (file->need == SNAPSHOT_OLDER_NAME && present) { /* already present under a newer name */
             walk->session.now.file_index++;
             continue;
         }

@@ -100,7 +100,7 @@ static aki_status offline_miss(const char *id, const hub_settings *settings, con
     return AKI_MODEL_NOT_FOUND;
 }
 
-/* The hub does not answer, and without it nobody knows whether the model has the files that the snapshot lacks. */
+/* Error for a hub that does not answer, when the snapshot lacks files that the model may have. */
 static aki_status unsettled(const aki_error *failure, const snapshot_state *state, aki_error *error)
 {
     error_set(error, failure->status, "%.300s; the copy in the cache may lack: %s", failure->message,
@@ -111,7 +111,7 @@ static aki_status unsettled(const aki_error *failure, const snapshot_state *stat
     return failure->status;
 }
 
-/* Downloads; where the hub does not answer, a settled snapshot stands in. */
+/* Downloads the model; where the hub does not answer, a settled snapshot is used instead. */
 static aki_status pull_or_stand_in(const char *id, const hub_settings *settings, const cache_layout *layout,
                                    char **folder, aki_error *error)
 {

@@ -122,7 +122,7 @@ typedef struct inspection {
     snapshot_state *state;
     bool read;       /* the two below are filled */
     json_t *listing; /* the repository's files by name, or NULL */
-    bool whole;      /* without a listing: all that the repository has was fetched */
+    bool whole;      /* without a listing: everything in the repository was fetched */
 } inspection;
 
 static bool has_file(const inspection *in, const char *file)
@@ -150,7 +150,7 @@ static bool known_absent(inspection *in, const char *file)
 {
     struct stat info;
     cache_path path = cache_file_path(in->layout, in->commit, file);
-    if (lstat(path.text, &info) == 0) /* a link whose blob is gone: the repository has it */
+    if (lstat(path.text, &info) == 0) /* a link whose blob is gone shows that the repository has the file */
         return false;
     path = cache_absent_path(in->layout, in->commit, file);
     if (file_exists(path.text))

@@ -38,13 +38,14 @@ typedef struct snapshot_state {
     char missing[256]; /* names, when not settled */
 } snapshot_state;
 
-/* A cache filled by another program may lack a file that the repository has: a program fetches what it reads
- * (transformers alone never asks for modules.json). That a file does not exist is known from
+/* A cache filled by another program may lack a file that the repository has, because a program fetches only what it
+ * reads (transformers alone never asks for modules.json). A file is known not to exist from
  *
- *   - huggingface_hub's note of a request that found none, .no_exist/<commit>/<file>, which pull writes too;
- *   - its listing of the repository, trees/<commit>.json, which a download of the whole repository leaves;
- *   - before there were listings: a snapshot with .gitattributes, which nothing but a download of the whole repository
- *     fetches, in a cache without a download cut short (blobs/<etag>.incomplete). */
+ *   - .no_exist/<commit>/<file>, which huggingface_hub and pull write for a request that found no file;
+ *   - trees/<commit>.json, huggingface_hub's listing of the repository, which a download of the whole repository
+ *     leaves;
+ *   - for older releases without listings: a snapshot with .gitattributes, which only a download of the whole
+ *     repository fetches, in a cache without an interrupted download (blobs/<etag>.incomplete). */
 void snapshot_inspect(const cache_layout *layout, const char *commit, snapshot_state *state);
 
 #endif

@@ -107,8 +107,8 @@ static aki_status check_kind(const architecture *a, aki_error *error)
     return status;
 }
 
-/* Takes the sentence file's arguments. After the fields that are read come those from which a BERT encoder computes
- * nothing. */
+/* Merges the sentence file's arguments into config.json. The later names in the list have no
+ * effect on a BERT encoder. */
 static aki_status take_arguments(architecture *a, aki_error *error)
 {
     static const char accepted[] =

@@ -35,12 +35,12 @@ static aki_status read_sentence_file(const sentence_file *sentence, double *limi
     aki_status status = json_field_bool(file->root, file->path, "do_lower_case", lower_case, error);
     if (status == AKI_OK)
         status = read_limit(file->root, file->path, "max_seq_length", limit, error);
-    if (status == AKI_OK) /* where the tokenizer's arguments are written down, they have precedence */
+    if (status == AKI_OK) /* the tokenizer's arguments in the sentence file take precedence */
         status = read_limit(sentence->tokenizer.root, file->path, "model_max_length", limit, error);
     return status;
 }
 
-/* Arguments that say what tokenizer_config.json says are fine. */
+/* Accepts arguments that repeat tokenizer_config.json. */
 static aki_status check_tokenizer_arguments(const sentence_file *sentence, const folder_json *tokenizer,
                                             aki_error *error)
 {
@@ -70,7 +70,7 @@ static bool normalizer_lowers(const json_t *normalizer)
     return false;
 }
 
-/* Classes that take tokenizer.json as it stands; for all others tokenizer_config.json wins over it. */
+/* Classes that take tokenizer.json unchanged; for all others tokenizer_config.json wins over it. */
 static bool keeps_tokenizer_file(const folder_json *tokenizer, const folder_json *config)
 {
     static const char *const classes[] = {"PreTrainedTokenizer", "PreTrainedTokenizerFast",
@@ -107,7 +107,8 @@ static aki_status check_lower_case(const sentence_file *sentence, const folder_j
                                                     "lower-casing before a cased tokenizer", error);
 }
 
-/* encode would fail on a name that is neither in "prompts" nor one of the two that are always there. */
+/* Refuses a default prompt name that is neither in "prompts" nor one of the two that always exist: encode would fail
+ * on it. */
 static aki_status check_prompt(const folder_json *file, aki_error *error)
 {
     const json_t *prompts = json_object_get(file->root, "prompts");

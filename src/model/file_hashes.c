@@ -57,7 +57,7 @@ static bool hash_descriptor(const job *j, int descriptor, xxhash64_state *hash)
     }
 }
 
-/* A file that cannot be read decides nothing today; one that can be read tomorrow is another one. */
+/* Marks a file that cannot be read. If it can be read in the next run, the two runs differ. */
 static void hash_file(const job *j, const char *path, char out[HASH_ROOM])
 {
     xxhash64_state hash;

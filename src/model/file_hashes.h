@@ -8,9 +8,10 @@
  * "unreadable". Both are valid during the call only. */
 typedef void (*file_hashes_fn)(void *cookie, const char *name, const char *hash);
 
-/* Calls `add` for each such file that is there: of the folder itself and of the modules' folders that modules.json names.
- * Whatever decides a vector is listed, also what this version does not read: a file too many costs a restart, one too few mixes
- * two models. Reads the weights from end to end. Errors: AKI_MODEL_INVALID (modules.json), AKI_IO_ERROR, AKI_OUT_OF_MEMORY. */
+/* Calls `add` for each such file that exists, in the folder itself and in the folders that modules.json names. Lists
+ * every file that may decide a vector, also those that this version does not read: one file too many costs a restart,
+ * one too few mixes two models. Reads the weights from end to end. Errors: AKI_MODEL_INVALID (modules.json),
+ * AKI_IO_ERROR, AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status file_hashes_of(const char *folder, file_hashes_fn add, void *cookie,
                                          aki_error *error);
 

@@ -81,8 +81,8 @@ bool model_is_bare(const model *m);
 size_t model_weight_bytes(const model *m);
 /* For when most weights were copied: the pages of the file that were read no longer count as this process's memory. */
 void model_drop_pages(const model *m);
-/* Whether a weight is NaN or infinite. Then `name` ([room]) is the first tensor with such a number, and *row its row. Reads the whole
- * weight file. */
+/* True when a weight is NaN or infinite. Then `name` ([room]) is the first tensor with such a number, and *row its
+ * row. Reads the whole weight file. */
 bool model_find_not_finite(const model *m, char *name, size_t room, size_t *row);
 /* True once the weight file was found cut: what was computed since is worthless. Costs a system call: ask once per
  * pass, after it. */

@@ -20,12 +20,12 @@ typedef struct model_modules {
 AKI_MUST_CHECK aki_status modules_read(model_modules *out, const char *folder, aki_error *error);
 void modules_free(model_modules *modules);
 
-/* The folder of the transformer alone, for who reads only its tokenizer or its weights; the other modules may be any. The
- * folder itself where modules.json is absent or lists no transformer. *out is freed with mem_free. Errors: as
- * modules_read, but AKI_MODEL_UNSUPPORTED. */
+/* Reads only the folder of the transformer, for callers that need its tokenizer or weights; the other modules may be
+ * of any type. Returns the folder itself where modules.json is absent or lists no transformer. *out is freed with
+ * mem_free. Errors: as modules_read, but AKI_MODEL_UNSUPPORTED. */
 AKI_MUST_CHECK aki_status modules_find_transformer(char **out, const char *folder, aki_error *error);
 
-/* Where the transformer's weights are expected: folder and file as above. Same errors. */
+/* The expected path of the transformer's weights: folder and file as above. Errors likewise. */
 AKI_MUST_CHECK aki_status modules_find_weights(char **out, const char *folder, aki_error *error);
 
 #endif

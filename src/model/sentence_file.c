@@ -20,7 +20,7 @@ static aki_status unsupported(const char *path, const char *key, const char *eff
                      effect);
 }
 
-/* An object, or absent or null. *value NULL = one of the latter. */
+/* Reads an object that may be absent or null; *value is NULL then. */
 static aki_status read_object(const folder_json *file, const char *key, const json_t **value,
                               aki_error *error)
 {
@@ -57,7 +57,7 @@ static bool accepts(const char *words, const char *key, const json_t *value)
 aki_status sentence_arguments_check(const sentence_file *sentence, const sentence_arguments *arguments,
                                     const json_t *file, const char *accepted, aki_error *error)
 {
-    /* sentence-transformers replaces them. */
+    /* sentence-transformers overwrites these. */
     static const char of_the_hub[] = "subfolder token cache_dir revision local_files_only trust_remote_code";
     const char *key;
     json_t *value;
@@ -73,7 +73,7 @@ aki_status sentence_arguments_check(const sentence_file *sentence, const sentenc
     return AKI_OK;
 }
 
-/* Accepts what says how torch holds the weights or computes the same sums. */
+/* Accepts settings that say how torch holds the weights, or that compute the same sums. */
 static aki_status check_model_arguments(const sentence_file *sentence, aki_error *error)
 {
     static const char accepted[] = "add_pooling_layer low_cpu_mem_usage device_map attn_implementation "
@@ -100,7 +100,7 @@ static bool is_text(const json_t *value, const char *text)
     return json_is_string(value) && strcmp(json_string_value(value), text) == 0;
 }
 
-/* Texts have to go through the model's forward, whose last layer is taken. */
+/* Requires that texts go through the model's forward and that its last layer is taken. */
 static aki_status check_modality(const folder_json *file, aki_error *error)
 {
     const json_t *modalities = NULL;
@@ -117,7 +117,7 @@ static aki_status check_modality(const folder_json *file, aki_error *error)
                      file->path);
 }
 
-/* Arguments of the tokenizer's calls; those for other things than texts do not matter. */
+/* Refuses arguments of the tokenizer's calls for texts; those for other inputs do not matter. */
 static aki_status check_processing(const folder_json *file, aki_error *error)
 {
     static const char *const of_texts[] = {"text", "common"};
@@ -130,7 +130,7 @@ static aki_status check_processing(const folder_json *file, aki_error *error)
     return status;
 }
 
-/* What the reference refuses too, or what would change vectors. */
+/* Refuses unknown fields, as the reference does, and fields that would change vectors. */
 static aki_status check_fields(const folder_json *file, aki_error *error)
 {
     static const char *const known[] = {

@@ -15,7 +15,8 @@
 AKI_MUST_CHECK aki_status weights_bind(model_weights *weights, const model_config *config,
                                        const safetensors *file, const unsigned char *data, const char *path,
                                        aki_error *error);
-/* The first tensor that holds NaN or infinity, with its row: its name without prefix, cut to `room`. False = there is none. Reads all. */
+/* Finds the first tensor that holds NaN or infinity, and its row. name: without prefix, cut to `room`. False = there
+ * is none. Reads all weights. */
 bool weights_find_not_finite(const model_weights *weights, const model_config *config, char *name,
                              size_t room, size_t *row);
 void weights_free(model_weights *weights);

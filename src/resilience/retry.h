@@ -1,11 +1,11 @@
-/* Whether a failed attempt is made again, and after which wait.
+/* Decides after a failed attempt if and when the next one is made.
  *
- * By class of failure: what may pass by itself (the model is not loaded yet, a device is away, an attempt timed out) is
- * tried again; what would fail the same way (invalid input, out of memory) never is. At most three attempts in all; the
- * wait before attempt n + 1 is uniform between 0 and min(cap, first x 2^(n-1)): "full jitter" (Brooker: Exponential Backoff
- * And Jitter, AWS Architecture Blog). An attempt that could only begin after the request's deadline is not waited for, nor,
- * after one that timed out, an attempt that could not last as long before the deadline. All retries together are bounded by a
- * retry_budget.
+ * The class of failure decides. A failure that may pass by itself is tried again: the model is not loaded yet, a
+ * device is away, an attempt timed out. One that would recur never is: invalid input, out of memory. There are at
+ * most three attempts in all. The wait before attempt n + 1 is uniform between 0 and min(cap, first x 2^(n-1)): "full
+ * jitter" (Brooker: Exponential Backoff And Jitter, AWS Architecture Blog). No attempt is made that could begin only
+ * after the request's deadline. After a timeout, none is made that could not last as long again before the deadline.
+ * All retries together are bounded by a retry_budget.
  *
  * A pure decision: does not wait, read a clock or lock. Thread-safe. */
 #ifndef RESILIENCE_RETRY_H

@@ -88,7 +88,7 @@ static aki_status check_wait(const admission *a, const queue *q, const admission
                      (long long)(wait_ns / NS_PER_MS), (long long)(most_ns > 0 ? most_ns / NS_PER_MS : 0));
 }
 
-/* The counter of refusals that a refusal is to be added to; NULL = let in. */
+/* The counter for a refusal with this status; NULL = the request was let in. */
 static uint64_t *check_class(admission *a, const queue *q, const admission_request *request,
                              size_t running_tokens, const time_left *left, aki_error *error)
 {

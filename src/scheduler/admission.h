@@ -1,12 +1,12 @@
-/* Decides which requests are let in, beyond the bounds of the queue: by the wait that the measured speed lets expect, by the
- * time that their own work takes, and by an adaptive limit of requests in flight. Without threads, locks or a clock of its own:
- * whoever uses it holds the scheduler's lock and says what time it is.
+/* Admission control beyond the bounds of the queue. A request is refused by the wait expected at the measured speed,
+ * by the time that its own work takes, or by an adaptive limit of requests in flight. Without threads, locks or a
+ * clock of its own: the caller holds the scheduler's lock and passes the time.
  *
- * Each class has a limit of requests in flight of its own, led by the latency of its own requests: bulk requests, which wait
- * behind each other, neither take the places of interactive ones nor lower their number.
+ * Each class has its own limit of requests in flight, adapted to the latency of its own requests. So bulk requests,
+ * which wait behind each other, neither use up nor lower the limit of interactive ones.
  *
- * The speed is that of recent passes. It is asked for only while work is queued, which renews it: one slow pass cannot
- * close the door for good. */
+ * The speed is that of recent passes. It is used only while work is queued, and that work updates it: one slow pass
+ * cannot keep requests out for good. */
 #ifndef SCHEDULER_ADMISSION_H
 #define SCHEDULER_ADMISSION_H
 
@@ -26,8 +26,8 @@ typedef struct admission {
     uint64_t refused_full, refused_wait, refused_limit, expired;
 } admission;
 
-/* What is known of a request: before its texts are read, texts, tokens and bytes are the least that they can be, and priority
- * may be AUTO: such a request is refused only if it would be in either class. */
+/* A request as far as it is known. Before its texts are read, texts, tokens and bytes are lower bounds, and priority
+ * may be AUTO: then the request is refused only if both classes would refuse it. */
 typedef struct admission_request {
     scheduler_priority priority;
     uint64_t client;
@@ -45,7 +45,7 @@ AKI_MUST_CHECK aki_status admission_check(admission *a, const queue *q, const ad
 /* A pass of so many tokens took so long. */
 void admission_measure(admission *a, size_t tokens, int64_t duration_ns);
 void admission_enter(admission *a, const scheduler_request *request);
-/* A request that was let in is done. Probes are not: neither this nor admission_enter counts them. */
+/* Called when a request that was let in is done. Probes are not counted, here or in admission_enter. */
 void admission_leave(admission *a, const scheduler_request *request, int64_t now_ns);
 
 /* Time to compute as many tokens with all workers; 0 before anything was measured. */

@@ -46,8 +46,8 @@ void class_queue_remove(class_queue *c, scheduler_request *request);
 /* When the oldest of the waiting requests was submitted; INT64_MAX = none waits. */
 int64_t class_queue_oldest_ns(const class_queue *c);
 
-/* Tokens that go before a request of this client that came now, at most: what waits of its own, and as many turns of each
- * other client. */
+/* Upper bound of the tokens taken before a request of this client that arrives now: the client's own waiting tokens,
+ * and as many turns of each other client. */
 size_t class_queue_tokens_ahead(const class_queue *c, uint64_t client);
 
 /* The flow of a client with waiting work, or NULL. */

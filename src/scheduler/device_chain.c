@@ -81,7 +81,7 @@ static void note_state(device_chain *chain, chain_link *link, int64_t now_ns)
                   breaker_state_name((breaker_state)state), breaker_state_name((breaker_state)before));
 }
 
-/* Of the states that the breaker finds by itself. */
+/* True in the two states into which failures bring the breaker; those that an operator forces are not among them. */
 static bool is_open(breaker_state state)
 {
     return state == BREAKER_OPEN || state == BREAKER_HALF_OPEN;
@@ -107,14 +107,15 @@ void device_chain_record(device_chain *chain, chain_link *link, breaker_ticket t
 
 static void convict(device_chain *chain, chain_link *link, breaker_ticket ticket, int64_t now_ns)
 {
-    atomic_store(&link->distrusted, true); /* first: nothing without a judge is to probe it */
+    atomic_store(&link->distrusted,
+                 true); /* first: from now on only a pass with a judge may probe the device */
     breaker_record(&link->guard, ticket, BREAKER_FAILURE, now_ns);
     const breaker_state state = breaker_current(&link->guard, now_ns);
     if (state == BREAKER_CLOSED || state == BREAKER_HALF_OPEN)
         breaker_force(&link->guard, BREAKER_OPEN, now_ns);
-    atomic_fetch_add(&link->wrong, 1); /* last: what was let in before has read the number before */
+    atomic_fetch_add(&link->wrong, 1); /* last: a pass admitted before this has read the older number */
     if (link == link_of(chain, SCHEDULER_LEVEL_GPU))
-        device_start_anew(chain->lane.device); /* what it holds of the model may be damaged */
+        device_start_anew(chain->lane.device); /* its copy of the model may be damaged */
 }
 
 void device_chain_judge(device_chain *chain, scheduler_level level, breaker_ticket ticket, bool right)
@@ -154,7 +155,7 @@ void device_chain_reset(device_chain *chain)
     }
 }
 
-/* Whether a device other than `but` is there whose circuit breaker is not open. */
+/* True when another device is present and its circuit breaker is not open. */
 static bool another_serves(device_chain *chain, const chain_link *but, int64_t now_ns)
 {
     for (size_t i = 0; i < DEVICE_CHAIN_LEVELS; i++) {

@@ -15,7 +15,8 @@ typedef struct chain_link {
     const char *name;
     atomic_int seen;            /* the breaker's state as last logged */
     atomic_uint_fast64_t wrong; /* vectors that a judge found wrong */
-    /* Since the last of these, while the breaker is not closed: only passes with a judge may probe it. */
+    /* Set by a wrong vector; cleared when a pass with a judge closes the breaker, or by a reset. While it is set and
+     * the breaker is open or half open, only passes with a judge may use the device. */
     atomic_bool distrusted;
 } chain_link;
 
@@ -45,16 +46,16 @@ bool device_chain_is_last(device_chain *chain, scheduler_level level);
 bool device_chain_admit(device_chain *chain, chain_link *link, bool judged, breaker_ticket *ticket);
 void device_chain_record(device_chain *chain, chain_link *link, breaker_ticket ticket,
                          breaker_outcome outcome);
-/* Instead of device_chain_record, for a pass with a judge. Right: when that closes the breaker, the device is trusted again.
- * Wrong: opens the breaker, unless an operator has decided its state, and distrusts the device; passes under way on it see by
- * link->wrong that their vectors are not to be used. */
+/* Called instead of device_chain_record for a pass with a judge. Right: counts as a success; when that closes the
+ * breaker, the device is trusted again. Wrong: opens the breaker, unless an operator has forced its state, and
+ * distrusts the device. Passes under way on it see by link->wrong that their vectors must not be used. */
 void device_chain_judge(device_chain *chain, scheduler_level level, breaker_ticket ticket, bool right);
 
 /* Until any of the devices may be called: 0 = now; INT64_MAX = not before a reset. */
 int64_t device_chain_wait_ns(device_chain *chain);
 void device_chain_reset(device_chain *chain);
-/* breaker_force on the best device. False, and nothing changed, also for BREAKER_FORCED_OPEN where no other device could be
- * called in its place. */
+/* breaker_force on the best device. False, with nothing changed, also for BREAKER_FORCED_OPEN where no other device
+ * could be used instead. */
 bool device_chain_force(device_chain *chain, breaker_state state);
 
 #endif

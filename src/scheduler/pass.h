@@ -28,12 +28,12 @@ typedef struct pass {
     const char *cause;     /* of vectors that are not finite; NULL = all are, or the pass failed */
     int64_t gathered_ns; /* token ids were where the CPU reads them; 0 = not traced, or not computed by it */
 
-    bool traced;               /* by any owner */
-    bool judged;               /* any owner has a judge */
-    bool probes;               /* of our own health, and nothing else */
-    uint64_t cache_generation; /* before it was computed */
+    bool traced;               /* one of the requests is traced */
+    bool judged;               /* one of the requests has a judge */
+    bool probes;               /* consists of a health probe only */
+    uint64_t cache_generation; /* of the cache, read before the pass was computed */
 
-    int64_t begun_ns, expires_ns; /* it is not tried again after that; INT64_MAX = whenever */
+    int64_t begun_ns, expires_ns; /* no attempt is made after expires_ns; INT64_MAX = no limit */
 } pass;
 
 /* capacity: owners, and thus sequences, that one pass can have. False = out of memory; pass_free is due all the same. */

@@ -114,7 +114,7 @@ static void refuse(device_chain *chain, const chain_link *link, aki_error *error
                   link->name, (long long)(wait_ns / NS_PER_MS));
 }
 
-/* What was the case before an attempt. */
+/* Counters read before an attempt. */
 typedef struct beginning {
     uint64_t wrong; /* of the link */
     uint64_t check; /* of the cache, where the pass has a judge */
@@ -126,7 +126,7 @@ static beginning begin(const pass_runner *r, const pass *p, chain_link *link)
                        .check = p->judged && r->cache != NULL ? result_cache_begin_check(r->cache) : 0};
 }
 
-/* Whether all judges of the pass find what the device computed right. */
+/* True when every judge of the pass accepts the device's vectors. */
 static bool judges_agree(const pass *p, scheduler_level level)
 {
     for (size_t i = 0; i < p->owners_count; i++) {
@@ -159,8 +159,8 @@ static bool judge(const pass_runner *r, const pass *p, scheduler_level level, br
     return false;
 }
 
-/* Reports the attempt to the breaker. False: the device computes wrong vectors, as this pass or another one meanwhile has
- * found. */
+/* Reports the attempt to the breaker. False: this pass, or another one meanwhile, has found that the device computes
+ * wrong vectors. */
 static bool settle(const pass_runner *r, const pass *p, scheduler_level level, breaker_ticket ticket,
                    const attempt *done, const beginning *before)
 {

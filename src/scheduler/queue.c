@@ -222,8 +222,8 @@ static void book_shares(queue *q, scheduler_priority taken, bool bulk_waits, siz
     q->bulk_due = q->bulk_due > most ? most : q->bulk_due < least ? least : q->bulk_due;
 }
 
-/* A pass takes some of the request, which waits: brings the time that it may take up to date. The limit of the first pass is
- * past; later ones only ever move the end further away. */
+/* Called when a pass takes sequences of the request: updates the time at which the request expires. From the first
+ * pass on, begin_by no longer counts, and later passes only extend the time. */
 static void give_time(queue *q, scheduler_request *request, int64_t now_ns)
 {
     const bool begins = request->taken == 0;
@@ -274,7 +274,8 @@ void queue_take(queue *q, pass *p, unsigned takers, int64_t now_ns)
         book_shares(q, priority, bulk_waits, p->tokens);
 }
 
-/* A pass took longer than one may: what waits of its requests is given up. A request that is done with it gets its result. */
+/* After a pass that took longer than inference_timeout_ns: fails each of its requests that still has sequences
+ * waiting. A request with none left gets its result. */
 static void give_up_slow(queue *q, scheduler_request *request, const pass *p, int64_t now_ns)
 {
     if (now_ns - p->begun_ns <= q->inference_timeout_ns || !request->queued || request->probe ||

@@ -1,20 +1,21 @@
-/* The bounded queue behind the scheduler and its policy: what is let in, and what the next pass is made of. Without
- * threads, locks or a clock of its own: whoever uses it holds the scheduler's lock and says what time it is.
+/* The bounded queue of the scheduler and its policy: which requests are let in, and what the next pass consists of.
+ * Without threads, locks or a clock of its own: the caller holds the scheduler's lock and passes the time.
  *
- * Two classes. Interactive work goes first; bulk work takes all that interactive work leaves, and at least one token in
- * QUEUE_BULK_ONE_IN while both wait. A pass holds work of one class, so that a short query does not wait for the bulk
- * texts beside it; a query that comes thus waits for the passes under way to end, and, now and then, for one pass of the
- * bulk's own share. Within a class: class_queue.h.
+ * Two classes. Interactive work goes first; bulk work takes all that interactive work leaves, and at least one token
+ * in QUEUE_BULK_ONE_IN while both wait. A pass holds work of one class, so that a short query is not computed
+ * together with bulk texts. A query therefore waits for the passes under way and, now and then, for one pass of the
+ * share reserved for bulk work. Within a class: class_queue.h.
  *
- * Probes of our own health are a class of their own, which goes before both: one text at a time. They count for nothing:
- * neither for the bounds, nor as a query that bulk passes are kept short for. Times do not end them.
+ * Health probes are a class of their own, which goes before both, one text at a time. They count in no bound, and
+ * bulk passes are not shortened for them as they are for queries. They do not expire.
  *
- * Bounds, in requests, tokens and bytes: of all work; of bulk work (QUEUE_BULK_SHARE of each, so that it never shuts out
- * the short); and of each named client (never more than is still free, so that one alone can hold half and k equal ones
- * 1/(k+1) each: the dynamic thresholds of Choudhury, Hahne, IEEE/ACM Transactions on Networking 6(2), 1998).
+ * Bounds, in requests, tokens and bytes: of all work; of bulk work (QUEUE_BULK_SHARE of each, so that it never shuts
+ * out interactive work); and of each named client (never more than is still free, so that one alone can hold half and
+ * k equal ones 1/(k+1) each: the dynamic thresholds of Choudhury, Hahne, IEEE/ACM Transactions on Networking 6(2),
+ * 1998).
  *
- * A request leaves the queue when its last sequence is taken into a pass, or when it fails; it is finished when it has
- * left the queue and none of its sequences is in a pass any more. */
+ * A request leaves the queue when its last sequence is taken into a pass, or when it fails; it is finished when it
+ * has left the queue and none of its sequences is in a pass any more. */
 #ifndef SCHEDULER_QUEUE_H
 #define SCHEDULER_QUEUE_H
 
@@ -64,7 +65,7 @@ static inline class_queue *queue_class_of(queue *q, const scheduler_request *req
     return request->probe ? &q->probes : queue_class(q, request->priority);
 }
 
-/* Probes apart, as with the others that count. */
+/* Without probes, like all counts here. */
 static inline size_t queue_requests(const queue *q)
 {
     return q->classes[0].requests + q->classes[1].requests;
@@ -80,7 +81,7 @@ static inline size_t queue_bytes(const queue *q)
     return q->bytes[0] + q->bytes[1];
 }
 
-/* Nothing waits for a pass, no probe either. */
+/* True when nothing waits for a pass, probes included. */
 static inline bool queue_is_empty(const queue *q)
 {
     return q->deadlines.count == 0;
@@ -107,7 +108,7 @@ void queue_take(queue *q, pass *p, unsigned takers, int64_t now_ns);
  * whose status is not AKI_OK, else NULL. */
 void queue_settle(queue *q, const pass *p, const aki_error *error, int64_t now_ns);
 
-/* Tokens that go before the first pass of such a request that came now, as far as those waiting are concerned. */
+/* Waiting tokens that would be taken before the first pass of a request that arrives now. */
 size_t queue_tokens_ahead(const queue *q, scheduler_priority priority, uint64_t client);
 
 /* The next finished request, or NULL. */

@@ -57,9 +57,9 @@ struct scheduler_request {
     bool queued;   /* some sequences wait in the queue */
     bool finished; /* on the finished list, or already taken from it */
     int64_t begun_ns;
-    int64_t reported_ns; /* when the log last told of its progress, or its begin */
-    int64_t noted_ns;    /* the beginning of the pass last booked in result.times */
-    int64_t expires_ns;  /* when what waits of it is dropped */
+    int64_t reported_ns; /* when its progress was last logged; before that, when it began */
+    int64_t noted_ns;    /* begin of the pass last added to result.times */
+    int64_t expires_ns;  /* when its waiting sequences are dropped */
     size_t heap_index;   /* in the heap of deadlines, while queued */
     struct client_flow *flow;
     scheduler_request *previous, *next; /* in the queue or the finished list */

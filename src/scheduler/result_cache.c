@@ -17,7 +17,7 @@ struct cache_entry {
     cache_entry *next_in_bucket;
     cache_entry *newer, *older; /* in the queue of the shard */
     size_t text_length, bytes;
-    uint64_t check; /* that began last before it was inserted */
+    uint64_t check; /* number of the last check that began before it was inserted */
     aki_text_info info;
     aki_pooling pooling;
     aki_switch normalize;
@@ -36,8 +36,8 @@ typedef struct shard {
 struct result_cache {
     size_t dimension, shard_bytes;
     size_t buckets_count;        /* a power of two */
-    _Atomic uint64_t check;      /* that began last */
-    _Atomic uint64_t vouched;    /* entries of earlier checks than this are good */
+    _Atomic uint64_t check;      /* number of the last check that began */
+    _Atomic uint64_t vouched;    /* entries with a smaller number are known to be right */
     _Atomic uint64_t generation; /* calls of result_cache_drop */
     shard shards[SHARDS];
 };
@@ -215,7 +215,7 @@ void result_cache_insert(result_cache *cache, cache_entry *entry, const float *v
     shard *s = shard_of(cache, entry->hash);
     aki_text text = {text_of(entry, cache->dimension), entry->text_length};
     pthread_mutex_lock(&s->lock);
-    /* Under the lock: result_cache_drop raises the generation first, and then comes by each shard. */
+    /* Under the lock: result_cache_drop first raises the generation and then locks each shard in turn. */
     const bool keep = atomic_load(&cache->generation) == generation &&
                       find(cache, s, entry->hash, text, entry->pooling, entry->normalize) == NULL;
     if (keep) {

@@ -1,17 +1,17 @@
 /* Vectors of texts seen before: an exact-text cache in front of tokenizing and computing.
  *
- * An entry is found by the text's very bytes (compared in full: the hash only finds the place) together with pooling and
- * normalisation; model, precision and CPU tier need no place in the key, because a cache belongs to one encoder. What it
- * gives is what was computed, bit for bit.
+ * The key is the text's bytes (compared in full: the hash only finds the bucket) together with pooling and
+ * normalisation. Model, precision and CPU tier are not in the key, because a cache belongs to one encoder. A hit
+ * returns the vector that was computed, bit for bit.
  *
- * Bounded in bytes, bookkeeping included. Divided into shards, each with a lock of its own, held for a look-up and the
- * copy of one vector. Which entry goes is chosen by SIEVE (Zhang et al.: SIEVE is Simpler than LRU, NSDI 2024): a first-in
- * first-out queue with a hand that passes over what was hit since it last came by. A hit sets one flag instead of moving
- * entries about, and texts that come once do not push out those that come again.
+ * Bounded in bytes, bookkeeping included. Divided into shards, each with a lock of its own, held for a look-up and
+ * the copy of one vector. The entry to evict is chosen by SIEVE (Zhang et al.: SIEVE is Simpler than LRU, NSDI 2024):
+ * a first-in first-out queue with a hand that passes over entries that were hit since it last came by. A hit sets one
+ * flag instead of moving entries, and texts that come once do not evict those that come again.
  *
- * A device may compute finite nonsense. Each entry therefore bears the number of the last check that began before it was
- * inserted. A check that is passed vouches for what was there when it began; one that fails takes away what no check has
- * vouched for, and what is still being computed is not taken in. */
+ * A device may compute finite but wrong vectors. Each entry therefore has the number of the last check that began
+ * before it was inserted. A check that is passed confirms all entries from before it began. A check that fails drops
+ * all entries not yet confirmed, and vectors still being computed then are not inserted. */
 #ifndef SCHEDULER_RESULT_CACHE_H
 #define SCHEDULER_RESULT_CACHE_H
 
@@ -49,18 +49,18 @@ bool result_cache_recall(result_cache *cache, const cache_entry *entry, float *v
  * for its shard, or out of memory). Ends in result_cache_insert or result_cache_discard. */
 cache_entry *result_cache_prepare(const result_cache *cache, const cache_key *key, aki_text_info info);
 size_t cache_entry_bytes(const cache_entry *entry); /* of NULL: 0 */
-/* To be read before a vector is computed, and given with it to result_cache_insert. */
+/* The generation must be read before a vector is computed, and is passed with it to result_cache_insert. */
 uint64_t result_cache_generation(result_cache *cache);
-/* vector: [dimension] f32, copied. Where the same text is there already, that stays. Not kept when result_cache_drop was called
+/* vector: [dimension] f32, copied. An entry of the same text stays. Not inserted when result_cache_drop was called
  * after `generation` was read. */
 void result_cache_insert(result_cache *cache, cache_entry *entry, const float *vector, uint64_t generation);
 void result_cache_discard(cache_entry *entry); /* NULL allowed */
 
-/* A check of what fills the cache begins; its number. */
+/* Begins a check of the device that fills the cache; returns its number. */
 uint64_t result_cache_begin_check(result_cache *cache);
-/* That check was passed. */
+/* That check was passed: confirms the entries from before it began. */
 void result_cache_vouch(result_cache *cache, uint64_t check);
-/* A check failed: what no check has vouched for is dropped. Returns how many entries that were. */
+/* A check failed: drops every entry that no check has confirmed. Returns their number. */
 size_t result_cache_drop(result_cache *cache);
 
 void result_cache_read_stats(result_cache *cache, result_cache_stats *stats);

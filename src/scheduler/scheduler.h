@@ -129,8 +129,8 @@ typedef struct scheduler_result {
  * scheduler_submit; to return soon and without blocking. The result lives until scheduler_request_free. */
 typedef void (*scheduler_done_fn)(void *cookie, scheduler_request *request, const scheduler_result *result);
 
-/* Tells whether a vector that a device of that level computed is right. Called from a worker's thread before the vector goes
- * anywhere; to return soon. */
+/* Returns true when a vector that a device of that level computed is right. Called by a worker's thread before the
+ * vector is used; must return soon. */
 typedef bool (*scheduler_judge_fn)(void *cookie, scheduler_level level, const float *vector);
 
 /* All zero but texts, count and done is a plain request. */
@@ -141,18 +141,18 @@ typedef struct scheduler_submission {
     scheduler_priority priority;
     bool
         on_error_item; /* a text that cannot be embedded fails alone, as a scheduler_item_error, not the request */
-    /* Of our own health: never refused because of load, never answered from the cache, not counted. Priority, client and
-     * times mean nothing. */
+    /* A health probe: never refused because of load, never answered from the cache, not counted. Priority, client and
+     * times have no effect. */
     bool probe;
-    bool calibrates; /* a probe whose passes set the measured speed all the same */
-    /* Checks the device: NULL = does not. A wrong vector makes the pass a failed one, opens the circuit breaker of the device, and
-     * takes from the cache what the device has computed since it was last found right; and until a judge finds it right,
-     * an open breaker lets passes with a judge probe it, and no others. */
+    bool calibrates; /* a probe whose passes count for the measured speed */
+    /* Checks the device; NULL = no check. A wrong vector fails the pass, opens the device's circuit breaker, and
+     * drops from the cache what the device has computed since it was last found right. Until a judge finds it right,
+     * an open breaker lets only passes with a judge probe it. */
     scheduler_judge_fn judge;
     bool traced;     /* scheduler_result.times is wanted; costs some readings of the clock per pass */
     uint64_t client; /* whose request it is, for fairness between clients; 0 = nobody's in particular */
-    /* clock_monotonic_ns values; 0 = none. Until when the first pass must have begun, and the caller's own deadline. From
-     * the first pass on work_time.h says how long a request may take. */
+    /* clock_monotonic_ns values; 0 = none. The latest time for the first pass to begin, and the caller's own
+     * deadline. From the first pass on, work_time.h limits the request. */
     int64_t begin_by_ns, deadline_ns;
     /* The log's name of the request; NULL = none. Lives until scheduler_request_free. */
     const char *label;
@@ -191,8 +191,8 @@ void scheduler_request_free(scheduler_request *request);
  * 0 before anything was measured. */
 int64_t scheduler_backlog_ms(scheduler *s);
 
-/* For how long the worker that has been away the longest has been computing a pass, helping with another's or delivering a
- * result; 0 when all wait for work. For the watchdog. */
+/* How long the worker that has been busy the longest has been computing a pass, helping with another's or delivering
+ * a result; 0 when all wait for work. For the watchdog. */
 int64_t scheduler_longest_absence_ms(scheduler *s);
 
 /* The best device there is: SCHEDULER_LEVEL_GPU or SCHEDULER_LEVEL_CPU. */
@@ -218,9 +218,9 @@ int64_t scheduler_device_wait_ms(scheduler *s);
 
 /* Closes the circuit breakers of all devices. From any thread, at any time. */
 void scheduler_reset_breakers(scheduler *s);
-/* Puts the circuit breaker of the best device into a state that stays until a reset or the next call: BREAKER_FORCED_OPEN,
- * BREAKER_DISABLED or BREAKER_METRICS_ONLY. False for BREAKER_HALF_OPEN, and for BREAKER_FORCED_OPEN where no other device
- * would serve: then nothing has changed. From any thread, at any time. */
+/* Forces the circuit breaker of the best device into a state that stays until a reset or the next call:
+ * BREAKER_FORCED_OPEN, BREAKER_DISABLED or BREAKER_METRICS_ONLY. False, with nothing changed, for BREAKER_HALF_OPEN,
+ * and for BREAKER_FORCED_OPEN where no other device could be used instead. From any thread, at any time. */
 bool scheduler_force_breaker(scheduler *s, breaker_state state);
 
 typedef struct scheduler_class_stats {

@@ -3,15 +3,16 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-/* Passes that the mean is over. */
+/* Number of passes in the mean. */
 #define MEAN_PASSES 20
-/* From so many on the mean is relied on; before, only estimates that are over twice the time allowed count. */
+/* Measured passes from which on the mean is trusted. Before, only estimates over twice the time allowed count. */
 #define SURE_PASSES 8
-/* A pass counts for at most so many times the mean. */
+/* A pass counts for at most this many times the mean. */
 #define MOST_TIMES 4.0
-/* The share of a full pass from which on a pass is long: 1 / LONG_PASS. */
+/* A pass is long when it has at least 1 / LONG_PASS of the tokens of a full pass. */
 #define LONG_PASS 4
-/* Room for the speed to vary between the refusal and the next try, in per cent. */
+/* The refusal names as many texts as fit into this part of the time, in per cent: the speed may vary until the next
+ * try. */
 #define FIT_PERCENT 90
 
 void work_time_measure(work_time *w, size_t tokens, int64_t duration_ns)

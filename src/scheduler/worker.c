@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-/* Between two lines about the progress of one request. */
+/* Time between two lines in the log about the progress of one request. */
 #define PROGRESS_NS (2 * NS_PER_S)
 
 /* Lock held. */
@@ -168,7 +168,7 @@ static void place_steps(const pass *p, scheduler_pass_times *times)
     }
 }
 
-/* The speed is that of requests, and of what was computed to measure it. Lock held. */
+/* Measures the speed by passes of requests, and of probes that calibrate it. Lock held. */
 static void measure(scheduler *s, const pass *p, int64_t duration_ns)
 {
     if (p->probes && !p->owners[0].request->calibrates)
@@ -177,8 +177,8 @@ static void measure(scheduler *s, const pass *p, int64_t duration_ns)
     work_time_measure(&s->q.time, p->tokens, duration_ns);
 }
 
-/* Says now and then how far the long requests of the pass have come. With the lock held since it was settled, so that those
- * that are finished are still there. */
+/* Logs now and then the progress of long requests in the pass. The lock is held since the pass was settled, so that
+ * finished requests still exist. */
 static void report_progress(scheduler *s, const pass *p, int64_t now_ns)
 {
     for (size_t i = 0; i < p->owners_count; i++) {

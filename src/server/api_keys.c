@@ -85,7 +85,7 @@ static bool read_name(const char *text, size_t length, char *name)
     return true;
 }
 
-/* The role of this name; 0 = there is none. */
+/* The role of this name; 0 = no such role. */
 static unsigned read_role(const char *text, size_t length)
 {
     static const struct {
@@ -207,7 +207,7 @@ static uint32_t *bucket_of(const key_list *list, const unsigned char *digest)
     return &list->buckets[siphash(list->secret, digest, SHA256_DIGEST_SIZE) % list->buckets_count];
 }
 
-/* The last line comes first in its bucket. */
+/* Inserts each key at the head of its bucket, so that the last line of a digest is found first. */
 static aki_status build_buckets(key_list *list, aki_error *error)
 {
     list->buckets_count = list->count;

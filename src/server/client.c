@@ -64,7 +64,8 @@ void client_on_connection(void *cookie, struct MHD_Connection *connection, void 
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         atomic_fetch_add(count_of(s, connection), 1);
         *context = open_client(s, connection);
-        if (!is_admin(s, connection)) /* counted as open by now: a drain sees it in one of both */
+        /* After the increment: at every moment the connection is in one of the two counts, where a drain sees it. */
+        if (!is_admin(s, connection))
             atomic_fetch_sub(&s->handed_over, 1);
         return;
     }

@@ -3,7 +3,8 @@
 #include <string.h>
 
 #define ALLOWED_METHODS "GET, HEAD, POST"
-/* docs/API.md lists the headers that a request may have, and those that a reply has; a test holds these to it. */
+/* The headers that a request may have, and those of replies that a script may read. docs/API.md lists both; a test
+ * compares them. */
 #define ALLOWED_HEADERS                                                                                      \
     "authorization, baggage, content-encoding, content-type, grpc-timeout, traceparent, tracestate, "        \
     "x-api-key, x-priority, x-request-id, x-request-timeout-ms"

@@ -26,14 +26,15 @@ bool drain_wait(server *s, int64_t timeout_ms)
     return finished;
 }
 
-/* Connections that were handed over may have sent a request that nobody has read yet. */
+/* Connections just handed to the HTTP library count too: one may have sent a request that nobody has read yet. */
 static bool has_connections(const server *s)
 {
     return atomic_load(&s->handed_over) > 0 || atomic_load(&s->open_connections) > 0;
 }
 
-/* A client may send its next request on a kept connection before it learns that the service ends: such a request is still
- * served, and its reply ends the connection. Connections on which nothing has come are ended here, round by round. */
+/* A client may send its next request on a kept connection before it learns that the service ends. Such a request is
+ * still served, and its reply closes the connection. Connections on which nothing has come are closed here, in
+ * rounds. */
 static void finish_connections(server *s, int64_t until_ns)
 {
     for (;;) {

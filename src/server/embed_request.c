@@ -49,7 +49,7 @@ static bool begins_with(const char *body, size_t length, const char *bytes, size
     return length >= count && memcmp(body, bytes, count) == 0;
 }
 
-/* Byte order marks, which nobody sees in an editor. */
+/* Refuses byte order marks by name, because editors do not show them. */
 static bool has_mark(const char *body, size_t length, http_error *error)
 {
     if (begins_with(body, length, "\xEF\xBB\xBF", 3))
@@ -98,7 +98,7 @@ static bool check_text(const char *body, size_t length, const embed_limits *limi
     return false;
 }
 
-/* The first fault of a body all of which is refused. */
+/* Refuses the whole body because of its first fault. */
 static void refuse_fault(const char *body, const json_fault *fault, http_error *error)
 {
     enum { ESCAPE_BYTES = 6 };
@@ -136,7 +136,7 @@ static bool parse(json_t **out, const char *body, size_t length, http_error *err
     return *out != NULL;
 }
 
-/* Gives the text its fault back, so that the encoder refuses it, and it alone. False = out of memory. */
+/* Puts the fault back into the text, so that the encoder refuses that text alone. False = out of memory. */
 static bool restore_fault(json_t *root, const json_fault *fault)
 {
     json_t *text = json_array_get(json_object_get(root, "texts"), fault->element);
@@ -159,7 +159,7 @@ static bool fails_alone(const json_t *root)
     return scope != NULL && strcmp(scope, "item") == 0;
 }
 
-/* Of a body with faults: whether they are the texts' own. */
+/* Loads a body with faults. False unless all faults are in texts, and the request asks for errors by text. */
 static bool load_faulty(json_t **out, const char *body, size_t length, const json_faults *found,
                         http_error *error)
 {

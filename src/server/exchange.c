@@ -77,7 +77,7 @@ void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void
     if (x == NULL)
         return;
     *context = NULL;
-    /* The library may end a connection that was resumed without asking for the reply. */
+    /* The library may end a resumed connection without asking for the reply. */
     connection_watch_forget(x->watched);
     const bool whole = how == MHD_REQUEST_TERMINATED_COMPLETED_OK;
     x->ended_ns = clock_monotonic_ns();

@@ -47,9 +47,10 @@ struct exchange {
     char method[EXCHANGE_METHOD_BYTES]; /* as it was sent, cut */
     char request_id[REQUEST_ID_MAX + 1];
     int64_t arrived_ns;
-    int64_t deadline_ns;         /* for the body to be there and the first pass to begin */
-    int64_t ended_ns;            /* 0 until then */
-    int64_t caller_deadline_ns;  /* 0 = none; bodies are still read until deadline_ns */
+    int64_t deadline_ns; /* for the body to arrive and the first pass to begin */
+    int64_t ended_ns;    /* 0 until then */
+    int64_t
+        caller_deadline_ns; /* the client's own; 0 = none. Bodies are read until deadline_ns all the same */
     scheduler_priority priority; /* by header; the body's field goes before it */
 
     uint64_t client; /* whose request it is: a number for the API key's name; 0 = nobody's */
@@ -57,7 +58,7 @@ struct exchange {
 
     bool failed;  /* `error` is to be the reply; the body is thrown away */
     bool closes;  /* the connection ends with the reply */
-    bool chunked; /* the body is */
+    bool chunked; /* the body has Transfer-Encoding: chunked */
     http_error error;
     const char *allow; /* for the Allow header of a 405 */
     buf body;

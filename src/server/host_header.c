@@ -8,7 +8,7 @@
 #define HEX_DIGITS DIGITS "abcdefABCDEF"
 #define UNRESERVED_AND_DELIMITERS DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._~!$&'()*+,;="
 
-/* The bytes of the host in front of a port; 0 where the value has none. */
+/* The length of the host, without the port; 0 where the value has none. */
 static size_t host_length(const char *value)
 {
     if (value[0] == '[') {

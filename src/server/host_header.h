@@ -4,12 +4,12 @@
 
 #include <stdbool.h>
 
-/* True for uri-host [":" port] of RFC 3986 and for the empty value, which stands for a target without authority. No user
- * name, path, list, or anything else. */
+/* True for uri-host [":" port] of RFC 3986, and for the empty value, which stands for a target without authority.
+ * False for anything else, such as a user name, a path or a list. */
 bool host_header_valid(const char *value);
 
-/* True for a name with a dot in it, other than under "localhost" or of an address: one that somebody's name server
- * resolves, as it likes. */
+/* True for a domain name, which some name server may resolve to any address: a name with a dot, but not an address
+ * and not under "localhost". */
 bool host_header_is_domain(const char *value);
 
 #endif

@@ -8,14 +8,14 @@
 
 #define ESCAPE_BYTES 6 /* "\ud800" */
 
-/* A walk through the text: where it is in the outermost object. */
+/* State of the scan: where it is in the outermost object. */
 typedef struct walk {
     json_faults *out;
     const char *text, *end, *key;
     size_t depth;
     char last;               /* the last of {}[],: outside strings */
-    bool list_next;          /* the key of the list came last */
-    bool in_list, list_seen; /* a second list of that name is no JSON object's */
+    bool list_next;          /* the last key was that of the list */
+    bool in_list, list_seen; /* a second list of that name does not count */
     size_t element;
 } walk;
 
@@ -52,7 +52,7 @@ static bool is_low(int unit)
     return unit >= 0xDC00 && unit <= 0xDFFF;
 }
 
-/* Quick: whether there is anything to look for. */
+/* A quick search for anything that may be a fault. */
 static bool may_have_faults(const char *text, size_t length)
 {
     const char *end = text + length, *at = text;
@@ -83,7 +83,7 @@ static bool add_fault(json_faults *out, const json_fault *fault)
     return true;
 }
 
-/* Notes a fault of `length` bytes of JSON and writes something like it into the copy. False = out of memory. */
+/* Records a fault of `length` bytes of JSON and writes a valid replacement into the copy. False = out of memory. */
 static bool repair(walk *w, const char *at, size_t length, json_fault fault)
 {
     json_faults *out = w->out;
@@ -109,7 +109,8 @@ static bool repair_half(walk *w, const char *at, int unit, size_t offset)
     return repair(w, at, ESCAPE_BYTES, fault);
 }
 
-/* The escape at *at, which has `left` bytes, moves on and adds to *offset what it decodes to. False = out of memory. */
+/* Reads the escape at *at, with `left` bytes there; moves *at behind it, and adds to *offset the length that it
+ * decodes to. False = out of memory. */
 static bool take_escape(walk *w, const char **at, size_t *offset)
 {
     const int unit = code_unit(*at, w->end), next = code_unit(*at + (unit >= 0 ? ESCAPE_BYTES : 0), w->end);
@@ -130,7 +131,7 @@ static bool take_escape(walk *w, const char **at, size_t *offset)
     return true;
 }
 
-/* The bytes of the valid UTF-8 sequence at `at`; 0 = it is not valid. */
+/* The length of the valid UTF-8 sequence at `at`; 0 = not valid. */
 static size_t sequence_bytes(const char *at, const char *end)
 {
     const unsigned char lead = (unsigned char)*at;
@@ -138,7 +139,8 @@ static size_t sequence_bytes(const char *at, const char *end)
     return bytes <= (size_t)(end - at) && utf8_valid(at, bytes, NULL) ? bytes : 0;
 }
 
-/* The string whose first character is at `at`. Returns its closing quote or the end; NULL = out of memory. */
+/* Scans the string whose first character is at `at`. Returns its closing quote or the end of the text; NULL = out of
+ * memory. */
 static const char *walk_string(walk *w, const char *at)
 {
     size_t offset = 0;

@@ -1,8 +1,9 @@
-/* Finds in JSON text what is no Unicode and for which a parser refuses the whole: bytes that are not UTF-8, and escapes of
- * half a surrogate pair, as in "\ud800". So that only the strings which have such a fault need fail, it says which elements of
- * one list these are, and makes a copy that parses, in which the faults are replaced.
+/* Finds in JSON text what is not Unicode, and for which a parser refuses the whole text: bytes that are not UTF-8,
+ * and escapes of half a surrogate pair, as in "\ud800". So that only the strings with such a fault need fail, it says
+ * which elements of one list they are, and makes a copy in which the faults are replaced, so that it parses.
  *
- * Later each such string is made what the caller meant: json_fault.bytes at json_fault.offset of the parsed string. */
+ * The caller then puts the original back into each such string: json_fault.bytes at json_fault.offset of the parsed
+ * string. */
 #ifndef SERVER_JSON_FAULTS_H
 #define SERVER_JSON_FAULTS_H
 
@@ -24,8 +25,8 @@ typedef struct json_faults {
     char *repaired; /* [length of the text]; NULL where there is no fault */
 } json_faults;
 
-/* key: of the list, a field of the outermost object. Linear in length; memory is taken only where there is a fault. False =
- * out of memory. The caller frees *out either way. */
+/* key: the name of the list, which is a field of the outermost object. Linear in length; allocates only where there
+ * is a fault. False = out of memory. The caller frees *out either way. */
 bool json_faults_find(json_faults *out, const char *text, size_t length, const char *key);
 void json_faults_free(json_faults *faults);
 

@@ -175,8 +175,8 @@ bool listen_sockets_have_unix(const listen_sockets *sockets)
     return false;
 }
 
-/* TCP: a filter drops every packet that would open a connection; its sender tries again after a second and is refused then. A
- * unix socket that is shut down refuses connections at once. */
+/* Refuses new connections. TCP: a socket filter drops every packet that would open a connection; the client sends it
+ * again after a second and is refused then. A unix socket that is shut down refuses connections at once. */
 void listen_sockets_refuse_new(const listen_sockets *sockets)
 {
     struct sock_filter drop_all[] = {BPF_STMT(BPF_RET | BPF_K, 0)};

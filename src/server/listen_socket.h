@@ -12,7 +12,7 @@ typedef struct listen_sockets {
     size_t count;
     uint16_t port;     /* the same for all of TCP */
     unix_socket local; /* its descriptor is among the others; path NULL = none */
-    bool adopted;      /* whoever started the program has them open as well */
+    bool adopted;      /* inherited: the process that started the program has them open as well */
 } listen_sockets;
 
 /* host: an IPv4 or IPv6 address (IPv6 in brackets or not) or a name; "::" takes IPv4 as well. port 0 = any free one.
@@ -28,9 +28,9 @@ AKI_MUST_CHECK aki_status listen_sockets_add_unix(listen_sockets *sockets, const
 AKI_MUST_CHECK aki_status listen_sockets_adopt(listen_sockets *out, const int *descriptors, size_t count,
                                                aki_error *error);
 bool listen_sockets_have_unix(const listen_sockets *sockets);
-/* Lets no further connection in, while those that the system has established can still be accepted. Closing a listening
- * socket resets connections that nobody accepted; after this none can come between the last accept and the close. Adopted
- * sockets are left alone: the next instance accepts what comes on them. */
+/* Stops new connections, while those that the system has established can still be accepted. Closing a listening
+ * socket resets connections that nobody has accepted; after this call, none can arrive between the last accept and
+ * the close. Adopted sockets are left alone: the next instance accepts their connections. */
 void listen_sockets_refuse_new(const listen_sockets *sockets);
 void listen_sockets_close(listen_sockets *sockets);
 

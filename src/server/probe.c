@@ -11,7 +11,7 @@
 
 #define LOG_TARGET "health"
 
-/* Levels that compute: SCHEDULER_LEVEL_GPU and SCHEDULER_LEVEL_CPU. */
+/* Levels at which a device computes: SCHEDULER_LEVEL_GPU and SCHEDULER_LEVEL_CPU. */
 #define DEVICES 2
 
 struct probe {
@@ -20,7 +20,7 @@ struct probe {
     aki_precision precision; /* of the CPU */
     float *vectors;          /* [1 + DEVICES][dimension] f32: the first reply, and each device's own */
     atomic_bool known[DEVICES];
-    atomic_bool judged_wrong; /* a device, by the probe under way */
+    atomic_bool judged_wrong; /* the probe under way found a wrong vector */
     atomic_bool under_way;
     _Atomic(probe_outcome) last;
     _Atomic(uint64_t) right, wrong;
@@ -59,7 +59,8 @@ static float *known_vector(const probe *p, scheduler_level level)
     return p->vectors + (1 + (size_t)(level - SCHEDULER_LEVEL_GPU)) * p->dimension;
 }
 
-/* A device's first vector is held against the CPU's, where that is known. One probe at a time: nothing else writes. */
+/* Compares a device's first vector with the CPU's, where that is known. Probes run one at a time, so nothing else
+ * writes. */
 static bool judge(void *cookie, scheduler_level level, const float *vector)
 {
     probe *p = cookie;
@@ -81,7 +82,7 @@ static bool judge(void *cookie, scheduler_level level, const float *vector)
     return right;
 }
 
-/* Beside the scheduler, which would let the device beyond the CPU compute it. */
+/* Computes the vector on the CPU, not by the scheduler, which would use the GPU. */
 static aki_status compute_on_cpu(probe *p, const encoder *enc, aki_error *error)
 {
     const aki_text text = {reference_text, strlen(reference_text)};
@@ -96,7 +97,7 @@ static aki_status compute_on_cpu(probe *p, const encoder *enc, aki_error *error)
         encoder_sequence sequence = {
             .ids = tokens.ids, .count = tokens.count, .vector = known_vector(p, SCHEDULER_LEVEL_CPU)};
         status = encoder_run(enc, state, &sequence, 1, error);
-        /* NaN: nothing to compare with. */
+        /* NaN: there is nothing to compare with */
         atomic_store(&p->known[SCHEDULER_LEVEL_CPU - SCHEDULER_LEVEL_GPU],
                      status == AKI_OK && sequence.status == AKI_OK);
     }
@@ -105,7 +106,7 @@ static aki_status compute_on_cpu(probe *p, const encoder *enc, aki_error *error)
     return status;
 }
 
-/* The first of a CPU alone has nothing to be judged by. */
+/* Where the CPU is the only device there is no other vector to compare its first one with. */
 static aki_status submit(probe *p, scheduler *work, scheduler_judge_fn judge_by, scheduler_done_fn done,
                          aki_error *error)
 {

@@ -1,14 +1,14 @@
-/* A small real inference through the scheduler, again and again, whose vector is compared with the known one of the device that
- * computed it: whether what requests get now is still right.
+/* Health probe: a small inference through the scheduler, repeated, whose vector is compared with the expected one of
+ * the device that computed it. It shows if the vectors that requests get now are right.
  *
- * A probe goes the way of a request but is never refused because of load, not answered from the cache and not counted. It judges
- * the first device of the chain that may be called (scheduler_judge_fn): a wrong vector there is never served, the probe's
- * included, which falls to the next device, and is judged there. Where there is a device beyond the CPU, the CPU's own vector
- * is computed beforehand, so that a device that is wrong from the start is found, too.
+ * A probe is scheduled like a request, but never refused because of load, not answered from the cache and not
+ * counted. It judges the first device of the chain that may be used (scheduler_judge_fn). A wrong vector is never
+ * returned: the probe falls to the next device, like the requests of that pass, and is judged there. Where there is a
+ * GPU, the CPU's own vector is computed beforehand, so that a GPU that is wrong from the start is found, too.
  *
- * A probe may have to wait: while it does, the former outcome stands, so that load alone makes no instance unready. Only an
- * inference that fails or a wrong vector does, until a later one is right. A worker that never comes back is the watchdog's to
- * find. */
+ * While a probe waits, the outcome of the one before stands, so that load alone makes no instance unready. Only a
+ * failed inference or a wrong vector does, until a later one is right. A worker that never returns is found by the
+ * watchdog. */
 #ifndef SERVER_PROBE_H
 #define SERVER_PROBE_H
 
@@ -28,9 +28,9 @@ AKI_MUST_CHECK aki_status probe_open(probe **out, log_sink log, aki_error *error
 /* No probe may be under way: the scheduler was stopped. NULL allowed. */
 void probe_close(probe *p);
 
-/* Computes the vector that all later ones are held against, and waits for it. On success vector, encoder_dimension floats, is what
- * a request gets; it belongs to the probe. enc: the scheduler's; precision: the CPU's. Once. Errors as scheduler_submit and its
- * result, and AKI_OUT_OF_MEMORY. */
+/* Computes the expected vector, with which later ones are compared, and waits for it. Call it once. On success
+ * vector, encoder_dimension floats, is what a request gets; it belongs to the probe. enc: the scheduler's; precision:
+ * the CPU's. Errors as scheduler_submit and its result, and AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status probe_first(probe *p, scheduler *work, const encoder *enc, aki_precision precision,
                                       const float **vector, aki_error *error);
 

@@ -27,7 +27,8 @@ static void fail(exchange *x, http_error_code code, const char *message)
     http_error_set(&x->error, code, NULL, "%s", message);
 }
 
-/* Of a request that may be read in two ways: nothing that follows on its connection is taken for another request. */
+/* Refuses a request that may be read in two ways, and closes the connection: what follows on it must not be read as
+ * another request. */
 static void fail_and_close(exchange *x, const char *message)
 {
     fail(x, HTTP_ERROR_BAD_REQUEST, message);
@@ -48,8 +49,9 @@ static bool is_token(const char *name)
     return name[0] != '\0' && name[strspn(name, characters)] == '\0';
 }
 
-/* Blanks behind a value are no part of it (RFC 9110 section 5.5), and the library leaves them there. They are cut off in the
- * connection's memory, once for all who read the header; not in Connection, whose length the library remembers. */
+/* Cuts off blanks behind a value, which are no part of it (RFC 9110 section 5.5) but which the library leaves there.
+ * The value is cut in the connection's memory, once for every reader. Connection is left as it is, because the
+ * library remembers its length. */
 static void cut_blanks(const char *name, const char *value, size_t length)
 {
     if (value[length] != '\0' && strcasecmp(name, "Connection") != 0)
@@ -77,13 +79,14 @@ static size_t head_bytes(const exchange *x)
     return info != NULL ? info->header_size : 0;
 }
 
-/* From 1.0.0 on the library splits otherwise, and sees to folded lines itself. */
+/* From 1.0.0 on the library splits heads in another way, and handles folded lines itself. */
 static bool library_splits_in_place(void)
 {
     return strncmp(MHD_get_version(), "0.", 2) == 0;
 }
 
-/* Two readings of where a head or a body ends are how requests are smuggled past proxies: such a request is refused. */
+/* Refuses a request where the end of head or body may be read in two ways: request smuggling past a proxy works by
+ * that. */
 static bool end_in_doubt(exchange *x, const framing *f)
 {
     const char *encoding = header(x, "Transfer-Encoding");
@@ -158,7 +161,7 @@ static uint64_t client_number(const char *name)
     return hash;
 }
 
-/* wanted: of a route, which asks for one role or for any. */
+/* wanted: the roles of a route, which needs one of them, or any key. */
 static const char *role_missing(unsigned wanted)
 {
     switch (wanted) {

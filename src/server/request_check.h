@@ -11,7 +11,7 @@
  * for the body: it is too long to be read away, its length is in doubt, or the client waits for leave to send it. */
 bool request_check_headers(exchange *x, const char *method, const char *url, const char *version);
 
-/* Of a request whose body has come: refuses trailers that may be read in two ways. */
+/* After the body has arrived: refuses trailers that may be read in two ways. */
 void request_check_trailers(exchange *x);
 
 #endif

@@ -6,14 +6,14 @@
 static const char not_as_sent[] =
     "a header is continued on a second line, or a line holds a NUL: each header is one line of text";
 
-/* The bytes from `from` to `to`, which may be of different blocks; SIZE_MAX where `to` is before `from`. */
+/* Bytes from `from` to `to`, which may lie in different blocks; SIZE_MAX where `to` is before `from`. */
 static size_t distance(const char *from, const char *to)
 {
     const uintptr_t first = (uintptr_t)from, last = (uintptr_t)to;
     return last >= first ? last - first : SIZE_MAX;
 }
 
-/* Whether from[0..length) is `c` throughout; NUL stands where the library cut. */
+/* True when from[0..length) is `c` throughout; NUL is what the library writes where it splits. */
 static bool all_are(const char *from, size_t length, char c)
 {
     for (size_t i = 0; i < length; i++)
@@ -45,7 +45,7 @@ void request_head_begin_trailers(request_head *head)
     *head = (request_head){0};
 }
 
-/* Control characters have no place in a value; a carriage return alone ends a line for some readers. */
+/* True for control characters, which are not allowed in a value: some readers end a line at a carriage return alone. */
 static bool has_controls(const char *value, size_t length)
 {
     for (size_t i = 0; i < length; i++)
@@ -54,7 +54,7 @@ static bool has_controls(const char *value, size_t length)
     return false;
 }
 
-/* Whether the header's line begins where the last one ended, and has only blanks between name and value. */
+/* True when the header begins where the last line ended, and has only blanks between name and value. */
 static bool follows(const request_head *head, const char *name, const char *value)
 {
     const char *behind = name + strlen(name) + 1;

@@ -84,15 +84,15 @@ uint16_t server_admin_port(const server *s); /* 0 = none */
 /* Reads certificate, key, client CA and API keys again, as far as they are used, and says in the log what came of it. What
  * cannot be used is left as it was: false then. From one thread at a time, before server_close. */
 bool server_reload(server *s);
-/* Readiness turns 503 at once. For drain_delay_ms new connections are still taken, so that whoever sends them can see it. Then
- * listening ends, and within drain_timeout_ms, which is the limit of all that follows, idle connections are closed and the
- * requests in flight are finished, those included that come on kept connections meanwhile. True when all requests were
- * finished. */
+/* Makes readiness 503 at once. New connections are still accepted for drain_delay_ms, so that load balancers can see
+ * that. Then listening ends and drain_timeout_ms begins, the limit of everything that follows: idle connections are
+ * closed, and the requests in flight are finished, those included that arrive on kept connections meanwhile. True
+ * when all requests were finished. */
 bool server_drain(server *s);
-/* Ends all threads of the service. Requests still in flight get 503 `shutting_down`, for which a second is allowed. Spans are not
- * recorded any more; the registry can be read until server_close. NULL allowed. */
+/* Ends all threads of the service. Requests still in flight get 503 `shutting_down`, and a second is allowed for
+ * these replies. No spans are recorded after it; the registry can be read until server_close. NULL allowed. */
 void server_stop(server *s);
-/* Stops where that was not done, and frees. NULL allowed. */
+/* Stops the server unless server_stop was called, and frees it. NULL allowed. */
 void server_close(server *s);
 
 #endif

@@ -59,10 +59,10 @@ struct server {
     const encoder *enc;             /* set before the scheduler: by server_encoder only */
     _Atomic(scheduler *) scheduler; /* set before phase leaves SERVER_LOADING; NULL until then */
     atomic_uint open_connections;   /* those that wait among the arrivals included */
-    atomic_uint handed_over;        /* given to the HTTP library, whose thread has not begun with them */
-    atomic_size_t body_bytes;       /* buffered request bodies, all together */
-    atomic_size_t promised_bytes;   /* memory that requests under way may take: memory_promise.h */
-    atomic_size_t reply_bytes;      /* replies not yet taken by their readers, all together */
+    atomic_uint handed_over;      /* connections given to the HTTP library that it has not started to read */
+    atomic_size_t body_bytes;     /* buffered request bodies, all together */
+    atomic_size_t promised_bytes; /* memory that requests under way may take: memory_promise.h */
+    atomic_size_t reply_bytes;    /* replies not yet taken by their readers, all together */
 
     pthread_mutex_t lock;
     pthread_cond_t idle;

@@ -1,14 +1,15 @@
-/* How long something has been going on while the process itself was running: a worker's absence, the watchdog's silence.
+/* Measures how long something has been going on while the process itself was running: a worker in one pass, or the
+ * watchdog between two rounds.
  *
- * A process that is stopped and goes on (a paused container, a debugger) finds everything older than it is. So the time
- * is counted in ticks of a steady pace, and a tick that comes late counts for little more than one in time. Pure: whoever
- * uses it says what time it is. */
+ * After a process was stopped and continued (a paused container, a debugger), every age by the clock includes the
+ * pause. So the time is counted in ticks of a steady period, and a late tick counts for at most
+ * STUCK_WATCH_MOST_PERIODS periods. Pure: the caller passes the time. */
 #ifndef SERVER_STUCK_WATCH_H
 #define SERVER_STUCK_WATCH_H
 
 #include <stdint.h>
 
-/* What a late tick counts for at most, in periods. */
+/* The most that a late tick counts for, in periods. */
 #define STUCK_WATCH_MOST_PERIODS 2
 
 typedef struct stuck_watch {
@@ -20,7 +21,7 @@ typedef struct stuck_watch {
 
 void stuck_watch_init(stuck_watch *w, int64_t period_ns);
 
-/* age_ns: of the oldest that is under way, 0 = nothing is. Returns what of it counts. */
+/* age_ns: of the oldest operation under way, 0 = none. Returns how much of it counts. */
 int64_t stuck_watch_tick(stuck_watch *w, int64_t now_ns, int64_t age_ns);
 
 #endif

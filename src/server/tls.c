@@ -159,8 +159,8 @@ aki_status tls_reload(tls *t, aki_error *error)
     return AKI_OK;
 }
 
-/* A certificate that says what it is for must say that it is for clients (RFC 5280 section 4.2.1.12): that of a server, which
- * the same CA may have signed, is none. */
+/* A certificate with an extended key usage must allow client authentication (RFC 5280 section 4.2.1.12). One for
+ * servers only, which the same CA may have signed, is refused. */
 static gnutls_typed_vdata_st client_purpose = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
                                                .data = (unsigned char *)GNUTLS_KP_TLS_WWW_CLIENT};
 

@@ -1,7 +1,7 @@
-/* TLS for the HTTP library's connections: certificate, key and, where clients must show one, the CA of theirs, from files
- * that can be read again while the server runs. New connections take what was read last; those that are open keep what
- * they began with. TLS 1.2 and 1.3, with keys that are agreed on anew for each connection (ECDHE) and with authenticated
- * encryption: who gets hold of the server's key later reads nothing that was recorded before. */
+/* TLS for the HTTP library's connections: certificate, key and, where clients must show a certificate, the CA that
+ * signs theirs. The files can be read again while the server runs: new connections use what was read last, open ones
+ * keep what they began with. TLS 1.2 and 1.3, with forward secrecy (ECDHE) and authenticated encryption only: a
+ * server's key that is stolen later does not decrypt recorded traffic. */
 #ifndef SERVER_TLS_H
 #define SERVER_TLS_H
 

@@ -8,7 +8,7 @@
 #define LEAST_COSINE_INT8 0.98
 #define LEAST_COSINE_INT4 0.85
 #define LEAST_COSINE_SAME_DEVICE 0.9999
-/* Both devices differ from the exact vector. */
+/* Subtracted from the least cosine, because both devices differ from the exact vector. */
 #define COSINE_BETWEEN_DEVICES 0.02
 
 double vector_cosine(const float *a, const float *b, size_t dimension)

@@ -10,14 +10,14 @@ double vector_cosine(const float *a, const float *b, size_t dimension);
 /* The least cosine to sentence-transformers in fp32 that a precision is held to. */
 double vector_least_cosine(aki_precision precision);
 
-/* Whether the cosine is at least `least_cosine`, and the lengths differ by no more than vectors of one length at that angle do. False where
- * either has no length or is not finite. */
+/* True when the cosine is at least `least_cosine` and the ratio of the lengths differs from 1 by at most the sine of
+ * that angle. False where either has no length or is not finite. */
 bool vector_is_near(const float *vector, const float *expected, size_t dimension, double least_cosine);
 
-/* The same bits, or as near as vectors of one device at different times are. */
+/* Compares two vectors of one device: equal bits, or a cosine of at least 0.9999 and about the same length. */
 bool vector_agrees(const float *vector, const float *expected, size_t dimension);
 
-/* As near as the vectors of two devices are, one of which computes in this precision. */
+/* Compares the vectors of two devices, one of which computes in this precision. */
 bool vector_agrees_across(const float *vector, const float *expected, size_t dimension,
                           aki_precision precision);
 

@@ -39,7 +39,7 @@ static void on_done(void *cookie, scheduler_request *request, const scheduler_re
     pthread_mutex_unlock(&w->lock);
 }
 
-/* One text each of `count`, and what came of it. */
+/* One text for each of `count` requests, and its outcome. */
 static aki_status compute(scheduler *s, const aki_text *texts, size_t count, bool calibrates,
                           aki_error *error)
 {

@@ -1,5 +1,5 @@
-/* Real inferences before the first request. The first pages in the weights and the workers' memory, which takes its time; the
- * second, with passes long enough for it, measures the speed that estimates begin with. */
+/* Real inferences before the first request. The first loads the weights and the workers' memory into RAM, which is
+ * slow. The second, with passes long enough for it, measures the speed with which estimates begin. */
 #ifndef SERVER_WARM_UP_H
 #define SERVER_WARM_UP_H
 

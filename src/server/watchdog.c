@@ -13,7 +13,7 @@
 #define ROUND_MS 200
 /* After a probe that failed the next one comes sooner. */
 #define RETRY_PROBE_MS 1000
-/* A round is late after this part of the time after which it counts as stuck. */
+/* A round is late after 1 / this of the time after which it counts as stuck. */
 #define LATE_PARTS 2
 
 struct watchdog {
@@ -29,7 +29,7 @@ struct watchdog {
     atomic_size_t resident_bytes, room_bytes, limit_bytes;
 
     pthread_mutex_t quiet_lock; /* of the one below; only taken when a round is late */
-    stuck_watch quiet;          /* of the rounds, as those see it who ask */
+    stuck_watch quiet;          /* time since the last round, as the threads that ask for health see it */
 
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t wake;
@@ -181,8 +181,8 @@ void watchdog_close(watchdog *w)
     mem_free(w);
 }
 
-/* A process that goes on after having been stopped may be asked before the watchdog's thread runs again. So one look at a
- * round that is late proves nothing: it counts for half the limit, and the rest must be seen to pass. */
+/* After a process was stopped and continued, health may be asked for before the watchdog's thread runs again. So a
+ * single look at a late round counts for at most half the limit; the rest must be seen to pass. */
 static bool is_quiet(watchdog *w)
 {
     const int64_t limit_ns = w->settings.stuck_timeout_ms * NS_PER_MS;

@@ -1,6 +1,6 @@
-/* One thread that looks at the process a few times a second and keeps what it saw, so that health is answered from memory,
- * whatever the load: how long a worker has been away, memory, the outcome of the last health probe, which it also
- * begins. It marks the time of each round: if it cannot come through itself, that shows as well. */
+/* One thread that checks the process a few times a second and stores the results, so that health is answered from
+ * memory, whatever the load. It checks how long a worker has been busy, memory, and the outcome of the last health
+ * probe, which it also begins. It records the time of each round, so that a watchdog that hangs is noticed as well. */
 #ifndef SERVER_WATCHDOG_H
 #define SERVER_WATCHDOG_H
 
@@ -12,7 +12,7 @@
 typedef struct watchdog watchdog;
 
 typedef struct watchdog_settings {
-    int64_t stuck_timeout_ms;  /* a worker that is away, or a round that takes longer, is stuck */
+    int64_t stuck_timeout_ms;  /* a worker that is busy for longer, or a round that takes longer, is stuck */
     int64_t probe_interval_ms; /* 0 = no probes */
     size_t memory_limit_bytes;
     /* Called after each round from the watchdog's thread, to return soon; NULL = nobody. */

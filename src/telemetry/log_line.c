@@ -21,7 +21,7 @@ static size_t bounded_length(const char *text)
     return length;
 }
 
-/* For people: quotes stay. */
+/* For the text form: quotes are not escaped. */
 static void append_clean(buf *out, const char *text)
 {
     size_t length = bounded_length(text);

@@ -3,10 +3,9 @@
  *   {"timestamp":"2026-01-31T12:00:00.123456Z","level":"INFO","target":"server","fields":{"message":"...","port":8080},
  *    "span":{"name":"embedding_request"},"request_id":"...","trace_id":"...","span_id":"..."}
  *
- * What follows the fields is there where the event has it. Whatever bytes come in, a line is valid UTF-8 and, in the JSON
- * form, valid JSON: bytes that are not UTF-8 become U+FFFD, control characters and what else base/visible_text.h names are
- * escaped. No text in it is longer than
- * LOG_LINE_TEXT_BYTES. */
+ * The members behind "fields" are there where the event has them. Whatever bytes come in, a line is valid UTF-8 and,
+ * in the JSON form, valid JSON: bytes that are not UTF-8 become U+FFFD; control characters and the others that
+ * base/visible_text.h hides are escaped. No text in it is longer than LOG_LINE_TEXT_BYTES. */
 #ifndef TELEMETRY_LOG_LINE_H
 #define TELEMETRY_LOG_LINE_H
 

@@ -32,8 +32,8 @@ bool telemetry_keeps_exemplars(const telemetry *t);
  * so. The registry must live until telemetry_finish. Errors as telemetry_open. */
 AKI_MUST_CHECK aki_status telemetry_watch(telemetry *t, metrics *registry, aki_error *error);
 
-/* Sends what waits, spans first, then the last metrics: for flush_ms at most in all (and a second more where a connection hangs).
- * NULL allowed. */
+/* Sends what is queued, spans first, then the last metrics. Takes at most flush_ms in all, and a second more where a
+ * connection hangs. NULL allowed. */
 void telemetry_finish(telemetry *t, int64_t flush_ms);
 /* No thread may use the tracer any more. NULL allowed. */
 void telemetry_close(telemetry *t);

@@ -291,7 +291,7 @@ static aki_status read_post_processor(const reader *in, const json_t *root)
     return status;
 }
 
-/* "Left" under `part`: texts are cut or padded on that side. */
+/* Sets *left when `part` has the direction "Left". */
 static aki_status read_direction(const reader *in, const json_t *root, const char *part, bool *left)
 {
     const json_t *object = json_object_get(root, part);
@@ -309,7 +309,7 @@ static aki_status read_direction(const reader *in, const json_t *root, const cha
     return AKI_OK;
 }
 
-/* How far and to which length texts are cut and padded is left over from an export; the side, a setting. */
+/* Reads the sides on which texts are cut and padded. The lengths are left over from an export and ignored. */
 static aki_status read_sides(const reader *in, const json_t *root)
 {
     const json_t *padding = json_object_get(root, "padding");

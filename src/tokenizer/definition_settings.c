@@ -1,5 +1,6 @@
-/* What the files beside the vocabulary make of a definition, as `transformers` does when it loads a tokenizer: BertTokenizer
- * builds everything but the vocabulary from the settings; any class adds the tokens that the files name. */
+/* Corrects a definition by the files beside the vocabulary, as `transformers` does when it loads a tokenizer:
+ * BertTokenizer takes only the vocabulary and builds the rest from the settings; any class adds the tokens that the
+ * files name. */
 #include "tokenizer/definition.h"
 
 #include "base/error.h"
@@ -15,7 +16,7 @@ typedef struct adder {
     aki_error *error;
     token_index known;   /* text -> id: the vocabulary; later also new tokens */
     token_index added;   /* text -> position in def->added */
-    size_t stated_count; /* the first ones of def->added come from a list with ids */
+    size_t stated_count; /* the first ones of def->added, which come from a list with ids */
     size_t next_id;
     const side_token **news; /* [new_count], to be appended to the vocabulary */
     size_t new_count;
@@ -59,7 +60,7 @@ static aki_status id_of(adder *in, const side_token *token, int32_t *id)
         return AKI_OK;
     }
     if (token->optional)
-        return AKI_OK; /* no text holds it but one that writes it out */
+        return AKI_OK; /* only a text that spells it out contains it */
     error_set(
         in->error, AKI_MODEL_INVALID,
         "'%s': the token '%s' would have the id %lld, but the model's embedding table has only %zu rows",
@@ -123,7 +124,7 @@ static bool fits_template(const char *text)
     return text[0] != '\0' && text[0] != '$' && strpbrk(text, ": ") == NULL;
 }
 
-/* A special token that BertTokenizer cannot do without. */
+/* Finds a special token that BertTokenizer needs. */
 static aki_status needed_name(const adder *in, special_use use, const char **text)
 {
     aki_status status = side_tokens_name(in->side, use, text, in->error);
@@ -147,7 +148,7 @@ static aki_status put_around(const adder *in, special_use use, special_ids *side
     return AKI_OK;
 }
 
-/* Everything of BertTokenizer but the added tokens. */
+/* Builds everything of BertTokenizer but the added tokens. */
 static aki_status build_bert(const adder *in)
 {
     definition *def = in->def;

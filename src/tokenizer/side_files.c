@@ -82,7 +82,7 @@ aki_status side_files_side(const side_files *side, const char *key, bool *left, 
     return AKI_OK;
 }
 
-/* The name of the class without "Fast", which means nothing since transformers 5. */
+/* The name of the class without "Fast", which has no meaning since transformers 5. */
 static size_t length_without_fast(const char *name)
 {
     size_t length = strlen(name);
@@ -140,7 +140,7 @@ static bool is_set(const json_t *value)
     return value != NULL && !json_is_null(value) && !empty;
 }
 
-/* Arguments of transformers' tokenizers that no tokenizer writes into its files, but that would be obeyed there. */
+/* Refuses arguments that no tokenizer writes into its files, but that transformers would obey there. */
 static aki_status refuse_arguments(const side_files *side, aki_error *error)
 {
     static const struct {

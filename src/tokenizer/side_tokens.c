@@ -21,7 +21,7 @@ static const struct {
     [USE_MASK] = {"mask_token", "[MASK]"},
 };
 
-/* Where further special tokens are listed, once the two names of the list and the two files are sorted out. */
+/* Where further special tokens are listed, once the choice between the two names and the two files is made. */
 typedef struct extra_tokens {
     const json_t *config_list, *map_list;   /* arrays, or NULL */
     const json_t *late_list;                /* the list under its old name; excludes the two above */
@@ -93,7 +93,7 @@ static aki_status push_decoder(const collector *in, const json_t *decoder)
     return AKI_OK;
 }
 
-/* Adds the texts of the special tokens that the files name; what is special is looked for in the raw text. */
+/* Adds the texts of the special tokens that the files name; special tokens are matched in the raw text. */
 static void add_texts(const collector *in, token_index *texts)
 {
     const extra_tokens *extra = &in->extra;
@@ -320,7 +320,7 @@ static aki_status push_own_names(const collector *in, const side_file *file, boo
             continue;
         const json_t *found = value;
         if (is_map && json_is_string(json_object_get(in->side->config.root, key)))
-            found = json_object_get(in->side->config.root, key); /* goes first there */
+            found = json_object_get(in->side->config.root, key); /* here it takes precedence */
         bool counts = json_is_string(found)
                           ? strings
                           : objects && json_is_object(found) && (is_map || is_typed_object(found));

@@ -6,8 +6,8 @@
 
 #include <jansson.h>
 
-/* The flags of `row`; out->token.id is left alone. special: where the row does not say; one that is special is looked
- * for in the raw text, unless "normalized" says otherwise. Error: AKI_MODEL_INVALID. */
+/* Reads the flags of `row`; out->token.id is not changed. special: the default where the row does not say. A special
+ * token is matched in the raw text, unless "normalized" says otherwise. Error: AKI_MODEL_INVALID. */
 AKI_MUST_CHECK aki_status token_json_flags(definition_added_token *out, const json_t *row, bool special,
                                            const char *path, aki_error *error);
 

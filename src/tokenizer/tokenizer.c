@@ -336,8 +336,8 @@ static void keep_end(id_list *ids, size_t before, size_t room)
     memmove(ids->ids + before, ids->ids + ids->count - kept, kept * sizeof *ids->ids);
 }
 
-/* bad: the first byte that is not valid UTF-8. Half of a surrogate pair, in the form that UTF-8 would have for it, is what text
- * from UTF-16 or from JSON's escapes has where a pair was cut. */
+/* Error for text that is not valid UTF-8; bad: its first bad byte. Names half a surrogate pair, which text from
+ * UTF-16 or from JSON escapes has where a pair was cut, in the bytes that UTF-8 would have for it. */
 static aki_status refuse_bytes(aki_text text, size_t bad, aki_error *error)
 {
     const unsigned char *at = (const unsigned char *)text.data + bad;

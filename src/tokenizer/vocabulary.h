@@ -31,8 +31,8 @@ AKI_MUST_CHECK aki_status vocabulary_append(vocabulary *vocab, const char *text,
 /* Keeps the first `count` tokens. */
 void vocabulary_cut(vocabulary *vocab, size_t count);
 
-/* Gives an error that was just set (AKI_MODEL_INVALID) a hint for ids that are missing, taken twice or too high: another
- * download brings the same file. Returns AKI_MODEL_INVALID. */
+/* Adds a hint to an error that was just set (AKI_MODEL_INVALID) for ids that are missing, used twice or too high. The
+ * hint does not suggest another download, which would bring the same file. Returns AKI_MODEL_INVALID. */
 aki_status vocabulary_hint(aki_error *error);
 
 /* id: given before. */

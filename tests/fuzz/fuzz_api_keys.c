@@ -1,4 +1,4 @@
-/* The file of API keys. A pack: `file`, and `key`, which is looked for. */
+/* Fuzzes the file of API keys. The input is a pack: `file`, and `key`, which is looked up. */
 #include "fuzz.h"
 #include "scratch.h"
 

@@ -1,5 +1,5 @@
-/* The reader of CSV files. The first byte chooses how they are read: bit 0 without header, bits 1-2 the delimiter, bits 3-4 the
- * column, bit 5 a short limit of the line, bit 6 the delimiter told from the first line. */
+/* Fuzzes the reader of CSV files. The first byte chooses the settings: bit 0 no header, bits 1-2 the delimiter, bits
+ * 3-4 the column, bit 5 a short limit for lines, bit 6 the delimiter guessed from the first line. */
 #include "text_records.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,14 +1,15 @@
-/* Any bytes on a connection to the whole server: acceptor, HTTP library, header checks, routes, a tiny model behind a real
- * scheduler, replies, logs, metrics, traces.
+/* Fuzzes the whole server by any bytes on a connection: acceptor, HTTP library, header checks, routes, a tiny model
+ * behind a real scheduler, replies, logs, metrics, traces.
  *
- * The first byte chooses where the connection goes: bits 0-1 TCP, unix socket or admin port, bit 2 the server with API keys, CORS
- * and small limits. Bit 3: the input is all that comes; else a request before it has been answered. Bit 6: the client ends its
- * side without waiting for a reply, bit 7: and resets the connection. The next three bytes say where the rest is cut into pieces
- * that arrive one after the other. A client that does not leave waits for what it may expect, ends its side, and reads to the end.
+ * The first byte chooses the connection: bits 0-1 TCP, unix socket or admin port; bit 2 the server with API keys,
+ * CORS and small limits. Bit 3: the input is all that is sent; else a request is sent and answered before it. Bit 6:
+ * the client closes its side without waiting for a reply; bit 7: it also resets the connection. The next three bytes
+ * say where the rest is divided into pieces that arrive one after the other. A client that stays waits for the
+ * replies that it can expect, closes its side, and reads to the end.
  *
- * Nothing waits for time to pass. The server has one HTTP thread for each port: when it has answered requests on another connection
- * twice, it has seen what came before on a connection that it knows, and nothing is left to do once no connection is suspended.
- * For that, MHD's suspending is counted (the linker's --wrap). */
+ * Nothing waits for time to pass. The server has one HTTP thread for each port. When that thread has answered two
+ * requests on another connection, it has read everything that came before on the connections that it knows; nothing
+ * is left to do once no connection is suspended. To know that, MHD's suspending is counted (the linker's --wrap). */
 #include "unit.h"
 
 #include "fuzz.h"
@@ -30,10 +31,10 @@
 #define CONTROL_BYTES 4
 #define PING_REPLY_BYTES 2048
 #define REPLIES_MAX ((size_t)4 << 20)
-/* More than anything here may take: what is later hangs. */
+/* More time than any step may take: what takes longer hangs. */
 #define HANG_MS 30000
 
-/* "k3y" and its digest. */
+/* The key "k3y" and its digest. */
 #define KEYS "fuzz:a49b1287870c10a76f1f46552aca4431842ced5dedf0ee3f28ffa12855a4e86a\n"
 
 enum { PLAIN, STRICT, SERVERS };
@@ -195,7 +196,7 @@ static void await(int connection)
     FUZZ_CHECK(got == 1);
 }
 
-/* One request and its reply, at once. */
+/* Sends one request and reads its reply. */
 static void ask_health(int connection)
 {
     static const char request[] = "GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -212,7 +213,7 @@ static void ask_health(int connection)
     FUZZ_CHECK(strncmp(reply, "HTTP/1.1 200", 12) == 0);
 }
 
-/* Asks twice on a connection of its own to the thread that serves `way`. */
+/* Makes two requests, on a connection of their own, to the thread that serves `way`. */
 static void ping(target *t, int way)
 {
     int *connection = &t->pings[way == BY_ADMIN];
@@ -225,12 +226,12 @@ static void ping(target *t, int way)
 typedef struct conversation {
     target *target;
     int way, connection;
-    bool ended; /* by the server */
+    bool ended; /* the server closed the connection */
     char *replies;
     size_t length; /* of them */
 } conversation;
 
-/* Takes what has come. */
+/* Reads what has arrived. */
 static void collect(conversation *c)
 {
     while (!c->ended) {
@@ -246,7 +247,7 @@ static void collect(conversation *c)
     }
 }
 
-/* Returns when the server has done what it can with what it has. */
+/* Returns when the server has processed everything that was sent. */
 static void settle(conversation *c)
 {
     unsigned before;
@@ -341,7 +342,7 @@ static void check_body(const char *head, const char *body, const char *end)
     json_decref(root);
 }
 
-/* The first reply that is not an interim one. */
+/* Returns the first reply that is not an interim one (1xx). */
 static void check_replies(char *replies, size_t length, bool bodies)
 {
     const char *at = replies, *end = replies + length;
@@ -361,7 +362,7 @@ static void check_replies(char *replies, size_t length, bool bodies)
     }
 }
 
-/* What requests hold is given back; the reply to the last ping may just be leaving. */
+/* Checks that everything held for requests is released. The reply to the last ping may just be under way. */
 static void check_accounts(const target *t)
 {
     FUZZ_CHECK(atomic_load(&t->server->body_bytes) == 0);

@@ -1,5 +1,5 @@
-/* What single lines of the hub's answers may say: headers, ETags, names, addresses. Each line of the input is given to all of
- * their readers; what is accepted as part of a path must stay where it is put. */
+/* Fuzzes the readers of single lines of the hub's answers: headers, ETags, names, addresses. Each line of the input
+ * is given to all of them. A value that is accepted as part of a path must not lead out of its folder. */
 #include "fuzz.h"
 #include "scratch.h"
 
@@ -62,7 +62,7 @@ static void check_url(const char *line, const char *other)
     const bool same = url_same_origin(line, other);
     FUZZ_CHECK(same == url_same_origin(other, line));
     FUZZ_CHECK(!same || url_is_https(line) == url_is_https(other));
-    if (same) { /* who gets the token is who the message would name */
+    if (same) { /* the host that gets the token is the one that a message would name */
         char other_host[URL_HOST_MAX];
         url_host(other, other_host);
         FUZZ_CHECK(strcasecmp(host, other_host) == 0 || strchr(host, ':') == NULL ||

@@ -1,9 +1,10 @@
-/* A download from a hub that answers with any bytes. The input is the answers, one after the other, with "\n===\n" between
- * them; each ends with its connection, and behind the last one connections end without an answer. The model is pulled
- * twice into one cache, so that the second time finds what the first one left, and then looked for without a network.
+/* Fuzzes a download from a hub that answers with any bytes. The input is the answers, one after the other, with
+ * "\n===\n" between them. Each connection is closed after its answer; behind the last answer, connections are closed
+ * without one. The model is pulled twice into one cache, so that the second download finds what the first one left,
+ * and then looked up without a network.
  *
- * The hub is a thread here, and it is the proxy for every address: an answer may redirect anywhere, and nothing leaves the
- * process. Whatever the hub says, nothing may appear beside the cache. */
+ * The hub is a thread of this process, and also the proxy for every address: an answer may redirect anywhere, and
+ * nothing leaves the process. Whatever the hub answers, no file may appear outside of the cache. */
 #include "fuzz.h"
 #include "scratch.h"
 

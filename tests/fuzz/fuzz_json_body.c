@@ -1,5 +1,5 @@
-/* The body of POST /api/v1/embed, also compressed: an input that begins with gzip's magic bytes is inflated first. What is
- * accepted holds texts within the limits, what is refused says why in valid JSON. */
+/* Fuzzes the reader of the body of POST /api/v1/embed, also compressed: an input that begins with gzip's magic bytes
+ * is inflated first. An accepted body must hold texts within the limits; a refusal must be valid JSON and say why. */
 #include "fuzz.h"
 #include "scratch.h"
 

@@ -1,5 +1,5 @@
-/* The readers of JSONL and of lines. The first byte chooses how they are read: bit 0 lines, bit 1 another field, bit 2 a short
- * limit of the line. */
+/* Fuzzes the readers of JSONL and of lines. The first byte chooses the settings: bit 0 lines, bit 1 another field,
+ * bit 2 a short limit for lines. */
 #include "text_records.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,5 +1,6 @@
-/* The configuration files of a model folder, with weights beside them that fit the tiny model. A pack of the files. What
- * opens must have a configuration whose parts agree; modules.json is read by the plan of a download as well. */
+/* Fuzzes the configuration files of a model folder, beside weights that fit the tiny model. The input is a pack of
+ * the files. The configuration of a model that opens must agree with itself. modules.json is also read by the
+ * planning of a download. */
 #include "unit.h"
 
 #include "fuzz.h"

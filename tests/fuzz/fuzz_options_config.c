@@ -1,5 +1,5 @@
-/* Config file, environment and flags of a command, together. A pack: `command` (its number), `file` (the config file),
- * `environment` and `arguments` (one a line). */
+/* Fuzzes config file, environment and flags of a command, together. The input is a pack: `command` (its number),
+ * `file` (the config file), `environment` and `arguments` (one a line). */
 #include "fuzz.h"
 #include "scratch.h"
 

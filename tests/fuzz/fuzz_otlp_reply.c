@@ -1,5 +1,6 @@
-/* What a collector's reply means. The first two bytes are the status, the third chooses between HTTP and gRPC; then lines for
- * content type, grpc-status, grpc-message and grpc-status-details-bin (an empty one is absent), then the body. */
+/* Fuzzes the reading of a collector's reply. The first two bytes are the status, the third chooses between HTTP and
+ * gRPC. Then come lines for content type, grpc-status, grpc-message and grpc-status-details-bin (an empty line:
+ * absent), then the body. */
 #include "fuzz.h"
 #include "scratch.h"
 

@@ -1,5 +1,5 @@
-/* A tokenizer of any files, and any text through it. A pack: the files of a model's tokenizer, and `text`. What loads must
- * tokenize. */
+/* Fuzzes the readers of a tokenizer's files, and then a text through that tokenizer. The input is a pack: the files,
+ * and `text`. A tokenizer that loads must tokenize. */
 #include "tokenizer_check.h"
 
 static void check(const tokenizer *tok, const uint8_t *text, size_t size)

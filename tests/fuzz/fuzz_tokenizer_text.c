@@ -1,4 +1,4 @@
-/* Any text through tokenizers that are opened once. The first byte chooses the tokenizer. */
+/* Fuzzes tokenizing: any text through tokenizers that are opened once. The first byte chooses the tokenizer. */
 #include "tokenizer_check.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* The headers traceparent, tracestate and baggage: the first line is the traceparent, each further one a tracestate and a
- * baggage header. What was read must read back as itself. */
+/* Fuzzes the headers traceparent, tracestate and baggage: the first line is the traceparent, each further one a
+ * tracestate and a baggage header. A value that was read, written and read again must be equal. */
 #include "fuzz.h"
 #include "scratch.h"
 

@@ -54,7 +54,8 @@ void scratch_write(const char *name, const void *data, size_t size)
         mkdir(path, 0700);
         *slash = '/';
     }
-    unlink(path); /* made anew, not cut and written again: for that, file systems flush */
+    unlink(
+        path); /* a new file, instead of truncating: file systems flush a file that is truncated and rewritten */
     const int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     FUZZ_CHECK(file >= 0 && write(file, data, size) == (ssize_t)size && close(file) == 0);
 }

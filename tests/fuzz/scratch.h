@@ -1,7 +1,7 @@
-/* What harnesses of file readers need: a folder of their own, and inputs that hold several files.
+/* Helpers for fuzzers of file readers: a folder for the files, and inputs that hold several files.
  *
- * Such an input is a pack: "=== name" on a line of its own begins the file `name`, which goes on to the next such line or
- * to the input's end. Packs of text files stay text, so seeds can be read and written by hand. */
+ * Such an input is a pack: "=== name" on a line of its own begins the file `name`, which goes on to the next such
+ * line or to the input's end. Packs of text files stay text, so seeds can be read and written by hand. */
 #ifndef FUZZ_SCRATCH_H
 #define FUZZ_SCRATCH_H
 
@@ -26,13 +26,13 @@ typedef struct pack_part {
     size_t size;
 } pack_part;
 
-/* Finds the parts that are named in parts[0..count); of a repeated name the last one counts, other names count for nothing.
- * The newline before a "===" line belongs to that line. */
+/* Finds the parts named in parts[0..count). Of a repeated name the last part counts; parts of other names are
+ * ignored. The newline before a "===" line belongs to that line. */
 void pack_read(const uint8_t *data, size_t size, pack_part *parts, size_t count);
-/* scratch_write of those parts that the pack has, scratch_remove of the others. */
+/* Writes the parts that the pack has with scratch_write; removes the others with scratch_remove. */
 void pack_write_files(const pack_part *parts, size_t count);
 
-/* A NUL-terminated copy in a block of exactly its size, for free(): a sanitizer sees reading beyond it. */
+/* A NUL-terminated copy in a block of exactly its size, for free(), so that a sanitizer sees reads beyond it. */
 char *copy_text(const uint8_t *data, size_t size);
 /* Likewise without the NUL; a block of one byte where size is 0. */
 uint8_t *copy_bytes(const uint8_t *data, size_t size);

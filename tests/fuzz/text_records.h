@@ -1,4 +1,4 @@
-/* What fuzz_csv and fuzz_jsonl have in common: a file of texts is read to its end, and again from the middle. */
+/* Shared by fuzz_csv and fuzz_jsonl: a file of texts is read to its end, and again from the middle. */
 #ifndef FUZZ_TEXT_RECORDS_H
 #define FUZZ_TEXT_RECORDS_H
 
@@ -14,7 +14,7 @@
 #define RECORDS_FILE "texts"
 #define RECORDS_MAX 100000
 
-/* What reading one record came to. */
+/* The outcome of reading one record. */
 typedef struct record_mark {
     text_outcome outcome;
     uint64_t line;
@@ -32,7 +32,7 @@ static inline void check_record(const text_record *record)
     json_member member;
     json_scan_begin(&scan, record->id, strlen(record->id));
     json_scan_outcome outcome = json_scan_next(&scan, &member);
-    while (outcome == JSON_SCAN_MEMBER) /* of an id that is an object */
+    while (outcome == JSON_SCAN_MEMBER) /* an id may be an object */
         outcome = json_scan_next(&scan, &member);
     FUZZ_CHECK(outcome != JSON_SCAN_FAULT && strchr(record->id, '\n') == NULL);
 }
@@ -59,7 +59,7 @@ static inline bool goes_on(record_mark mark)
     return mark.outcome == TEXT_READ || mark.outcome == TEXT_BAD;
 }
 
-/* A run that goes on behind a record sees what the first one saw from there. */
+/* A run that resumes behind a record must read what the first run read from there. */
 static inline void check_from(const text_reader_settings *settings, const record_mark *marks, size_t count,
                               size_t from)
 {
@@ -76,7 +76,7 @@ static inline void check_from(const text_reader_settings *settings, const record
     text_reader_close(reader);
 }
 
-/* Reads data[0..size) as the settings say. */
+/* Reads data[0..size) with the settings. */
 static inline void check_texts(text_reader_settings settings, const uint8_t *data, size_t size)
 {
     static record_mark marks[RECORDS_MAX];

@@ -1,5 +1,5 @@
-/* What fuzz_tokenizer and fuzz_tokenizer_text hold every text to: ids of the vocabulary only, and of a cut text its beginning and
- * the closing special tokens. */
+/* Checks of every text, shared by fuzz_tokenizer and fuzz_tokenizer_text: ids are within the vocabulary, and a
+ * truncated text keeps its beginning (or its end, where the side is left) and the closing special tokens. */
 #ifndef FUZZ_TOKENIZER_CHECK_H
 #define FUZZ_TOKENIZER_CHECK_H
 
@@ -11,7 +11,7 @@
 
 #define VOCABULARY_LIMIT 1000
 
-/* Encodes uncut where max_tokens is 0. Returns a copy of the ids. */
+/* Encodes the text, untruncated where max_tokens is 0. Returns a copy of the ids. */
 static inline int32_t *encode(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text,
                               size_t max_tokens, token_span *span)
 {

@@ -1,4 +1,4 @@
-"""Who is let in beside whom: bulk work, health probes and queries on a device that holds its passes for as long as a test wants."""
+"""Admission of bulk work, health probes and queries together, on a device that holds its passes for as long as a test wants."""
 import contextlib
 
 import pytest

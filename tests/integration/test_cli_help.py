@@ -22,7 +22,7 @@ def test_no_arguments_is_short_help_and_wrong_usage():
 
 @pytest.mark.parametrize("hostile", ["\x1b[2J", "\x9b2J", "\u202egpj", "\u2028", "\x07"], ids=ascii)
 def test_messages_do_not_drive_the_terminal(hostile):
-    """What is quoted from the command line, or from a name in the file system, comes out as escapes."""
+    """Characters that control the terminal, in a quoted argument or file name, are printed as escapes."""
     for arguments in (["embed", f"--no{hostile}"], ["frob" + hostile], ["tokenize", "--model", f"/nowhere/{hostile}"]):
         stderr = run(*arguments, code=None).stderr
         assert hostile not in stderr and f"{ord(hostile[0]):02x}" in stderr

@@ -7,7 +7,7 @@ from fake_hub import FakeHub, status
 from hub_cache import FILES, MODEL, WEIGHTS, Cache, assert_complete, model_files, python
 
 OLDER = "sentence_roberta_config.json"
-# What FILES lacks of the files that a model may have.
+# Files that a model may have and that FILES lacks.
 ABSENT = ["special_tokens_map.json", "added_tokens.json", "config_sentence_transformers.json"]
 DECIDING = ["modules.json", "sentence_bert_config.json", "tokenizer_config.json", "tokenizer.json"]
 

@@ -51,7 +51,7 @@ def test_only_a_worker_that_does_not_come_back_is_stuck(server):
             ask(connection)
             assert connection.reply().status == 200
 
-        # What is asked during the pause is answered by whichever thread comes first afterwards.
+        # Requests sent during the pause are answered by whichever thread runs first afterwards.
         in_flight = send_in_the_background(server)
         server.send_signal(signal.SIGSTOP)
         wait_until(lambda: "State:\tT" in open(f"/proc/{server.pid}/status").read(), "the process is stopped")

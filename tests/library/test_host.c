@@ -1,5 +1,5 @@
-/* A host program that loads the shared library, uses it and unloads it, and has Jansson and SIGBUS to itself before, meanwhile and
- * afterwards. */
+/* A host program that loads the shared library, uses it and unloads it. Its own settings of Jansson and its SIGBUS
+ * handler must work before, meanwhile and afterwards. */
 #include "unit.h"
 
 #include "model/tiny_model.h"
@@ -33,7 +33,7 @@ static void take_bus_errors(void)
     assert_int_equal(sigaction(SIGBUS, &action, NULL), 0);
 }
 
-/* Reads a page of a file that was cut. */
+/* Reads a page of a mapped file that was cut. */
 static void fault(void)
 {
     char path[PATH_MAX];
@@ -84,7 +84,7 @@ static void *load(void)
     return library;
 }
 
-/* Nothing of the library's stands in Jansson. */
+/* Checks that Jansson has none of the library's hooks. */
 static void jansson_is_the_hosts(void)
 {
     json_malloc_t allocate;
@@ -123,7 +123,8 @@ static void over(int number, siginfo_t *info, void *context)
     below.sa_sigaction(number, info, context);
 }
 
-/* A handler over the library's that passes on to it, and then the library's over that: the host's first one ends the chain. */
+/* Installs a handler over the library's that passes faults on to it, and then the library's over that. The host's
+ * first handler must end the chain. */
 static void a_chain_of_handlers_ends(void **state)
 {
     (void)state;

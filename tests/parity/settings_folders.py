@@ -179,7 +179,7 @@ def single_folders():
 
 
 def file_folders():
-    """What stands in the files themselves."""
+    """Contents of the files themselves."""
     yield "no config at all", {"tokenizer.json": tokenizer_json({"lowercase": False})}
     words = [word for word in WORDS if word not in ("[MASK]", "[PAD]")]
     yield "no mask", {"vocab.txt": "\n".join(words) + "\n"}

@@ -1,19 +1,20 @@
-/* A GPU that is none, for tests: computes by the CPU's code in fp32, and fails as a file tells it to.
+/* A simulated GPU for tests: computes by the CPU's code in fp32, and fails as a file tells it to.
  *
- * AKIDB_FAULT_FILE names the file, which is read anew at each call: one line "MODE [FIRST [COUNT]]" or "slow MS", where
- * FIRST and COUNT choose among the calls since the line was last changed (from 1; default: all). Modes:
+ * AKIDB_FAULT_FILE names the file, which is read anew at each call: one line "MODE [FIRST [COUNT]]" or "slow MS",
+ * where FIRST and COUNT choose among the calls since the line was last changed (from 1; default: all). Modes:
  *
  *     ok        computes
  *     fail      DEVICE_FAILED
  *     nan       the first number of each text is NaN
- *     wrong     finite nonsense, the same for all texts
+ *     wrong     finite but wrong vectors, equal for all texts
  *     oom       DEVICE_OUT_OF_MEMORY
- *     hang      comes back when the line is changed, and then computes
+ *     hang      returns when the line is changed, and then computes
  *     slow      computes after MS milliseconds
  *     die       ends its process, by SIGABRT
  *     vanish    DEVICE_UNAVAILABLE, also for new states; states from before stay useless when it is back
  *
- * Calls of `forward` are counted in the file of that name with ".calls". AKIDB_FAULT_SCORE: the device's score (1000). */
+ * Calls of `forward` are counted in the file of that name with ".calls". AKIDB_FAULT_SCORE: the device's score
+ * (1000). */
 #include "device/cpu.h"
 
 #include <errno.h>

@@ -1,13 +1,14 @@
-/* Threads that run one at a time, so that a test decides where each is preempted and for how long. The code under test calls
- * interleave_point wherever another thread might go on, and interleave_sleep and interleave_wake in place of a futex.
+/* Runs threads one at a time, so that a test decides where each is preempted and for how long. The code under test
+ * calls interleave_point wherever another thread might be scheduled, and interleave_sleep and interleave_wake in
+ * place of a futex.
  *
- * A run without switches lets each thread go on until it sleeps, waits or ends. A plan names steps (calls of
- * interleave_point, counted over all threads) at which another thread goes on instead; the one that was preempted comes last
- * in turn from then on. So all places of a preemption can be tried one after the other, a run can be repeated exactly, and
- * threads that all wait for each other are seen at once.
+ * In a run without switches each thread goes on until it sleeps, waits or ends. A plan names steps (calls of
+ * interleave_point, counted over all threads) at which another thread goes on instead; the preempted one is then the
+ * last in turn. So all places of a preemption can be tried one after the other, a run can be repeated exactly, and a
+ * deadlock is found at once.
  *
- * The threads are contexts of the one thread that runs the test, which makes a run cost microseconds. ThreadSanitizer cannot
- * follow that, and there would be nothing for it to see: skip with INTERLEAVE_SUPPORTED. */
+ * The threads are contexts (ucontext) of the one thread that runs the test, so a run costs microseconds.
+ * ThreadSanitizer cannot follow such contexts, and would find nothing here: skip with INTERLEAVE_SUPPORTED. */
 #ifndef INTERLEAVE_H
 #define INTERLEAVE_H
 
@@ -29,7 +30,7 @@
 #define INTERLEAVE_SUPPORTED true
 #endif
 
-/* How many times fewer steps are tried where every one takes long. */
+/* Divides the number of steps tried where every step is slow. */
 #ifdef __SANITIZE_ADDRESS__
 #define INTERLEAVE_THINNING (unit_is_emulated() ? 10 : 3)
 #else
@@ -39,7 +40,7 @@
 #define INTERLEAVE_MOST_THREADS 4
 #define INTERLEAVE_MOST_SWITCHES 3
 #define INTERLEAVE_STACK_BYTES (256 << 10)
-/* More than any run here takes: threads that only wait for each other in a loop. */
+/* More steps than any run here takes: beyond it, threads wait for each other in a loop. */
 #define INTERLEAVE_MOST_STEPS 1000000
 
 typedef struct interleave_switch {
@@ -85,7 +86,8 @@ static inline void interleave_switch_to(unsigned next)
     swapcontext(&self->context, &interleave.threads[next].context);
 }
 
-/* To the next thread in turn that can go on, the one preempted last after all others; without one, back to the test. */
+/* Switches to the next thread in turn that can go on; the one preempted last comes after all others. Without one,
+ * back to the test. */
 static inline void interleave_pass_on(void)
 {
     for (unsigned i = 1; i <= interleave.count; i++) {
@@ -117,7 +119,7 @@ static inline void interleave_point(void)
     interleave_switch_to(to);
 }
 
-/* Lets others go on until `ready`; this thread comes last in turn. */
+/* Lets other threads run until `ready`; this thread is then last in turn. */
 static inline void interleave_wait(bool (*ready)(const void *cookie), const void *cookie)
 {
     interleave_thread *self = &interleave.threads[interleave.running];
@@ -152,8 +154,8 @@ static inline void interleave_begin(void)
     interleave_pass_on();
 }
 
-/* Runs body(cookie, 0 .. threads - 1), each as a thread, by the plan; 0 begins. *steps: how many points were passed. False:
- * all threads that had not ended waited for something that none would bring about. */
+/* Runs body(cookie, 0 .. threads - 1), each as a thread, by the plan; 0 begins. *steps: how many points were passed.
+ * False: a deadlock, all threads that have not ended wait. */
 static inline bool interleave_run(unsigned threads, void (*body)(void *cookie, unsigned index), void *cookie,
                                   const interleave_plan *plan, size_t *steps)
 {
@@ -185,14 +187,15 @@ static inline bool interleave_run(unsigned threads, void (*body)(void *cookie, u
     return interleave.ended == threads;
 }
 
-/* Runs one plan and says whether all went well; *steps as interleave_run has it. */
+/* Runs one plan and returns its success; *steps as interleave_run has it. */
 typedef bool (*interleave_try)(void *cookie, const interleave_plan *plan, size_t *steps);
 
 typedef struct interleave_tally {
     size_t runs, bad;
 } interleave_tally;
 
-/* The plan, and all that have `depth` switches more, at every `stride`th step after its last one; to the first bad one. */
+/* Runs the plan, and all plans with `depth` switches more, at every `stride`th step after its last one; stops at the
+ * first failure. */
 static inline void interleave_explore(unsigned threads, interleave_plan *plan, unsigned depth, size_t stride,
                                       interleave_try attempt, void *cookie, interleave_tally *sum)
 {
@@ -203,7 +206,7 @@ static inline void interleave_explore(unsigned threads, interleave_plan *plan, u
         for (size_t i = 0; i < plan->count; i++)
             print_error("bad: at step %zu to thread %u\n", plan->switches[i].step, plan->switches[i].to);
     }
-    /* Up to the last switch the run is that of its plan without that; only what comes after it is new. */
+    /* Up to the last switch the run equals that of the plan without it; only what comes after it is new. */
     size_t step = (plan->count > 0 ? plan->switches[plan->count - 1].step : 0) + 1;
     for (; depth > 0 && step <= steps; step += stride)
         for (unsigned to = 0; to < threads && sum->bad == 0; to++) {

@@ -37,7 +37,7 @@ __device__ double squares_about(double mean, float4 x)
     return (a * a + b * b) + (c * c + d * d);
 }
 
-/* What a row becomes whose sums leave f32: its normalised values from sums in f64, which no finite row overflows. */
+/* Normalises a row whose sums overflow f32: the sums are taken in f64, where no finite row overflows. */
 template <int VECTORS> __device__ void normalise_wide(float4 (&x)[VECTORS], const cuda_norm &norm)
 {
     const int count = (int)norm.hidden / 4;

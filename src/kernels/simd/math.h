@@ -23,7 +23,7 @@ static inline vf32 vf_exp2(vf32 x)
     return vf_scale2(p, n);
 }
 
-/* An infinity, which is a sum that left f32, gives NaN: minus infinity must not become a plausible zero. */
+/* NaN for an infinity, which comes from a sum that overflowed f32: minus infinity must not become a plausible zero. */
 static inline vf32 vf_relu(vf32 x)
 {
     return vf_fma(x, vf_set1(0.0f), vf_max(vf_set1(0.0f), x));

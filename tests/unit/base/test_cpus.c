@@ -202,11 +202,12 @@ static void pinning_suits_those_who_take_all_cores(void **state)
     assert_false(cpus_suit_pinning(&c, 9));
 }
 
-/* A system of up to big_cpus CPUs; 0 = the real one. */
+/* Number of CPUs of the simulated system; 0 = the real one. */
 static size_t big_cpus;
 static const unsigned big_allowed[] = {1500, 1501, 6000};
 
-/* In place of the C library's. As the kernel has it: a set that has no room for all CPUs that there may be is an error. */
+/* Replaces the C library's sched_getaffinity. Like the kernel, it fails for a set that has no room for all possible
+ * CPUs. */
 int sched_getaffinity(pid_t pid, size_t bytes, cpu_set_t *sets)
 {
     if (big_cpus == 0)

@@ -1,5 +1,5 @@
-/* Teams under preemption: every place at which a thread can be preempted is tried, with pauses that last until the others
- * sleep or have ended, or until they are preempted themselves. */
+/* Teams under preemption: every place at which a thread can be preempted is tried. A pause lasts until the other
+ * threads sleep, have ended or are preempted themselves. */
 #include "interleave.h"
 
 #define TEAM_POINT() interleave_point()
@@ -11,7 +11,8 @@
 #define MOST_CHUNKS 3
 #define JOBS 3
 
-/* Chunks of each phase; 0 = no such phase. Neighbours differ, so that one job's numbers are wrong for the next. */
+/* Chunks of each phase; 0 = no such phase. Consecutive jobs differ, so that the numbers of one are wrong for the
+ * next. */
 typedef size_t job_list[JOBS][MOST_PHASES];
 static const job_list long_jobs = {{1, 2}, {3, 1, 2}, {2}}, short_jobs = {{1}, {2}};
 
@@ -19,20 +20,20 @@ typedef struct crew {
     team *t;
     unsigned threads;
     const size_t (*jobs)[MOST_PHASES];
-    bool mates_first; /* those who were asked to help come at once, else when the leader is preempted */
+    bool mates_first; /* threads asked to help start at once, else when the leader is preempted */
 
-    /* What the job consists of, as a scheduler's worker has it: overwritten for each job, whoever is inside. */
+    /* The description of the job, as a scheduler's worker has it: overwritten for each job, whoever is inside. */
     size_t phases[MOST_PHASES];
     unsigned content; /* number of the job, from 1; 0 = overwritten */
-    /* Written while nobody is inside. */
+    /* Written while no mate is inside. */
     size_t described[MOST_PHASES];
     unsigned number;
 
-    unsigned announced; /* jobs that mates were asked to help with */
+    unsigned announced; /* jobs for which mates were asked to help */
     bool over;
     atomic_uint called_away;
-    unsigned times[JOBS][MOST_PHASES][MOST_CHUNKS]; /* done */
-    unsigned wrong;  /* chunks done too early, too late, or that there are not */
+    unsigned times[JOBS][MOST_PHASES][MOST_CHUNKS]; /* how often each chunk was done */
+    unsigned wrong;  /* chunks done too early or too late, or that do not exist */
     unsigned helped; /* chunks done by mates */
 } crew;
 

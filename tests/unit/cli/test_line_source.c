@@ -170,7 +170,7 @@ static void test_cr_alone_ends_a_line_where_asked_for(void **state)
     expect_end(source);
 }
 
-/* Wherever a read ends, also between CR and LF. */
+/* A read may end anywhere, also between CR and LF. */
 static void test_line_ends_across_reads(void **state)
 {
     (void)state;
@@ -209,7 +209,7 @@ static void test_peeking_takes_nothing(void **state)
     expect_end(source);
 }
 
-/* The position behind the first line, and then other contents of the file. */
+/* Seeks to the position behind the first line after the file has changed. */
 static aki_status seek_after_change(const char *before, const char *after, bool ends_at_cr)
 {
     input_line line;

@@ -108,7 +108,7 @@ static void test_second_writer_is_refused(void **state)
     output_close(first);
 }
 
-/* Stands in front of the C library's, to end another run's work between our open and our lock. */
+/* Replaces the C library's function, to end another run between our open and our lock. */
 static bool other_run_finishes;
 
 int flock(int descriptor, int operation)
@@ -138,7 +138,7 @@ static void test_lock_of_a_finished_output_is_none(void **state)
     expect_contents(path, "next");
 }
 
-/* After the end the partial path belongs to the next run, also where nothing was written. */
+/* After the end the partial path belongs to the next run, even if nothing was written. */
 static void test_closing_removes_nothing_of_the_next_run(void **state)
 {
     (void)state;

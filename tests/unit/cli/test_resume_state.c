@@ -96,7 +96,7 @@ static void test_other_model_files_are_refused_by_name(void **state)
     resume_settings_free(&fewer);
 }
 
-/* Options for unusable texts may change only where that would not have changed what is done. */
+/* Options for unusable texts may change only where the texts so far would have been treated equally. */
 static void test_policies_that_go_together(void **state)
 {
     (void)state;
@@ -148,7 +148,7 @@ static void test_values_that_are_not_utf8(void **state)
     resume_settings_free(&settings);
 }
 
-/* As a former version left it: never read as one of ours, whatever its counters say. */
+/* A state of a former version is refused, whatever its counters say. */
 static void test_former_version_is_refused(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* CSV and JSONL as programs and people write them, each beside what it must be read as. */
+/* CSV and JSONL as programs and people write them, each with the records expected from it. */
 #include "unit.h"
 
 #include "base/buf.h"
@@ -131,7 +131,7 @@ static const dialect jsonl_dialects[] = {
     ROWS(automatic, "\n \t\r\n{\"text\":\"a\"}\r\n", "3:a "),
     ROWS(automatic, "\xEF\xBB\xBF{\"text\":\"a\"}\n", "1:a "),
     ROWS(automatic, "{\"text\":\"a\"}\n\xEF\xBB\xBF{\"text\":\"b\"}\n", "1:a !"),
-    /* Numbers that are none of our business. */
+    /* Numbers in other fields: any size is accepted, bad grammar is not. */
     ROWS(automatic, "{\"n\":9223372036854775808,\"text\":\"a\"}\n", "1:a "),
     ROWS(automatic, "{\"n\":18446744073709551616,\"text\":\"a\"}\n", "1:a "),
     ROWS(automatic, "{\"text\":\"a\",\"n\":-99999999999999999999999999999999}\n", "1:a "),
@@ -219,7 +219,8 @@ static void append_text(buf *out, const char *text, size_t length)
         }
 }
 
-/* Appends what is read. Where a position was noted, goes on there with another reader, as a run after an interruption does. */
+/* Appends the records read. From a position noted before, continues with another reader, as a run resumes after an
+ * interruption. */
 static void read_from(const text_reader_settings *settings, size_t skip, buf *out)
 {
     text_reader *reader;

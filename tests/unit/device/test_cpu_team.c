@@ -1,6 +1,6 @@
-/* Passes of a team under preemption, with the batch's arrays overwritten for the next pass as soon as one is over: the places
- * at which a helper or its leader can be preempted are tried one by one. Each pass must come to its end with the vectors that
- * one worker alone computes, and each worker must come back. */
+/* Passes of a team under preemption. The batch's arrays are overwritten for the next pass as soon as one is over. The
+ * places at which a helper or its leader can be preempted are tried one by one. Each pass must end with the vectors
+ * that one worker alone computes, and each worker must return. */
 #include "interleave.h"
 
 #define TEAM_POINT() interleave_point()
@@ -23,7 +23,7 @@ typedef struct pass {
     uint32_t offsets[MOST_TEXTS + 1];
 } pass;
 
-/* Who reads the offsets of a later pass finds more rows than those of the pass that it helps with, or fewer. */
+/* The batches differ in their numbers of rows, so that a helper that reads the offsets of a later pass is found out. */
 static const pass passes[PASSES] = {{1, {0, 3}}, {3, {0, 9, 10, 12}}, {2, {0, 11, 13}}};
 
 typedef struct crew {

@@ -12,7 +12,7 @@
 static char folder[200];
 static aki_model *handle;
 
-/* `size` bytes were written, and what is behind them was not. */
+/* Checks that `size` bytes were written and none behind them. */
 static void assert_guarded(const unsigned char *bytes, size_t size)
 {
     for (size_t i = size; i < ROOM; i++)
@@ -127,7 +127,7 @@ static void options_of_any_size_are_read_and_no_more(void **state)
 #define CAN_START_THREADS true
 #endif
 
-/* In the child, which has no cmocka to report to: the number of the step that went wrong. */
+/* Runs in the child, which has no cmocka to report to: returns the number of the step that failed. */
 static int use_after_fork(const float *expected)
 {
     const aki_text text = {"word", 4};

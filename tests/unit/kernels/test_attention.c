@@ -207,8 +207,8 @@ static void survives_scores_of_any_size(void **state)
     }
 }
 
-/* Queries and keys up to f32's end, whose scores leave it: a value of the text or no number, never another. Values of that
- * size as long as their sum is one. */
+/* Queries and keys up to the largest f32, whose scores overflow: the result is a value of the text, or NaN or
+ * infinity. Values of that size as long as their sum does not overflow. */
 static void survives_every_magnitude(void **state)
 {
     (void)state;

@@ -515,7 +515,7 @@ static void a_row_does_not_depend_on_its_neighbours(void **state)
     }
 }
 
-/* The scale of a chunk whose greatest number is any that f32 has. */
+/* Scales of chunks whose greatest number has any magnitude of f32. */
 static void quantises_every_magnitude(void **state)
 {
     (void)state;
@@ -533,7 +533,7 @@ static void quantises_every_magnitude(void **state)
     }
 }
 
-/* Sums that pass f32: never a number, whatever the activation makes of it. */
+/* Sums that overflow f32 must not become a finite number, whatever the activation. */
 static void a_sum_that_overflows_is_not_finite(void **state)
 {
     (void)state;

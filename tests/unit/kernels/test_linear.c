@@ -244,7 +244,7 @@ static void keeps_nan(void **state)
     }
 }
 
-/* Sums that pass f32 on the way, down or up: never a number, whatever the activation makes of it. */
+/* Sums that overflow f32 on the way, down or up, must not become a finite number, whatever the activation. */
 static void a_sum_that_overflows_is_not_finite(void **state)
 {
     (void)state;

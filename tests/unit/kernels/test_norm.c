@@ -105,7 +105,7 @@ static void normalises_rows_of_all_tails(void **state)
     }
 }
 
-/* Rows of every magnitude that f32 has, with sums and squares beyond it: the row, not beta, and not NaN. */
+/* Rows of every magnitude of f32, whose sums and squares overflow, must be normalised: neither beta alone nor NaN. */
 static void normalises_rows_whose_sums_leave_f32(void **state)
 {
     (void)state;
@@ -120,7 +120,7 @@ static void normalises_rows_whose_sums_leave_f32(void **state)
         }
 }
 
-/* A neighbour that overflows leaves an ordinary row's bits alone. */
+/* A row next to one that overflows keeps its bits. */
 static void an_overflowing_row_changes_no_other(void **state)
 {
     (void)state;
@@ -145,7 +145,7 @@ static void an_overflowing_row_changes_no_other(void **state)
     }
 }
 
-/* Input + residual beyond f32 is NaN or an infinity, in every place of its row. */
+/* Input + residual that overflows f32 gives NaN or an infinity in every place of its row. */
 static void sums_of_input_and_residual_that_overflow_are_not_finite(void **state)
 {
     (void)state;

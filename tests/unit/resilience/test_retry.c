@@ -99,7 +99,7 @@ static void never_waits_past_the_deadline(void **state)
     assert_int_equal(decide(RETRY_TIMEOUT, 1, NOW - 1).verdict, RETRY_DEADLINE_TOO_NEAR);
 }
 
-/* An attempt that timed out would take as long again; one that failed may fail sooner. */
+/* After a timeout the next attempt is expected to take as long; after a failure it may fail sooner. */
 static void does_not_repeat_a_timeout_that_would_end_too_late(void **state)
 {
     (void)state;

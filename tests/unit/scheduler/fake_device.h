@@ -15,8 +15,8 @@ typedef struct fake_device {
     device_status outcome; /* of the calls that are told to fail */
     unsigned failures;     /* calls still to fail; UINT_MAX = all */
     bool hangs;
-    unsigned held; /* number of the call that hangs alone; 0 = none */
-    float bend;    /* added to the first value of each vector: finite nonsense where it is large */
+    unsigned held; /* number of the only call that hangs; 0 = none */
+    float bend;    /* added to the first value of each vector: a large one makes a finite, wrong vector */
     unsigned calls, back, states, states_opened; /* so far; of the states those that are open */
 } fake_device;
 

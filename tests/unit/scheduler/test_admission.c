@@ -77,7 +77,8 @@ static void keeps_interactive_work_from_waiting_for_long(void **state)
     close_queue(&q);
 }
 
-/* Before its texts are read it may be either: it is refused only if both classes would be, and counted once then. */
+/* Before its texts are read, a request may be of either class: it is refused only if both classes would refuse it,
+ * and counted once then. */
 static void judges_an_open_class_by_the_more_patient(void **state)
 {
     (void)state;
@@ -155,8 +156,8 @@ static void counts_who_is_in(void **state)
     close_queue(&q);
 }
 
-/* One worker of 100 tokens a millisecond, always with as many bulk requests as are let in, and a query every 10 ms: none of
- * the queries is refused, though bulk requests, which wait behind each other, are by the thousand. */
+/* One worker of 100 tokens a millisecond, with as many bulk requests as are let in, and a query every 10 ms. No query
+ * is refused, though thousands of bulk requests wait behind each other. */
 static void keeps_bulk_from_shutting_queries_out(void **state)
 {
     (void)state;

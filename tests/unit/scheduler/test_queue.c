@@ -212,7 +212,7 @@ static void drops_exactly_what_has_expired(void **state)
     empty(&q);
 }
 
-/* A worker whose full pass takes 5 ms, as it was measured. */
+/* A worker whose measured time for a full pass is 5 ms. */
 static queue open_measured(int64_t least_ns, int64_t most_ns)
 {
     queue q = open_queue(100, 100000);
@@ -249,7 +249,7 @@ static void limits_the_wait_for_the_first_pass_and_then_the_work(void **state)
     empty(&q);
 }
 
-/* Many times slower than was measured, and still done: its time is brought up to date at each pass. */
+/* A request many times slower than was measured is still finished: each pass extends its time. */
 static void finishes_a_long_request_that_goes_on(void **state)
 {
     (void)state;
@@ -325,7 +325,7 @@ static void gives_up_what_waits_after_a_pass_that_took_too_long(void **state)
     empty(&q);
 }
 
-/* A probe takes a pass of its own, first, and nothing else is any different because of it. */
+/* A probe takes a pass of its own, first, and changes nothing else. */
 static void does_not_count_probes(void **state)
 {
     (void)state;

@@ -200,8 +200,8 @@ static void serves_threads_at_once(void **state)
     result_cache_close(cache);
 }
 
-/* What was there when the last check that was passed began stays; what came since goes, and what was being computed does not
- * come in. */
+/* A failed check drops entries from after the begin of the last passed check, keeps older ones, and keeps out vectors
+ * that are being computed. */
 static void drops_what_no_check_vouches_for(void **state)
 {
     (void)state;

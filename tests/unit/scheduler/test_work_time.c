@@ -37,7 +37,7 @@ static void knows_nothing_before_a_long_pass(void **state)
     assert_int_equal(work_time_estimate_ns(&w, 2000), 1000 * MS);
 }
 
-/* Queries alone, whose passes read all weights for a few tokens, say nothing about long requests; nor does one pass in
+/* Not measured: queries alone, whose passes read all weights for a few tokens. Measured in part only: one pass in
  * which the machine stood still. */
 static void is_not_misled_by_single_passes(void **state)
 {
@@ -63,11 +63,11 @@ static void allows_twice_the_estimate_between_its_bounds(void **state)
     assert_int_equal(work_time_deadline_ns(&w, 100, 100, 100), 100 + 500 * MS);    /* 50 ms of work */
     assert_near(work_time_deadline_ns(&w, 100, 2000, 100), 100 + 2000 * MS);       /* a second */
     assert_int_equal(work_time_deadline_ns(&w, 100, 20000, 100), 100 + 6000 * MS); /* ten */
-    /* After a second a quarter is done: at that pace it takes four. */
+    /* A quarter is done after a second: at that pace all takes four. */
     assert_near(work_time_deadline_ns(&w, 100, 1500, 100 + 1000 * MS), 100 + 3500 * MS);
 }
 
-/* Shared with as many others as one likes: while its turns come, a request is given up only at the upper bound. */
+/* A request that shares the workers with any number of others expires only at the upper bound, while its turns come. */
 static void never_ends_what_goes_on_by_turns(void **state)
 {
     (void)state;

@@ -98,7 +98,7 @@ static void gives_each_key_its_roles(void **state)
     }
 }
 
-/* The hash table's key is random; more than 16 of 10,000 digests in one bucket of as many is no chance of this world. */
+/* The hash table's key is random. More than 16 of 10,000 digests in one of as many buckets is practically impossible. */
 static void compares_a_key_with_few_of_many(void **state)
 {
     (void)state;

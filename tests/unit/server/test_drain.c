@@ -166,7 +166,7 @@ typedef struct late_request {
     atomic_bool finished;
 } late_request;
 
-/* A request that lies unread on a kept connection for longer than idle connections were once waited for. */
+/* A request lies unread on a kept connection, longer than the former wait for idle connections. */
 static void *serve_late_request(void *argument)
 {
     late_request *late = argument;

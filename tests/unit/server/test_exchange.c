@@ -1,4 +1,4 @@
-/* The end of an exchange that is made by hand. */
+/* The end of an exchange, with the library's calls made by the test. */
 #include "unit.h"
 
 #include "base/memory.h"
@@ -37,8 +37,8 @@ static void disconnect(const server *s, const connection *c)
     close(c->ours);
 }
 
-/* The library ends a connection that was resumed, because its client is gone, without asking for the reply. Its end is then
- * seen by the watch as well, which must not speak of it to the freed exchange. */
+/* The client of a resumed connection is gone, and the library ends it without asking for the reply. The connection
+ * watch sees the end as well, and must not report it to the freed exchange. */
 static void nobody_is_told_of_a_client_once_its_request_has_ended(void **state)
 {
     (void)state;

@@ -86,7 +86,7 @@ static void finds_and_replaces_what_is_no_unicode(void **state)
     }
 }
 
-/* Whatever comes: what is found lies in the text, and what the copy still lacks is not Unicode's. */
+/* Any input: a fault lies within the text, and the copy has no fault left. */
 static void random_text_is_taken(void **state)
 {
     (void)state;

@@ -3,7 +3,7 @@
 #include "scheduler/fake_device.h"
 #include "server/probe.h"
 
-/* Whose accuracy lets the fake device's offset pass. */
+/* A precision whose tolerance accepts the fake device's offset. */
 #define FAKE_PRECISION AKI_PRECISION_INT8
 
 static probe *open_probe(scheduler *s)
@@ -126,7 +126,7 @@ static void a_wrong_device_is_not_used_and_what_it_cached_is_computed_again(void
     assert_true(ask(s, "good", AKI_OK, SCHEDULER_LEVEL_CACHE) ==
                 GPU("good")); /* from before the last good probe */
 
-    /* Requests do not try it; the probe finds it still wrong, and is computed by the CPU, which is right. */
+    /* Requests do not use the device; the probe finds it wrong again and falls to the CPU, which is right. */
     wait_half_open(s);
     assert_true(ask(s, "spoilt", AKI_OK, SCHEDULER_LEVEL_CPU) == sum_of("spoilt"));
     assert_int_equal(look_again(p, s), PROBE_WRONG);
@@ -143,7 +143,7 @@ static void a_wrong_device_is_not_used_and_what_it_cached_is_computed_again(void
     close_quick(s, p);
 }
 
-/* Nothing below: refused, but for what is known to be right. */
+/* The CPU is the last device: requests are refused, unless the cache has a confirmed result. */
 static void a_wrong_last_device_answers_nothing(void **state)
 {
     (void)state;
@@ -169,7 +169,7 @@ static void a_wrong_last_device_answers_nothing(void **state)
     }
 }
 
-/* A pass that was under way on the device when it was found wrong is computed by the next one. */
+/* A pass under way on the device when it was found wrong is computed again by the next device. */
 static void a_pass_under_way_on_a_wrong_device_is_not_used(void **state)
 {
     (void)state;
@@ -205,7 +205,7 @@ static void a_device_that_is_wrong_from_the_start_is_found(void **state)
     close_quick(s, p);
 }
 
-/* An operator's word: a reset lets requests try the device, and a state that stays is left. */
+/* An operator's decision wins: a reset lets requests use the device, and a forced state is kept. */
 static void an_operator_decides_about_a_wrong_device(void **state)
 {
     (void)state;

@@ -1,11 +1,11 @@
-/* Heads as the library leaves them in its buffer: NUL over each colon and each line's end. */
+/* Heads as the library leaves them in its buffer, with NUL over each colon and each line's end. */
 #include "unit.h"
 
 #include "server/request_head.h"
 
 #define HEAD_BYTES 256
 
-/* A head in the library's buffer; the places where it believes the pieces to be are offsets. */
+/* A head in the library's buffer. Offsets say where the library has found the pieces. */
 typedef struct layout {
     char bytes[HEAD_BYTES];
     size_t length;
@@ -66,7 +66,7 @@ static void takes_heads_as_they_were_sent(void **state)
     assert_null(head.fault);
 }
 
-/* A folded name is a copy elsewhere, behind or before the bytes that came. */
+/* A folded name is a copy elsewhere, behind or before the bytes received. */
 static void refuses_names_put_together_elsewhere(void **state)
 {
     (void)state;
@@ -89,7 +89,7 @@ static void refuses_names_put_together_elsewhere(void **state)
     assert_non_null(trailers.fault);
 }
 
-/* At the end of its buffer the library lengthens the name in place, over the blanks behind the colon, or over more. */
+/* At the end of its buffer the library lengthens the name in place, over the blanks behind the colon or over more. */
 static void refuses_names_lengthened_in_place(void **state)
 {
     (void)state;

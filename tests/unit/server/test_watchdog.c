@@ -3,7 +3,7 @@
 #include "server/watchdog.h"
 
 static atomic_uint rounds, dead_rounds;
-static atomic_bool held; /* the watchdog's thread, in its round */
+static atomic_bool held; /* blocks the watchdog's thread in its round */
 
 static void on_round(void *cookie, bool alive)
 {
@@ -71,7 +71,7 @@ static void sees_a_helper_that_does_not_come_back(void **state)
     scheduler_close(s);
 }
 
-/* A process that goes on after a pause finds the last round long ago, and may be asked before the next one. */
+/* After a pause of the process the last round is long ago, and health may be asked for before the next one. */
 static void a_late_round_proves_nothing_at_first_sight(void **state)
 {
     (void)state;

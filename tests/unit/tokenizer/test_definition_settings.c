@@ -1,4 +1,4 @@
-/* What the files beside the vocabulary make of it. tests/parity compares many more with transformers. */
+/* Settings in the files beside the vocabulary. tests/parity compares many more with transformers. */
 #include "tiny_model.h"
 
 #include "tokenizer/tokenizer_limits.h"
@@ -154,7 +154,7 @@ static void a_mask_without_a_row_is_left_out(void **state)
                  "another download brings the same");
 }
 
-/* Hints that can help: the file is as its publisher wrote it. */
+/* Hints must help: another download would bring the same file. */
 static void ids_that_contradict_each_other(void **state)
 {
     static const struct {
@@ -234,7 +234,7 @@ static void empty_lines_leave_no_id_for_a_new_token(void **state)
     expect_error(AKI_MODEL_UNSUPPORTED, 1000, "has empty lines", "");
 }
 
-/* A list as long as the file's limit allows takes time in proportion to it. */
+/* A list as long as the limit of the file allows takes linear time. */
 static void many_tokens(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* tokenizer_config.json, special_tokens_map.json, added_tokens.json and config.json: what is read, what is refused. */
+/* tokenizer_config.json, special_tokens_map.json, added_tokens.json and config.json: which settings are read, and
+ * which are refused. */
 #include "tiny_model.h"
 
 #include "tokenizer/side_files.h"
@@ -13,7 +14,7 @@ static void expect_error(aki_status status, const char *file, const char *messag
         fail_msg("status %d, message: %s, hint: %s", got, error.message, error.hint);
 }
 
-/* A name that the folder lists is never passed over as absent, neither a link that leads nowhere nor a folder. */
+/* A name that the folder lists is never treated as absent, be it a link that leads nowhere or a folder. */
 static void a_name_that_leads_nowhere_is_an_error(void **state)
 {
     static const char *const names[] = {"tokenizer.json",          "tokenizer_config.json", "vocab.txt",
@@ -93,7 +94,7 @@ static void what_is_not_implemented_is_refused_by_name(void **state)
     }
 }
 
-/* Deeper than the parser goes, and larger than any file may be: an error, no crash and no endless reading. */
+/* Deeper than the parser goes, and larger than any file may be: an error, without a crash or endless reading. */
 static void hostile_files_are_refused(void **state)
 {
     (void)state;

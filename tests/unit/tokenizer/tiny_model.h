@@ -55,8 +55,8 @@ static inline void tiny_part(FILE *file, const char *key, const char *given, con
         fprintf(file, ",\"%s\":%s", key, value);
 }
 
-/* Writes tokenizer.json, to be taken as it stands; what is true of every export is in it: a truncation and a padding that
- * must not matter. */
+/* Writes tokenizer.json, for a class that takes it unchanged. Like every export it has a truncation and a padding,
+ * which must have no effect. */
 static inline void tiny_write_json(tiny_parts parts)
 {
     FILE *file = fopen(tiny_file("tokenizer.json"), "wb");
