@@ -39,7 +39,7 @@ typedef enum json_scan_outcome {
 
 /* The text stays the caller's. */
 void json_scan_begin(json_scan *scan, const char *text, size_t length);
-/* Fills *member for JSON_SCAN_MEMBER. After any other outcome there is nothing more to ask for. */
+/* Fills *member for JSON_SCAN_MEMBER. After any other outcome the scan is over. */
 json_scan_outcome json_scan_next(json_scan *scan, json_member *member);
 
 #endif

@@ -10,8 +10,9 @@
 /* The longest piece, "\U000e0001". */
 #define VISIBLE_TEXT_BYTES 10
 
-/* True for control characters (C0, DEL, C1), line and paragraph separators, marks and overrides of direction, the byte order mark
- * and other characters without width, annotations and tags. Joiners, which scripts and emoji need, are none of them. */
+/* True for control characters (C0, DEL, C1), line and paragraph separators, marks and overrides of direction,
+ * characters without width such as the byte order mark, annotations and tags. False for joiners, which scripts and
+ * emoji need. */
 bool visible_text_hides(uint32_t code_point);
 
 /* Writes the first character of text[0..length), length > 0, to piece: as it is, or as an escape such as \x1b, \u009b

@@ -7,7 +7,7 @@
  * What every kernel of every tier keeps
  *   - A row of a result depends on that row of the input only: it is bit-identical whatever the number of rows, its
  *     place among them, and what the other rows hold. Sums over inputs therefore run in one fixed order.
- *   - A NaN makes NaN of every result it enters into; it is never replaced by a number. A sum that leaves f32 gives an
+ *   - A NaN makes NaN of every result it enters into; it is never replaced by a number. A sum that overflows f32 gives an
  *     infinity or a NaN, and an activation makes no number of that.
  *   - Nothing is allocated, no global state is read or written, any thread may call.
  *   - Matrices are row-major, of f32 where nothing else is said; a stride is the distance of two rows in numbers of the
@@ -64,8 +64,8 @@ typedef struct kernel_product {
  * on which others are computed in the same call:
  * output[t][h] = sum over s of p[t][s] value[s][h], p[t] = softmax over s in base 2 of query[t][h] . key[s][h].
  * Base 2 and no factor: log2(e) / sqrt(head_size) is folded into the query weights when they are packed. The greatest
- * score of a row is subtracted first, so finite scores of any size are safe. A score that leaves f32 gives NaN upwards and
- * the weight zero downwards; where the sum of |value| over the tokens leaves f32, so may the result.
+ * score of a row is subtracted first, so finite scores of any size are safe. A score that overflows f32 gives NaN upwards and
+ * the weight zero downwards; where the sum of |value| over the tokens overflows f32, so may the result.
  * Bound: (4 (head_size + 2) B + 2 tokens + 32) u max|value|, where B is the greatest sum of |query * key| of the row and
  * the bound is below 1. KERNEL_BF16: 2.1 v max|value| + 2^-126 (tokens + 1) more, for the rounding of p and of the
  * output. */

@@ -1,4 +1,5 @@
-/* Content hashes of the files of a model folder that decide its vectors, to tell whether two runs, days apart, use one model. */
+/* Content hashes of the files of a model folder that decide its vectors. Two runs, days apart, compare them to know
+ * that they use one model. */
 #ifndef MODEL_FILE_HASHES_H
 #define MODEL_FILE_HASHES_H
 

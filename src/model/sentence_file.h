@@ -21,18 +21,18 @@ typedef struct sentence_file {
     sentence_arguments model, configuration, tokenizer;
 } sentence_file;
 
-/* Reads the file and refuses, by file and field, what would change vectors and is not implemented, and fields that
- * sentence-transformers does not know. The arguments for configuration and tokenizer are left to who reads those. A bare
- * transformer (no pooling module) has no such file: sentence-transformers does not look for it either. Whatever the
- * result, release it with sentence_file_free. Errors: AKI_MODEL_INVALID, AKI_MODEL_UNSUPPORTED, AKI_MODEL_NOT_FOUND (a
- * link that leads nowhere), AKI_IO_ERROR, AKI_OUT_OF_MEMORY. */
+/* Reads the file. Refuses, naming file and field, settings that would change vectors and are not implemented, and
+ * fields that sentence-transformers does not know. The arguments for configuration and tokenizer are checked by their
+ * own readers. A bare transformer (no pooling module) has no such file: sentence-transformers does not look for it
+ * either. Whatever the result, release it with sentence_file_free. Errors: AKI_MODEL_INVALID, AKI_MODEL_UNSUPPORTED,
+ * AKI_MODEL_NOT_FOUND (a link that leads nowhere), AKI_IO_ERROR, AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status sentence_file_read(sentence_file *out, const model_modules *modules,
                                              aki_error *error);
 void sentence_file_free(sentence_file *sentence);
 
-/* Refuses each argument that is neither in `accepted` nor equal to the value that `file` (NULL = no file) has under its
- * key anyway. accepted holds words separated by blanks: "key" accepts any value, "key=value" that string or boolean. An
- * argument that is null counts as absent, and those that sentence-transformers replaces are accepted. Error:
+/* Refuses each argument, unless it is in `accepted` or `file` (NULL = no file) has the key with an equal value.
+ * accepted holds words separated by blanks: "key" accepts any value, "key=value" that string or boolean. An argument
+ * that is null counts as absent, and those that sentence-transformers overwrites are accepted. Error:
  * AKI_MODEL_UNSUPPORTED. */
 AKI_MUST_CHECK aki_status sentence_arguments_check(const sentence_file *sentence,
                                                    const sentence_arguments *arguments, const json_t *file,

@@ -44,7 +44,7 @@ bool vector_is_near(const float *vector, const float *expected, size_t dimension
         expected_square += (double)expected[i] * expected[i];
     }
     const double away = fabs(sqrt(square / expected_square) - 1);
-    return vector_cosine(vector, expected, dimension) >= least_cosine && /* not where it is NaN */
+    return vector_cosine(vector, expected, dimension) >= least_cosine && /* false for NaN */
            away <= sqrt(1 - least_cosine * least_cosine);
 }
 

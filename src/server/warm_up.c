@@ -14,9 +14,9 @@
     "seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen "      \
     "twenty one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
 #define TEXT_BYTES (sizeof TEXT + 24)
-/* Fewer than a text has, whatever the tokenizer. */
+/* A lower bound of the tokens of TEXT, for any tokenizer. */
 #define TEXT_TOKENS 90
-/* The share of a full pass that counts as a long one, for the measured speed, is smaller. */
+/* A pass of 1 / LONG_PASS of a full one is long enough for the measured speed (work_time.h). */
 #define LONG_PASS 3
 
 typedef struct waiter {

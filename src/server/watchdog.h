@@ -30,7 +30,7 @@ void watchdog_stop(watchdog *w);
 /* NULL allowed. */
 void watchdog_close(watchdog *w);
 
-/* From any thread; without a lock, but for watchdog_alive when the last round is long ago. */
+/* From any thread. Takes no lock, except watchdog_alive when the last round was long ago. */
 bool watchdog_alive(watchdog *w);
 size_t watchdog_memory_bytes(const watchdog *w); /* resident */
 bool watchdog_memory_fits(const watchdog *w);    /* under the limit, and not near that of the control group */

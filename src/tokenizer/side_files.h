@@ -1,4 +1,4 @@
-/* The files beside tokenizer.json and vocab.txt that have a say in the ids: tokenizer_config.json,
+/* The files beside tokenizer.json and vocab.txt that affect the ids: tokenizer_config.json,
  * special_tokens_map.json, added_tokens.json, and the tokenizer's class in config.json.
  *
  * The rules are those of `transformers` 5.23: special_tokens_map.json, where it counts, overrides

@@ -329,7 +329,7 @@ static bool append_special(id_list *list, const special_ids *special)
     return true;
 }
 
-/* Moves the last ids to where those after the first `before` stand, so that the first `room` ids are the ones to keep. */
+/* Moves the last ids to behind the first `before`, so that the first `room` ids are the ones to keep. */
 static void keep_end(id_list *ids, size_t before, size_t room)
 {
     size_t kept = room - before;

@@ -1,6 +1,6 @@
 /* Template: residual addition and LayerNorm. Include after a tier's vec header. The output row holds input + residual
- * between the steps; the variance is taken from the deviations, not from a difference of squares. A row whose sums leave f32
- * is computed by the reference, in f64, from the same sums. */
+ * between the steps; the variance is taken from the deviations, not from a difference of squares. A row whose sums
+ * overflow f32 is computed by the reference, in f64, from the input + residual already stored. */
 #ifndef KERNELS_SIMD_NORM_H
 #define KERNELS_SIMD_NORM_H
 

@@ -80,7 +80,7 @@ static void check_norm(const kernel_table *tier, size_t rows, size_t columns, ch
     check_given(tier, rows, columns, stride, input, residual);
 }
 
-/* Inputs and residuals uniform in (offset - size, offset + size), cut where their sum would leave f32. */
+/* Inputs and residuals uniform in (offset - size, offset + size), cut where their sum would overflow f32. */
 static void check_sized(const kernel_table *tier, size_t rows, size_t columns, float size, float offset)
 {
     const size_t stride = columns + check_below(5);
