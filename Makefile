@@ -139,6 +139,9 @@ fuzz-tokenizer: test-deps build $(TEST_ENV)/.ready ## Compares 100,000 random st
 	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_BUILD=$(BUILD) \
 	    $(PYTHON) tests/fuzz/fuzz_tokenizer_parity.py --count 100000 $(FUZZ_ARGS)
 
+dashboards: ## Writes deploy/grafana/dashboards from the panels in deploy/grafana/make_dashboards.py
+	@python3 deploy/grafana/make_dashboards.py
+
 bench: build ## Measures this engine alone, from text to vector, in every precision (BENCH_ARGS="--seconds 10")
 	@model=$$(scripts/get-model) && $(BUILD)/akidb-embed bench --all-precisions --model "$$model" $(BENCH_ARGS)
 

@@ -6,12 +6,12 @@ import pathlib
 import subprocess
 import threading
 
-import httpx
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from embed_server import EMBED, PATIENT, PROGRAM, Server, post, wait_until
+from live_prometheus import Prometheus
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 REQUEST_BUCKETS = "0.001 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1.0 2.5 5.0 +Inf"
@@ -185,46 +185,25 @@ def test_docs_are_what_the_program_prints():
 
 @pytest.fixture
 def prometheus(fresh, tmp_path):
-    """The real Prometheus, scraping the server; yields its address."""
-    target = fresh.url.removeprefix("http://")
+    """The real Prometheus, scraping the server."""
     config = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
-              "scrape_configs": [{"job_name": "akidb", "static_configs": [{"targets": [target]}]}]}
-    (tmp_path / "prometheus.yml").write_text(json.dumps(config))
-    log = (tmp_path / "log").open("w+b")
-    process = subprocess.Popen(
-        ["prometheus", f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data",
-         "--web.listen-address=127.0.0.1:0", "--log.level=debug"], stdout=log, stderr=log)
-
-    def address():
-        assert process.poll() is None, (tmp_path / "log").read_text()
-        for line in (tmp_path / "log").read_text().splitlines():
-            if "Listening on" in line and "address=" in line:
-                return "http://" + line.rpartition("address=")[2].strip()
-        return None
-    try:
-        yield wait_until(address, "Prometheus listens")
-    finally:
-        process.terminate()
-        process.wait(60)
-        log.close()
+              "scrape_configs": [{"job_name": "akidb", "static_configs": [{"targets": [fresh.url.removeprefix("http://")]}]}]}
+    with Prometheus(config, tmp_path) as running:
+        yield running
 
 
 def test_prometheus_answers_for_each_metric(fresh, prometheus):
     with fresh.client() as client:
         assert client.post(EMBED, json={"texts": ["a few words"]}).status_code == 200
 
-    def ask(query):
-        reply = httpx.get(prometheus + "/api/v1/query", params={"query": query}).json()
-        return reply["data"]["result"] if reply["status"] == "success" else []
-
-    wait_until(lambda: any(row["value"][1] == "1" for row in ask("candle_requests_total")), "the request is scraped")
-    assert ask("up")[0]["value"][1] == "1"
+    wait_until(lambda: any(row["value"][1] == "1" for row in prometheus.ask("candle_requests_total")), "the request is scraped")
+    assert prometheus.ask("up")[0]["value"][1] == "1"
     for line in (ROOT / "docs" / "METRICS.md").read_text(encoding="utf-8").splitlines():
         if not line.startswith("| `"):
             continue
         name, kind = line.split("`")[1], line.split("|")[2].strip()
         query = f"histogram_quantile(0.95, {name}_bucket)" if kind == "histogram" else name
-        assert ask(query), query
+        assert prometheus.ask(query), query
 
 
 def test_concurrent_scrapes_under_load_are_consistent(fresh):
