@@ -233,19 +233,25 @@ static aki_status read_header(csv_texts *csv, const char *column, aki_error *err
     }
 }
 
-/* Counts the columns of the first row. Where that row goes on in the next line, a file is read and then rewound. A
- * pipe cannot be rewound, and no run resumes on one: there the count is taken when the row is read. */
+/* Counts the columns of the first row that has no fault. Where the first line is not such a row, a file is read as far as
+ * that row and then rewound, so that a resumed run counts the columns of the row that the interrupted one did. A pipe cannot be
+ * rewound, and no run resumes on one: there the count is taken when the row is read. */
 static aki_status count_columns(csv_texts *csv, const input_line *first, aki_error *error)
 {
     input_line line;
     csv_row_begin(&csv->row);
-    csv_outcome added = csv_row_add(&csv->row, first->data, first->length, first->ending);
-    if (added == CSV_COMPLETE)
+    if (csv_row_add(&csv->row, first->data, first->length, first->ending) == CSV_COMPLETE) {
         csv->columns = csv_row_columns(&csv->row);
-    if (added != CSV_MORE || line_source_size(csv->lines) == 0)
+        return AKI_OK;
+    }
+    if (line_source_size(csv->lines) == 0)
         return AKI_OK;
     line_position position = line_source_position(csv->lines);
-    if (read_row(csv, &line, NULL) == TEXT_READ)
+    text_outcome outcome;
+    do {
+        outcome = read_row(csv, &line, NULL);
+    } while (outcome == TEXT_BAD || (outcome == TEXT_READ && csv_row_line_is_empty(&csv->row)));
+    if (outcome == TEXT_READ)
         csv->columns = csv_row_columns(&csv->row);
     return line_source_seek(csv->lines, position, error);
 }

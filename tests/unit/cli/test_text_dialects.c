@@ -68,6 +68,10 @@ static const dialect csv_dialects[] = {
     ROWS(bare_second, "1,\"a; b\"\n2,c\n", "1:a; b 2:c "),
     ROWS(bare_second, "1,\"a\nb\"\n2,c,d\n", "1:a<LF>b !"),
     ROWS(bare_second, "1,a\n2,b,c\n3\n4,d\n", "1:a !!4:d "),
+    /* A first row with a bad quote tells nothing: the first good one does, wherever a run goes on. */
+    ROWS(bare_second, "1,\"a\"x\n2,b\n3,c,d\n4,e\n", "!2:b !4:e "),
+    ROWS(bare_second, "1,\"a\n\"x\n\n2,b\n3,c,d\n4,e\n", "!4:b !6:e "),
+    ROWS(bare_second, "\"x\"y\n1\n2,b\n3\n", "!!!!"),
     ROWS(bare_tsv, "1\tHello, world; again\n", "1:Hello, world; again "),
     ROWS(bare_second, "1,\"a \"\"b; c\"\"\"\n", "1:a \"b; c\" "),
     ROWS(bare_second, "", ""),
