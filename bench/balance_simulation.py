@@ -14,9 +14,7 @@ import sys
 from collections import deque
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-BEGIN = "<!-- balance: begin, written by bench/balance_simulation.py -->"
-END = "<!-- balance: end -->"
+import recording
 
 # docs/BENCHMARKS.md, "Beside other engines", 1 thread, akidb-embed bf16: tokens per text and tokens per second of one core.
 MEASURED_RATES = ((16, 9811.0), (128, 9177.0), (256, 8644.0))
@@ -265,13 +263,6 @@ def make_report(requests, seed):
     return "\n".join(lines)
 
 
-def write_section(path, text):
-    content = path.read_text(encoding="utf-8")
-    before, rest = content.split(BEGIN)
-    _, after = rest.split(END)
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=100_000)
@@ -280,7 +271,7 @@ def main():
     arguments = parser.parse_args()
     text = make_report(arguments.requests, arguments.seed)
     if arguments.output:
-        write_section(arguments.output, text)
+        recording.write_section(arguments.output, "balance", text)
     else:
         print(text)
     return 0
