@@ -75,6 +75,12 @@ test-drain: test-deps build $(TEST_ENV)/.ready ## Ends a thousand servers (DRAIN
 test-collector: test-deps build $(TEST_ENV)/.ready ## Sends traces and metrics to real OpenTelemetry Collectors, built from their Go modules
 	@scripts/run-tests $(BUILD) $(TEST_ENV) collector $(PYTEST_ARGS)
 
+test-kubernetes: test-deps build $(TEST_ENV)/.ready ## Checks manifests and chart with kustomize and helm, built from their Go modules
+	@scripts/run-tests $(BUILD) $(TEST_ENV) kubernetes $(PYTEST_ARGS)
+
+bench-balance: ## Simulates a hundred nodes behind kinds of load balancing, into docs/KUBERNETES.md
+	@python3 bench/balance_simulation.py --output docs/KUBERNETES.md
+
 cuda: deps ## Builds the plugin for NVIDIA GPUs, build/cuda/akidb-embed-cuda.so, and the program beside it
 	@scripts/install-packages cuda
 	@path=$$(scripts/cuda-path $(CUDA_ENV)) && PATH="$$path:$$PATH" scripts/build $(CUDA_BUILD) -Dcuda=enabled
