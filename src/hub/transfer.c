@@ -17,7 +17,8 @@
 #define TOKEN_BYTES_MAX 4096
 
 struct transfer {
-    CURL *curl;
+    CURLSH *kept; /* connections, TLS sessions and addresses, from one request to the next */
+    CURL *curl;   /* of the last request; NULL before the first */
     const hub_settings *settings;
 };
 
@@ -61,6 +62,20 @@ static aki_status check_settings(const hub_settings *settings, aki_error *error)
     return AKI_OK;
 }
 
+static CURLSH *open_share(void)
+{
+    static const curl_lock_data kept[] = {CURL_LOCK_DATA_CONNECT, CURL_LOCK_DATA_SSL_SESSION,
+                                          CURL_LOCK_DATA_DNS};
+    CURLSH *share = curl_share_init();
+    bool usable = share != NULL;
+    for (size_t i = 0; usable && i < sizeof kept / sizeof kept[0]; i++)
+        usable = curl_share_setopt(share, CURLSHOPT_SHARE, kept[i]) == CURLSHE_OK;
+    if (usable)
+        return share;
+    curl_share_cleanup(share);
+    return NULL;
+}
+
 aki_status transfer_open(transfer **out, const hub_settings *settings, aki_error *error)
 {
     *out = NULL;
@@ -75,8 +90,8 @@ aki_status transfer_open(transfer **out, const hub_settings *settings, aki_error
     if (t == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a download");
     t->settings = settings;
-    t->curl = curl_easy_init();
-    if (t->curl == NULL) {
+    t->kept = open_share();
+    if (t->kept == NULL) {
         mem_free(t);
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a download");
     }
@@ -89,6 +104,7 @@ void transfer_close(transfer *t)
     if (t == NULL)
         return;
     curl_easy_cleanup(t->curl);
+    curl_share_cleanup(t->kept);
     mem_free(t);
 }
 
@@ -162,17 +178,26 @@ static int on_tick(void *cookie, curl_off_t download_total, curl_off_t downloade
 
 /* ---- One request ------------------------------------------------------------------------------------------ */
 
+/* Opens a new handle for each request. libcurl 7.88, used again after one answer, writes into its freed headers where the next
+ * answer begins with a continuation line. */
+static CURL *renew_handle(transfer *t)
+{
+    curl_easy_cleanup(t->curl);
+    t->curl = curl_easy_init();
+    return t->curl;
+}
+
 static CURLcode set_options(exchange *x, const char *url, uint64_t offset, struct curl_slist *headers)
 {
     CURL *curl = x->owner->curl;
     const hub_settings *settings = x->owner->settings;
-    curl_easy_reset(curl); /* keeps open connections */
 #define SET(option, value)                                                                                   \
     do {                                                                                                     \
         CURLcode code = curl_easy_setopt(curl, option, value);                                               \
         if (code != CURLE_OK)                                                                                \
             return code;                                                                                     \
     } while (0)
+    SET(CURLOPT_SHARE, x->owner->kept);
     SET(CURLOPT_URL, url);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_FOLLOWLOCATION, 0L);
@@ -272,10 +297,11 @@ static void describe(const exchange *x, CURLcode code, const char *detail)
 static void perform_once(exchange *x, const char *url, uint64_t offset)
 {
     char detail[CURL_ERROR_SIZE] = "";
-    CURL *curl = x->owner->curl;
+    CURL *curl = renew_handle(x->owner);
     x->window_ns = 0;
     struct curl_slist *headers = curl_slist_append(NULL, "Accept-Encoding: identity");
-    CURLcode code = headers == NULL ? CURLE_OUT_OF_MEMORY : set_options(x, url, offset, headers);
+    CURLcode code =
+        curl == NULL || headers == NULL ? CURLE_OUT_OF_MEMORY : set_options(x, url, offset, headers);
     if (code == CURLE_OK)
         code = curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
     if (code == CURLE_OK)

@@ -17,7 +17,8 @@
 
 struct otlp_client {
     const otlp_target *target;
-    CURL *curl;
+    CURLSH *kept; /* connections, TLS sessions and addresses, from one message to the next */
+    CURL *curl;   /* of the last message */
     struct curl_slist *headers;
     _Atomic int64_t hurry_ns; /* 0 = no hurry */
     /* of the attempt under way */
@@ -121,11 +122,26 @@ static aki_status check_headers(const otlp_target *t, aki_error *error)
     return AKI_OK;
 }
 
+static CURLSH *open_share(void)
+{
+    static const curl_lock_data kept[] = {CURL_LOCK_DATA_CONNECT, CURL_LOCK_DATA_SSL_SESSION,
+                                          CURL_LOCK_DATA_DNS};
+    CURLSH *share = curl_share_init();
+    bool usable = share != NULL;
+    for (size_t i = 0; usable && i < sizeof kept / sizeof kept[0]; i++)
+        usable = curl_share_setopt(share, CURLSHOPT_SHARE, kept[i]) == CURLSHE_OK;
+    if (usable)
+        return share;
+    curl_share_cleanup(share);
+    return NULL;
+}
+
 static bool set_options(otlp_client *c)
 {
     const otlp_target *t = c->target;
     CURL *curl = c->curl;
-    CURLcode code = curl_easy_setopt(curl, CURLOPT_URL, t->url);
+    CURLcode code = curl_easy_setopt(curl, CURLOPT_SHARE, c->kept);
+    code |= curl_easy_setopt(curl, CURLOPT_URL, t->url);
     code |= curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     code |= curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     code |= curl_easy_setopt(curl, CURLOPT_POST, 1L);
@@ -150,6 +166,15 @@ static bool set_options(otlp_client *c)
     return code == CURLE_OK;
 }
 
+/* Opens a new handle for each message. libcurl 7.88, used again after one reply, writes into its freed headers where the next
+ * reply begins with a continuation line. */
+static bool renew_handle(otlp_client *c)
+{
+    curl_easy_cleanup(c->curl);
+    c->curl = curl_easy_init();
+    return c->curl != NULL && set_options(c);
+}
+
 aki_status otlp_client_open(otlp_client **out, const otlp_target *target, aki_error *error)
 {
     *out = NULL;
@@ -166,8 +191,8 @@ aki_status otlp_client_open(otlp_client **out, const otlp_target *target, aki_er
     buf_init(&c->details, FIELD_MAX_BYTES);
     /* libcurl does not notice when OpenSSL found no memory to begin with, and would crash in it. */
     if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK && OSSL_LIB_CTX_get0_global_default() != NULL)
-        c->curl = curl_easy_init();
-    if (c->curl == NULL || !add_headers(c) || !set_options(c)) {
+        c->kept = open_share();
+    if (c->kept == NULL || !add_headers(c) || !renew_handle(c)) {
         otlp_client_close(c);
         return error_set(error, AKI_OUT_OF_MEMORY, "cannot prepare libcurl for telemetry");
     }
@@ -180,6 +205,7 @@ void otlp_client_close(otlp_client *c)
     if (c == NULL)
         return;
     curl_easy_cleanup(c->curl);
+    curl_share_cleanup(c->kept);
     curl_slist_free_all(c->headers);
     buf_free(&c->reply);
     buf_free(&c->status);
@@ -248,6 +274,10 @@ void otlp_client_send(otlp_client *c, const buf *body, int64_t deadline_ns, otlp
     c->deadline_ns = deadline_ns;
     if (left_ms <= 0) {
         otlp_reply_none(reply, true, "no time left");
+        return;
+    }
+    if (!renew_handle(c)) {
+        otlp_reply_none(reply, true, "no memory for libcurl");
         return;
     }
     const long timeout_ms = (long)(left_ms < c->target->timeout_ms ? left_ms : c->target->timeout_ms);

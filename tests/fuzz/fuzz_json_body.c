@@ -19,7 +19,8 @@ static void check_request(const embed_request *request, size_t body_bytes)
     for (size_t i = 0; i < request->count; i++) {
         const aki_text text = request->texts[i];
         FUZZ_CHECK(text.data != NULL || request->on_error_item);
-        FUZZ_CHECK(text.data == NULL || utf8_valid(text.data, text.length, &bad));
+        /* With on_error_item a text that is not valid UTF-8 is left to the tokenizer, where it fails alone. */
+        FUZZ_CHECK(request->on_error_item || utf8_valid(text.data, text.length, &bad));
         bytes += text.length;
     }
     FUZZ_CHECK(bytes <= body_bytes);
