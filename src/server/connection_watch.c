@@ -24,6 +24,8 @@
 #define HURRIED_ROUND_MS 10
 #define FIRST_ROOM 64
 #define EVENTS 64
+/* Until an end with unread bytes before it is shown to the library again: doubled each time, up to a round. */
+#define AGAIN_MS 1
 /* What came so recently may be a request that the library has not begun with. */
 #define RECENT_MS 200
 /* Between the end that has regard for such a request and the one that has not. */
@@ -31,11 +33,12 @@
 
 struct watched_connection {
     int descriptor;
+    int events; /* the watch's epoll instance */
     _Atomic(watch_phase) phase;
     _Atomic(int64_t) deadline_ns;
-    bool ending;          /* we have ended its reading; under the watch's lock */
+    bool listed;          /* in `unread`; under the watch's lock */
+    atomic_bool ended;    /* the peer has ended its side; set under the lock */
     pthread_mutex_t lock; /* of all below; held while `gone` runs */
-    bool ended;           /* the peer has ended its side */
     connection_watch_gone_fn gone;
     void *cookie;
 };
@@ -47,6 +50,10 @@ struct connection_watch {
     watched_connection **table; /* [room], by descriptor */
     size_t count, room;
     size_t first; /* where the next round begins in the table */
+    /* Descriptors whose end came with bytes that the library had not read. Those for which there is no room wait for a round. */
+    int unread[EVENTS];
+    size_t unread_count;
+    int64_t again_ms, again_ns; /* their pause, and when it is over */
     bool stopping;
     pthread_t thread;
     bool started;
@@ -58,19 +65,87 @@ static bool waits_for_client(const watched_connection *connection)
     return phase == WATCH_HEADERS || phase == WATCH_BODY;
 }
 
+/* Once: show_end would make the event again. */
+static struct epoll_event end_event(int descriptor)
+{
+    return (struct epoll_event){.events = EPOLLRDHUP | EPOLLONESHOT, .data.fd = descriptor};
+}
+
+/* Has the watch's thread get one more event, at once if the peer has ended its side. */
+static void rearm(const watched_connection *connection)
+{
+    struct epoll_event event = end_event(connection->descriptor);
+    epoll_ctl(connection->events, EPOLL_CTL_MOD, connection->descriptor, &event);
+}
+
+/* Lock of the watch held. Shutting down the receiving side changes nothing but to make an event for the library, whose next
+ * reading meets the end. If there are still bytes before the end, the library may take this event for theirs, as it did with
+ * the end's own: true, it must get another when it has read them. */
+static bool show_end(const watched_connection *connection)
+{
+    int unread = 0;
+    if (!waits_for_client(connection))
+        return false; /* until connection_watch_set */
+    const bool again = ioctl(connection->descriptor, FIONREAD, &unread) == 0 && unread > 0;
+    shutdown(connection->descriptor, SHUT_RD);
+    return again;
+}
+
+/* Lock of the watch held. */
+static void show_end_until_read(connection_watch *watch, watched_connection *connection)
+{
+    const bool again = show_end(connection);
+    if (again && !connection->listed && watch->unread_count < EVENTS) {
+        watch->unread[watch->unread_count++] = connection->descriptor;
+        connection->listed = true;
+    }
+}
+
+/* Lock of the watch held. */
+static void show_ends_again(connection_watch *watch)
+{
+    const size_t count = watch->unread_count;
+    watch->unread_count = 0;
+    watch->again_ms *= 2;
+    watch->again_ns = clock_monotonic_ns() + watch->again_ms * NS_PER_MS;
+    for (size_t i = 0; i < count; i++) {
+        watched_connection *connection = watch->table[watch->unread[i]];
+        if (connection == NULL || !connection->listed)
+            continue; /* removed meanwhile */
+        connection->listed = false;
+        if (watch->again_ms < ROUND_MS)
+            show_end_until_read(watch, connection);
+    }
+}
+
+/* Lock of the watch held. Ends that are listed already are shown sooner, too. */
+static void show_new_end(connection_watch *watch, watched_connection *connection)
+{
+    const int64_t soon_ns = clock_monotonic_ns() + AGAIN_MS * NS_PER_MS;
+    if (watch->unread_count == 0 || soon_ns < watch->again_ns)
+        watch->again_ns = soon_ns;
+    watch->again_ms = AGAIN_MS;
+    show_end_until_read(watch, connection);
+}
+
 /* Lock of the watch held. The event may be that of a connection which had the same descriptor: asked again. */
-static void note_end(const connection_watch *watch, int descriptor)
+static void note_end(connection_watch *watch, int descriptor)
 {
     watched_connection *connection = (size_t)descriptor < watch->room ? watch->table[descriptor] : NULL;
     struct pollfd polled = {.fd = descriptor, .events = POLLRDHUP};
-    if (connection == NULL || poll(&polled, 1, 0) != 1)
+    if (connection == NULL)
         return;
+    if (poll(&polled, 1, 0) != 1) {
+        rearm(connection);
+        return;
+    }
     pthread_mutex_lock(&connection->lock);
-    connection->ended = true;
+    atomic_store(&connection->ended, true);
     if (connection->gone != NULL)
         connection->gone(connection->cookie);
     connection->gone = NULL;
     pthread_mutex_unlock(&connection->lock);
+    show_new_end(watch, connection);
 }
 
 /* Whether something of a next request is there: not read yet, or read by the library, which has not come to tell. */
@@ -101,16 +176,15 @@ static void end_late(const watched_connection *connection, int64_t late_ns)
         shutdown(connection->descriptor, SHUT_RDWR);
 }
 
-/* Lock of the watch held. True = an end was due. Shutting down the receiving side changes nothing but to make an event for the
- * library; each round again, because the library may have been reading and missed the first. */
+/* Lock of the watch held. True = an end was due. */
 static bool look_at(const watched_connection *connection, int64_t now_ns)
 {
     const int64_t deadline_ns = atomic_load(&connection->deadline_ns);
     const bool late = deadline_ns <= now_ns && atomic_load(&connection->phase) != WATCH_WORK;
     if (late)
         end_late(connection, now_ns - deadline_ns);
-    else if (connection->ended && waits_for_client(connection))
-        shutdown(connection->descriptor, SHUT_RD);
+    else if (atomic_load(&connection->ended))
+        (void)show_end(connection);
     return late;
 }
 
@@ -135,11 +209,14 @@ static int64_t look_over(connection_watch *watch)
     return ROUND_MS;
 }
 
-/* The wait's length in milliseconds: until the next round, or endless while there is nothing to look over. */
+/* The wait's length in milliseconds: until the next round or until ends are shown again; endless while there is nothing to look
+ * over. */
 static int wait_ms(const connection_watch *watch, int64_t next_ns)
 {
     if (watch->count == 0)
         return -1;
+    if (watch->unread_count > 0 && watch->again_ns < next_ns)
+        next_ns = watch->again_ns;
     int64_t left_ms = (next_ns - clock_monotonic_ns() + NS_PER_MS - 1) / NS_PER_MS;
     return left_ms > 0 ? (int)left_ms : 0;
 }
@@ -162,6 +239,8 @@ static void *run(void *argument)
             else
                 note_end(watch, events[i].data.fd);
         }
+        if (watch->unread_count > 0 && clock_monotonic_ns() >= watch->again_ns)
+            show_ends_again(watch);
         if (clock_monotonic_ns() < next_ns)
             continue;
         const int64_t pause_ms = look_over(watch);
@@ -244,9 +323,10 @@ watched_connection *connection_watch_add(connection_watch *watch, int descriptor
     if (connection == NULL)
         return NULL;
     connection->descriptor = descriptor;
+    connection->events = watch->events;
     connection_watch_set(connection, WATCH_HEADERS, deadline_ns);
     pthread_mutex_init(&connection->lock, NULL);
-    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET, .data.fd = descriptor};
+    struct epoll_event event = end_event(descriptor);
     pthread_mutex_lock(&watch->lock);
     bool added = make_room(watch, (size_t)descriptor);
     if (added) {
@@ -292,7 +372,10 @@ void connection_watch_set(watched_connection *connection, watch_phase phase, int
     if (connection == NULL)
         return;
     atomic_store(&connection->deadline_ns, deadline_ns);
+    const bool waited = waits_for_client(connection);
     atomic_store(&connection->phase, phase);
+    if (!waited && waits_for_client(connection) && atomic_load(&connection->ended))
+        rearm(connection); /* the end came meanwhile, and was not shown */
 }
 
 bool connection_watch_expect(watched_connection *connection, connection_watch_gone_fn gone, void *cookie)
@@ -300,7 +383,7 @@ bool connection_watch_expect(watched_connection *connection, connection_watch_go
     if (connection == NULL)
         return true;
     pthread_mutex_lock(&connection->lock);
-    bool there = !connection->ended;
+    bool there = !atomic_load(&connection->ended);
     connection->gone = there ? gone : NULL;
     connection->cookie = cookie;
     pthread_mutex_unlock(&connection->lock);

@@ -4,8 +4,10 @@
  * stream that arrives together with the last bytes goes unnoticed (the library reads from an edge-triggered event and
  * takes a short read for the whole), and a suspended connection is not looked at at all. One thread waits for the ends
  * of all streams at once, which costs nothing while requests come and go, and looks over the deadlines a few times a
- * second: a connection past its deadline is shut down, and for one whose peer has ended sending in the middle of a
- * request the library is woken to see it.
+ * second: a connection past its deadline is shut down.
+ *
+ * When a peer has ended its side of a connection on which a request or the rest of one is awaited, the library is woken to
+ * see it. It is woken again, after 1 ms, 2 ms, 4 ms and so on, while it has not read the bytes that came before the end.
  *
  * A connection that waits for its next request may get it in the moment in which it is ended, and its client would see a
  * reset. So it is not ended while something has just come on it, for up to two seconds: longer only a client takes that sends

@@ -6,8 +6,29 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
+
+/* More than any event takes. */
+#define HANG_MS 30000
+
+/* The clock of the watch, instead of that in base/clock.c: a test may stop it, so that no further round comes. */
+static _Atomic(int64_t) stopped_ns; /* 0 = it goes */
+
+int64_t clock_monotonic_ns(void)
+{
+    struct timespec now;
+    const int64_t stopped = atomic_load(&stopped_ns);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return stopped != 0 ? stopped : now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+int64_t clock_wall_ns(void)
+{
+    return clock_monotonic_ns();
+}
 
 typedef struct pair {
     int ours, theirs;
@@ -125,24 +146,45 @@ static void ends_an_idle_one_but_not_while_a_request_comes(void **state)
     close_pair(busy);
 }
 
-/* The peer has ended sending and the event for it was missed: another one comes. */
-static void wakes_the_reader_of_a_half_closed_connection(void **state)
+/* A watch whose first round is over and whose clock stands still, until start_clock. */
+static connection_watch *open_stopped_watch(void)
+{
+    atomic_store(&stopped_ns, clock_monotonic_ns());
+    connection_watch *watch = open_watch();
+    pair late = open_pair();
+    watched_connection *connection = connection_watch_add(watch, late.ours, 0);
+    assert_true(ends(late));
+    connection_watch_remove(watch, connection);
+    close_pair(late);
+    return watch;
+}
+
+static int start_clock(void **state)
 {
     (void)state;
-    connection_watch *watch = open_watch();
-    pair half = open_pair();
-    int events = epoll_create1(EPOLL_CLOEXEC);
+    atomic_store(&stopped_ns, 0);
+    return 0;
+}
+
+/* Registers a descriptor as the HTTP library does: edge-triggered. Returns the epoll instance. */
+static int open_events(int descriptor)
+{
+    const int events = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN | EPOLLET};
-    assert_int_equal(epoll_ctl(events, EPOLL_CTL_ADD, half.ours, &event), 0);
-    assert_int_equal(shutdown(half.theirs, SHUT_WR), 0);
-    assert_int_equal(epoll_wait(events, &event, 1, -1), 1);
-    assert_int_equal(epoll_wait(events, &event, 1, 0), 0); /* nothing new by itself */
-    watched_connection *connection = connection_watch_add(watch, half.ours, INT64_MAX);
-    assert_int_equal(epoll_wait(events, &event, 1, -1), 1);
-    connection_watch_remove(watch, connection);
-    connection_watch_close(watch);
-    close(events);
-    close_pair(half);
+    assert_int_equal(epoll_ctl(events, EPOLL_CTL_ADD, descriptor, &event), 0);
+    return events;
+}
+
+static bool event_comes(int events)
+{
+    struct epoll_event event;
+    return epoll_wait(events, &event, 1, HANG_MS) == 1;
+}
+
+static bool event_is_there(int events)
+{
+    struct epoll_event event;
+    return epoll_wait(events, &event, 1, 0) == 1;
 }
 
 static void count_calls(void *cookie)
@@ -155,6 +197,86 @@ static int value_of(sem_t *semaphore)
     int value = 0;
     assert_int_equal(sem_getvalue(semaphore, &value), 0);
     return value;
+}
+
+/* The peer has ended sending and the reader missed the event for it: another one comes, without waiting for a round, and no
+ * third, because the watch does not take its own for the peer's. */
+static void wakes_the_reader_of_a_half_closed_connection(void **state)
+{
+    (void)state;
+    connection_watch *watch = open_stopped_watch();
+    pair half = open_tcp_pair(), other = open_pair();
+    sem_t told;
+    sem_init(&told, 0, 0);
+    const int events = open_events(half.ours);
+    assert_int_equal(shutdown(half.theirs, SHUT_WR), 0);
+    assert_true(event_comes(events));
+    assert_false(event_is_there(events)); /* nothing new by itself */
+    watched_connection *connection = connection_watch_add(watch, half.ours, INT64_MAX);
+    watched_connection *later = connection_watch_add(watch, other.ours, INT64_MAX);
+    assert_true(event_comes(events));
+    assert_true(connection_watch_expect(later, count_calls, &told));
+    close(other.theirs);
+    sem_wait(&told); /* what the watch heard before has been handled */
+    assert_false(event_is_there(events));
+    connection_watch_remove(watch, connection);
+    connection_watch_remove(watch, later);
+    connection_watch_close(watch);
+    sem_destroy(&told);
+    close(events);
+    close(other.ours);
+    close_pair(half);
+}
+
+/* The end came with bytes, and the reader takes the next event for theirs: yet another comes when they were read. */
+static void wakes_the_reader_again_when_it_has_read_up_to_the_end(void **state)
+{
+    (void)state;
+    connection_watch *watch = open_stopped_watch();
+    pair half = open_tcp_pair();
+    char text[16];
+    const int events = open_events(half.ours);
+    assert_int_equal(send(half.theirs, "GET", 3, 0), 3);
+    assert_int_equal(shutdown(half.theirs, SHUT_WR), 0);
+    struct pollfd ended = {.fd = half.ours, .events = POLLRDHUP};
+    assert_int_equal(poll(&ended, 1, HANG_MS), 1);
+    assert_true(event_comes(events));
+    watched_connection *connection = connection_watch_add(watch, half.ours, INT64_MAX);
+    assert_true(event_comes(events));
+    assert_int_equal(recv(half.ours, text, sizeof text, 0), 3);
+    assert_false(event_is_there(events));
+    atomic_fetch_add(&stopped_ns, 100 * NS_PER_MS); /* less than a round */
+    assert_true(event_comes(events));
+    connection_watch_remove(watch, connection);
+    connection_watch_close(watch);
+    close(events);
+    close_pair(half);
+}
+
+/* The end came while a request was worked for: the reader is woken when its client is waited for again. */
+static void wakes_the_reader_of_one_that_ended_during_work(void **state)
+{
+    (void)state;
+    connection_watch *watch = open_stopped_watch();
+    pair half = open_tcp_pair();
+    sem_t told;
+    sem_init(&told, 0, 0);
+    watched_connection *connection = connection_watch_add(watch, half.ours, INT64_MAX);
+    connection_watch_set(connection, WATCH_WORK, INT64_MAX);
+    assert_true(connection_watch_expect(connection, count_calls, &told));
+    const int events = open_events(half.ours);
+    assert_int_equal(shutdown(half.theirs, SHUT_WR), 0);
+    sem_wait(&told);
+    assert_true(event_comes(events));
+    connection_watch_set(connection, WATCH_REPLY, INT64_MAX);
+    assert_false(event_is_there(events));
+    connection_watch_set(connection, WATCH_HEADERS, INT64_MAX);
+    assert_true(event_comes(events));
+    connection_watch_remove(watch, connection);
+    connection_watch_close(watch);
+    sem_destroy(&told);
+    close(events);
+    close_pair(half);
 }
 
 static void tells_once_when_the_client_goes(void **state)
@@ -267,7 +389,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ends_what_is_past_its_deadline),
         cmocka_unit_test(ends_an_idle_one_but_not_while_a_request_comes),
-        cmocka_unit_test(wakes_the_reader_of_a_half_closed_connection),
+        cmocka_unit_test_teardown(wakes_the_reader_of_a_half_closed_connection, start_clock),
+        cmocka_unit_test_teardown(wakes_the_reader_again_when_it_has_read_up_to_the_end, start_clock),
+        cmocka_unit_test_teardown(wakes_the_reader_of_one_that_ended_during_work, start_clock),
         cmocka_unit_test(tells_once_when_the_client_goes),
         cmocka_unit_test(does_not_tell_what_was_forgotten),
         cmocka_unit_test(does_not_mix_up_connections_of_one_descriptor),
