@@ -132,8 +132,10 @@ static void hand_over_waiting(arrivals *a, arrival *one)
     const arrival copy = *one;
     epoll_ctl(a->events, EPOLL_CTL_DEL, copy.descriptor, NULL);
     (void)low_water_set(copy.descriptor, 1);
+    atomic_fetch_add(a->settings.open, 1); /* counted until another count has it: a drain must not miss it */
     release(a, one);
     hand_over(a, copy.descriptor, copy.deadline_ns, (const struct sockaddr *)&copy.address, copy.length);
+    atomic_fetch_sub(a->settings.open, 1);
 }
 
 static int64_t deadline_from_now_ns(const arrivals *a)

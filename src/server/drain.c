@@ -26,10 +26,17 @@ bool drain_wait(server *s, int64_t timeout_ms)
     return finished;
 }
 
-/* Connections just handed to the HTTP library count too: one may have sent a request that nobody has read yet. */
-static bool has_connections(const server *s)
+static bool counts_any_connection(const server *s)
 {
     return atomic_load(&s->handed_over) > 0 || atomic_load(&s->open_connections) > 0;
+}
+
+/* Connections just handed to the HTTP library count too: one may have sent a request that nobody has read yet. A
+ * connection that waited goes from open to handed over and back to open, in one count or the other at every moment.
+ * One look can miss it, between the reads of the two counts; the second look then finds it open. */
+static bool has_connections(const server *s)
+{
+    return counts_any_connection(s) || counts_any_connection(s);
 }
 
 /* A client may send its next request on a kept connection before it learns that the service ends. Such a request is

@@ -19,6 +19,7 @@ typedef struct hall {
     uint16_t port;
     int taken[PEERS];
     size_t count;
+    unsigned open_while_taken; /* at the last one */
 } hall;
 
 static void take(void *cookie, int descriptor, const struct sockaddr *address, socklen_t length)
@@ -27,6 +28,7 @@ static void take(void *cookie, int descriptor, const struct sockaddr *address, s
     assert_true(address->sa_family == AF_UNIX ||
                 (address->sa_family == AF_INET && length == sizeof(struct sockaddr_in)));
     assert_true(h->count < PEERS);
+    h->open_while_taken = atomic_load(&h->open);
     h->taken[h->count++] = descriptor;
 }
 
@@ -96,6 +98,7 @@ static void waits_for_as_much_as_the_shortest_request_has(void **state)
     assert_int_equal(send(client, "\n", 1, 0), 1);
     turn_with_event(&h);
     assert_int_equal(h.count, 1);
+    assert_int_equal(h.open_while_taken, 1); /* at no moment was it in no count */
     assert_int_equal(atomic_load(&h.open), 0);
     assert_false(is_ready(&h, 0));
     assert_int_equal(arrivals_turn(h.arrivals), -1);
