@@ -24,6 +24,9 @@ EMBED_ROUTE = 'route="/api/v1/embed"'
 GREEN, YELLOW, RED = "green", "yellow", "red"
 BREAKER_STATES = {0: ("closed", GREEN), 1: ("half-open", YELLOW), 2: ("open", RED), 3: ("forced open", RED),
                   4: ("disabled", "blue"), 5: ("metrics only", "blue")}
+CERTIFICATE_S = {0: RED, 3 * 86400: YELLOW, 21 * 86400: GREEN}
+READY_STATES = {0: ("not ready", RED), 1: ("ready", GREEN)}
+LIVE_STATES = {0: ("stuck", RED), 1: ("alive", GREEN)}
 
 
 # Queries
@@ -230,8 +233,9 @@ DURATION = "candle_request_duration_seconds"
 
 OVERVIEW = Dashboard("overview", "akidb-embed: overview", "Rate, errors and duration of embedding requests, and how full the service is.", {
     "Now": [
-        Number("Instances", [Query(f"count({series('akidb_embed_build_info')})")],
-               "Instances that Prometheus scrapes. One that does not answer is not counted."),
+        Number("Instances", [Query(f"count({series('akidb_embed_build_info')})", "scraped"),
+                             Query(f"sum({series('akidb_embed_ready')})", "ready")],
+               "Instances that Prometheus scrapes, and those of them that are ready. One that does not answer is not counted."),
         Number("Requests", [Query(total(rate("candle_requests_total")))], "Embedding requests received per second.", "reqps"),
         Number("Failed by the service", [Query(ratio(FAILED_BY_SERVICE, AVAILABILITY_TOTAL))],
                "Share of 5xx among embedding requests answered with 2xx or 5xx. The objective is 99.9 %: at 0.1 % the error budget "
@@ -273,6 +277,10 @@ OVERVIEW = Dashboard("overview", "akidb-embed: overview", "Rate, errors and dura
         Graph("Duration of successful requests", percentiles(DURATION, exemplars=True, more=SUCCESS),
               "From a request's headers to its reply. The points are exemplars: each links to the trace of one request.", "s",
               thresholds={0.035: YELLOW}),
+        Graph("Share slower than 35 ms", [Query(f"1 - {ratio(total(rate('akidb_embed_requests_within_objective_total')), total(rate(DURATION + '_count', SUCCESS)))}",
+                                                "slower")],
+              "Of the successful requests. The objective is at most 5 %. 1 where there are none.", "percentunit", maximum=1,
+              thresholds={0.05: RED}),
         heatmap("Distribution of durations", DURATION, "Successful requests per second in each bucket.", "s", SUCCESS, exemplars=True),
         Graph("95th percentile of the parts", [
             Query(quantile(0.95, DURATION, SUCCESS), "whole request"),
@@ -400,10 +408,11 @@ RESILIENCE = Dashboard("resilience", "akidb-embed: resilience", "Circuit breaker
               "Answered with 429 and Retry-After. The remedy is more instances.", "reqps", stacked=True),
     ],
     "Health": [
-        Graph("Readiness by class of status", [Query(total(rate("akidb_embed_http_requests_total", 'route="/health/ready"'), "code"), "{{code}}")],
-              "5xx: the instance asked to be left out of load balancing.", "reqps"),
-        Graph("Liveness by class of status", [Query(total(rate("akidb_embed_http_requests_total", 'route="/health/live"'), "code"), "{{code}}")],
-              "5xx: a worker hangs, and the process should be restarted.", "reqps"),
+        States("Readiness", [Query(highest(series("akidb_embed_ready")), "{{instance}}")],
+               "What /health/ready answers. An instance that is not ready asks to be left out of load balancing.", mappings=READY_STATES),
+        States("Liveness", [Query(highest(series("akidb_embed_live")), "{{instance}}")],
+               "What /health/live answers. Stuck: a worker does not come back, and the process should be restarted.",
+               mappings=LIVE_STATES),
         Graph("Connections refused", [Query(total(rate("akidb_embed_connections_refused_total"), "instance"), "{{instance}}")],
               "Beyond --max-connections or --max-connections-per-address.", "cps"),
     ],
@@ -432,6 +441,17 @@ RESOURCES = Dashboard("resources", "akidb-embed: resources", "Memory, CPU, descr
                                               Query(highest(series("process_virtual_memory_bytes")), "{{instance}} virtual")],
               "As the kernel counts them.", "bytes"),
         Graph("Memory of the cache", [Query(highest(series("akidb_embed_cache_bytes")), "{{instance}}")], "Bounded by --cache-mb.", "bytes"),
+        Graph("Share of the memory limits", [
+            Query(ratio(highest(series("candle_memory_usage_bytes")), highest(series("akidb_embed_memory_limit_bytes"))),
+                  "{{instance}} --memory-limit"),
+            Query(ratio(highest(series("akidb_embed_cgroup_memory_usage_bytes")), highest(series("akidb_embed_cgroup_memory_limit_bytes"))),
+                  "{{instance}} control group")],
+              "At 1 of the first the instance is not ready; near 1 of the second requests fail. 0 where the group has no limit.",
+              "percentunit", width=16, thresholds={0.85: YELLOW, 1: RED}),
+        Number("Certificate ends in", [Query(f"{highest(series('akidb_embed_tls_certificate_end_timestamp_seconds'))} - time() > 0",
+                                             "{{instance}}")],
+               "Time until the TLS certificate in use ends. Empty without TLS, and when it has ended.", "s", width=8, height=8,
+               thresholds=CERTIFICATE_S),
     ],
     "Descriptors and connections": [
         Graph("Open descriptors", [Query(highest(series("process_open_fds")), "{{instance}}")],

@@ -51,6 +51,8 @@ void memory_budget_read(memory_budget *budget)
     *budget = (memory_budget){.resident_bytes = memory_usage_bytes(), .room_bytes = SIZE_MAX};
     if (cgroup_memory_read(&group, CGROUP_ROOT, CGROUP_OF_SELF)) {
         lower(budget, group.limit_bytes, group.used_bytes);
+        budget->group_limit_bytes = group.limit_bytes;
+        budget->group_used_bytes = group.used_bytes;
         budget->near_limit = group.used_bytes > group.limit_bytes / 100 * NEAR_PERCENT;
     }
     if (read_pages(&used)) {

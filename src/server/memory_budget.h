@@ -13,6 +13,8 @@ typedef struct memory_budget {
     size_t room_bytes;  /* until the nearest of the system's limits; SIZE_MAX = none is set */
     size_t limit_bytes; /* that limit */
     bool near_limit;    /* over 95 % of a control group's is taken, by whomever */
+    /* Of the control group whose limit is nearest to being reached; 0 and 0 = none has a limit. */
+    size_t group_limit_bytes, group_used_bytes;
 } memory_budget;
 
 void memory_budget_read(memory_budget *budget);

@@ -3,11 +3,15 @@
 #include "base/clock.h"
 #include "kernels/precision.h"
 #include "server/device_metrics.h"
+#include "server/health.h"
 #include "server/memory_usage.h"
 #include "telemetry/gpu_utilization.h"
 #include "telemetry/process_stats.h"
 
 #include <string.h>
+
+/* What METRIC_REQUESTS_WITHIN_OBJECTIVE counts. */
+#define OBJECTIVE_NS (35 * NS_PER_MS)
 
 static double seconds(int64_t ns)
 {
@@ -99,6 +103,43 @@ static double read_memory(void *cookie, size_t series)
     return (double)memory_usage_bytes();
 }
 
+static double read_ready(void *cookie, size_t series)
+{
+    (void)series;
+    return health_is_ready(cookie);
+}
+
+static double read_live(void *cookie, size_t series)
+{
+    (void)series;
+    return watchdog_alive(((const server *)cookie)->watchdog);
+}
+
+static double read_memory_limit(void *cookie, size_t series)
+{
+    (void)series;
+    return (double)((const server *)cookie)->settings.memory_limit_bytes;
+}
+
+static double read_group_limit(void *cookie, size_t series)
+{
+    (void)series;
+    return (double)watchdog_budget(((const server *)cookie)->watchdog).group_limit_bytes;
+}
+
+static double read_group_usage(void *cookie, size_t series)
+{
+    (void)series;
+    return (double)watchdog_budget(((const server *)cookie)->watchdog).group_used_bytes;
+}
+
+static double read_certificate_end(void *cookie, size_t series)
+{
+    (void)series;
+    const server *s = cookie;
+    return s->tls != NULL ? (double)tls_certificate_end(s->tls) : 0;
+}
+
 aki_status server_metrics_open(server *s, aki_error *error)
 {
     const char *codes[HTTP_ERROR_TOTAL];
@@ -123,6 +164,12 @@ aki_status server_metrics_open(server *s, aki_error *error)
     metrics_read_by(m, METRIC_CACHE_DROPPED, read_cache_dropped, s);
     metrics_read_by(m, METRIC_CONNECTIONS, read_connections, s);
     metrics_read_by(m, METRIC_LOG_DROPPED, read_log_dropped, s);
+    metrics_read_by(m, METRIC_READY, read_ready, s);
+    metrics_read_by(m, METRIC_LIVE, read_live, s);
+    metrics_read_by(m, METRIC_MEMORY_LIMIT, read_memory_limit, s);
+    metrics_read_by(m, METRIC_GROUP_MEMORY_LIMIT, read_group_limit, s);
+    metrics_read_by(m, METRIC_GROUP_MEMORY_USAGE, read_group_usage, s);
+    metrics_read_by(m, METRIC_CERTIFICATE_END, read_certificate_end, s);
     device_metrics_register(s);
     const char *const labels[] = {"version", aki_version(), NULL};
     return metrics_set_info(m, METRIC_BUILD_INFO, labels, error);
@@ -174,8 +221,10 @@ void server_metrics_end(const exchange *x, bool whole)
     metric_exemplar exemplar;
     memcpy(exemplar.trace_id, x->trace.trace_id, sizeof exemplar.trace_id);
     memcpy(exemplar.span_id, x->trace.span_id, sizeof exemplar.span_id);
+    const int64_t duration_ns = x->ended_ns - x->arrived_ns;
+    metrics_add(shard, METRIC_REQUESTS_WITHIN_OBJECTIVE, 0, success && duration_ns <= OBJECTIVE_NS);
     metrics_observe(shard, METRIC_REQUEST_DURATION, success ? METRIC_SUCCESS : METRIC_ERROR,
-                    seconds(x->ended_ns - x->arrived_ns), keep ? &exemplar : NULL);
+                    seconds(duration_ns), keep ? &exemplar : NULL);
 }
 
 void server_metrics_result(const exchange *x)

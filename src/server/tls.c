@@ -8,12 +8,14 @@
 #include <gnutls/x509.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #define MAX_PEM_BYTES ((size_t)4 << 20)
 
 struct tls_identity {
     gnutls_certificate_credentials_t credentials;
     bool asks_client;
+    time_t ends; /* the first of the certificates' */
     atomic_uint holders;
 };
 
@@ -48,6 +50,23 @@ static gnutls_datum_t datum_of(const buf *b)
     return (gnutls_datum_t){.data = (unsigned char *)b->data, .size = (unsigned)b->length};
 }
 
+/* A client checks each certificate of the chain that it is sent, so the one that ends first counts. */
+static aki_status read_end(tls_identity *identity, unsigned index, aki_error *error)
+{
+    gnutls_x509_crt_t *chain = NULL;
+    unsigned count = 0;
+    if (gnutls_certificate_get_x509_crt(identity->credentials, index, &chain, &count) < 0)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for TLS");
+    for (unsigned i = 0; i < count; i++) {
+        const time_t ends = gnutls_x509_crt_get_expiration_time(chain[i]);
+        if (i == 0 || ends < identity->ends)
+            identity->ends = ends;
+        gnutls_x509_crt_deinit(chain[i]);
+    }
+    gnutls_free(chain);
+    return AKI_OK;
+}
+
 static aki_status use_certificate(const tls *t, tls_identity *identity, aki_error *error)
 {
     buf certificate, key;
@@ -59,7 +78,9 @@ static aki_status use_certificate(const tls *t, tls_identity *identity, aki_erro
         gnutls_datum_t first = datum_of(&certificate), second = datum_of(&key);
         int result =
             gnutls_certificate_set_x509_key_mem(identity->credentials, &first, &second, GNUTLS_X509_FMT_PEM);
-        if (result < 0) {
+        if (result >= 0) {
+            status = read_end(identity, (unsigned)result, error);
+        } else {
             status = error_set(error, AKI_INVALID_ARGUMENT, "certificate '%s' with key '%s': %s",
                                t->certificate, t->key, gnutls_strerror(result));
             error_hint(error, "Both must be PEM, the key without a passphrase and that of the certificate.");
@@ -157,6 +178,14 @@ aki_status tls_reload(tls *t, aki_error *error)
     pthread_mutex_unlock(&t->lock);
     tls_identity_release(old);
     return AKI_OK;
+}
+
+int64_t tls_certificate_end(tls *t)
+{
+    pthread_mutex_lock(&t->lock);
+    const int64_t ends = t->current->ends;
+    pthread_mutex_unlock(&t->lock);
+    return ends;
 }
 
 /* A certificate with an extended key usage must allow client authentication (RFC 5280 section 4.2.1.12). One for

@@ -32,6 +32,10 @@ void tls_close(tls *t);
 /* Reads the files again; on an error all stays as it was. Errors as tls_open's. Thread-safe. */
 AKI_MUST_CHECK aki_status tls_reload(tls *t, aki_error *error);
 
+/* When the certificate that new connections use ends, in seconds since the Unix epoch; of a chain the one that
+ * ends first. Thread-safe. */
+int64_t tls_certificate_end(tls *t);
+
 /* Gives a session, before its handshake, what was read last, and the checks of the client. NULL = the session cannot be
  * used. The identity is released after the session's end. Thread-safe. */
 tls_identity *tls_equip(tls *t, gnutls_session_t session);

@@ -26,7 +26,7 @@ struct watchdog {
 
     _Atomic(int64_t) round_ns; /* when the last round ended */
     atomic_bool stuck, memory_fits;
-    atomic_size_t resident_bytes, room_bytes, limit_bytes;
+    atomic_size_t resident_bytes, room_bytes, limit_bytes, group_limit_bytes, group_used_bytes;
 
     pthread_mutex_t quiet_lock; /* of the one below; only taken when a round is late */
     stuck_watch quiet;          /* time since the last round, as the threads that ask for health see it */
@@ -47,6 +47,8 @@ static void look_at_memory(watchdog *w)
     atomic_store(&w->resident_bytes, budget.resident_bytes);
     atomic_store(&w->room_bytes, budget.room_bytes);
     atomic_store(&w->limit_bytes, budget.limit_bytes);
+    atomic_store(&w->group_limit_bytes, budget.group_limit_bytes);
+    atomic_store(&w->group_used_bytes, budget.group_used_bytes);
     if (did && !fits)
         log_write(&w->settings.log, AKI_LOG_WARN, LOG_TARGET,
                   "not ready: %zu MB of memory are in use; the limit is %zu MB%s",
@@ -215,5 +217,7 @@ memory_budget watchdog_budget(const watchdog *w)
 {
     return (memory_budget){.resident_bytes = atomic_load(&w->resident_bytes),
                            .room_bytes = atomic_load(&w->room_bytes),
-                           .limit_bytes = atomic_load(&w->limit_bytes)};
+                           .limit_bytes = atomic_load(&w->limit_bytes),
+                           .group_limit_bytes = atomic_load(&w->group_limit_bytes),
+                           .group_used_bytes = atomic_load(&w->group_used_bytes)};
 }

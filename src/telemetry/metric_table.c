@@ -93,6 +93,29 @@ const metric metric_table[] = {
     [METRIC_TOKENIZE_DURATION] = {"akidb_embed_tokenize_duration_seconds", "seconds",
                                   "Time to tokenize the texts of a request.", METRIC_HISTOGRAM,
                                   BOUNDS(tokenize_seconds)},
+    [METRIC_REQUESTS_WITHIN_OBJECTIVE] =
+        {"akidb_embed_requests_within_objective_total", NULL,
+         "Embedding requests answered with vectors within 35 ms, the objective of latency.", METRIC_COUNTER},
+
+    [METRIC_READY] = {"akidb_embed_ready", NULL, "1 while /health/ready answers 200, else 0.", METRIC_GAUGE,
+                      METRIC_READ},
+    [METRIC_LIVE] = {"akidb_embed_live", NULL, "1 while /health/live answers 200, else 0.", METRIC_GAUGE,
+                     METRIC_READ},
+    [METRIC_MEMORY_LIMIT] = {"akidb_embed_memory_limit_bytes", "bytes",
+                             "Value of --memory-limit: with more resident memory the instance is not ready.",
+                             METRIC_GAUGE, METRIC_READ},
+    [METRIC_GROUP_MEMORY_LIMIT] =
+        {"akidb_embed_cgroup_memory_limit_bytes", "bytes",
+         "Memory limit of the control group that is nearest to its limit; 0 where none has one.",
+         METRIC_GAUGE, METRIC_READ},
+    [METRIC_GROUP_MEMORY_USAGE] =
+        {"akidb_embed_cgroup_memory_usage_bytes", "bytes",
+         "Memory taken in that control group, without page cache that can be given back.", METRIC_GAUGE,
+         METRIC_READ},
+    [METRIC_CERTIFICATE_END] = {"akidb_embed_tls_certificate_end_timestamp_seconds", "seconds",
+                                "When the TLS certificate in use ends, since the Unix epoch; of a chain the "
+                                "one that ends first; 0 without TLS.",
+                                METRIC_GAUGE, METRIC_READ},
 
     [METRIC_QUEUE_REQUESTS] = {"akidb_embed_queue_requests",
                                NULL,

@@ -118,6 +118,14 @@ typedef enum metric_id {
     METRIC_TOKENS, /* model */
     METRIC_TRUNCATIONS,
     METRIC_TOKENIZE_DURATION,
+    METRIC_REQUESTS_WITHIN_OBJECTIVE,
+    /* health */
+    METRIC_READY,
+    METRIC_LIVE,
+    METRIC_MEMORY_LIMIT,
+    METRIC_GROUP_MEMORY_LIMIT,
+    METRIC_GROUP_MEMORY_USAGE,
+    METRIC_CERTIFICATE_END,
     /* scheduler */
     METRIC_QUEUE_REQUESTS, /* metric_class */
     METRIC_QUEUE_TOKENS,   /* metric_class */

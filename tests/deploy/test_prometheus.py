@@ -14,8 +14,8 @@ PROMETHEUS = ROOT / "deploy" / "prometheus"
 RULES = [PROMETHEUS / "rules" / "recording.yml", PROMETHEUS / "rules" / "alerts.yml"]
 CASES = sorted((PROMETHEUS / "tests").glob("*.yml"))
 RUNBOOK = (ROOT / "docs" / "OPERATIONS-RUNBOOK.md").read_text(encoding="utf-8")
-# Series that are not the service's own: "up" is Prometheus', the other the blackbox exporter's.
-FOREIGN = {"up", "probe_ssl_earliest_cert_expiry"}
+# Series that are not the service's own, but Prometheus'.
+FOREIGN = {"up"}
 # What a name in PromQL can be besides a metric.
 WORDS = {"by", "without", "and", "or", "unless", "on", "ignoring", "group_left", "group_right", "bool", "offset"}
 ALERT_PARTS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
@@ -86,10 +86,10 @@ def test_commented_blocks_are_valid(tmp_path):
     begun = text.count("# begin: ")
     text, count = re.subn(r"^( *)# begin: .*\n((?:\1#.*\n)*?)\1# end\n",
                           lambda block: re.sub(r"^( *)# ?", r"\1", block[2], flags=re.M), text, flags=re.M)
-    assert count == begun == 3
+    assert count == begun == 2
     settings = yaml.safe_load(text)
     jobs = {job["job_name"]: job for job in settings["scrape_configs"]}
-    assert set(jobs) == {"akidb-embed", "akidb-embed-kubernetes", "akidb-embed-certificate"}
+    assert set(jobs) == {"akidb-embed", "akidb-embed-kubernetes"}
     # Debian's Prometheus is built without this discovery. Its relabelling is checked.
     assert jobs["akidb-embed-kubernetes"].pop("kubernetes_sd_configs") == [{"role": "pod"}]
     shutil.copytree(PROMETHEUS / "rules", tmp_path / "rules")

@@ -11,6 +11,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from embed_server import EMBED, PATIENT, PROGRAM, Server, post, wait_until
+from faulty_device import FaultyDevice
 from live_prometheus import Prometheus
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -39,6 +40,11 @@ OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
 def fresh():
     with Server(*PATIENT, "--model-name", "m") as running:
         yield running
+
+
+@pytest.fixture
+def faulty(tmp_path):
+    return FaultyDevice(tmp_path)
 
 
 def scrape(server):
@@ -72,6 +78,34 @@ def test_promised_metrics_are_there_before_any_request(fresh):
     for status in ("success", "error"):
         assert value(samples, "candle_request_duration_seconds_count", status=status) == 0
     assert value(samples, "candle_model_load_duration_seconds_count") == 1
+
+
+def test_health_and_limits_are_told(fresh):
+    """What alerts compare: without TLS the certificate's end is 0, and so are the control group's values where it has no limit."""
+    samples = scrape(fresh)
+    assert value(samples, "akidb_embed_ready") == value(samples, "akidb_embed_live") == 1
+    assert value(samples, "akidb_embed_memory_limit_bytes") == 2048e6
+    assert value(samples, "akidb_embed_tls_certificate_end_timestamp_seconds") == 0
+    limit, used = (value(samples, f"akidb_embed_cgroup_memory_{what}_bytes") for what in ("limit", "usage"))
+    assert 0 < used <= limit or used == limit == 0
+
+
+def test_requests_within_the_objective_are_counted(faulty):
+    """A fast request and a failed one leave the counter between the histogram's buckets on both sides of 35 ms; a slow one
+    is in none."""
+    with faulty.serve() as server:
+        def counted():
+            samples = scrape(server)
+            return value(samples, "akidb_embed_requests_within_objective_total"), [
+                value(samples, "candle_request_duration_seconds_bucket", status="success", le=le) for le in ("0.025", "0.05", "+Inf")]
+
+        assert server.embed("fast, as a rule").status_code == 200
+        assert server.embed("").status_code == 400
+        within, (under, over, total) = wait_until(lambda: (now := counted())[1][2] == 1 and now, "the request is counted", server)
+        assert under <= within <= over <= total == 1
+        faulty.be("slow 60")
+        assert server.embed("slow").status_code == 200
+        assert wait_until(lambda: (now := counted())[1][2] == 2 and now, "the request is counted", server)[0] == within
 
 
 def test_good_requests_are_counted(fresh):

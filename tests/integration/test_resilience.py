@@ -84,6 +84,7 @@ def test_circuit_breaker_opens(faulty, right):
         assert (status, details["circuit_breaker_state"], details["gpu_available"]) == (503, "Open", False)
         metrics = server.metrics()
         assert metrics[("candle_circuit_breaker_state",)] == 2
+        assert (metrics[("akidb_embed_ready",)], metrics[("akidb_embed_live",)]) == (0, 1)
         assert metrics[("akidb_embed_device_calls_total", "failure", "gpu")] == failures == 5
         assert metrics[("akidb_embed_circuit_breaker_not_permitted_total", "gpu")] == 3
         assert metrics[("akidb_embed_fallback_total", "cpu")] == 8

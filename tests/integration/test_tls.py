@@ -2,6 +2,7 @@
 import contextlib
 import datetime
 import ipaddress
+import re
 import signal
 import socket
 import ssl
@@ -27,25 +28,25 @@ class Authority:
         self.path = folder / f"{name}.pem"
         self.path.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
-    def _sign(self, name, key, ca=False, purposes=()):
+    def _sign(self, name, key, ca=False, purposes=(), days=1):
         now = datetime.datetime.now(datetime.timezone.utc)
         issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, self.name)])
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
                 .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
-                .not_valid_after(now + datetime.timedelta(days=1))
+                .not_valid_after(now + datetime.timedelta(days=days))
                 .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
                 .add_extension(x509.SubjectAlternativeName(names), critical=False))
         if purposes:
             builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         return builder.sign(self.key, hashes.SHA256())
 
-    def issue(self, name, file=None, purposes=(), key=None):
+    def issue(self, name, file=None, purposes=(), key=None, days=1):
         """Paths of a new certificate and its key."""
         key = key or ec.generate_private_key(ec.SECP256R1())
         paths = [self.folder / f"{file or name}.{kind}" for kind in ("pem", "key")]
-        paths[0].write_bytes(self._sign(name, key, purposes=purposes).public_bytes(serialization.Encoding.PEM))
+        paths[0].write_bytes(self._sign(name, key, purposes=purposes, days=days).public_bytes(serialization.Encoding.PEM))
         paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
                                                serialization.NoEncryption()))
         return paths
@@ -188,17 +189,27 @@ def test_new_certificate_without_dropping_connections(authority):
         def connect():
             return stack.enter_context(open_tls(server, authority))
 
+        def end_in_metrics():
+            text = connect().send(head("GET", "/metrics")).reply().body.decode()
+            return float(re.search(r"^akidb_embed_tls_certificate_end_timestamp_seconds (\S+)$", text, re.M)[1])
+
+        def end_in_file():
+            return x509.load_pem_x509_certificate(files[0].read_bytes()).not_valid_after_utc.timestamp()
+
         old = connect()
+        assert end_in_metrics() == end_in_file()
         assert subject(old) == "before" and old.send(post(GOOD)).reply().status == 200
-        authority.issue("after", "changing")
+        authority.issue("after", "changing", days=30)
         server.send_signal(signal.SIGHUP)
         wait_until(lambda: subject(connect()) == "after", "new connections get the new certificate", server)
         assert old.send(post(GOOD)).reply().status == 200
+        assert end_in_metrics() == end_in_file()
         files[1].write_text("half a k")
         server.send_signal(signal.SIGHUP)
         wait_until(lambda: any("certificate stays as it was" in message for message in server.messages()), "it is said", server)
         new = connect()
         assert subject(new) == "after" and new.send(post(GOOD)).reply().status == 200
+        assert end_in_metrics() == end_in_file()
         assert old.send(post(GOOD)).reply().status == 200
 
 
