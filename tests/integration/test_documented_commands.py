@@ -117,10 +117,17 @@ def run(world, folder, command):
                     "AKIDB_LENGTH": "16", "LOG": str(world["folder"] / "server.log"), "AKIDB_LOG_FORMAT": "json", "OTEL_TRACES_EXPORTER": "none"}
     if own:
         environment["AKIDB_PORT"] = str(port := free_port())
-    for old, new in ((r"\b(127\.0\.0\.1|localhost|HOST):8080", f"127.0.0.1:{port}"), (r"sport = :8080", f"sport = :{port}"),
-                     (r"HOST:8443", f"127.0.0.1:{world['secure'].address[1]}"), (r"\bADMIN_PORT\b", world["admin"]),
-                     (r"http://localhost:PORT\b", f"http://127.0.0.1:{world['admin']}"), (r"\bPID\b", str(world["plain"].pid)),
-                     (r"--host 0\.0\.0\.0", "--host 127.0.0.1"), (r"/run/akidb/", "run/"), (r"//collector:4317", "//127.0.0.1:9")):
+    plain = world["plain"].address[1]
+    for old, new in ((r"\b(127\.0\.0\.1|localhost|HOST):8080", f"127.0.0.1:{port}"),
+                     (r"\bOLD:8080", f"127.0.0.1:{plain}"),
+                     (r"HOST:8443", f"127.0.0.1:{world['secure'].address[1]}"),
+                     (r"--port 8080", f"--port {port}"),
+                     (r"sport = :8080", f"sport = :{port}"),
+                     (r"\bADMIN_PORT\b|(?<=localhost:)PORT\b", world["admin"]),
+                     (r"\bPID\b", str(world["plain"].pid)),
+                     (r"--host 0\.0\.0\.0", "--host 127.0.0.1"),
+                     (r"/run/akidb/", "run/"),
+                     (r"//collector:4317", "//127.0.0.1:9")):
         command = re.sub(old, new, command)
     command = re.sub(r"\bcurl\b", "curl --fail-with-body", command)
     done = subprocess.run(["bash", "-c", SHELL + command], cwd=folder, env=environment, capture_output=True, text=True,
