@@ -82,6 +82,9 @@ game-day: test-deps build $(TEST_ENV)/.ready ## Injects faults under the real Pr
 	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_BUILD=$(abspath $(BUILD)) AKIDB_PROGRAM=$(abspath $(BUILD))/akidb-embed \
 	    $(PYTHON) tests/deploy/game_day.py --output docs/GAME-DAY.md $(GAME_DAY_ARGS)
 
+completion-report: ## Writes docs/COMPLETION-REPORT.md: what was asked for, its tests, and the figures of the other pages
+	@scripts/completion-report
+
 bench-balance: ## Simulates a hundred nodes behind kinds of load balancing, into docs/KUBERNETES.md
 	@python3 bench/balance_simulation.py --output docs/KUBERNETES.md
 
