@@ -3,7 +3,8 @@
 Each shell block runs in one shell, in a folder of its own that has the files that docs speak of. Its server is the real one:
 `akidb-embed serve` goes on when the server is ready and is ended after the block. Addresses, ports and process ids in the text are
 replaced by those of servers that run here. What this machine need not have (systemd, Kubernetes, containers, a tracing backend)
-is a shell function that checks names: units, manifests and files must exist in deploy/. `make` checks that the target exists.
+is a shell function that checks names: units, manifests and files must exist in deploy/. `make` checks that the target exists,
+and benchmarks and tests that are named are looked for and not run.
 """
 import os
 import re
@@ -60,13 +61,19 @@ kubectl() {
     case "$*" in
     logs*) cat "$LOG" ;;
     "get pods" | "delete pod POD") ;;
-    apply\ -k*) [ -f "$ROOT/${*:3:1}/kustomization.yaml" ] || refuse "no kustomization in ${*:3:1}" ;;
+    apply\ -k*) [ -f "$ROOT/$3/kustomization.yaml" ] || refuse "no kustomization in $3" ;;
     esac
     case "$*" in *deployment/*) grep -q "name: akidb-embed$" "$ROOT/deploy/kubernetes/base/deployment.yaml" || refuse "$@" ;; esac
 }
 journalctl() { cat "$LOG"; echo "akidb-embed.service: Main process exited"; }
 docker() { [ "$1 $2" = "compose -f" ] && [ -f "$ROOT/$3" ] || refuse "docker $*"; }
 jaeger-all-in-one() { :; }
+helm() { [ "$1" = install ] && [ -f "$ROOT/$3/Chart.yaml" ] || refuse "helm $*"; }
+python() { [ -f "$ROOT/$1" ] || refuse "no $1"; }
+pytest() { [ -f "$ROOT/$1" ] || refuse "no $1"; }
+meson() { [ "$1" = test ] || refuse "meson $*"; }
+bench-program() { [ -f "$ROOT/bench/$1.c" ] || refuse "no benchmark $1"; }
+program-with-cuda() { "$PROGRAM" "$1" --help > /dev/null; }
 prometheus() { (cd "$ROOT" && promtool check config "${1#--config.file=}" > /dev/null); }
 """
 
@@ -127,7 +134,9 @@ def run(world, folder, command):
                      (r"\bPID\b", str(world["plain"].pid)),
                      (r"--host 0\.0\.0\.0", "--host 127.0.0.1"),
                      (r"/run/akidb/", "run/"),
-                     (r"//collector:4317", "//127.0.0.1:9")):
+                     (r"//collector:4317", "//127.0.0.1:9"),
+                     (r"build/cuda/akidb-embed(?= )", "program-with-cuda"),
+                     (r"build/bench/(?=bench_)", "bench-program ")):
         command = re.sub(old, new, command)
     command = re.sub(r"\bcurl\b", "curl --fail-with-body", command)
     done = subprocess.run(["bash", "-c", SHELL + command], cwd=folder, env=environment, capture_output=True, text=True,
@@ -143,8 +152,9 @@ def test_shell_block(world, tmp_path, block):
 
 def test_no_commands_stand_outside_of_shell_blocks():
     for page in PAGES:
-        for language, block in re.findall(r"^```(\w*)\n(.*?)^```", text_of(page), re.S | re.M):
-            assert language or not re.match(r"(curl|jq|make|akidb-embed|docker|kubectl|systemctl) ", block), (page.name, block)
+        blocks_without_language = [block for language, block in re.findall(r"^```(\w*)\n(.*?)^```", text_of(page), re.S | re.M) if not language]
+        for block in blocks_without_language + re.findall(r"^    (.*)", text_of(page), re.M):
+            assert not re.match(r"(curl|jq|make|akidb-embed|docker|kubectl|helm|systemctl|python|pytest|meson) ", block), (page.name, block)
 
 
 def test_commands_in_sentences(world, tmp_path):
