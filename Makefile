@@ -165,6 +165,9 @@ bench-kernels: build ## Measures each kernel's share of the CPU's peak, by shape
 bench-aims: build ## Holds this machine's figures against the aims, in one table, into docs/BENCHMARKS.md
 	@model=$$(scripts/get-model) && python3 bench/aims.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(AIMS_ARGS)
 
+bench-first-vector: deps ## Measures the way of a new user: git clone, make serve, the first vector
+	@python3 bench/first_vector.py
+
 bench-server: build ## Loads the server over HTTP and holds it against its aims, in seven minutes, into docs/BENCHMARKS.md
 	@model=$$(scripts/get-model) && python3 bench/server/run.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(SERVER_ARGS)
 
