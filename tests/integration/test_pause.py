@@ -75,6 +75,8 @@ def test_only_a_worker_that_does_not_come_back_is_stuck(server):
             return reply.status == 503 and reply
 
         assert wait_until(is_stuck, "the stuck worker is seen", server).json()["status"] == "stuck"
+        metrics = server.metrics()
+        assert (metrics[("akidb_embed_live",)], metrics[("akidb_embed_ready",)]) == (0, 0)
     server.send_signal(signal.SIGTERM)
     assert server.wait() == 1, "nobody waits for it for ever"
     assert "has not ended within 10000 ms of the signal" in server.log()
