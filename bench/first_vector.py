@@ -59,6 +59,7 @@ def first_vector(clone, port):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left running
     with tempfile.TemporaryDirectory(prefix="akidb-first-vector-") as folder:
         clone = pathlib.Path(folder) / "akidb-embed"
         begun = time.monotonic()
