@@ -22,7 +22,7 @@ MODEL = pathlib.Path(os.environ.get("AKIDB_TEST_MODEL", ROOT / "models" / "all-M
 DEADLINE_S = 120
 EMBED = "/api/v1/embed"
 # For work that must be done however slow the machine and the build are.
-PATIENT = ("--request-timeout", "120s", "--inference-timeout", "none", "--max-queue-wait", "none")
+PATIENT = ("--request-timeout", "120s", "--inference-timeout", "none", "--max-request-time", "none", "--max-queue-wait", "none")
 ERROR_KEYS = {"message", "type", "param", "code"}
 
 
