@@ -17,6 +17,8 @@ CUDA_ENV := build/cuda-env
 CUDA_BUILD := build/cuda
 # The libraries that vectors and speed are compared with.
 PEERS_ENV := build/peers-env
+# What checks a release's documents.
+RELEASE_ENV := build/release-env
 FORMATTED = $(shell git ls-files '*.c' '*.h' '*.cu' '*.cuh')
 
 .DEFAULT_GOAL := help
@@ -189,6 +191,30 @@ parity: build $(PEERS_ENV)/.ready ## Compares with the live sentence-transformer
 
 install: build ## Installs program, library, header and pkg-config file (PREFIX, DESTDIR)
 	@meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX)) && DESTDIR=$(DESTDIR) meson install -C $(BUILD)
+
+tarball: ## Puts the tracked files into build/packages/akidb-embed-VERSION.tar.gz, the same bytes from the same files
+	@scripts/make-tarball build/packages
+
+deb: deps ## Builds Debian packages of program, library and header into build/packages
+	@scripts/install-packages packages
+	@scripts/make-tarball build/packages
+	@scripts/make-deb build/packages
+
+test-deb: test-deps deb $(TEST_ENV)/.ready ## Installs, starts, upgrades under load and purges the packages in a bare Debian 12 (needs root)
+	@scripts/run-tests $(BUILD) $(TEST_ENV) packages $(PYTEST_ARGS)
+
+release-deps: deps $(RELEASE_ENV)/.ready
+	@scripts/install-packages packages emulation arm
+	@scripts/make-arm64-sysroot build/arm64-sysroot
+
+$(RELEASE_ENV)/.ready: scripts/release-requirements.txt
+	@scripts/make-python-env $(RELEASE_ENV) scripts/release-requirements.txt
+
+release: release-deps ## Makes all artefacts of a release in build/release: tarball, packages for amd64 and arm64, SPDX documents, checksums
+	@scripts/make-release build/release
+
+check-reproducible: release-deps ## Makes the release twice, in different surroundings, and compares it bit by bit
+	@scripts/check-reproducible build/reproducible
 
 clean: ## Removes everything that was built (the downloaded model stays)
 	rm -rf build build-asan build-faults build-tsan build-coverage build-clang build-fuzz

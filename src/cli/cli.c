@@ -2,8 +2,10 @@
 
 #include "base/error.h"
 #include "base/json_parse.h"
+#include "cli/completion.h"
 #include "cli/device_process.h"
 #include "cli/help.h"
+#include "cli/manual.h"
 #include "cli/message.h"
 #include "cli/suggest.h"
 #include "telemetry/metrics_text.h"
@@ -56,6 +58,20 @@ static void write_command_help(buf *out, const void *subject)
     help_command(out, *(const command_id *)subject);
 }
 
+static void write_manual(buf *out, const void *subject)
+{
+    command_id id = *(const command_id *)subject;
+    if (id == COMMAND_TOTAL)
+        manual_overview(out);
+    else
+        manual_command(out, id);
+}
+
+static void write_completion(buf *out, const void *subject)
+{
+    ((const completion_shell *)subject)->write(out);
+}
+
 static void write_config(buf *out, const void *subject)
 {
     help_effective_config(out, subject);
@@ -85,7 +101,32 @@ static int refuse_command(const char *name)
     return EXIT_USAGE;
 }
 
-/* help, help <command>, help --markdown, help --metrics, help --tracing */
+/* help --man [COMMAND] */
+static int print_manual(const char *name)
+{
+    command_id id = name == NULL ? COMMAND_TOTAL : command_by_name(name);
+    if (name != NULL && id == COMMAND_TOTAL)
+        return refuse_command(name);
+    return print_to(stdout, write_manual, &id);
+}
+
+/* help --completion SHELL */
+static int print_completion(const char *shell)
+{
+    for (size_t i = 0; shell != NULL && i < COMPLETION_SHELLS; i++)
+        if (strcmp(shell, completion_table[i].name) == 0)
+            return print_to(stdout, write_completion, &completion_table[i]);
+    aki_error error;
+    if (shell == NULL)
+        error_set(&error, AKI_INVALID_ARGUMENT, "--completion needs the name of a shell");
+    else
+        error_set(&error, AKI_INVALID_ARGUMENT, "no completion for the shell '%.100s'", shell);
+    error_hint(&error, "Write `akidb-embed help --completion bash`, zsh or fish.");
+    message_error(&error);
+    return EXIT_USAGE;
+}
+
+/* help, help <command>, and what documents and packages are made of */
 static int run_help(int count, const char *const *arguments)
 {
     if (count == 0 || strcmp(arguments[0], "--help") == 0 || strcmp(arguments[0], "help") == 0)
@@ -96,6 +137,10 @@ static int run_help(int count, const char *const *arguments)
         return print_to(stdout, write_metrics, NULL);
     if (strcmp(arguments[0], "--tracing") == 0)
         return print_to(stdout, write_tracing, NULL);
+    if (strcmp(arguments[0], "--man") == 0)
+        return print_manual(count > 1 ? arguments[1] : NULL);
+    if (strcmp(arguments[0], "--completion") == 0)
+        return print_completion(count > 1 ? arguments[1] : NULL);
     command_id id = command_by_name(arguments[0]);
     if (id == COMMAND_TOTAL)
         return refuse_command(arguments[0]);

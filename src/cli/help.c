@@ -36,25 +36,11 @@ static void append_wrapped(buf *out, const char *text, size_t *column)
     }
 }
 
-static void write_value_name(const option_row *row, char *out, size_t room)
-{
-    static const char *const names[] = {
-        [OPTION_TYPE_TEXT] = "TEXT",   [OPTION_TYPE_PATH] = "FILE",         [OPTION_TYPE_NUMBER] = "NUMBER",
-        [OPTION_TYPE_BYTES] = "BYTES", [OPTION_TYPE_DURATION] = "DURATION", [OPTION_TYPE_SWITCH] = "",
-    };
-    if (row->value_name != NULL)
-        snprintf(out, room, "%s", row->value_name);
-    else if (row->type == OPTION_TYPE_CHOICE)
-        snprintf(out, room, "%s", row->choices);
-    else
-        snprintf(out, room, "%s", names[row->type]);
-}
-
 /* "--port NUMBER", "--[no-]normalize", "-h, --help" */
 static void write_flag(const option_row *row, char *out, size_t room)
 {
     char value[80];
-    write_value_name(row, value, sizeof value);
+    option_value_name(row, value, sizeof value);
     if (row == &option_table[OPTION_HELP] || row == &option_table[OPTION_VERSION])
         snprintf(out, room, "%s, --%s", row == &option_table[OPTION_HELP] ? "-h" : "-V", row->flag);
     else if (row->type == OPTION_TYPE_SWITCH && row->variable != NULL)
@@ -95,16 +81,18 @@ void help_overview(buf *out)
         append_padded(out, command_table[id].name, 12);
         buf_printf(out, "%s\n", command_table[id].summary);
     }
-    buf_append_string(out,
-                      "  help        explain a command: akidb-embed help <command>\n\n"
-                      "Try it:\n"
-                      "  echo 'a cat sits on the mat' | akidb-embed embed\n"
-                      "  akidb-embed serve\n\n"
-                      "Every option is also an AKIDB_* variable and a line `key = value` of a config file "
-                      "(--config FILE).\n"
-                      "A flag wins over a variable, a variable over the file, the file over the default.\n\n"
-                      "Exit codes: 0 done, 1 failed, 2 wrong usage, 128 + n ended by signal n.\n"
-                      "Options for all commands: --config FILE, --print-config, --help, --version.\n");
+    buf_append_string(
+        out, "  help        explain a command: akidb-embed help <command>\n\n"
+             "Try it:\n"
+             "  echo 'a cat sits on the mat' | akidb-embed embed\n"
+             "  akidb-embed serve\n\n"
+             "Every option is also an AKIDB_* variable and a line `key = value` of a config file "
+             "(--config FILE).\n"
+             "A flag wins over a variable, a variable over the file, the file over the default.\n\n"
+             "Exit codes: 0 done, 1 failed, 2 wrong usage, 128 + n ended by signal n.\n"
+             "Options for all commands: --config FILE, --print-config, --help, --version.\n"
+             "Man pages: `akidb-embed help --man [COMMAND] | man -l -`; completion: `akidb-embed help "
+             "--completion bash`, zsh or fish.\n");
 }
 
 void help_command(buf *out, command_id command)

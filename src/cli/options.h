@@ -201,6 +201,8 @@ AKI_MUST_CHECK aki_status option_parse(option_id id, const char *label, const ch
                                        aki_error *error);
 /* Writes what values the row takes: "a whole number from 0 to 65535". */
 void option_describe_values(option_id id, char *out, size_t room);
+/* Writes the word that stands for a value in help ("NUMBER", "auto|fp32"); nothing for a switch. */
+void option_value_name(const option_row *row, char *out, size_t room);
 
 /* Reads a config file and sets the values of `o->command` that are not yet from a higher source.
  * Errors as options_resolve. */

@@ -186,6 +186,20 @@ void option_describe_values(option_id id, char *out, size_t room)
     }
 }
 
+void option_value_name(const option_row *row, char *out, size_t room)
+{
+    static const char *const names[] = {
+        [OPTION_TYPE_TEXT] = "TEXT",   [OPTION_TYPE_PATH] = "FILE",         [OPTION_TYPE_NUMBER] = "NUMBER",
+        [OPTION_TYPE_BYTES] = "BYTES", [OPTION_TYPE_DURATION] = "DURATION", [OPTION_TYPE_SWITCH] = "",
+    };
+    if (row->value_name != NULL)
+        snprintf(out, room, "%s", row->value_name);
+    else if (row->type == OPTION_TYPE_CHOICE)
+        snprintf(out, room, "%s", row->choices);
+    else
+        snprintf(out, room, "%s", names[row->type]);
+}
+
 aki_status option_parse(option_id id, const char *label, const char *text, option_value *out,
                         aki_error *error)
 {

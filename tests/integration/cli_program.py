@@ -8,6 +8,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = pathlib.Path(os.environ.get("AKIDB_PROGRAM", ROOT / "build" / "akidb-embed"))
 MODEL = pathlib.Path(os.environ.get("AKIDB_TEST_MODEL", ROOT / "models" / "all-MiniLM-L6-v2"))
+VERSION = (ROOT / "VERSION").read_text(encoding="utf-8").strip()
 DEADLINE_S = 300  # far beyond what any case takes: only a hang meets it
 
 

@@ -4,14 +4,14 @@ import subprocess
 
 import pytest
 
-from cli_program import PROGRAM, ROOT, run
+from cli_program import PROGRAM, ROOT, VERSION, run
 
 COMMANDS = ["serve", "embed", "tokenize", "pull", "models", "doctor", "bench"]
 
 
 @pytest.mark.parametrize("flag", ["--version", "-V"])
 def test_version(flag):
-    assert run(flag).stdout.decode().split()[-1] == "2.0.0-rc2"
+    assert run(flag).stdout.decode().split()[-1] == VERSION
     assert run("serve", flag).stdout == run(flag).stdout
 
 

@@ -7,7 +7,7 @@ import subprocess
 import httpx
 import pytest
 
-from cli_program import MODEL, run
+from cli_program import MODEL, VERSION, run
 from embed_server import EMBED, PROGRAM, Server, head, post, wait_until
 
 
@@ -21,7 +21,7 @@ def test_log_lines_are_json():
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line["timestamp"])
         assert line["level"] in ("TRACE", "DEBUG", "INFO", "WARN", "ERROR")
     messages = [line["fields"]["message"] for line in lines if line["target"] == "serve"]
-    assert messages[0] == "akidb-embed 2.0.0-rc2"
+    assert messages[0] == f"akidb-embed {VERSION}"
     assert messages[1].startswith("listening on http://127.0.0.1:")
     assert any(re.match(r"ready: model \S+, dimension 384, at most 256 tokens per text, CPU tier [\w-]+, precision \w+, "
                         r"threads \d+, ", message) for message in messages)

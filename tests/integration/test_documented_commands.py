@@ -6,6 +6,7 @@ replaced by those of servers that run here. What this machine need not have (sys
 is a shell function that checks names: units, manifests and files must exist in deploy/. `make` checks that the target exists,
 and benchmarks and tests that are named are looked for and not run.
 """
+import hashlib
 import os
 import re
 import shutil
@@ -51,9 +52,9 @@ make() {
     done
 }
 systemctl() {
-    case "$1" in start | stop | status | restart | reload) ;; *) refuse "systemctl $1" ;; esac
+    case "$1" in enable | start | stop | status | restart | reload) ;; *) refuse "systemctl $1" ;; esac
     for unit in "${@:2}"; do
-        case "$unit" in *.*) ;; *) unit=$unit.service ;; esac
+        case "$unit" in --now) continue ;; *.*) ;; *) unit=$unit.service ;; esac
         [ -f "$ROOT/deploy/$unit" ] || refuse "no unit $unit"
     done
 }
@@ -65,6 +66,12 @@ kubectl() {
     esac
     case "$*" in *deployment/*) grep -q "name: akidb-embed$" "$ROOT/deploy/kubernetes/base/deployment.yaml" || refuse "$@" ;; esac
 }
+apt-get() {
+    for word in "${@:2}"; do
+        case "$word" in ./*_*.deb) word=${word#./}; grep -qx "Package: ${word%%_*}" "$ROOT/deploy/debian/control" || refuse "no package $word" ;; esac
+    done
+}
+gpg() { [ "$1" = --verify ] || refuse "gpg $*"; }
 journalctl() { cat "$LOG"; echo "akidb-embed.service: Main process exited"; }
 docker() { [ "$1 $2" = "compose -f" ] && [ -f "$ROOT/$3" ] || refuse "docker $*"; }
 jaeger-all-in-one() { :; }
@@ -100,6 +107,7 @@ def world(tmp_path_factory):
     certificate, key = Authority(folder, "ca").issue("server")
     assert (certificate.name, key.name) == ("server.pem", "server.key")
     (folder / "akidb-embed.conf").write_text("[serve]\nmax_texts = 100\n")
+    (folder / "SHA256SUMS").write_text(hashlib.sha256((folder / "akidb-embed.conf").read_bytes()).hexdigest() + "  akidb-embed.conf\n")
     (folder / "run").mkdir()
     with Server("--threads", "1", "--admin-port", "0") as plain, \
             Server("--threads", "1", "--tls-certificate", certificate, "--tls-key", key) as secure:
@@ -134,6 +142,7 @@ def run(world, folder, command):
                      (r"\bPID\b", str(world["plain"].pid)),
                      (r"--host 0\.0\.0\.0", "--host 127.0.0.1"),
                      (r"/run/akidb/", "run/"),
+                     (r"/etc/akidb-embed.conf", "akidb-embed.conf"),
                      (r"//collector:4317", "//127.0.0.1:9"),
                      (r"build/cuda/akidb-embed(?= )", "program-with-cuda"),
                      (r"build/bench/(?=bench_)", "bench-program ")):

@@ -8,6 +8,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationSc
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
+from cli_program import VERSION
 from embed_server import ROOT
 
 BUILD = pathlib.Path(os.environ.get("AKIDB_BUILD", ROOT / "build"))
@@ -42,6 +43,6 @@ def expected(version):
 
 def test_spans_are_encoded_as_python_encodes_them():
     made = subprocess.run([BUILD / "tests" / "integration" / "otlp_golden"], stdout=subprocess.PIPE, check=True).stdout
-    wanted = expected("2.0.0-rc2")
+    wanted = expected(VERSION)
     assert ExportTraceServiceRequest.FromString(made) == wanted
     assert made == wanted.SerializeToString(deterministic=True)

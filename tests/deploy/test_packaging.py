@@ -1,0 +1,133 @@
+"""What packages and releases are made of: version, dependencies, config file, tarball. tests/packages installs the packages themselves."""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tarfile
+
+import pytest
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DEBIAN = ROOT / "deploy" / "debian"
+PROGRAM = pathlib.Path(os.environ.get("AKIDB_PROGRAM", ROOT / "build" / "akidb-embed"))
+VERSION = (ROOT / "VERSION").read_text(encoding="utf-8").strip()
+KEY = re.compile(r"^#(\w+) = (.*)$", re.M)
+
+
+def read(*command, **settings):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=300, **settings)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def without_options():
+    return {name: value for name, value in os.environ.items() if not name.startswith("AKIDB_")}
+
+
+def test_the_version_is_the_same_everywhere():
+    assert read(PROGRAM, "--version").split()[-1] == VERSION
+    chart = yaml.safe_load((ROOT / "deploy" / "helm" / "akidb-embed" / "Chart.yaml").read_text())
+    assert chart["version"] == chart["appVersion"] == VERSION
+    base = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "base" / "kustomization.yaml").read_text())
+    assert [image["newTag"] for image in base["images"]] == [VERSION]
+    assert f"`akidb-embed:{VERSION}`" in (ROOT / "docs" / "KUBERNETES.md").read_text(encoding="utf-8")
+    assert f'/* "{VERSION}" */' in (ROOT / "include" / "akidb" / "embed.h").read_text(encoding="utf-8")
+
+
+def test_the_changelog_has_the_version():
+    changelog = read(ROOT / "scripts" / "version", "debian-changelog")
+    assert changelog.startswith(f"akidb-embed ({read(ROOT / 'scripts' / 'version', 'debian').strip()}) bookworm;")
+    assert read(ROOT / "scripts" / "version", "notes").strip()
+    headings = re.findall(r"^### (\w+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    assert set(headings) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+@pytest.mark.parametrize("version, debian", [("2.0.0-rc2", "2.0.0~rc2-1"), ("2.0.0", "2.0.0-1"), ("2.1.0", "2.1.0-1")])
+def test_debian_sorts_candidates_before_releases(tmp_path, version, debian):
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "version").write_bytes((ROOT / "scripts" / "version").read_bytes())
+    (tmp_path / "VERSION").write_text(version + "\n")
+    (tmp_path / "CHANGELOG.md").write_text(f"## [Unreleased]\n\nSoon.\n\n## [{version}] - 2026-01-31\n\nNotes.\n\n[{version}]: x\n")
+    script = ["python3", tmp_path / "scripts" / "version"]
+    assert read(*script, "debian").strip() == debian
+    assert read(*script, "notes").strip() == "Notes."
+    assert read(*script, "epoch").strip() == "1769817600"
+    (tmp_path / "VERSION").write_text("9.9.9\n")
+    done = subprocess.run(script + ["epoch"], capture_output=True, text=True)
+    assert done.returncode == 1 and "hint: Add the heading ## [9.9.9]" in done.stderr
+
+
+def test_the_package_is_built_with_the_libraries_of_the_build():
+    """The same development packages as `make build` installs, but for those of the tests."""
+    listed = set(read(ROOT / "scripts" / "install-packages", "--list", "build").split())
+    control = (DEBIAN / "control").read_text(encoding="utf-8")
+    needed = set(re.findall(r"^ ([\w+.-]+)", control.partition("Build-Depends:")[2].partition("Standards-Version")[0], re.M))
+    assert {name for name in needed if name.endswith("-dev")} == {name for name in listed if name.endswith("-dev")} - {"libc6-dev", "libcmocka-dev"}
+    assert needed - {"debhelper-compat"} <= listed
+
+
+def test_the_config_file_of_the_package_is_taken(tmp_path):
+    """As it is, and with every line in force; the lines have the defaults, where there are some."""
+    text = (ROOT / "deploy" / "akidb-embed.conf").read_text(encoding="utf-8")
+    plain = read(PROGRAM, "serve", "--print-config", env=without_options())
+    shipped = read(PROGRAM, "serve", "--config", ROOT / "deploy" / "akidb-embed.conf", "--print-config", env=without_options())
+    assert shipped == plain
+    path = tmp_path / "all.conf"
+    path.write_text(KEY.sub(r"\1 = \2", text))
+    in_force = read(PROGRAM, "serve", "--config", path, "--print-config", env=without_options())
+    for key, value in KEY.findall(text):
+        assert f"\n{key} = {value}\n" in in_force
+        assert f"\n{key} = {value}\n" in plain or f"\n# {key} is not set\n" in plain or key == "admin_port", key
+
+
+def test_the_tarball_is_the_same_whatever_the_surroundings(tmp_path):
+    """Another folder, umask, language and time zone; from the checkout, and from the tarball itself."""
+    def make(script, name, umask, **environment):
+        read("bash", "-c", f"umask {umask}; exec {script} {tmp_path / name}", env=os.environ | environment)
+        return tmp_path / name / f"akidb-embed-{VERSION}.tar.gz"
+
+    script = ROOT / "scripts" / "make-tarball"
+    first = make(script, "one", "022", LC_ALL="C", TZ="UTC")
+    second = make(script, "two/deeper", "077", LC_ALL="C.UTF-8", TZ="Pacific/Auckland")
+    assert first.read_bytes() == second.read_bytes()
+    with tarfile.open(first) as archive:
+        names = {member.name.partition("/")[2] for member in archive}
+        assert {"MANIFEST", "VERSION", "CHANGELOG.md", "LICENSE", "meson.build", "deploy/debian/rules"} <= names
+        assert all(member.uid == member.gid == 0 and member.mode in (0o644, 0o755) for member in archive)
+        archive.extractall(tmp_path, filter="data")
+    third = make(tmp_path / f"akidb-embed-{VERSION}" / "scripts" / "make-tarball", "three", "027")
+    assert third.read_bytes() == first.read_bytes()
+
+
+def test_the_spdx_document_names_what_the_packages_need(tmp_path):
+    """Made of two packages without contents and a database of dpkg's with the libraries."""
+    debian = read(ROOT / "scripts" / "version", "debian").strip()
+    (tmp_path / f"akidb-embed-{VERSION}.tar.gz").write_bytes(b"source")
+    for name, depends in (("libakidb-embed2", "libc6 (>= 2.34)"), ("akidb-embed", "ca-certificates, libakidb-embed2, libcurl4 (>= 7.63.0) | libcurl5")):
+        control = tmp_path / name / "DEBIAN" / "control"
+        control.parent.mkdir(parents=True)
+        control.write_text(f"Package: {name}\nVersion: {debian}\nArchitecture: arm64\nMaintainer: M <m@example.org>\nDepends: {depends}\nDescription: none\n")
+        read("dpkg-deb", "--root-owner-group", "--build", tmp_path / name, tmp_path / f"{name}_{debian}_arm64.deb")
+    database = tmp_path / "dpkg"
+    (database / "info").mkdir(parents=True)
+    stanza = "Package: {}\nStatus: install ok installed\nArchitecture: arm64\nVersion: {}\nMaintainer: M <m@example.org>\nDepends: {}\nDescription: none\n\n"
+    (database / "arch").write_text("amd64\narm64\n")
+    (database / "status").write_text(stanza.format("libcurl4", "7.88.1-10+deb12u14", "libc6, zlib1g") + stanza.format("libc6", "2.36-9", "")
+                                     + stanza.format("zlib1g", "1:1.2.13", "libc6"))
+    command = [ROOT / "scripts" / "make-sbom", tmp_path, "arm64", "--database", database]
+    path = pathlib.Path(read(*command).strip())
+    made = path.read_bytes()
+    read(*command)
+    assert path.read_bytes() == made
+    document = json.loads(made)
+    packages = {package["name"]: package for package in document["packages"]}
+    assert {name: packages[name]["versionInfo"] for name in ("libcurl4", "libc6", "zlib1g", "ca-certificates")} == {
+        "libcurl4": "7.88.1-10+deb12u14", "libc6": "2.36-9", "zlib1g": "1:1.2.13", "ca-certificates": "NOASSERTION"}
+    assert packages["libcurl4"]["externalRefs"][0]["referenceLocator"] == "pkg:deb/debian/libcurl4@7.88.1-10%2Bdeb12u14?arch=arm64&distro=bookworm"
+    by_id = {package["SPDXID"]: package["name"] for package in document["packages"]} | {"SPDXRef-DOCUMENT": ""}
+    triples = {(by_id[row["spdxElementId"]], row["relationshipType"], by_id[row["relatedSpdxElement"]]) for row in document["relationships"]}
+    program, library = f"akidb-embed_{debian}_arm64.deb", f"libakidb-embed2_{debian}_arm64.deb"
+    assert {("", "DESCRIBES", program), (program, "DEPENDS_ON", library), (program, "DEPENDS_ON", "libcurl4"), ("libcurl4", "DEPENDS_ON", "zlib1g"),
+            (library, "GENERATED_FROM", f"akidb-embed-{VERSION}.tar.gz")} <= triples
