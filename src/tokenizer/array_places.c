@@ -32,7 +32,8 @@ void array_places_free(array_places *places)
 static uint64_t used_from(const array_places *places, size_t place)
 {
     size_t words = places->room / 64 + 1, word = place / 64, shift = place % 64;
-    uint64_t low = word < words ? places->used[word] : 0, high = word + 1 < words ? places->used[word + 1] : 0;
+    uint64_t low = word < words ? places->used[word] : 0,
+             high = word + 1 < words ? places->used[word + 1] : 0;
     return shift == 0 ? low : low >> shift | high << (64 - shift);
 }
 

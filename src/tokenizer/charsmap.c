@@ -112,9 +112,15 @@ static next_bytes behind(next_bytes expected, unsigned byte)
         return (next_bytes){0x80, 0xBF, expected.left - 1};
     if (expected.left == 1 || byte < 0x80)
         return any_character;
-    return (next_bytes){.low = byte == 0xE0 ? 0xA0 : byte == 0xF0 ? 0x90 : 0x80,
-                        .high = byte == 0xED ? 0x9F : byte == 0xF4 ? 0x8F : 0xBF,
-                        .left = byte < 0xE0 ? 1 : byte < 0xF0 ? 2 : 3};
+    return (next_bytes){.low = byte == 0xE0   ? 0xA0
+                               : byte == 0xF0 ? 0x90
+                                              : 0x80,
+                        .high = byte == 0xED   ? 0x9F
+                                : byte == 0xF4 ? 0x8F
+                                               : 0xBF,
+                        .left = byte < 0xE0   ? 1
+                                : byte < 0xF0 ? 2
+                                              : 3};
 }
 
 /* place: that of the node, moved by its offset. At most KEY_BYTES_MAX deep. */
@@ -152,9 +158,10 @@ static aki_status measure(const walker *w, const char *texts, uint32_t at, chars
     const char *end = memchr(texts + at, '\0', w->text_bytes - at);
     size_t length = (end != NULL ? (size_t)(end - texts) : w->text_bytes) - at;
     if (length > TOKENIZER_REPLACEMENT_BYTES_MAX)
-        return error_set(w->error, AKI_MODEL_UNSUPPORTED,
-                         "'%s': \"precompiled_charsmap\" has a replacement of %zu bytes; this program takes up to %d",
-                         w->path, length, TOKENIZER_REPLACEMENT_BYTES_MAX);
+        return error_set(
+            w->error, AKI_MODEL_UNSUPPORTED,
+            "'%s': \"precompiled_charsmap\" has a replacement of %zu bytes; this program takes up to %d",
+            w->path, length, TOKENIZER_REPLACEMENT_BYTES_MAX);
     *text = (charsmap_text){at, (uint32_t)length};
     return AKI_OK;
 }
@@ -221,11 +228,13 @@ static aki_status build_from(charsmap *map, const unsigned char *bytes, size_t c
     map->texts = mem_copy_text(texts, text_bytes);
     if (map->texts == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the character map of '%s'", path);
-    walker w = {.units = bytes + 4, .count = trie_bytes / 4, .text_bytes = text_bytes, .path = path, .error = error};
+    walker w = {
+        .units = bytes + 4, .count = trie_bytes / 4, .text_bytes = text_bytes, .path = path, .error = error};
     return build(map, &w);
 }
 
-aki_status charsmap_build(charsmap *map, const char *base64, size_t length, const char *path, aki_error *error)
+aki_status charsmap_build(charsmap *map, const char *base64, size_t length, const char *path,
+                          aki_error *error)
 {
     *map = (charsmap){0};
     unsigned char *bytes = mem_alloc(length / 4 + 1, 3);

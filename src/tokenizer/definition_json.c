@@ -157,10 +157,7 @@ static aki_status read_model(reader *in, const json_t *root, size_t limit)
     for (size_t i = 0; i < sizeof models / sizeof models[0] && type != NULL; i++)
         if (strcmp(models[i].type, type) == 0)
             return models[i].read(in, root, limit);
-    return error_set(in->error, AKI_MODEL_UNSUPPORTED,
-                     "'%s' has the \"model\" type '%.100s'; this program runs tokenizers with a WordPiece or a "
-                     "Unigram",
-                     in->path, type != NULL ? type : "(none)");
+    return read_part(in, root, "model", "WordPiece or a Unigram", &model);
 }
 
 /* The id of a model's token, or -1. */

@@ -200,8 +200,8 @@ static aki_status build_xlm_roberta(const adder *in)
         return status;
     if (def->model_count <= XLM_ROBERTA_UNKNOWN)
         return error_set(in->error, AKI_MODEL_INVALID,
-                         "'%s' has %zu tokens; XLMRobertaTokenizer's unknown token has the id %d", def->vocab.path,
-                         def->model_count, XLM_ROBERTA_UNKNOWN);
+                         "'%s' has %zu tokens; XLMRobertaTokenizer's unknown token has the id %d",
+                         def->vocab.path, def->model_count, XLM_ROBERTA_UNKNOWN);
     split_stages_free(&def->split);
     if (!split_stages_words(&def->split, prefix))
         return no_memory(in);
@@ -278,10 +278,10 @@ static aki_status check_model(const adder *in)
     tokenizer_class class = in->side->class;
     if (class == TOKENIZER_CLASS_FILE || classes[class].model == in->def->model)
         return AKI_OK;
-    return error_set(in->error, AKI_MODEL_UNSUPPORTED,
-                     "'%s': the \"tokenizer_class\" %s makes a %s of \"model\", which is another one",
-                     in->def->vocab.path, in->side->class_name != NULL ? in->side->class_name : "BertTokenizer",
-                     classes[class].name);
+    return error_set(
+        in->error, AKI_MODEL_UNSUPPORTED,
+        "'%s': the \"tokenizer_class\" %s makes a %s of \"model\", which is another one", in->def->vocab.path,
+        in->side->class_name != NULL ? in->side->class_name : "BertTokenizer", classes[class].name);
 }
 
 aki_status definition_apply(definition *def, const side_files *side, size_t vocabulary_limit,

@@ -27,7 +27,8 @@ static aki_status check_row(const reader *in, const json_t *row, size_t id)
     if (json_array_size(row) != 2 || !json_is_string(text) || !json_is_number(score) ||
         !isfinite(json_number_value(score)))
         return error_set(in->error, AKI_MODEL_INVALID,
-                         "'%s': row %zu of \"vocab\" is not a token and its score, [string, number]", in->path, id);
+                         "'%s': row %zu of \"vocab\" is not a token and its score, [string, number]",
+                         in->path, id);
     if (strlen(json_string_value(text)) != json_string_length(text))
         return error_set(in->error, AKI_MODEL_INVALID, "'%s': token %zu has U+0000", in->path, id);
     return AKI_OK;
@@ -56,7 +57,8 @@ static size_t count_new(const json_t *added, const token_index *known)
     for (size_t i = 0; i < json_array_size(added); i++) {
         const json_t *content = json_object_get(json_array_get(added, i), "content");
         size_t length = json_string_length(content);
-        count += length > 0 && token_index_find(known, json_string_value(content), length) == TOKEN_INDEX_NONE;
+        count +=
+            length > 0 && token_index_find(known, json_string_value(content), length) == TOKEN_INDEX_NONE;
     }
     return count;
 }
@@ -106,15 +108,15 @@ static aki_status read_model(const reader *in, const json_t *root, size_t limit,
         return error_set(in->error, AKI_MODEL_INVALID,
                          "'%s': \"model\" needs \"vocab\", an array of tokens and their scores", in->path);
     if (json_array_size(vocab) > TOKENIZER_VOCABULARY_MAX)
-        return error_set(in->error, AKI_MODEL_INVALID, "'%s' has %zu tokens; this program takes up to %zu", in->path,
-                         json_array_size(vocab), TOKENIZER_VOCABULARY_MAX);
+        return error_set(in->error, AKI_MODEL_INVALID, "'%s' has %zu tokens; this program takes up to %zu",
+                         in->path, json_array_size(vocab), TOKENIZER_VOCABULARY_MAX);
     def->model_count = json_array_size(vocab);
     def->unknown_id = SIZE_MAX;
     aki_status status = index_tokens(in, vocab, known);
     if (status == AKI_OK)
         status = vocabulary_init(&def->vocab,
-                                 def->model_count + count_new(json_object_get(root, "added_tokens"), known), limit,
-                                 in->path, in->error);
+                                 def->model_count + count_new(json_object_get(root, "added_tokens"), known),
+                                 limit, in->path, in->error);
     if (status == AKI_OK)
         status = json_field_bool(model, in->path, "byte_fallback", &def->byte_fallback, in->error);
     if (status == AKI_OK)
@@ -123,13 +125,14 @@ static aki_status read_model(const reader *in, const json_t *root, size_t limit,
         status = error_set(in->error, AKI_MODEL_UNSUPPORTED,
                            "'%s': \"model\" has no \"unk_id\", so that some texts have no ids", in->path);
     if (status == AKI_OK && def->unknown_id >= def->model_count)
-        status = error_set(in->error, AKI_MODEL_INVALID, "'%s': \"unk_id\" is %zu, but \"vocab\" has %zu tokens",
-                           in->path, def->unknown_id, def->model_count);
+        status =
+            error_set(in->error, AKI_MODEL_INVALID, "'%s': \"unk_id\" is %zu, but \"vocab\" has %zu tokens",
+                      in->path, def->unknown_id, def->model_count);
     return status == AKI_OK ? read_tokens(in, vocab) : status;
 }
 
-aki_status definition_read_unigram(definition *def, const json_t *root, const char *path, size_t vocabulary_limit,
-                                   token_index *known, aki_error *error)
+aki_status definition_read_unigram(definition *def, const json_t *root, const char *path,
+                                   size_t vocabulary_limit, token_index *known, aki_error *error)
 {
     const reader in = {def, path, error};
     def->model = MODEL_UNIGRAM;
@@ -137,9 +140,10 @@ aki_status definition_read_unigram(definition *def, const json_t *root, const ch
     if (status == AKI_OK)
         status = split_stages_read(&def->split, json_object_get(root, "pre_tokenizer"), path, error);
     if (status == AKI_OK && split_stages_ask_first(&def->split) && !normal_stages_keep_start(&def->normal))
-        status = error_set(error, AKI_MODEL_UNSUPPORTED,
-                           "'%s': a Metaspace pre-tokenizer has the \"prepend_scheme\" 'first' behind another "
-                           "normalizer than Precompiled",
-                           path);
+        status =
+            error_set(error, AKI_MODEL_UNSUPPORTED,
+                      "'%s': a Metaspace pre-tokenizer has the \"prepend_scheme\" 'first' behind another "
+                      "normalizer than Precompiled",
+                      path);
     return status == AKI_OK ? read_model(&in, root, vocabulary_limit, known) : status;
 }

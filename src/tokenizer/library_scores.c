@@ -18,7 +18,8 @@ static bool is_digit(char c)
 static bool push_digit(uint64_t *digits, char c)
 {
     uint64_t more;
-    if (__builtin_mul_overflow(*digits, 10, &more) || __builtin_add_overflow(more, (uint64_t)(c - '0'), &more))
+    if (__builtin_mul_overflow(*digits, 10, &more) ||
+        __builtin_add_overflow(more, (uint64_t)(c - '0'), &more))
         return false;
     *digits = more;
     return true;

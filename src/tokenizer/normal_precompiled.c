@@ -25,8 +25,7 @@ static aki_status read_map(void **data, const json_t *part, const char *path, ak
     charsmap *map = mem_zalloc(1, sizeof *map);
     if (map == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the character map of '%s'", path);
-    aki_status status =
-        charsmap_build(map, json_string_value(text), json_string_length(text), path, error);
+    aki_status status = charsmap_build(map, json_string_value(text), json_string_length(text), path, error);
     if (status != AKI_OK)
         free_map(map);
     else

@@ -28,22 +28,25 @@ static aki_status check(const json_t *part, const char *path, aki_error *error)
     const json_t *pattern = json_object_get(part, "pattern"), *content = json_object_get(part, "content");
     const char *regex = json_string_value(json_object_get(pattern, "Regex"));
     const json_t *find = json_object_get(pattern, "String");
-    if (!json_is_string(content) || json_object_size(pattern) != 1 || (regex == NULL && !json_is_string(find)))
-        return error_set(error, AKI_MODEL_INVALID,
-                         "'%s': a Replace normalizer needs \"pattern\", an object with \"String\" or \"Regex\", and "
-                         "\"content\", a string",
-                         path);
+    if (!json_is_string(content) || json_object_size(pattern) != 1 ||
+        (regex == NULL && !json_is_string(find)))
+        return error_set(
+            error, AKI_MODEL_INVALID,
+            "'%s': a Replace normalizer needs \"pattern\", an object with \"String\" or \"Regex\", and "
+            "\"content\", a string",
+            path);
     if (regex != NULL && strcmp(regex, RUN_OF_SPACES) != 0)
         return error_set(error, AKI_MODEL_UNSUPPORTED,
-                         "'%s': a Replace normalizer has the \"Regex\" '%.100s'; this program knows '%s'", path,
-                         regex, RUN_OF_SPACES);
+                         "'%s': a Replace normalizer has the \"Regex\" '%.100s'; this program knows '%s'",
+                         path, regex, RUN_OF_SPACES);
     if (regex == NULL && json_string_length(find) == 0)
         return error_set(error, AKI_MODEL_UNSUPPORTED,
                          "'%s': a Replace normalizer has the empty string as \"pattern\"", path);
     if (json_string_length(content) > TOKENIZER_REPLACEMENT_BYTES_MAX)
-        return error_set(error, AKI_MODEL_UNSUPPORTED,
-                         "'%s': a Replace normalizer has \"content\" of %zu bytes; this program takes up to %d", path,
-                         json_string_length(content), TOKENIZER_REPLACEMENT_BYTES_MAX);
+        return error_set(
+            error, AKI_MODEL_UNSUPPORTED,
+            "'%s': a Replace normalizer has \"content\" of %zu bytes; this program takes up to %d", path,
+            json_string_length(content), TOKENIZER_REPLACEMENT_BYTES_MAX);
     return AKI_OK;
 }
 
@@ -71,7 +74,8 @@ static aki_status read_replace(void **data, const json_t *part, const char *path
 }
 
 /* The next match at or behind `from`; false = there is none. */
-static bool find_match(const replace *r, const char *text, size_t length, size_t from, size_t *start, size_t *end)
+static bool find_match(const replace *r, const char *text, size_t length, size_t from, size_t *start,
+                       size_t *end)
 {
     if (r->find != NULL) {
         const char *found = memmem(text + from, length - from, r->find, r->find_length);

@@ -88,7 +88,7 @@ bool normal_stages_run(const normal_stages *stages, const char *text, size_t len
 {
     *result = text;
     *result_length = length;
-    for (size_t i = 0; i < stages->count && *result_length > 0; i++) {
+    for (size_t i = 0; i<stages->count && * result_length> 0; i++) {
         buf *out = &buffers[i % 2];
         buf_clear(out);
         if (!stages->items[i].kind->run(stages->items[i].data, *result, *result_length, out))

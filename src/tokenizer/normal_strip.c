@@ -14,7 +14,8 @@ static aki_status read_strip(void **data, const json_t *part, const char *path, 
     const json_t *left = json_object_get(part, "strip_left"), *right = json_object_get(part, "strip_right");
     if (!json_is_boolean(left) || !json_is_boolean(right))
         return error_set(error, AKI_MODEL_INVALID,
-                         "'%s': a Strip normalizer needs \"strip_left\" and \"strip_right\", true or false", path);
+                         "'%s': a Strip normalizer needs \"strip_left\" and \"strip_right\", true or false",
+                         path);
     strip *s = mem_zalloc(1, sizeof *s);
     if (s == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a normalizer of '%s'", path);

@@ -71,7 +71,8 @@ static bool make_children(builder *b, const pending *parent)
     size_t count = 0;
     for (uint32_t i = parent->first; i < parent->last; i++) {
         const piece_text *text = &b->texts[i];
-        if (text->length == parent->depth) { /* the parent's own; of equal texts the last has the highest id */
+        if (text->length ==
+            parent->depth) { /* the parent's own; of equal texts the last has the highest id */
             trie->ids[parent->state] = text->id;
             trie->states[parent->state].score = b->scores[text->id];
             continue;

@@ -99,7 +99,7 @@ static aki_status read_class(side_files *side, aki_error *error)
         {"ElectraTokenizer", TOKENIZER_CLASS_BERT},  {"MobileBertTokenizer", TOKENIZER_CLASS_BERT},
         {"LayoutLMTokenizer", TOKENIZER_CLASS_BERT}, {"SqueezeBertTokenizer", TOKENIZER_CLASS_BERT},
         {"LxmertTokenizer", TOKENIZER_CLASS_BERT},   {"PreTrainedTokenizer", TOKENIZER_CLASS_FILE},
-        {"TokenizersBackend", TOKENIZER_CLASS_FILE},  {"XLMRobertaTokenizer", TOKENIZER_CLASS_XLM_ROBERTA},
+        {"TokenizersBackend", TOKENIZER_CLASS_FILE}, {"XLMRobertaTokenizer", TOKENIZER_CLASS_XLM_ROBERTA},
     };
     static const char key[] = "tokenizer_class";
     const side_file *files[] = {&side->config, &side->model};

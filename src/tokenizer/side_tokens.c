@@ -15,9 +15,9 @@ static const struct {
     const char *key;
     const char *bert, *xlm_roberta; /* the classes' own; NULL = none */
 } uses[USE_COUNT] = {
-    [USE_BOS] = {"bos_token", NULL, "<s>"},         [USE_EOS] = {"eos_token", NULL, "</s>"},
-    [USE_UNK] = {"unk_token", "[UNK]", "<unk>"},    [USE_SEP] = {"sep_token", "[SEP]", "</s>"},
-    [USE_PAD] = {"pad_token", "[PAD]", "<pad>"},    [USE_CLS] = {"cls_token", "[CLS]", "<s>"},
+    [USE_BOS] = {"bos_token", NULL, "<s>"},          [USE_EOS] = {"eos_token", NULL, "</s>"},
+    [USE_UNK] = {"unk_token", "[UNK]", "<unk>"},     [USE_SEP] = {"sep_token", "[SEP]", "</s>"},
+    [USE_PAD] = {"pad_token", "[PAD]", "<pad>"},     [USE_CLS] = {"cls_token", "[CLS]", "<s>"},
     [USE_MASK] = {"mask_token", "[MASK]", "<mask>"},
 };
 

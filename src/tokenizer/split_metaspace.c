@@ -35,7 +35,8 @@ metaspace_prefix metaspace_prefix_of(const void *data)
 }
 
 /* "prepend_scheme", or by its older name "add_prefix_space"; `tokenizers` refuses a file where they disagree. */
-static aki_status read_prefix(const json_t *part, const char *path, metaspace_prefix *prefix, aki_error *error)
+static aki_status read_prefix(const json_t *part, const char *path, metaspace_prefix *prefix,
+                              aki_error *error)
 {
     static const char *const schemes[] = {
         [METASPACE_ALWAYS] = "always", [METASPACE_FIRST] = "first", [METASPACE_NEVER] = "never"};
@@ -57,10 +58,11 @@ static aki_status read_prefix(const json_t *part, const char *path, metaspace_pr
                              path, scheme);
         return AKI_OK;
     }
-    return error_set(error, AKI_MODEL_UNSUPPORTED,
-                     "'%s': a Metaspace pre-tokenizer has the \"prepend_scheme\" '%.100s'; this program knows "
-                     "always, first and never",
-                     path, scheme);
+    return error_set(
+        error, AKI_MODEL_UNSUPPORTED,
+        "'%s': a Metaspace pre-tokenizer has the \"prepend_scheme\" '%.100s'; this program knows "
+        "always, first and never",
+        path, scheme);
 }
 
 static aki_status read_metaspace(void **data, const json_t *part, const char *path, aki_error *error)

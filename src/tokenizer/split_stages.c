@@ -14,10 +14,11 @@ static aki_status read_one(split_stages *stages, const json_t *part, const char 
         if (strcmp(kinds[i]->type, type) == 0)
             kind = kinds[i];
     if (kind == NULL)
-        return error_set(error, AKI_MODEL_UNSUPPORTED,
-                         "'%s' has the \"pre_tokenizer\" type '%.100s'; with a Unigram model this program runs "
-                         "WhitespaceSplit, Metaspace and a Sequence of them",
-                         path, type != NULL ? type : "(none)");
+        return error_set(
+            error, AKI_MODEL_UNSUPPORTED,
+            "'%s' has the \"pre_tokenizer\" type '%.100s'; with a Unigram model this program runs "
+            "WhitespaceSplit, Metaspace and a Sequence of them",
+            path, type != NULL ? type : "(none)");
     if (stages->count == TOKENIZER_STAGES_MAX)
         return error_set(error, AKI_MODEL_UNSUPPORTED, "'%s' has more than %d pre-tokenizers in a row", path,
                          TOKENIZER_STAGES_MAX);
@@ -50,8 +51,7 @@ aki_status split_stages_read(split_stages *stages, const json_t *part, const cha
 bool split_stages_words(split_stages *stages, bool prefix)
 {
     *stages = (split_stages){0};
-    void *metaspace =
-        metaspace_new("\xE2\x96\x81", 3, prefix ? METASPACE_ALWAYS : METASPACE_NEVER, true);
+    void *metaspace = metaspace_new("\xE2\x96\x81", 3, prefix ? METASPACE_ALWAYS : METASPACE_NEVER, true);
     if (metaspace == NULL)
         return false;
     stages->items[stages->count++].kind = &split_whitespace;

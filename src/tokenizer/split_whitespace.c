@@ -28,17 +28,17 @@ static bool run_whitespace(const void *data, split_run *run, size_t stage, split
             class = char_table_get(&classes->table, code_point);
         }
         if ((class & CLASS_SPACE) != 0) {
-            if (at > start && !split_run_piece(run, stage + 1,
-                                               (split_piece){piece.text + start, at - start,
-                                                             piece.first && start == 0}))
+            if (at > start &&
+                !split_run_piece(run, stage + 1,
+                                 (split_piece){piece.text + start, at - start, piece.first && start == 0}))
                 return false;
             start = at + bytes;
         }
         at += bytes;
     }
-    return at == start || split_run_piece(run, stage + 1,
-                                          (split_piece){piece.text + start, at - start,
-                                                        piece.first && start == 0});
+    return at == start ||
+           split_run_piece(run, stage + 1,
+                           (split_piece){piece.text + start, at - start, piece.first && start == 0});
 }
 
 const split_kind split_whitespace = {"WhitespaceSplit", read_nothing, NULL, run_whitespace};

@@ -10,9 +10,10 @@ aki_status staged_build(staged *stages, definition *def, const vocabulary *vocab
     stages->split = def->split;
     def->normal = (normal_stages){0};
     def->split = (split_stages){0};
-    stages->windows = normal_stages_cut_at_space(&stages->normal) && split_stages_cut_at_space(&stages->split);
-    return unigram_build(&stages->model, vocab, def->model_count, def->scores, def->unknown_id, def->byte_fallback,
-                         error);
+    stages->windows =
+        normal_stages_cut_at_space(&stages->normal) && split_stages_cut_at_space(&stages->split);
+    return unigram_build(&stages->model, vocab, def->model_count, def->scores, def->unknown_id,
+                         def->byte_fallback, error);
 }
 
 void staged_free(staged *stages)
@@ -46,8 +47,8 @@ bool staged_normalize(const staged *stages, staged_scratch *scratch, const char 
     return normal_stages_run(&stages->normal, text, length, scratch->normal, result, result_length);
 }
 
-bool staged_split(const staged *stages, staged_scratch *scratch, const word_classes *classes, split_piece text,
-                  id_list *out, size_t stop_count)
+bool staged_split(const staged *stages, staged_scratch *scratch, const word_classes *classes,
+                  split_piece text, id_list *out, size_t stop_count)
 {
     split_run run = {.stages = &stages->split,
                      .classes = classes,
@@ -76,8 +77,8 @@ static size_t window_of(const staged *stages, const char *text, size_t length)
     return length;
 }
 
-bool staged_encode(const staged *stages, staged_scratch *scratch, const word_classes *classes, split_piece text,
-                   id_list *out, size_t stop_count)
+bool staged_encode(const staged *stages, staged_scratch *scratch, const word_classes *classes,
+                   split_piece text, id_list *out, size_t stop_count)
 {
     while (text.length > 0 && out->count < stop_count) {
         size_t window = window_of(stages, text.text, text.length);

@@ -24,7 +24,8 @@ typedef struct staged_scratch {
 } staged_scratch;
 
 /* Takes the stages out of the definition. vocab: the tokens. Error: AKI_OUT_OF_MEMORY. */
-AKI_MUST_CHECK aki_status staged_build(staged *stages, definition *def, const vocabulary *vocab, aki_error *error);
+AKI_MUST_CHECK aki_status staged_build(staged *stages, definition *def, const vocabulary *vocab,
+                                       aki_error *error);
 /* A zeroed one is allowed. */
 void staged_free(staged *stages);
 
@@ -37,11 +38,11 @@ bool staged_normalize(const staged *stages, staged_scratch *scratch, const char 
 
 /* Appends the ids of normalised text until there are stop_count. first: it begins where the whole text begins. False =
  * out of memory. */
-bool staged_split(const staged *stages, staged_scratch *scratch, const word_classes *classes, split_piece text,
-                  id_list *out, size_t stop_count);
+bool staged_split(const staged *stages, staged_scratch *scratch, const word_classes *classes,
+                  split_piece text, id_list *out, size_t stop_count);
 
 /* Both, of text that is not normalised. */
-bool staged_encode(const staged *stages, staged_scratch *scratch, const word_classes *classes, split_piece text,
-                   id_list *out, size_t stop_count);
+bool staged_encode(const staged *stages, staged_scratch *scratch, const word_classes *classes,
+                   split_piece text, id_list *out, size_t stop_count);
 
 #endif

@@ -28,7 +28,8 @@ static void find_bytes(unigram *model)
     }
 }
 
-static uint64_t fingerprint_of(const unigram *model, const vocabulary *vocab, size_t count, const double *scores)
+static uint64_t fingerprint_of(const unigram *model, const vocabulary *vocab, size_t count,
+                               const double *scores)
 {
     uint64_t hash = xxhash64((uint64_t)model->unknown, vocab->texts.data, vocab->texts.length);
     hash = xxhash64(hash, model->lengths, count * sizeof *model->lengths);

@@ -31,9 +31,9 @@ typedef struct unigram {
     uint32_t *lengths; /* [count] bytes of the tokens */
     int32_t unknown;
     double unknown_score;
-    bool byte_fallback;     /* and there is a token for each byte */
-    int32_t byte_ids[256];  /* of "<0x00>" …, or -1 */
-    uint64_t fingerprint;   /* of all that decides the ids */
+    bool byte_fallback;    /* and there is a token for each byte */
+    int32_t byte_ids[256]; /* of "<0x00>" …, or -1 */
+    uint64_t fingerprint;  /* of all that decides the ids */
 } unigram;
 
 /* A zeroed one is ready for use; for any number of models, one after another. */

@@ -25,16 +25,17 @@ def trie_of(keys):
             assert byte != 0
             node = node.setdefault(byte, {})
         node[0] = value
-    units, used, search_from = {}, {0}, 1
+    units, used, bases, search_from = {}, {0}, set(), 1
     pending = [(0, 0, root)]  # place, label, node
     while pending:
         place, label, node = pending.pop()
         bytes_ = sorted(node)
         base = search_from
-        while any(base ^ byte in used for byte in bytes_) or (base ^ place >= 1 << 21 and (base ^ place) % 256):
+        while base in bases or any(base ^ byte in used for byte in bytes_) or (base ^ place >= 1 << 21 and (base ^ place) % 256):
             base += 1
         while search_from in used:
             search_from += 1
+        bases.add(base)
         units[place] = unit_offset(base ^ place) | label | (HAS_LEAF if 0 in node else 0)
         for byte in bytes_:
             used.add(base ^ byte)
