@@ -244,7 +244,7 @@ static void refuses_files_that_are_no_tokenizer(void **state)
         {"", AKI_MODEL_INVALID, "not valid JSON"},
         {"[]", AKI_MODEL_INVALID, "not a JSON object"},
         {"{\"version\":", AKI_MODEL_INVALID, "not valid JSON"},
-        {"{}", AKI_MODEL_UNSUPPORTED, "no \"normalizer\""},
+        {"{}", AKI_MODEL_UNSUPPORTED, "no \"model\""},
     };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         tokenizer *tok = NULL;
