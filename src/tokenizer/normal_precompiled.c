@@ -1,12 +1,13 @@
 /* The Precompiled normalizer: each grapheme cluster of less than CHARSMAP_CLUSTER_BYTES becomes the replacement of the
  * shortest key that it begins with, whatever else is in it; where there is none, and in longer clusters, each character
  * becomes its own replacement or stays. So does `tokenizers`. */
+#include "tokenizer/normal_stages.h"
+
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "tokenizer/charsmap.h"
 #include "tokenizer/graphemes.h"
-#include "tokenizer/normal_stages.h"
 
 #include <string.h>
 

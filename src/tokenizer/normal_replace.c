@@ -1,8 +1,9 @@
 /* The Replace normalizer: a text is replaced by another wherever it stands, or each run of two spaces and more, the one
  * regular expression that SentencePiece's tokenizers are converted with. Another one is refused. */
+#include "tokenizer/normal_stages.h"
+
 #include "base/error.h"
 #include "base/memory.h"
-#include "tokenizer/normal_stages.h"
 
 #include <string.h>
 

@@ -1,8 +1,9 @@
 /* The Strip normalizer: drops the white space that a text begins or ends with. */
+#include "tokenizer/normal_stages.h"
+
 #include "base/error.h"
 #include "base/json_file.h"
 #include "base/memory.h"
-#include "tokenizer/normal_stages.h"
 #include "tokenizer/white_space.h"
 
 typedef struct strip {
