@@ -184,7 +184,7 @@ static aki_status lay(charsmap *map, const walker *w, uint32_t *values)
         memcpy(map->keys[i], key->text, sizeof map->keys[i]);
         uint32_t first;
         size_t bytes = utf8_decode(key->text, &first);
-        if (first < 128)
+        if (first < 128 && (bytes == key->length || first == '\r'))
             map->plain[first] = false;
         if (bytes == key->length) {
             values[first] |= (uint32_t)(i + 1) << CHARSMAP_SHIFT;

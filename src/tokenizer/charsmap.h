@@ -30,7 +30,8 @@ typedef struct charsmap {
     token_index clusters; /* keys of several characters; value: number of the replacement */
     char (*keys)[8];      /* their texts, zeros behind */
     char *texts;          /* the map's replacements, each ended by NUL */
-    bool plain[128];      /* ASCII characters that no key begins with */
+    bool plain
+        [128]; /* ASCII characters that stay where another ASCII character follows: only CR LF is one cluster */
 } charsmap;
 
 /* base64: the value of "precompiled_charsmap"; path: the file, for messages. On failure the map is empty. Errors:

@@ -69,7 +69,7 @@ static bool append_cluster(const charsmap *map, const char *text, size_t length,
     return append_characters(map, text, length, out);
 }
 
-/* Bytes of the ASCII characters at text[0..length) that stay and that nothing joins. */
+/* Bytes of the ASCII characters at text[0..length) that are clusters of their own and stay. */
 static size_t plain_run(const charsmap *map, const char *text, size_t length)
 {
     size_t run = 0;
@@ -113,7 +113,8 @@ static bool run_map(const void *data, const char *text, size_t length, buf *out)
 static bool space_stays(const void *data)
 {
     const charsmap *map = data;
-    return map->plain[' '];
+    return char_table_get(&map->characters, ' ') >> CHARSMAP_SHIFT == 0 &&
+           (char_table_get(&map->characters, ' ') & CHARSMAP_BEGINS) == 0;
 }
 
 const normal_kind normal_precompiled = {"Precompiled", read_map, free_map, run_map, space_stays};
