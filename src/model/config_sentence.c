@@ -70,11 +70,12 @@ static bool normalizer_lowers(const json_t *normalizer)
     return false;
 }
 
-/* Classes that take tokenizer.json unchanged; for all others tokenizer_config.json wins over it. */
+/* Classes whose lower-casing is that of tokenizer.json; for all others tokenizer_config.json wins over it. */
 static bool keeps_tokenizer_file(const folder_json *tokenizer, const folder_json *config)
 {
     static const char *const classes[] = {"PreTrainedTokenizer", "PreTrainedTokenizerFast",
-                                          "TokenizersBackend"};
+                                          "TokenizersBackend", "XLMRobertaTokenizer",
+                                          "XLMRobertaTokenizerFast"};
     const char *name = json_string_value(json_object_get(tokenizer->root, "tokenizer_class"));
     if (name == NULL)
         name = json_string_value(json_object_get(config->root, "tokenizer_class"));

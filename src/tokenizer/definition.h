@@ -5,8 +5,10 @@
 #define TOKENIZER_DEFINITION_H
 
 #include "tokenizer/added_tokens.h"
+#include "tokenizer/normal_stages.h"
 #include "tokenizer/normalizer.h"
 #include "tokenizer/side_files.h"
+#include "tokenizer/split_stages.h"
 #include "tokenizer/tokenizer_limits.h"
 #include "tokenizer/vocabulary.h"
 
@@ -21,12 +23,26 @@ typedef struct special_ids {
     size_t count;
 } special_ids;
 
+typedef enum definition_model {
+    MODEL_WORDPIECE, /* with BertNormalizer and BertPreTokenizer */
+    MODEL_UNIGRAM,   /* with stages */
+} definition_model;
+
 typedef struct definition {
     vocabulary vocab;
-    size_t model_count; /* the first ones of the vocabulary are WordPiece's; added tokens follow */
+    size_t model_count; /* the first ones of the vocabulary are the model's; added tokens follow */
+    definition_model model;
+    /* WordPiece */
     normalizer_flags flags;
     char *unknown, *prefix;
     size_t max_chars;
+    /* Unigram */
+    normal_stages normal;
+    split_stages split;
+    double *scores;       /* [model_count] as `tokenizers` reads them from tokenizer.json */
+    double *exact_scores; /* [model_count] as the file says: what Python hands to `tokenizers` */
+    size_t unknown_id;
+    bool byte_fallback;
     definition_added_token *added; /* [added_count], no text twice */
     size_t added_count;
     special_ids before, after;
@@ -35,6 +51,13 @@ typedef struct definition {
     bool has_types;               /* the template gives some token another type than 0 */
     bool has_empty_lines;         /* of vocab.txt: ids of further tokens cannot be told */
 } definition;
+
+/* Reads "model", "normalizer" and "pre_tokenizer" of a Unigram tokenizer into an empty definition, with room in the
+ * vocabulary for the added tokens that the model does not have. known: an empty index, which becomes that of the
+ * model's tokens and is the caller's to free; its texts are those of `root`. Errors as tokenizer_open. */
+AKI_MUST_CHECK aki_status definition_read_unigram(definition *def, const json_t *root, const char *path,
+                                                  size_t vocabulary_limit, token_index *known,
+                                                  aki_error *error);
 
 /* The word limit of BERT. */
 #define DEFINITION_USUAL_CHARS ((size_t)100)

@@ -1,6 +1,7 @@
-/* tokenizer.json as `tokenizers` writes it. Understood: BertNormalizer, BertPreTokenizer, WordPiece, TemplateProcessing and
- * BertProcessing; anything else is refused by name, since guessing would give other ids without a word. Of "truncation" and
- * "padding" only the side counts; "decoder" has no bearing on the ids of a text. */
+/* tokenizer.json as `tokenizers` writes it. Understood: WordPiece with BertNormalizer and BertPreTokenizer, Unigram with
+ * the stages of normal_stages.c and split_stages.c, TemplateProcessing, BertProcessing and RobertaProcessing; anything else
+ * is refused by name, since guessing would give other ids without a word. Of "truncation" and "padding" only the side
+ * counts; "decoder" has no bearing on the ids of a text. */
 #include "tokenizer/definition.h"
 
 #include "base/error.h"
@@ -14,6 +15,7 @@ typedef struct reader {
     definition *def;
     const char *path;
     aki_error *error;
+    token_index known; /* Unigram's tokens and their ids */
 } reader;
 
 static aki_status invalid(const reader *in, const char *what)
@@ -37,7 +39,7 @@ static aki_status read_part(const reader *in, const json_t *root, const char *ke
     return AKI_OK;
 }
 
-static aki_status read_normalizer(const reader *in, const json_t *root)
+static aki_status read_bert_normalizer(const reader *in, const json_t *root)
 {
     const json_t *part;
     normalizer_flags *flags = &in->def->flags;
@@ -116,12 +118,12 @@ static aki_status read_vocabulary(const reader *in, const json_t *model, const j
     return AKI_OK;
 }
 
-static aki_status read_model(const reader *in, const json_t *root, size_t limit)
+static aki_status read_wordpiece(reader *in, const json_t *root, size_t limit)
 {
-    const json_t *model = json_object_get(root, "model");
-    aki_status status = AKI_OK;
-    if (!json_is_object(model) || json_object_get(model, "type") != NULL) /* old files leave the type out */
-        status = read_part(in, root, "model", "WordPiece", &model);
+    const json_t *model = json_object_get(root, "model"), *part;
+    aki_status status = read_bert_normalizer(in, root);
+    if (status == AKI_OK)
+        status = read_part(in, root, "pre_tokenizer", "BertPreTokenizer", &part);
     if (status == AKI_OK)
         status = read_text(in, model, "unk_token", &in->def->unknown);
     if (status == AKI_OK)
@@ -137,7 +139,37 @@ static aki_status read_model(const reader *in, const json_t *root, size_t limit)
     return status;
 }
 
-/* seen: texts of the rows before; *new_count: how many of them WordPiece does not have. */
+static aki_status read_unigram(reader *in, const json_t *root, size_t limit)
+{
+    return definition_read_unigram(in->def, root, in->path, limit, &in->known, in->error);
+}
+
+static aki_status read_model(reader *in, const json_t *root, size_t limit)
+{
+    static const struct {
+        const char *type;
+        aki_status (*read)(reader *in, const json_t *root, size_t limit);
+    } models[] = {{"WordPiece", read_wordpiece}, {"Unigram", read_unigram}};
+    const json_t *model = json_object_get(root, "model"), *given = json_object_get(model, "type");
+    const char *type = json_string_value(given);
+    if (json_is_object(model) && given == NULL) /* old files leave the type out */
+        type = json_is_array(json_object_get(model, "vocab")) ? "Unigram" : "WordPiece";
+    for (size_t i = 0; i < sizeof models / sizeof models[0] && type != NULL; i++)
+        if (strcmp(models[i].type, type) == 0)
+            return models[i].read(in, root, limit);
+    return read_part(in, root, "model", "WordPiece or a Unigram", &model);
+}
+
+/* The id of a model's token, or -1. */
+static json_int_t known_id(const reader *in, const json_t *vocab, const char *text, size_t length)
+{
+    if (in->def->model == MODEL_UNIGRAM)
+        return token_index_find(&in->known, text, length);
+    const json_t *id = json_object_get(vocab, text);
+    return id != NULL ? json_integer_value(id) : -1;
+}
+
+/* seen: texts of the rows before; *new_count: how many of them the model does not have. */
 static aki_status read_added_token(const reader *in, const json_t *vocab, const json_t *row,
                                    token_index *seen, size_t *new_count)
 {
@@ -161,9 +193,8 @@ static aki_status read_added_token(const reader *in, const json_t *vocab, const 
         return error_set(in->error, AKI_MODEL_INVALID, "'%s': the added token '%s' is there twice", in->path,
                          text);
     /* `tokenizers` goes by the vocabulary and numbers new tokens in their order; a file that says otherwise is damaged. */
-    const json_t *known = json_object_get(vocab, text);
-    json_int_t expected =
-        known != NULL ? json_integer_value(known) : (json_int_t)(def->model_count + *new_count);
+    json_int_t known = known_id(in, vocab, text, length);
+    json_int_t expected = known >= 0 ? known : (json_int_t)(def->model_count + *new_count);
     if (json_integer_value(id) != expected) {
         error_set(in->error, AKI_MODEL_INVALID,
                   "'%s': the added token '%s' has the id %lld, but by the vocabulary it must be %lld",
@@ -171,7 +202,7 @@ static aki_status read_added_token(const reader *in, const json_t *vocab, const 
         return vocabulary_hint(in->error);
     }
     aki_status status = AKI_OK;
-    if (known == NULL) {
+    if (known < 0) {
         status = put(in, id, text, length);
         ++*new_count;
     }
@@ -280,7 +311,7 @@ static aki_status read_post_processor(const reader *in, const json_t *root)
     definition *def = in->def;
     const json_t *part = json_object_get(root, "post_processor");
     const char *type = json_string_value(json_object_get(part, "type"));
-    if (type == NULL || strcmp(type, "BertProcessing") != 0) {
+    if (type == NULL || (strcmp(type, "BertProcessing") != 0 && strcmp(type, "RobertaProcessing") != 0)) {
         aki_status status = read_part(in, root, "post_processor", "TemplateProcessing", &part);
         return status == AKI_OK ? read_template(in, part) : status;
     }
@@ -329,19 +360,15 @@ static aki_status read_sides(const reader *in, const json_t *root)
                : error_set(in->error, AKI_OUT_OF_MEMORY, "no memory for '%s'", in->path);
 }
 
-static aki_status read_root(const reader *in, const json_t *root, size_t limit)
+static aki_status read_root(reader *in, const json_t *root, size_t limit)
 {
-    const json_t *version = json_object_get(root, "version"), *part;
+    const json_t *version = json_object_get(root, "version");
     if (!json_is_object(root))
         return invalid(in, "is not a JSON object");
     if (version != NULL && (!json_is_string(version) || strcmp(json_string_value(version), "1.0") != 0))
         return error_set(in->error, AKI_MODEL_UNSUPPORTED, "'%s' has another \"version\" than \"1.0\"",
                          in->path);
-    aki_status status = read_normalizer(in, root);
-    if (status == AKI_OK)
-        status = read_part(in, root, "pre_tokenizer", "BertPreTokenizer", &part);
-    if (status == AKI_OK)
-        status = read_model(in, root, limit);
+    aki_status status = read_model(in, root, limit);
     if (status == AKI_OK)
         status = read_added_tokens(in, root);
     if (status == AKI_OK)
@@ -356,8 +383,10 @@ aki_status definition_read_json(definition *out, const char *path, size_t vocabu
     *out = (definition){0};
     json_t *root = NULL;
     aki_status status = json_file_read(path, TOKENIZER_FILE_BYTES_MAX, &root, error);
+    reader in = {.def = out, .path = path, .error = error};
     if (status == AKI_OK)
-        status = read_root(&(reader){out, path, error}, root, vocabulary_limit);
+        status = read_root(&in, root, vocabulary_limit);
+    token_index_free(&in.known);
     json_decref(root);
     if (status != AKI_OK)
         definition_free(out);

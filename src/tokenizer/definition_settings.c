@@ -1,6 +1,6 @@
 /* Corrects a definition by the files beside the vocabulary, as `transformers` does when it loads a tokenizer:
- * BertTokenizer takes only the vocabulary and builds the rest from the settings; any class adds the tokens that the
- * files name. */
+ * BertTokenizer and XLMRobertaTokenizer take only the vocabulary, the latter also the character map, and build the rest
+ * from the settings; any class adds the tokens that the files name. */
 #include "tokenizer/definition.h"
 
 #include "base/error.h"
@@ -8,6 +8,9 @@
 #include "tokenizer/side_tokens.h"
 
 #include <string.h>
+
+/* What the class takes as unknown token, whatever "unk_id" says. */
+#define XLM_ROBERTA_UNKNOWN 3
 
 typedef struct adder {
     definition *def;
@@ -107,7 +110,7 @@ static aki_status open_indexes(adder *in, size_t count)
     if (in->news == NULL || !token_index_init(&in->known, vocab->count + count) ||
         !token_index_init(&in->added, def->added_count + count))
         return no_memory(in);
-    for (size_t id = 0; id < vocab->count; id++)
+    for (size_t id = vocab->count; id-- > 0;) /* of tokens that are there twice the last one counts */
         if (vocab->length[id] > 0)
             token_index_add(&in->known, vocabulary_text(vocab, (int32_t)id), vocab->length[id], (int32_t)id);
     for (size_t i = 0; i < def->added_count; i++) {
@@ -124,7 +127,7 @@ static bool fits_template(const char *text)
     return text[0] != '\0' && text[0] != '$' && strpbrk(text, ": ") == NULL;
 }
 
-/* Finds a special token that BertTokenizer needs. */
+/* Finds a special token that the class needs. */
 static aki_status needed_name(const adder *in, special_use use, const char **text)
 {
     aki_status status = side_tokens_name(in->side, use, text, in->error);
@@ -183,6 +186,47 @@ static aki_status build_bert(const adder *in)
     return AKI_OK;
 }
 
+/* Builds everything of XLMRobertaTokenizer but the added tokens. */
+static aki_status build_xlm_roberta(const adder *in)
+{
+    definition *def = in->def;
+    bool prefix = true;
+    aki_status status = side_files_bool(in->side, "add_prefix_space", &prefix, in->error);
+    if (status == AKI_OK)
+        status = put_around(in, USE_BOS, &def->before);
+    if (status == AKI_OK)
+        status = put_around(in, USE_EOS, &def->after);
+    if (status != AKI_OK)
+        return status;
+    if (def->model_count <= XLM_ROBERTA_UNKNOWN)
+        return error_set(in->error, AKI_MODEL_INVALID,
+                         "'%s' has %zu tokens; XLMRobertaTokenizer's unknown token has the id %d",
+                         def->vocab.path, def->model_count, XLM_ROBERTA_UNKNOWN);
+    split_stages_free(&def->split);
+    if (!split_stages_words(&def->split, prefix))
+        return no_memory(in);
+    normal_stages_keep_precompiled(&def->normal);
+    mem_free(def->scores);
+    def->scores = def->exact_scores;
+    def->exact_scores = NULL;
+    def->unknown_id = XLM_ROBERTA_UNKNOWN;
+    def->byte_fallback = false;
+    return AKI_OK;
+}
+
+static aki_status build_class(const adder *in)
+{
+    switch (in->side->class) {
+    case TOKENIZER_CLASS_BERT:
+        return build_bert(in);
+    case TOKENIZER_CLASS_XLM_ROBERTA:
+        return build_xlm_roberta(in);
+    case TOKENIZER_CLASS_FILE:
+        break;
+    }
+    return AKI_OK;
+}
+
 static aki_status add_all(adder *in, const side_tokens *tokens)
 {
     definition *def = in->def;
@@ -194,7 +238,7 @@ static aki_status add_all(adder *in, const side_tokens *tokens)
         if (tokens->items[i].id != SIDE_TOKEN_ANY_ID)
             in->stated_count = def->added_count;
     }
-    aki_status status = in->side->class == TOKENIZER_CLASS_BERT ? build_bert(in) : AKI_OK;
+    aki_status status = build_class(in);
     for (size_t i = 0; i < in->new_count && status == AKI_OK; i++)
         status = vocabulary_append(&def->vocab, in->news[i]->text, in->news[i]->length, in->error);
     return status;
@@ -223,6 +267,23 @@ static aki_status read_sides(const adder *in)
     return AKI_OK;
 }
 
+/* A class builds its own kind of model from any vocabulary. */
+static aki_status check_model(const adder *in)
+{
+    static const struct {
+        definition_model model;
+        const char *name;
+    } classes[] = {[TOKENIZER_CLASS_BERT] = {MODEL_WORDPIECE, "WordPiece"},
+                   [TOKENIZER_CLASS_XLM_ROBERTA] = {MODEL_UNIGRAM, "Unigram"}};
+    tokenizer_class class = in->side->class;
+    if (class == TOKENIZER_CLASS_FILE || classes[class].model == in->def->model)
+        return AKI_OK;
+    return error_set(
+        in->error, AKI_MODEL_UNSUPPORTED,
+        "'%s': the \"tokenizer_class\" %s makes a %s of \"model\", which is another one", in->def->vocab.path,
+        in->side->class_name != NULL ? in->side->class_name : "BertTokenizer", classes[class].name);
+}
+
 aki_status definition_apply(definition *def, const side_files *side, size_t vocabulary_limit,
                             aki_error *error)
 {
@@ -231,9 +292,12 @@ aki_status definition_apply(definition *def, const side_files *side, size_t voca
                 .limit =
                     vocabulary_limit < TOKENIZER_VOCABULARY_MAX ? vocabulary_limit : TOKENIZER_VOCABULARY_MAX,
                 .error = error};
+    aki_status status = check_model(&in);
+    if (status != AKI_OK)
+        return status;
     side_tokens tokens;
-    aki_status status = side_tokens_collect(&tokens, side, def, error);
-    if (side->class == TOKENIZER_CLASS_BERT) {
+    status = side_tokens_collect(&tokens, side, def, error);
+    if (side->class != TOKENIZER_CLASS_FILE) {
         vocabulary_cut(&def->vocab, def->model_count);
         def->added_count = 0;
     }

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "tokenizer/white_space.h"
 
 #include <string.h>
 
@@ -14,38 +15,13 @@ typedef struct line {
     size_t length;
 } line;
 
-static bool is_space(uint32_t code_point)
-{
-    for (size_t i = 0; i < unicode_spaces_count; i++)
-        if (code_point >= unicode_spaces[i].first && code_point <= unicode_spaces[i].last)
-            return true;
-    return false;
-}
-
-/* text: valid UTF-8. */
-static size_t length_without_space_at_end(const char *text, size_t length)
-{
-    size_t end = length;
-    while (end > 0) {
-        size_t start = end - 1;
-        while (((unsigned char)text[start] & 0xC0) == 0x80)
-            start--;
-        uint32_t code_point;
-        utf8_decode(text + start, &code_point);
-        if (!is_space(code_point))
-            break;
-        end = start;
-    }
-    return end;
-}
-
 /* Takes the next line off text[*at..length). */
 static line next_line(const char *text, size_t length, size_t *at)
 {
     const char *start = text + *at, *newline = memchr(start, '\n', length - *at);
     size_t bytes = newline != NULL ? (size_t)(newline - start) : length - *at;
     *at += bytes + (newline != NULL);
-    return (line){start, length_without_space_at_end(start, bytes)};
+    return (line){start, white_space_trimmed(start, bytes)};
 }
 
 /* Empty lines in the middle keep their number, so that the ids after them are right; those at the end are no tokens. */

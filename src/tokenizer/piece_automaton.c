@@ -1,16 +1,9 @@
 #include "tokenizer/piece_automaton.h"
 
 #include "base/memory.h"
+#include "tokenizer/array_places.h"
 
 #include <string.h>
-
-/* How far above the last state a byte can point. */
-#define CHILD_SPAN 256
-/* Places looked at in the search for a base, 64 at a time, before the children go behind all others: bounds the time of
- * building. */
-#define SEARCH_WORDS 8
-/* Used places of 64 from which on they are not searched again. */
-#define CROWDED 56
 
 /* A state whose children are still to be made, in the order of depth. */
 typedef struct pending {
@@ -22,9 +15,7 @@ typedef struct pending {
 typedef struct builder {
     piece_automaton *automaton;
     const piece_text *texts[2]; /* initial, continuing */
-    uint64_t *used;             /* [room / 64 + 1] bit s: place s holds a state */
-    size_t search_from;         /* too few places below are free */
-    size_t end;                 /* behind the last state */
+    array_places places;
     pending *queue;
     size_t queue_first, queue_last, queue_capacity;
 } builder;
@@ -43,7 +34,8 @@ int piece_text_order(const void *a, const void *b)
 static bool reserve_states(builder *b, size_t base)
 {
     piece_automaton *automaton = b->automaton;
-    size_t wanted = base + CHILD_SPAN, room = automaton->room > 0 ? automaton->room : 4 * CHILD_SPAN;
+    size_t wanted = base + ARRAY_PLACES_SPAN;
+    size_t room = automaton->room > 0 ? automaton->room : 4 * ARRAY_PLACES_SPAN;
     if (wanted >= PIECE_STATE_NONE)
         return false;
     while (room < wanted)
@@ -54,44 +46,12 @@ static bool reserve_states(builder *b, size_t base)
     if (states == NULL)
         return false;
     automaton->states = states;
-    uint64_t *used = mem_realloc(b->used, room / 64 + 1, sizeof *used);
-    if (used == NULL)
+    if (!array_places_grow(&b->places, room))
         return false;
-    b->used = used;
-    size_t words = automaton->room > 0 ? automaton->room / 64 + 1 : 0;
-    memset(used + words, 0, (room / 64 + 1 - words) * sizeof *used);
     for (size_t s = automaton->room; s < room; s++)
         states[s] = (piece_state){.parent = PIECE_STATE_NONE, .fail = PIECE_STATE_NONE};
     automaton->room = room;
     return true;
-}
-
-/* Bits place … place + 63; none is used behind the end. */
-static uint64_t used_from(const builder *b, size_t place)
-{
-    size_t words = b->automaton->room / 64 + 1, word = place / 64, shift = place % 64;
-    uint64_t low = word < words ? b->used[word] : 0, high = word + 1 < words ? b->used[word + 1] : 0;
-    return shift == 0 ? low : low >> shift | high << (64 - shift);
-}
-
-/* A base at which every child's place is free: single children fill the holes from the front, families are sought near
- * the end, where there is room for them. bytes: ascending. */
-static size_t find_base(builder *b, const unsigned char *bytes, size_t count)
-{
-    while (b->search_from < b->end && __builtin_popcountll(used_from(b, b->search_from)) > CROWDED)
-        b->search_from += 64;
-    size_t place = b->search_from;
-    if (count > 1 && place + SEARCH_WORDS * 64 < b->end)
-        place = b->end - SEARCH_WORDS * 64;
-    size_t base = place > bytes[0] ? place - bytes[0] : 0;
-    for (size_t words = 0; words < SEARCH_WORDS && base + bytes[0] < b->end; words++, base += 64) {
-        uint64_t taken = 0;
-        for (size_t i = 0; i < count && taken != UINT64_MAX; i++)
-            taken |= used_from(b, base + bytes[i]);
-        if (taken != UINT64_MAX)
-            return base + (size_t)__builtin_ctzll(~taken);
-    }
-    return b->end > bytes[0] ? b->end - bytes[0] : 0;
 }
 
 static bool push_pending(builder *b, pending item)
@@ -165,8 +125,8 @@ static bool make_children(builder *b, const pending *parent)
 {
     piece_automaton *automaton = b->automaton;
     const piece_text *texts = b->texts[parent->continuing];
-    unsigned char bytes[CHILD_SPAN];
-    uint32_t starts[CHILD_SPAN + 1];
+    unsigned char bytes[ARRAY_PLACES_SPAN];
+    uint32_t starts[ARRAY_PLACES_SPAN + 1];
     size_t count = 0;
     for (uint32_t i = parent->first; i < parent->last; i++) {
         if (texts[i].length == parent->depth)
@@ -180,14 +140,13 @@ static bool make_children(builder *b, const pending *parent)
     if (count == 0)
         return true;
     starts[count] = parent->last;
-    size_t base = find_base(b, bytes, count);
+    size_t base = array_places_find(&b->places, bytes, count);
     if (!reserve_states(b, base))
         return false;
     automaton->states[parent->state].base = (uint32_t)base;
     for (size_t i = 0; i < count; i++) {
         uint32_t state = (uint32_t)base + bytes[i];
-        b->used[state / 64] |= UINT64_C(1) << state % 64;
-        b->end = b->end > state ? b->end : (size_t)state + 1;
+        array_places_take(&b->places, state);
         automaton->states[state].parent = parent->state;
         const piece_text *first = &texts[starts[i]];
         bool linked;
@@ -208,19 +167,21 @@ bool piece_automaton_build(piece_automaton *automaton, const piece_text *initial
                            const piece_text *continuing, size_t continuing_count)
 {
     *automaton = (piece_automaton){0};
-    builder b = {.automaton = automaton, .texts = {initial, continuing}, .end = PIECE_STATE_CONTINUING + 1};
+    builder b = {.automaton = automaton, .texts = {initial, continuing}};
     uint32_t none = 0;
     bool done = initial_count < UINT32_MAX && continuing_count < UINT32_MAX && reserve_states(&b, 0) &&
                 append_pop(automaton, &none, 0) &&
                 push_pending(&b, (pending){PIECE_STATE_INITIAL, 0, (uint32_t)initial_count, 0, false}) &&
                 push_pending(&b, (pending){PIECE_STATE_CONTINUING, 0, (uint32_t)continuing_count, 0, true});
-    if (done)
-        b.used[0] = UINT64_C(1) << PIECE_STATE_INITIAL | UINT64_C(1) << PIECE_STATE_CONTINUING;
+    if (done) {
+        array_places_take(&b.places, PIECE_STATE_INITIAL);
+        array_places_take(&b.places, PIECE_STATE_CONTINUING);
+    }
     while (done && b.queue_first < b.queue_last) {
         pending parent = b.queue[b.queue_first++]; /* a copy: the queue may move */
         done = make_children(&b, &parent);
     }
-    mem_free(b.used);
+    array_places_free(&b.places);
     mem_free(b.queue);
     if (!done)
         piece_automaton_free(automaton);

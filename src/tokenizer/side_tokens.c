@@ -13,12 +13,12 @@
 
 static const struct {
     const char *key;
-    const char *usual; /* BertTokenizer's; NULL = none */
+    const char *bert, *xlm_roberta; /* the classes' own; NULL = none */
 } uses[USE_COUNT] = {
-    [USE_BOS] = {"bos_token", NULL},       [USE_EOS] = {"eos_token", NULL},
-    [USE_UNK] = {"unk_token", "[UNK]"},    [USE_SEP] = {"sep_token", "[SEP]"},
-    [USE_PAD] = {"pad_token", "[PAD]"},    [USE_CLS] = {"cls_token", "[CLS]"},
-    [USE_MASK] = {"mask_token", "[MASK]"},
+    [USE_BOS] = {"bos_token", NULL, "<s>"},          [USE_EOS] = {"eos_token", NULL, "</s>"},
+    [USE_UNK] = {"unk_token", "[UNK]", "<unk>"},     [USE_SEP] = {"sep_token", "[SEP]", "</s>"},
+    [USE_PAD] = {"pad_token", "[PAD]", "<pad>"},     [USE_CLS] = {"cls_token", "[CLS]", "<s>"},
+    [USE_MASK] = {"mask_token", "[MASK]", "<mask>"},
 };
 
 /* Where further special tokens are listed, once the choice between the two names and the two files is made. */
@@ -232,7 +232,9 @@ aki_status side_tokens_name(const side_files *side, special_use use, const char 
 {
     const char *key = uses[use].key;
     const json_t *value = side_files_get(side, key);
-    *text = side->class == TOKENIZER_CLASS_BERT ? uses[use].usual : NULL;
+    *text = side->class == TOKENIZER_CLASS_BERT          ? uses[use].bert
+            : side->class == TOKENIZER_CLASS_XLM_ROBERTA ? uses[use].xlm_roberta
+                                                         : NULL;
     if (value == NULL)
         return AKI_OK;
     *text = NULL;

@@ -36,7 +36,7 @@ typedef enum special_use {
     USE_COUNT
 } special_use;
 
-/* *text is NULL where neither a file nor BertTokenizer names the token. Error: AKI_MODEL_INVALID. */
+/* *text is NULL where neither a file nor the tokenizer's class names the token. Error: AKI_MODEL_INVALID. */
 AKI_MUST_CHECK aki_status side_tokens_name(const side_files *side, special_use use, const char **text,
                                            aki_error *error);
 /* "cls_token". */

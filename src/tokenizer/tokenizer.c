@@ -9,14 +9,17 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "tokenizer/definition.h"
+#include "tokenizer/staged.h"
 
 #include <string.h>
 
 struct tokenizer {
     vocabulary vocab;
-    normalizer norm;
     word_classes classes;
+    definition_model kind;
+    normalizer norm; /* WordPiece's */
     wordpiece model;
+    staged stages; /* Unigram's */
     added_tokens raw, normalized;
     buf *normalized_texts; /* [normalized.count], what `normalized` points to */
     special_ids before, after;
@@ -27,17 +30,35 @@ struct tokenizer_scratch {
     id_list ids;
     buf normal; /* normalised text, from the open word on */
     normalizer_state marks;
+    staged_scratch stages;
 };
+
+/* Appends what the model's normalizers make of a text. False = out of memory. */
+static bool normalize(const tokenizer *tok, const char *text, size_t length, buf *out)
+{
+    if (tok->kind == MODEL_WORDPIECE) {
+        normalizer_state state = {0};
+        bool done = normalizer_run(&tok->norm, &state, text, length, out) && normalizer_finish(&state, out);
+        normalizer_state_free(&state);
+        return done;
+    }
+    staged_scratch scratch;
+    staged_scratch_init(&scratch);
+    const char *normal;
+    size_t normal_length;
+    bool done = staged_normalize(&tok->stages, &scratch, text, length, &normal, &normal_length) &&
+                buf_append(out, normal, normal_length);
+    staged_scratch_free(&scratch);
+    return done;
+}
 
 static aki_status add_normalized(tokenizer *tok, const char *path, const definition_added_token *added,
                                  aki_error *error)
 {
     const char *text = vocabulary_text(&tok->vocab, added->token.id);
     buf *out = &tok->normalized_texts[tok->normalized.count];
-    normalizer_state state = {0};
     buf_init(out, SIZE_MAX / 2);
-    bool done = normalizer_run(&tok->norm, &state, text, strlen(text), out) && normalizer_finish(&state, out);
-    normalizer_state_free(&state);
+    bool done = normalize(tok, text, strlen(text), out);
     aki_status status = AKI_OK;
     if (!done)
         status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for the added tokens of '%s'", path);
@@ -92,12 +113,16 @@ static aki_status build(tokenizer *tok, definition *def, const char *path, aki_e
     tok->before = def->before;
     tok->after = def->after;
     tok->truncate_left = def->truncate_left;
-    aki_status status = wordpiece_build(&tok->model, &tok->vocab, def->model_count, def->prefix, def->unknown,
-                                        def->max_chars, error);
+    tok->kind = def->model;
+    aki_status status = def->model == MODEL_UNIGRAM
+                            ? staged_build(&tok->stages, def, &tok->vocab, error)
+                            : wordpiece_build(&tok->model, &tok->vocab, def->model_count, def->prefix,
+                                              def->unknown, def->max_chars, error);
     tok->vocab.path = NULL; /* the caller's, for messages while loading */
     if (status != AKI_OK)
         return status;
-    if (!normalizer_build(&tok->norm, def->flags) || !word_classes_build(&tok->classes))
+    if ((def->model == MODEL_WORDPIECE && !normalizer_build(&tok->norm, def->flags)) ||
+        !word_classes_build(&tok->classes))
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the tokenizer of '%s'", path);
     return build_added_tokens(tok, def, path, error);
 }
@@ -124,7 +149,7 @@ static aki_status read_vocab(definition *def, const char *path, const char *fold
                              size_t vocabulary_limit, aki_error *error)
 {
     *def = (definition){0};
-    if (side->class == TOKENIZER_CLASS_FILE)
+    if (side->class != TOKENIZER_CLASS_BERT)
         return error_set(error, AKI_MODEL_UNSUPPORTED,
                          "'%s' has no tokenizer.json, which the tokenizer class '%s' needs", folder,
                          side->class_name);
@@ -182,6 +207,7 @@ void tokenizer_close(tokenizer *tok)
     mem_free(tok->normalized_texts);
     added_tokens_free(&tok->raw);
     added_tokens_free(&tok->normalized);
+    staged_free(&tok->stages);
     wordpiece_free(&tok->model);
     word_classes_free(&tok->classes);
     normalizer_free(&tok->norm);
@@ -207,8 +233,10 @@ size_t tokenizer_special_count(const tokenizer *tok)
 tokenizer_scratch *tokenizer_scratch_open(void)
 {
     tokenizer_scratch *scratch = mem_zalloc(1, sizeof *scratch);
-    if (scratch != NULL)
+    if (scratch != NULL) {
         buf_init(&scratch->normal, SIZE_MAX / 2);
+        staged_scratch_init(&scratch->stages);
+    }
     return scratch;
 }
 
@@ -219,6 +247,7 @@ void tokenizer_scratch_close(tokenizer_scratch *scratch)
     id_list_free(&scratch->ids);
     buf_free(&scratch->normal);
     normalizer_state_free(&scratch->marks);
+    staged_scratch_free(&scratch->stages);
     mem_free(scratch);
 }
 
@@ -302,18 +331,51 @@ static bool encode_whole(const tokenizer *tok, tokenizer_scratch *scratch, word_
     return true;
 }
 
+/* A stretch between added tokens, for a model of stages. */
+static bool encode_stages(const tokenizer *tok, tokenizer_scratch *scratch, word_splitter *splitter,
+                          split_piece text)
+{
+    if (tok->normalized.count == 0)
+        return staged_encode(&tok->stages, &scratch->stages, &tok->classes, text, splitter->out,
+                             splitter->stop_count);
+    const char *normal;
+    size_t length;
+    if (!staged_normalize(&tok->stages, &scratch->stages, text.text, text.length, &normal, &length))
+        return false;
+    added_tokens_cursor cursor = added_tokens_search(&tok->normalized, &tok->classes, normal, length);
+    added_tokens_piece piece;
+    while (!word_splitter_stopped(splitter) && added_tokens_next(&cursor, &piece)) {
+        split_piece part = {normal + piece.start, piece.end - piece.start, text.first && piece.start == 0};
+        bool done = piece.id != ADDED_TOKENS_TEXT
+                        ? push_id(splitter, piece.id)
+                        : staged_split(&tok->stages, &scratch->stages, &tok->classes, part, splitter->out,
+                                       splitter->stop_count);
+        if (!done)
+            return false;
+    }
+    return true;
+}
+
+static bool encode_stretch(const tokenizer *tok, tokenizer_scratch *scratch, word_splitter *splitter,
+                           const char *start, size_t length, bool first)
+{
+    scratch->marks.count = 0; /* a text that was cut may have left some */
+    if (tok->kind == MODEL_UNIGRAM)
+        return encode_stages(tok, scratch, splitter, (split_piece){start, length, first});
+    return tok->normalized.count > 0 ? encode_whole(tok, scratch, splitter, start, length)
+                                     : encode_windows(tok, scratch, splitter, start, length);
+}
+
 static bool encode_content(const tokenizer *tok, tokenizer_scratch *scratch, word_splitter *splitter,
                            aki_text text)
 {
     added_tokens_cursor cursor = added_tokens_search(&tok->raw, &tok->classes, text.data, text.length);
     added_tokens_piece piece;
     while (!word_splitter_stopped(splitter) && added_tokens_next(&cursor, &piece)) {
-        const char *start = text.data + piece.start;
-        size_t length = piece.end - piece.start;
-        scratch->marks.count = 0; /* a text that was cut may have left some */
-        bool done = piece.id != ADDED_TOKENS_TEXT ? push_id(splitter, piece.id)
-                    : tok->normalized.count > 0   ? encode_whole(tok, scratch, splitter, start, length)
-                                                  : encode_windows(tok, scratch, splitter, start, length);
+        bool done = piece.id != ADDED_TOKENS_TEXT
+                        ? push_id(splitter, piece.id)
+                        : encode_stretch(tok, scratch, splitter, text.data + piece.start,
+                                         piece.end - piece.start, piece.start == 0);
         if (!done)
             return false;
     }

@@ -1,4 +1,4 @@
-/* BERT uncased/cased WordPiece tokenization, id for id equal to the Hugging Face `tokenizers` library.
+/* WordPiece and Unigram tokenization, id for id equal to the Hugging Face `tokenizers` library.
  *
  * Reads what `transformers` reads: tokenizer.json (vocabulary, normalizer flags, added tokens, post-processor) or, where
  * there is none, vocab.txt, and the settings beside them (side_files.h). The lengths to which tokenizer.json cuts and
@@ -9,8 +9,9 @@
  *
  * A tokenizer is const after loading and may be used by any number of threads; each thread brings its own scratch.
  * Time is linear in the bytes looked at, and at most the prefix that can fill `max_tokens` is tokenized (plus what is
- * needed to know whether anything was cut). A model with added tokens that are matched in normalised text is the
- * exception: there each text is normalised to its end. */
+ * needed to know whether anything was cut). Exceptions, where each text is normalised to its
+ * end: a model with added tokens that are matched in normalised text, and a Unigram whose words are not cut at white
+ * space (staged.h). */
 #ifndef TOKENIZER_TOKENIZER_H
 #define TOKENIZER_TOKENIZER_H
 

@@ -4,8 +4,8 @@
     python tests/fuzz/fuzz_tokenizer_parity.py --count 100000 --seed 1
 
 Reads the build folder from AKIDB_BUILD and the model folder from AKIDB_TEST_MODEL, as the other tests. Two
-texts in five go to the real model, the others to small models that cover the remaining flags and added tokens of every
-kind (tests/parity/tokenizer_models.py).
+texts in seven go to the real model, the others to small models that cover the remaining flags and added tokens of every
+kind (tests/parity/tokenizer_models.py) and to Unigram models of every form (tests/parity/unigram_models.py).
 Stops at the first difference with the shortest text that still shows it, and exit status 1.
 """
 
@@ -21,6 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "parity"))
 from tokenizers import normalizers  # noqa: E402
 
 from tokenizer_models import PIECES, all_models  # noqa: E402
+import unigram_models  # noqa: E402
 from tokenizer_pipe import CTokenizer, model_folder, reference  # noqa: E402
 
 BATCH = 1000
@@ -39,6 +40,8 @@ FRAGMENTS = [
     "<word>", "a<word>", "<word>b", "é<word>", "<word> ", ".<word>.", "ord>", "<left>", "<right>", "<both> ", "<both>",
     "<wo", "left>", "Straße", "STRASSE", "straße", "STRASS", "[A", "É t", "e\u0301 T", "中", "Éa", "éa", "éA", "aa", "Aa",
     "İ", "ẞ", "\u0130\u0307", "ΣΑΣ", "Σ",
+    "<s>", "</s>", "<mask>", "<unk>", "<pad>", "▁", "▁▁", "  ", "ＦＵＬＬ", "query:", "``", "ﬁ", "\r\n", "\u0340\u0301", "\u0958\u0301", "क्\u0958", "\u0600",
+    "\u1100\u1161\u11a8", "©\u200d©", "日本", "zzz", "aaaa", "é", "e\u0301", "\U0001f600",
 ]
 EMOJI = ["👩‍👩‍👧‍👦", "🏳️‍🌈", "👍🏽", "🇩🇪", "1️⃣", "☺️", "🫠", "#️⃣", "🏴\U000E0067\U000E0062\U000E007F"]
 
@@ -159,12 +162,15 @@ def main():
         real = Subject("real", model_folder())
         others = [Subject(name, folder) for name, folder in all_models(scratch).items()]
         added = next(subject for subject in others if subject.name == "added")
+        unigrams = [Subject(f"unigram {name}", folder) for name, folder in unigram_models.all_models(f"{scratch}/unigram").items()]
         words = sorted(word.removeprefix("##") for word in real.library.get_vocab())
+        pieces = sorted(word.replace("▁", " ") for word in unigrams[0].library.get_vocab())
         done = 0
         while done < arguments.count:
             size = min(BATCH, arguments.count - done)
-            subject = rng.choices([real, added, rng.choice(others)], weights=[2, 1, 2])[0]
-            texts = [random_text(rng, words) for _ in range(size)]
+            unigram = rng.choice(unigrams)
+            subject = rng.choices([real, added, rng.choice(others), unigram], weights=[2, 1, 2, 2])[0]
+            texts = [random_text(rng, pieces if subject is unigram else words) for _ in range(size)]
             limits = [rng.choice([0, 0, 2, 3, 5, 16, 128, 256]) for _ in range(size)]
             found, skipped = subject.first_difference(texts, limits)
             panics += skipped
@@ -172,7 +178,7 @@ def main():
                 subject.report(texts[found], limits[found])
                 sys.exit(f"ids differ after {done + found} texts, seed {seed}")
             done += size
-        codes = [subject.ours.close() for subject in [real, *others]]
+        codes = [subject.ours.close() for subject in [real, *others, *unigrams]]
     if any(codes):
         sys.exit(f"tokenize_stdin ended with {codes}, seed {seed}")
     print(f"{done} texts, no difference; {panics} that the library itself cannot take; seed {seed}")

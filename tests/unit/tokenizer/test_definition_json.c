@@ -193,9 +193,8 @@ static const struct {
      AKI_MODEL_INVALID,
      "the same as another one"},
     {{.post_processor = "null"}, AKI_MODEL_UNSUPPORTED, "no \"post_processor\""},
-    {{.post_processor = "{\"type\":\"RobertaProcessing\"}"},
-     AKI_MODEL_UNSUPPORTED,
-     "type 'RobertaProcessing'"},
+    {{.post_processor = "{\"type\":\"ByteLevel\"}"}, AKI_MODEL_UNSUPPORTED, "type 'ByteLevel'"},
+    {{.post_processor = "{\"type\":\"RobertaProcessing\"}"}, AKI_MODEL_INVALID, "\"post_processor\" names"},
     {{.post_processor = "{\"type\":\"BertProcessing\",\"sep\":[\"[SEP]\",3]}"},
      AKI_MODEL_INVALID,
      "\"post_processor\" names"},
@@ -245,7 +244,7 @@ static void refuses_files_that_are_no_tokenizer(void **state)
         {"", AKI_MODEL_INVALID, "not valid JSON"},
         {"[]", AKI_MODEL_INVALID, "not a JSON object"},
         {"{\"version\":", AKI_MODEL_INVALID, "not valid JSON"},
-        {"{}", AKI_MODEL_UNSUPPORTED, "no \"normalizer\""},
+        {"{}", AKI_MODEL_UNSUPPORTED, "no \"model\""},
     };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         tokenizer *tok = NULL;

@@ -1,0 +1,120 @@
+/* The Precompiled normalizer: each grapheme cluster of less than CHARSMAP_CLUSTER_BYTES becomes the replacement of the
+ * shortest key that it begins with, whatever else is in it; where there is none, and in longer clusters, each character
+ * becomes its own replacement or stays. So does `tokenizers`. */
+#include "tokenizer/normal_stages.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/utf8.h"
+#include "tokenizer/charsmap.h"
+#include "tokenizer/graphemes.h"
+
+#include <string.h>
+
+static void free_map(void *data)
+{
+    charsmap_free(data);
+    mem_free(data);
+}
+
+static aki_status read_map(void **data, const json_t *part, const char *path, aki_error *error)
+{
+    const json_t *text = json_object_get(part, "precompiled_charsmap");
+    if (!json_is_string(text))
+        return error_set(error, AKI_MODEL_INVALID,
+                         "'%s': a Precompiled normalizer needs \"precompiled_charsmap\", a string", path);
+    charsmap *map = mem_zalloc(1, sizeof *map);
+    if (map == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the character map of '%s'", path);
+    aki_status status = charsmap_build(map, json_string_value(text), json_string_length(text), path, error);
+    if (status != AKI_OK)
+        free_map(map);
+    else
+        *data = map;
+    return status;
+}
+
+static bool append_replacement(const charsmap *map, size_t number, buf *out)
+{
+    charsmap_text text = map->replacements[number];
+    return buf_append(out, map->texts + text.offset, text.length);
+}
+
+static bool append_characters(const charsmap *map, const char *text, size_t length, buf *out)
+{
+    for (size_t i = 0; i < length;) {
+        uint32_t code_point;
+        size_t bytes = utf8_decode(text + i, &code_point);
+        uint32_t number = char_table_get(&map->characters, code_point) >> CHARSMAP_SHIFT;
+        if (number > 0 ? !append_replacement(map, number - 1, out) : !buf_append(out, text + i, bytes))
+            return false;
+        i += bytes;
+    }
+    return true;
+}
+
+/* value: that of the cluster's first character. */
+static bool append_cluster(const charsmap *map, const char *text, size_t length, uint32_t value, buf *out)
+{
+    if (length < CHARSMAP_CLUSTER_BYTES) {
+        if (value >> CHARSMAP_SHIFT > 0)
+            return append_replacement(map, (value >> CHARSMAP_SHIFT) - 1, out);
+        size_t matched;
+        int32_t number = (value & CHARSMAP_BEGINS) != 0
+                             ? token_index_longest(&map->clusters, text, length, &matched)
+                             : TOKEN_INDEX_NONE; /* no key begins with another: the longest is the only one */
+        if (number != TOKEN_INDEX_NONE)
+            return append_replacement(map, (size_t)number, out);
+    }
+    return append_characters(map, text, length, out);
+}
+
+/* Bytes of the ASCII characters at text[0..length) that are clusters of their own and stay. */
+static size_t plain_run(const charsmap *map, const char *text, size_t length)
+{
+    size_t run = 0;
+    while (run < length && (unsigned char)text[run] < 0x80 && map->plain[(unsigned char)text[run]])
+        run++;
+    if (run > 0 && run < length && (unsigned char)text[run] >= 0x80)
+        run--;
+    return run;
+}
+
+static bool run_map(const void *data, const char *text, size_t length, buf *out)
+{
+    const charsmap *map = data;
+    size_t i = 0;
+    while (i < length) {
+        size_t run = plain_run(map, text + i, length - i);
+        if (run > 0) {
+            if (!buf_append(out, text + i, run))
+                return false;
+            i += run;
+            continue;
+        }
+        uint32_t code_point;
+        size_t end = i + utf8_decode(text + i, &code_point);
+        uint32_t value = char_table_get(&map->characters, code_point);
+        grapheme_cluster cluster = grapheme_begin(value & GRAPHEME_CLASS_MASK);
+        while (end < length) {
+            size_t bytes = utf8_decode(text + end, &code_point);
+            uint32_t class = char_table_get(&map->characters, code_point) & GRAPHEME_CLASS_MASK;
+            if (!grapheme_joins(&cluster, class))
+                break;
+            end += bytes;
+        }
+        if (!append_cluster(map, text + i, end - i, value, out))
+            return false;
+        i = end;
+    }
+    return true;
+}
+
+static bool space_stays(const void *data)
+{
+    const charsmap *map = data;
+    return char_table_get(&map->characters, ' ') >> CHARSMAP_SHIFT == 0 &&
+           (char_table_get(&map->characters, ' ') & CHARSMAP_BEGINS) == 0;
+}
+
+const normal_kind normal_precompiled = {"Precompiled", read_map, free_map, run_map, space_stays};

@@ -1,0 +1,100 @@
+#include "tokenizer/normal_stages.h"
+
+#include "base/error.h"
+
+#include <string.h>
+
+static const normal_kind *const kinds[] = {&normal_precompiled, &normal_replace, &normal_strip};
+
+static aki_status read_one(normal_stages *stages, const json_t *part, const char *path, aki_error *error)
+{
+    const char *type = json_string_value(json_object_get(part, "type"));
+    const normal_kind *kind = NULL;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && type != NULL; i++)
+        if (strcmp(kinds[i]->type, type) == 0)
+            kind = kinds[i];
+    if (kind == NULL)
+        return error_set(error, AKI_MODEL_UNSUPPORTED,
+                         "'%s' has the \"normalizer\" type '%.100s'; with a Unigram model this program runs "
+                         "Precompiled, Replace, Strip and a Sequence of them",
+                         path, type != NULL ? type : "(none)");
+    if (stages->count == TOKENIZER_STAGES_MAX)
+        return error_set(error, AKI_MODEL_UNSUPPORTED, "'%s' has more than %d normalizers in a row", path,
+                         TOKENIZER_STAGES_MAX);
+    aki_status status = kind->read(&stages->items[stages->count].data, part, path, error);
+    if (status == AKI_OK)
+        stages->items[stages->count++].kind = kind;
+    return status;
+}
+
+aki_status normal_stages_read(normal_stages *stages, const json_t *part, const char *path, aki_error *error)
+{
+    *stages = (normal_stages){0};
+    if (part == NULL || json_is_null(part))
+        return AKI_OK;
+    const char *type = json_string_value(json_object_get(part, "type"));
+    if (type == NULL || strcmp(type, "Sequence") != 0)
+        return read_one(stages, part, path, error);
+    const json_t *list = json_object_get(part, "normalizers");
+    if (!json_is_array(list))
+        return error_set(error, AKI_MODEL_INVALID,
+                         "'%s': \"normalizer\" is a Sequence without \"normalizers\", an array", path);
+    aki_status status = AKI_OK;
+    for (size_t i = 0; status == AKI_OK && i < json_array_size(list); i++)
+        status = read_one(stages, json_array_get(list, i), path, error);
+    if (status != AKI_OK)
+        normal_stages_free(stages);
+    return status;
+}
+
+void normal_stages_free(normal_stages *stages)
+{
+    for (size_t i = 0; i < stages->count; i++)
+        stages->items[i].kind->free(stages->items[i].data);
+    *stages = (normal_stages){0};
+}
+
+void normal_stages_keep_precompiled(normal_stages *stages)
+{
+    normal_stages kept = {0};
+    for (size_t i = 0; i < stages->count; i++) {
+        if (stages->items[i].kind == &normal_precompiled && kept.count == 0)
+            kept.items[kept.count++] = stages->items[i];
+        else
+            stages->items[i].kind->free(stages->items[i].data);
+    }
+    *stages = kept;
+}
+
+bool normal_stages_keep_start(const normal_stages *stages)
+{
+    for (size_t i = 0; i < stages->count; i++)
+        if (stages->items[i].kind != &normal_precompiled)
+            return false;
+    return true;
+}
+
+bool normal_stages_cut_at_space(const normal_stages *stages)
+{
+    for (size_t i = 0; i < stages->count; i++)
+        if (stages->items[i].kind->cuts_at_space == NULL ||
+            !stages->items[i].kind->cuts_at_space(stages->items[i].data))
+            return false;
+    return true;
+}
+
+bool normal_stages_run(const normal_stages *stages, const char *text, size_t length, buf buffers[2],
+                       const char **result, size_t *result_length)
+{
+    *result = text;
+    *result_length = length;
+    for (size_t i = 0; i<stages->count && * result_length> 0; i++) {
+        buf *out = &buffers[i % 2];
+        buf_clear(out);
+        if (!stages->items[i].kind->run(stages->items[i].data, *result, *result_length, out))
+            return false;
+        *result = out->data;
+        *result_length = out->length;
+    }
+    return true;
+}

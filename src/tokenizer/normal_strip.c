@@ -1,0 +1,36 @@
+/* The Strip normalizer: drops the white space that a text begins or ends with. */
+#include "tokenizer/normal_stages.h"
+
+#include "base/error.h"
+#include "base/json_file.h"
+#include "base/memory.h"
+#include "tokenizer/white_space.h"
+
+typedef struct strip {
+    bool left, right;
+} strip;
+
+static aki_status read_strip(void **data, const json_t *part, const char *path, aki_error *error)
+{
+    const json_t *left = json_object_get(part, "strip_left"), *right = json_object_get(part, "strip_right");
+    if (!json_is_boolean(left) || !json_is_boolean(right))
+        return error_set(error, AKI_MODEL_INVALID,
+                         "'%s': a Strip normalizer needs \"strip_left\" and \"strip_right\", true or false",
+                         path);
+    strip *s = mem_zalloc(1, sizeof *s);
+    if (s == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a normalizer of '%s'", path);
+    *s = (strip){json_is_true(left), json_is_true(right)};
+    *data = s;
+    return AKI_OK;
+}
+
+static bool run_strip(const void *data, const char *text, size_t length, buf *out)
+{
+    const strip *s = data;
+    size_t start = s->left ? white_space_before(text, length) : 0;
+    size_t end = s->right ? start + white_space_trimmed(text + start, length - start) : length;
+    return buf_append(out, text + start, end - start);
+}
+
+const normal_kind normal_strip = {"Strip", read_strip, mem_free, run_strip, NULL};

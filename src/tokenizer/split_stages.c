@@ -1,0 +1,92 @@
+#include "tokenizer/split_stages.h"
+
+#include "base/error.h"
+
+#include <string.h>
+
+static const split_kind *const kinds[] = {&split_whitespace, &split_metaspace};
+
+static aki_status read_one(split_stages *stages, const json_t *part, const char *path, aki_error *error)
+{
+    const char *type = json_string_value(json_object_get(part, "type"));
+    const split_kind *kind = NULL;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && type != NULL; i++)
+        if (strcmp(kinds[i]->type, type) == 0)
+            kind = kinds[i];
+    if (kind == NULL)
+        return error_set(
+            error, AKI_MODEL_UNSUPPORTED,
+            "'%s' has the \"pre_tokenizer\" type '%.100s'; with a Unigram model this program runs "
+            "WhitespaceSplit, Metaspace and a Sequence of them",
+            path, type != NULL ? type : "(none)");
+    if (stages->count == TOKENIZER_STAGES_MAX)
+        return error_set(error, AKI_MODEL_UNSUPPORTED, "'%s' has more than %d pre-tokenizers in a row", path,
+                         TOKENIZER_STAGES_MAX);
+    aki_status status = kind->read(&stages->items[stages->count].data, part, path, error);
+    if (status == AKI_OK)
+        stages->items[stages->count++].kind = kind;
+    return status;
+}
+
+aki_status split_stages_read(split_stages *stages, const json_t *part, const char *path, aki_error *error)
+{
+    *stages = (split_stages){0};
+    if (part == NULL || json_is_null(part))
+        return AKI_OK;
+    const char *type = json_string_value(json_object_get(part, "type"));
+    if (type == NULL || strcmp(type, "Sequence") != 0)
+        return read_one(stages, part, path, error);
+    const json_t *list = json_object_get(part, "pretokenizers");
+    if (!json_is_array(list))
+        return error_set(error, AKI_MODEL_INVALID,
+                         "'%s': \"pre_tokenizer\" is a Sequence without \"pretokenizers\", an array", path);
+    aki_status status = AKI_OK;
+    for (size_t i = 0; status == AKI_OK && i < json_array_size(list); i++)
+        status = read_one(stages, json_array_get(list, i), path, error);
+    if (status != AKI_OK)
+        split_stages_free(stages);
+    return status;
+}
+
+bool split_stages_words(split_stages *stages, bool prefix)
+{
+    *stages = (split_stages){0};
+    void *metaspace = metaspace_new("\xE2\x96\x81", 3, prefix ? METASPACE_ALWAYS : METASPACE_NEVER, true);
+    if (metaspace == NULL)
+        return false;
+    stages->items[stages->count++].kind = &split_whitespace;
+    stages->items[stages->count].kind = &split_metaspace;
+    stages->items[stages->count++].data = metaspace;
+    return true;
+}
+
+void split_stages_free(split_stages *stages)
+{
+    for (size_t i = 0; i < stages->count; i++)
+        if (stages->items[i].kind->free != NULL)
+            stages->items[i].kind->free(stages->items[i].data);
+    *stages = (split_stages){0};
+}
+
+bool split_stages_cut_at_space(const split_stages *stages)
+{
+    return stages->count > 0 && stages->items[0].kind == &split_whitespace;
+}
+
+bool split_stages_ask_first(const split_stages *stages)
+{
+    for (size_t i = 0; i < stages->count; i++)
+        if (stages->items[i].kind == &split_metaspace &&
+            metaspace_prefix_of(stages->items[i].data) == METASPACE_FIRST)
+            return true;
+    return false;
+}
+
+bool split_run_piece(split_run *run, size_t stage, split_piece piece)
+{
+    if (split_run_stopped(run))
+        return true;
+    if (stage == run->stages->count)
+        return unigram_encode(run->model, run->scratch, piece.text, piece.length, run->out);
+    return run->stages->items[stage].kind->run(run->stages->items[stage].data, run, stage, piece);
+}

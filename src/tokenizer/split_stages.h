@@ -1,0 +1,86 @@
+/* The pre-tokenizers of tokenizer.json that cut a normalised text into the pieces that a Unigram model takes, one after
+ * another: WhitespaceSplit and Metaspace. (BERT's own, which WordPiece needs, is word_splitter.h.) A pre-tokenizer is a
+ * file and a row in split_stages.c.
+ *
+ * Each stage hands the pieces that it makes to the next (split_run_piece), the last ones to the model. Const after
+ * reading. */
+#ifndef TOKENIZER_SPLIT_STAGES_H
+#define TOKENIZER_SPLIT_STAGES_H
+
+#include "tokenizer/tokenizer_limits.h"
+#include "tokenizer/unigram.h"
+#include "tokenizer/word_splitter.h"
+
+#include <jansson.h>
+
+typedef struct split_run {
+    const struct split_stages *stages;
+    const word_classes *classes;
+    const unigram *model;
+    unigram_scratch *scratch;
+    buf *texts; /* [TOKENIZER_STAGES_MAX]: each stage's own */
+    id_list *out;
+    size_t stop_count; /* no further piece is begun once `out` has this many ids */
+} split_run;
+
+/* first: the piece stands at the very beginning of the text. */
+typedef struct split_piece {
+    const char *text; /* valid UTF-8, length >= 1 */
+    size_t length;
+    bool first;
+} split_piece;
+
+typedef struct split_kind {
+    const char *type; /* in tokenizer.json */
+    /* Fills *data from the JSON object. path: the file, for messages. On failure nothing is left to free. */
+    aki_status (*read)(void **data, const json_t *part, const char *path, aki_error *error);
+    void (*free)(void *data);
+    /* Hands what becomes of the piece to split_run_piece(run, stage + 1, …). False = out of memory. */
+    bool (*run)(const void *data, split_run *run, size_t stage, split_piece piece);
+} split_kind;
+
+extern const split_kind split_whitespace, split_metaspace;
+
+typedef struct split_stages {
+    struct {
+        const split_kind *kind;
+        void *data;
+    } items[TOKENIZER_STAGES_MAX];
+    size_t count;
+} split_stages;
+
+/* part: "pre_tokenizer" of tokenizer.json: null, one, or a Sequence of some. On failure *stages is empty. Errors:
+ * AKI_MODEL_INVALID, AKI_MODEL_UNSUPPORTED (names the type), AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status split_stages_read(split_stages *stages, const json_t *part, const char *path,
+                                            aki_error *error);
+/* WhitespaceSplit, then Metaspace with U+2581, before each word or before none. False = out of memory, and *stages is
+ * empty. */
+bool split_stages_words(split_stages *stages, bool prefix);
+/* Zeroed stages are allowed. */
+void split_stages_free(split_stages *stages);
+
+/* True when white space ends every piece, whatever stands before and behind it. */
+bool split_stages_cut_at_space(const split_stages *stages);
+/* True when it matters whether a piece is the first. */
+bool split_stages_ask_first(const split_stages *stages);
+
+/* False = out of memory. */
+bool split_run_piece(split_run *run, size_t stage, split_piece piece);
+
+static inline bool split_run_stopped(const split_run *run)
+{
+    return run->out->count >= run->stop_count;
+}
+
+/* Metaspace's settings; read by split_stages.c. */
+typedef enum metaspace_prefix {
+    METASPACE_ALWAYS,
+    METASPACE_FIRST,
+    METASPACE_NEVER,
+} metaspace_prefix;
+
+/* replacement: one character of valid UTF-8. NULL = out of memory. */
+void *metaspace_new(const char *replacement, size_t length, metaspace_prefix prefix, bool split);
+metaspace_prefix metaspace_prefix_of(const void *data);
+
+#endif
