@@ -1,4 +1,4 @@
-#include "server/base64.h"
+#include "api/base64.h"
 
 #include "base/memory.h"
 

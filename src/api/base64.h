@@ -1,6 +1,6 @@
 /* Base64 of RFC 4648: standard alphabet, with padding. */
-#ifndef SERVER_BASE64_H
-#define SERVER_BASE64_H
+#ifndef API_BASE64_H
+#define API_BASE64_H
 
 #include "base/buf.h"
 

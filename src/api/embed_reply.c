@@ -1,18 +1,14 @@
-#include "server/embed_reply.h"
+#include "api/embed_reply.h"
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "server/base64.h"
-#include "server/float_text.h"
-#include "server/http_error.h"
+#include "api/float_text.h"
+#include "api/http_error.h"
+#include "api/vector_json.h"
 #include "base/json_text.h"
 
-#include <math.h>
 #include <string.h>
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
-               "base64 vectors are the host's bytes, little-endian");
 
 #define TAIL_BYTES 256
 #define INDEX_BYTES 21
@@ -28,41 +24,6 @@ size_t embed_reply_bound(const embed_reply *reply)
         !size_add(all, TAIL_BYTES + 6 * strlen(reply->model_name), &all))
         return SIZE_MAX;
     return all;
-}
-
-static aki_status not_finite(size_t index, aki_error *error)
-{
-    aki_status status =
-        error_set(error, AKI_NOT_FINITE, "the vector of text %zu holds NaN or infinity", index);
-    error_at_text(error, index);
-    return status;
-}
-
-static aki_status write_numbers(const float *vector, size_t dimension, size_t index, buf *out,
-                                aki_error *error)
-{
-    char *at = buf_reserve(out, dimension * (FLOAT_TEXT_MAX + 1) + 2);
-    if (at == NULL)
-        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the reply");
-    at[0] = '[';
-    size_t length = float_text_write_list(vector, dimension, at + 1);
-    if (length == 0)
-        return not_finite(index, error);
-    at[length + 1] = ']';
-    buf_commit(out, length + 2);
-    return AKI_OK;
-}
-
-static aki_status write_base64(const float *vector, size_t dimension, size_t index, buf *out,
-                               aki_error *error)
-{
-    for (size_t d = 0; d < dimension; d++)
-        if (!isfinite(vector[d]))
-            return not_finite(index, error);
-    buf_append_char(out, '"');
-    base64_append(out, vector, dimension * sizeof *vector);
-    buf_append_char(out, '"');
-    return AKI_OK;
 }
 
 static void write_truncated(const embed_reply *reply, buf *out)
@@ -105,8 +66,9 @@ aki_status embed_reply_write(const embed_reply *reply, buf *out, aki_error *erro
             continue;
         }
         const float *vector = reply->vectors + i * reply->dimension;
-        aki_status status = reply->base64 ? write_base64(vector, reply->dimension, i, out, error)
-                                          : write_numbers(vector, reply->dimension, i, out, error);
+        aki_status status = reply->base64
+                                ? vector_json_write_base64(vector, reply->dimension, i, out, error)
+                                : vector_json_write_numbers(vector, reply->dimension, i, out, error);
         if (status != AKI_OK)
             return status;
         tokens += reply->info[i].tokens;

@@ -1,6 +1,6 @@
 /* The body of a successful POST /api/v1/embed. */
-#ifndef SERVER_EMBED_REPLY_H
-#define SERVER_EMBED_REPLY_H
+#ifndef API_EMBED_REPLY_H
+#define API_EMBED_REPLY_H
 
 #include "akidb/embed.h"
 #include "base/buf.h"

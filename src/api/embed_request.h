@@ -1,10 +1,10 @@
 /* The body of POST /api/v1/embed, read and checked. */
-#ifndef SERVER_EMBED_REQUEST_H
-#define SERVER_EMBED_REQUEST_H
+#ifndef API_EMBED_REQUEST_H
+#define API_EMBED_REQUEST_H
 
 #include "akidb/embed.h"
 #include "scheduler/scheduler.h"
-#include "server/http_error.h"
+#include "api/http_error.h"
 
 #include <jansson.h>
 
@@ -28,8 +28,5 @@ typedef struct embed_request {
 bool embed_request_parse(embed_request *out, const char *body, size_t length, const embed_limits *limits,
                          http_error *error);
 void embed_request_free(embed_request *request);
-
-/* True for the served name itself and for its last path component. */
-bool embed_model_matches(const char *served, const char *asked);
 
 #endif

@@ -2,7 +2,7 @@
  * at least 2^-33 = 1.16e-10 apart there, more than a last decimal, so that each reads back as itself. Others below 1e8
  * (some models have dimensions that are next to nothing) get nine significant digits by one multiplication with a power of
  * ten; a double's 15 digits are enough for the product's rounding never to matter. What is left goes through printf. */
-#include "server/float_text.h"
+#include "api/float_text.h"
 
 #include <math.h>
 #include <stdbool.h>

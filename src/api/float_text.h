@@ -1,7 +1,7 @@
 /* Floats as JSON numbers, fast: the decimal text has nine significant digits, or ten decimals
  * where those say it as well, and reads back as the same float. */
-#ifndef SERVER_FLOAT_TEXT_H
-#define SERVER_FLOAT_TEXT_H
+#ifndef API_FLOAT_TEXT_H
+#define API_FLOAT_TEXT_H
 
 #include <stddef.h>
 

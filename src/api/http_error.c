@@ -1,4 +1,4 @@
-#include "server/http_error.h"
+#include "api/http_error.h"
 
 #include "base/json_text.h"
 

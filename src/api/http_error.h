@@ -3,8 +3,8 @@
  *     {"error":{"message":"…","type":"…","param":"…" or null,"code":"…"}}
  *
  * docs/API.md lists the same table; a test holds the two together. */
-#ifndef SERVER_HTTP_ERROR_H
-#define SERVER_HTTP_ERROR_H
+#ifndef API_HTTP_ERROR_H
+#define API_HTTP_ERROR_H
 
 #include "akidb/embed.h"
 #include "base/buf.h"

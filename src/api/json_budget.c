@@ -1,4 +1,4 @@
-#include "server/json_budget.h"
+#include "api/json_budget.h"
 
 #include <string.h>
 

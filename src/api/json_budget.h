@@ -1,7 +1,7 @@
 /* A look over JSON text before it is parsed, so that a body cannot cost many times its size: a parser spends some
  * hundred bytes on each `[]`, a body may hold millions of them, and no valid request does. */
-#ifndef SERVER_JSON_BUDGET_H
-#define SERVER_JSON_BUDGET_H
+#ifndef API_JSON_BUDGET_H
+#define API_JSON_BUDGET_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "server/json_faults.h"
+#include "api/json_faults.h"
 
 #include "base/memory.h"
 #include "base/utf8.h"

@@ -4,8 +4,8 @@
  *
  * The caller then puts the original back into each such string: json_fault.bytes at json_fault.offset of the parsed
  * string. */
-#ifndef SERVER_JSON_FAULTS_H
-#define SERVER_JSON_FAULTS_H
+#ifndef API_JSON_FAULTS_H
+#define API_JSON_FAULTS_H
 
 #include <stdbool.h>
 #include <stddef.h>

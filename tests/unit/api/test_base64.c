@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "server/base64.h"
+#include "api/base64.h"
 
 static void assert_base64(const char *bytes, const char *expected)
 {

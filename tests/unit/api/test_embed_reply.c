@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "server/embed_reply.h"
+#include "api/embed_reply.h"
 
 #include <jansson.h>
 #include <math.h>

@@ -1,6 +1,7 @@
 #include "unit.h"
 
-#include "server/embed_request.h"
+#include "api/api.h"
+#include "api/embed_request.h"
 
 static const embed_limits limits = {.max_texts = 4, .model_name = "org/some-Model"};
 
@@ -212,13 +213,13 @@ static void takes_each_choice(void **state)
 static void knows_a_model_by_its_name_and_its_last_part(void **state)
 {
     (void)state;
-    assert_true(embed_model_matches("org/name", "org/name"));
-    assert_true(embed_model_matches("org/name", "name"));
-    assert_true(embed_model_matches("name", "name"));
-    assert_false(embed_model_matches("org/name", "org"));
-    assert_false(embed_model_matches("org/name", "Name"));
-    assert_false(embed_model_matches("org/name", "other/name"));
-    assert_false(embed_model_matches("org/name", ""));
+    assert_true(api_model_matches("org/name", "org/name"));
+    assert_true(api_model_matches("org/name", "name"));
+    assert_true(api_model_matches("name", "name"));
+    assert_false(api_model_matches("org/name", "org"));
+    assert_false(api_model_matches("org/name", "Name"));
+    assert_false(api_model_matches("org/name", "other/name"));
+    assert_false(api_model_matches("org/name", ""));
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "server/float_text.h"
+#include "api/float_text.h"
 
 #include <jansson.h>
 #include <math.h>

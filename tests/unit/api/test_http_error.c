@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "server/http_error.h"
+#include "api/http_error.h"
 
 #include <jansson.h>
 

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "server/json_budget.h"
+#include "api/json_budget.h"
 
 static json_cost cost_of(const char *text)
 {

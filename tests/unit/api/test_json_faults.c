@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "server/json_faults.h"
+#include "api/json_faults.h"
 
 #define ELSEWHERE SIZE_MAX
 #define MAX_FAULTS 4
