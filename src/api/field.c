@@ -5,6 +5,8 @@
 
 const char *field_type_name(const json_t *value)
 {
+    if (value == NULL)
+        return "missing";
     switch (json_typeof(value)) {
     case JSON_OBJECT:
         return "an object";

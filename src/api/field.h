@@ -6,10 +6,10 @@
 
 #include <jansson.h>
 
-/* "a list", "null": static storage. */
+/* "a list", "null"; "missing" for NULL: static storage. */
 const char *field_type_name(const json_t *value);
 
-/* Returns false, with the error set: `param` must be `wanted`, not what was found. */
+/* Returns false, with the error set: `param` must be `wanted`, not what was found, which may be NULL. */
 bool field_refuse_type(http_error *error, const char *param, const char *wanted, const json_t *found);
 
 typedef struct field_choice {

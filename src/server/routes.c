@@ -34,7 +34,6 @@ const route route_table[] = {
     TELLS("/v1/models/{model}", "OpenAI: one model", API_ROLES_ANY, METRIC_ROUTE_MODELS, openai_model),
     /* TEI */
     EMBEDS("/embed", "TEI: vectors", METRIC_ROUTE_TEI_EMBED, tei_embed),
-    EMBEDS("/", "TEI: vectors, or similarities", METRIC_ROUTE_TEI_EMBED, tei_root),
     EMBEDS("/pipeline/feature-extraction/{model}", "as /embed", METRIC_ROUTE_TEI_EMBED, tei_embed),
     EMBEDS("/similarity", "TEI: cosines of a sentence to others", METRIC_ROUTE_TEI_SIMILARITY,
            tei_similarity),
@@ -72,6 +71,7 @@ const route route_table[] = {
      "lets all calls through and counts when the circuit breaker would have opened, until the reset",
      API_ROLE_OPERATOR, METRIC_ROUTE_ADMIN, breaker_route_watch, NULL, ROUTE_OPERATORS},
     {"GET", "/", "this list", API_ROLES_ANY, METRIC_ROUTE_INDEX, index_route, NULL, ROUTE_EVERYWHERE},
+    EMBEDS("/", "TEI: vectors, or similarities", METRIC_ROUTE_TEI_EMBED, tei_root),
     {0},
 };
 
