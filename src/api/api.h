@@ -79,6 +79,7 @@ typedef struct api_dialect {
         text_field; /* what the parameter of an error calls the texts: "input" for "texts[3]" -> "input[3]" */
     const char *example; /* of a body */
     bool any_media_type; /* a body's Content-Type may be anything, or missing */
+    bool bare_key;       /* an API key may come without the word Bearer */
     /* Appends the body of an error and returns the HTTP status that the dialect gives it. */
     unsigned (*write_error)(const http_error *error, const api_service *service, const char *request_id,
                             buf *out);

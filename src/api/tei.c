@@ -34,6 +34,7 @@ static unsigned write_error(const http_error *error, const api_service *service,
 static const api_dialect tei = {.text_field = "inputs",
                                 .example = "{\"inputs\":[\"hello\"]}",
                                 .any_media_type = true,
+                                .bare_key = true,
                                 .write_error = write_error};
 
 static const api_field fields[] = {{"truncate", option_truncate},     {"truncation_direction", option_side},

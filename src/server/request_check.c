@@ -186,8 +186,8 @@ static void check_key(exchange *x)
     const char *key = header(x, "x-api-key"), *authorization = header(x, "Authorization");
     if (key == NULL && authorization != NULL && strncasecmp(authorization, scheme, sizeof scheme - 1) == 0)
         key = authorization + sizeof scheme - 1;
-    else if (key == NULL && authorization != NULL && strchr(authorization, ' ') == NULL)
-        key = authorization; /* as older clients of TEI send it */
+    else if (key == NULL && authorization != NULL && x->api != NULL && x->api->dialect->bare_key)
+        key = authorization;
     if (key == NULL)
         key = header(x, azure);
     unsigned roles = 0;

@@ -291,10 +291,13 @@ def test_keys_and_native_token_ids(tmp_path, reference):
     keys.chmod(0o600)
     with Server("--api-keys", keys, "--token-ids", "native") as server, server.client() as client:
         ids = reference.encode("a cat sits on the mat").ids
-        for headers in ({"api-key": "secret-key"}, {"authorization": "Bearer secret-key"}, {"authorization": "secret-key"}):
+        for headers in ({"api-key": "secret-key"}, {"authorization": "Bearer secret-key"}, {"x-api-key": "secret-key"}):
             one = client.post("/v1/embeddings", json={"input": ids}, headers=headers).json()
             many = client.post("/v1/embeddings", json={"input": [ids, "a cat sits on the mat"]}, headers=headers).json()
             assert one["data"][0]["embedding"] == many["data"][0]["embedding"] == many["data"][1]["embedding"]
+        for path, status in (("/embed", 200), ("/v1/embeddings", 401)):  # without the word Bearer, as older clients of TEI send it
+            reply = client.post(path, json={"inputs": ["x"], "input": ["x"]}, headers={"authorization": "secret-key"})
+            assert reply.status_code == status
         for path, _, message in DIALECTS.values():
             for headers in ({}, {"api-key": "wrong"}, {"authorization": "Bearer"}, {"authorization": ""}):
                 reply = client.post(path, json={}, headers=headers)
