@@ -73,8 +73,11 @@ static bool take_inputs(json_t *root, http_error *error)
         }
         json_array_append(texts, text);
     }
-    if (texts != NULL && json_array_size(texts) == json_array_size(inputs) &&
-        json_object_set_new(root, "texts", texts) == 0)
+    if (json_array_size(texts) < json_array_size(inputs)) { /* an append failed */
+        json_decref(texts);
+        texts = NULL;
+    }
+    if (texts != NULL && json_object_set_new(root, "texts", texts) == 0)
         return true;
     http_error_set(error, HTTP_ERROR_OUT_OF_MEMORY, NULL, "no memory for the texts");
     return false;

@@ -61,11 +61,12 @@ static bool read_embed(api_call *call, const api_request *request, const api_ser
 static json_t *join_sentences(json_t *inputs)
 {
     json_t *all = json_array();
-    json_array_append(all, json_object_get(inputs, "source_sentence"));
-    if (json_array_extend(all, json_object_get(inputs, "sentences")) != 0 ||
-        json_object_set_new(inputs, "all", all) != 0)
+    if (json_array_append(all, json_object_get(inputs, "source_sentence")) != 0 ||
+        json_array_extend(all, json_object_get(inputs, "sentences")) != 0) {
+        json_decref(all);
         return NULL;
-    return all;
+    }
+    return json_object_set_new(inputs, "all", all) == 0 ? all : NULL; /* takes the list over in any case */
 }
 
 static bool read_sentences(api_call *call, const api_service *service, http_error *error)
