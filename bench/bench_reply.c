@@ -7,9 +7,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "measure.h"
-#include "server/base64.h"
-#include "server/embed_reply.h"
-#include "server/float_text.h"
+#include "api/base64.h"
+#include "api/embed_reply.h"
+#include "api/float_text.h"
 
 #include <stdio.h>
 #include <string.h>

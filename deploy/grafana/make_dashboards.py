@@ -19,7 +19,7 @@ GRID_WIDTH = 24
 SCHEMA_VERSION = 39  # Grafana 10.4; newer ones convert it when they load it
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 SELECTOR = 'job=~"$job", instance=~"$instance"'
-EMBED_ROUTE = 'route="/api/v1/embed"'
+EMBED_ROUTES = 'route=~".*/embed(dings)?|/similarity"'  # of all dialects
 
 GREEN, YELLOW, RED = "green", "yellow", "red"
 BREAKER_STATES = {0: ("closed", GREEN), 1: ("half-open", YELLOW), 2: ("open", RED), 3: ("forced open", RED),
@@ -226,9 +226,9 @@ class Dashboard:
 
 
 SUCCESS = 'status="success"'
-FAILED_BY_SERVICE = total(rate("akidb_embed_http_requests_total", f'{EMBED_ROUTE}, code="5xx"'))
+FAILED_BY_SERVICE = total(rate("akidb_embed_http_requests_total", f'{EMBED_ROUTES}, code="5xx"'))
 # As the alerts count it: requests that are wrong, refused because of the load or left by their clients are in neither number.
-AVAILABILITY_TOTAL = total(rate("akidb_embed_http_requests_total", f'{EMBED_ROUTE}, code=~"2xx|5xx"'))
+AVAILABILITY_TOTAL = total(rate("akidb_embed_http_requests_total", f'{EMBED_ROUTES}, code=~"2xx|5xx"'))
 DURATION = "candle_request_duration_seconds"
 
 OVERVIEW = Dashboard("overview", "akidb-embed: overview", "Rate, errors and duration of embedding requests, and how full the service is.", {
@@ -253,7 +253,7 @@ OVERVIEW = Dashboard("overview", "akidb-embed: overview", "Rate, errors and dura
     "Rate": [
         Graph("Requests by instance", [Query(total(rate("candle_requests_total"), "instance"), "{{instance}}")],
               "Embedding requests received per second. Unequal lines mean unequal load balancing.", "reqps", stacked=True),
-        Graph("Replies by class of status", [Query(total(rate("akidb_embed_http_requests_total", EMBED_ROUTE), "code"), "{{code}}")],
+        Graph("Replies by class of status", [Query(total(rate("akidb_embed_http_requests_total", EMBED_ROUTES), "code"), "{{code}}")],
               "Replies of the embedding route. aborted: the client left before its reply.", "reqps", stacked=True),
         Graph("Texts and tokens", [Query(total(rate("akidb_embed_texts_total")), "texts"),
                                    Query(total(rate("akidb_embed_tokens_total")), "tokens")],

@@ -466,6 +466,18 @@ const option_row option_table[OPTION_TOTAL] = {
                             .help =
                                 "let scripts of web pages from here use the service: https://example.org, "
                                 "several separated by commas, or * for all"},
+    /* ---- Dialects ---- */
+    [OPTION_TOKEN_IDS] =
+        {.section = "Dialects",
+         .flag = "token-ids",
+         .variable = "AKIDB_TOKEN_IDS",
+         .type = OPTION_TYPE_CHOICE,
+         .commands = SERVE,
+         .choices = "reject|native",
+         .default_text = "reject",
+         .help = "token ids in the place of texts in OpenAI's dialect: native takes them as this "
+                 "model's own; clients that count by cl100k, as LangChain does unless told "
+                 "otherwise, send ids that mean something else here"},
     /* ---- Limits ---- */
     [OPTION_MAX_TEXTS] = {.section = "Limits",
                           .flag = "max-texts",

@@ -75,6 +75,7 @@ void serve_options_read(const options *o, server_settings *settings)
     settings->tls_key = option_text(o, OPTION_TLS_KEY);
     settings->tls_client_ca = option_text(o, OPTION_TLS_CLIENT_CA);
     settings->api_keys_file = option_text(o, OPTION_API_KEYS);
+    settings->takes_token_ids = strcmp(option_text(o, OPTION_TOKEN_IDS), "native") == 0;
     settings->cors_origins = option_text(o, OPTION_CORS_ORIGIN);
     settings->max_texts = option_size(o, OPTION_MAX_TEXTS);
     settings->max_body_bytes = option_size(o, OPTION_MAX_BODY_BYTES);

@@ -1,6 +1,6 @@
 #include "cli/vector_format.h"
 
-#include "server/float_text.h"
+#include "api/float_text.h"
 
 #include <stdio.h>
 #include <string.h>

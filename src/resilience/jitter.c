@@ -1,7 +1,8 @@
 #include "resilience/jitter.h"
 
 #define SOONEST_MS 100
-#define LATEST_MS INT64_C(3600000)
+/* 1.6 times that is a minute. Some clients do not come back at all when told to wait for longer. */
+#define LATEST_MS INT64_C(37500)
 #define GOLDEN_GAMMA UINT64_C(0x9E3779B97F4A7C15)
 
 void jitter_init(jitter *j, uint64_t seed)

@@ -24,8 +24,9 @@ typedef struct retry_after {
     int64_t seconds; /* for Retry-After, which has no fractions: at least `ms`, and sometimes more */
 } retry_after;
 
-/* When a refused client should come back that could be served in wait_ms (taken as 100 at least, an hour at most). Never
- * before that; the replies of one moment are spread over more than 20 % to either side of their mean. */
+/* When a refused client should come back that could be served in wait_ms (taken as 100 at least and 37,500 at most, so
+ * that nobody is told to wait for more than a minute). Never before that; the replies of one moment are spread over more
+ * than 20 % to either side of their mean. */
 retry_after jitter_retry_after(jitter *j, int64_t wait_ms);
 
 #endif

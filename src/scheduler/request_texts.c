@@ -62,6 +62,30 @@ static bool append_ids(text_reader *reader, const token_span *span)
     return true;
 }
 
+/* Token ids that the submitter gives. Nothing says which text they are of, so there is no entry for the cache. */
+static aki_status take_ids(text_reader *reader, size_t index, const scheduler_ids *given, aki_error *error)
+{
+    scheduler_request *request = reader->request;
+    const encoder *enc = reader->context->enc;
+    aki_model_info model;
+    encoder_describe(enc, &model);
+    if (given->count == 0 || given->count > encoder_max_tokens(enc))
+        return error_set(error, AKI_INVALID_ARGUMENT, "text %zu has %zu token ids; 1 to %zu are taken", index,
+                         given->count, encoder_max_tokens(enc));
+    for (size_t i = 0; i < given->count; i++)
+        if (given->ids[i] < 0 || (size_t)given->ids[i] >= model.vocabulary_size)
+            return error_set(error, AKI_INVALID_ARGUMENT,
+                             "text %zu has the token id %d; the model's are 0 to %zu", index,
+                             (int)given->ids[i], model.vocabulary_size - 1);
+    const token_span span = {.ids = given->ids, .count = given->count, .truncated = given->truncated};
+    if (!append_ids(reader, &span))
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the token ids");
+    request->info[index] = (aki_text_info){(uint32_t)span.count, span.truncated};
+    request->sequences[request->count].count = span.count;
+    request->text_of[request->count++] = index;
+    return AKI_OK;
+}
+
 static aki_status tokenize(text_reader *reader, size_t index, const cache_key *key, aki_error *error)
 {
     scheduler_request *request = reader->request;
@@ -95,6 +119,8 @@ static aki_status read_text(text_reader *reader, size_t index, aki_error *error)
     cache_key key = {.text = submission->texts[index],
                      .pooling = submission->options.pooling,
                      .normalize = submission->options.normalize};
+    if (submission->ids != NULL && submission->ids[index].ids != NULL)
+        return take_ids(reader, index, &submission->ids[index], error);
     if (key.text.data == NULL)
         return error_set(error, AKI_INVALID_ARGUMENT, "text %zu is not a string", index);
     if (key.text.length == 0)

@@ -133,9 +133,18 @@ typedef void (*scheduler_done_fn)(void *cookie, scheduler_request *request, cons
  * vector is used; must return soon. */
 typedef bool (*scheduler_judge_fn)(void *cookie, scheduler_level level, const float *vector);
 
+/* The token ids of a text, special tokens included: 1 to encoder_max_tokens, each below the vocabulary's size. */
+typedef struct scheduler_ids {
+    int32_t *ids; /* [count]; NULL = the text itself counts */
+    size_t count;
+    bool truncated; /* for aki_text_info */
+} scheduler_ids;
+
 /* All zero but texts, count and done is a plain request. */
 typedef struct scheduler_submission {
     const aki_text *texts; /* [count]; data NULL = what stands there is not a text: AKI_INVALID_ARGUMENT */
+    const scheduler_ids
+        *ids; /* [count]: embedded instead of the text, and not kept in the cache; NULL = none */
     size_t count;
     aki_embed_options options;
     scheduler_priority priority;

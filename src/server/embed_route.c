@@ -1,5 +1,5 @@
-/* The way of a request: body read (embed_request), submitted, suspended until the scheduler is done, reply written
- * (embed_reply). Small bodies and replies are read and written on the connection's HTTP thread, which is quicker than
+/* The way of a request of any dialect: body read, submitted, suspended until the scheduler is done, reply written, by the
+ * operation of its route (api/api.h). A call without texts is answered at once. Small bodies and replies are read and written on the connection's HTTP thread, which is quicker than
  * handing them on; large ones by the task pool, so that they hold up nobody else's request.
  *
  * A request is resumed when both its submission has returned and its result is there; until then whoever is first
@@ -7,8 +7,7 @@
 #include "server/embed_route.h"
 
 #include "base/clock.h"
-#include "server/embed_reply.h"
-#include "server/embed_request.h"
+#include "base/error.h"
 #include "server/gzip_body.h"
 #include "server/memory_promise.h"
 #include "server/request_trace.h"
@@ -27,17 +26,41 @@ static exchange *exchange_of(task *self)
     return (exchange *)((char *)self - offsetof(exchange, task));
 }
 
-static embed_reply reply_of(const exchange *x)
+static api_result result_of(const exchange *x)
 {
-    return (embed_reply){.vectors = x->result->vectors,
-                         .info = x->result->info,
-                         .count = x->result->count,
-                         .item_errors = x->result->item_errors,
-                         .item_errors_count = x->result->item_errors_count,
-                         .dimension = encoder_dimension(server_encoder(x->owner)),
-                         .model_name = x->owner->model_name,
-                         .base64 = x->base64,
-                         .duration_ns = clock_monotonic_ns() - x->arrived_ns};
+    api_result result = {.request_id = x->request_id, .duration_ns = clock_monotonic_ns() - x->arrived_ns};
+    if (x->result == NULL)
+        return result;
+    result.vectors = x->result->vectors;
+    result.info = x->result->info;
+    result.count = x->result->count;
+    result.dimension = encoder_dimension(server_encoder(x->owner));
+    result.item_errors = x->result->item_errors;
+    result.item_errors_count = x->result->item_errors_count;
+    return result;
+}
+
+static size_t reply_bound(const exchange *x, const api_result *result, const api_service *service)
+{
+    const api_operation *api = x->route->api;
+    return api->bound != NULL ? api->bound(&x->call, result, service) : API_SMALL_REPLY_BYTES;
+}
+
+/* Fills x->reply or x->error. */
+static void write_body(exchange *x)
+{
+    const api_service service = service_api(x->owner);
+    const api_result result = result_of(x);
+    buf_init(&x->reply, reply_bound(x, &result, &service));
+    aki_error error;
+    aki_status status = x->route->api->write(&x->call, &result, &service, &x->reply, &error);
+    if (status == AKI_OK && x->reply.failed)
+        status = error_set(&error, AKI_OUT_OF_MEMORY, "no memory for the reply");
+    if (status != AKI_OK) {
+        buf_free(&x->reply);
+        x->failed = true;
+        http_error_from(&x->error, &error);
+    }
 }
 
 /* Turns the result, which is freed, into x->reply or x->error. */
@@ -47,14 +70,7 @@ static void write_reply(exchange *x)
     request_facts_take(&x->facts, x->result);
     server_metrics_result(x);
     x->served_by = x->result->served_by;
-    embed_reply reply = reply_of(x);
-    buf_init(&x->reply, embed_reply_bound(&reply));
-    aki_error error;
-    if (embed_reply_write(&reply, &x->reply, &error) != AKI_OK) {
-        buf_free(&x->reply);
-        x->failed = true;
-        http_error_from(&x->error, &error);
-    }
+    write_body(x);
     scheduler_request_free(x->work);
     x->work = NULL;
     x->result = NULL;
@@ -72,8 +88,9 @@ static void let_go(exchange *x)
     if (atomic_fetch_sub(&x->holders, 1) > 1)
         return;
     if (x->result->status == AKI_OK) {
-        embed_reply reply = reply_of(x);
-        if (embed_reply_bound(&reply) > LARGE_REPLY_BYTES) {
+        const api_service service = service_api(x->owner);
+        const api_result result = result_of(x);
+        if (reply_bound(x, &result, &service) > LARGE_REPLY_BYTES) {
             x->task.run = write_reply_task;
             task_pool_submit(x->owner->tasks, &x->task);
             return;
@@ -119,57 +136,61 @@ static bool inflate_body(exchange *x)
 }
 
 /* Whether there is memory for the vectors and their reply. False with x->error. */
-static bool fits_memory(exchange *x, const embed_request *request)
+static bool fits_memory(exchange *x)
 {
+    if (x->call.count == 0)
+        return true;
     const size_t bytes =
-        request->count * encoder_dimension(server_encoder(x->owner)) * (sizeof(float) + FLOAT_TEXT_BYTES);
+        x->call.count * encoder_dimension(server_encoder(x->owner)) * (sizeof(float) + FLOAT_TEXT_BYTES);
     char what[64];
-    snprintf(what, sizeof what, "a request of %zu texts", request->count);
+    snprintf(what, sizeof what, "a request of %zu texts", x->call.count);
     return memory_promise_take(x, bytes, what);
 }
 
-/* False with x->error. */
-static bool read_body(exchange *x, embed_request *request)
+static bool read_call(exchange *x)
 {
-    const server *s = x->owner;
+    const api_operation *api = x->route->api;
+    const api_service service = service_api(x->owner);
+    const api_request request = {
+        .body = x->body.length > 0 ? x->body.data : "", .length = x->body.length, .name = x->model};
+    return api->read == NULL || api->read(&x->call, &request, &service, &x->error);
+}
+
+/* False with x->error. */
+static bool read_body(exchange *x)
+{
     x->facts.read_ns = request_trace_now(x);
-    embed_limits limits = {.max_texts = s->settings.max_texts, .model_name = s->model_name};
-    bool read = (!x->gzip || x->body.length == 0 || inflate_body(x)) &&
-                embed_request_parse(request, x->body.length > 0 ? x->body.data : "", x->body.length, &limits,
-                                    &x->error);
+    const bool read = (!x->gzip || x->body.length == 0 || inflate_body(x)) && read_call(x) && fits_memory(x);
     exchange_release_body(x);
-    if (read && !fits_memory(x, request)) {
-        embed_request_free(request);
-        read = false;
-    }
     x->facts.checked_ns = request_trace_now(x);
     x->failed = !read;
     return read;
 }
 
 /* Of a suspended request. */
-static void submit(exchange *x, embed_request *request)
+static void submit(exchange *x)
 {
-    x->base64 = request->base64;
+    const api_call *call = &x->call;
     if (x->owner->settings.log_texts)
-        request_facts_quote(&x->facts, request->texts[0]);
+        request_facts_quote(&x->facts, call->texts[0]);
     atomic_store(&x->holders, 2);
-    scheduler_submission submission = {
-        .texts = request->texts,
-        .count = request->count,
-        .options = request->options,
-        .priority = request->priority != SCHEDULER_PRIORITY_AUTO ? request->priority : x->priority,
-        .on_error_item = request->on_error_item,
-        .traced = x->trace.sampled,
-        .client = x->client,
-        .begin_by_ns = x->deadline_ns,
-        .deadline_ns = x->caller_deadline_ns,
-        .label = x->request_id,
-        .done = on_done,
-        .cookie = x};
+    scheduler_submission submission = {.texts = call->texts,
+                                       .ids = call->ids,
+                                       .count = call->count,
+                                       .options = call->options,
+                                       .priority = call->priority != SCHEDULER_PRIORITY_AUTO ? call->priority
+                                                                                             : x->priority,
+                                       .on_error_item = call->on_error_item,
+                                       .traced = x->trace.sampled,
+                                       .client = x->client,
+                                       .begin_by_ns = x->deadline_ns,
+                                       .deadline_ns = x->caller_deadline_ns,
+                                       .label = x->request_id,
+                                       .done = on_done,
+                                       .cookie = x};
     aki_error error;
     aki_status status = scheduler_submit(atomic_load(&x->owner->scheduler), &submission, &x->work, &error);
-    embed_request_free(request);
+    api_call_release_input(&x->call);
     if (status != AKI_OK) {
         x->failed = true;
         http_error_from(&x->error, &error);
@@ -184,11 +205,14 @@ static void submit(exchange *x, embed_request *request)
 static void read_and_submit_task(task *self)
 {
     exchange *x = exchange_of(self);
-    embed_request request;
-    if (read_body(x, &request))
-        submit(x, &request);
-    else
-        exchange_resume(x);
+    const bool read = read_body(x);
+    if (read && x->call.count > 0) {
+        submit(x);
+        return;
+    }
+    if (read)
+        write_body(x);
+    exchange_resume(x);
 }
 
 enum MHD_Result embed_route_handle(exchange *x)
@@ -199,11 +223,14 @@ enum MHD_Result embed_route_handle(exchange *x)
         task_pool_submit(x->owner->tasks, &x->task);
         return MHD_YES;
     }
-    embed_request request;
-    if (!read_body(x, &request))
+    if (!read_body(x))
         return exchange_fail(x);
+    if (x->call.count == 0) {
+        write_body(x);
+        return x->failed ? exchange_fail(x) : exchange_reply(x, MHD_HTTP_OK, &x->reply);
+    }
     exchange_suspend(x);
-    submit(x, &request);
+    submit(x);
     return MHD_YES;
 }
 

@@ -1,4 +1,4 @@
-/* POST /api/v1/embed: from body to scheduler to reply. */
+/* The routes of all dialects: from body to scheduler to reply. */
 #ifndef SERVER_EMBED_ROUTE_H
 #define SERVER_EMBED_ROUTE_H
 

@@ -86,6 +86,7 @@ void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void
     request_trace_end(x, whole);
     connection_watch_set(x->watched, WATCH_HEADERS, x->ended_ns + s->settings.idle_timeout_ms * NS_PER_MS);
     exchange_release_body(x);
+    api_call_free(&x->call);
     memory_promise_end(x);
     buf_free(&x->reply);
     atomic_fetch_sub(&s->reply_bytes, x->reply_held);
@@ -242,6 +243,9 @@ static void add_headers(const exchange *x, unsigned status, struct MHD_Response 
         MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     if (x->closes || server_phase_now(x->owner) == SERVER_DRAINING)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    for (size_t i = 0;
+         x->api != NULL && x->api->dialect->headers != NULL && x->api->dialect->headers[i][0] != NULL; i++)
+        MHD_add_response_header(response, x->api->dialect->headers[i][0], x->api->dialect->headers[i][1]);
     if (status == MHD_HTTP_OK && x->facts.texts > 0)
         add_server_timing(x, response);
     cors_add_headers(x, response);
@@ -296,8 +300,14 @@ enum MHD_Result exchange_fail(exchange *x)
     server_metrics_error(x->owner, x->error.code);
     buf body;
     buf_init(&body, MAX_ERROR_BYTES);
-    http_error_write(&x->error, &body);
-    return exchange_reply(x, http_error_status(x->error.code), &body);
+    unsigned status = http_error_status(x->error.code);
+    if (x->api != NULL) {
+        const api_service service = service_api(x->owner);
+        status = x->api->dialect->write_error(&x->error, &service, x->request_id, &body);
+    } else {
+        http_error_write(&x->error, &body);
+    }
+    return exchange_reply(x, status, &body);
 }
 
 void exchange_suspend(exchange *x)

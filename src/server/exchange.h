@@ -6,7 +6,7 @@
 #ifndef SERVER_EXCHANGE_H
 #define SERVER_EXCHANGE_H
 
-#include "server/http_error.h"
+#include "api/api.h"
 #include "server/request_facts.h"
 #include "server/request_id.h"
 #include "server/service.h"
@@ -14,6 +14,7 @@
 #include "telemetry/tracer.h"
 
 #define EXCHANGE_METHOD_BYTES 16
+#define EXCHANGE_MODEL_BYTES 200
 
 typedef struct exchange exchange;
 
@@ -34,6 +35,7 @@ typedef struct route {
     /* Answers after a suspension; NULL for routes that never suspend. */
     enum MHD_Result (*resume)(exchange *x);
     route_place place;
+    const api_operation *api; /* what embed_route does; NULL for other handlers */
 } route;
 
 struct exchange {
@@ -41,9 +43,11 @@ struct exchange {
     struct MHD_Connection *connection;
     watched_connection *watched;
     size_t target_bytes;
-    bool admin;                         /* came by the admin port */
-    metric_route kind;                  /* what its path counts as, served or not */
-    const route *route;                 /* NULL: the request failed before one was found */
+    bool admin;               /* came by the admin port */
+    metric_route kind;        /* what its path counts as, served or not */
+    const route *route;       /* NULL: the request failed before one was found */
+    const api_operation *api; /* by its path alone: whose form errors have; NULL = the service's own */
+    char model[EXCHANGE_MODEL_BYTES];   /* what the path has in the place of {model} */
     char method[EXCHANGE_METHOD_BYTES]; /* as it was sent, cut */
     char request_id[REQUEST_ID_MAX + 1];
     int64_t arrived_ns;
@@ -78,9 +82,9 @@ struct exchange {
     atomic_uint holders;            /* of submitter and `done`, those not through with it yet */
     atomic_bool gone;               /* the client went while the work was under way */
     request_facts facts;
-    trace_root trace;  /* all zero where it is not traced */
-    char *trace_state; /* of the caller; NULL = none */
-    bool base64;
+    trace_root trace;          /* all zero where it is not traced */
+    char *trace_state;         /* of the caller; NULL = none */
+    api_call call;             /* of the body, once it was read */
     scheduler_level served_by; /* NONE = nothing was computed */
     buf reply;                 /* written, to be sent */
 };

@@ -2,7 +2,7 @@
 
 #include "server/http_daemon.h"
 #include "server/request_id.h"
-#include "server/http_error.h"
+#include "api/http_error.h"
 #include "server/server_metrics.h"
 
 #include <string.h>

@@ -150,7 +150,8 @@ static const route preflight_route = {"OPTIONS",
                                       METRIC_ROUTE_OTHER,
                                       cors_answer_preflight,
                                       NULL,
-                                      ROUTE_NOT_ADMIN};
+                                      ROUTE_NOT_ADMIN,
+                                      NULL};
 
 /* FNV-1a (Fowler, Noll, Vo) of the key's name: the same over all reloads. */
 static uint64_t client_number(const char *name)
@@ -179,11 +180,16 @@ static const char *role_missing(unsigned wanted)
 static void check_key(exchange *x)
 {
     static const char scheme[] = "Bearer ";
+    static const char azure[] = "api-key";
     if (x->owner->keys == NULL || x->admin || (x->route != NULL && x->route->roles == 0))
         return;
     const char *key = header(x, "x-api-key"), *authorization = header(x, "Authorization");
     if (key == NULL && authorization != NULL && strncasecmp(authorization, scheme, sizeof scheme - 1) == 0)
         key = authorization + sizeof scheme - 1;
+    else if (key == NULL && authorization != NULL && x->api != NULL && x->api->dialect->bare_key)
+        key = authorization;
+    if (key == NULL)
+        key = header(x, azure);
     unsigned roles = 0;
     if (key != NULL && api_keys_find(x->owner->keys, key + strspn(key, " "), x->client_name, &roles)) {
         x->client = client_number(x->client_name);
@@ -215,8 +221,10 @@ static void check_route(exchange *x, const char *method, const char *url)
     find_route(x, method, path_of(url));
     if (x->route == NULL && x->allow != NULL && cors_is_preflight(x, method))
         x->route = &preflight_route;
-    if (x->route != NULL)
+    if (x->route != NULL) {
         x->kind = x->route->metric;
+        routes_model(x->route, path_of(url), x->model, sizeof x->model);
+    }
     check_key(x);
     admin_guard_check(x);
     if (x->route != NULL || x->failed)
@@ -245,7 +253,7 @@ static void check_body_headers(exchange *x, uint64_t length)
     size_t limit = x->owner->settings.max_body_bytes;
     x->failed = true;
     x->gzip = encoding != NULL && (strcasecmp(encoding, "gzip") == 0 || strcasecmp(encoding, "x-gzip") == 0);
-    if (!is_json(type))
+    if (!is_json(type) && (x->api == NULL || !x->api->dialect->any_media_type))
         http_error_set(&x->error, HTTP_ERROR_UNSUPPORTED_MEDIA_TYPE, NULL,
                        "the body's Content-Type is %s%.100s%s", type != NULL ? "\"" : "missing",
                        type != NULL ? type : "", type != NULL ? "\"" : "");
@@ -265,16 +273,22 @@ static void check_timeout(exchange *x)
     static const struct {
         const char *name, *wanted;
         bool (*parse)(const char *text, int64_t *timeout_ns);
-    } rows[] = {{"x-request-timeout-ms", "a whole number of milliseconds from 1 to 999999999, like 2500",
-                 request_timeout_parse_ms},
-                {"grpc-timeout", "at most 8 digits and a unit (H, M, S, m, u or n), like 2500m",
-                 request_timeout_parse_grpc}};
+        bool lenient; /* a client's library sends it, not the caller: another value is passed over */
+    } rows[] = {
+        {"x-request-timeout-ms", "a whole number of milliseconds from 1 to 999999999, like 2500",
+         request_timeout_parse_ms, false},
+        {"grpc-timeout", "at most 8 digits and a unit (H, M, S, m, u or n), like 2500m",
+         request_timeout_parse_grpc, false},
+        {"x-stainless-read-timeout", "seconds, like 600 or 2.5", request_timeout_parse_seconds, true}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0] && !x->failed; i++) {
         const char *text = header(x, rows[i].name);
         int64_t timeout_ns;
         if (text == NULL)
             continue;
-        if (!rows[i].parse(text, &timeout_ns)) {
+        const bool parsed = rows[i].parse(text, &timeout_ns);
+        if (!parsed && rows[i].lenient)
+            continue;
+        if (!parsed) {
             x->failed = true;
             http_error_set(&x->error, HTTP_ERROR_BAD_REQUEST, NULL, "the header %s must be %s, not \"%.64s\"",
                            rows[i].name, rows[i].wanted, text);
@@ -337,6 +351,7 @@ bool request_check_headers(exchange *x, const char *method, const char *url, con
 {
     framing f = {0};
     x->kind = routes_kind(path_of(url));
+    x->api = routes_api(path_of(url), method);
     request_head_begin(&f.head, method, url, x->target_bytes, version);
     MHD_get_connection_values(x->connection, MHD_HEADER_KIND, look_at_header, &f);
     request_head_end(&f.head, method + head_bytes(x));

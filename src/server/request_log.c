@@ -29,13 +29,14 @@ static double milliseconds(int64_t ns)
 
 static bool embeds(const exchange *x)
 {
-    return x->kind == METRIC_ROUTE_EMBED;
+    return metric_route_embeds(x->kind);
 }
 
 /* Probes and scrapes come every few seconds for ever. */
 static aki_log_level level_of(const exchange *x)
 {
-    return x->kind == METRIC_ROUTE_LIVE || x->kind == METRIC_ROUTE_READY || x->kind == METRIC_ROUTE_METRICS
+    return x->kind == METRIC_ROUTE_LIVE || x->kind == METRIC_ROUTE_READY || x->kind == METRIC_ROUTE_HEALTH ||
+                   x->kind == METRIC_ROUTE_METRICS
                ? AKI_LOG_DEBUG
                : AKI_LOG_INFO;
 }

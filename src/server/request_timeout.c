@@ -26,6 +26,22 @@ bool request_timeout_parse_ms(const char *text, int64_t *timeout_ns)
     return digits >= 1 && digits <= MS_DIGITS && text[digits] == '\0' && number > 0;
 }
 
+bool request_timeout_parse_seconds(const char *text, int64_t *timeout_ns)
+{
+    size_t digits, decimals = 0;
+    int64_t number = read_digits(text, MS_DIGITS - 3, &digits) * 1000, unit = 1000;
+    const char *rest = text + digits;
+    if (*rest == '.') {
+        decimals = strspn(++rest, "0123456789");
+        for (size_t i = 0; i < decimals && unit > 1; i++) {
+            unit /= 10;
+            number += (rest[i] - '0') * unit;
+        }
+    }
+    *timeout_ns = number * NS_PER_MS;
+    return digits >= 1 && digits <= MS_DIGITS - 3 && rest[decimals] == '\0' && number > 0;
+}
+
 bool request_timeout_parse_grpc(const char *text, int64_t *timeout_ns)
 {
     static const char units[] = "HMSmun";

@@ -12,4 +12,8 @@ bool request_timeout_parse_ms(const char *text, int64_t *timeout_ns);
  * seconds, milli-, micro- and nanoseconds. False where it is anything else. */
 bool request_timeout_parse_grpc(const char *text, int64_t *timeout_ns);
 
+/* x-stainless-read-timeout, as OpenAI's and Cohere's clients send it: seconds, 1 to 6 digits, and decimals, of which three
+ * count. False where it is anything else, or less than a millisecond. */
+bool request_timeout_parse_seconds(const char *text, int64_t *timeout_ns);
+
 #endif

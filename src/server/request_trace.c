@@ -7,8 +7,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define EMBED_PATH "/api/v1/embed"
-
 /* What the headers say of the caller's trace. */
 typedef struct caller {
     const char *parent; /* NULL = none */
@@ -47,7 +45,7 @@ static bool read_caller(const exchange *x, trace_context *context)
 
 void request_trace_begin(exchange *x)
 {
-    if (x->kind != METRIC_ROUTE_EMBED)
+    if (!metric_route_embeds(x->kind))
         return;
     trace_context context;
     const bool called = read_caller(x, &context);
@@ -99,7 +97,7 @@ void request_trace_end(exchange *x, bool whole)
             .arrived_ns = x->arrived_ns,
             .ended_ns = x->ended_ns,
             .method = method_name(x->method),
-            .route = EMBED_PATH,
+            .route = x->route != NULL ? x->route->path : metric_route_name(x->kind),
             .scheme = x->owner->tls != NULL ? "https" : "http",
             .server_port = x->owner->port,
             .client_address = address,

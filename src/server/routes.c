@@ -8,9 +8,52 @@
 
 #include <string.h>
 
+/* A route with a body, and one without, of a dialect's operation. */
+#define EMBEDS(path, description, metric, operation)                                                         \
+    {                                                                                                        \
+        "POST", path, description, API_ROLE_EMBED, metric, embed_route_handle, embed_route_resume,           \
+            ROUTE_NOT_ADMIN, &(operation)                                                                    \
+    }
+#define TELLS(path, description, roles, metric, operation)                                                   \
+    {                                                                                                        \
+        "GET", path, description, roles, metric, embed_route_handle, NULL, ROUTE_NOT_ADMIN, &(operation)     \
+    }
+
+/* A path may have {model} in it, which stands for one or more characters; rows without it come first. */
 const route route_table[] = {
     {"POST", "/api/v1/embed", "vectors for a list of texts", API_ROLE_EMBED, METRIC_ROUTE_EMBED,
-     embed_route_handle, embed_route_resume, ROUTE_NOT_ADMIN},
+     embed_route_handle, embed_route_resume, ROUTE_NOT_ADMIN, &native_embed},
+    /* OpenAI, Azure, Jina, Voyage */
+    EMBEDS("/v1/embeddings", "OpenAI: embeddings", METRIC_ROUTE_OPENAI, openai_embeddings),
+    EMBEDS("/embeddings", "as /v1/embeddings", METRIC_ROUTE_OPENAI, openai_embeddings),
+    EMBEDS("/openai/v1/embeddings", "as /v1/embeddings", METRIC_ROUTE_OPENAI, openai_embeddings),
+    EMBEDS("/openai/deployments/{model}/embeddings", "Azure: embeddings", METRIC_ROUTE_OPENAI,
+           openai_deployment_embeddings),
+    TELLS("/v1/models", "OpenAI: the models", API_ROLES_ANY, METRIC_ROUTE_MODELS, openai_models),
+    TELLS("/models", "as /v1/models", API_ROLES_ANY, METRIC_ROUTE_MODELS, openai_models),
+    TELLS("/v1/models/{model}", "OpenAI: one model", API_ROLES_ANY, METRIC_ROUTE_MODELS, openai_model),
+    /* TEI */
+    EMBEDS("/embed", "TEI: vectors", METRIC_ROUTE_TEI_EMBED, tei_embed),
+    EMBEDS("/pipeline/feature-extraction/{model}", "as /embed", METRIC_ROUTE_TEI_EMBED, tei_embed),
+    EMBEDS("/similarity", "TEI: cosines of a sentence to others", METRIC_ROUTE_TEI_SIMILARITY,
+           tei_similarity),
+    EMBEDS("/tokenize", "TEI: tokens of texts", METRIC_ROUTE_TOKENIZE, tei_tokenize),
+    EMBEDS("/decode", "TEI: texts of token ids", METRIC_ROUTE_DECODE, tei_decode),
+    TELLS("/info", "TEI: the model and the limits", API_ROLES_ANY, METRIC_ROUTE_INFO, tei_info),
+    {"GET", "/health", "as /health/ready", 0, METRIC_ROUTE_HEALTH, health_ready, NULL, ROUTE_EVERYWHERE,
+     NULL},
+    /* Ollama */
+    EMBEDS("/api/embed", "Ollama: vectors", METRIC_ROUTE_OLLAMA_EMBED, ollama_embed),
+    EMBEDS("/api/embeddings", "Ollama: the vector of one text", METRIC_ROUTE_OLLAMA_EMBEDDINGS,
+           ollama_embeddings),
+    EMBEDS("/api/show", "Ollama: details of the model", METRIC_ROUTE_OLLAMA_SHOW, ollama_show),
+    TELLS("/api/tags", "Ollama: the models", API_ROLES_ANY, METRIC_ROUTE_OLLAMA_TAGS, ollama_tags),
+    TELLS("/api/ps", "Ollama: the loaded models", API_ROLES_ANY, METRIC_ROUTE_OLLAMA_PS, ollama_ps),
+    TELLS("/api/version", "Ollama: the version whose interface this is", 0, METRIC_ROUTE_OLLAMA_VERSION,
+          ollama_version),
+    /* Cohere */
+    EMBEDS("/v1/embed", "Cohere: embeddings", METRIC_ROUTE_COHERE_V1, cohere_v1_embed),
+    EMBEDS("/v2/embed", "Cohere: embeddings, second version", METRIC_ROUTE_COHERE_V2, cohere_v2_embed),
     {"GET", "/health/live", "200 while the process works", 0, METRIC_ROUTE_LIVE, health_live, NULL,
      ROUTE_EVERYWHERE},
     {"GET", "/health/ready", "200 when requests can be served, 503 otherwise", 0, METRIC_ROUTE_READY,
@@ -28,6 +71,7 @@ const route route_table[] = {
      "lets all calls through and counts when the circuit breaker would have opened, until the reset",
      API_ROLE_OPERATOR, METRIC_ROUTE_ADMIN, breaker_route_watch, NULL, ROUTE_OPERATORS},
     {"GET", "/", "this list", API_ROLES_ANY, METRIC_ROUTE_INDEX, index_route, NULL, ROUTE_EVERYWHERE},
+    EMBEDS("/", "TEI: vectors, or similarities", METRIC_ROUTE_TEI_EMBED, tei_root),
     {0},
 };
 
@@ -49,15 +93,47 @@ bool routes_visible(const route *r, bool admin, bool has_keys)
     return false;
 }
 
+static const char placeholder[] = "{model}";
+
+/* The part of the path in the place of {model}: its beginning, with *length; NULL where the path is not that of the row.
+ * A row without {model} gives an empty part. */
+static const char *match(const route *r, const char *path, size_t *length)
+{
+    const char *open = strstr(r->path, placeholder);
+    *length = 0;
+    if (open == NULL)
+        return strcmp(r->path, path) == 0 ? path : NULL;
+    const size_t before = (size_t)(open - r->path), all = strlen(path);
+    const char *after = open + sizeof placeholder - 1;
+    const size_t behind = strlen(after);
+    if (all <= before + behind || strncmp(path, r->path, before) != 0 ||
+        strcmp(path + all - behind, after) != 0)
+        return NULL;
+    *length = all - before - behind;
+    return path + before;
+}
+
+static bool is_at(const route *r, const char *path)
+{
+    size_t length;
+    return match(r, path, &length) != NULL;
+}
+
 const route *routes_find(const char *method, const char *path, const char **allow)
 {
     *allow = NULL;
     for (const route *r = route_table; r->path != NULL; r++) {
-        if (strcmp(r->path, path) != 0)
+        if (!is_at(r, path))
             continue;
-        if (serves(r, method))
+        if (serves(r, method)) {
+            *allow = NULL;
             return r;
-        *allow = strcmp(r->method, "GET") == 0 ? "GET, HEAD" : r->method;
+        }
+        const bool gets = strcmp(r->method, "GET") == 0;
+        if (*allow != NULL && gets != (strcmp(*allow, "POST") != 0))
+            *allow = "GET, HEAD, POST";
+        else
+            *allow = gets ? "GET, HEAD" : r->method;
     }
     return NULL;
 }
@@ -65,7 +141,39 @@ const route *routes_find(const char *method, const char *path, const char **allo
 metric_route routes_kind(const char *path)
 {
     for (const route *r = route_table; r->path != NULL; r++)
-        if (strcmp(r->path, path) == 0)
+        if (is_at(r, path))
             return r->metric;
     return METRIC_ROUTE_OTHER;
+}
+
+const api_operation *routes_api(const char *path, const char *method)
+{
+    const route *found = NULL;
+    for (const route *r = route_table; r->path != NULL; r++)
+        if (is_at(r, path) && (found == NULL || serves(r, method)))
+            found = r;
+    return found != NULL ? found->api : NULL;
+}
+
+static int hex_of(char c)
+{
+    static const char digits[] = "0123456789abcdefABCDEF";
+    const char *at = c != '\0' ? strchr(digits, c) : NULL;
+    if (at == NULL)
+        return -1;
+    const int value = (int)(at - digits);
+    return value < 16 ? value : value - 6;
+}
+
+void routes_model(const route *r, const char *path, char *out, size_t room)
+{
+    size_t length, written = 0;
+    const char *part = match(r, path, &length);
+    for (size_t i = 0; part != NULL && i < length && written + 1 < room; i++) {
+        const int high = part[i] == '%' && length - i > 2 ? hex_of(part[i + 1]) : -1;
+        const int low = high >= 0 ? hex_of(part[i + 2]) : -1;
+        out[written++] = low >= 0 ? (char)(high * 16 + low) : part[i];
+        i += low >= 0 ? 2 : 0;
+    }
+    out[written] = '\0';
 }

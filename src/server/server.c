@@ -121,6 +121,7 @@ aki_status server_open(server **out, const server_settings *settings, aki_error 
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the server");
     s->settings = *settings;
     s->started_ns = clock_monotonic_ns();
+    s->started_s = clock_wall_ns() / NS_PER_S;
     jitter_init(&s->jitter, (uint64_t)clock_wall_ns());
     access_sampler_init(&s->access, settings->access_log_rate);
     pthread_mutex_init(&s->lock, NULL);

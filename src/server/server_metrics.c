@@ -188,7 +188,7 @@ aki_status server_metrics_describe(server *s, const encoder *enc, aki_error *err
 
 static bool embeds(const exchange *x)
 {
-    return x->kind == METRIC_ROUTE_EMBED;
+    return metric_route_embeds(x->kind);
 }
 
 void server_metrics_begin(exchange *x)

@@ -2,6 +2,7 @@
 #ifndef SERVER_SERVICE_H
 #define SERVER_SERVICE_H
 
+#include "api/api.h"
 #include "base/clock.h"
 #include "resilience/jitter.h"
 #include "scheduler/scheduler.h"
@@ -52,7 +53,8 @@ struct server {
     uint16_t admin_port;
     atomic_uint admin_connections; /* open; not among open_connections */
     int64_t started_ns;
-    jitter jitter; /* of Retry-After */
+    int64_t started_s; /* Unix time */
+    jitter jitter;     /* of Retry-After */
     access_sampler access;
     atomic_int phase;
     bool stopped;                   /* server_stop was called */
@@ -73,6 +75,18 @@ struct server {
 static inline const encoder *server_encoder(const server *s)
 {
     return atomic_load(&s->scheduler) != NULL ? s->enc : NULL;
+}
+
+/* What calls of the API may know. */
+static inline api_service service_api(const server *s)
+{
+    return (api_service){.model_name = s->model_name,
+                         .enc = server_encoder(s),
+                         .max_texts = s->settings.max_texts,
+                         .max_requests = s->settings.max_queue_requests,
+                         .http_threads = s->settings.http_threads,
+                         .started_s = s->started_s,
+                         .takes_ids = s->settings.takes_token_ids};
 }
 
 static inline server_phase server_phase_now(const server *s)

@@ -59,6 +59,22 @@ typedef enum metric_cache_result { METRIC_CACHE_HIT, METRIC_CACHE_MISS } metric_
 /* METRIC_ROUTE_OTHER stands for every path that is not served. */
 typedef enum metric_route {
     METRIC_ROUTE_EMBED,
+    METRIC_ROUTE_OPENAI,
+    METRIC_ROUTE_TEI_EMBED,
+    METRIC_ROUTE_TEI_SIMILARITY,
+    METRIC_ROUTE_OLLAMA_EMBED,
+    METRIC_ROUTE_OLLAMA_EMBEDDINGS,
+    METRIC_ROUTE_COHERE_V1,
+    METRIC_ROUTE_COHERE_V2, /* the last one that embeds */
+    METRIC_ROUTE_MODELS,
+    METRIC_ROUTE_TOKENIZE,
+    METRIC_ROUTE_DECODE,
+    METRIC_ROUTE_INFO,
+    METRIC_ROUTE_HEALTH,
+    METRIC_ROUTE_OLLAMA_TAGS,
+    METRIC_ROUTE_OLLAMA_SHOW,
+    METRIC_ROUTE_OLLAMA_PS,
+    METRIC_ROUTE_OLLAMA_VERSION,
     METRIC_ROUTE_LIVE,
     METRIC_ROUTE_READY,
     METRIC_ROUTE_METRICS,
@@ -169,6 +185,11 @@ extern const metric metric_table[];
 
 /* The label's text. */
 const char *metric_route_name(metric_route route);
+/* True for routes whose requests are for vectors. */
+static inline bool metric_route_embeds(metric_route route)
+{
+    return route <= METRIC_ROUTE_COHERE_V2;
+}
 
 /* Combinations of label values; 1 without labels. domains: [METRIC_DOMAINS]. */
 size_t metric_series(const metric *m, const metric_names *domains);

@@ -230,6 +230,27 @@ size_t tokenizer_special_count(const tokenizer *tok)
     return tok->before.count + tok->after.count;
 }
 
+size_t tokenizer_special_before(const tokenizer *tok)
+{
+    return tok->before.count;
+}
+
+static bool holds_id(const special_ids *special, int32_t id)
+{
+    for (size_t i = 0; i < special->count; i++)
+        if (special->ids[i] == id)
+            return true;
+    return false;
+}
+
+bool tokenizer_is_special(const tokenizer *tok, int32_t id)
+{
+    for (size_t i = 0; i < tok->raw.count; i++)
+        if (tok->raw.tokens[i].id == id)
+            return true;
+    return holds_id(&tok->before, id) || holds_id(&tok->after, id);
+}
+
 tokenizer_scratch *tokenizer_scratch_open(void)
 {
     tokenizer_scratch *scratch = mem_zalloc(1, sizeof *scratch);

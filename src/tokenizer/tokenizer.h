@@ -33,6 +33,10 @@ const char *tokenizer_token_text(const tokenizer *tok, int32_t id);
 
 /* How many special tokens the post-processor adds to a text: the least max_tokens. */
 size_t tokenizer_special_count(const tokenizer *tok);
+/* How many of them stand before the text. */
+size_t tokenizer_special_before(const tokenizer *tok);
+/* True for a token that is looked for in the raw text ("[MASK]"), or that the post-processor adds. */
+bool tokenizer_is_special(const tokenizer *tok, int32_t id);
 
 /* NULL = out of memory. One per thread; grows as needed and is reused between calls. */
 tokenizer_scratch *tokenizer_scratch_open(void);

@@ -4,7 +4,7 @@
 #include "scratch.h"
 
 #include "base/utf8.h"
-#include "server/embed_request.h"
+#include "api/embed_request.h"
 #include "server/gzip_body.h"
 
 #include <string.h>

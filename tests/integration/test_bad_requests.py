@@ -17,7 +17,7 @@ MAX_BODY_BYTES = 8 * MIB
 INVALID = "invalid_request_error"
 JSON_TYPE = ("Content-Type", "application/json")
 GOOD = {"texts": ["the server goes on"]}
-ROUTES = {EMBED: "POST", "/health/live": "GET", "/health/ready": "GET", "/": "GET"}
+ROUTES = {EMBED: "POST", "/health/live": "GET", "/health/ready": "GET", "/metrics": "GET"}
 
 
 @dataclass
@@ -156,7 +156,7 @@ CASES = [
     # Routes and methods.
     Case("no such route", head("GET", "/api/v1/embeddings"), 404, "not_found", "lists the routes"),
     Case("root of the API", head("GET", "/api/v1"), 404, "not_found", "lists the routes"),
-    Case("route of another API", post({"input": "hello"}, path="/v1/embeddings"), 404, "not_found", "lists the routes"),
+    Case("route of another API", post({"input": "hello"}, path="/v1/completions"), 404, "not_found", "lists the routes"),
     Case("slash at the end", post(GOOD, path=EMBED + "/"), 404, "not_found", "lists the routes"),
     Case("route in capitals", post(GOOD, path="/API/V1/EMBED"), 404, "not_found", "lists the routes"),
     Case("path traversal", head("GET", "/health/../../../../etc/passwd"), 404, "not_found", "lists the routes"),

@@ -90,6 +90,12 @@ size_t encoder_dimension(const encoder *enc)
     return FAKE_DIMENSION;
 }
 
+void encoder_describe(const encoder *enc, aki_model_info *info)
+{
+    (void)enc;
+    *info = (aki_model_info){.vocabulary_size = 256};
+}
+
 size_t encoder_max_tokens(const encoder *enc)
 {
     (void)enc;

@@ -91,12 +91,41 @@ static void lets_single_texts_fail_alone_where_asked(void **state)
     scheduler_close(s);
 }
 
+static void takes_token_ids_in_the_place_of_texts(void **state)
+{
+    (void)state;
+    scheduler *s = open_scheduler(1, 10, 1000, 1 << 20);
+    outcome o;
+    outcome_init(&o);
+    aki_error error;
+    aki_text texts[] = {{NULL, 0}, text_of("text"), {NULL, 0}};
+    int32_t few[] = {1, 255}, many[FAKE_MAX_TOKENS + 1] = {0}, beyond[] = {256}, below[] = {-1};
+    scheduler_ids ids[3] = {{few, 2, true}, {NULL, 0, false}, {few, 1, false}};
+    scheduler_submission submission = {.texts = texts, .ids = ids, .count = 3, .done = on_done, .cookie = &o};
+    assert_int_equal(scheduler_submit(s, &submission, &o.request, &error), AKI_OK);
+    outcome_wait(&o);
+    assert_int_equal(o.status, AKI_OK);
+    assert_float_equal(o.first[0], 256, 0);
+    assert_float_equal(o.first[1], sum_of("text"), 0);
+    assert_float_equal(o.first[2], 1, 0);
+    const scheduler_ids refused[] = {
+        {few, 0, false}, {many, FAKE_MAX_TOKENS + 1, false}, {beyond, 1, false}, {below, 1, false}};
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        ids[2] = refused[i];
+        outcome_init(&o);
+        assert_int_equal(scheduler_submit(s, &submission, &o.request, &error), AKI_INVALID_ARGUMENT);
+        assert_int_equal(error.text_index, 2);
+    }
+    scheduler_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_the_text_that_came_out_not_finite),
         cmocka_unit_test(hands_a_failed_pass_to_all_its_requests),
         cmocka_unit_test(lets_single_texts_fail_alone_where_asked),
+        cmocka_unit_test(takes_token_ids_in_the_place_of_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

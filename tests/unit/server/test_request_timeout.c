@@ -78,6 +78,26 @@ static const timeout_row grpc_rows[] = {
     {"0x1S", 0},
 };
 
+static const timeout_row second_rows[] = {
+    {"600", 600 * NS_PER_S},
+    {"30.0", 30 * NS_PER_S},
+    {"0.5", NS_PER_S / 2},
+    {"2.25", 2250 * NS_PER_MS},
+    {"0.0019", NS_PER_MS},
+    {"999999", 999999 * NS_PER_S},
+    {"1.", NS_PER_S},
+    {"1000000", 0},
+    {"0", 0},
+    {"0.0001", 0},
+    {".5", 0},
+    {"-1", 0},
+    {"1e3", 0},
+    {"None", 0},
+    {"1s", 0},
+    {"1.5.5", 0},
+    {"", 0},
+};
+
 static void check(const timeout_row *rows, size_t count, bool (*parse)(const char *, int64_t *))
 {
     for (size_t i = 0; i < count; i++) {
@@ -100,11 +120,18 @@ static void reads_grpc_timeouts(void **state)
     check(grpc_rows, sizeof grpc_rows / sizeof grpc_rows[0], request_timeout_parse_grpc);
 }
 
+static void reads_seconds(void **state)
+{
+    (void)state;
+    check(second_rows, sizeof second_rows / sizeof second_rows[0], request_timeout_parse_seconds);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_milliseconds),
         cmocka_unit_test(reads_grpc_timeouts),
+        cmocka_unit_test(reads_seconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

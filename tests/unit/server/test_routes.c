@@ -7,7 +7,8 @@ static void finds_each_row_by_its_method_and_path(void **state)
     (void)state;
     const char *allow = "untouched";
     for (const route *r = route_table; r->path != NULL; r++) {
-        assert_ptr_equal(routes_find(r->method, r->path, &allow), r);
+        assert_ptr_equal(routes_find(r->method, r->path, &allow),
+                         r); /* {model} is as good a name as another */
         assert_non_null(r->handle);
         assert_null(allow);
     }
@@ -28,6 +29,60 @@ static void tells_what_a_path_takes(void **state)
     assert_null(allow);
     assert_null(routes_find("GET", "", &allow));
     assert_null(allow);
+}
+
+static void names_all_methods_of_a_path(void **state)
+{
+    (void)state;
+    const char *allow;
+    assert_null(routes_find("PUT", "/", &allow));
+    assert_string_equal(allow, "GET, HEAD, POST");
+    assert_string_equal(routes_find("POST", "/", &allow)->path, "/");
+    assert_null(allow);
+}
+
+static void finds_the_model_in_a_path(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *path, *model; /* NULL = no such route */
+    } rows[] = {
+        {"GET", "/v1/models/a", "a"},
+        {"GET", "/v1/models/org/name", "org/name"},
+        {"HEAD", "/v1/models/org%2Fname", "org/name"},
+        {"GET", "/v1/models/org%2fa%20b%", "org/a b%"},
+        {"GET", "/v1/models/%4", "%4"},
+        {"GET", "/v1/models/%zz%41", "%zzA"},
+        {"GET", "/v1/models/", NULL},
+        {"GET", "/v1/models", ""},
+        {"POST", "/openai/deployments/org/name/embeddings", "org/name"},
+        {"POST", "/openai/deployments//embeddings", NULL},
+        {"POST", "/openai/deployments/embeddings", NULL},
+        {"POST", "/openai/deployments/a/completions", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char model[12];
+        const char *allow;
+        const route *found = routes_find(rows[i].method, rows[i].path, &allow);
+        assert_int_equal(found != NULL, rows[i].model != NULL);
+        if (found == NULL)
+            continue;
+        routes_model(found, rows[i].path, model, sizeof model);
+        assert_string_equal(model, rows[i].model);
+        char cut[4];
+        routes_model(found, rows[i].path, cut, sizeof cut);
+        assert_int_equal(strncmp(cut, rows[i].model, 3), 0);
+    }
+}
+
+static void tells_whose_form_errors_have(void **state)
+{
+    (void)state;
+    assert_ptr_equal(routes_api("/", "POST"), &tei_root);
+    assert_null(routes_api("/", "GET"));
+    assert_ptr_equal(routes_api("/v2/embed", "DELETE"), &cohere_v2_embed);
+    assert_ptr_equal(routes_api("/api/v1/embed", "POST"), &native_embed);
+    assert_null(routes_api("/nowhere", "POST"));
 }
 
 static void tells_what_a_path_counts_as(void **state)
@@ -61,6 +116,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_each_row_by_its_method_and_path),
         cmocka_unit_test(tells_what_a_path_takes),
+        cmocka_unit_test(names_all_methods_of_a_path),
+        cmocka_unit_test(finds_the_model_in_a_path),
+        cmocka_unit_test(tells_whose_form_errors_have),
         cmocka_unit_test(shows_operators_what_is_theirs),
         cmocka_unit_test(tells_what_a_path_counts_as),
     };

@@ -1,0 +1,127 @@
+/* The interface in HTTP's terms no more: a call of the service in any dialect, from the bytes of a body to the bytes of a
+ * reply, without knowledge of sockets, headers or routes.
+ *
+ * A dialect (OpenAI's, TEI's, Ollama's, Cohere's, the service's own) is one file. For each of its routes it has an
+ * api_operation: `read` turns a body into an api_call, which says what is to be embedded, with the options that all
+ * dialects share (options.h); `write` turns the vectors into the body of the reply. A call without texts needs no
+ * vectors, and is written at once: lists of models, tokens. The row of the route names the operation
+ * (server/routes.c). */
+#ifndef API_API_H
+#define API_API_H
+
+#include "akidb/embed.h"
+#include "api/http_error.h"
+#include "base/buf.h"
+#include "encoder/encoder.h"
+#include "scheduler/scheduler.h"
+
+#include <jansson.h>
+
+/* How a number of a vector is told. A bit each: some dialects return several at once. */
+typedef enum api_output {
+    API_OUTPUT_FLOAT = 1,    /* float32 */
+    API_OUTPUT_BASE64 = 2,   /* float32, little-endian, in base64 */
+    API_OUTPUT_INT8 = 4,     /* the nearest whole number to 127 times the float, from -127 to 127 */
+    API_OUTPUT_UINT8 = 8,    /* that plus 128 */
+    API_OUTPUT_UBINARY = 16, /* a bit per number, 1 = above 0, the first one highest in its byte */
+    API_OUTPUT_BINARY = 32,  /* those bytes less 128 */
+} api_output;
+#define API_OUTPUTS 6
+
+/* What of the service calls need to know. Lives longer than any call. */
+typedef struct api_service {
+    const char *model_name;
+    const encoder *enc; /* NULL until the model is loaded; there whenever a call has a body */
+    size_t max_texts;
+    size_t max_requests; /* waiting */
+    unsigned http_threads;
+    int64_t started_s; /* Unix time */
+    bool takes_ids;    /* OpenAI's token ids are the model's own; else they are refused */
+} api_service;
+
+typedef struct api_request {
+    const char *body; /* [length] */
+    size_t length;
+    const char *name; /* what the path has in the place of {model}; "" = nothing */
+} api_request;
+
+typedef struct api_call {
+    aki_text
+        *texts; /* [count], in `root` or static; data NULL where `ids` says what to embed, or not a text */
+    scheduler_ids *ids; /* [count]; NULL = texts only */
+    size_t count;       /* 0 = the reply needs no vectors */
+    aki_embed_options options;
+    scheduler_priority priority;
+    bool on_error_item; /* texts that cannot be embedded fail alone */
+    unsigned outputs;   /* api_output bits; 0 = float */
+    bool packed;        /* whole numbers go as base64 of their bytes */
+    size_t dimensions;  /* the vector is cut to so many numbers; 0 = not */
+    size_t max_tokens;  /* of a text, special tokens included; 0 = the model's limit */
+    bool keep_tail;     /* a text that is too long keeps its end */
+    bool keeps_input;   /* `write` reads texts or root */
+    int variant;        /* the dialect's own: which of its forms the reply has */
+    json_t *root;
+} api_call;
+
+/* The call's vectors; all zero but request_id and duration_ns for a call without texts. */
+typedef struct api_result {
+    const float *vectors;      /* [count][dimension] f32 */
+    const aki_text_info *info; /* [count] */
+    size_t count, dimension;
+    const scheduler_item_error *item_errors; /* [item_errors_count], rising: texts without a vector */
+    size_t item_errors_count;
+    int64_t duration_ns; /* since the request came */
+    const char *request_id;
+} api_result;
+
+typedef struct api_dialect {
+    const char *
+        text_field; /* what the parameter of an error calls the texts: "input" for "texts[3]" -> "input[3]" */
+    const char *example; /* of a body */
+    bool any_media_type; /* a body's Content-Type may be anything, or missing */
+    bool bare_key;       /* an API key may come without the word Bearer */
+    /* Appends the body of an error and returns the HTTP status that the dialect gives it. */
+    unsigned (*write_error)(const http_error *error, const api_service *service, const char *request_id,
+                            buf *out);
+    const char *const (*headers)[2]; /* name and value, of each reply; ends with a NULL name; NULL = none */
+} api_dialect;
+
+typedef struct api_operation {
+    const api_dialect *dialect;
+    /* Fills *call, which is all zero. False with *error filled. NULL: the body does not matter. */
+    bool (*read)(api_call *call, const api_request *request, const api_service *service, http_error *error);
+    /* An upper bound of the reply's length. NULL: API_SMALL_REPLY_BYTES. */
+    size_t (*bound)(const api_call *call, const api_result *result, const api_service *service);
+    /* Appends the reply to `out`, whose maximum is the bound. Errors: AKI_NOT_FINITE, AKI_OUT_OF_MEMORY. */
+    aki_status (*write)(const api_call *call, const api_result *result, const api_service *service, buf *out,
+                        aki_error *error);
+} api_operation;
+
+#define API_SMALL_REPLY_BYTES ((size_t)64 << 10)
+
+/* Frees what was sent, unless the reply needs it: after the call was submitted. */
+void api_call_release_input(api_call *call);
+/* A call that is all zero is allowed. */
+void api_call_free(api_call *call);
+
+/* True for the served name itself and for its last path component. */
+bool api_model_matches(const char *served, const char *asked);
+
+/* The tokens of all texts together. */
+size_t api_tokens(const api_result *result);
+
+/* The error's message with the hint, whose examples are the dialect's, and its parameter with the dialect's name of the
+ * texts ("input[3]"); "" = none. */
+#define API_ERROR_TEXT_BYTES 1024
+void api_error_text(const http_error *error, const api_dialect *dialect, char text[API_ERROR_TEXT_BYTES]);
+void api_error_param(const http_error *error, const api_dialect *dialect, char param[80]);
+
+/* The operations, by dialect. */
+extern const api_operation native_embed;
+extern const api_operation openai_embeddings, openai_deployment_embeddings, openai_models, openai_model;
+extern const api_operation tei_embed, tei_root, tei_similarity, tei_tokenize, tei_decode, tei_info;
+extern const api_operation ollama_embed, ollama_embeddings, ollama_tags, ollama_show, ollama_ps,
+    ollama_version;
+extern const api_operation cohere_v1_embed, cohere_v2_embed;
+
+#endif

@@ -1,0 +1,85 @@
+#include "api/field.h"
+
+#include <string.h>
+#include <strings.h>
+
+const char *field_type_name(const json_t *value)
+{
+    if (value == NULL)
+        return "missing";
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        return "an object";
+    case JSON_ARRAY:
+        return "a list";
+    case JSON_STRING:
+        return "a string";
+    case JSON_INTEGER:
+    case JSON_REAL:
+        return "a number";
+    case JSON_TRUE:
+    case JSON_FALSE:
+        return "a boolean";
+    case JSON_NULL:
+        break;
+    }
+    return "null";
+}
+
+bool field_refuse_type(http_error *error, const char *param, const char *wanted, const json_t *found)
+{
+    http_error_set(error, HTTP_ERROR_INVALID_TYPE, param, "%s must be %s, not %s", param, wanted,
+                   field_type_name(found));
+    return false;
+}
+
+static bool read_choice(const json_t *value, const char *param, const field_choice *choices,
+                        const char *listed, int (*compare)(const char *, const char *), int *out,
+                        http_error *error)
+{
+    if (!json_is_string(value))
+        return field_refuse_type(error, param, "a string", value);
+    for (const field_choice *c = choices; c->name != NULL; c++)
+        if (compare(c->name, json_string_value(value)) == 0 && strlen(c->name) == json_string_length(value)) {
+            *out = c->value;
+            return true;
+        }
+    http_error_set(error, HTTP_ERROR_INVALID_VALUE, param, "%s must be %s, not \"%.64s\"", param, listed,
+                   json_string_value(value));
+    return false;
+}
+
+bool field_read_choice(const json_t *value, const char *param, const field_choice *choices,
+                       const char *listed, int *out, http_error *error)
+{
+    return read_choice(value, param, choices, listed, strcmp, out, error);
+}
+
+bool field_read_word(const json_t *value, const char *param, const field_choice *choices, const char *listed,
+                     int *out, http_error *error)
+{
+    return read_choice(value, param, choices, listed, strcasecmp, out, error);
+}
+
+bool field_read_switch(const json_t *value, const char *param, bool *out, http_error *error)
+{
+    if (!json_is_boolean(value))
+        return field_refuse_type(error, param, "true or false", value);
+    *out = json_is_true(value);
+    return true;
+}
+
+bool field_read_number(const json_t *value, const char *param, json_int_t least, json_int_t *out,
+                       http_error *error)
+{
+    const double most = 9007199254740992.0; /* 2^53: beyond it a double skips whole numbers */
+    const double real = json_is_number(value) ? json_number_value(value) : 0;
+    if (!json_is_number(value) || !(real >= -most && real <= most) || real != (double)(json_int_t)real)
+        return field_refuse_type(error, param, "a whole number", value);
+    *out = (json_int_t)real;
+    if (*out >= least)
+        return true;
+    http_error_set(error, HTTP_ERROR_INVALID_VALUE, param, "%s must be at least %lld, not %lld", param,
+                   (long long)least, (long long)*out);
+    return false;
+}

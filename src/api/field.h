@@ -1,0 +1,31 @@
+/* Readers of single JSON values that say in the error which field is at fault and of what type it should be. */
+#ifndef API_FIELD_H
+#define API_FIELD_H
+
+#include "api/http_error.h"
+
+#include <jansson.h>
+
+/* "a list", "null"; "missing" for NULL: static storage. */
+const char *field_type_name(const json_t *value);
+
+/* Returns false, with the error set: `param` must be `wanted`, not what was found, which may be NULL. */
+bool field_refuse_type(http_error *error, const char *param, const char *wanted, const json_t *found);
+
+typedef struct field_choice {
+    const char *name;
+    int value;
+} field_choice;
+
+/* One of `choices` (ended by a NULL name); `listed` says them in the message. */
+bool field_read_choice(const json_t *value, const char *param, const field_choice *choices,
+                       const char *listed, int *out, http_error *error);
+/* As field_read_choice, but "FLOAT" counts as "float". */
+bool field_read_word(const json_t *value, const char *param, const field_choice *choices, const char *listed,
+                     int *out, http_error *error);
+bool field_read_switch(const json_t *value, const char *param, bool *out, http_error *error);
+/* A whole number from `least` on; 5.0 counts as 5. */
+bool field_read_number(const json_t *value, const char *param, json_int_t least, json_int_t *out,
+                       http_error *error);
+
+#endif

@@ -1,0 +1,61 @@
+/* The service's own dialect: POST /api/v1/embed (embed_request.h, embed_reply.h). */
+#include "api/api.h"
+
+#include "api/embed_reply.h"
+#include "api/embed_request.h"
+
+static bool read_embed(api_call *call, const api_request *request, const api_service *service,
+                       http_error *error)
+{
+    const embed_limits limits = {.max_texts = service->max_texts, .model_name = service->model_name};
+    embed_request own;
+    if (!embed_request_parse(&own, request->body, request->length, &limits, error))
+        return false;
+    *call = (api_call){.texts = own.texts,
+                       .count = own.count,
+                       .options = own.options,
+                       .priority = own.priority,
+                       .outputs = own.base64 ? API_OUTPUT_BASE64 : API_OUTPUT_FLOAT,
+                       .on_error_item = own.on_error_item,
+                       .root = own.root};
+    return true;
+}
+
+static embed_reply reply_of(const api_call *call, const api_result *result, const api_service *service)
+{
+    return (embed_reply){.vectors = result->vectors,
+                         .info = result->info,
+                         .count = result->count,
+                         .dimension = result->dimension,
+                         .item_errors = result->item_errors,
+                         .item_errors_count = result->item_errors_count,
+                         .model_name = service->model_name,
+                         .base64 = call->outputs == API_OUTPUT_BASE64,
+                         .duration_ns = result->duration_ns};
+}
+
+static size_t bound_embed(const api_call *call, const api_result *result, const api_service *service)
+{
+    const embed_reply reply = reply_of(call, result, service);
+    return embed_reply_bound(&reply);
+}
+
+static aki_status write_embed(const api_call *call, const api_result *result, const api_service *service,
+                              buf *out, aki_error *error)
+{
+    const embed_reply reply = reply_of(call, result, service);
+    return embed_reply_write(&reply, out, error);
+}
+
+static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
+                            buf *out)
+{
+    (void)service, (void)request_id;
+    http_error_write(error, out);
+    return http_error_status(error->code);
+}
+
+static const api_dialect native = {
+    .text_field = "texts", .example = "{\"texts\":[\"hello\"]}", .write_error = write_error};
+
+const api_operation native_embed = {&native, read_embed, bound_embed, write_embed};

@@ -1,0 +1,314 @@
+/* Ollama's dialect: POST /api/embed, /api/embeddings and /api/show, GET /api/tags, /api/ps and /api/version.
+ *
+ * One model is served, always loaded: keep_alive has no effect, and /api/ps lists it without end. Names have the tag
+ * ":latest". Of "options" only num_ctx counts. Durations are whole nanoseconds: clients fail on fractions. */
+#include "api/api.h"
+
+#include "api/field.h"
+#include "api/input.h"
+#include "api/options.h"
+#include "api/vector_json.h"
+#include "base/json_text.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* The release whose interface this is; clients ask before they use what is newer. */
+#define OLLAMA_VERSION "0.17.4"
+#define TAIL_BYTES 512
+#define TAG ":latest"
+
+static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
+                            buf *out);
+
+static const api_dialect ollama = {.text_field = "input",
+                                   .example = "{\"model\":\"NAME\",\"input\":[\"hello\"]}",
+                                   .any_media_type = true,
+                                   .write_error = write_error};
+
+static bool read_name(api_call *call, const char *name, const json_t *value, const api_service *service,
+                      http_error *error)
+{
+    (void)call;
+    char asked[256];
+    if (!json_is_string(value))
+        return field_refuse_type(error, name, "a string", value);
+    snprintf(asked, sizeof asked, "%s", json_string_value(value));
+    const size_t length = strlen(asked), tag = sizeof TAG - 1;
+    if (length > tag && strcmp(asked + length - tag, TAG) == 0)
+        asked[length - tag] = '\0';
+    if (asked[0] == '\0' || api_model_matches(service->model_name, asked))
+        return true;
+    http_error_set(error, HTTP_ERROR_MODEL_NOT_FOUND, name, "model '%.128s' not found",
+                   json_string_value(value));
+    return false;
+}
+
+/* "num_ctx" of the options: a text has no more tokens. Less than a text has at least is as good as nothing. */
+static bool read_options(api_call *call, const char *name, const json_t *value, const api_service *service,
+                         http_error *error)
+{
+    json_int_t tokens;
+    const json_t *context = json_object_get(value, "num_ctx");
+    if (!json_is_object(value))
+        return field_refuse_type(error, name, "an object", value);
+    if (context == NULL || json_is_null(context))
+        return true;
+    if (!field_read_number(context, "num_ctx", -1, &tokens, error))
+        return false;
+    if (tokens > (json_int_t)tokenizer_special_count(encoder_tokenizer(service->enc)))
+        call->max_tokens = (size_t)tokens;
+    return true;
+}
+
+static const api_field fields[] = {{"model", read_name},
+                                   {"truncate", option_truncate},
+                                   {"dimensions", option_dimensions_at_most},
+                                   {"options", read_options},
+                                   {NULL, NULL}};
+
+/* Nothing to embed is no error: clients load a model that way. */
+static bool is_nothing(const json_t *value)
+{
+    return value == NULL || json_is_null(value) ||
+           (json_is_string(value) && json_string_length(value) == 0) ||
+           (json_is_array(value) && json_array_size(value) == 0);
+}
+
+static bool read_texts(api_call *call, const char *field, unsigned shapes, const api_request *request,
+                       const api_service *service, http_error *error)
+{
+    if (!input_load(call, request, field, service, error) ||
+        !options_read(call, call->root, fields, service, error))
+        return false;
+    const json_t *value = json_object_get(call->root, field);
+    if (is_nothing(value))
+        return true;
+    const json_t *first = json_is_array(value) ? json_array_get(value, 0) : NULL;
+    if (json_is_number(first) || json_is_array(first)) {
+        http_error_set(error, HTTP_ERROR_INVALID_TYPE, field, "invalid input type");
+        return false;
+    }
+    return input_read(call, field, value, shapes | INPUT_STRING | INPUT_EMPTY, service, error) &&
+           input_cut(call, service, error);
+}
+
+static bool read_embed(api_call *call, const api_request *request, const api_service *service,
+                       http_error *error)
+{
+    return read_texts(call, "input", 0, request, service, error);
+}
+
+/* The old form: one text, which it does not normalise beyond what the model itself does. */
+static bool read_prompt(api_call *call, const api_request *request, const api_service *service,
+                        http_error *error)
+{
+    if (!read_texts(call, "prompt", 0, request, service, error))
+        return false;
+    call->options.normalize = AKI_MODEL_DEFAULT;
+    call->dimensions = 0;
+    if (call->count <= 1)
+        return true;
+    http_error_set(error, HTTP_ERROR_INVALID_TYPE, "prompt", "prompt must be a string, not a list");
+    return false;
+}
+
+static size_t bound_embed(const api_call *call, const api_result *result, const api_service *service)
+{
+    const size_t all = vector_json_bound(call, result, 8),
+                 tail = TAIL_BYTES + 6 * strlen(service->model_name);
+    return all < SIZE_MAX - tail ? all + tail : SIZE_MAX;
+}
+
+static void write_name(const api_service *service, buf *out)
+{
+    char name[300];
+    snprintf(name, sizeof name, "%.280s" TAG, service->model_name);
+    json_text_append_string(out, name);
+}
+
+static aki_status write_embed(const api_call *call, const api_result *result, const api_service *service,
+                              buf *out, aki_error *error)
+{
+    vector_json_writer w;
+    buf_append_string(out, "{\"model\":");
+    json_text_append_string(out, service->model_name);
+    buf_append_string(out, ",\"embeddings\":");
+    aki_status status = vector_json_writer_open(&w, call, result, error);
+    if (status == AKI_OK)
+        status = vector_json_append_all(&w, API_OUTPUT_FLOAT, out, error);
+    vector_json_writer_close(&w);
+    buf_printf(out, ",\"total_duration\":%lld,\"load_duration\":0,\"prompt_eval_count\":%zu}\n",
+               (long long)result->duration_ns, api_tokens(result));
+    return status;
+}
+
+static aki_status write_embeddings(const api_call *call, const api_result *result, const api_service *service,
+                                   buf *out, aki_error *error)
+{
+    (void)service;
+    vector_json_writer w;
+    buf_append_string(out, "{\"embedding\":");
+    aki_status status = vector_json_writer_open(&w, call, result, error);
+    if (result->count == 0)
+        buf_append_string(out, "[]");
+    else if (status == AKI_OK)
+        status = vector_json_append(&w, 0, API_OUTPUT_FLOAT, out, error);
+    vector_json_writer_close(&w);
+    buf_append_string(out, "}\n");
+    return status;
+}
+
+/* ---- The model ---------------------------------------------------------------------------------------- */
+
+static bool read_show(api_call *call, const api_request *request, const api_service *service,
+                      http_error *error)
+{
+    static const api_field names[] = {{"model", read_name}, {"name", read_name}, {NULL, NULL}};
+    return input_load(call, request, "input", service, error) &&
+           options_read(call, call->root, names, service, error);
+}
+
+static bool read_loaded(api_call *call, const api_request *request, const api_service *service,
+                        http_error *error)
+{
+    (void)call, (void)request;
+    if (service->enc == NULL)
+        http_error_set(error, HTTP_ERROR_LOADING, NULL, "the model is still being loaded");
+    return service->enc != NULL;
+}
+
+/* RFC 3339 with a zone: Go's client fails on less. */
+static void write_time(int64_t unix_s, buf *out)
+{
+    struct tm parts;
+    char text[40];
+    const time_t when = (time_t)unix_s;
+    gmtime_r(&when, &parts);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    json_text_append_string(out, text);
+}
+
+static const char *level_of(aki_precision precision)
+{
+    switch (precision) {
+    case AKI_PRECISION_FP32:
+        return "F32";
+    case AKI_PRECISION_BF16:
+        return "BF16";
+    case AKI_PRECISION_INT8:
+        return "I8";
+    case AKI_PRECISION_AUTO:
+        break;
+    default:
+        break;
+    }
+    return "unknown";
+}
+
+static void write_details(const api_service *service, buf *out)
+{
+    aki_model_info info;
+    encoder_describe(service->enc, &info);
+    buf_printf(out,
+               "\"details\":{\"parent_model\":\"\",\"format\":\"safetensors\",\"family\":\"%s\",\"families\":"
+               "[\"%s\"],"
+               "\"parameter_size\":\"\",\"quantization_level\":\"%s\",\"context_length\":%zu,"
+               "\"embedding_length\":%zu}",
+               info.architecture, info.architecture, level_of(info.precision),
+               encoder_max_tokens(service->enc), encoder_dimension(service->enc));
+}
+
+/* The digest is not that of anything: Ollama's command line cuts 12 characters off it without looking. */
+static void write_listed(const api_service *service, buf *out)
+{
+    aki_model_info info;
+    encoder_describe(service->enc, &info);
+    buf_append_string(out, "{\"models\":[{\"name\":");
+    write_name(service, out);
+    buf_append_string(out, ",\"model\":");
+    write_name(service, out);
+    buf_printf(out, ",\"size\":%zu,\"digest\":\"%064d\",", info.weight_bytes, 0);
+    write_details(service, out);
+}
+
+static aki_status write_tags(const api_call *call, const api_result *result, const api_service *service,
+                             buf *out, aki_error *error)
+{
+    (void)call, (void)result, (void)error;
+    write_listed(service, out);
+    buf_append_string(out, ",\"modified_at\":");
+    write_time(service->started_s, out);
+    buf_append_string(out, ",\"capabilities\":[\"embedding\"]}]}\n");
+    return AKI_OK;
+}
+
+static aki_status write_ps(const api_call *call, const api_result *result, const api_service *service,
+                           buf *out, aki_error *error)
+{
+    (void)call, (void)result, (void)error;
+    enum { YEARS_100_S = 3155760000 };
+    write_listed(service, out);
+    buf_append_string(out, ",\"expires_at\":");
+    write_time(service->started_s + (int64_t)YEARS_100_S, out);
+    buf_printf(out, ",\"size_vram\":0,\"context_length\":%zu}]}\n", encoder_max_tokens(service->enc));
+    return AKI_OK;
+}
+
+static aki_status write_show(const api_call *call, const api_result *result, const api_service *service,
+                             buf *out, aki_error *error)
+{
+    (void)call, (void)result, (void)error;
+    aki_model_info info;
+    encoder_describe(service->enc, &info);
+    const char *a = info.architecture;
+    buf_append_string(out, "{\"license\":\"\",\"modelfile\":\"\",\"parameters\":\"\",\"template\":\"\",");
+    write_details(service, out);
+    buf_printf(out, ",\"model_info\":{\"general.architecture\":\"%s\",\"general.basename\":", a);
+    json_text_append_string(out, service->model_name);
+    buf_printf(out,
+               ",\"%s.context_length\":%zu,\"%s.embedding_length\":%zu,\"%s.block_count\":%zu,"
+               "\"%s.feed_forward_length\":%zu,\"%s.attention.head_count\":%zu,\"%s.vocab_size\":%zu},",
+               a, encoder_max_tokens(service->enc), a, encoder_dimension(service->enc), a, info.layers, a,
+               info.intermediate_size, a, info.heads, a, info.vocabulary_size);
+    buf_append_string(out, "\"capabilities\":[\"embedding\"],\"modified_at\":");
+    write_time(service->started_s, out);
+    buf_append_string(out, "}\n");
+    return AKI_OK;
+}
+
+static aki_status write_version(const api_call *call, const api_result *result, const api_service *service,
+                                buf *out, aki_error *error)
+{
+    (void)call, (void)result, (void)service, (void)error;
+    buf_append_string(out, "{\"version\":\"" OLLAMA_VERSION "\"}\n");
+    return AKI_OK;
+}
+
+/* ---- Errors ------------------------------------------------------------------------------------------- */
+
+/* "error" must be a string, and no client comes again by itself: a full queue is 503, as in Ollama. */
+static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
+                            buf *out)
+{
+    (void)service, (void)request_id;
+    char text[API_ERROR_TEXT_BYTES];
+    if (error->code == HTTP_ERROR_TEXT_TOO_LONG)
+        snprintf(text, sizeof text, "the input length exceeds the context length");
+    else if (error->code == HTTP_ERROR_MODEL_NOT_FOUND)
+        snprintf(text, sizeof text, "%s", error->message);
+    else
+        api_error_text(error, &ollama, text);
+    buf_append_string(out, "{\"error\":");
+    json_text_append_visible(out, text, strlen(text));
+    buf_append_string(out, "}\n");
+    return error->code == HTTP_ERROR_OVERLOADED ? 503 : http_error_status(error->code);
+}
+
+const api_operation ollama_embed = {&ollama, read_embed, bound_embed, write_embed};
+const api_operation ollama_embeddings = {&ollama, read_prompt, bound_embed, write_embeddings};
+const api_operation ollama_tags = {&ollama, read_loaded, NULL, write_tags};
+const api_operation ollama_show = {&ollama, read_show, NULL, write_show};
+const api_operation ollama_ps = {&ollama, read_loaded, NULL, write_ps};
+const api_operation ollama_version = {&ollama, NULL, NULL, write_version};

@@ -1,0 +1,239 @@
+/* OpenAI's dialect, with what Azure, Jina, Voyage, NIM and vLLM add to its fields: POST /v1/embeddings and its other
+ * paths, GET /v1/models.
+ *
+ * A text that is too long is cut, as everywhere in this service, and the reply says which ones were ("truncated");
+ * "truncate":false refuses it in OpenAI's words, which clients parse. Jina's and Voyage's clients look for the message in
+ * "detail", so errors have both. */
+#include "api/api.h"
+
+#include "api/input.h"
+#include "api/options.h"
+#include "api/vector_json.h"
+#include "base/json_text.h"
+
+#include <string.h>
+
+/* Around a vector: {"object":"embedding","index":…,"embedding":…}, and its place in "truncated". */
+#define ITEM_BYTES 96
+#define TAIL_BYTES 512
+
+static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
+                            buf *out);
+
+/* Without limits in its first reply, Weaviate sends one text per request for ever. */
+static const char *const headers[][2] = {{"x-ratelimit-limit-requests", "1000000"},
+                                         {"x-ratelimit-limit-tokens", "1000000000"},
+                                         {"x-ratelimit-remaining-requests", "1000000"},
+                                         {"x-ratelimit-remaining-tokens", "1000000000"},
+                                         {"x-ratelimit-reset-requests", "1s"},
+                                         {"x-ratelimit-reset-tokens", "1s"},
+                                         {NULL, NULL}};
+
+static const api_dialect openai = {.text_field = "input",
+                                   .example = "{\"input\":[\"hello\"]}",
+                                   .any_media_type = true,
+                                   .write_error = write_error,
+                                   .headers = headers};
+
+static const api_field fields[] = {
+    {"encoding_format", option_format},
+    {"dimensions", option_dimensions},
+    {"output_dimension", option_dimensions},       /* Voyage */
+    {"output_dtype", option_type},                 /* Voyage */
+    {"embedding_type", option_type},               /* Jina */
+    {"normalized", option_normalize},              /* Jina */
+    {"task", option_purpose},                      /* Jina */
+    {"late_chunking", option_refused},             /* Jina */
+    {"return_multivector", option_refused},        /* Jina */
+    {"truncate", option_truncate},                 /* NIM, Jina */
+    {"truncation", option_truncate},               /* Voyage */
+    {"truncate_prompt_tokens", option_max_tokens}, /* vLLM */
+    {"truncation_side", option_side},              /* vLLM */
+    {"normalize", option_normalize},               /* vLLM */
+    {"use_activation", option_normalize},          /* vLLM */
+    {"priority", option_priority},                 /* vLLM */
+    {"input_type", option_purpose},                /* NIM, Voyage */
+    {NULL, NULL},
+};
+
+/* "encoding_format":"base64" is of floats, or with Voyage's output_dtype of the bytes of that type. */
+static void settle_output(api_call *call)
+{
+    if (call->outputs == 0)
+        call->outputs = API_OUTPUT_FLOAT;
+    if (call->outputs == API_OUTPUT_FLOAT && call->packed)
+        call->outputs = API_OUTPUT_BASE64;
+}
+
+static bool read_input(api_call *call, const api_service *service, http_error *error)
+{
+    const unsigned shapes = INPUT_STRING | INPUT_OBJECTS | INPUT_EMPTY | (service->takes_ids ? INPUT_IDS : 0);
+    if (!options_read(call, call->root, fields, service, error))
+        return false;
+    settle_output(call);
+    return input_read(call, "input", json_object_get(call->root, "input"), shapes, service, error) &&
+           options_check(call, service, error) && input_cut(call, service, error);
+}
+
+static bool read_embeddings(api_call *call, const api_request *request, const api_service *service,
+                            http_error *error)
+{
+    static const api_field model[] = {{"model", option_model}, {NULL, NULL}};
+    return input_load(call, request, "input", service, error) &&
+           options_read(call, call->root, model, service, error) && read_input(call, service, error);
+}
+
+static bool check_name(const char *name, const api_service *service, http_error *error)
+{
+    if (api_model_matches(service->model_name, name))
+        return true;
+    http_error_set(error, HTTP_ERROR_MODEL_NOT_FOUND, "model",
+                   "there is no model \"%.128s\" here; served is \"%s\"", name, service->model_name);
+    return false;
+}
+
+/* Azure: the path names the model, whatever the body says. */
+static bool read_deployment(api_call *call, const api_request *request, const api_service *service,
+                            http_error *error)
+{
+    return check_name(request->name, service, error) && input_load(call, request, "input", service, error) &&
+           read_input(call, service, error);
+}
+
+static size_t bound_embeddings(const api_call *call, const api_result *result, const api_service *service)
+{
+    const size_t all = vector_json_bound(call, result, ITEM_BYTES),
+                 tail = TAIL_BYTES + 6 * strlen(service->model_name);
+    return all < SIZE_MAX - tail ? all + tail : SIZE_MAX;
+}
+
+static void write_truncated(const api_result *result, buf *out)
+{
+    const char *separator = ",\"truncated\":[";
+    for (size_t i = 0; i < result->count; i++)
+        if (result->info[i].truncated) {
+            buf_printf(out, "%s%zu", separator, i);
+            separator = ",";
+        }
+    if (separator[1] == '\0')
+        buf_append_char(out, ']');
+}
+
+static aki_status write_items(const api_call *call, const api_result *result, buf *out, aki_error *error)
+{
+    vector_json_writer w;
+    aki_status status = vector_json_writer_open(&w, call, result, error);
+    for (size_t i = 0; i < result->count && status == AKI_OK; i++) {
+        buf_printf(out, "%s{\"object\":\"embedding\",\"index\":%zu,\"embedding\":", i > 0 ? "," : "", i);
+        status = vector_json_append(&w, i, (api_output)call->outputs, out, error);
+        buf_append_char(out, '}');
+    }
+    vector_json_writer_close(&w);
+    return status;
+}
+
+static aki_status write_embeddings(const api_call *call, const api_result *result, const api_service *service,
+                                   buf *out, aki_error *error)
+{
+    buf_append_string(out, "{\"object\":\"list\",\"data\":[");
+    aki_status status = write_items(call, result, out, error);
+    const size_t tokens = api_tokens(result);
+    buf_append_string(out, "],\"model\":");
+    json_text_append_string(out, service->model_name);
+    buf_printf(out, ",\"usage\":{\"prompt_tokens\":%zu,\"total_tokens\":%zu}", tokens, tokens);
+    write_truncated(result, out);
+    buf_append_string(out, "}\n");
+    return status;
+}
+
+static void write_model(const api_service *service, buf *out)
+{
+    buf_append_string(out, "{\"id\":");
+    json_text_append_string(out, service->model_name);
+    buf_printf(out, ",\"object\":\"model\",\"created\":%lld,\"owned_by\":\"akidb-embed\"}",
+               (long long)service->started_s);
+}
+
+/* Cohere's client asks the same path for "models". */
+static aki_status write_models(const api_call *call, const api_result *result, const api_service *service,
+                               buf *out, aki_error *error)
+{
+    (void)call, (void)result, (void)error;
+    buf_append_string(out, "{\"object\":\"list\",\"data\":[");
+    write_model(service, out);
+    buf_append_string(out, "],\"models\":[{\"name\":");
+    json_text_append_string(out, service->model_name);
+    buf_append_string(out, ",\"endpoints\":[\"embed\"]}]}\n");
+    return AKI_OK;
+}
+
+static bool read_one(api_call *call, const api_request *request, const api_service *service,
+                     http_error *error)
+{
+    (void)call;
+    return check_name(request->name, service, error);
+}
+
+static aki_status write_one(const api_call *call, const api_result *result, const api_service *service,
+                            buf *out, aki_error *error)
+{
+    (void)call, (void)result, (void)error;
+    write_model(service, out);
+    buf_append_char(out, '\n');
+    return AKI_OK;
+}
+
+static const char *type_of(http_error_code code)
+{
+    return code == HTTP_ERROR_OVERLOADED ? "rate_limit_error" : http_error_type(code);
+}
+
+static const char *code_of(http_error_code code)
+{
+    return code == HTTP_ERROR_TEXT_TOO_LONG ? "context_length_exceeded" : http_error_name(code);
+}
+
+/* pgai reads the number of "maximum context length is", Elasticsearch shortens a text when told to reduce the prompt. */
+static void say(const http_error *error, const api_service *service, const char *param, buf *text)
+{
+    char plain[API_ERROR_TEXT_BYTES];
+    if (error->code == HTTP_ERROR_TEXT_TOO_LONG && service->enc != NULL) {
+        buf_printf(text,
+                   "This model's maximum context length is %zu tokens, however %s has more. Please reduce "
+                   "your prompt; "
+                   "or completion length.",
+                   encoder_max_tokens(service->enc), param[0] != '\0' ? param : "the input");
+        return;
+    }
+    api_error_text(error, &openai, plain);
+    buf_append_string(text, plain);
+}
+
+static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
+                            buf *out)
+{
+    (void)request_id;
+    char param[80];
+    buf text;
+    buf_init(&text, API_ERROR_TEXT_BYTES);
+    api_error_param(error, &openai, param);
+    say(error, service, param, &text);
+    buf_append_string(out, "{\"error\":{\"message\":");
+    json_text_append_visible(out, text.data != NULL ? text.data : "", text.length);
+    buf_printf(out, ",\"type\":\"%s\",\"param\":", type_of(error->code));
+    if (param[0] != '\0')
+        json_text_append_string(out, param);
+    else
+        buf_append_string(out, "null");
+    buf_printf(out, ",\"code\":\"%s\"},\"detail\":", code_of(error->code));
+    json_text_append_visible(out, text.data != NULL ? text.data : "", text.length);
+    buf_append_string(out, "}\n");
+    buf_free(&text);
+    return http_error_status(error->code);
+}
+
+const api_operation openai_embeddings = {&openai, read_embeddings, bound_embeddings, write_embeddings};
+const api_operation openai_deployment_embeddings = {&openai, read_deployment, bound_embeddings,
+                                                    write_embeddings};
+const api_operation openai_models = {&openai, NULL, NULL, write_models};
+const api_operation openai_model = {&openai, read_one, NULL, write_one};

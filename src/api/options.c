@@ -1,0 +1,244 @@
+#include "api/options.h"
+
+#include "api/field.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+static const field_choice outputs[] = {{"float", API_OUTPUT_FLOAT},
+                                       {"base64", API_OUTPUT_BASE64},
+                                       {"int8", API_OUTPUT_INT8},
+                                       {"uint8", API_OUTPUT_UINT8},
+                                       {"binary", API_OUTPUT_BINARY},
+                                       {"ubinary", API_OUTPUT_UBINARY},
+                                       {NULL, 0}};
+#define OUTPUT_NAMES "\"float\", \"base64\", \"int8\", \"uint8\", \"binary\" or \"ubinary\""
+
+bool options_read(api_call *call, const json_t *object, const api_field *fields, const api_service *service,
+                  http_error *error)
+{
+    for (const api_field *f = fields; f->name != NULL; f++) {
+        const json_t *value = json_object_get(object, f->name);
+        if (value != NULL && !json_is_null(value) && !f->read(call, f->name, value, service, error))
+            return false;
+    }
+    return true;
+}
+
+bool option_model(api_call *call, const char *name, const json_t *value, const api_service *service,
+                  http_error *error)
+{
+    (void)call;
+    if (!json_is_string(value))
+        return field_refuse_type(error, name, "a string", value);
+    const char *asked = json_string_value(value);
+    if (asked[0] == '\0' ||
+        (strlen(asked) == json_string_length(value) && api_model_matches(service->model_name, asked)))
+        return true;
+    http_error_set(error, HTTP_ERROR_MODEL_NOT_FOUND, name,
+                   "there is no model \"%.128s\" here; served is \"%s\"", asked, service->model_name);
+    return false;
+}
+
+bool option_format(api_call *call, const char *name, const json_t *value, const api_service *service,
+                   http_error *error)
+{
+    (void)service;
+    static const field_choice formats[] = {{"float", false}, {"base64", true}, {NULL, 0}};
+    int chosen = 0;
+    if (!field_read_word(value, name, formats, "\"float\" or \"base64\"", &chosen, error))
+        return false;
+    call->packed = chosen != 0;
+    return true;
+}
+
+bool option_type(api_call *call, const char *name, const json_t *value, const api_service *service,
+                 http_error *error)
+{
+    (void)service;
+    int chosen = 0;
+    if (!field_read_word(value, name, outputs, OUTPUT_NAMES, &chosen, error))
+        return false;
+    call->outputs = (unsigned)chosen;
+    return true;
+}
+
+bool option_types(api_call *call, const char *name, const json_t *value, const api_service *service,
+                  http_error *error)
+{
+    (void)service;
+    if (!json_is_array(value))
+        return field_refuse_type(error, name, "a list of types, like [\"float\"]", value);
+    size_t index;
+    const json_t *item;
+    json_array_foreach(value, index, item)
+    {
+        char param[32];
+        int chosen = 0;
+        snprintf(param, sizeof param, "%.20s[%u]", name, (unsigned)(index % 1000));
+        if (!field_read_word(item, param, outputs, OUTPUT_NAMES, &chosen, error))
+            return false;
+        call->outputs |= (unsigned)chosen;
+    }
+    return true;
+}
+
+static bool read_dimensions(api_call *call, const char *name, const json_t *value, json_int_t *asked,
+                            http_error *error)
+{
+    if (!field_read_number(value, name, 1, asked, error))
+        return false;
+    call->dimensions = (size_t)*asked;
+    return true;
+}
+
+bool option_dimensions(api_call *call, const char *name, const json_t *value, const api_service *service,
+                       http_error *error)
+{
+    json_int_t asked;
+    const size_t most = encoder_dimension(service->enc);
+    if (!read_dimensions(call, name, value, &asked, error))
+        return false;
+    if (call->dimensions <= most)
+        return true;
+    http_error_set(error, HTTP_ERROR_INVALID_VALUE, name, "%s is %lld; the model's vectors have %zu", name,
+                   (long long)asked, most);
+    return false;
+}
+
+bool option_dimensions_at_most(api_call *call, const char *name, const json_t *value,
+                               const api_service *service, http_error *error)
+{
+    (void)service;
+    json_int_t asked;
+    return read_dimensions(call, name, value, &asked, error);
+}
+
+bool option_truncate(api_call *call, const char *name, const json_t *value, const api_service *service,
+                     http_error *error)
+{
+    (void)service;
+    enum { NONE, START, END };
+    static const field_choice ends[] = {{"none", NONE}, {"start", START}, {"end", END}, {NULL, 0}};
+    int chosen = END;
+    if (json_is_boolean(value)) {
+        call->options.refuse_long = json_is_false(value);
+        return true;
+    }
+    if (!json_is_string(value))
+        return field_refuse_type(error, name, "true, false, \"NONE\", \"START\" or \"END\"", value);
+    if (!field_read_word(value, name, ends, "\"NONE\", \"START\" or \"END\"", &chosen, error))
+        return false;
+    call->options.refuse_long = chosen == NONE;
+    call->keep_tail = chosen == START;
+    return true;
+}
+
+bool option_side(api_call *call, const char *name, const json_t *value, const api_service *service,
+                 http_error *error)
+{
+    (void)service;
+    static const field_choice sides[] = {{"right", false}, {"left", true}, {NULL, 0}};
+    int chosen = 0;
+    if (!field_read_word(value, name, sides, "\"right\" or \"left\"", &chosen, error))
+        return false;
+    call->keep_tail = chosen != 0;
+    return true;
+}
+
+bool option_max_tokens(api_call *call, const char *name, const json_t *value, const api_service *service,
+                       http_error *error)
+{
+    json_int_t asked;
+    const json_int_t least = (json_int_t)tokenizer_special_count(encoder_tokenizer(service->enc)) + 1;
+    if (!field_read_number(value, name, -1, &asked, error))
+        return false;
+    if (asked != -1 && asked < least) {
+        http_error_set(error, HTTP_ERROR_INVALID_VALUE, name, "%s must be at least %lld, or -1, not %lld",
+                       name, (long long)least, (long long)asked);
+        return false;
+    }
+    call->max_tokens = asked > 0 ? (size_t)asked : 0;
+    return true;
+}
+
+bool option_normalize(api_call *call, const char *name, const json_t *value, const api_service *service,
+                      http_error *error)
+{
+    (void)service;
+    bool on = true;
+    if (!field_read_switch(value, name, &on, error))
+        return false;
+    call->options.normalize = on ? AKI_ON : AKI_OFF;
+    return true;
+}
+
+bool option_priority(api_call *call, const char *name, const json_t *value, const api_service *service,
+                     http_error *error)
+{
+    (void)service;
+    static const field_choice priorities[] = {{"auto", SCHEDULER_PRIORITY_AUTO},
+                                              {"interactive", SCHEDULER_PRIORITY_INTERACTIVE},
+                                              {"bulk", SCHEDULER_PRIORITY_BULK},
+                                              {NULL, 0}};
+    int chosen = SCHEDULER_PRIORITY_AUTO;
+    json_int_t number;
+    if (json_is_string(value)) {
+        if (!field_read_word(value, name, priorities, "\"auto\", \"interactive\" or \"bulk\"", &chosen,
+                             error))
+            return false;
+        call->priority = (scheduler_priority)chosen;
+        return true;
+    }
+    if (!field_read_number(value, name, -INT32_MAX, &number, error))
+        return false;
+    call->priority = number > 0   ? SCHEDULER_PRIORITY_BULK
+                     : number < 0 ? SCHEDULER_PRIORITY_INTERACTIVE
+                                  : SCHEDULER_PRIORITY_AUTO;
+    return true;
+}
+
+bool option_purpose(api_call *call, const char *name, const json_t *value, const api_service *service,
+                    http_error *error)
+{
+    (void)call, (void)service;
+    return json_is_string(value) || field_refuse_type(error, name, "a string", value);
+}
+
+bool option_prompt(api_call *call, const char *name, const json_t *value, const api_service *service,
+                   http_error *error)
+{
+    if (!option_purpose(call, name, value, service, error))
+        return false;
+    if (json_string_length(value) == 0)
+        return true;
+    http_error_set(error, HTTP_ERROR_INVALID_VALUE, name, "there is no prompt \"%.64s\": the model has none",
+                   json_string_value(value));
+    return false;
+}
+
+bool option_refused(api_call *call, const char *name, const json_t *value, const api_service *service,
+                    http_error *error)
+{
+    (void)call, (void)service;
+    bool on = false;
+    if (!field_read_switch(value, name, &on, error))
+        return false;
+    if (on)
+        http_error_set(error, HTTP_ERROR_INVALID_VALUE, name, "%s is not implemented: it can only be false",
+                       name);
+    return !on;
+}
+
+bool options_check(const api_call *call, const api_service *service, http_error *error)
+{
+    const size_t most = encoder_dimension(service->enc);
+    const size_t dimension = call->dimensions > 0 && call->dimensions < most ? call->dimensions : most;
+    if ((call->outputs & (API_OUTPUT_BINARY | API_OUTPUT_UBINARY)) == 0 || dimension % 8 == 0)
+        return true;
+    http_error_set(error, HTTP_ERROR_INVALID_VALUE, NULL,
+                   "vectors of %zu numbers cannot be told as bits: the number must be divisible by 8",
+                   dimension);
+    return false;
+}

@@ -1,0 +1,64 @@
+/* The options of meaning that dialects share, under whatever names: each is read by one function, and a dialect's table
+ * says which of its fields it is. docs/API.md has the table option by dialect. */
+#ifndef API_OPTIONS_H
+#define API_OPTIONS_H
+
+#include "api/api.h"
+
+typedef bool (*api_option)(api_call *call, const char *name, const json_t *value, const api_service *service,
+                           http_error *error);
+
+typedef struct api_field {
+    const char *name;
+    api_option read;
+} api_field;
+
+/* Reads the fields of a JSON object that are in the table (ended by a NULL name). Others, and those that are null, are
+ * passed over. */
+bool options_read(api_call *call, const json_t *object, const api_field *fields, const api_service *service,
+                  http_error *error);
+
+/* Name of the served model; another one is HTTP_ERROR_MODEL_NOT_FOUND. */
+bool option_model(api_call *call, const char *name, const json_t *value, const api_service *service,
+                  http_error *error);
+/* "float" or "base64", without case. Together with option_type: base64 of the bytes of that type. */
+bool option_format(api_call *call, const char *name, const json_t *value, const api_service *service,
+                   http_error *error);
+/* One of api_output's names; option_types: a list of them. */
+bool option_type(api_call *call, const char *name, const json_t *value, const api_service *service,
+                 http_error *error);
+bool option_types(api_call *call, const char *name, const json_t *value, const api_service *service,
+                  http_error *error);
+/* 1 to the model's dimension; option_dimensions_at_most: more is the model's dimension. */
+bool option_dimensions(api_call *call, const char *name, const json_t *value, const api_service *service,
+                       http_error *error);
+bool option_dimensions_at_most(api_call *call, const char *name, const json_t *value,
+                               const api_service *service, http_error *error);
+/* true = cut, false = refuse; or "END", "START" = cut there, "NONE" = refuse. */
+bool option_truncate(api_call *call, const char *name, const json_t *value, const api_service *service,
+                     http_error *error);
+/* "right" or "left": the end that is cut off. */
+bool option_side(api_call *call, const char *name, const json_t *value, const api_service *service,
+                 http_error *error);
+/* Tokens that are kept of a text, at most; -1 = the model's limit. */
+bool option_max_tokens(api_call *call, const char *name, const json_t *value, const api_service *service,
+                       http_error *error);
+bool option_normalize(api_call *call, const char *name, const json_t *value, const api_service *service,
+                      http_error *error);
+/* "auto", "interactive", "bulk"; or a number: 0 = auto, above 0 = bulk, below 0 = interactive. */
+bool option_priority(api_call *call, const char *name, const json_t *value, const api_service *service,
+                     http_error *error);
+/* What the text is for ("query", "search_document"). The served model has no prompts, so it changes nothing. */
+bool option_purpose(api_call *call, const char *name, const json_t *value, const api_service *service,
+                    http_error *error);
+/* A prompt's name, for dialects where an unknown one is an error. */
+bool option_prompt(api_call *call, const char *name, const json_t *value, const api_service *service,
+                   http_error *error);
+/* A switch that would change vectors in a way that is not implemented: only false is taken. */
+bool option_refused(api_call *call, const char *name, const json_t *value, const api_service *service,
+                    http_error *error);
+
+/* After all options: whether they fit together. False with *error filled. */
+bool options_check(const api_call *call, const api_service *service, http_error *error);
+
+#endif

@@ -1,0 +1,129 @@
+/* Fuzzes the operations of all dialects. The first byte names the operation; its lowest bit of the next one lets token
+ * ids through; the rest is the body. An accepted body must give a call within the limits, whose reply, with vectors made
+ * up here, is JSON and no longer than its bound; a refusal must be JSON with a status of an error. */
+#include "unit.h"
+
+#include "fuzz.h"
+#include "model/tiny_model.h"
+#include "scratch.h"
+
+#include "api/api.h"
+#include "base/utf8.h"
+
+#define CONTROL_BYTES 2
+#define MOST_TEXTS 16
+#define DIMENSION_MAX 16
+
+static const api_operation *const operations[] = {
+    &native_embed,      &openai_embeddings, &openai_deployment_embeddings,
+    &openai_models,     &openai_model,      &tei_embed,
+    &tei_root,          &tei_similarity,    &tei_tokenize,
+    &tei_decode,        &tei_info,          &ollama_embed,
+    &ollama_embeddings, &ollama_tags,       &ollama_show,
+    &ollama_ps,         &ollama_version,    &cohere_v1_embed,
+    &cohere_v2_embed};
+#define OPERATIONS (sizeof operations / sizeof operations[0])
+
+static encoder *open_model(void)
+{
+    static encoder *enc;
+    if (enc != NULL)
+        return enc;
+    const char *folder = scratch_folder();
+    tiny_put_configuration(folder);
+    tiny_put_weights(folder, "", 0);
+    tiny_put(folder, "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n");
+    aki_settings settings;
+    aki_error error;
+    aki_settings_init(&settings);
+    FUZZ_CHECK(encoder_open(&enc, folder, &settings, &error) == AKI_OK);
+    return enc;
+}
+
+static void check_json(const buf *text)
+{
+    json_error_t reason;
+    FUZZ_CHECK(!text->failed && utf8_valid(text->data, text->length, NULL));
+    json_t *root = json_loadb(text->data, text->length, JSON_ALLOW_NUL, &reason);
+    FUZZ_CHECK(root != NULL);
+    json_decref(root);
+}
+
+static void check_error(const api_operation *operation, const http_error *error, const api_service *service)
+{
+    buf body;
+    buf_init(&body, (size_t)16 << 10);
+    const unsigned status = operation->dialect->write_error(error, service, "an-id", &body);
+    FUZZ_CHECK(status >= 400 && status < 500);
+    check_json(&body);
+    buf_free(&body);
+}
+
+static void check_texts(const api_call *call, const api_service *service)
+{
+    FUZZ_CHECK(call->count <= MOST_TEXTS);
+    for (size_t i = 0; i < call->count; i++) {
+        const aki_text text = call->texts[i];
+        const scheduler_ids *ids = call->ids != NULL ? &call->ids[i] : NULL;
+        if (ids != NULL && ids->ids != NULL) {
+            FUZZ_CHECK(ids->count >= 1 && ids->count <= encoder_max_tokens(service->enc));
+            for (size_t t = 0; t < ids->count; t++)
+                FUZZ_CHECK(tokenizer_token_text(encoder_tokenizer(service->enc), ids->ids[t]) != NULL);
+        } else {
+            FUZZ_CHECK(call->on_error_item || utf8_valid(text.data, text.length, NULL));
+        }
+    }
+}
+
+static void write_reply(const api_operation *operation, api_call *call, const api_service *service)
+{
+    static float vectors[MOST_TEXTS * DIMENSION_MAX];
+    static aki_text_info info[MOST_TEXTS];
+    api_result result = {.request_id = "an-id"};
+    if (call->count > 0) {
+        result = (api_result){.request_id = "an-id",
+                              .vectors = vectors,
+                              .info = info,
+                              .count = call->count,
+                              .dimension = encoder_dimension(service->enc)};
+        info[0].truncated = true;
+        for (size_t i = 0; i < call->count * result.dimension; i++)
+            vectors[i] = (float)((int)(i % 7) - 3) / 3;
+    }
+    api_call_release_input(call);
+    buf out;
+    aki_error error;
+    buf_init(&out,
+             operation->bound != NULL ? operation->bound(call, &result, service) : API_SMALL_REPLY_BYTES);
+    FUZZ_CHECK(operation->write(call, &result, service, &out, &error) == AKI_OK);
+    check_json(&out);
+    buf_free(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < CONTROL_BYTES)
+        return 0;
+    const api_operation *operation = operations[data[0] % OPERATIONS];
+    const api_service service = {.model_name = "org/some-\"Model",
+                                 .enc = open_model(),
+                                 .max_texts = MOST_TEXTS,
+                                 .max_requests = 5,
+                                 .http_threads = 1,
+                                 .takes_ids = (data[1] & 1) != 0};
+    uint8_t *body = copy_bytes(data + CONTROL_BYTES, size - CONTROL_BYTES);
+    const api_request request = {
+        .body = (const char *)body, .length = size - CONTROL_BYTES, .name = service.model_name};
+    api_call call = {0};
+    http_error error;
+    const bool read = operation->read == NULL || operation->read(&call, &request, &service, &error);
+    free(body);
+    if (read) {
+        check_texts(&call, &service);
+        write_reply(operation, &call, &service);
+    } else {
+        check_error(operation, &error, &service);
+    }
+    api_call_free(&call);
+    return 0;
+}
