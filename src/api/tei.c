@@ -284,6 +284,11 @@ static bool read_decode(api_call *call, const api_request *request, const api_se
     const json_t *item;
     if (!input_load(call, request, "ids", service, error))
         return false;
+    if (!tokenizer_is_wordpiece(encoder_tokenizer(service->enc))) {
+        http_error_set(error, HTTP_ERROR_INVALID_VALUE, "ids",
+                       "ids of a Unigram tokenizer, as this model has, cannot be turned back into text here");
+        return false;
+    }
     const json_t *ids = json_object_get(call->root, "ids"),
                  *flag = json_object_get(call->root, "skip_special_tokens");
     if (ids == NULL) {

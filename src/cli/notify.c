@@ -7,10 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 /* Signs of life per time that the manager waits for one. */
 #define SIGNS 4
+/* How long a message waits for a manager whose queue is full. */
+#define SEND_TIMEOUT_S 5
 
 static int64_t watchdog_ns(void)
 {
@@ -33,6 +36,8 @@ void notify_open(notify *n)
         n->address.sun_path[0] = '\0';
     n->address_length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
     n->descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const struct timeval timeout = {.tv_sec = SEND_TIMEOUT_S};
+    (void)setsockopt(n->descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
     n->keep_alive_ns = watchdog_ns() / SIGNS;
 }
 
@@ -43,14 +48,19 @@ void notify_close(notify *n)
     n->descriptor = -1;
 }
 
-void notify_send(const notify *n, const char *message)
+static void send_message(const notify *n, const char *message, int flags)
 {
     if (n->descriptor < 0)
         return;
-    while (sendto(n->descriptor, message, strlen(message), MSG_NOSIGNAL | MSG_DONTWAIT,
+    while (sendto(n->descriptor, message, strlen(message), MSG_NOSIGNAL | flags,
                   (const struct sockaddr *)&n->address, n->address_length) < 0 &&
            errno == EINTR)
         ;
+}
+
+void notify_send(const notify *n, const char *message)
+{
+    send_message(n, message, 0);
 }
 
 void notify_reloading(const notify *n)
@@ -67,5 +77,5 @@ void notify_alive(notify *n)
     if (n->keep_alive_ns == 0 || now_ns - n->last_ns < n->keep_alive_ns)
         return;
     n->last_ns = now_ns;
-    notify_send(n, "WATCHDOG=1");
+    send_message(n, "WATCHDOG=1", MSG_DONTWAIT);
 }

@@ -1,6 +1,6 @@
 /* From token ids back to text, as the WordPiece decoder of `tokenizers` with its cleanup: words get blanks between them,
  * pieces that continue a word none, and no blank is left before punctuation and English contractions. What the normalizer
- * took away does not come back. */
+ * took away does not come back. For WordPiece models only (tokenizer_is_wordpiece). */
 #ifndef TOKENIZER_DECODE_H
 #define TOKENIZER_DECODE_H
 

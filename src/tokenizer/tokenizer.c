@@ -251,6 +251,11 @@ bool tokenizer_is_special(const tokenizer *tok, int32_t id)
     return holds_id(&tok->before, id) || holds_id(&tok->after, id);
 }
 
+bool tokenizer_is_wordpiece(const tokenizer *tok)
+{
+    return tok->kind == MODEL_WORDPIECE;
+}
+
 tokenizer_scratch *tokenizer_scratch_open(void)
 {
     tokenizer_scratch *scratch = mem_zalloc(1, sizeof *scratch);

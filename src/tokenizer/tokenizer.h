@@ -38,6 +38,9 @@ size_t tokenizer_special_before(const tokenizer *tok);
 /* True for a token that is looked for in the raw text ("[MASK]"), or that the post-processor adds. */
 bool tokenizer_is_special(const tokenizer *tok, int32_t id);
 
+/* True for a WordPiece model, false for a Unigram one. */
+bool tokenizer_is_wordpiece(const tokenizer *tok);
+
 /* NULL = out of memory. One per thread; grows as needed and is reused between calls. */
 tokenizer_scratch *tokenizer_scratch_open(void);
 void tokenizer_scratch_close(tokenizer_scratch *scratch);

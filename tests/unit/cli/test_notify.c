@@ -2,7 +2,10 @@
 
 #include "cli/notify.h"
 
+#include <poll.h>
+#include <pthread.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 static char folder[200], path[300], received[200];
 static int receiver;
@@ -92,6 +95,37 @@ static void gives_signs_of_life_as_often_as_asked_for(void **state)
     assert_null(next());
 }
 
+static void *send_ready(void *cookie)
+{
+    notify_send(cookie, "READY=1");
+    return NULL;
+}
+
+/* Signs of life that a busy manager has not read yet must not cost it the one message that counts. */
+static void waits_for_room_for_what_is_sent_once(void **state)
+{
+    (void)state;
+    listen_at(path, false);
+    setenv("NOTIFY_SOCKET", path, 1);
+    setenv("WATCHDOG_USEC", "4", 1); /* a sign at each call */
+    notify_open(&n);
+    assert_int_equal(connect(n.descriptor, (struct sockaddr *)&n.address, n.address_length), 0);
+    struct pollfd room = {.fd = n.descriptor, .events = POLLOUT};
+    while (poll(&room, 1, 0) == 1)
+        notify_alive(&n);
+    pthread_t sender;
+    assert_int_equal(pthread_create(&sender, NULL, send_ready, &n), 0);
+    const struct timeval patience = {.tv_sec = 60};
+    assert_int_equal(setsockopt(receiver, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+    ssize_t length;
+    do {
+        length = recv(receiver, received, sizeof received - 1, 0);
+        assert_true(length > 0);
+        received[length] = '\0';
+    } while (strcmp(received, "READY=1") != 0);
+    assert_int_equal(pthread_join(sender, NULL), 0);
+}
+
 static void is_silent_where_nobody_listens(void **state)
 {
     (void)state;
@@ -115,6 +149,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(sends_to_the_socket_that_is_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sends_to_an_abstract_socket, set_up, tear_down),
         cmocka_unit_test_setup_teardown(gives_signs_of_life_as_often_as_asked_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(waits_for_room_for_what_is_sent_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(is_silent_where_nobody_listens, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,7 +93,7 @@ size_t encoder_dimension(const encoder *enc)
 void encoder_describe(const encoder *enc, aki_model_info *info)
 {
     (void)enc;
-    *info = (aki_model_info){.vocabulary_size = 256};
+    *info = (aki_model_info){.cpu_tier = "none", .precision = AKI_PRECISION_FP32, .vocabulary_size = 256};
 }
 
 size_t encoder_max_tokens(const encoder *enc)

@@ -8,11 +8,11 @@
 #define RESET "/admin/breaker/reset"
 #define REPLY_BYTES 4096
 
-/* What the server asks of an encoder beside what the fake one answers. */
-void encoder_describe(const encoder *of, aki_model_info *info)
+/* What the server asks of the library beside what the fake encoder answers. */
+const tokenizer *encoder_tokenizer(const encoder *of)
 {
     (void)of;
-    *info = (aki_model_info){.cpu_tier = "none", .precision = AKI_PRECISION_FP32};
+    return NULL;
 }
 
 const char *aki_version(void)
