@@ -1,5 +1,5 @@
-/* The interface in HTTP's terms no more: a call of the service in any dialect, from the bytes of a body to the bytes of a
- * reply, without knowledge of sockets, headers or routes.
+/* A call of the service in any dialect, from the bytes of a body to the bytes of a reply, without knowledge of sockets,
+ * headers or routes.
  *
  * A dialect (OpenAI's, TEI's, Ollama's, Cohere's, the service's own) is one file. For each of its routes it has an
  * api_operation: `read` turns a body into an api_call, which says what is to be embedded, with the options that all
