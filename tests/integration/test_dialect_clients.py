@@ -97,8 +97,9 @@ def hub_client(server):
     return huggingface_hub.InferenceClient(server.url)
 
 
-def test_huggingface_hub(hub_client, vectors):
+def test_huggingface_hub(hub_client, vectors, monkeypatch):
     """Sends to the bare URL."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)  # another test module may have asked for no network
     assert same(hub_client.feature_extraction(TEXTS[0]), vectors[TEXTS[0]][None])
     assert same(hub_client.feature_extraction(TEXTS), numpy.stack([vectors[text] for text in TEXTS]))
     plain = numpy.asarray(hub_client.feature_extraction(TEXTS[0], normalize=False, truncate=True, truncation_direction="right"))

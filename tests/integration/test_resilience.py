@@ -261,7 +261,7 @@ def test_cached_answer_when_nothing_computes(faulty, right):
         reply = server.embed(TEXTS[0], "never seen")
         error = check_unavailable(reply)
         assert "circuit breaker of device fault is open" in error["message"]
-        assert 3_500_000 < int(reply.headers["retry-after-ms"]) < 6_000_000
+        assert 37_500 <= int(reply.headers["retry-after-ms"]) <= 60_000  # not the hour that is left: some clients would give up
         assert faulty.calls() == calls
         metrics = server.metrics()
         assert metrics[("akidb_embed_fallback_total", "cache")] == 1
