@@ -17,7 +17,7 @@ CUDA_ENV := build/cuda-env
 CUDA_BUILD := build/cuda
 # The libraries that vectors and speed are compared with.
 PEERS_ENV := build/peers-env
-# What checks a release's documents.
+# The environment of the programs that check a release's documents.
 RELEASE_ENV := build/release-env
 FORMATTED = $(shell git ls-files '*.c' '*.h' '*.cu' '*.cuh')
 

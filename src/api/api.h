@@ -28,7 +28,7 @@ typedef enum api_output {
 } api_output;
 #define API_OUTPUTS 6
 
-/* What of the service calls need to know. Lives longer than any call. */
+/* The settings and the model of the service that a call reads. Lives longer than any call. */
 typedef struct api_service {
     const char *model_name;
     const encoder *enc; /* NULL until the model is loaded; there whenever a call has a body */

@@ -1,6 +1,6 @@
-/* What is to be embedded, in the shapes that clients send it: a string, a list of strings, a list of objects with a
- * "text", token ids, lists of token ids. And what is done before the scheduler takes it: texts are cut where that is not
- * to be done as the model does it. */
+/* Reads the texts or token ids to be embedded, in the shapes that clients send: a string, a list of strings, a list of
+ * objects with a "text", token ids, lists of token ids. Texts are cut here, before the scheduler takes them, where that is
+ * not to be done as the model does it. */
 #ifndef API_INPUT_H
 #define API_INPUT_H
 

@@ -48,7 +48,7 @@ bool option_normalize(api_call *call, const char *name, const json_t *value, con
 /* "auto", "interactive", "bulk"; or a number: 0 = auto, above 0 = bulk, below 0 = interactive. */
 bool option_priority(api_call *call, const char *name, const json_t *value, const api_service *service,
                      http_error *error);
-/* What the text is for ("query", "search_document"). The served model has no prompts, so it changes nothing. */
+/* The purpose of the text ("query", "search_document"). The served model has no prompts, so it changes nothing. */
 bool option_purpose(api_call *call, const char *name, const json_t *value, const api_service *service,
                     http_error *error);
 /* A prompt's name, for dialects where an unknown one is an error. */

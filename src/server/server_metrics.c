@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* What METRIC_REQUESTS_WITHIN_OBJECTIVE counts. */
+/* The longest request that METRIC_REQUESTS_WITHIN_OBJECTIVE counts. */
 #define OBJECTIVE_NS (35 * NS_PER_MS)
 
 static double seconds(int64_t ns)

@@ -77,7 +77,7 @@ static inline const encoder *server_encoder(const server *s)
     return atomic_load(&s->scheduler) != NULL ? s->enc : NULL;
 }
 
-/* What calls of the API may know. */
+/* Given to each call of the API. */
 static inline api_service service_api(const server *s)
 {
     return (api_service){.model_name = s->model_name,

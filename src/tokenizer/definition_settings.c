@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-/* What the class takes as unknown token, whatever "unk_id" says. */
+/* The id that the class takes as unknown token, whatever "unk_id" says. */
 #define XLM_ROBERTA_UNKNOWN 3
 
 typedef struct adder {

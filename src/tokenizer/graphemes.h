@@ -43,7 +43,7 @@ extern const size_t grapheme_ranges_count;
 /* Adds the classes to values[UNICODE_LIMIT], whose bits of GRAPHEME_CLASS_MASK must be 0. */
 void grapheme_classes_add(uint32_t *values);
 
-/* What matters of the open cluster. */
+/* State of the cluster that is still open. */
 typedef struct grapheme_cluster {
     uint32_t last;    /* GRAPHEME_BREAK_MASK of the last character */
     bool pictograph;  /* a pictograph, then only Extend */

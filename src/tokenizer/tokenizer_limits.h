@@ -15,7 +15,7 @@
 /* Text normalised at a time: what a text that is cut costs at least. */
 #define TOKENIZER_WINDOW_BYTES ((size_t)2048)
 
-/* What a normalizer may put in place of one match: bounds the growth of a text. */
+/* Most bytes that a normalizer may put in place of one match: bounds the growth of a text. */
 #define TOKENIZER_REPLACEMENT_BYTES_MAX 256
 /* Normalizers in a row, and pre-tokenizers. */
 #define TOKENIZER_STAGES_MAX 8

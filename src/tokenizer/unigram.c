@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a place of the text is reached by: a token's state in the trie, or these. */
+/* The last token of the best path to a place of the text: its state in the trie, or one of these. */
 #define STEP_NONE PIECE_TRIE_ROOT
 #define STEP_UNKNOWN PIECE_TRIE_NONE
 

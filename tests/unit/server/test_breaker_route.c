@@ -8,7 +8,7 @@
 #define RESET "/admin/breaker/reset"
 #define REPLY_BYTES 4096
 
-/* What the server asks of the library beside what the fake encoder answers. */
+/* The functions of the library that the server calls and the fake encoder lacks. */
 const tokenizer *encoder_tokenizer(const encoder *of)
 {
     (void)of;
