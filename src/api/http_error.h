@@ -77,6 +77,9 @@
       "Where weights are damaged, download the model again on the server; else try --precision fp32 there.") \
     X(HTTP_ERROR_MODEL_CHANGED, "model_changed", 500, HTTP_TYPE_SERVER,                                      \
       "Restore the model's files on the server and restart it.")                                             \
+    X(HTTP_ERROR_NOT_IMPLEMENTED, "not_implemented", 501, HTTP_TYPE_INVALID,                                 \
+      "Use a method that HTTP has, and send the body as it is or with Transfer-Encoding: chunked.")          \
+    X(HTTP_ERROR_VERSION, "version_not_supported", 505, HTTP_TYPE_INVALID, "Send HTTP/1.1.")                 \
     X(HTTP_ERROR_LOADING, "loading", 503, HTTP_TYPE_UNAVAILABLE,                                             \
       "Retry after the time given in Retry-After; GET /health/ready tells when the model is there.")         \
     X(HTTP_ERROR_SHUTTING_DOWN, "shutting_down", 503, HTTP_TYPE_UNAVAILABLE,                                 \

@@ -1,16 +1,13 @@
 #include "server/admin_guard.h"
 
-#include "server/host_header.h"
+#include "http/host_header.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 static const char *header(const exchange *x, const char *name)
 {
-    return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
+    return exchange_header(x, name);
 }
 
 bool admin_guard_is_form_type(const char *content_type)
@@ -22,26 +19,6 @@ bool admin_guard_is_form_type(const char *content_type)
         if (strlen(types[i]) == length && strncasecmp(types[i], content_type, length) == 0)
             return true;
     return false;
-}
-
-static bool is_loopback(const struct sockaddr_storage *address)
-{
-    if (address->ss_family == AF_INET)
-        return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-    if (address->ss_family != AF_INET6)
-        return false;
-    const struct in6_addr *ip = &((const struct sockaddr_in6 *)address)->sin6_addr;
-    return IN6_IS_ADDR_LOOPBACK(ip) || (IN6_IS_ADDR_V4MAPPED(ip) && ip->s6_addr[12] == IN_LOOPBACKNET);
-}
-
-/* Where its own end of the connection is. */
-static bool came_over_loopback(const exchange *x)
-{
-    struct sockaddr_storage address;
-    socklen_t length = sizeof address;
-    const int descriptor =
-        MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    return getsockname(descriptor, (struct sockaddr *)&address, &length) == 0 && is_loopback(&address);
 }
 
 static void refuse(exchange *x, const char *why)
@@ -61,7 +38,8 @@ void admin_guard_check(exchange *x)
     else if (changes && type != NULL && admin_guard_is_form_type(type))
         refuse(x, "the request's Content-Type is one that any web page's form can send: leave it out, or "
                   "send application/json");
-    else if (changes && host != NULL && host_header_is_domain(host) && came_over_loopback(x))
+    else if (changes && host != NULL && host_header_is_domain(host) &&
+             http_stream_came_over_loopback(x->stream))
         refuse(x, "the request came over the loopback interface for a domain's name, which a web page could "
                   "have made to mean this machine: use localhost or an IP address");
 }

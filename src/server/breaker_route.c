@@ -4,14 +4,15 @@
 #define MAX_REPLY_BYTES 256
 
 /* name: of the state, as replies have it. */
-static enum MHD_Result force(exchange *x, breaker_state state, const char *name)
+static void force(exchange *x, breaker_state state, const char *name)
 {
     const server *s = x->owner;
     scheduler *work = atomic_load(&s->scheduler);
     if (work == NULL) {
         x->failed = true;
         http_error_set(&x->error, HTTP_ERROR_LOADING, NULL, "the model is still being loaded");
-        return exchange_fail(x);
+        exchange_fail(x);
+        return;
     }
     if (state == BREAKER_CLOSED) {
         scheduler_reset_breakers(work);
@@ -21,7 +22,8 @@ static enum MHD_Result force(exchange *x, breaker_state state, const char *name)
         http_error_set(&x->error, HTTP_ERROR_LAST_DEVICE, NULL,
                        "without this device nobody could be served: no other device is there, or its circuit "
                        "breaker is open");
-        return exchange_fail(x);
+        exchange_fail(x);
+        return;
     } else {
         log_write(
             &s->settings.log, AKI_LOG_WARN, LOG_TARGET,
@@ -31,25 +33,25 @@ static enum MHD_Result force(exchange *x, breaker_state state, const char *name)
     buf body;
     buf_init(&body, MAX_REPLY_BYTES);
     buf_printf(&body, "{\"circuit_breaker_state\":\"%s\"}\n", name);
-    return exchange_reply(x, MHD_HTTP_OK, &body);
+    exchange_reply(x, 200, &body);
 }
 
-enum MHD_Result breaker_route_reset(exchange *x)
+void breaker_route_reset(exchange *x)
 {
-    return force(x, BREAKER_CLOSED, "Closed");
+    force(x, BREAKER_CLOSED, "Closed");
 }
 
-enum MHD_Result breaker_route_open(exchange *x)
+void breaker_route_open(exchange *x)
 {
-    return force(x, BREAKER_FORCED_OPEN, "ForcedOpen");
+    force(x, BREAKER_FORCED_OPEN, "ForcedOpen");
 }
 
-enum MHD_Result breaker_route_disable(exchange *x)
+void breaker_route_disable(exchange *x)
 {
-    return force(x, BREAKER_DISABLED, "Disabled");
+    force(x, BREAKER_DISABLED, "Disabled");
 }
 
-enum MHD_Result breaker_route_watch(exchange *x)
+void breaker_route_watch(exchange *x)
 {
-    return force(x, BREAKER_METRICS_ONLY, "MetricsOnly");
+    force(x, BREAKER_METRICS_ONLY, "MetricsOnly");
 }

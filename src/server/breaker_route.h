@@ -5,9 +5,9 @@
 
 #include "server/exchange.h"
 
-enum MHD_Result breaker_route_reset(exchange *x);
-enum MHD_Result breaker_route_open(exchange *x);
-enum MHD_Result breaker_route_disable(exchange *x);
-enum MHD_Result breaker_route_watch(exchange *x);
+void breaker_route_reset(exchange *x);
+void breaker_route_open(exchange *x);
+void breaker_route_disable(exchange *x);
+void breaker_route_watch(exchange *x);
 
 #endif

@@ -21,7 +21,7 @@
 
 static const char *header(const exchange *x, const char *name)
 {
-    return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
+    return exchange_header(x, name);
 }
 
 bool cors_allows(const char *list, const char *origin)
@@ -39,34 +39,31 @@ bool cors_allows(const char *list, const char *origin)
     return false;
 }
 
-void cors_add_headers(const exchange *x, struct MHD_Response *response)
+void cors_add_headers(const exchange *x, http_reply *reply)
 {
     const char *list = x->owner->settings.cors_origins;
     if (list == NULL)
         return;
-    MHD_add_response_header(response, "Vary", "Origin");
+    http_reply_add(reply, "Vary", "Origin");
     const char *origin = header(x, "Origin");
     if (!cors_allows(list, origin))
         return;
-    MHD_add_response_header(response, "Access-Control-Allow-Origin", strcmp(list, "*") == 0 ? list : origin);
-    MHD_add_response_header(response, "Access-Control-Expose-Headers", EXPOSED_HEADERS);
+    http_reply_add(reply, "Access-Control-Allow-Origin", strcmp(list, "*") == 0 ? list : origin);
+    http_reply_add(reply, "Access-Control-Expose-Headers", EXPOSED_HEADERS);
 }
 
 bool cors_is_preflight(const exchange *x, const char *method)
 {
-    return strcmp(method, MHD_HTTP_METHOD_OPTIONS) == 0 &&
-           header(x, "Access-Control-Request-Method") != NULL &&
+    return strcmp(method, "OPTIONS") == 0 && header(x, "Access-Control-Request-Method") != NULL &&
            cors_allows(x->owner->settings.cors_origins, header(x, "Origin"));
 }
 
-enum MHD_Result cors_answer_preflight(exchange *x)
+void cors_answer_preflight(exchange *x)
 {
-    static char nothing[1];
-    struct MHD_Response *response = MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
-    if (response != NULL) {
-        MHD_add_response_header(response, "Access-Control-Allow-Methods", ALLOWED_METHODS);
-        MHD_add_response_header(response, "Access-Control-Allow-Headers", ALLOWED_HEADERS);
-        MHD_add_response_header(response, "Access-Control-Max-Age", PREFLIGHT_SECONDS);
-    }
-    return exchange_send(x, MHD_HTTP_NO_CONTENT, response);
+    http_reply reply;
+    http_reply_init(&reply, 204);
+    http_reply_add(&reply, "Access-Control-Allow-Methods", ALLOWED_METHODS);
+    http_reply_add(&reply, "Access-Control-Allow-Headers", ALLOWED_HEADERS);
+    http_reply_add(&reply, "Access-Control-Max-Age", PREFLIGHT_SECONDS);
+    exchange_send(x, &reply);
 }

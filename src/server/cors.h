@@ -8,11 +8,11 @@
 bool cors_allows(const char *list, const char *origin);
 
 /* Adds to a reply what lets the page that asked read it. */
-void cors_add_headers(const exchange *x, struct MHD_Response *response);
+void cors_add_headers(const exchange *x, http_reply *reply);
 
 /* Whether the request asks for leave to send another one, from an origin that has it. */
 bool cors_is_preflight(const exchange *x, const char *method);
 /* Gives that leave: 204. */
-enum MHD_Result cors_answer_preflight(exchange *x);
+void cors_answer_preflight(exchange *x);
 
 #endif

@@ -26,30 +26,13 @@ bool drain_wait(server *s, int64_t timeout_ms)
     return finished;
 }
 
-static bool counts_any_connection(const server *s)
-{
-    return atomic_load(&s->handed_over) > 0 || atomic_load(&s->open_connections) > 0;
-}
-
-/* Connections just handed to the HTTP library count too: one may have sent a request that nobody has read yet. A
- * connection that waited goes from open to handed over and back to open, in one count or the other at every moment.
- * One look can miss it, between the reads of the two counts; the second look then finds it open. */
-static bool has_connections(const server *s)
-{
-    return counts_any_connection(s) || counts_any_connection(s);
-}
-
 /* A client may send its next request on a kept connection before it learns that the service ends. Such a request is
- * still served, and its reply closes the connection. Connections on which nothing has come are closed here, in
- * rounds. */
-static void finish_connections(server *s, int64_t until_ns)
+ * still served, and its reply closes the connection. Connections on which nothing has come are closed. */
+static void finish_connections(const server *s, int64_t until_ns)
 {
-    for (;;) {
-        connection_watch_end_idle(s->watch);
-        if (!has_connections(s) || clock_monotonic_ns() >= until_ns)
-            return;
+    http_front_drain(s->front);
+    while (http_front_connections(s->front) > 0 && clock_monotonic_ns() < until_ns)
         pause_ms(ROUND_MS);
-    }
 }
 
 bool server_drain(server *s)
@@ -60,5 +43,5 @@ bool server_drain(server *s)
     const int64_t until_ns = clock_monotonic_ns() + s->settings.drain_timeout_ms * NS_PER_MS;
     listening_stop(s);
     finish_connections(s, until_ns);
-    return atomic_load(&s->handed_over) == 0 && drain_wait(s, 0);
+    return drain_wait(s, 0);
 }

@@ -1,4 +1,4 @@
-/* The way of a request of any dialect: body read, submitted, suspended until the scheduler is done, reply written, by the
+/* The way of a request of any dialect: body read, submitted, resumed when the scheduler is done, reply written, by the
  * operation of its route (api/api.h). A call without texts is answered at once. Small bodies and replies are read and written on the connection's HTTP thread, which is quicker than
  * handing them on; large ones by the task pool, so that they hold up nobody else's request.
  *
@@ -66,7 +66,7 @@ static void write_body(exchange *x)
 /* Turns the result, which is freed, into x->reply or x->error. */
 static void write_reply(exchange *x)
 {
-    connection_watch_forget(x->watched);
+    http_stream_forget(x->stream);
     request_facts_take(&x->facts, x->result);
     server_metrics_result(x);
     x->served_by = x->result->served_by;
@@ -167,7 +167,6 @@ static bool read_body(exchange *x)
     return read;
 }
 
-/* Of a suspended request. */
 static void submit(exchange *x)
 {
     const api_call *call = &x->call;
@@ -197,7 +196,7 @@ static void submit(exchange *x)
         exchange_resume(x);
         return;
     }
-    if (!connection_watch_expect(x->watched, on_gone, x))
+    if (!http_stream_expect(x->stream, on_gone, x))
         on_gone(x);
     let_go(x);
 }
@@ -215,30 +214,34 @@ static void read_and_submit_task(task *self)
     exchange_resume(x);
 }
 
-enum MHD_Result embed_route_handle(exchange *x)
+static void send_written(exchange *x)
 {
-    if (x->body.length > LARGE_BODY_BYTES || (x->gzip && x->body.length > 0)) {
-        exchange_suspend(x);
-        x->task.run = read_and_submit_task;
-        task_pool_submit(x->owner->tasks, &x->task);
-        return MHD_YES;
-    }
-    if (!read_body(x))
-        return exchange_fail(x);
-    if (x->call.count == 0) {
-        write_body(x);
-        return x->failed ? exchange_fail(x) : exchange_reply(x, MHD_HTTP_OK, &x->reply);
-    }
-    exchange_suspend(x);
-    submit(x);
-    return MHD_YES;
+    if (x->failed)
+        exchange_fail(x);
+    else
+        exchange_reply(x, 200, &x->reply);
 }
 
-enum MHD_Result embed_route_resume(exchange *x)
+void embed_route_handle(exchange *x)
+{
+    if (x->body.length > LARGE_BODY_BYTES || (x->gzip && x->body.length > 0)) {
+        x->task.run = read_and_submit_task;
+        task_pool_submit(x->owner->tasks, &x->task);
+    } else if (!read_body(x)) {
+        exchange_fail(x);
+    } else if (x->call.count > 0) {
+        submit(x);
+    } else {
+        write_body(x);
+        send_written(x);
+    }
+}
+
+void embed_route_resume(exchange *x)
 {
     if (!x->failed && x->result != NULL && x->result->status == AKI_OK)
         write_reply(x);
-    connection_watch_forget(x->watched);
+    http_stream_forget(x->stream);
     if (!x->failed && x->result != NULL) {
         x->failed = true;
         request_facts_take(&x->facts, x->result);
@@ -247,5 +250,5 @@ enum MHD_Result embed_route_resume(exchange *x)
             http_error_set(&x->error, HTTP_ERROR_CLIENT_GONE, NULL,
                            "the client closed its side of the connection");
     }
-    return x->failed ? exchange_fail(x) : exchange_reply(x, MHD_HTTP_OK, &x->reply);
+    send_written(x);
 }

@@ -4,7 +4,7 @@
 
 #include "server/exchange.h"
 
-enum MHD_Result embed_route_handle(exchange *x);
-enum MHD_Result embed_route_resume(exchange *x);
+void embed_route_handle(exchange *x);
+void embed_route_resume(exchange *x);
 
 #endif

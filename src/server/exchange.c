@@ -2,9 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "server/client.h"
 #include "server/cors.h"
-#include "server/low_water.h"
 #include "server/memory_promise.h"
 #include "server/request_check.h"
 #include "server/request_log.h"
@@ -22,6 +20,10 @@
 #define MAX_HELD_REPLY_BYTES ((size_t)256 << 20)
 /* Before the least rate of a body is asked for. */
 #define BODY_GRACE_MS 5000
+#define OUT_OF_MEMORY_BODY                                                                                   \
+    "{\"error\":{\"message\":\"memory ran out. Send fewer or shorter texts at once, or retry after the "     \
+    "time given in "                                                                                         \
+    "Retry-After.\",\"type\":\"unavailable_error\",\"param\":null,\"code\":\"out_of_memory\"}}\n"
 /* Retry-After where nothing better is known. */
 #define RETRY_MS 1000
 
@@ -37,27 +39,27 @@ static void watch_body(const exchange *x)
                              (int64_t)((double)x->body_seen / (double)rate * NS_PER_S);
         until_ns = slowest_ns < until_ns ? slowest_ns : until_ns;
     }
-    connection_watch_set(x->watched, WATCH_BODY, until_ns);
+    http_stream_set_deadline(x->stream, until_ns);
 }
 
-static exchange *exchange_open(server *s, struct MHD_Connection *connection, const char *method)
+static exchange *exchange_open(const way_in *way, http_stream *stream)
 {
+    server *s = way->owner;
     exchange *x = mem_zalloc(1, sizeof *x);
     if (x == NULL)
         return NULL;
     x->owner = s;
-    x->connection = connection;
+    x->stream = stream;
+    x->admin = way->admin;
     x->arrived_ns = clock_monotonic_ns();
     x->deadline_ns = x->arrived_ns + s->settings.request_timeout_ms * NS_PER_MS;
-    snprintf(x->method, sizeof x->method, "%.*s", (int)sizeof x->method - 1, method);
-    const client *c = client_of(connection);
-    x->watched = c != NULL ? c->watched : NULL;
-    x->target_bytes = c != NULL ? c->target_bytes : 0;
-    x->admin = c != NULL && c->admin;
+    snprintf(x->method, sizeof x->method, "%.*s", (int)sizeof x->method - 1,
+             http_request_method(&stream->request));
     buf_init(&x->body, s->settings.max_body_bytes);
     pthread_mutex_lock(&s->lock);
     s->requests++;
     pthread_mutex_unlock(&s->lock);
+    stream->context = x;
     return x;
 }
 
@@ -68,23 +70,18 @@ void exchange_release_body(exchange *x)
     x->body_held = 0;
 }
 
-void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void **context,
-                           enum MHD_RequestTerminationCode how)
+static void on_end(void *cookie, http_stream *stream, bool whole)
 {
-    (void)connection;
-    server *s = cookie;
-    exchange *x = *context;
+    (void)cookie;
+    exchange *x = stream->context;
     if (x == NULL)
         return;
-    *context = NULL;
-    /* The library may end a resumed connection without asking for the reply. */
-    connection_watch_forget(x->watched);
-    const bool whole = how == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+    server *s = x->owner;
+    http_stream_forget(stream);
     x->ended_ns = clock_monotonic_ns();
     request_log_end(x, whole);
     server_metrics_end(x, whole);
     request_trace_end(x, whole);
-    connection_watch_set(x->watched, WATCH_HEADERS, x->ended_ns + s->settings.idle_timeout_ms * NS_PER_MS);
     exchange_release_body(x);
     api_call_free(&x->call);
     memory_promise_end(x);
@@ -130,68 +127,84 @@ static void keep_body(exchange *x, const char *data, size_t size)
     }
 }
 
-/* Not with TLS, whose library may hold the beginning of a record of which less than that is to come. */
-static void await_more(exchange *x)
+static void on_body(void *cookie, http_stream *stream, const char *data, size_t size)
 {
-    const uint64_t left = x->body_bytes > x->body_seen ? x->body_bytes - x->body_seen : 0;
-    const size_t wanted = low_water_of_body(left, x->owner->settings.min_body_rate);
-    if (wanted == (x->low_water > 0 ? x->low_water : 1))
-        return;
-    const union MHD_ConnectionInfo *secured =
-        MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    if (secured != NULL && secured->tls_session != NULL)
-        return;
-    const int descriptor =
-        MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    if (low_water_set(descriptor, wanted))
-        x->low_water = wanted;
-}
-
-/* False when the sender is not worth waiting for any longer: too slow, or far beyond any limit. */
-static bool take_body(exchange *x, const char *data, size_t size)
-{
+    (void)cookie;
+    exchange *x = stream->context;
     x->body_seen += size;
-    if (x->body_seen > MAX_DISCARDED_BYTES || clock_monotonic_ns() > x->deadline_ns)
-        return false;
+    /* The sender is not worth waiting for any longer: too slow, or far beyond any limit. */
+    if (x->body_seen > MAX_DISCARDED_BYTES || clock_monotonic_ns() > x->deadline_ns) {
+        http_stream_abort(stream);
+        return;
+    }
     watch_body(x);
-    await_more(x);
     if (!x->failed && strcmp(x->route->method, "POST") == 0)
         keep_body(x, data, size);
-    return true;
 }
 
-enum MHD_Result exchange_on_request(void *cookie, struct MHD_Connection *connection, const char *url,
-                                    const char *method, const char *version, const char *data, size_t *size,
-                                    void **context)
+/* What cannot be read as HTTP was refused by whoever read it; the connection ends with the reply. */
+static void take_fault(exchange *x, const http_fault *fault)
 {
-    server *s = cookie;
-    exchange *x = *context;
+    static const http_error_code codes[] = {[HTTP_FAULT_NONE] = HTTP_ERROR_BAD_REQUEST,
+                                            [HTTP_FAULT_MALFORMED] = HTTP_ERROR_BAD_REQUEST,
+                                            [HTTP_FAULT_HEAD_TOO_LARGE] = HTTP_ERROR_HEADERS_TOO_LARGE,
+                                            [HTTP_FAULT_TARGET_TOO_LONG] = HTTP_ERROR_TARGET_TOO_LONG,
+                                            [HTTP_FAULT_NOT_IMPLEMENTED] = HTTP_ERROR_NOT_IMPLEMENTED,
+                                            [HTTP_FAULT_VERSION] = HTTP_ERROR_VERSION};
+    x->failed = x->closes = true;
+    http_error_set(&x->error, codes[fault->kind], NULL, "%s", fault->message);
+}
+
+static void on_head(void *cookie, http_stream *stream, const http_fault *fault)
+{
+    const way_in *way = cookie;
+    exchange *x = exchange_open(way, stream);
     if (x == NULL) {
-        x = exchange_open(s, connection, method);
-        if (x == NULL)
-            return MHD_queue_response(connection, MHD_HTTP_SERVICE_UNAVAILABLE, s->last_resort);
-        *context = x;
-        bool at_once = request_check_headers(x, method, url, version);
-        request_id_choose(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "x-request-id"),
-                          x->request_id);
-        server_metrics_begin(x);
-        request_trace_begin(x);
-        watch_body(x);
-        return at_once ? exchange_fail(x) : MHD_YES;
+        http_stream_reply_out_of_memory(stream);
+        return;
     }
-    if (*size > 0) {
-        if (!take_body(x, data, *size))
-            return MHD_NO;
-        *size = 0;
-        return MHD_YES;
+    bool at_once = false;
+    if (fault != NULL) {
+        request_check_kind(x);
+        take_fault(x, fault);
+    } else {
+        at_once = request_check_headers(x);
     }
-    connection_watch_set(x->watched, WATCH_WORK, INT64_MAX);
-    if (x->suspended) {
-        x->suspended = false;
-        return x->route->resume(x);
-    }
-    request_check_trailers(x);
-    return x->failed ? exchange_fail(x) : x->route->handle(x);
+    request_id_choose(exchange_header(x, "x-request-id"), x->request_id);
+    server_metrics_begin(x);
+    request_trace_begin(x);
+    watch_body(x);
+    if (at_once)
+        exchange_fail(x);
+}
+
+static void on_complete(void *cookie, http_stream *stream, const http_fault *fault)
+{
+    (void)cookie;
+    exchange *x = stream->context;
+    if (fault != NULL)
+        take_fault(x, fault);
+    if (x->failed)
+        exchange_fail(x);
+    else
+        x->route->handle(x);
+}
+
+static void on_resumed(void *cookie, http_stream *stream)
+{
+    (void)cookie;
+    exchange *x = stream->context;
+    x->route->resume(x);
+}
+
+void exchange_handle(http_handler *handler)
+{
+    handler->head = on_head;
+    handler->body = on_body;
+    handler->complete = on_complete;
+    handler->resumed = on_resumed;
+    handler->end = on_end;
+    handler->out_of_memory = OUT_OF_MEMORY_BODY;
 }
 
 /* Nobody knows when an operator will let a device be called again. */
@@ -202,7 +215,7 @@ static int64_t device_wait_ms(scheduler *work)
     return ms == INT64_MAX ? SWITCHED_OFF_MS : ms;
 }
 
-static void add_retry_after(const exchange *x, struct MHD_Response *response)
+static void add_retry_after(const exchange *x, http_reply *reply)
 {
     scheduler *work = atomic_load(&x->owner->scheduler);
     int64_t ms = RETRY_MS;
@@ -213,80 +226,65 @@ static void add_retry_after(const exchange *x, struct MHD_Response *response)
     retry_after after = jitter_retry_after(&x->owner->jitter, ms);
     char text[24];
     snprintf(text, sizeof text, "%lld", (long long)after.seconds);
-    MHD_add_response_header(response, "Retry-After", text);
+    http_reply_add(reply, "Retry-After", text);
     snprintf(text, sizeof text, "%lld", (long long)after.ms);
-    MHD_add_response_header(response, "retry-after-ms", text);
+    http_reply_add(reply, "retry-after-ms", text);
 }
 
-static void add_server_timing(const exchange *x, struct MHD_Response *response)
+static void add_server_timing(const exchange *x, http_reply *reply)
 {
     char value[SERVER_TIMING_BYTES];
     request_facts_server_timing(&x->facts, &x->trace, clock_monotonic_ns() - x->arrived_ns, value);
-    MHD_add_response_header(response, "server-timing", value);
+    http_reply_add(reply, "server-timing", value);
 }
 
-static void add_headers(const exchange *x, unsigned status, struct MHD_Response *response)
+static void add_headers(const exchange *x, http_reply *reply)
 {
-    MHD_add_response_header(response, "x-request-id", x->request_id);
-    if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, x->allow);
-    if (status == MHD_HTTP_UNAUTHORIZED)
-        MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"akidb-embed\"");
+    const unsigned status = reply->status;
+    http_reply_add(reply, "x-request-id", x->request_id);
+    if (status == 405)
+        http_reply_add(reply, "Allow", x->allow);
+    if (status == 401)
+        http_reply_add(reply, "WWW-Authenticate", "Bearer realm=\"akidb-embed\"");
     if (x->failed && x->error.code == HTTP_ERROR_UNSUPPORTED_ENCODING)
-        MHD_add_response_header(response, MHD_HTTP_HEADER_ACCEPT_ENCODING, "gzip");
-    if (status == MHD_HTTP_SERVICE_UNAVAILABLE || status == MHD_HTTP_TOO_MANY_REQUESTS)
-        add_retry_after(x, response);
+        http_reply_add(reply, "Accept-Encoding", "gzip");
+    if (status == 503 || status == 429)
+        add_retry_after(x, reply);
     if (x->served_by != SCHEDULER_LEVEL_NONE)
-        MHD_add_response_header(response, "x-akidb-served-by", scheduler_level_name(x->served_by));
-    if (strcmp(x->method, MHD_HTTP_METHOD_POST) !=
-        0) /* those to POST are kept by nobody who is not told to */
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    if (x->closes || server_phase_now(x->owner) == SERVER_DRAINING)
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+        http_reply_add(reply, "x-akidb-served-by", scheduler_level_name(x->served_by));
+    if (strcmp(x->method, "POST") != 0) /* those to POST are kept by nobody who is not told to */
+        http_reply_add(reply, "Cache-Control", "no-store");
+    reply->closes = x->closes || server_phase_now(x->owner) == SERVER_DRAINING;
     for (size_t i = 0;
          x->api != NULL && x->api->dialect->headers != NULL && x->api->dialect->headers[i][0] != NULL; i++)
-        MHD_add_response_header(response, x->api->dialect->headers[i][0], x->api->dialect->headers[i][1]);
-    if (status == MHD_HTTP_OK && x->facts.texts > 0)
-        add_server_timing(x, response);
-    cors_add_headers(x, response);
+        http_reply_add(reply, x->api->dialect->headers[i][0], x->api->dialect->headers[i][1]);
+    if (status == 200 && x->facts.texts > 0)
+        add_server_timing(x, reply);
+    cors_add_headers(x, reply);
 }
 
-enum MHD_Result exchange_send(exchange *x, unsigned status, struct MHD_Response *response)
+void exchange_send(exchange *x, http_reply *reply)
 {
-    const server *s = x->owner;
-    connection_watch_set(x->watched, WATCH_REPLY,
-                         clock_monotonic_ns() + s->settings.write_timeout_ms * NS_PER_MS);
-    if (response == NULL) {
-        x->status = MHD_HTTP_SERVICE_UNAVAILABLE;
-        return MHD_queue_response(x->connection, x->status, s->last_resort);
-    }
-    x->status = status;
-    add_headers(x, status, response);
+    add_headers(x, reply);
+    x->status = reply->fields.failed ? 503 : reply->status;
     x->facts.replied_ns = request_trace_now(x);
-    enum MHD_Result queued = MHD_queue_response(x->connection, status, response);
-    MHD_destroy_response(response);
-    return queued;
+    http_stream_reply(x->stream, reply);
 }
 
-enum MHD_Result exchange_reply(exchange *x, unsigned status, buf *body)
+void exchange_reply(exchange *x, unsigned status, buf *body)
 {
-    size_t length = 0;
-    char *data = buf_take(body, &length);
-    buf_free(body);
-    if (data != NULL) { /* large ones may wait for their reader: without the room that they grew into */
-        char *exact = mem_realloc(data, length, 1);
-        data = exact != NULL ? exact : data;
+    http_reply reply;
+    http_reply_init(&reply, status);
+    if (!http_reply_take_body(&reply, body)) {
+        x->status = 503;
+        http_reply_free(&reply);
+        http_stream_reply_out_of_memory(x->stream);
+        return;
     }
-    struct MHD_Response *response =
-        data != NULL ? MHD_create_response_from_buffer_with_free_callback(length, data, mem_free) : NULL;
-    if (response == NULL) {
-        mem_free(data);
-    } else {
-        x->reply_held = length;
-        atomic_fetch_add(&x->owner->reply_bytes, length);
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
-    }
-    return exchange_send(x, status, response);
+    x->reply_held = reply.body_bytes;
+    atomic_fetch_add(&x->owner->reply_bytes, x->reply_held);
+    http_reply_add(&reply, "Content-Type", "application/json");
+    exchange_send(x, &reply);
 }
 
 bool exchange_replies_pile_up(const server *s)
@@ -294,7 +292,7 @@ bool exchange_replies_pile_up(const server *s)
     return atomic_load(&s->reply_bytes) > MAX_HELD_REPLY_BYTES;
 }
 
-enum MHD_Result exchange_fail(exchange *x)
+void exchange_fail(exchange *x)
 {
     exchange_release_body(x);
     server_metrics_error(x->owner, x->error.code);
@@ -307,16 +305,10 @@ enum MHD_Result exchange_fail(exchange *x)
     } else {
         http_error_write(&x->error, &body);
     }
-    return exchange_reply(x, status, &body);
-}
-
-void exchange_suspend(exchange *x)
-{
-    x->suspended = true;
-    MHD_suspend_connection(x->connection);
+    exchange_reply(x, status, &body);
 }
 
 void exchange_resume(exchange *x)
 {
-    MHD_resume_connection(x->connection);
+    http_stream_resume(x->stream);
 }

@@ -1,6 +1,6 @@
 /* One request and its reply: headers checked, body collected or thrown away, handed to a route, answered.
  *
- * An exchange belongs to the HTTP thread of its connection. While it is suspended only its task on the pool and `done`
+ * An exchange belongs to the HTTP thread of its connection. While it waits only its task on the pool and `done`
  * of the scheduler touch it, one after the other, and the last hands it back by resuming. Errors found early are kept until the body is read away: a client that is still
  * sending would see a reset instead of the reply. */
 #ifndef SERVER_EXCHANGE_H
@@ -30,19 +30,17 @@ typedef struct route {
     const char *description;
     unsigned roles; /* where the service has API keys: the key has one of these; 0 = no key is needed */
     metric_route metric;
-    /* Answers a complete request: by exchange_reply, exchange_fail, or by suspending it. */
-    enum MHD_Result (*handle)(exchange *x);
-    /* Answers after a suspension; NULL for routes that never suspend. */
-    enum MHD_Result (*resume)(exchange *x);
+    /* Answers a complete request: by exchange_reply, exchange_fail, or later, in `resume`. */
+    void (*handle)(exchange *x);
+    /* Answers after exchange_resume; NULL for routes that answer at once. */
+    void (*resume)(exchange *x);
     route_place place;
     const api_operation *api; /* what embed_route does; NULL for other handlers */
 } route;
 
 struct exchange {
     server *owner;
-    struct MHD_Connection *connection;
-    watched_connection *watched;
-    size_t target_bytes;
+    http_stream *stream;
     bool admin;               /* came by the admin port */
     metric_route kind;        /* what its path counts as, served or not */
     const route *route;       /* NULL: the request failed before one was found */
@@ -60,22 +58,18 @@ struct exchange {
     uint64_t client; /* whose request it is: a number for the API key's name; 0 = nobody's */
     char client_name[API_KEY_NAME_MAX + 1];
 
-    bool failed;  /* `error` is to be the reply; the body is thrown away */
-    bool closes;  /* the connection ends with the reply */
-    bool chunked; /* the body has Transfer-Encoding: chunked */
+    bool failed; /* `error` is to be the reply; the body is thrown away */
+    bool closes; /* the connection ends with the reply */
     http_error error;
     const char *allow; /* for the Allow header of a 405 */
     buf body;
     bool gzip;             /* the body is compressed */
     size_t body_held;      /* share of server.body_bytes */
-    uint64_t body_bytes;   /* as announced; 0 = not */
     uint64_t body_seen;    /* bytes read, kept or not */
-    size_t low_water;      /* set while the body comes; 0 = not, which is 1 */
     unsigned status;       /* replied; 0 = not yet */
     size_t reply_held;     /* share of server.reply_bytes */
     size_t promised_bytes; /* share of server.promised_bytes */
 
-    bool suspended;                 /* until the reply */
     task task;                      /* for what is done on the task pool */
     scheduler_request *work;        /* NULL unless submitted */
     const scheduler_result *result; /* set by `done` */
@@ -89,27 +83,28 @@ struct exchange {
     buf reply;                 /* written, to be sent */
 };
 
-/* MHD_AccessHandlerCallback and MHD_RequestCompletedCallback; cookie is the server. */
-enum MHD_Result exchange_on_request(void *cookie, struct MHD_Connection *connection, const char *url,
-                                    const char *method, const char *version, const char *data, size_t *size,
-                                    void **context);
-void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void **context,
-                           enum MHD_RequestTerminationCode how);
+/* Fills all of it but turn_away and the cookie, which is a way_in. */
+void exchange_handle(http_handler *handler);
+
+/* The value of a header; NULL = there is none. */
+static inline const char *exchange_header(const exchange *x, const char *name)
+{
+    return http_request_header(&x->stream->request, name);
+}
 
 /* Sends the buffer's contents as JSON and leaves it empty. */
-enum MHD_Result exchange_reply(exchange *x, unsigned status, buf *body);
-/* Sends a response with the headers that all replies have, and destroys it. NULL: out of memory. */
-enum MHD_Result exchange_send(exchange *x, unsigned status, struct MHD_Response *response);
+void exchange_reply(exchange *x, unsigned status, buf *body);
+/* Sends a reply with the headers that all replies have, and takes it over. */
+void exchange_send(exchange *x, http_reply *reply);
 /* True while readers that do not read hold so much memory that no more should be computed. */
 bool exchange_replies_pile_up(const server *s);
 /* Sends x->error. */
-enum MHD_Result exchange_fail(exchange *x);
+void exchange_fail(exchange *x);
 
 /* Frees the collected body before the reply. */
 void exchange_release_body(exchange *x);
 
-/* Holds the connection until exchange_resume, which may come from any thread. */
-void exchange_suspend(exchange *x);
+/* Has the route's `resume` called on the exchange's own thread. From any thread, once. */
 void exchange_resume(exchange *x);
 
 #endif

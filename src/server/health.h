@@ -5,8 +5,8 @@
 
 #include "server/exchange.h"
 
-enum MHD_Result health_live(exchange *x);
-enum MHD_Result health_ready(exchange *x);
+void health_live(exchange *x);
+void health_ready(exchange *x);
 
 /* Model there and its last health probe right, nothing stuck, memory under the limit, not draining. */
 bool health_is_ready(const server *s);

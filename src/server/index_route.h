@@ -4,6 +4,6 @@
 
 #include "server/exchange.h"
 
-enum MHD_Result index_route(exchange *x);
+void index_route(exchange *x);
 
 #endif

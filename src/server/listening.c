@@ -1,21 +1,23 @@
 #include "server/listening.h"
 
-#include "server/http_daemon.h"
+#include "server/exchange.h"
 #include "server/request_id.h"
 #include "api/http_error.h"
 #include "server/server_metrics.h"
 
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #define LOG_TARGET "server"
+#define MAX_REFUSAL_BYTES 4096
+/* Descriptors beside those of connections. */
+#define OTHER_DESCRIPTORS 320
 
 /* A connection is a descriptor: the soft limit is raised towards what may be open, as far as the hard one allows. */
 static void raise_descriptor_limit(const server *s)
 {
     struct rlimit limit;
-    rlim_t wanted = (rlim_t)s->settings.max_connections + SPARE_CONNECTIONS + ADMIN_CONNECTIONS + 64;
+    rlim_t wanted = (rlim_t)s->settings.max_connections + ADMIN_CONNECTIONS + OTHER_DESCRIPTORS;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
         return;
     limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
@@ -25,80 +27,56 @@ static void raise_descriptor_limit(const server *s)
                   (unsigned long long)limit.rlim_cur, s->settings.max_connections);
 }
 
-static void take_connection(void *cookie, int descriptor, const struct sockaddr *address, socklen_t length)
+static void turn_away(void *cookie, http_refusal why, http_reply *reply)
 {
-    server *s = cookie;
-    struct MHD_Daemon *daemon = address->sa_family == AF_UNIX ? s->local_daemon : s->daemon;
-    atomic_fetch_add(&s->handed_over, 1);
-    if (MHD_add_connection(daemon, descriptor, address, length) != MHD_YES) /* it was closed */
-        atomic_fetch_sub(&s->handed_over, 1);
-}
-
-static void take_admin_connection(void *cookie, int descriptor, const struct sockaddr *address,
-                                  socklen_t length)
-{
-    const server *s = cookie;
-    MHD_add_connection(s->admin_daemon, descriptor, address, length);
-}
-
-static void write_refusal(const http_error *error, buf *reply)
-{
-    char id[REQUEST_ID_MAX + 1];
-    request_id_choose(NULL, id);
-    buf body;
-    buf_init(&body, reply->max_bytes);
-    http_error_write(error, &body);
-    buf_printf(reply,
-               "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nx-request-id: %s\r\n"
-               "Retry-After: 1\r\nretry-after-ms: 1000\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
-               id, body.length);
-    buf_append(reply, body.data, body.length);
-    buf_free(&body);
-}
-
-static bool room_for_connection(void *cookie, const struct sockaddr *address, buf *refusal)
-{
-    const server *s = cookie;
+    const way_in *way = cookie;
+    const server_settings *settings = &way->owner->settings;
     http_error error;
-    if (atomic_load(&s->open_connections) >= s->settings.max_connections)
+    char id[REQUEST_ID_MAX + 1];
+    buf body;
+    if (way->admin)
         http_error_set(&error, HTTP_ERROR_TOO_MANY_CONNECTIONS, NULL,
-                       "%u connections are open, which is the limit", s->settings.max_connections);
-    else if (!address_count_has_room(s->addresses, address))
+                       "%d connections are open on the admin port, which is the limit", ADMIN_CONNECTIONS);
+    else if (why == HTTP_REFUSED_ADDRESS)
         http_error_set(&error, HTTP_ERROR_TOO_MANY_CONNECTIONS, NULL,
                        "%u connections are open from your address, which is the limit",
-                       s->settings.max_connections_per_address);
+                       settings->max_connections_per_address);
     else
-        return true;
-    server_metrics_connection_refused(s);
-    if (s->tls == NULL || address->sa_family == AF_UNIX)
-        write_refusal(&error, refusal);
-    return false;
+        http_error_set(&error, HTTP_ERROR_TOO_MANY_CONNECTIONS, NULL,
+                       "%u connections are open, which is the limit", settings->max_connections);
+    if (!way->admin)
+        server_metrics_connection_refused(way->owner);
+    request_id_choose(NULL, id);
+    buf_init(&body, MAX_REFUSAL_BYTES);
+    reply->status = http_error_status(error.code);
+    http_reply_add(reply, "Content-Type", "application/json");
+    http_reply_add(reply, "x-request-id", id);
+    http_reply_add(reply, "Retry-After", "1");
+    http_reply_add(reply, "retry-after-ms", "1000");
+    if (!http_error_write(&error, &body) || !http_reply_take_body(reply, &body))
+        reply->fields.failed = true;
 }
 
-static bool room_for_admin_connection(void *cookie, const struct sockaddr *address, buf *refusal)
+/* Takes over the sockets. */
+static aki_status open_front(server *s, bool admin, listen_sockets *sockets, http_front **out,
+                             aki_error *error)
 {
-    (void)address;
-    const server *s = cookie;
-    http_error error;
-    if (atomic_load(&s->admin_connections) < ADMIN_CONNECTIONS)
-        return true;
-    http_error_set(&error, HTTP_ERROR_TOO_MANY_CONNECTIONS, NULL,
-                   "%d connections are open on the admin port, which is the limit", ADMIN_CONNECTIONS);
-    write_refusal(&error, refusal);
-    return false;
-}
-
-/* A unix socket is the machine's own: it is not spoken TLS over. */
-static aki_status start_daemons(server *s, bool local, aki_error *error)
-{
-    aki_status status = AKI_OK;
-    if (s->settings.host != NULL || s->tls == NULL)
-        status =
-            http_daemon_start(&s->daemon, s, s->tls != NULL ? HTTP_DAEMON_TLS : HTTP_DAEMON_PLAIN, error);
-    if (status == AKI_OK && local && s->tls != NULL)
-        status = http_daemon_start(&s->own_local_daemon, s, HTTP_DAEMON_PLAIN, error);
-    s->local_daemon = s->own_local_daemon != NULL ? s->own_local_daemon : s->daemon;
-    return status;
+    const server_settings *settings = &s->settings;
+    way_in *way = admin ? &s->admin_way : &s->main_way;
+    *way = (way_in){.owner = s, .admin = admin};
+    http_front_settings front = {.handler = {.turn_away = turn_away, .cookie = way},
+                                 .threads = admin ? 1 : settings->http_threads,
+                                 .tls = admin ? NULL : s->tls,
+                                 .max_header_bytes = settings->max_header_bytes,
+                                 .header_timeout_ms = settings->header_timeout_ms,
+                                 .idle_timeout_ms = settings->idle_timeout_ms,
+                                 .write_timeout_ms = settings->write_timeout_ms,
+                                 .max_connections = admin ? ADMIN_CONNECTIONS : settings->max_connections,
+                                 .max_connections_per_address =
+                                     admin ? 0 : settings->max_connections_per_address,
+                                 .log = settings->log};
+    exchange_handle(&front.handler);
+    return http_front_open(out, sockets, &front, error);
 }
 
 static aki_status open_sockets(const server *s, listen_sockets *sockets, aki_error *error)
@@ -114,16 +92,6 @@ static aki_status open_sockets(const server *s, listen_sockets *sockets, aki_err
     return status;
 }
 
-static aki_status open_arrivals(server *s, aki_error *error)
-{
-    const arrivals_settings settings = {.take = take_connection,
-                                        .cookie = s,
-                                        .timeout_ms = s->settings.header_timeout_ms,
-                                        .addresses = s->addresses,
-                                        .open = &s->open_connections};
-    return arrivals_open(&s->arrivals, &settings, error);
-}
-
 static aki_status start_main(server *s, aki_error *error)
 {
     listen_sockets sockets = {0};
@@ -132,16 +100,7 @@ static aki_status start_main(server *s, aki_error *error)
         return status;
     s->port = sockets.port;
     raise_descriptor_limit(s);
-    status = open_arrivals(s, error);
-    if (status == AKI_OK)
-        status = start_daemons(s, listen_sockets_have_unix(&sockets), error);
-    if (status != AKI_OK) {
-        listen_sockets_close(&sockets);
-        return status;
-    }
-    const acceptor_settings accepting = {
-        .arrivals = s->arrivals, .has_room = room_for_connection, .cookie = s, .log = s->settings.log};
-    return acceptor_open(&s->acceptor, &sockets, &accepting, error);
+    return open_front(s, false, &sockets, &s->front, error);
 }
 
 static aki_status start_admin(server *s, aki_error *error)
@@ -156,16 +115,7 @@ static aki_status start_admin(server *s, aki_error *error)
     if (status != AKI_OK)
         return status;
     s->admin_port = sockets.port;
-    status = http_daemon_start(&s->admin_daemon, s, HTTP_DAEMON_ADMIN, error);
-    if (status != AKI_OK) {
-        listen_sockets_close(&sockets);
-        return status;
-    }
-    const acceptor_settings accepting = {.take = take_admin_connection,
-                                         .has_room = room_for_admin_connection,
-                                         .cookie = s,
-                                         .log = settings->log};
-    return acceptor_open(&s->admin_acceptor, &sockets, &accepting, error);
+    return open_front(s, true, &sockets, &s->admin_front, error);
 }
 
 aki_status listening_start(server *s, aki_error *error)
@@ -178,17 +128,12 @@ aki_status listening_start(server *s, aki_error *error)
 
 void listening_stop(server *s)
 {
-    acceptor_close(s->acceptor);
-    s->acceptor = NULL;
+    http_front_stop_listening(s->front);
 }
 
 void listening_close(server *s)
 {
-    listening_stop(s);
-    acceptor_close(s->admin_acceptor);
-    struct MHD_Daemon *daemons[] = {s->daemon, s->own_local_daemon, s->admin_daemon};
-    for (size_t i = 0; i < sizeof daemons / sizeof daemons[0]; i++)
-        if (daemons[i] != NULL)
-            MHD_stop_daemon(daemons[i]);
-    arrivals_close(s->arrivals);
+    http_front_close(s->front);
+    http_front_close(s->admin_front);
+    s->front = s->admin_front = NULL;
 }

@@ -1,17 +1,16 @@
-/* The ways in: sockets, the threads that accept on them, and the HTTP library's threads behind; for clients, and on the admin
- * port for those who watch and operate the service. The admin port has a thread and connections of its own, so that it answers
- * when the main one is full. */
+/* The ways in: sockets and the HTTP threads behind them; for clients, and on the admin port for those who watch and operate the
+ * service. The admin port has a thread and connections of its own, so that it answers when the main one is full. */
 #ifndef SERVER_LISTENING_H
 #define SERVER_LISTENING_H
 
 #include "server/service.h"
 
-/* Fills the server's daemons, acceptors and ports. What was begun is closed by listening_close on failure as well.
+/* Fills the server's fronts and ports. What was begun is closed by listening_close on failure as well.
  * Errors: as those of listen_sockets_open, AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status listening_start(server *s, aki_error *error);
 /* Takes what was connecting at this moment, and then no new clients. The admin port goes on. */
 void listening_stop(server *s);
-/* Ends the HTTP threads and the admin port. No request may be suspended. */
+/* Ends the HTTP threads and the admin port. No request may be about to be resumed. */
 void listening_close(server *s);
 
 #endif

@@ -4,6 +4,6 @@
 
 #include "server/exchange.h"
 
-enum MHD_Result metrics_route(exchange *x);
+void metrics_route(exchange *x);
 
 #endif

@@ -2,23 +2,22 @@
 
 #include "server/admin_guard.h"
 #include "server/cors.h"
-#include "server/host_header.h"
 #include "server/memory_promise.h"
-#include "server/request_head.h"
 #include "server/request_timeout.h"
 #include "server/routes.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define MAX_HEADERS 100
-#define MAX_TARGET_BYTES 8192
+/* Room for any path, which may hold a model's name. */
+#define PATH_BYTES (HTTP_MAX_TARGET_BYTES + 1)
 
 static const char *header(const exchange *x, const char *name)
 {
-    return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
+    return exchange_header(x, name);
 }
 
 static void fail(exchange *x, http_error_code code, const char *message)
@@ -27,121 +26,46 @@ static void fail(exchange *x, http_error_code code, const char *message)
     http_error_set(&x->error, code, NULL, "%s", message);
 }
 
-/* Refuses a request that may be read in two ways, and closes the connection: what follows on it must not be read as
- * another request. */
-static void fail_and_close(exchange *x, const char *message)
-{
-    fail(x, HTTP_ERROR_BAD_REQUEST, message);
-    x->closes = true;
-}
-
-/* What decides where a body ends, over all headers. */
-typedef struct framing {
-    request_head head;
-    unsigned headers, lengths, encodings, hosts;
-    bool odd_name;
-} framing;
-
-static bool is_token(const char *name)
-{
-    static const char characters[] = "!#$%&'*+-.^_`|~0123456789"
-                                     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    return name[0] != '\0' && name[strspn(name, characters)] == '\0';
-}
-
-/* Cuts off blanks behind a value, which are no part of it (RFC 9110 section 5.5) but which the library leaves there.
- * The value is cut in the connection's memory, once for every reader. Connection is left as it is, because the
- * library remembers its length. */
-static void cut_blanks(const char *name, const char *value, size_t length)
-{
-    if (value[length] != '\0' && strcasecmp(name, "Connection") != 0)
-        ((char *)(uintptr_t)value)[length] = '\0';
-}
-
-static enum MHD_Result look_at_header(void *cookie, enum MHD_ValueKind kind, const char *key,
-                                      const char *value)
-{
-    (void)kind;
-    framing *f = cookie;
-    cut_blanks(key, value, request_head_add(&f->head, key, value));
-    f->headers++;
-    f->hosts += strcasecmp(key, "Host") == 0;
-    f->lengths += strcasecmp(key, "Content-Length") == 0;
-    f->encodings += strcasecmp(key, "Transfer-Encoding") == 0;
-    f->odd_name = f->odd_name || !is_token(key);
-    return MHD_YES;
-}
-
-static size_t head_bytes(const exchange *x)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    return info != NULL ? info->header_size : 0;
-}
-
-/* From 1.0.0 on the library splits heads in another way, and handles folded lines itself. */
-static bool library_splits_in_place(void)
-{
-    return strncmp(MHD_get_version(), "0.", 2) == 0;
-}
-
-/* Refuses a request where the end of head or body may be read in two ways: request smuggling past a proxy works by
- * that. */
-static bool end_in_doubt(exchange *x, const framing *f)
-{
-    const char *encoding = header(x, "Transfer-Encoding");
-    if (f->head.fault != NULL && library_splits_in_place())
-        fail_and_close(x, f->head.fault);
-    else if (f->odd_name)
-        fail_and_close(x, "a header's name holds characters that names cannot have, like a space");
-    else if (f->lengths > 1)
-        fail_and_close(x, "the header Content-Length is there more than once");
-    else if (f->encodings > 0 && f->lengths > 0)
-        fail_and_close(x, "Content-Length and Transfer-Encoding exclude each other");
-    else if (f->encodings > 1 || (encoding != NULL && strcasecmp(encoding, "chunked") != 0))
-        fail_and_close(x, "the only Transfer-Encoding taken is chunked");
-    return x->failed;
-}
-
-static void check_protocol(exchange *x, const framing *f, const char *version)
-{
-    const size_t bytes = head_bytes(x), limit = x->owner->settings.max_header_bytes;
-    const char *host = header(x, "Host");
-    if (bytes > limit) {
-        x->failed = true;
-        http_error_set(&x->error, HTTP_ERROR_HEADERS_TOO_LARGE, NULL,
-                       "request line and headers have %zu bytes; at most %zu are taken", bytes, limit);
-    } else if (strcmp(version, "HTTP/1.1") == 0 && host == NULL) {
-        fail_and_close(x, "the header Host is missing, which HTTP/1.1 demands");
-    } else if (f->hosts > 1) {
-        fail_and_close(x, "the header Host is there more than once");
-    } else if (host != NULL && !host_header_valid(host)) {
-        fail_and_close(x, "the header Host must be a name or an address, and a port where need be");
-    } else if (f->headers > MAX_HEADERS) {
-        x->failed = true;
-        http_error_set(&x->error, HTTP_ERROR_HEADERS_TOO_LARGE, NULL, "%u headers; at most %d are taken",
-                       f->headers, MAX_HEADERS);
-    } else if (x->target_bytes > MAX_TARGET_BYTES) {
-        x->failed = true;
-        http_error_set(&x->error, HTTP_ERROR_TARGET_TOO_LONG, NULL,
-                       "the request's target has %zu bytes; at most %d are taken", x->target_bytes,
-                       MAX_TARGET_BYTES);
-    }
-}
-
-/* The path of "http://host/path", a form that every server must understand; other targets as they are. */
-static const char *path_of(const char *target)
+/* Where the path of a target begins: that of "http://host/path", a form that every server must understand, or of "/path". */
+static const char *path_begin(const char *target)
 {
     static const char *const schemes[] = {"http://", "https://"};
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
         const size_t length = strlen(schemes[i]);
         if (strncasecmp(target, schemes[i], length) == 0) {
-            const char *path = strchr(target + length, '/');
-            return path != NULL ? path : "/";
+            const char *path = target + length + strcspn(target + length, "/?");
+            return *path == '/' ? path : "/";
         }
     }
     return target;
 }
+
+/* The path of the request's target, without its query. */
+static void copy_path(const exchange *x, char path[PATH_BYTES])
+{
+    const char *begin = path_begin(http_request_target(&x->stream->request));
+    snprintf(path, PATH_BYTES, "%.*s", (int)strcspn(begin, "?"), begin);
+}
+
+void request_check_kind(exchange *x)
+{
+    char path[PATH_BYTES];
+    copy_path(x, path);
+    x->kind = routes_kind(path);
+    x->api = routes_api(path, http_request_method(&x->stream->request));
+}
+
+/* OPTIONS for the server as a whole (RFC 9110 section 9.3.7). */
+static void answer_options(exchange *x)
+{
+    http_reply reply;
+    http_reply_init(&reply, 204);
+    http_reply_add(&reply, "Allow", "GET, HEAD, POST, OPTIONS");
+    exchange_send(x, &reply);
+}
+
+static const route options_route = {"OPTIONS",      "*",  "what the server takes", 0, METRIC_ROUTE_OTHER,
+                                    answer_options, NULL, ROUTE_EVERYWHERE};
 
 static const route preflight_route = {"OPTIONS",
                                       "*",
@@ -216,25 +140,48 @@ static void find_route(exchange *x, const char *method, const char *path)
     x->route = found;
 }
 
-static void check_route(exchange *x, const char *method, const char *url)
+static bool is_method(const char *method)
 {
-    find_route(x, method, path_of(url));
+    static const char *const methods[] = {"GET",     "HEAD",  "POST",  "PUT",    "DELETE",
+                                          "OPTIONS", "TRACE", "PATCH", "CONNECT"};
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (strcmp(method, methods[i]) == 0)
+            return true;
+    return false;
+}
+
+static void refuse_route(exchange *x, const char *method, const char *path)
+{
+    x->failed = true;
+    if (!is_method(method))
+        http_error_set(&x->error, HTTP_ERROR_NOT_IMPLEMENTED, NULL, "there is no method %.32s", method);
+    else if (x->allow != NULL)
+        http_error_set(&x->error, HTTP_ERROR_METHOD_NOT_ALLOWED, NULL, "%.200s takes %s, not %.32s", path,
+                       x->allow, method);
+    else
+        http_error_set(&x->error, HTTP_ERROR_NOT_FOUND, NULL, "there is no route %.32s %.200s", method, path);
+}
+
+static void check_route(exchange *x)
+{
+    char path[PATH_BYTES];
+    const char *method = http_request_method(&x->stream->request);
+    copy_path(x, path);
+    x->kind = routes_kind(path);
+    x->api = routes_api(path, method);
+    find_route(x, method, path);
     if (x->route == NULL && x->allow != NULL && cors_is_preflight(x, method))
         x->route = &preflight_route;
+    if (x->route == NULL && strcmp(path, "*") == 0)
+        x->route = &options_route;
     if (x->route != NULL) {
         x->kind = x->route->metric;
-        routes_model(x->route, path_of(url), x->model, sizeof x->model);
+        routes_model(x->route, path, x->model, sizeof x->model);
     }
     check_key(x);
     admin_guard_check(x);
-    if (x->route != NULL || x->failed)
-        return;
-    x->failed = true;
-    if (x->allow != NULL)
-        http_error_set(&x->error, HTTP_ERROR_METHOD_NOT_ALLOWED, NULL, "%.200s takes %s, not %.32s", url,
-                       x->allow, method);
-    else
-        http_error_set(&x->error, HTTP_ERROR_NOT_FOUND, NULL, "there is no route %.32s %.200s", method, url);
+    if (x->route == NULL && !x->failed)
+        refuse_route(x, method, path);
 }
 
 static bool is_json(const char *content_type)
@@ -347,23 +294,10 @@ static void check_phase(exchange *x, uint64_t length)
         check_room(x, work, length);
 }
 
-bool request_check_headers(exchange *x, const char *method, const char *url, const char *version)
+bool request_check_headers(exchange *x)
 {
-    framing f = {0};
-    x->kind = routes_kind(path_of(url));
-    x->api = routes_api(path_of(url), method);
-    request_head_begin(&f.head, method, url, x->target_bytes, version);
-    MHD_get_connection_values(x->connection, MHD_HEADER_KIND, look_at_header, &f);
-    request_head_end(&f.head, method + head_bytes(x));
-    if (end_in_doubt(x, &f))
-        return true;
-    x->chunked = f.encodings > 0;
-    const char *announced = header(x, "Content-Length");
-    uint64_t length = announced != NULL ? strtoull(announced, NULL, 10) : 0;
-    x->body_bytes = length;
-    check_protocol(x, &f, version);
-    if (!x->failed)
-        check_route(x, method, url);
+    const uint64_t length = x->stream->request.body_bytes;
+    check_route(x);
     if (!x->failed && strcmp(x->route->method, "POST") == 0 && x->route->resume != NULL)
         check_body_headers(x, length);
     if (!x->failed && x->route->resume != NULL)
@@ -375,18 +309,4 @@ bool request_check_headers(exchange *x, const char *method, const char *url, con
     const char *expect = header(x, "Expect");
     return x->failed &&
            (length > MAX_DISCARDED_BYTES || (expect != NULL && strcasecmp(expect, "100-continue") == 0));
-}
-
-void request_check_trailers(exchange *x)
-{
-    framing f = {0};
-    if (x->failed || !x->chunked)
-        return;
-    request_head_begin_trailers(&f.head);
-    MHD_get_connection_values(x->connection, MHD_FOOTER_KIND, look_at_header, &f);
-    x->closes = x->closes || (request_head_trailers_in_doubt(&f.head) && library_splits_in_place());
-    if (f.head.fault != NULL && library_splits_in_place())
-        fail_and_close(x, f.head.fault);
-    else if (f.odd_name)
-        fail_and_close(x, "a trailer's name holds characters that names cannot have, like a space");
 }

@@ -8,10 +8,10 @@
 #define MAX_DISCARDED_BYTES (UINT64_C(256) << 20)
 
 /* Finds the route; where something is wrong sets x->failed, x->error and x->allow. True when the reply must not wait
- * for the body: it is too long to be read away, its length is in doubt, or the client waits for leave to send it. */
-bool request_check_headers(exchange *x, const char *method, const char *url, const char *version);
+ * for the body: it is too long to be read away, or the client waits for leave to send it. */
+bool request_check_headers(exchange *x);
 
-/* After the body has arrived: refuses trailers that may be read in two ways. */
-void request_check_trailers(exchange *x);
+/* Sets x->kind, where the rest of the head is not to be looked at. */
+void request_check_kind(exchange *x);
 
 #endif

@@ -145,17 +145,18 @@ static void say_slow(const exchange *x, int64_t total_ns)
 static aki_log_level level_of_error(http_error_code code)
 {
     const unsigned status = http_error_status(code);
-    if (status == MHD_HTTP_INTERNAL_SERVER_ERROR)
+    if (status == 500)
         return AKI_LOG_ERROR;
-    return status > MHD_HTTP_INTERNAL_SERVER_ERROR || status == MHD_HTTP_TOO_MANY_REQUESTS ? AKI_LOG_WARN
-                                                                                           : AKI_LOG_DEBUG;
+    if (code == HTTP_ERROR_NOT_IMPLEMENTED || code == HTTP_ERROR_VERSION)
+        return AKI_LOG_DEBUG;
+    return status > 500 || status == 429 ? AKI_LOG_WARN : AKI_LOG_DEBUG;
 }
 
 /* Messages about what a client sent may quote it. */
 static bool may_tell_message(const exchange *x)
 {
     const unsigned status = http_error_status(x->error.code);
-    return x->owner->settings.log_texts || status >= MHD_HTTP_TOO_MANY_REQUESTS;
+    return x->owner->settings.log_texts || status >= 429;
 }
 
 /* The name of an unknown field is the client's invention. */

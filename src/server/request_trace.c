@@ -14,29 +14,23 @@ typedef struct caller {
     tracestate_reader state;
 } caller;
 
-static enum MHD_Result look_at_header(void *cookie, enum MHD_ValueKind kind, const char *key,
-                                      const char *value)
-{
-    (void)kind;
-    caller *c = cookie;
-    if (strcasecmp(key, "traceparent") == 0) {
-        c->parent = value;
-        c->parents++;
-    } else if (strcasecmp(key, "tracestate") == 0 && value != NULL) {
-        tracestate_add(&c->state, value);
-    }
-    return MHD_YES;
-}
-
 /* False: the trace begins here. Two parents are as good as none. */
 static bool read_caller(const exchange *x, trace_context *context)
 {
-    if (!x->owner->settings.joins_traces ||
-        MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "traceparent") == NULL)
+    if (!x->owner->settings.joins_traces || exchange_header(x, "traceparent") == NULL)
         return false;
+    const http_request *request = &x->stream->request;
     caller c = {0};
     tracestate_begin(&c.state);
-    MHD_get_connection_values(x->connection, MHD_HEADER_KIND, look_at_header, &c);
+    for (size_t i = 0; i < request->count; i++) {
+        const char *name = http_field_name(request, i), *value = http_field_value(request, i);
+        if (strcasecmp(name, "traceparent") == 0) {
+            c.parent = value;
+            c.parents++;
+        } else if (strcasecmp(name, "tracestate") == 0) {
+            tracestate_add(&c.state, value);
+        }
+    }
     if (c.parents != 1 || !trace_context_parse(context, c.parent))
         return false;
     tracestate_finish(&c.state, context);
@@ -75,12 +69,10 @@ static const char *method_name(const char *method)
 static void write_address(const exchange *x, char *out, size_t room)
 {
     out[0] = '\0';
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const struct sockaddr *address = info != NULL ? info->client_addr : NULL;
-    if (address != NULL && address->sa_family == AF_INET)
+    const struct sockaddr *address = http_stream_address(x->stream);
+    if (address->sa_family == AF_INET)
         inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, out, (socklen_t)room);
-    else if (address != NULL && address->sa_family == AF_INET6)
+    else if (address->sa_family == AF_INET6)
         inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, out, (socklen_t)room);
 }
 
@@ -101,7 +93,7 @@ void request_trace_end(exchange *x, bool whole)
             .scheme = x->owner->tls != NULL ? "https" : "http",
             .server_port = x->owner->port,
             .client_address = address,
-            .user_agent = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "user-agent"),
+            .user_agent = exchange_header(x, "user-agent"),
             .request_id = x->request_id,
             .client_name = x->client_name,
             .model_name = x->owner->model_name,

@@ -27,10 +27,6 @@
  * own threshold with the first large block freed and keep the next ones. */
 #define LARGE_BLOCK_BYTES (1 << 20)
 
-#define LAST_RESORT_BODY                                                                                     \
-    "{\"error\":{\"message\":\"memory ran out. Send fewer or shorter texts at once, or retry after the "     \
-    "time given in "                                                                                         \
-    "Retry-After.\",\"type\":\"unavailable_error\",\"param\":null,\"code\":\"out_of_memory\"}}\n"
 void server_settings_init(server_settings *settings)
 {
     *settings = (server_settings){.host = "127.0.0.1",
@@ -86,12 +82,8 @@ static aki_status open_watchdog(server *s, aki_error *error)
 static aki_status open_parts(server *s, aki_error *error)
 {
     s->model_name = mem_copy_string(s->settings.model_name);
-    s->last_resort = MHD_create_response_from_buffer(sizeof LAST_RESORT_BODY - 1, (void *)LAST_RESORT_BODY,
-                                                     MHD_RESPMEM_PERSISTENT);
-    if (s->model_name == NULL || s->last_resort == NULL)
+    if (s->model_name == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the server");
-    MHD_add_response_header(s->last_resort, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
-    MHD_add_response_header(s->last_resort, MHD_HTTP_HEADER_RETRY_AFTER, "1");
     json_object_seed(0); /* once, before threads parse */
     mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES);
     const server_settings *settings = &s->settings;
@@ -100,10 +92,6 @@ static aki_status open_parts(server *s, aki_error *error)
         status = api_keys_open(&s->keys, settings->api_keys_file, settings->log, error);
     if (status == AKI_OK && settings->tls_certificate != NULL)
         status = open_tls(s, error);
-    if (status == AKI_OK && settings->max_connections_per_address > 0)
-        status = address_count_open(&s->addresses, settings->max_connections_per_address, error);
-    if (status == AKI_OK)
-        status = connection_watch_open(&s->watch, error);
     if (status == AKI_OK)
         status = task_pool_open(&s->tasks, settings->http_threads, error);
     if (status == AKI_OK)
@@ -257,7 +245,7 @@ void server_stop(server *s)
     watchdog_stop(s->watchdog);
     scheduler *work = atomic_load(&s->scheduler);
     if (work != NULL) {
-        /* Every suspended connection is resumed by this; the library must not be stopped with one suspended. */
+        /* Every request that waits is resumed by this. */
         scheduler_stop(work, true);
         task_pool_stop(s->tasks);
         drain_wait(s, LAST_REPLIES_MS);
@@ -271,16 +259,12 @@ void server_close(server *s)
         return;
     server_stop(s);
     scheduler *work = atomic_load(&s->scheduler);
-    connection_watch_close(s->watch);
     task_pool_close(s->tasks);
-    address_count_close(s->addresses);
     tls_close(s->tls);
     api_keys_close(s->keys);
     scheduler_close(work);
     watchdog_close(s->watchdog);
     probe_close(s->probe);
-    if (s->last_resort != NULL)
-        MHD_destroy_response(s->last_resort);
     pthread_cond_destroy(&s->idle);
     pthread_mutex_destroy(&s->lock);
     metrics_close(s->metrics);

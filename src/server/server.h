@@ -1,4 +1,4 @@
-/* The HTTP service: libmicrohttpd in front of the scheduler. Routes, limits and error replies of docs/API.md. */
+/* The HTTP service in front of the scheduler. Routes, limits and error replies of docs/API.md. */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 

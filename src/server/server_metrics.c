@@ -94,7 +94,7 @@ static double read_connections(void *cookie, size_t series)
 {
     (void)series;
     const server *s = cookie;
-    return atomic_load(&s->open_connections);
+    return http_front_connections(s->front);
 }
 
 static double read_memory(void *cookie, size_t series)

@@ -4,54 +4,45 @@
 
 #include "api/api.h"
 #include "base/clock.h"
+#include "http/front.h"
 #include "resilience/jitter.h"
 #include "scheduler/scheduler.h"
-#include "server/acceptor.h"
 #include "server/access_sampler.h"
-#include "server/address_count.h"
 #include "server/api_keys.h"
-#include "server/connection_watch.h"
 #include "server/server.h"
 #include "server/task_pool.h"
-#include "server/tls.h"
 #include "server/watchdog.h"
 #include "telemetry/metrics.h"
 
-#include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* Connections the library may have beyond the limit that the acceptor keeps: those accepted in a burst. */
-#define SPARE_CONNECTIONS 256
 /* On the admin port. */
 #define ADMIN_CONNECTIONS 64
 
 /* While draining requests are still served, each by the last reply on its connection. */
 typedef enum server_phase { SERVER_LOADING, SERVER_READY, SERVER_DRAINING } server_phase;
 
+/* What the handlers of an http_front are told of themselves. */
+typedef struct way_in {
+    server *owner;
+    bool admin;
+} way_in;
+
 struct server {
     server_settings settings;
     char *model_name;
     metrics *metrics;
     uint16_t port;
-    acceptor *acceptor; /* NULL once draining */
-    arrivals *arrivals; /* of the main port */
-    connection_watch *watch;
     task_pool *tasks;
     watchdog *watchdog;
     probe *probe;
-    address_count *addresses; /* NULL: no limit per address */
-    tls *tls;                 /* NULL: plain HTTP */
-    api_keys *keys;           /* NULL: everybody may use the service */
-    struct MHD_Daemon
-        *daemon; /* for TCP, with TLS where that is used; NULL where only a unix socket is served then */
-    struct MHD_Daemon *own_local_daemon; /* for the unix socket beside TLS; else NULL */
-    struct MHD_Daemon *local_daemon;     /* for the unix socket: one of the two above */
-    struct MHD_Response *last_resort;    /* for when not even an error reply can be built */
-    struct MHD_Daemon *admin_daemon;     /* for the admin port; NULL: there is none */
-    acceptor *admin_acceptor;
+    tls *tls;       /* NULL: plain HTTP */
+    api_keys *keys; /* NULL: everybody may use the service */
+    way_in main_way, admin_way;
+    http_front *front;       /* TCP, with TLS where that is used, and the unix socket */
+    http_front *admin_front; /* the admin port; NULL: there is none */
     uint16_t admin_port;
-    atomic_uint admin_connections; /* open; not among open_connections */
     int64_t started_ns;
     int64_t started_s; /* Unix time */
     jitter jitter;     /* of Retry-After */
@@ -60,11 +51,9 @@ struct server {
     bool stopped;                   /* server_stop was called */
     const encoder *enc;             /* set before the scheduler: by server_encoder only */
     _Atomic(scheduler *) scheduler; /* set before phase leaves SERVER_LOADING; NULL until then */
-    atomic_uint open_connections;   /* those that wait among the arrivals included */
-    atomic_uint handed_over;      /* connections given to the HTTP library that it has not started to read */
-    atomic_size_t body_bytes;     /* buffered request bodies, all together */
-    atomic_size_t promised_bytes; /* memory that requests under way may take: memory_promise.h */
-    atomic_size_t reply_bytes;    /* replies not yet taken by their readers, all together */
+    atomic_size_t body_bytes;       /* buffered request bodies, all together */
+    atomic_size_t promised_bytes;   /* memory that requests under way may take: memory_promise.h */
+    atomic_size_t reply_bytes;      /* replies not yet taken by their readers, all together */
 
     pthread_mutex_t lock;
     pthread_cond_t idle;

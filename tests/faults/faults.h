@@ -1,6 +1,6 @@
 /* Makes calls into the C library fail on purpose: the Nth one of a kind, once or from then on. Linked into test programs
  * only, whose own definitions of malloc, read, ... then stand before the C library's for every object of the process, so
- * that the calls of libcurl, libmicrohttpd, jansson and GnuTLS are reached as well, sanitized builds included.
+ * that the calls of libcurl, jansson and GnuTLS are reached as well, sanitized builds included.
  *
  * Calls are counted apart for the program's own code and for libraries, told by the caller's address: the first is the
  * same in each run of a single thread, the second changes with their versions. Counting begins before main.

@@ -1,5 +1,4 @@
-/* Fuzzes the whole server by any bytes on a connection: acceptor, HTTP library, header checks, routes, a tiny model
- * behind a real scheduler, replies, logs, metrics, traces.
+/* Fuzzes the whole server by any bytes on a connection: the HTTP front, header checks, routes, a tiny model behind a real scheduler, replies, logs, metrics, traces.
  *
  * The first byte chooses the connection: bits 0-1 TCP, unix socket or admin port; bit 2 the server with API keys,
  * CORS and small limits. Bit 3: the input is all that is sent; else a request is sent and answered before it. Bit 6:
@@ -9,7 +8,8 @@
  *
  * Nothing waits for time to pass. The server has one HTTP thread for each port. When that thread has answered two
  * requests on another connection, it has read everything that came before on the connections that it knows; nothing
- * is left to do once no connection is suspended. To know that, MHD's suspending is counted (the linker's --wrap). */
+ * is left to do once no request waits for a model or the task pool. To know that, requests that wait are counted (the linker's
+ * --wrap). */
 #include "unit.h"
 
 #include "fuzz.h"
@@ -18,6 +18,7 @@
 
 #include "base/utf8.h"
 #include "encoder/encoder.h"
+#include "server/embed_route.h"
 #include "server/service.h"
 #include "telemetry/log_line.h"
 
@@ -50,27 +51,29 @@ typedef struct target {
 static target targets[SERVERS];
 static encoder *model_encoder;
 
-/* ---- The HTTP library's suspended connections ----------------------------------------------------------------- */
+/* ---- Requests that wait ----------------------------------------------------------------------------------------- */
 
-static atomic_int suspended;    /* now */
-static atomic_uint suspensions; /* ever */
+static atomic_int waiting; /* now */
+static atomic_uint waits;  /* ever */
 
-void __real_MHD_suspend_connection(struct MHD_Connection *connection);
-void __real_MHD_resume_connection(struct MHD_Connection *connection);
-void __wrap_MHD_suspend_connection(struct MHD_Connection *connection);
-void __wrap_MHD_resume_connection(struct MHD_Connection *connection);
+void __real_embed_route_handle(exchange *x);
+void __real_embed_route_resume(exchange *x);
+void __wrap_embed_route_handle(exchange *x);
+void __wrap_embed_route_resume(exchange *x);
 
-void __wrap_MHD_suspend_connection(struct MHD_Connection *connection)
+void __wrap_embed_route_handle(exchange *x)
 {
-    atomic_fetch_add(&suspended, 1);
-    atomic_fetch_add(&suspensions, 1);
-    __real_MHD_suspend_connection(connection);
+    atomic_fetch_add(&waiting, 1);
+    atomic_fetch_add(&waits, 1);
+    __real_embed_route_handle(x);
+    if (x->status != 0) /* it was answered at once */
+        atomic_fetch_sub(&waiting, 1);
 }
 
-void __wrap_MHD_resume_connection(struct MHD_Connection *connection)
+void __wrap_embed_route_resume(exchange *x)
 {
-    __real_MHD_resume_connection(connection);
-    atomic_fetch_sub(&suspended, 1);
+    __real_embed_route_resume(x);
+    atomic_fetch_sub(&waiting, 1);
 }
 
 /* ---- The servers ------------------------------------------------------------------------------------------------- */
@@ -257,11 +260,11 @@ static void settle(conversation *c)
     unsigned before;
     bool idle;
     do {
-        before = atomic_load(&suspensions);
-        idle = atomic_load(&suspended) == 0;
+        before = atomic_load(&waits);
+        idle = atomic_load(&waiting) == 0;
         ping(c->target, c->way);
         collect(c);
-    } while (!idle || atomic_load(&suspensions) != before);
+    } while (!idle || atomic_load(&waits) != before);
 }
 
 static void send_piece(conversation *c, const uint8_t *data, size_t size)
@@ -369,12 +372,11 @@ static void check_replies(char *replies, size_t length, bool bodies)
 static bool others_are_open(const target *t)
 {
     const unsigned kept = (unsigned)(t->pings[0] >= 0) + (unsigned)(t->pings[1] >= 0);
-    return atomic_load(&t->server->open_connections) + atomic_load(&t->server->admin_connections) > kept;
+    return http_front_connections(t->server->front) + http_front_connections(t->server->admin_front) > kept;
 }
 
 /* Checks that the server ends the connection of a client that has gone, and releases everything held for its requests. The
- * end of one that left in the middle of a request is found by the watch of connections, in a thread of its own. The reply to
- * the last ping may just be under way. */
+ * reply to the last ping may just be under way. */
 static void check_accounts(target *t, int way)
 {
     while (others_are_open(t))

@@ -176,7 +176,7 @@ def test_failures(receiver, client, name, arguments, status, error):
 
 def test_a_method_that_is_none_of_http(server, receiver):
     with server.connect() as connection:
-        assert connection.send(head("BREW", headers=[("X-Request-Id", "brew")])).reply().status == 405
+        assert connection.send(head("BREW", headers=[("X-Request-Id", "brew")])).reply().status == 501
     assert attributes(tree_of(receiver, "brew")[ROOT].attributes)["http.request.method"] == "_OTHER"
 
 

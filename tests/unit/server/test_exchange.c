@@ -1,47 +1,31 @@
-/* The end of an exchange, with the library's calls made by the test. */
+/* The end of an exchange, with the calls of its HTTP thread made by the test. */
 #include "unit.h"
 
-#include "base/memory.h"
+#include "http/connection.h"
 #include "server/exchange.h"
 #include "server/server_metrics.h"
 
-#include <sys/socket.h>
+static unsigned told;
 
-typedef struct connection {
-    int ours, theirs;
-    watched_connection *watched;
-} connection;
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-
-/* Calls so far. */
 static void count(void *cookie)
 {
-    pthread_mutex_lock(&lock);
-    ++*(unsigned *)cookie;
-    pthread_cond_signal(&changed);
-    pthread_mutex_unlock(&lock);
+    (void)cookie;
+    told++;
 }
 
-static connection connect_to(const server *s)
+static void ignore(http_stream *stream)
 {
-    int pair[2];
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    return (connection){pair[0], pair[1], connection_watch_add(s->watch, pair[0], INT64_MAX)};
+    (void)stream;
 }
 
-static void disconnect(const server *s, const connection *c)
+static void ignore_deadline(http_stream *stream, int64_t due_ns)
 {
-    connection_watch_remove(s->watch, c->watched);
-    close(c->ours);
+    (void)stream;
+    (void)due_ns;
 }
 
-/* The client of a resumed connection is gone, and the library ends it without asking for the reply. The connection
- * watch sees the end as well, and must not report it to the freed exchange. */
-static void nobody_is_told_of_a_client_once_its_request_has_ended(void **state)
+static server *make_server(void)
 {
-    (void)state;
     server *s = calloc(1, sizeof *s);
     aki_error error;
     assert_non_null(s);
@@ -49,40 +33,78 @@ static void nobody_is_told_of_a_client_once_its_request_has_ended(void **state)
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->idle, NULL);
     assert_int_equal(server_metrics_open(s, &error), AKI_OK);
-    assert_int_equal(connection_watch_open(&s->watch, &error), AKI_OK);
+    return s;
+}
 
-    unsigned told_of_ended = 0, told_of_other = 0;
-    const connection ended = connect_to(s), other = connect_to(s);
-    exchange *x = mem_zalloc(1, sizeof *x);
-    assert_non_null(x);
-    x->owner = s;
-    x->watched = ended.watched;
-    s->requests = 1;
-    assert_true(connection_watch_expect(ended.watched, count, &told_of_ended));
-    assert_true(connection_watch_expect(other.watched, count, &told_of_other));
-    void *context = x;
-    exchange_on_completed(s, NULL, &context, MHD_REQUEST_TERMINATED_WITH_ERROR);
-    assert_null(context);
-
-    close(ended.theirs);
-    close(other.theirs);
-    pthread_mutex_lock(&lock);
-    while (told_of_other == 0) /* ends are reported in their order */
-        pthread_cond_wait(&changed, &lock);
-    pthread_mutex_unlock(&lock);
-    assert_int_equal(told_of_ended, 0);
-
-    disconnect(s, &ended);
-    disconnect(s, &other);
-    connection_watch_close(s->watch);
+static void free_server(server *s)
+{
     metrics_close(s->metrics);
+    pthread_cond_destroy(&s->idle);
+    pthread_mutex_destroy(&s->lock);
     free(s);
+}
+
+/* The client of a request that waits is gone, and the connection ends. Nobody must be told of the freed exchange. */
+static void nobody_is_told_of_a_client_once_its_request_has_ended(void **state)
+{
+    (void)state;
+    static const http_stream_ways ways = {ignore, ignore, ignore_deadline, ignore};
+    static const http_fault fault = {HTTP_FAULT_MALFORMED, "of the test"};
+    server *s = make_server();
+    way_in way = {.owner = s};
+    http_handler handler = {.cookie = &way};
+    exchange_handle(&handler);
+    http_connection connection = {.handler = &handler};
+    http_stream stream;
+    http_stream_init(&stream, &connection, &ways);
+    handler.head(&way, &stream, &fault);
+    assert_non_null(stream.context);
+    assert_int_equal(s->requests, 1);
+    assert_true(http_stream_expect(&stream, count, NULL));
+    handler.end(&way, &stream, false);
+    assert_int_equal(s->requests, 0);
+    http_stream_note_end(&stream);
+    assert_int_equal(told, 0);
+    http_stream_destroy(&stream);
+    free_server(s);
+}
+
+static void a_fault_is_told_by_its_kind(void **state)
+{
+    (void)state;
+    static const struct {
+        http_fault fault;
+        unsigned status;
+    } rows[] = {{{HTTP_FAULT_MALFORMED, "m"}, 400},
+                {{HTTP_FAULT_HEAD_TOO_LARGE, "m"}, 431},
+                {{HTTP_FAULT_TARGET_TOO_LONG, "m"}, 414},
+                {{HTTP_FAULT_NOT_IMPLEMENTED, "m"}, 501},
+                {{HTTP_FAULT_VERSION, "m"}, 505}};
+    static const http_stream_ways ways = {ignore, ignore, ignore_deadline, ignore};
+    server *s = make_server();
+    way_in way = {.owner = s};
+    http_handler handler = {.cookie = &way};
+    exchange_handle(&handler);
+    http_connection connection = {.handler = &handler};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        http_stream stream;
+        http_stream_init(&stream, &connection, &ways);
+        handler.head(&way, &stream, &rows[i].fault);
+        handler.complete(&way, &stream, &rows[i].fault);
+        assert_int_equal(stream.answer.status, rows[i].status);
+        assert_true(stream.answer.closes);
+        assert_non_null(strstr(stream.answer.body, "\"m. "));
+        handler.end(&way, &stream, true);
+        http_stream_destroy(&stream);
+    }
+    free_server(s);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_is_told_of_a_client_once_its_request_has_ended),
+        cmocka_unit_test(a_fault_is_told_by_its_kind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,269 @@
+#include "http/h1_head.h"
+
+#include "http/field_line.h"
+#include "http/host_header.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define MAX_METHOD_BYTES 64
+/* Of a request line, beside method and target. */
+#define LINE_REST_BYTES 16
+
+void h1_head_begin(h1_head *head, size_t max_bytes, http_field *fields)
+{
+    *head = (h1_head){.max_bytes = max_bytes, .fields = fields};
+}
+
+static bool malformed(h1_head *head, const char *message)
+{
+    return http_fault_set(&head->fault, HTTP_FAULT_MALFORMED, "%s", message);
+}
+
+static bool is_target_character(unsigned char c)
+{
+    return c > ' ' && c < 0x7F && c != '#';
+}
+
+/* "HTTP/1.1" at text[begin..end) */
+static bool read_version(h1_head *head, const char *text, size_t begin, size_t end, http_request *request)
+{
+    static const char name[] = "HTTP/";
+    const size_t length = sizeof name - 1;
+    const char *at = text + begin;
+    if (end - begin != length + 3 || memcmp(at, name, length) != 0 || at[length] < '0' || at[length] > '9' ||
+        at[length + 1] != '.' || at[length + 2] < '0' || at[length + 2] > '9')
+        return malformed(head,
+                         "the request line must be a method, a target and HTTP/1.1, with one blank between");
+    if (at[length] != '1')
+        return http_fault_set(&head->fault, HTTP_FAULT_VERSION, "HTTP/%c.%c is not spoken here", at[length],
+                              at[length + 2]);
+    request->version = at[length + 2] == '0' ? HTTP_VERSION_1_0 : HTTP_VERSION_1_1;
+    return true;
+}
+
+static bool target_too_long(h1_head *head)
+{
+    return http_fault_set(&head->fault, HTTP_FAULT_TARGET_TOO_LONG,
+                          "the request's target has more than the %d bytes taken", HTTP_MAX_TARGET_BYTES);
+}
+
+static bool read_request_line(h1_head *head, char *text, size_t end, http_request *request)
+{
+    size_t at = head->begin;
+    request->version = HTTP_VERSION_1_1;
+    while (at < end && http_is_token_character((unsigned char)text[at]))
+        at++;
+    const size_t method_end = at, method_bytes = at - head->begin, target = at + 1;
+    if (method_bytes == 0 || at == end || text[at] != ' ')
+        return malformed(head, "the request does not begin with a method and a blank");
+    if (method_bytes > MAX_METHOD_BYTES)
+        return http_fault_set(&head->fault, HTTP_FAULT_NOT_IMPLEMENTED, "no method has so long a name");
+    for (at = target; at < end && is_target_character((unsigned char)text[at]);)
+        at++;
+    if (at - target > HTTP_MAX_TARGET_BYTES)
+        return target_too_long(head);
+    if (at == target || at == end || text[at] != ' ')
+        return malformed(head, at < end && text[at] != ' '
+                                   ? "the request's target holds a character that must be escaped"
+                                   : "the request line must be a method, a target and HTTP/1.1, with one "
+                                     "blank between");
+    if (!read_version(head, text, at + 1, end, request))
+        return false;
+    text[method_end] = text[at] = text[end] = '\0';
+    request->method = (uint32_t)head->begin + 1;
+    request->target = (uint32_t)target + 1;
+    head->has_line = true;
+    return true;
+}
+
+static bool read_length(h1_head *head, const char *value, http_request *request)
+{
+    uint64_t length = 0;
+    const size_t digits = strspn(value, "0123456789");
+    if (digits == 0 || value[digits] != '\0')
+        return malformed(head, "the header Content-Length must be a number in decimal digits");
+    for (size_t i = 0; i < digits; i++) {
+        if (length > UINT64_MAX / 20)
+            return malformed(head, "the header Content-Length is more than any body can have");
+        length = length * 10 + (uint64_t)(value[i] - '0');
+    }
+    request->body_bytes = length;
+    request->announced = true;
+    return true;
+}
+
+/* Codings other than chunked are not implemented; chunked must come last, and once, or the body has no end. */
+static bool read_coding(h1_head *head, const char *value, http_request *request)
+{
+    if (request->version == HTTP_VERSION_1_0)
+        return malformed(head, "the header Transfer-Encoding does not exist in HTTP/1.0");
+    if (strcasecmp(value, "chunked") == 0) {
+        request->chunked = true;
+        return true;
+    }
+    const size_t length = strlen(value), last = sizeof "chunked" - 1;
+    if (length == 0)
+        return malformed(head, "the header Transfer-Encoding is empty");
+    const char *tail = length >= last ? value + length - last : value;
+    const bool ends = strcasecmp(tail, "chunked") == 0 &&
+                      (tail == value || tail[-1] == ',' || tail[-1] == ' ' || tail[-1] == '\t');
+    if (ends ? strcasestr(value, "chunked") != tail : http_list_has(value, "chunked"))
+        return malformed(head, "the Transfer-Encoding chunked must be the last one, and once");
+    return http_fault_set(&head->fault, HTTP_FAULT_NOT_IMPLEMENTED,
+                          "the only Transfer-Encoding taken is chunked, not \"%.64s\"", value);
+}
+
+static bool read_field(h1_head *head, char *text, size_t end, http_request *request)
+{
+    if (request->count == HTTP_MAX_FIELDS)
+        return http_fault_set(&head->fault, HTTP_FAULT_HEAD_TOO_LARGE,
+                              "the request has more headers than the %d taken (with its line, %zu bytes)",
+                              HTTP_MAX_FIELDS, head->max_bytes);
+    http_field *field = &head->fields[request->count];
+    if (!field_line_parse(text, head->begin, end, field, &head->fault))
+        return false;
+    request->count++;
+    return true;
+}
+
+static size_t authority_bytes(const char *at)
+{
+    return strcspn(at, "/?");
+}
+
+/* The authority of "http://authority/path" must be a host, as that of the header Host, which it replaces; CONNECT has nothing
+ * else. Other forms begin with '/' or are "*". */
+static bool check_target(h1_head *head, const http_request *request)
+{
+    const char *target = http_request_target(request), *authority = strstr(target, "://");
+    char host[256];
+    if (target[0] == '/')
+        return true;
+    if (strcmp(target, "*") == 0)
+        return strcmp(http_request_method(request), "OPTIONS") == 0 ||
+               malformed(head, "only OPTIONS has the target \"*\"");
+    if (strcmp(http_request_method(request), "CONNECT") == 0)
+        authority = target;
+    else if (authority == NULL || authority == target)
+        return malformed(head, "the request's target must begin with a slash, or be a whole URI");
+    else
+        authority += 3;
+    const size_t length = authority_bytes(authority);
+    if (length == 0 || length >= sizeof host)
+        return malformed(head, "the URI in the request line names no host");
+    memcpy(host, authority, length);
+    host[length] = '\0';
+    return host_header_valid(host) || malformed(head, "the URI in the request line has no proper host");
+}
+
+/* Fields that decide where the request ends, and for whom it is. Only the last of several values is kept. */
+typedef struct framing {
+    const char *host, *length, *coding;
+    unsigned hosts, lengths, codings;
+} framing;
+
+static void look_at_fields(h1_head *head, const http_request *request, framing *f)
+{
+    for (size_t i = 0; i < request->count; i++) {
+        const char *name = http_field_name(request, i), *value = http_field_value(request, i);
+        if (strcasecmp(name, "Host") == 0) {
+            f->host = value;
+            f->hosts++;
+        } else if (strcasecmp(name, "Content-Length") == 0) {
+            f->length = value;
+            f->lengths++;
+        } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
+            f->coding = value;
+            f->codings++;
+        } else if (strcasecmp(name, "Connection") == 0) {
+            head->closes = head->closes || http_list_has(value, "close");
+            head->keeps = head->keeps || http_list_has(value, "keep-alive");
+        } else if (strcasecmp(name, "Expect") == 0) {
+            head->expects = strcasecmp(value, "100-continue") == 0;
+        }
+    }
+}
+
+static bool check_whole(h1_head *head, http_request *request)
+{
+    framing f = {0};
+    look_at_fields(head, request, &f);
+    if (f.lengths > 1)
+        return malformed(head, "the header Content-Length is there more than once");
+    if (f.codings > 1)
+        return malformed(head, "the header Transfer-Encoding is there more than once");
+    if (f.lengths > 0 && f.codings > 0)
+        return malformed(head, "Content-Length and Transfer-Encoding exclude each other");
+    if (f.hosts > 1)
+        return malformed(head, "the header Host is there more than once");
+    if (f.hosts == 0 && request->version != HTTP_VERSION_1_0)
+        return malformed(head, "the header Host is missing, which HTTP/1.1 demands");
+    if (f.hosts > 0 && !host_header_valid(f.host))
+        return malformed(head, "the header Host must be a name or an address, and a port where need be");
+    if (!check_target(head, request) || (f.lengths > 0 && !read_length(head, f.length, request)) ||
+        (f.codings > 0 && !read_coding(head, f.coding, request)))
+        return false;
+    if (strcmp(http_request_method(request), "CONNECT") == 0)
+        return http_fault_set(&head->fault, HTTP_FAULT_NOT_IMPLEMENTED,
+                              "this is no proxy: CONNECT is not taken");
+    return true;
+}
+
+/* A line too long to be taken is refused before its end is there. */
+static bool check_unfinished(h1_head *head, const char *text, size_t length)
+{
+    if (length > head->max_bytes)
+        return http_fault_set(&head->fault, HTTP_FAULT_HEAD_TOO_LARGE,
+                              "request line and headers have more than the %zu bytes taken", head->max_bytes);
+    if (head->has_line || length <= head->begin)
+        return true;
+    const char *line = text + head->begin;
+    const size_t bytes = length - head->begin;
+    if (!http_is_token_character((unsigned char)line[0]) && line[0] != '\r')
+        return malformed(head, "the request does not begin with a method and a blank");
+    if (bytes > MAX_METHOD_BYTES + HTTP_MAX_TARGET_BYTES + LINE_REST_BYTES)
+        return memchr(line, ' ', MAX_METHOD_BYTES + 1) != NULL
+                   ? target_too_long(head)
+                   : malformed(head, "the request does not begin with a method and a blank");
+    return true;
+}
+
+/* text[head->begin..end) is a whole line. True: more lines are to come. */
+static bool take_line(h1_head *head, char *text, size_t end, http_request *request, bool *whole)
+{
+    if (end == head->begin && head->has_line) {
+        *whole = true;
+        return check_whole(head, request);
+    }
+    if (end == head->begin) {
+        if (head->skipped_line)
+            return malformed(head, "empty lines come before the request");
+        head->skipped_line = true;
+        return true;
+    }
+    return head->has_line ? read_field(head, text, end, request)
+                          : read_request_line(head, text, end, request);
+}
+
+h1_head_state h1_head_read(h1_head *head, char *text, size_t length, http_request *request)
+{
+    size_t end, next;
+    bool whole = false;
+    request->text = text;
+    request->fields = head->fields;
+    while (line_find_end(text, &head->from, length, &end, &next, &head->fault)) {
+        if (next > head->max_bytes) {
+            (void)check_unfinished(head, text, next);
+            return H1_HEAD_FAULTY;
+        }
+        if (!take_line(head, text, end, request, &whole))
+            return H1_HEAD_FAULTY;
+        head->begin = request->head_bytes = next;
+        if (whole)
+            return H1_HEAD_WHOLE;
+    }
+    if (head->fault.kind != HTTP_FAULT_NONE || !check_unfinished(head, text, length))
+        return H1_HEAD_FAULTY;
+    return H1_HEAD_MORE;
+}

@@ -1,0 +1,37 @@
+/* Sockets to listen on: every address that a host name stands for and a unix socket, with errors that say what to do. */
+#ifndef HTTP_LISTEN_SOCKET_H
+#define HTTP_LISTEN_SOCKET_H
+
+#include "akidb/embed.h"
+#include "http/unix_socket.h"
+
+#define LISTEN_SOCKETS_MAX 8
+
+typedef struct listen_sockets {
+    int descriptors[LISTEN_SOCKETS_MAX + 1]; /* non-blocking */
+    size_t count;
+    uint16_t port;     /* the same for all of TCP */
+    unix_socket local; /* its descriptor is among the others; path NULL = none */
+    bool adopted;      /* inherited: the process that started the program has them open as well */
+} listen_sockets;
+
+/* host: an IPv4 or IPv6 address (IPv6 in brackets or not) or a name; "::" takes IPv4 as well. port 0 = any free one.
+ * Addresses of a name that this machine does not have are passed over as long as one is left.
+ * Errors: AKI_INVALID_ARGUMENT (no such host), AKI_IO_ERROR (port in use, not permitted, …). */
+AKI_MUST_CHECK aki_status listen_sockets_open(listen_sockets *out, const char *host, uint16_t port,
+                                              aki_error *error);
+/* Listens on a unix socket as well. Errors as unix_socket_open's; the others are closed then. */
+AKI_MUST_CHECK aki_status listen_sockets_add_unix(listen_sockets *sockets, const char *path, unsigned mode,
+                                                  aki_error *error);
+/* Uses sockets that were opened and bound by who started the program. Takes them over in any case. Error:
+ * AKI_INVALID_ARGUMENT (not a listening stream socket, or more than LISTEN_SOCKETS_MAX). */
+AKI_MUST_CHECK aki_status listen_sockets_adopt(listen_sockets *out, const int *descriptors, size_t count,
+                                               aki_error *error);
+bool listen_sockets_have_unix(const listen_sockets *sockets);
+/* Stops new connections, while those that the system has established can still be accepted. Closing a listening
+ * socket resets connections that nobody has accepted; after this call, none can arrive between the last accept and
+ * the close. Adopted sockets are left alone: the next instance accepts their connections. */
+void listen_sockets_refuse_new(const listen_sockets *sockets);
+void listen_sockets_close(listen_sockets *sockets);
+
+#endif

@@ -1,0 +1,90 @@
+#include "http/reply.h"
+
+#include "base/memory.h"
+
+#include <string.h>
+
+#define MAX_FIELD_BYTES ((size_t)32 << 10)
+#define USUAL_FIELD_BYTES 500
+
+void http_reply_init(http_reply *reply, unsigned status)
+{
+    *reply = (http_reply){.status = status};
+    buf_init(&reply->fields, MAX_FIELD_BYTES);
+}
+
+void http_reply_free(http_reply *reply)
+{
+    buf_free(&reply->fields);
+    mem_free(reply->body);
+    *reply = (http_reply){0};
+}
+
+void http_reply_add(http_reply *reply, const char *name, const char *value)
+{
+    if (reply->fields.data == NULL)
+        (void)buf_reserve(&reply->fields, USUAL_FIELD_BYTES);
+    buf_append(&reply->fields, name, strlen(name) + 1);
+    buf_append(&reply->fields, value, strlen(value) + 1);
+}
+
+bool http_reply_take_body(http_reply *reply, buf *body)
+{
+    mem_free(reply->body);
+    const bool empty = !body->failed && body->length == 0;
+    const size_t room = body->capacity;
+    reply->body_bytes = 0;
+    reply->body = buf_take(body, &reply->body_bytes);
+    buf_free(body);
+    if (reply->body == NULL)
+        return empty;
+    if (room > reply->body_bytes +
+                   reply->body_bytes / 8) { /* large ones may wait for their reader: without the rest */
+        char *exact = mem_realloc(reply->body, reply->body_bytes, 1);
+        reply->body = exact != NULL ? exact : reply->body;
+    }
+    return true;
+}
+
+bool http_reply_next(const http_reply *reply, const char **at, const char **name, const char **value)
+{
+    *at = *at != NULL ? *at : reply->fields.data;
+    if (*at == NULL || *at >= reply->fields.data + reply->fields.length)
+        return false;
+    *name = *at;
+    *value = *name + strlen(*name) + 1;
+    *at = *value + strlen(*value) + 1;
+    return true;
+}
+
+const char *http_reply_reason(unsigned status)
+{
+    static const struct {
+        unsigned status;
+        const char *reason;
+    } rows[] = {
+        {200, "OK"},
+        {204, "No Content"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {409, "Conflict"},
+        {413, "Content Too Large"},
+        {414, "URI Too Long"},
+        {415, "Unsupported Media Type"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {499, "Client Closed Request"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+        {505, "HTTP Version Not Supported"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].status == status)
+            return rows[i].reason;
+    return "";
+}

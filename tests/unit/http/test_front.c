@@ -1,0 +1,474 @@
+/* A whole front with a handler of the test's own: requests go in as raw bytes, replies are compared byte for byte but for Date. */
+#include "server/http_client.h"
+
+#include "base/memory.h"
+#include "http/front.h"
+
+#include <poll.h>
+
+#define REPLY_BYTES 65536
+#define LAST_RESORT "{\"error\":\"no memory\"}\n"
+
+typedef struct service {
+    http_front *front;
+    uint16_t port;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    http_stream *waiting; /* of a request to "/wait" */
+    unsigned gone, ended, whole;
+} service;
+
+static service s;
+
+static void on_head(void *cookie, http_stream *stream, const http_fault *fault)
+{
+    (void)cookie;
+    buf *body = mem_alloc(1, sizeof *body);
+    assert_non_null(body);
+    buf_init(body, REPLY_BYTES);
+    stream->context = body;
+    if (fault == NULL && strcmp(http_request_target(&stream->request), "/early") == 0) {
+        http_reply reply;
+        http_reply_init(&reply, 413);
+        http_stream_reply(stream, &reply);
+    }
+}
+
+static void on_body(void *cookie, http_stream *stream, const char *data, size_t bytes)
+{
+    (void)cookie;
+    assert_true(bytes > 0);
+    buf_append(stream->context, data, bytes);
+    if (memchr(data, '!', bytes) != NULL)
+        http_stream_abort(stream);
+}
+
+static void answer(http_stream *stream, unsigned status)
+{
+    const http_request *request = &stream->request;
+    const buf *got = stream->context;
+    http_reply reply;
+    buf body;
+    buf_init(&body, REPLY_BYTES);
+    buf_printf(&body, "%s %s [%.*s]", http_request_method(request), http_request_target(request),
+               (int)got->length, got->length > 0 ? got->data : "");
+    http_reply_init(&reply, status);
+    http_reply_add(&reply, "X-Note", "n");
+    assert_true(http_reply_take_body(&reply, &body));
+    reply.closes = http_request_header(request, "x-last") != NULL;
+    http_stream_reply(stream, &reply);
+}
+
+static void on_gone(void *cookie)
+{
+    (void)cookie;
+    pthread_mutex_lock(&s.lock);
+    s.gone++;
+    pthread_cond_signal(&s.changed);
+    pthread_mutex_unlock(&s.lock);
+}
+
+static void on_complete(void *cookie, http_stream *stream, const http_fault *fault)
+{
+    (void)cookie;
+    if (fault != NULL) {
+        http_reply reply;
+        http_reply_init(&reply, fault->kind == HTTP_FAULT_MALFORMED ? 400 : 431);
+        http_stream_reply(stream, &reply);
+    } else if (strcmp(http_request_target(&stream->request), "/nothing") == 0) {
+        http_stream_reply_out_of_memory(stream);
+    } else if (strcmp(http_request_target(&stream->request), "/wait") == 0) {
+        pthread_mutex_lock(&s.lock);
+        s.waiting = stream;
+        pthread_cond_signal(&s.changed);
+        pthread_mutex_unlock(&s.lock);
+        if (!http_stream_expect(stream, on_gone, NULL))
+            on_gone(NULL);
+    } else {
+        answer(stream, 200);
+    }
+}
+
+static void on_resumed(void *cookie, http_stream *stream)
+{
+    (void)cookie;
+    http_stream_forget(stream);
+    answer(stream, 200);
+}
+
+static void on_end(void *cookie, http_stream *stream, bool whole)
+{
+    (void)cookie;
+    buf_free(stream->context);
+    mem_free(stream->context);
+    pthread_mutex_lock(&s.lock);
+    s.ended++;
+    s.whole += whole;
+    pthread_cond_signal(&s.changed);
+    pthread_mutex_unlock(&s.lock);
+}
+
+static void turn_away(void *cookie, http_refusal why, http_reply *reply)
+{
+    (void)cookie;
+    buf body;
+    buf_init(&body, 100);
+    buf_append_string(&body, why == HTTP_REFUSED_FULL ? "full" : "address");
+    reply->status = 503;
+    assert_true(http_reply_take_body(reply, &body));
+}
+
+static http_front_settings usual(void)
+{
+    return (http_front_settings){.handler = {.head = on_head,
+                                             .body = on_body,
+                                             .complete = on_complete,
+                                             .resumed = on_resumed,
+                                             .end = on_end,
+                                             .turn_away = turn_away,
+                                             .out_of_memory = LAST_RESORT},
+                                 .threads = 2,
+                                 .max_header_bytes = 4096,
+                                 .header_timeout_ms = 600000,
+                                 .idle_timeout_ms = 600000,
+                                 .write_timeout_ms = 600000,
+                                 .max_connections = 100};
+}
+
+static void start(const http_front_settings *settings)
+{
+    listen_sockets sockets;
+    aki_error error;
+    s = (service){.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    assert_int_equal(listen_sockets_open(&sockets, "127.0.0.1", 0, &error), AKI_OK);
+    s.port = sockets.port;
+    assert_int_equal(http_front_open(&s.front, &sockets, settings, &error), AKI_OK);
+}
+
+static void stop(void)
+{
+    http_front_close(s.front);
+}
+
+static int connect_to(void)
+{
+    const int connection = http_connect(s.port);
+    assert_true(connection >= 0);
+    return connection;
+}
+
+static void say(int connection, const char *data, size_t length)
+{
+    while (length > 0) {
+        const ssize_t sent = send(connection, data, length, MSG_NOSIGNAL);
+        if (sent < 0)
+            return; /* refused meanwhile */
+        data += sent;
+        length -= (size_t)sent;
+    }
+}
+
+/* Everything until the end, without the Date lines. */
+static void read_all(int connection, char *replies, size_t room)
+{
+    http_read(connection, replies, room);
+    for (char *date; (date = strstr(replies, "Date: ")) != NULL;) {
+        char *next = strstr(date, "\r\n") + 2;
+        assert_int_equal(next - date, 37);
+        memmove(date, next, strlen(next) + 1);
+    }
+}
+
+#define HEAD(status, extra, length)                                                                          \
+    "HTTP/1.1 " status "\r\n" extra "X-Note: n\r\nContent-Length: " length "\r\n\r\n"
+#define OK(length, body) HEAD("200 OK", "", length) body
+#define LAST(length, body) HEAD("200 OK", "Connection: close\r\n", length) body
+#define REFUSED(status) "HTTP/1.1 " status "\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+#define H "\r\nHost: x\r\n"
+
+typedef struct row {
+    const char *sent;
+    size_t length;
+    const char *replies;
+} row;
+
+#define ROW(sent, replies)                                                                                   \
+    {                                                                                                        \
+        sent, sizeof(sent) - 1, replies                                                                      \
+    }
+
+/* Each ends by a last reply, or because the client ends its side. */
+static const row rows[] = {
+    ROW("", ""),
+    ROW("GET / HTTP/1.1" H "\r\n", OK("8", "GET / []")),
+    ROW("GET / HTTP/1.1" H "x-last: 1\r\n\r\nGET /2 HTTP/1.1" H "\r\n", LAST("8", "GET / []")),
+    ROW("GET / HTTP/1.1" H "Connection: close\r\n\r\nGET /2 HTTP/1.1" H "\r\n", LAST("8", "GET / []")),
+    ROW("GET / HTTP/1.1" H "Connection: a, Close\r\n\r\nGET", LAST("8", "GET / []")),
+    ROW("GET / HTTP/1.0\r\n\r\nGET /2 HTTP/1.0\r\n\r\n", LAST("8", "GET / []")),
+    ROW("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\nGET /2 HTTP/1.0\r\n\r\n",
+        HEAD("200 OK", "Connection: keep-alive\r\n", "8") "GET / []" LAST("9", "GET /2 []")),
+    ROW("HEAD / HTTP/1.1" H "\r\nGET /2 HTTP/1.1" H "\r\n", OK("9", "") OK("9", "GET /2 []")),
+    ROW("\r\nGET / HTTP/1.1" H "\r\n\r\nGET /2 HTTP/1.1" H "\r\n", OK("8", "GET / []") OK("9", "GET /2 []")),
+    ROW("POST / HTTP/1.1" H "Content-Length: 3\r\n\r\nabcPOST /2 HTTP/1.1" H "Content-Length: 0\r\n\r\n",
+        OK("12", "POST / [abc]") OK("10", "POST /2 []")),
+    ROW("POST / HTTP/1.1" H
+        "Transfer-Encoding: chunked\r\n\r\n2;x=y\r\nab\r\n1\r\nc\r\n0\r\nT: u\r\n\r\nGET /2 HTTP/1.1" H
+        "\r\n",
+        OK("12", "POST / [abc]") OK("9", "GET /2 []")),
+    ROW("POST / HTTP/1.1" H "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", OK("9", "POST / []")),
+    ROW("POST / HTTP/1.1" H "Content-Length: 3\r\nExpect: 100-Continue\r\n\r\nabc",
+        "HTTP/1.1 100 Continue\r\n\r\n" OK("12", "POST / [abc]")),
+    ROW("POST / HTTP/1.1" H "Content-Length: 3\r\nExpect: tea\r\n\r\nabc", OK("12", "POST / [abc]")),
+    ROW("POST / HTTP/1.0\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc",
+        LAST("12", "POST / [abc]")),
+    ROW("POST / HTTP/1.1" H "Upgrade: websocket\r\nConnection: upgrade\r\nContent-Length: 3\r\n\r\nabc",
+        OK("12", "POST / [abc]")),
+    ROW("POST /early HTTP/1.1" H "Content-Length: 300\r\n\r\nabc", REFUSED("413 Content Too Large")),
+    ROW("GET /nothing HTTP/1.1" H "\r\nGET / HTTP/1.1" H "\r\n",
+        "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: "
+        "application/json\r\nRetry-After: 1\r\n"
+        "Content-Length: 22\r\n\r\n" LAST_RESORT),
+    /* Not whole: nothing is said. */
+    ROW("GET / HTT", ""),
+    ROW("POST / HTTP/1.1" H "Content-Length: 4\r\n\r\nabc", ""),
+    ROW("POST / HTTP/1.1" H "Transfer-Encoding: chunked\r\n\r\n4\r\nabc", ""),
+    ROW("POST / HTTP/1.1" H "Content-Length: 4\r\n\r\nabc!", ""),
+    /* Refused once, whatever follows. */
+    ROW("\r\n\r\nGET / HTTP/1.1" H "\r\n", REFUSED("400 Bad Request")),
+    ROW("GET / HTTP/1.1\r\n\r\nGET /2 HTTP/1.1" H "\r\n", REFUSED("400 Bad Request")),
+    ROW("GET / HTTP/1.1" H " folded\r\n\r\nGET /2 HTTP/1.1" H "\r\n", REFUSED("400 Bad Request")),
+    ROW("GET /1 HTTP/1.1" H "\r\nGET / HTTP/1.1\r\nHos: x\r\n t\r\n\r\nGET /2 HTTP/1.1" H "\r\n",
+        OK("9", "GET /1 []") REFUSED("400 Bad Request")),
+    ROW("POST / HTTP/1.1" H "Content-Length: +5\r\n\r\nhello", REFUSED("400 Bad Request")),
+    ROW("POST / HTTP/1.1" H
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /2 HTTP/1.1" H "\r\n",
+        REFUSED("400 Bad Request")),
+    ROW("POST / HTTP/1.1" H "Transfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n0\r\n\r\nGET /2 HTTP/1.1" H "\r\n",
+        REFUSED("400 Bad Request")),
+    ROW("POST / HTTP/1.1" H
+        "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nT: u\r\n v\r\n\r\nGET /2 HTTP/1.1" H "\r\n",
+        REFUSED("400 Bad Request")),
+    ROW("\x16\x03\x01\x00\xa5", REFUSED("400 Bad Request")),
+};
+
+/* Tells when the front has read what was sent; good enough to let pieces come one by one, and nothing depends on it. */
+static void let_it_read(int connection)
+{
+    struct pollfd polled = {.fd = connection, .events = POLLIN};
+    poll(&polled, 1, 0);
+}
+
+static void check_row(const row *r, size_t cut)
+{
+    static char replies[REPLY_BYTES];
+    const int connection = connect_to();
+    say(connection, r->sent, cut);
+    if (cut > 0 && cut < r->length)
+        let_it_read(connection);
+    say(connection, r->sent + cut, r->length - cut);
+    shutdown(connection, SHUT_WR);
+    read_all(connection, replies, sizeof replies);
+    if (strcmp(replies, r->replies) != 0)
+        fail_msg("cut at %zu, '%s' is answered '%s', not '%s'", cut, r->sent, replies, r->replies);
+}
+
+static void each_request_has_its_reply_however_it_is_split(void **state)
+{
+    (void)state;
+    const http_front_settings settings = usual();
+    start(&settings);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        for (size_t cut = 0; cut <= rows[i].length; cut++)
+            check_row(&rows[i], cut);
+    stop();
+    assert_true(s.whole <= s.ended);
+}
+
+static void a_large_body_and_its_reply_pass_whole(void **state)
+{
+    (void)state;
+    enum { BYTES = 60000 };
+    static char request[BYTES + 200], replies[REPLY_BYTES + 1000];
+    const http_front_settings settings = usual();
+    start(&settings);
+    for (int chunked = 0; chunked < 2; chunked++) {
+        int length = snprintf(request, sizeof request,
+                              chunked ? "POST / HTTP/1.1" H "x-last: 1\r\nTransfer-Encoding: "
+                                        "chunked\r\n\r\n%x\r\n"
+                                      : "POST / HTTP/1.1" H "x-last: 1\r\nContent-Length: %u\r\n\r\n",
+                              (unsigned)BYTES);
+        memset(request + length, 'a', BYTES);
+        memcpy(request + length + BYTES, "\r\n0\r\n\r\n", 7);
+        const int connection = connect_to();
+        say(connection, request, (size_t)length + BYTES + (chunked ? 7 : 0));
+        read_all(connection, replies, sizeof replies);
+        const char *body = strstr(replies, "\r\n\r\n") + 4;
+        assert_int_equal(strlen(body), BYTES + strlen("POST / []"));
+        assert_int_equal(strspn(body + strlen("POST / ["), "a"), BYTES);
+    }
+    stop();
+}
+
+static http_stream *await_request(void)
+{
+    pthread_mutex_lock(&s.lock);
+    while (s.waiting == NULL)
+        pthread_cond_wait(&s.changed, &s.lock);
+    http_stream *stream = s.waiting;
+    s.waiting = NULL;
+    pthread_mutex_unlock(&s.lock);
+    return stream;
+}
+
+static void await_count(const unsigned *count, unsigned value)
+{
+    pthread_mutex_lock(&s.lock);
+    while (*count < value)
+        pthread_cond_wait(&s.changed, &s.lock);
+    pthread_mutex_unlock(&s.lock);
+}
+
+static void a_request_waits_for_its_handler(void **state)
+{
+    (void)state;
+    static const char request[] = "GET /wait HTTP/1.1" H "x-last: 1\r\n\r\n";
+    static char replies[REPLY_BYTES];
+    const http_front_settings settings = usual();
+    start(&settings);
+    const int connection = connect_to();
+    say(connection, request, sizeof request - 1);
+    http_stream_resume(await_request()); /* by this thread */
+    read_all(connection, replies, sizeof replies);
+    assert_string_equal(replies, LAST("12", "GET /wait []"));
+    await_count(&s.whole, 1);
+    stop();
+}
+
+static void a_client_that_leaves_is_told_of_once(void **state)
+{
+    (void)state;
+    static const char request[] = "GET /wait HTTP/1.1" H "\r\n";
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    const http_front_settings settings = usual();
+    start(&settings);
+    for (unsigned way = 0; way < 3; way++) {
+        const int connection = connect_to();
+        say(connection, request, sizeof request - 1);
+        http_stream *stream = await_request();
+        if (way == 0)
+            setsockopt(connection, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        if (way == 2)
+            shutdown(connection, SHUT_WR);
+        else
+            close(connection);
+        await_count(&s.gone, way + 1);
+        http_stream_resume(stream);
+        await_count(&s.ended, way + 1);
+        if (way == 2)
+            close(connection);
+    }
+    stop();
+    assert_int_equal(s.gone, 3);
+}
+
+static void one_too_many_is_turned_away(void **state)
+{
+    (void)state;
+    static char replies[REPLY_BYTES];
+    http_front_settings settings = usual();
+    for (unsigned by_address = 0; by_address < 2; by_address++) {
+        settings.max_connections = by_address ? 100 : 1;
+        settings.max_connections_per_address = by_address ? 1 : 0;
+        start(&settings);
+        const int first = connect_to();
+        say(first, "GET / HTTP/1.1" H "\r\n", strlen("GET / HTTP/1.1" H "\r\n"));
+        assert_true(recv(first, replies, sizeof replies, 0) > 0);
+        assert_int_equal(http_front_connections(s.front), 1);
+        read_all(connect_to(), replies, sizeof replies);
+        assert_string_equal(replies, by_address ? "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
+                                                  "Content-Length: 7\r\n\r\naddress"
+                                                : "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
+                                                  "Content-Length: 4\r\n\r\nfull");
+        close(first);
+        stop();
+    }
+}
+
+static void what_is_late_is_closed(void **state)
+{
+    (void)state;
+    static char replies[REPLY_BYTES];
+    static const char *const begun[] = {"", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1" H "\r\n",
+                                        "GET / HTTP/1.1" H "\r\nGET"};
+    http_front_settings settings = usual();
+    settings.header_timeout_ms = settings.idle_timeout_ms = 50;
+    start(&settings);
+    for (size_t i = 0; i < sizeof begun / sizeof begun[0]; i++) {
+        const int connection = connect_to();
+        say(connection, begun[i], strlen(begun[i]));
+        read_all(connection, replies, sizeof replies); /* returns at all */
+        assert_string_equal(replies, i < 2 ? "" : OK("8", "GET / []"));
+    }
+    stop();
+}
+
+static void nothing_is_lost_at_the_end(void **state)
+{
+    (void)state;
+    static char replies[REPLY_BYTES];
+    const http_front_settings settings = usual();
+    start(&settings);
+    const int waiting = connect_to(), queued = connect_to(), silent = connect_to();
+    say(waiting, "GET /wait HTTP/1.1" H "\r\n", strlen("GET /wait HTTP/1.1" H "\r\n"));
+    http_stream *stream = await_request();
+    say(queued, "GET / HTTP/1.1" H "\r\n", strlen("GET / HTTP/1.1" H "\r\n"));
+    http_front_stop_listening(s.front);
+    http_front_stop_listening(s.front);
+    assert_int_equal(http_connect(s.port), -1);
+    http_front_drain(s.front);
+    http_front_drain(s.front);
+    read_all(silent, replies, sizeof replies);
+    assert_string_equal(replies, "");
+    read_all(queued, replies, sizeof replies);
+    assert_true(strcmp(replies, LAST("8", "GET / []")) == 0 || strcmp(replies, OK("8", "GET / []")) == 0);
+    http_stream_resume(stream);
+    read_all(waiting, replies, sizeof replies);
+    assert_string_equal(replies, LAST("12", "GET /wait []"));
+    stop();
+    http_front_close(NULL);
+    http_front_drain(NULL);
+    http_front_stop_listening(NULL);
+    assert_int_equal(http_front_connections(NULL), 0);
+}
+
+static void what_is_open_at_the_close_ends(void **state)
+{
+    (void)state;
+    char byte;
+    const http_front_settings settings = usual();
+    start(&settings);
+    const int half = connect_to(), silent = connect_to();
+    say(half, "POST / HTTP/1.1" H "Content-Length: 4\r\nExpect: 100-continue\r\n\r\n",
+        strlen("POST / HTTP/1.1" H "Content-Length: 4\r\nExpect: 100-continue\r\n\r\n"));
+    assert_int_equal(recv(half, &byte, 1, 0), 1); /* it was begun with */
+    stop();
+    assert_int_equal(s.ended, 1);
+    assert_int_equal(s.whole, 0);
+    close(half);
+    close(silent);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_request_has_its_reply_however_it_is_split),
+        cmocka_unit_test(a_large_body_and_its_reply_pass_whole),
+        cmocka_unit_test(a_request_waits_for_its_handler),
+        cmocka_unit_test(a_client_that_leaves_is_told_of_once),
+        cmocka_unit_test(one_too_many_is_turned_away),
+        cmocka_unit_test(what_is_late_is_closed),
+        cmocka_unit_test(nothing_is_lost_at_the_end),
+        cmocka_unit_test(what_is_open_at_the_close_ends),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
