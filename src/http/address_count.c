@@ -105,6 +105,18 @@ bool address_count_add(address_count *counts, const struct sockaddr *address)
     return room;
 }
 
+unsigned address_count_get(address_count *counts, const struct sockaddr *address)
+{
+    entry key;
+    if (counts == NULL || !key_of(address, &key))
+        return 0;
+    pthread_mutex_lock(&counts->lock);
+    const entry *found = *find(counts, &key);
+    const unsigned count = found != NULL ? found->count : 0;
+    pthread_mutex_unlock(&counts->lock);
+    return count;
+}
+
 bool address_count_has_room(address_count *counts, const struct sockaddr *address)
 {
     entry key;

@@ -18,6 +18,8 @@ void address_count_close(address_count *counts);
 /* Counts one more; false where the limit is reached (or memory is out) and nothing was counted. counts NULL = no limit:
  * true in both. */
 bool address_count_add(address_count *counts, const struct sockaddr *address);
+/* How many are counted of this address; 0 for those that are not counted. */
+unsigned address_count_get(address_count *counts, const struct sockaddr *address);
 /* Whether address_count_add would succeed now. */
 bool address_count_has_room(address_count *counts, const struct sockaddr *address);
 /* Takes back one address_count_add that succeeded. */

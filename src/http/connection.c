@@ -155,6 +155,19 @@ void http_connection_end_idle(http_connection *c)
     http_connection_close(c);
 }
 
+bool http_connection_is_spare(const http_connection *c)
+{
+    return !c->closed && (!c->ready || c->protocol->is_spare(c));
+}
+
+void http_connection_end_spare(http_connection *c)
+{
+    if (c->ready && c->protocol->is_idle(c))
+        http_connection_end_idle(c);
+    else
+        http_connection_close(c);
+}
+
 bool http_connection_is_draining(const http_connection *c)
 {
     return atomic_load_explicit(c->draining, memory_order_relaxed);

@@ -23,6 +23,8 @@ typedef struct http_protocol {
     void (*peer_ended)(http_connection *c);
     /* True where it waits for a request of which nothing has come. */
     bool (*is_idle)(const http_connection *c);
+    /* True where no handler knows of a request: it is idle, or a head is not whole. */
+    bool (*is_spare)(const http_connection *c);
     /* The service ends: a head of which something has come gets a little time for the rest. */
     void (*hurry)(http_connection *c);
     /* Ends what is under way and frees it. */
@@ -74,6 +76,10 @@ void http_connection_defer(http_connection *c);
 void http_connection_set_deadline(http_connection *c, int64_t due_ns);
 /* Where nothing has come that may be a request: closes it. No request that the system has acknowledged is lost. */
 void http_connection_end_idle(http_connection *c);
+/* True where it can be closed for the sake of another one. */
+bool http_connection_is_spare(const http_connection *c);
+/* Closes a spare one, unless it turns out that a request has come meanwhile. */
+void http_connection_end_spare(http_connection *c);
 /* The service ends: closes it where it is idle. */
 void http_connection_drain(http_connection *c);
 bool http_connection_is_draining(const http_connection *c);

@@ -9,6 +9,7 @@
 #include "http/h1_write.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,7 +41,7 @@ typedef struct listener {
 struct http_front {
     http_front_settings settings;
     http_connection_rules rules;
-    address_count *addresses; /* NULL: no limit per address */
+    address_count *addresses;
     listen_sockets sockets;
     listener listeners[LISTEN_SOCKETS_MAX + 1];
     size_t listening;      /* of them, registered with the first loop */
@@ -159,10 +160,30 @@ static void turn_away(http_front *front, int descriptor, http_refusal why, bool 
     close(descriptor);
 }
 
+/* Ends a connection of the address that has the most, where that is more than the newcomer's has with it. Only those of this thread
+ * are looked at: all have about as many of each address. */
+static bool make_room(http_front *front, const struct sockaddr *newcomer)
+{
+    const unsigned open = atomic_load(&front->open);
+    unsigned most = address_count_get(front->addresses, newcomer) + 1;
+    http_connection *victim = NULL;
+    for (http_connection *c = front->workers[0].first; c != NULL && most <= open / 2; c = c->next) {
+        const unsigned count =
+            http_connection_is_spare(c) ? address_count_get(front->addresses, &c->address.any) : 0;
+        if (count > most) {
+            most = count;
+            victim = c;
+        }
+    }
+    if (victim != NULL)
+        http_connection_end_spare(victim);
+    return victim != NULL && victim->closed;
+}
+
 static void let_in(http_front *front, int descriptor, const struct sockaddr *address)
 {
     const bool told = front->settings.tls == NULL || address->sa_family == AF_UNIX;
-    if (atomic_load(&front->open) >= front->settings.max_connections)
+    if (atomic_load(&front->open) >= front->settings.max_connections && !make_room(front, address))
         turn_away(front, descriptor, HTTP_REFUSED_FULL, told);
     else if (!address_count_has_room(front->addresses, address))
         turn_away(front, descriptor, HTTP_REFUSED_ADDRESS, told);
@@ -300,9 +321,8 @@ aki_status http_front_open(http_front **out, listen_sockets *sockets, const http
     pthread_mutex_init(&front->lock, NULL);
     pthread_cond_init(&front->changed, NULL);
     make_rules(front);
-    aki_status status = AKI_OK;
-    if (settings->max_connections_per_address > 0)
-        status = address_count_open(&front->addresses, settings->max_connections_per_address, error);
+    const unsigned most = settings->max_connections_per_address;
+    aki_status status = address_count_open(&front->addresses, most > 0 ? most : UINT_MAX, error);
     if (status == AKI_OK)
         status = start_workers(front, error);
     if (status != AKI_OK) {

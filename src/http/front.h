@@ -1,7 +1,8 @@
 /* A way in: listening sockets, the threads that speak HTTP over the connections which come by them, and how many may be open.
  *
- * The first thread accepts, and gives each connection to the thread that has the fewest. One connection too many is told so, and
- * is not silently kept waiting. */
+ * The first thread accepts, and gives each connection to the thread that has the fewest. Where all places are taken, addresses
+ * share them fairly: an idle connection, or one with half a head, of the address that has the most of them makes room for one of an
+ * address that has fewer. Else a connection too many is told so, and is not silently kept waiting. */
 #ifndef HTTP_FRONT_H
 #define HTTP_FRONT_H
 

@@ -480,6 +480,12 @@ static void advance(http_connection *c)
     http_connection_defer(c);
 }
 
+static bool is_spare(const http_connection *c)
+{
+    const h1_session *s = c->session;
+    return s == NULL || s->state == H1_HEAD || s->state == H1_LINGER;
+}
+
 static void hurry(http_connection *c)
 {
     const h1_session *s = c->session;
@@ -514,6 +520,7 @@ const http_protocol h1_protocol = {.advance = advance,
                                    .late = late,
                                    .peer_ended = peer_ended,
                                    .is_idle = is_idle,
+                                   .is_spare = is_spare,
                                    .hurry = hurry,
                                    .close = close_session};
 

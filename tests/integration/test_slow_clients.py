@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from embed_server import EMBED, PATIENT, Server, check_error, head, post, wait_until
+from embed_server import EMBED, PATIENT, Connection, Server, check_error, head, post, wait_until
 
 GOOD = {"texts": ["the others are served"]}
 JSON_TYPE = ("Content-Type", "application/json")
@@ -146,6 +146,24 @@ def test_slow_reader_in_time_gets_all_of_it(server):
         slow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         reply = slow.send(post(HUGE)).reply()
         assert reply.status == 200 and len(reply.json()["embeddings"]) == len(HUGE["texts"])
+
+
+def test_silent_connections_of_one_address_keep_nobody_out():
+    """All places are taken by connections that say nothing, or half a head: others, and the probes, are served at once."""
+    with Server("--max-connections", "40", "--header-timeout", "1h", *PATIENT) as server, contextlib.ExitStack() as stack:
+        def from_elsewhere(request):
+            with Connection(socket.create_connection(server.address, source_address=("127.0.0.2", 0))) as other:
+                return other.send(request).reply()
+
+        crowd = [stack.enter_context(server.connect()) for _ in range(60)]
+        for connection in crowd[::2]:
+            with contextlib.suppress(ConnectionError):
+                connection.send(b"GET / HTTP/1.1\r\nX:")
+        gauge = b"\nakidb_embed_connections 40\n"
+        wait_until(lambda: gauge in from_elsewhere(head("GET", "/metrics")).body, "all places are taken", server)
+        for _ in range(20):
+            assert from_elsewhere(head("GET", "/health/live")).status == 200
+            assert from_elsewhere(post(GOOD)).status == 200
 
 
 def test_connections_per_address():

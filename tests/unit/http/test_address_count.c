@@ -25,7 +25,10 @@ static bool add(address_count *counts, const char *text)
 {
     any a = address(text);
     bool room = address_count_has_room(counts, (struct sockaddr *)&a);
+    const unsigned before = address_count_get(counts, (struct sockaddr *)&a);
     assert_int_equal(address_count_add(counts, (struct sockaddr *)&a), room);
+    if (counts != NULL && a.ss_family != AF_UNIX)
+        assert_int_equal(address_count_get(counts, (struct sockaddr *)&a), before + room);
     return room;
 }
 

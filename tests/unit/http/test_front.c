@@ -5,6 +5,7 @@
 #include "http/front.h"
 
 #include <poll.h>
+#include <sched.h>
 
 #define REPLY_BYTES 65536
 #define LAST_RESORT "{\"error\":\"no memory\"}\n"
@@ -394,6 +395,73 @@ static void one_too_many_is_turned_away(void **state)
     }
 }
 
+/* A connection from another address of the loopback interface. */
+static int connect_from(uint32_t host)
+{
+    const struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(s.port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    const struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr = {htonl(host)}};
+    const int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(connection >= 0);
+    assert_int_equal(bind(connection, (const struct sockaddr *)&from, sizeof from), 0);
+    assert_int_equal(connect(connection, (const struct sockaddr *)&to, sizeof to), 0);
+    return connection;
+}
+
+static void check_served(int connection)
+{
+    char reply[1000];
+    say(connection, "GET / HTTP/1.1" H "\r\n", strlen("GET / HTTP/1.1" H "\r\n"));
+    const ssize_t got = recv(connection, reply, sizeof reply, 0);
+    assert_true(got > 12);
+    assert_memory_equal(reply, "HTTP/1.1 200", 12);
+}
+
+static void addresses_share_the_places(void **state)
+{
+    (void)state;
+    static char replies[REPLY_BYTES];
+    http_front_settings settings = usual();
+    settings.max_connections = 5;
+    settings.threads = 1;
+    start(&settings);
+    int hog[5], others[3];
+    char byte;
+    for (size_t i = 0; i < 5; i++) {
+        hog[i] = connect_to();
+        if (i == 0)
+            say(hog[i], "GET /wait HTTP/1.1" H "x-last: 1\r\n\r\n",
+                strlen("GET /wait HTTP/1.1" H "x-last: 1\r\n\r\n"));
+        else if (i % 2 == 0)
+            say(hog[i], "GET / HT", 8);
+    }
+    http_stream *waiting = await_request();
+    while (http_front_connections(s.front) < 5)
+        sched_yield();
+    read_all(connect_to(), replies, sizeof replies); /* has all places itself */
+    assert_non_null(strstr(replies, "full"));
+    for (uint32_t i = 0; i < 3; i++) {
+        others[i] = connect_from(INADDR_LOOPBACK + 1 + i % 2);
+        check_served(others[i]);
+        while (http_front_connections(s.front) > 5)
+            sched_yield();
+    }
+    read_all(connect_from(INADDR_LOOPBACK + 1), replies, sizeof replies); /* two of each now, and one */
+    assert_non_null(strstr(replies, "full"));
+    unsigned closed = 0;
+    for (size_t i = 1; i < 5; i++)
+        closed += recv(hog[i], &byte, 1, MSG_DONTWAIT) == 0;
+    assert_int_equal(closed, 3);
+    http_stream_resume(waiting);
+    read_all(hog[0], replies, sizeof replies); /* the one that is worked for is served */
+    assert_string_equal(replies, LAST("12", "GET /wait []"));
+    for (size_t i = 0; i < 3; i++)
+        close(others[i]);
+    for (size_t i = 1; i < 5; i++)
+        close(hog[i]);
+    stop();
+}
+
 static void what_is_late_is_closed(void **state)
 {
     (void)state;
@@ -466,6 +534,7 @@ int main(void)
         cmocka_unit_test(a_request_waits_for_its_handler),
         cmocka_unit_test(a_client_that_leaves_is_told_of_once),
         cmocka_unit_test(one_too_many_is_turned_away),
+        cmocka_unit_test(addresses_share_the_places),
         cmocka_unit_test(what_is_late_is_closed),
         cmocka_unit_test(nothing_is_lost_at_the_end),
         cmocka_unit_test(what_is_open_at_the_close_ends),
