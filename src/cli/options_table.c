@@ -479,6 +479,14 @@ const option_row option_table[OPTION_TOTAL] = {
                  "model's own; clients that count by cl100k, as LangChain does unless told "
                  "otherwise, send ids that mean something else here"},
     /* ---- Limits ---- */
+    [OPTION_H2C] = {.section = "Access",
+                    .flag = "h2c",
+                    .variable = "AKIDB_H2C",
+                    .type = OPTION_TYPE_SWITCH,
+                    .commands = SERVE,
+                    .default_text = "false",
+                    .help = "speak HTTP/2 without TLS as well, to clients that begin with it; over TLS it is "
+                            "always offered"},
     [OPTION_MAX_TEXTS] = {.section = "Limits",
                           .flag = "max-texts",
                           .variable = "AKIDB_MAX_TEXTS",

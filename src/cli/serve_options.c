@@ -80,6 +80,7 @@ void serve_options_read(const options *o, server_settings *settings)
     settings->max_texts = option_size(o, OPTION_MAX_TEXTS);
     settings->max_body_bytes = option_size(o, OPTION_MAX_BODY_BYTES);
     settings->max_header_bytes = option_size(o, OPTION_MAX_HEADER_BYTES);
+    settings->h2c = option_on(o, OPTION_H2C);
     settings->max_queue_requests = option_size(o, OPTION_MAX_QUEUE_REQUESTS);
     settings->max_queue_tokens = option_size(o, OPTION_MAX_QUEUE_TOKENS);
     settings->max_connections = (unsigned)option_number(o, OPTION_MAX_CONNECTIONS);

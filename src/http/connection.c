@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "http/h1.h"
+#include "http/h2.h"
 
 #include <linux/filter.h>
 #include <sys/epoll.h>
@@ -95,6 +95,8 @@ static void shake_hands(http_connection *c)
     default:
         c->ready = true;
         c->readable = c->writable = true;
+        if (link_chose_h2(&c->link) && !h2_begin(c, NULL, 0))
+            http_connection_close(c);
     }
 }
 
@@ -150,7 +152,9 @@ void http_connection_end_idle(http_connection *c)
         shut_out(c, false);
         return;
     }
-    if (c->link.session != NULL)
+    if (c->protocol->leave != NULL)
+        c->protocol->leave(c);
+    if (!c->closed && c->link.session != NULL)
         link_end_writing(&c->link);
     http_connection_close(c);
 }

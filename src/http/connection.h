@@ -27,6 +27,8 @@ typedef struct http_protocol {
     bool (*is_spare)(const http_connection *c);
     /* The service ends: a head of which something has come gets a little time for the rest. */
     void (*hurry)(http_connection *c);
+    /* The connection is about to be closed while it is idle; NULL = there is nothing to say. */
+    void (*leave)(http_connection *c);
     /* Ends what is under way and frees it. */
     void (*close)(http_connection *c);
 } http_protocol;
@@ -34,6 +36,7 @@ typedef struct http_protocol {
 /* What the connections of one way in have in common. */
 typedef struct http_connection_rules {
     size_t max_header_bytes;
+    bool h2c; /* HTTP/2 without TLS, for clients that know */
     int64_t header_timeout_ms, idle_timeout_ms, write_timeout_ms;
     /* A whole reply of HTTP/1.1 where there is no memory for any other. */
     char last_resort[HTTP_LAST_RESORT_BYTES];

@@ -260,7 +260,8 @@ static void make_rules(http_front *front)
 {
     const http_front_settings *settings = &front->settings;
     http_connection_rules *rules = &front->rules;
-    *rules = (http_connection_rules){.max_header_bytes = settings->max_header_bytes,
+    *rules = (http_connection_rules){.h2c = settings->h2c,
+                                     .max_header_bytes = settings->max_header_bytes,
                                      .header_timeout_ms = settings->header_timeout_ms,
                                      .idle_timeout_ms = settings->idle_timeout_ms,
                                      .write_timeout_ms = settings->write_timeout_ms};

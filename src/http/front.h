@@ -17,6 +17,7 @@ typedef struct http_front_settings {
     http_handler handler;
     unsigned threads;
     tls *tls; /* for all sockets but unix ones; NULL = plain */
+    bool h2c; /* HTTP/2 without TLS, for clients that know that it is spoken */
     size_t max_header_bytes;
     int64_t
         header_timeout_ms; /* from a connection's opening, or a request's first byte, to its last header */

@@ -5,6 +5,7 @@
 #include "http/h1_chunked.h"
 #include "http/h1_head.h"
 #include "http/h1_write.h"
+#include "http/h2.h"
 
 #include <string.h>
 
@@ -98,12 +99,17 @@ static void end_stream(h1_session *s, bool whole)
     http_stream_destroy(&s->stream);
 }
 
-static void free_session(http_connection *c, h1_session *s)
+static void release(h1_session *s)
 {
     if (s->input != s->first_input)
         mem_free(s->input);
     buf_free(&s->out);
     mem_free(s);
+}
+
+static void free_session(http_connection *c, h1_session *s)
+{
+    release(s);
     c->session = NULL;
 }
 
@@ -233,8 +239,27 @@ static void take_head(http_connection *c, h1_session *s, bool faulty)
     s->state = H1_BODY;
 }
 
+/* A client that knows beforehand that HTTP/2 is spoken here begins with a text that no request of HTTP/1 begins with. */
+static bool may_be_h2(const http_connection *c, const h1_session *s)
+{
+    return c->rules->h2c && c->requests == 1 && c->link.session == NULL && h2_is_preface(s->input, s->length);
+}
+
+static step change_to_h2(http_connection *c, h1_session *s)
+{
+    c->session = NULL;
+    const bool begun = h2_begin(c, s->input, s->length);
+    http_stream_destroy(&s->stream);
+    release(s);
+    if (!begun)
+        http_connection_close(c);
+    return STEP_WAIT; /* of this protocol */
+}
+
 static step step_head(http_connection *c, h1_session *s)
 {
+    if (may_be_h2(c, s))
+        return s->length < H2_PREFACE_BYTES ? read_more(c, s) : change_to_h2(c, s);
     switch (h1_head_read(&s->head, s->input, s->length, &s->stream.request)) {
     case H1_HEAD_MORE:
         return read_more(c, s);
@@ -475,8 +500,11 @@ static step take_step(http_connection *c)
 static void advance(http_connection *c)
 {
     for (unsigned i = 0; i < MOST_STEPS; i++)
-        if (c->closed || take_step(c) == STEP_WAIT)
+        if (c->closed || take_step(c) == STEP_WAIT) {
+            if (!c->closed && c->protocol != &h1_protocol)
+                http_connection_defer(c);
             return;
+        }
     http_connection_defer(c);
 }
 
@@ -547,10 +575,4 @@ static void set_deadline(http_stream *stream, int64_t due_ns)
     http_connection_set_deadline(connection_of(stream), due_ns);
 }
 
-static void advance_stream(http_stream *stream)
-{
-    http_connection_advance(connection_of(stream));
-}
-
-static const http_stream_ways ways = {
-    .reply = reply, .abort = abort_stream, .set_deadline = set_deadline, .advance = advance_stream};
+static const http_stream_ways ways = {.reply = reply, .abort = abort_stream, .set_deadline = set_deadline};

@@ -1,6 +1,7 @@
 #include "http/link.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -35,6 +36,13 @@ int link_shake_hands(http_link *link)
         return LINK_AGAIN;
     (void)gnutls_alert_send_appropriate(link->session, result);
     return LINK_BROKEN;
+}
+
+bool link_chose_h2(const http_link *link)
+{
+    gnutls_datum_t chosen;
+    return link->session != NULL && gnutls_alpn_get_selected_protocol(link->session, &chosen) == 0 &&
+           chosen.size == 2 && memcmp(chosen.data, "h2", 2) == 0;
 }
 
 static ssize_t read_secured(const http_link *link, void *data, size_t bytes)

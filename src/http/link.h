@@ -26,6 +26,8 @@ typedef struct link_piece {
 bool link_open(http_link *link, int descriptor, tls *t);
 /* 0 = done; LINK_AGAIN; LINK_BROKEN, and the client was told why (an alert). Plain: done at once. */
 int link_shake_hands(http_link *link);
+/* After the handshake: HTTP/2 was agreed on. */
+bool link_chose_h2(const http_link *link);
 /* 0 = the client has ended its side. */
 ssize_t link_read(http_link *link, void *data, size_t bytes);
 /* Writes from the pieces, in order, as much as goes. Repeated after LINK_AGAIN, the pieces must begin with the same bytes. */

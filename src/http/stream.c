@@ -7,8 +7,9 @@
 static void resume(loop_task *self)
 {
     http_stream *stream = (http_stream *)((char *)self - offsetof(http_stream, resuming));
+    http_connection *c = stream->connection; /* the stream may end */
     stream->handler->resumed(stream->handler->cookie, stream);
-    stream->ways->advance(stream);
+    http_connection_advance(c);
 }
 
 void http_stream_init(http_stream *stream, http_connection *connection, const http_stream_ways *ways)

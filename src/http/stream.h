@@ -42,7 +42,6 @@ typedef struct http_stream_ways {
     void (*reply)(http_stream *stream);
     void (*abort)(http_stream *stream);
     void (*set_deadline)(http_stream *stream, int64_t due_ns);
-    void (*advance)(http_stream *stream);
 } http_stream_ways;
 
 struct http_stream {

@@ -213,8 +213,8 @@ static tls_identity *hold_current(tls *t)
 
 bool tls_session_open(tls *t, int descriptor, gnutls_session_t *session, tls_identity **identity)
 {
-    static unsigned char http_1_1[] = "http/1.1";
-    static const gnutls_datum_t protocols[] = {{http_1_1, sizeof http_1_1 - 1}};
+    static unsigned char http_2[] = "h2", http_1_1[] = "http/1.1";
+    static const gnutls_datum_t protocols[] = {{http_2, sizeof http_2 - 1}, {http_1_1, sizeof http_1_1 - 1}};
     gnutls_session_t made;
     if (gnutls_init(&made, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) < 0)
         return false;

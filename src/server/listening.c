@@ -67,6 +67,7 @@ static aki_status open_front(server *s, bool admin, listen_sockets *sockets, htt
     http_front_settings front = {.handler = {.turn_away = turn_away, .cookie = way},
                                  .threads = admin ? 1 : settings->http_threads,
                                  .tls = admin ? NULL : s->tls,
+                                 .h2c = settings->h2c,
                                  .max_header_bytes = settings->max_header_bytes,
                                  .header_timeout_ms = settings->header_timeout_ms,
                                  .idle_timeout_ms = settings->idle_timeout_ms,

@@ -29,6 +29,7 @@ typedef struct server_settings {
     size_t max_texts;       /* per request */
     size_t max_body_bytes;
     size_t max_header_bytes;
+    bool h2c; /* HTTP/2 without TLS, for clients that begin with it */
     size_t max_queue_requests, max_queue_tokens;
     int64_t max_queue_wait_ms;       /* of interactive requests; 0 = no limit but their deadlines */
     scheduler_resilience resilience; /* about devices that fail */

@@ -48,7 +48,7 @@ static void free_server(server *s)
 static void nobody_is_told_of_a_client_once_its_request_has_ended(void **state)
 {
     (void)state;
-    static const http_stream_ways ways = {ignore, ignore, ignore_deadline, ignore};
+    static const http_stream_ways ways = {ignore, ignore, ignore_deadline};
     static const http_fault fault = {HTTP_FAULT_MALFORMED, "of the test"};
     server *s = make_server();
     way_in way = {.owner = s};
@@ -80,7 +80,7 @@ static void a_fault_is_told_by_its_kind(void **state)
                 {{HTTP_FAULT_TARGET_TOO_LONG, "m"}, 414},
                 {{HTTP_FAULT_NOT_IMPLEMENTED, "m"}, 501},
                 {{HTTP_FAULT_VERSION, "m"}, 505}};
-    static const http_stream_ways ways = {ignore, ignore, ignore_deadline, ignore};
+    static const http_stream_ways ways = {ignore, ignore, ignore_deadline};
     server *s = make_server();
     way_in way = {.owner = s};
     http_handler handler = {.cookie = &way};
