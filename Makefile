@@ -156,6 +156,10 @@ fuzz-tokenizer: test-deps build $(TEST_ENV)/.ready ## Compares 100,000 random st
 	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_BUILD=$(BUILD) \
 	    $(PYTHON) tests/fuzz/fuzz_tokenizer_parity.py --count 100000 $(FUZZ_ARGS)
 
+fuzz-proxies: test-deps build $(TEST_ENV)/.ready ## Sends mutated requests through haproxy and nginx: they and the server must count the same (PROXIES_ARGS="--count 1000000")
+	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_PROGRAM=$(abspath $(BUILD))/akidb-embed \
+	    $(PYTHON) tests/integration/proxy_differential.py $(PROXIES_ARGS)
+
 dashboards: ## Writes deploy/grafana/dashboards from the panels in deploy/grafana/make_dashboards.py
 	@python3 deploy/grafana/make_dashboards.py
 

@@ -1,0 +1,32 @@
+"""A proxy and the server behind it count the same requests, whatever a client has sent. `make fuzz-proxies` sends many more."""
+import pytest
+
+from proxy_differential import PROXIES, Comparison, check, compare, open_front, start_server
+
+INPUTS = 1500
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_no_request_is_counted_differently(tmp_path, name):
+    with start_server() as server, open_front(name, tmp_path, server) as front:
+        counts = check(Comparison(front, server), range(INPUTS))
+    assert counts.forwarded > INPUTS / 3 and counts.refused > 0, counts
+
+
+@pytest.mark.parametrize("seen, wrong", [
+    ([("a", 200), ("b", 200)], None),
+    ([("a", 200), ("own", 400)], None),  # it was refused before its headers were read
+    ([("a", 200), ("b", 200), ("own", 200)], "served"),  # smuggled
+    ([("a", 200), ("b", 200), ("own", 400)], "refused"),
+    ([("a", 200)], "missing"),  # taken for a part of the other
+    ([("a", 200), ("a", 200)], "two requests"),
+])
+def test_a_difference_is_seen(seen, wrong):
+    _, found = compare({"a": "--", "b": "--"}, seen)
+    assert found is None if wrong is None else wrong in found
+
+
+def test_what_a_proxy_gave_up_may_be_missing():
+    for how in ("CD", "200.499"):
+        counts, wrong = compare({"a": "--", "b": how}, [("a", 200)])
+        assert wrong is None and counts.given_up == 1
