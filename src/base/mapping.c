@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 struct mapping {
@@ -104,9 +105,10 @@ static void on_bus_error(int signal_number, siginfo_t *info, void *context)
         if (!is_of_mapping(&registry[i], address))
             continue;
         atomic_store_explicit(&registry[i].damaged, true, memory_order_release);
-        void *page = (void *)(address & ~(page_bytes - 1));
-        /* mmap is a bare system call on Linux and so safe here, though POSIX does not list it. */
-        if (mmap(page, page_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED) {
+        /* POSIX does not list mmap among the functions that a signal handler may call, and what stands in for it (a sanitizer,
+         * a preloaded library) may not be safe here. The bare system call is. */
+        if (syscall(SYS_mmap, address & ~(page_bytes - 1), page_bytes, (long)PROT_READ,
+                    (long)(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED), -1L, 0L) != -1) {
             errno = saved_errno;
             return;
         }

@@ -48,6 +48,7 @@ void request_facts_server_timing(const request_facts *facts, const trace_root *t
     if (!trace->sampled)
         return;
     char parent[TRACEPARENT_LENGTH + 1];
-    traceparent_write(trace->trace_id, trace->span_id, true, parent);
+    traceparent_write(trace->trace_id, trace->span_id,
+                      trace->random ? TRACE_SAMPLED | TRACE_RANDOM : TRACE_SAMPLED, parent);
     snprintf(out + length, SERVER_TIMING_BYTES - (size_t)length, ", traceparent;desc=\"%s\"", parent);
 }

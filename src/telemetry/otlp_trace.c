@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* Span.flags: bit 8 says that bit 9 says whether the parent is remote. */
+/* Span.flags: bits 0 to 7 are those of traceparent; bit 8 says that bit 9 says whether the parent is remote. */
 #define FLAG_KNOWS_REMOTE 0x100U
 #define FLAG_REMOTE 0x200U
 
@@ -41,7 +41,8 @@ static void fill(arena *a, Otlp__Span *out, const span *s, int64_t wall_offset_n
     out->attributes = otlp_attributes(a, s->attributes, s->attribute_count);
     out->n_attributes = out->attributes != NULL ? s->attribute_count : 0;
     out->dropped_attributes_count = s->dropped_attributes;
-    out->flags = TRACE_SAMPLED | FLAG_KNOWS_REMOTE | (s->remote_parent ? FLAG_REMOTE : 0);
+    out->flags = TRACE_SAMPLED | (s->random_trace ? TRACE_RANDOM : 0U) | FLAG_KNOWS_REMOTE |
+                 (s->remote_parent ? FLAG_REMOTE : 0);
     set_status(a, out, s);
 }
 

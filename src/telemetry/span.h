@@ -42,6 +42,7 @@ typedef struct span {
     int64_t start_ns, end_ns;         /* CLOCK_MONOTONIC */
     span_kind kind;
     span_status status;
+    bool random_trace;       /* the trace id was made at random (TRACE_RANDOM) */
     bool remote_parent;      /* the parent is a span of the caller */
     const char *trace_state; /* the caller's, or NULL */
     const char *message;     /* of SPAN_ERROR, or NULL */

@@ -4,8 +4,6 @@
 
 #define LONG_MEMBER 128
 #define MAX_KEY 256
-#define MAX_TENANT 241
-#define MAX_SYSTEM 14
 #define MAX_VALUE 256
 
 static int hex_digit(char c)
@@ -64,39 +62,25 @@ bool trace_context_parse(trace_context *context, const char *traceparent)
         return false;
     if (all_zero(read.trace_id, TRACE_ID_BYTES) || all_zero(read.span_id, SPAN_ID_BYTES))
         return false;
-    read.flags = flags & TRACE_SAMPLED;
+    read.flags = flags & (TRACE_SAMPLED | TRACE_RANDOM);
     *context = read;
     return true;
 }
 
-static bool is_key_character(char c)
+static bool is_letter_or_digit(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '*' || c == '/';
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-static size_t key_run(const char *text, size_t length)
-{
-    size_t run = 0;
-    while (run < length && is_key_character(text[run]))
-        run++;
-    return run;
-}
-
-static bool is_letter(char c)
-{
-    return c >= 'a' && c <= 'z';
-}
-
-/* "vendor" or "tenant@system" */
+/* As level 2 has it, which takes all keys of level 1. */
 static bool is_key(const char *key, size_t length)
 {
-    size_t run = key_run(key, length);
-    if (run == length)
-        return length >= 1 && length <= MAX_KEY && is_letter(key[0]);
-    const size_t system = run + 1;
-    return key[run] == '@' && run >= 1 && run <= MAX_TENANT && length > system &&
-           length - system <= MAX_SYSTEM && is_letter(key[system]) &&
-           key_run(key + system, length - system) == length - system;
+    if (length == 0 || length > MAX_KEY || !is_letter_or_digit(key[0]))
+        return false;
+    for (size_t i = 1; i < length; i++)
+        if (!is_letter_or_digit(key[i]) && memchr("_-*/@", key[i], 5) == NULL)
+            return false;
+    return true;
 }
 
 /* Printable ASCII without comma and equals sign; its end was trimmed of blanks. */
@@ -199,11 +183,12 @@ void trace_hex(const uint8_t *bytes, size_t count, char *out)
 }
 
 void traceparent_write(const uint8_t trace_id[TRACE_ID_BYTES], const uint8_t span_id[SPAN_ID_BYTES],
-                       bool sampled, char out[TRACEPARENT_LENGTH + 1])
+                       uint8_t flags, char out[TRACEPARENT_LENGTH + 1])
 {
     memcpy(out, "00-", 3);
     trace_hex(trace_id, TRACE_ID_BYTES, out + 3);
     out[35] = '-';
     trace_hex(span_id, SPAN_ID_BYTES, out + 36);
-    memcpy(out + 52, sampled ? "-01" : "-00", 4);
+    out[52] = '-';
+    trace_hex(&flags, 1, out + 53);
 }

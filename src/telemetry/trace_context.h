@@ -1,6 +1,6 @@
 /* W3C Trace Context: the caller's place in a trace, read from and written as the headers traceparent and tracestate.
  *
- * Source: https://www.w3.org/TR/trace-context-1/. Reading never fails loudly: a header that is not as it should be is as
+ * Source: https://www.w3.org/TR/trace-context-2/. Reading never fails loudly: a header that is not as it should be is as
  * good as none, and then the request begins a trace of its own. */
 #ifndef TELEMETRY_TRACE_CONTEXT_H
 #define TELEMETRY_TRACE_CONTEXT_H
@@ -15,11 +15,12 @@
 #define TRACESTATE_MAX_BYTES 512
 #define TRACESTATE_MAX_MEMBERS 32
 #define TRACE_SAMPLED 0x01
+#define TRACE_RANDOM 0x02 /* the trace id was made at random */
 
 typedef struct trace_context {
     uint8_t trace_id[TRACE_ID_BYTES];
     uint8_t span_id[SPAN_ID_BYTES]; /* of the caller */
-    uint8_t flags;                  /* only TRACE_SAMPLED is kept */
+    uint8_t flags;                  /* TRACE_SAMPLED, TRACE_RANDOM; others are dropped */
     char state[TRACESTATE_MAX_BYTES + 1];
 } trace_context;
 
@@ -44,7 +45,7 @@ void tracestate_finish(const tracestate_reader *reader, trace_context *context);
 
 /* Version 00, lower case, NUL-terminated. */
 void traceparent_write(const uint8_t trace_id[TRACE_ID_BYTES], const uint8_t span_id[SPAN_ID_BYTES],
-                       bool sampled, char out[TRACEPARENT_LENGTH + 1]);
+                       uint8_t flags, char out[TRACEPARENT_LENGTH + 1]);
 
 /* Lower-case hex of `count` bytes, NUL-terminated. */
 void trace_hex(const uint8_t *bytes, size_t count, char *out);

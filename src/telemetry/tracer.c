@@ -211,7 +211,8 @@ static void new_ids(span_source *source, const trace_context *parent, trace_root
 void tracer_begin(tracer *t, const trace_context *parent, trace_root *out)
 {
     span_source *source = t != NULL ? span_source_mine(&t->sources) : NULL;
-    *out = (trace_root){.traced = source != NULL || parent != NULL};
+    *out = (trace_root){.random = parent == NULL || (parent->flags & TRACE_RANDOM) != 0,
+                        .traced = source != NULL || parent != NULL};
     if (parent != NULL) {
         memcpy(out->trace_id, parent->trace_id, sizeof out->trace_id);
         memcpy(out->parent_id, parent->span_id, sizeof out->parent_id);
@@ -249,6 +250,7 @@ void trace_root_span(const trace_root *root, span *s)
     memcpy(s->trace_id, root->trace_id, sizeof s->trace_id);
     memcpy(s->span_id, root->span_id, sizeof s->span_id);
     memcpy(s->parent_id, root->parent_id, sizeof s->parent_id);
+    s->random_trace = root->random;
     s->remote_parent = memcmp(root->parent_id, none, sizeof none) != 0;
 }
 
@@ -257,6 +259,7 @@ void trace_root_child(const trace_root *root, const uint8_t span_id[SPAN_ID_BYTE
     memcpy(s->trace_id, root->trace_id, sizeof s->trace_id);
     memcpy(s->span_id, span_id, sizeof s->span_id);
     memcpy(s->parent_id, root->span_id, sizeof s->parent_id);
+    s->random_trace = root->random;
 }
 
 void tracer_read_counts(tracer *t, tracer_counts *counts)

@@ -83,6 +83,7 @@ typedef struct trace_root {
     uint8_t span_id
         [SPAN_ID_BYTES]; /* of the request's own span: the parent of its phases, for logs and exemplars */
     uint8_t parent_id[SPAN_ID_BYTES]; /* all zero = the trace begins here */
+    bool random;  /* the trace id was made at random, by the tracer or as the caller says */
     bool traced;  /* the ids mean something; false without a tracer and a caller that has one */
     bool sampled; /* spans of this request are wanted */
 } trace_root;

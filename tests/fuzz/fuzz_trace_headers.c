@@ -19,7 +19,7 @@ static void check_parent(const char *line)
         return;
     FUZZ_CHECK(memcmp(context.trace_id, zeros, TRACE_ID_BYTES) != 0);
     FUZZ_CHECK(memcmp(context.span_id, zeros, SPAN_ID_BYTES) != 0);
-    traceparent_write(context.trace_id, context.span_id, context.flags == TRACE_SAMPLED, written);
+    traceparent_write(context.trace_id, context.span_id, context.flags, written);
     FUZZ_CHECK(strlen(written) == TRACEPARENT_LENGTH && trace_context_parse(&again, written));
     FUZZ_CHECK(memcmp(context.trace_id, again.trace_id, TRACE_ID_BYTES) == 0 &&
                context.flags == again.flags && memcmp(context.span_id, again.span_id, SPAN_ID_BYTES) == 0);

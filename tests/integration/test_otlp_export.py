@@ -38,7 +38,7 @@ def test_the_loading_of_the_model_arrives_as_a_tree(receiver):
         assert span.end_time_unix_nano <= root.end_time_unix_nano
         assert span.kind == trace_pb2.Span.SPAN_KIND_INTERNAL
         assert span.status.code == trace_pb2.Status.STATUS_CODE_UNSET
-        assert span.flags == 0x101  # sampled, and the parent is known to be local
+        assert span.flags == 0x103  # sampled, with a random id, and the parent is known to be local
     assert attributes(root.attributes) == {"akidb.model": MODEL.name}
     device = attributes(next(span for span in stages if span.name == "select_device").attributes)
     assert device["akidb.device"] == "cpu" and device["akidb.cpu_tier"] and device["akidb.precision"]

@@ -129,6 +129,15 @@ def test_without_a_caller_a_trace_begins(receiver, client):
         assert root.trace_id.hex() != TRACE and any(root.trace_id) and not root.parent_span_id and not root.trace_state
 
 
+@pytest.mark.parametrize("parent, flags", [(None, 3), ("01", 1), ("03", 3), ("ff", 3)])
+def test_the_random_flag_is_carried_on(receiver, client, parent, flags):
+    headers = {} if parent is None else {"traceparent": f"00-{TRACE}-{SPAN}-{parent}"}
+    reply = client.post(EMBED, json={"texts": ["a"]}, headers=headers | {"x-request-id": f"random-{parent}"})
+    assert reply.headers["server-timing"].endswith(f'-0{flags}"')
+    spans = tree_of(receiver, f"random-{parent}").values()
+    assert {span.flags & 0xff for span in spans} == {flags}
+
+
 def test_two_parents_are_none(server, receiver):
     with server.connect() as connection:
         request = post({"texts": ["a"]}, [("Content-Type", "application/json"), ("X-Request-Id", "two"),

@@ -51,13 +51,16 @@ static void a_span_with_nothing_but_ids_and_times(void **state)
 static void a_parent_may_end_in_its_last_byte(void **state)
 {
     (void)state;
-    const span s = {.name = "s", .parent_id = {[SPAN_ID_BYTES - 1] = 9}, .remote_parent = true},
+    const span s = {.name = "s",
+                    .parent_id = {[SPAN_ID_BYTES - 1] = 9},
+                    .random_trace = true,
+                    .remote_parent = true},
                *list[] = {&s};
     Otlp__ExportTraceServiceRequest *read = encoded(list, 1, 0);
     const Otlp__Span *got = only_span(read);
     assert_int_equal(got->parent_span_id.len, SPAN_ID_BYTES);
     assert_int_equal(got->parent_span_id.data[SPAN_ID_BYTES - 1], 9);
-    assert_int_equal(got->flags, 0x301);
+    assert_int_equal(got->flags, 0x303);
     otlp__export_trace_service_request__free_unpacked(read, NULL);
 }
 

@@ -182,6 +182,7 @@ static void exports_a_tree_when_it_closes(void **state)
     assert_memory_equal(c->spans[0].trace_id, c->spans[1].trace_id, TRACE_ID_BYTES);
     assert_memory_equal(c->spans[0].span_id, child_id, SPAN_ID_BYTES);
     assert_false(c->spans[1].remote_parent);
+    assert_true(c->spans[0].random_trace && c->spans[1].random_trace);
     assert_true(llabs(c->wall_offset_ns - offset) < 60 * NS_PER_S);
     tracer_close(t, 10000);
     free(c);
