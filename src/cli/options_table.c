@@ -448,6 +448,13 @@ const option_row option_table[OPTION_TOTAL] = {
                               .type = OPTION_TYPE_PATH,
                               .commands = SERVE,
                               .help = "take only clients that show a certificate of one of these CAs (PEM)"},
+    [OPTION_TLS_OCSP] = {.section = "Access",
+                         .flag = "tls-ocsp",
+                         .variable = "AKIDB_TLS_OCSP",
+                         .type = OPTION_TYPE_PATH,
+                         .commands = SERVE,
+                         .help = "OCSP response of the CA about --tls-certificate (DER or PEM), for clients "
+                                 "that ask (stapling); read again on SIGHUP"},
     [OPTION_API_KEYS] =
         {.section = "Access",
          .flag = "api-keys",

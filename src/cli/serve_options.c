@@ -29,8 +29,10 @@ aki_status serve_options_check(const options *o, aki_error *error)
         status = error_set(error, AKI_INVALID_ARGUMENT, "--tls-%s is missing",
                            certificate == NULL ? "certificate" : "key");
         error_hint(error, "TLS needs both --tls-certificate and --tls-key.");
-    } else if (certificate == NULL && option_text(o, OPTION_TLS_CLIENT_CA) != NULL) {
-        status = error_set(error, AKI_INVALID_ARGUMENT, "--tls-client-ca is given, but no TLS is used");
+    } else if (certificate == NULL &&
+               (option_text(o, OPTION_TLS_CLIENT_CA) != NULL || option_text(o, OPTION_TLS_OCSP) != NULL)) {
+        status = error_set(error, AKI_INVALID_ARGUMENT, "--tls-%s is given, but no TLS is used",
+                           option_text(o, OPTION_TLS_CLIENT_CA) != NULL ? "client-ca" : "ocsp");
         error_hint(error, "Give --tls-certificate and --tls-key as well.");
     } else if (!serve_options_have_address(o) && option_text(o, OPTION_UNIX_SOCKET) == NULL) {
         status = error_set(error, AKI_INVALID_ARGUMENT, "--host none leaves nothing to listen on");
@@ -74,6 +76,7 @@ void serve_options_read(const options *o, server_settings *settings)
     settings->tls_certificate = option_text(o, OPTION_TLS_CERTIFICATE);
     settings->tls_key = option_text(o, OPTION_TLS_KEY);
     settings->tls_client_ca = option_text(o, OPTION_TLS_CLIENT_CA);
+    settings->tls_ocsp = option_text(o, OPTION_TLS_OCSP);
     settings->api_keys_file = option_text(o, OPTION_API_KEYS);
     settings->takes_token_ids = strcmp(option_text(o, OPTION_TOKEN_IDS), "native") == 0;
     settings->cors_origins = option_text(o, OPTION_CORS_ORIGIN);

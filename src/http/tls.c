@@ -15,13 +15,13 @@
 struct tls_identity {
     gnutls_certificate_credentials_t credentials;
     gnutls_datum_t ticket_key; /* from which the library makes the keys of tickets, anew every few hours */
-    bool asks_client;
+    bool asks_client, unfit_ocsp;
     time_t ends; /* the first of the certificates' */
     atomic_uint holders;
 };
 
 struct tls {
-    char *certificate, *key, *client_ca;
+    char *certificate, *key, *client_ca, *ocsp;
     gnutls_priority_t priorities;
     pthread_mutex_t lock; /* of current */
     tls_identity *current;
@@ -98,6 +98,27 @@ static aki_status use_certificate(const tls *t, tls_identity *identity, aki_erro
     return status;
 }
 
+/* Gives clients that ask the CA's word that the certificate stands (stapling, RFC 6066 section 8). */
+static aki_status use_ocsp(const tls *t, tls_identity *identity, aki_error *error)
+{
+    buf response;
+    aki_status status = read_pem(t->ocsp, "--tls-ocsp", &response, error);
+    if (status == AKI_OK) {
+        const bool is_pem = response.length > 0 && response.data[0] == '-';
+        const gnutls_datum_t read = datum_of(&response);
+        const int result = gnutls_certificate_set_ocsp_status_request_mem(
+            identity->credentials, &read, 0, is_pem ? GNUTLS_X509_FMT_PEM : GNUTLS_X509_FMT_DER);
+        identity->unfit_ocsp = result == GNUTLS_E_EXPIRED; /* of a revoked certificate too */
+        if (result < 0 && !identity->unfit_ocsp) {
+            status = error_set(error, AKI_INVALID_ARGUMENT, "OCSP response '%s': %s", t->ocsp,
+                               gnutls_strerror(result));
+            error_hint(error, "It must be one of the CA about the first certificate of --tls-certificate.");
+        }
+    }
+    buf_free(&response);
+    return status;
+}
+
 static aki_status use_client_ca(const tls *t, tls_identity *identity, aki_error *error)
 {
     buf ca;
@@ -129,6 +150,8 @@ static aki_status read_identity(const tls *t, tls_identity **out, aki_error *err
         status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for TLS");
     if (status == AKI_OK)
         status = use_certificate(t, identity, error);
+    if (status == AKI_OK && t->ocsp != NULL)
+        status = use_ocsp(t, identity, error);
     if (status == AKI_OK && t->client_ca != NULL)
         status = use_client_ca(t, identity, error);
     if (status == AKI_OK)
@@ -148,8 +171,10 @@ aki_status tls_open(tls **out, const tls_files *files, aki_error *error)
     t->certificate = mem_copy_string(files->certificate);
     t->key = mem_copy_string(files->key);
     t->client_ca = files->client_ca != NULL ? mem_copy_string(files->client_ca) : NULL;
+    t->ocsp = files->ocsp != NULL ? mem_copy_string(files->ocsp) : NULL;
     aki_status status = t->certificate == NULL || t->key == NULL ||
                                 (files->client_ca != NULL && t->client_ca == NULL) ||
+                                (files->ocsp != NULL && t->ocsp == NULL) ||
                                 gnutls_priority_init(&t->priorities, TLS_PRIORITIES, NULL) < 0
                             ? error_set(error, AKI_OUT_OF_MEMORY, "no memory for TLS")
                             : read_identity(t, &t->current, error);
@@ -172,6 +197,7 @@ void tls_close(tls *t)
     mem_free(t->certificate);
     mem_free(t->key);
     mem_free(t->client_ca);
+    mem_free(t->ocsp);
     mem_free(t);
 }
 
@@ -195,6 +221,14 @@ int64_t tls_certificate_end(tls *t)
     const int64_t ends = t->current->ends;
     pthread_mutex_unlock(&t->lock);
     return ends;
+}
+
+bool tls_ocsp_is_unfit(tls *t)
+{
+    pthread_mutex_lock(&t->lock);
+    const bool unfit = t->current->unfit_ocsp;
+    pthread_mutex_unlock(&t->lock);
+    return unfit;
 }
 
 /* A certificate with an extended key usage must allow client authentication (RFC 5280 section 4.2.1.12). One for

@@ -21,6 +21,8 @@ typedef struct tls_files {
     const char *certificate; /* PEM: the server's, and those between it and its CA */
     const char *key;         /* PEM */
     const char *client_ca;   /* PEM; NULL = clients need no certificate */
+    const char
+        *ocsp; /* DER or PEM: a response of the CA about the certificate, for clients that ask; NULL = none */
 } tls_files;
 
 /* Copies the names. Errors: AKI_INVALID_ARGUMENT (the files are not what they should be), AKI_IO_ERROR,
@@ -31,6 +33,9 @@ void tls_close(tls *t);
 
 /* Reads the files again; on an error all stays as it was. Errors as tls_open's. Thread-safe. */
 AKI_MUST_CHECK aki_status tls_reload(tls *t, aki_error *error);
+
+/* The OCSP response has ended, or says that the certificate is revoked: it is not sent. Thread-safe. */
+bool tls_ocsp_is_unfit(tls *t);
 
 /* When the certificate that new connections use ends, in seconds since the Unix epoch; of a chain the one that
  * ends first. Thread-safe. */

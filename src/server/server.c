@@ -59,12 +59,26 @@ void server_settings_init(server_settings *settings)
     scheduler_resilience_init(&settings->resilience);
 }
 
+static void warn_of_unfit_ocsp(const server *s)
+{
+    if (tls_ocsp_is_unfit(s->tls))
+        log_write(
+            &s->settings.log, AKI_LOG_WARN, LOG_TARGET,
+            "the OCSP response in %s has ended or says that the certificate is revoked: clients get none. "
+            "Fetch a new one and send SIGHUP",
+            s->settings.tls_ocsp);
+}
+
 static aki_status open_tls(server *s, aki_error *error)
 {
     tls_files files = {.certificate = s->settings.tls_certificate,
                        .key = s->settings.tls_key,
-                       .client_ca = s->settings.tls_client_ca};
-    return tls_open(&s->tls, &files, error);
+                       .client_ca = s->settings.tls_client_ca,
+                       .ocsp = s->settings.tls_ocsp};
+    const aki_status status = tls_open(&s->tls, &files, error);
+    if (status == AKI_OK)
+        warn_of_unfit_ocsp(s);
+    return status;
 }
 
 static aki_status open_watchdog(server *s, aki_error *error)
@@ -219,6 +233,7 @@ bool server_reload(server *s)
     if (s->tls != NULL && tls_reload(s->tls, &error) == AKI_OK) {
         log_write(&settings->log, AKI_LOG_INFO, LOG_TARGET, "new connections use the certificate in %s",
                   settings->tls_certificate);
+        warn_of_unfit_ocsp(s);
     } else if (s->tls != NULL) {
         fine = false;
         log_write(&settings->log, AKI_LOG_ERROR, LOG_TARGET, "the certificate stays as it was: %s. %s",

@@ -22,6 +22,7 @@ typedef struct server_settings {
     size_t inherited_admin_count;
     const char *tls_certificate, *tls_key; /* PEM files; NULL = no TLS. Not for the unix socket */
     const char *tls_client_ca;             /* NULL = clients need no certificate */
+    const char *tls_ocsp;                  /* response about tls_certificate; NULL = none */
     const char *api_keys_file;             /* NULL = everybody may use the service */
     bool takes_token_ids;                  /* OpenAI's dialect takes ids of the model's own tokenizer */
     const char *cors_origins;              /* "*", or origins with commas between them; NULL = none */

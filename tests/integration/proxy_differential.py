@@ -10,6 +10,7 @@ server had all of them.
 """
 import argparse
 import asyncio
+import collections
 import contextlib
 import dataclasses
 import json
@@ -252,7 +253,8 @@ def compare(forwarded, seen):
     given_up = sum(forwarded[name].startswith(("C", "L")) or forwarded[name].endswith(".499") for name in missing)
     counts = Counts(len(forwarded), len(seen), len(alone), given_up)
     if len(set(ids)) < len(ids):
-        return counts, "one id in two requests"
+        twice = {name for name, times in collections.Counter(ids).items() if times > 1}
+        return counts, f"one id in two requests: {[(name, status, forwarded.get(name)) for name, status in seen if name in twice]}"
     if any(status not in (0, 400, 414, 417, 431, 501, 505) for _, status in alone):
         return counts, f"served without being forwarded: {alone}"
     if not len(missing) - given_up <= len(alone) <= len(missing):

@@ -6,9 +6,11 @@ import re
 import signal
 import socket
 import ssl
+import subprocess
 
 import pytest
 from cryptography import x509
+from cryptography.x509 import ocsp
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
@@ -50,6 +52,18 @@ class Authority:
         paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
                                                serialization.NoEncryption()))
         return paths
+
+
+    def ocsp_response(self, certificate, days, revoked=False):
+        """DER, about the certificate in that file, from two days ago until in `days` days."""
+        now = datetime.datetime.now(datetime.timezone.utc)
+        subject = x509.load_pem_x509_certificate(certificate.read_bytes())
+        return (ocsp.OCSPResponseBuilder().add_response(
+                    subject, self.certificate, hashes.SHA1(), ocsp.OCSPCertStatus.REVOKED if revoked else ocsp.OCSPCertStatus.GOOD,
+                    this_update=now - datetime.timedelta(days=2), next_update=now + datetime.timedelta(days=days),
+                    revocation_time=now - datetime.timedelta(days=1) if revoked else None, revocation_reason=None)
+                .responder_id(ocsp.OCSPResponderEncoding.HASH, self.certificate).sign(self.key, hashes.SHA256())
+                .public_bytes(serialization.Encoding.DER))
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +238,29 @@ def test_work_in_flight_is_finished_over_tls(secure, authority, served):
         assert server.wait() == 0
 
 
+def stapled(server):
+    """What OpenSSL's client says about the OCSP response that it got."""
+    host, port = server.address
+    return subprocess.run(["openssl", "s_client", "-status", "-connect", f"{host}:{port}"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=DEADLINE_S).stdout
+
+
+def test_ocsp_stapling(authority, tmp_path):
+    files, response = authority.issue("stapled"), tmp_path / "response"
+    response.write_bytes(authority.ocsp_response(files[0], days=-1))
+    with Server("--tls-certificate", files[0], "--tls-key", files[1], "--tls-ocsp", response) as server:
+        assert "OCSP response in" in server.says("has ended") and "no response sent" in stapled(server)
+        response.write_bytes(authority.ocsp_response(files[0], days=1))
+        server.send_signal(signal.SIGHUP)
+        wait_until(lambda: "Cert Status: good" in stapled(server), "the new response is sent", server)
+        response.write_bytes(authority.ocsp_response(authority.issue("other")[0], days=1))
+        server.send_signal(signal.SIGHUP)
+        assert "OCSP response" in server.says("certificate stays as it was")
+        assert "Cert Status: good" in stapled(server)
+        response.write_bytes(authority.ocsp_response(files[0], days=1, revoked=True))
+        server.send_signal(signal.SIGHUP)
+        wait_until(lambda: "no response sent" in stapled(server), "what says revoked is not sent", server)
+
+
 def test_start_with_bad_files(authority, served, tmp_path):
     def refused(*arguments, code=1):
         return refused_start(*arguments, "--model", MODEL, "--port", 0, code=code)
@@ -231,6 +268,8 @@ def test_start_with_bad_files(authority, served, tmp_path):
     assert "--tls-key" in refused("--tls-certificate", served[0], code=2)
     assert "--tls-certificate" in refused("--tls-key", served[1], code=2)
     assert "--tls-certificate" in refused("--tls-client-ca", authority.path, code=2)
+    assert "--tls-certificate" in refused("--tls-ocsp", authority.path, code=2)
+    assert "--tls-ocsp" in refused("--tls-certificate", served[0], "--tls-key", served[1], "--tls-ocsp", tmp_path / "missing.der")
     assert "missing.pem" in refused("--tls-certificate", tmp_path / "missing.pem", "--tls-key", served[1])
     message = refused("--tls-certificate", served[0], "--tls-key", authority.issue("else")[1])
     assert str(served[0]) in message and "else.key" in message

@@ -92,10 +92,10 @@ static void takes_files_that_fit_each_other(void **state)
     (void)state;
     tls *t;
     aki_error error;
-    assert_int_equal(tls_open(&t, &(tls_files){certificate, key, NULL}, &error), AKI_OK);
+    assert_int_equal(tls_open(&t, &(tls_files){certificate, key, NULL, NULL}, &error), AKI_OK);
     assert_int_equal(tls_reload(t, &error), AKI_OK);
     tls_close(t);
-    assert_int_equal(tls_open(&t, &(tls_files){certificate, key, certificate}, &error), AKI_OK);
+    assert_int_equal(tls_open(&t, &(tls_files){certificate, key, certificate, NULL}, &error), AKI_OK);
     tls_close(t);
     tls_close(NULL);
     tls_identity_release(NULL);
@@ -109,16 +109,19 @@ static void says_what_is_wrong_with_the_others(void **state)
         aki_status status;
         const char *message, *hint;
     } bad[] = {
-        {{"/missing", key, NULL}, AKI_IO_ERROR, "/missing", "--tls-certificate"},
-        {{certificate, "/missing", NULL}, AKI_IO_ERROR, "/missing", "--tls-key"},
-        {{certificate, key, "/missing"}, AKI_IO_ERROR, "/missing", "--tls-client-ca"},
-        {{certificate, folder, NULL}, AKI_IO_ERROR, folder, "--tls-key"},
-        {{certificate, other_key, NULL}, AKI_INVALID_ARGUMENT, other_key, "the certificate"},
-        {{key, certificate, NULL}, AKI_INVALID_ARGUMENT, key, "PEM"},
-        {{text, key, NULL}, AKI_INVALID_ARGUMENT, text, "PEM"},
-        {{certificate, text, NULL}, AKI_INVALID_ARGUMENT, text, "PEM"},
-        {{certificate, key, text}, AKI_INVALID_ARGUMENT, text, "PEM"},
-        {{certificate, key, key}, AKI_INVALID_ARGUMENT, key, "PEM"},
+        {{"/missing", key, NULL, NULL}, AKI_IO_ERROR, "/missing", "--tls-certificate"},
+        {{certificate, "/missing", NULL, NULL}, AKI_IO_ERROR, "/missing", "--tls-key"},
+        {{certificate, key, "/missing", NULL}, AKI_IO_ERROR, "/missing", "--tls-client-ca"},
+        {{certificate, folder, NULL, NULL}, AKI_IO_ERROR, folder, "--tls-key"},
+        {{certificate, other_key, NULL, NULL}, AKI_INVALID_ARGUMENT, other_key, "the certificate"},
+        {{key, certificate, NULL, NULL}, AKI_INVALID_ARGUMENT, key, "PEM"},
+        {{text, key, NULL, NULL}, AKI_INVALID_ARGUMENT, text, "PEM"},
+        {{certificate, text, NULL, NULL}, AKI_INVALID_ARGUMENT, text, "PEM"},
+        {{certificate, key, text, NULL}, AKI_INVALID_ARGUMENT, text, "PEM"},
+        {{certificate, key, key, NULL}, AKI_INVALID_ARGUMENT, key, "PEM"},
+        {{certificate, key, NULL, "/missing"}, AKI_IO_ERROR, "/missing", "--tls-ocsp"},
+        {{certificate, key, NULL, text}, AKI_INVALID_ARGUMENT, text, "--tls-certificate"},
+        {{certificate, key, NULL, certificate}, AKI_INVALID_ARGUMENT, certificate, "--tls-certificate"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         tls *t;
@@ -140,7 +143,7 @@ static void knows_which_certificate_ends_first(void **state)
     snprintf(chain_key, sizeof chain_key, "%s/chain-key", folder);
     gnutls_x509_privkey_t mine = put_key(chain_key);
     put_certificate(chain, mine);
-    assert_int_equal(tls_open(&t, &(tls_files){chain, chain_key, NULL}, &error), AKI_OK);
+    assert_int_equal(tls_open(&t, &(tls_files){chain, chain_key, NULL, NULL}, &error), AKI_OK);
     assert_int_equal(tls_certificate_end(t), ENDS);
     unsigned char pem[8192];
     size_t length = sizeof pem / 2, more = sizeof pem / 2;
@@ -171,7 +174,7 @@ static void sessions_keep_what_they_began_with(void **state)
     (void)state;
     tls *t;
     aki_error error;
-    assert_int_equal(tls_open(&t, &(tls_files){certificate, key, certificate}, &error), AKI_OK);
+    assert_int_equal(tls_open(&t, &(tls_files){certificate, key, certificate, NULL}, &error), AKI_OK);
     gnutls_session_t sessions[3];
     tls_identity *identities[3];
     for (size_t i = 0; i < 3; i++) {
