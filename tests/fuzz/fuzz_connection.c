@@ -52,6 +52,13 @@ static void hash(const void *data, size_t size)
         seen.requests = (seen.requests ^ ((const uint8_t *)data)[i]) * 0x100000001B3u;
 }
 
+/* The letter behind the target's slash. */
+static char kind_of(const http_stream *stream)
+{
+    const char *target = http_request_target(&stream->request);
+    return target[0] == '/' ? target[1] : '\0';
+}
+
 static void send_reply(http_stream *stream, unsigned status)
 {
     request_state *r = stream->context;
@@ -61,7 +68,7 @@ static void send_reply(http_stream *stream, unsigned status)
     r->replied = true;
     http_reply_init(&reply, status);
     buf_init(&body, (size_t)1 << 20);
-    const size_t repeats = http_request_target(&stream->request)[1] == 'l' ? 10000 : 1;
+    const size_t repeats = kind_of(stream) == 'l' ? 10000 : 1;
     for (size_t i = 0; i < repeats; i++)
         FUZZ_CHECK(buf_append(&body, "0123456789", 10));
     FUZZ_CHECK(http_reply_take_body(&reply, &body));
@@ -92,10 +99,9 @@ static void on_head(void *cookie, http_stream *stream, const http_fault *fault)
     if (fault != NULL)
         return;
     check_request(stream);
-    const char *target = http_request_target(&stream->request);
-    if (strncmp(target, "/e", 2) == 0) {
+    if (kind_of(stream) == 'e') {
         send_reply(stream, 413);
-    } else if (strncmp(target, "/x", 2) == 0) {
+    } else if (kind_of(stream) == 'x') {
         r->aborted = true;
         http_stream_abort(stream);
     }
@@ -162,14 +168,14 @@ static void on_complete(void *cookie, http_stream *stream, const http_fault *fau
         return;
     }
     FUZZ_CHECK(request->chunked || r->body == request->body_bytes);
-    const char second = http_request_target(request)[1];
-    if (second == 'w') {
+    const char kind = kind_of(stream);
+    if (kind == 'w') {
         hold(stream);
-    } else if (second == 'n') {
+    } else if (kind == 'n') {
         r->replied = true;
         http_stream_reply_out_of_memory(stream);
     } else {
-        if (second == 'r')
+        if (kind == 'r')
             let_all_go();
         send_reply(stream, 200);
     }

@@ -222,7 +222,7 @@ class Comparison:
                 if to not in ("-", "<NOSRV>"):
                     forwarded[name] = how
         for line in self.server_lines.new():
-            if b'"target":"access"' in line:
+            if b'"message":"request ' in line:
                 entry = json.loads(line)
                 seen.append((entry["request_id"], entry["fields"]["status"]))
 
