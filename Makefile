@@ -82,6 +82,9 @@ test-collector: test-deps build $(TEST_ENV)/.ready ## Sends traces and metrics t
 test-kubernetes: test-deps build $(TEST_ENV)/.ready ## Checks manifests and chart with kustomize and helm, built from their Go modules
 	@scripts/run-tests $(BUILD) $(TEST_ENV) kubernetes $(PYTEST_ARGS)
 
+test-h2spec: test-deps build $(TEST_ENV)/.ready ## Tries HTTP/2 with h2spec, built from its Go module
+	@scripts/run-tests $(BUILD) $(TEST_ENV) h2spec $(PYTEST_ARGS)
+
 game-day: test-deps build $(TEST_ENV)/.ready ## Injects faults under the real Prometheus: each raises its alert, which the runbook ends; into docs/GAME-DAY.md
 	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_BUILD=$(abspath $(BUILD)) AKIDB_PROGRAM=$(abspath $(BUILD))/akidb-embed \
 	    $(PYTHON) tests/deploy/game_day.py --output docs/GAME-DAY.md $(GAME_DAY_ARGS)

@@ -115,12 +115,27 @@ FAULTY(read, ssize_t, recv, -1, (int file, void *data, size_t count, int flags),
 FAULTY_MOVE(write, write, (int file, const void *data, size_t count), (file, data, count))
 FAULTY_MOVE(write, pwrite, (int file, const void *data, size_t count, off_t at), (file, data, count, at))
 FAULTY_MOVE(write, pwrite64, (int file, const void *data, size_t count, off64_t at), (file, data, count, at))
-FAULTY(write, ssize_t, send, -1, (int file, const void *data, size_t count, int flags),
-       (file, data, count, flags))
 FAULTY_MOVE(write, sendfile64, (int file, int from, off64_t *at, size_t count), (file, from, at, count))
-FAULTY(write, ssize_t, sendmsg, -1, (int file, const struct msghdr *message, int flags),
-       (file, message, flags))
 FAULTY(write, ssize_t, writev, -1, (int file, const struct iovec *parts, int count), (file, parts, count))
+
+FAULTY_MOVE(send, send, (int file, const void *data, size_t count, int flags), (file, data, count, flags))
+
+ssize_t sendmsg(int file, const struct msghdr *message, int flags)
+{
+    NEXT(sendmsg);
+    const int reason = fault_due(FAULT_send, CALLER);
+    if (reason != 0 && reason != FAULT_SHORT) {
+        errno = reason;
+        return -1;
+    }
+    if (reason == 0 || message->msg_iovlen == 0 || message->msg_iov[0].iov_len < 2)
+        return next(file, message, flags);
+    struct iovec half = {message->msg_iov[0].iov_base, message->msg_iov[0].iov_len / 2};
+    struct msghdr part = *message;
+    part.msg_iov = &half;
+    part.msg_iovlen = 1;
+    return next(file, &part, flags);
+}
 
 FAULTY(sync, int, fsync, -1, (int file), (file))
 FAULTY(sync, int, fdatasync, -1, (int file), (file))

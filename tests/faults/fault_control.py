@@ -28,12 +28,12 @@ POINTS = re.findall(r"X\((\w+)\)", HEADER.split("#define FAULT_POINTS(X)")[1].sp
 # How each point fails: the reasons, and whether all later calls may fail too. EINTR for ever is no fault but a lie.
 REASONS = {
     "alloc": [errno.ENOMEM], "open": [errno.EMFILE, errno.EACCES], "read": [errno.EIO, SHORT, errno.ECONNRESET],
-    "write": [errno.ENOSPC, SHORT, errno.ECONNRESET], "sync": [errno.EIO], "mmap": [errno.ENOMEM],
+    "write": [errno.ENOSPC, SHORT, errno.ECONNRESET], "send": [errno.ECONNRESET, SHORT], "sync": [errno.EIO], "mmap": [errno.ENOMEM],
     "rename": [errno.ENOSPC], "file": [errno.EIO], "descriptor": [errno.EMFILE], "connect": [errno.ECONNREFUSED],
     "accept": [errno.EMFILE, errno.ECONNABORTED], "epoll": [errno.ENOMEM], "wait": [], "clock": [errno.EIO], "thread": [errno.EAGAIN],
     "resolve": [errno.EAGAIN, errno.ENOMEM],
 }
-INTERRUPTED = {"read", "write", "accept", "wait"}
+INTERRUPTED = {"read", "write", "send", "accept", "wait"}
 
 
 # How many faults of each kind the test at hand has set up, and how many of these calls then came and were made to fail.

@@ -18,11 +18,11 @@
 #include <stdint.h>
 
 /* alloc: malloc, calloc, realloc, posix_memalign, ... · open: also fopen, opendir, mkostemp · read: also pread, recv ·
- * write: also pwrite, send, sendmsg, writev, sendfile · sync: fsync, fdatasync · descriptor: socket, epoll_create1,
+ * write: also pwrite, writev, sendfile · send: also sendmsg · sync: fsync, fdatasync · descriptor: socket, epoll_create1,
  * eventfd, signalfd, ... · file: mkdir, symlink, ftruncate, fstat, flock · resolve: getaddrinfo */
 /* clang-format off */
 #define FAULT_POINTS(X)                                                                                      \
-    X(alloc) X(open) X(read) X(write) X(sync) X(mmap) X(rename) X(file) X(descriptor) X(connect) X(accept)   \
+    X(alloc) X(open) X(read) X(write) X(send) X(sync) X(mmap) X(rename) X(file) X(descriptor) X(connect) X(accept)   \
     X(epoll) X(clock) X(wait) X(thread) X(resolve)
 /* clang-format on */
 

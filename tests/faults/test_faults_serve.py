@@ -18,7 +18,7 @@ SENTENCE = "the quick brown fox jumps over a lazy dog"
 # GnuTLS computes with GMP, which ends the process when memory runs out: TLS is left out.
 
 
-CONNECTION_POINTS = {"accept", "epoll", "read", "library-read", "library-write", "library-epoll"}
+CONNECTION_POINTS = {"accept", "epoll", "read", "send", "library-read", "library-write", "library-epoll"}
 
 
 def body(count, words=1):

@@ -211,7 +211,7 @@ class Comparison:
     """The counts of one proxy and of the server behind it."""
 
     def __init__(self, front, server):
-        self.front, self.server = front, server
+        self.front, self.given_up = front, set()  # given up by the proxy, and perhaps seen by the server later
         self.server_lines = Lines(server.output.fileno())
 
     def read(self, forwarded, seen):
@@ -224,7 +224,8 @@ class Comparison:
         for line in self.server_lines.new():
             if b'"message":"request ' in line:
                 entry = json.loads(line)
-                seen.append((entry["request_id"], entry["fields"]["status"]))
+                if entry["request_id"] not in self.given_up:
+                    seen.append((entry["request_id"], entry["fields"]["status"]))
 
     def run(self, seeds):
         """Counts what these inputs are for both, and what is wrong about it, or None."""
@@ -237,6 +238,7 @@ class Comparison:
                 changed, known = time.monotonic(), (len(forwarded), len(seen))
             counts, wrong = compare(forwarded, seen)
             if wrong is None and time.monotonic() - changed > 0.2:
+                self.given_up |= forwarded.keys() - {name for name, _ in seen}
                 return counts, None
             if time.monotonic() - changed > 3:
                 break
@@ -255,8 +257,9 @@ def compare(forwarded, seen):
     if len(set(ids)) < len(ids):
         twice = {name for name, times in collections.Counter(ids).items() if times > 1}
         return counts, f"one id in two requests: {[(name, status, forwarded.get(name)) for name, status in seen if name in twice]}"
-    if any(status not in (0, 400, 414, 417, 431, 501, 505) for _, status in alone):
-        return counts, f"served without being forwarded: {alone}"
+    served = [(name, status) for name, status in alone if status not in (0, 400, 414, 417, 431, 501, 505)]
+    if served:
+        return counts, f"served without being forwarded: {served}"
     if not len(missing) - given_up <= len(alone) <= len(missing):
         return counts, f"{len(missing)} forwarded requests are missing ({given_up} of them given up), {len(alone)} were refused"
     return counts, None
