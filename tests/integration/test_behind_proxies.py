@@ -14,19 +14,19 @@ def test_no_request_is_counted_differently(tmp_path, name):
 
 
 @pytest.mark.parametrize("seen, wrong", [
-    ([("a", 200), ("b", 200)], None),
-    ([("a", 200), ("own", 400)], None),  # it was refused before its headers were read
-    ([("a", 200), ("b", 200), ("own", 200)], "served"),  # smuggled
-    ([("a", 200), ("b", 200), ("own", 400)], "refused"),
-    ([("a", 200)], "missing"),  # taken for a part of the other
-    ([("a", 200), ("a", 200)], "two requests"),
+    ([("proxy-a", 200), ("proxy-b", 200)], None),
+    ([("proxy-a", 200), ("own", 400)], None),  # it was refused before its headers were read
+    ([("proxy-a", 200), ("proxy-b", 200), ("own", 200)], "served"),  # smuggled
+    ([("proxy-a", 200), ("proxy-b", 200), ("own", 400)], "refused"),
+    ([("proxy-a", 200)], "missing"),  # taken for a part of the other
+    ([("proxy-a", 200), ("proxy-a", 200)], "two requests"),
 ])
 def test_a_difference_is_seen(seen, wrong):
-    _, found = compare({"a": "--", "b": "--"}, seen)
+    _, found = compare({"proxy-a": "--", "proxy-b": "--"}, seen)
     assert found is None if wrong is None else wrong in found
 
 
 def test_what_a_proxy_gave_up_may_be_missing():
     for how in ("CD", "200.499"):
-        counts, wrong = compare({"a": "--", "b": how}, [("a", 200)])
+        counts, wrong = compare({"proxy-a": "--", "proxy-b": how}, [("proxy-a", 200)])
         assert wrong is None and counts.given_up == 1
