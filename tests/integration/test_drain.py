@@ -119,7 +119,8 @@ def test_no_request_is_lost():
             assert not failures, f"round {number}: {failures}\n{server.log()[-3000:]}"
             assert "stopped; all requests were finished" in server.messages()
             served += sum(client.served for client in clients)
-    print(f"{ROUNDS} rounds, {served} requests served, 0 lost")
+        if (number + 1) % 50 == 0 or number + 1 == ROUNDS:
+            print(f"{number + 1} of {ROUNDS} rounds, {served} requests served, 0 lost", flush=True)
 
 
 @pytest.fixture
