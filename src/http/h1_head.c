@@ -9,6 +9,7 @@
 #define MAX_METHOD_BYTES 64
 /* Of a request line, beside method and target. */
 #define LINE_REST_BYTES 16
+#define MAX_LINE_BYTES ((size_t)MAX_METHOD_BYTES + HTTP_MAX_TARGET_BYTES + LINE_REST_BYTES)
 
 void h1_head_begin(h1_head *head, size_t max_bytes, http_field *fields)
 {
@@ -210,23 +211,20 @@ static bool check_whole(h1_head *head, http_request *request)
     return true;
 }
 
-/* A line too long to be taken is refused before its end is there. */
-static bool check_unfinished(h1_head *head, const char *text, size_t length)
+/* A line too long to be taken is refused before its end is there, for what is wrong with as much of it as may be. */
+static bool check_unfinished(h1_head *head, char *text, size_t length, http_request *request)
 {
     if (length > head->max_bytes)
         return http_fault_set(&head->fault, HTTP_FAULT_HEAD_TOO_LARGE,
                               "request line and headers have more than the %zu bytes taken", head->max_bytes);
     if (head->has_line || length <= head->begin)
         return true;
-    const char *line = text + head->begin;
-    const size_t bytes = length - head->begin;
-    if (!http_is_token_character((unsigned char)line[0]) && line[0] != '\r')
+    const char first = text[head->begin];
+    if (!http_is_token_character((unsigned char)first) && first != '\r')
         return malformed(head, "the request does not begin with a method and a blank");
-    if (bytes > MAX_METHOD_BYTES + HTTP_MAX_TARGET_BYTES + LINE_REST_BYTES)
-        return memchr(line, ' ', MAX_METHOD_BYTES + 1) != NULL
-                   ? target_too_long(head)
-                   : malformed(head, "the request does not begin with a method and a blank");
-    return true;
+    return length - head->begin <= MAX_LINE_BYTES ||
+           (read_request_line(head, text, head->begin + MAX_LINE_BYTES, request) &&
+            malformed(head, "the request line goes on behind HTTP/1.1"));
 }
 
 /* text[head->begin..end) is a whole line. True: more lines are to come. */
@@ -252,18 +250,16 @@ h1_head_state h1_head_read(h1_head *head, char *text, size_t length, http_reques
     bool whole = false;
     request->text = text;
     request->fields = head->fields;
-    while (line_find_end(text, &head->from, length, &end, &next, &head->fault)) {
-        if (next > head->max_bytes) {
-            (void)check_unfinished(head, text, next);
-            return H1_HEAD_FAULTY;
-        }
+    /* What lies beyond the most that is taken is not looked at, so that it does not matter whether it is there already. */
+    const size_t within = length < head->max_bytes ? length : head->max_bytes;
+    while (line_find_end(text, &head->from, within, &end, &next, &head->fault)) {
         if (!take_line(head, text, end, request, &whole))
             return H1_HEAD_FAULTY;
         head->begin = request->head_bytes = next;
         if (whole)
             return H1_HEAD_WHOLE;
     }
-    if (head->fault.kind != HTTP_FAULT_NONE || !check_unfinished(head, text, length))
+    if (head->fault.kind != HTTP_FAULT_NONE || !check_unfinished(head, text, length, request))
         return H1_HEAD_FAULTY;
     return H1_HEAD_MORE;
 }

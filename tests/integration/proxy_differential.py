@@ -29,6 +29,8 @@ from proxies import free_ports, program
 
 AT_ONCE = 64
 OF_PROXY = "proxy-"  # how the ids begin that the proxies give
+# Nothing was told for so long; and how long the last of it may take where something seems to be wrong.
+SETTLED_S, PATIENCE_S = 0.2, 60
 # How long the last reply to an input may take. What comes later changes no count: the proxy has forwarded the request.
 QUIET_S = 0.03
 HEADERS = [
@@ -82,9 +84,7 @@ class Counts:
     seen: int = 0
     refused: int = 0
     given_up: int = 0
-
-    def __add__(self, other):
-        return Counts(*(mine + its for mine, its in zip(dataclasses.astuple(self), dataclasses.astuple(other))))
+    unlogged: int = 0
 
 
 class Lines:
@@ -209,50 +209,43 @@ async def send_all(port, seeds):
 
 
 class Comparison:
-    """The counts of one proxy and of the server behind it."""
+    """What one proxy and the server behind it have told so far. Either may tell of a request long after the other."""
 
     def __init__(self, front, server):
-        self.front = front
-        # What only one of them had told of when the inputs that it came of were compared: the other may tell of it later.
-        self.given_up, self.unlogged = set(), set()
-        self.server_lines = Lines(server.output.fileno())
+        self.front, self.server_lines = front, Lines(server.output.fileno())
+        self.forwarded, self.seen = {}, []
 
-    def read(self, forwarded, seen):
+    def read(self):
         for line in self.front.lines.new():
             kind, _, rest = line.decode("latin-1").partition(" ")
             if kind == "forwarded":
                 name, to, how = rest.split(" ")
-                if to in ("-", "<NOSRV>"):
-                    continue
-                forwarded[name] = how
-                if name in self.unlogged:
-                    self.unlogged.remove(name)
-                    seen.append((name, 0))
+                if to not in ("-", "<NOSRV>"):
+                    self.forwarded[name] = how
         for line in self.server_lines.new():
             if b'"message":"request ' in line:
                 entry = json.loads(line)
-                if entry["request_id"] not in self.given_up:
-                    seen.append((entry["request_id"], entry["fields"]["status"]))
+                self.seen.append((entry["request_id"], entry["fields"]["status"]))
 
-    def run(self, seeds):
-        """Counts what these inputs are for both, and what is wrong about it, or None."""
-        forwarded, seen = {}, []
-        asyncio.run(send_all(self.front.port, seeds))
-        changed, known = time.monotonic(), (0, 0)
-        while time.monotonic() - changed < 60:
-            self.read(forwarded, seen)
-            if known != (len(forwarded), len(seen)):
-                changed, known = time.monotonic(), (len(forwarded), len(seen))
-            counts, wrong = compare(forwarded, seen)
-            if wrong is None and time.monotonic() - changed > 0.2:
-                names = {name for name, _ in seen}
-                self.given_up |= forwarded.keys() - names
-                self.unlogged |= {name for name in names - forwarded.keys() if name.startswith(OF_PROXY)}
-                return counts, None
-            if time.monotonic() - changed > 3:
-                break
+    def settle(self):
+        """Reads until nothing has come for a moment."""
+        changed, known = time.monotonic(), None
+        while time.monotonic() - changed < SETTLED_S:
+            self.read()
+            if known != (len(self.forwarded), len(self.seen)):
+                changed, known = time.monotonic(), (len(self.forwarded), len(self.seen))
             time.sleep(0.02)
-        return counts, wrong
+
+    def check(self, seeds):
+        """Sends these inputs; the counts of all so far."""
+        asyncio.run(send_all(self.front.port, seeds))
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            self.settle()
+            counts, wrong = compare(self.forwarded, self.seen)
+            if wrong is None:
+                return counts
+            assert time.monotonic() < deadline, f"{wrong}. It came with the inputs from --seed {seeds[0]} on, --count {len(seeds)}"
 
 
 def compare(forwarded, seen):
@@ -262,7 +255,8 @@ def compare(forwarded, seen):
     alone = [(name, status) for name, status in seen if not name.startswith(OF_PROXY)]
     # The client left, or the proxy had not sent the whole head: haproxy's C and L, nginx's 499.
     given_up = sum(forwarded[name].startswith(("C", "L")) or forwarded[name].endswith(".499") for name in missing)
-    counts = Counts(len(forwarded), len(seen), len(alone), given_up)
+    unlogged = sum(name.startswith(OF_PROXY) and name not in forwarded for name in ids)
+    counts = Counts(len(forwarded), len(seen), len(alone), given_up, unlogged)
     if len(set(ids)) < len(ids):
         twice = {name for name, times in collections.Counter(ids).items() if times > 1}
         return counts, f"one id in two requests: {[(name, status, forwarded.get(name)) for name, status in seen if name in twice]}"
@@ -272,23 +266,6 @@ def compare(forwarded, seen):
     if not len(missing) - given_up <= len(alone) <= len(missing):
         return counts, f"{len(missing)} forwarded requests are missing ({given_up} of them given up), {len(alone)} were refused"
     return counts, None
-
-
-def narrow(comparison, seeds):
-    """The fewest of these inputs, by halves, that still are counted differently."""
-    while len(seeds) > 1:
-        halves = seeds[:len(seeds) // 2], seeds[len(seeds) // 2:]
-        seeds = next((half for half in halves if comparison.run(half)[1] is not None), None)
-        if seeds is None:
-            return []
-    return [mutated(seed) for seed in seeds]
-
-
-def check(comparison, seeds):
-    counts, wrong = comparison.run(seeds)
-    if wrong is not None:
-        raise AssertionError(f"{wrong}\ninputs: {narrow(comparison, seeds)}")
-    return counts
 
 
 def start_server():
@@ -303,16 +280,15 @@ def main():
     arguments = parser.parse_args()
     share = arguments.count // len(PROXIES)
     for name in PROXIES:
-        total = Counts()
         with tempfile.TemporaryDirectory() as folder, start_server() as server, open_front(name, pathlib.Path(folder), server) as front:
             comparison = Comparison(front, server)
             for first in range(0, share, arguments.batch):
                 seeds = range(arguments.seed + first, arguments.seed + min(first + arguments.batch, share))
-                total += check(comparison, seeds)
+                total = comparison.check(seeds)
                 print(f"\r{name}: {first + len(seeds):,} of {share:,}", end="", file=sys.stderr)
         print(file=sys.stderr)
         print(f"{name}: {share:,} inputs, {total.forwarded:,} requests forwarded, {total.seen:,} seen by the server: {total.refused:,} of them refused for "
-              f"their framing, {total.given_up:,} given up by the proxy, {len(comparison.unlogged)} not logged by it at the end; none counted differently", flush=True)
+              f"their framing, {total.given_up:,} given up by the proxy, {total.unlogged} not logged by it; none counted differently", flush=True)
 
 
 if __name__ == "__main__":
