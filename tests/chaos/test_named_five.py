@@ -169,11 +169,11 @@ def test_network_partition_in_a_namespace(tmp_path):
 @pytest.mark.parametrize("fault", ["fail", "nan", "vanish", "oom", "hang"])
 def test_gpu_failure_in_mid_request(tmp_path, fault):
     """The device has computed a part of the request when it fails: the CPU computes the rest, and all vectors are right. fp32,
-    so that those of both levels are the same to the bit."""
+    so that those of both levels are the same to the bit. A call that does not hang must never be taken for one that does."""
     device = FaultyDevice(tmp_path)
     texts = [f"text number {number} of a request of many passes " * 12 for number in range(times(12, 96))]
     with device.serve("--precision", "fp32", "--threads", "1", "--breaker-cooldown", "500ms", "--breaker-failures", "1",
-                      timeout="3s" if fault == "hang" else "100s") as server:
+                      timeout="100s" if fault != "hang" else "20s" if is_sanitized() else "3s") as server:
         whole = server.embed(*texts)
         passes = device.calls()
         assert served_by(whole) == "gpu" and passes >= 3

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from embed_server import MODEL, PATIENT, PROGRAM, Server, wait_until
+from embed_server import MODEL, PATIENT, PROGRAM, Server, is_sanitized, wait_until
 from faulty_device import FaultyDevice, served_by
 
 COOLDOWN = "100ms"
@@ -141,7 +141,7 @@ def test_signals_to_the_whole_group_are_the_server_s_to_answer(isolated, right):
 
 def test_hanging_call_is_given_up_and_its_process_ended(isolated, right):
     """Nothing but the end of the process ends this call."""
-    with isolated.serve("--breaker-failures", "32", timeout="1s") as server:
+    with isolated.serve("--breaker-failures", "32", timeout="20s" if is_sanitized() else "3s") as server:
         check(server.embed(*TEXTS), right)
         [before] = processes(server)
         isolated.be("hang")
