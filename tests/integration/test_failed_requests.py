@@ -9,13 +9,15 @@ import socket
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from embed_server import EMBED, PATIENT, Server, head, post, wait_until
+from embed_server import EMBED, PATIENT, Server, head, is_sanitized, post, wait_until
 from test_bad_requests import CASES, GOOD, JSON_TYPE
 
+# A sanitized build computes many times slower.
+MANY = 30 if is_sanitized() else 100
 # A second and more for one worker; no two texts are equal, because equal ones are computed once.
-LONG = {"texts": [f"{number} " + "word " * 100 for number in range(100)], "encoding_format": "base64"}
+LONG = {"texts": [f"{number} " + "word " * 100 for number in range(MANY)], "encoding_format": "base64"}
 # It has texts in the queue for seconds.
-LONGER = {"texts": [f"{number} " + "word " * 100 for number in range(200)], "encoding_format": "base64"}
+LONGER = {"texts": [f"{number} " + "word " * 100 for number in range(2 * MANY)], "encoding_format": "base64"}
 COUNTED = {"requests": "candle_requests_total", "errors": "candle_errors_total", "in flight": "candle_requests_in_flight"}
 DURATIONS = "candle_request_duration_seconds_count"
 # Failures before the service sees a request, and those of other paths, are not embedding requests.
