@@ -31,13 +31,14 @@ def test_same_vectors(connection, client, name):
 
 
 def test_large_and_chunked(connection):
-    body = gzip.compress(json.dumps({"texts": [f"text {i} " * 20 for i in range(500)]}).encode())
+    count = 100 if is_sanitized() else 500
+    body = gzip.compress(json.dumps({"texts": [f"text {i} " * 20 for i in range(count)]}).encode())
     connection.send(head(headers=[*HEADERS, ("Transfer-Encoding", "chunked")]))
     for start in range(0, len(body), 1000):
         piece = body[start:start + 1000]
         connection.send(b"%x\r\n%s\r\n" % (len(piece), piece))
     reply = connection.send(b"0\r\n\r\n").reply()
-    assert reply.status == 200 and len(reply.json()["embeddings"]) == 500
+    assert reply.status == 200 and len(reply.json()["embeddings"]) == count
 
 
 def test_several_members(connection):

@@ -59,8 +59,8 @@ def line_about(server, request_id, target="access"):
 
 @pytest.fixture(scope="module")
 def talkative():
-    """A server that logs everything."""
-    with Server(*PATIENT, "--log-level", "trace", "--access-log-rate", "1000000") as running:
+    """A server that logs everything, but no second line about requests that are slow on a slow build."""
+    with Server(*PATIENT, "--log-level", "trace", "--access-log-rate", "1000000", "--slow-request", "1h") as running:
         yield running
 
 

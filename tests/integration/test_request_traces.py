@@ -34,7 +34,7 @@ def receiver(request):
 
 @pytest.fixture(scope="module")
 def server(receiver):
-    with Server(*PATIENT, "--access-log-rate", "100000", environment=receiver.environment) as running:
+    with Server(*PATIENT, "--access-log-rate", "100000", "--slow-request", "1h", environment=receiver.environment) as running:
         yield running
 
 
