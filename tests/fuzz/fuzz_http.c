@@ -188,8 +188,15 @@ static int connect_to(const target *t, int way)
     FUZZ_CHECK(s >= 0);
     /* Without Nagle's algorithm: a piece is not kept back until the one before it is acknowledged. */
     FUZZ_CHECK(local || setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once) == 0);
-    FUZZ_CHECK(connect(s, local ? (const struct sockaddr *)&t->local : (const struct sockaddr *)&address,
-                       local ? sizeof t->local : sizeof address) == 0);
+    const struct sockaddr *to =
+        local ? (const struct sockaddr *)&t->local : (const struct sockaddr *)&address;
+    const socklen_t length = local ? sizeof t->local : sizeof address;
+    unsigned attempts = 0;
+    while (connect(s, to, length) !=
+           0) { /* another program may have used up the machine's ports for the moment */
+        FUZZ_CHECK(errno == EADDRNOTAVAIL && attempts++ < HANG_MS / 10);
+        poll(NULL, 0, 10);
+    }
     return s;
 }
 
