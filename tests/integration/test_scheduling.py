@@ -5,12 +5,11 @@ import json
 import numpy
 import pytest
 
-from embed_server import EMBED, Server, check_error, is_sanitized, wait_until
+from embed_server import EMBED, PATIENT, Server, check_error, is_sanitized, wait_until
 from test_embed_endpoint import decode, embed, vectors
 
 WORDS = "the quick brown fox jumps over a lazy dog while seven old wizards brew their tea at dawn".split()
 BULK_TEXTS = [f"{i} " + " ".join(WORDS * 3) for i in range(30 if is_sanitized() else 300)]
-PATIENT = ("--request-timeout", "120s", "--inference-timeout", "120s")  # the machine may be busy
 BULK = {"texts": BULK_TEXTS, "encoding_format": "base64"}
 
 
