@@ -138,7 +138,7 @@ static void shut_out(const http_connection *c, bool out)
         (void)setsockopt(descriptor, SOL_SOCKET, SO_DETACH_FILTER, &program, sizeof program);
 }
 
-/* What comes while it looks is not acknowledged, and its client repeats it elsewhere. */
+/* A filter drops packets that arrive while it looks. They are not acknowledged, so no request is lost with the connection. */
 void http_connection_end_idle(http_connection *c)
 {
     if (c->closed || !c->ready || !c->protocol->is_idle(c))

@@ -33,7 +33,7 @@ typedef struct http_protocol {
     void (*close)(http_connection *c);
 } http_protocol;
 
-/* What the connections of one way in have in common. */
+/* Limits and timeouts that all connections of one way in share. */
 typedef struct http_connection_rules {
     size_t max_header_bytes;
     bool h2c; /* HTTP/2 without TLS, for clients that know */

@@ -135,8 +135,8 @@ static void take(http_front *front, int descriptor, const struct sockaddr *addre
 
 /* ---- Accepting ------------------------------------------------------------------------------------------------- */
 
-/* What a refused client has sent so far is read away: closing a socket with unread bytes would make the system reset
- * the connection, and the reply would be lost with it. */
+/* Reads away whatever a refused client has sent so far: closing a socket with unread bytes would make the system reset the
+ * connection, and the reply would be lost with it. */
 static void turn_away(http_front *front, int descriptor, http_refusal why, bool told)
 {
     char unread[4096];

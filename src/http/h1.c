@@ -27,7 +27,7 @@ static const char leave[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
 typedef enum h1_state { H1_HEAD, H1_BODY, H1_WORK, H1_REPLY, H1_LINGER } h1_state;
 
-/* What there is from a request's first byte to the last of its reply. */
+/* State of one request, from its first byte to the last of its reply. */
 typedef struct h1_session {
     http_stream stream;
     h1_state state;
@@ -137,7 +137,7 @@ static void send_last_resort(http_connection *c)
 
 typedef enum step { STEP_AGAIN, STEP_WAIT } step;
 
-/* What to do about a read that brought nothing. */
+/* A read brought no bytes: waits for the next event, or closes where the client has ended. */
 static step without_bytes(http_connection *c, ssize_t got)
 {
     c->readable = false;

@@ -250,7 +250,7 @@ h1_head_state h1_head_read(h1_head *head, char *text, size_t length, http_reques
     bool whole = false;
     request->text = text;
     request->fields = head->fields;
-    /* What lies beyond the most that is taken is not looked at, so that it does not matter whether it is there already. */
+    /* Bytes beyond the limit are never looked at: the outcome must not depend on how many of them have come already. */
     const size_t within = length < head->max_bytes ? length : head->max_bytes;
     while (line_find_end(text, &head->from, within, &end, &next, &head->fault)) {
         if (!take_line(head, text, end, request, &whole))

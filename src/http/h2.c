@@ -228,7 +228,7 @@ static int on_header(nghttp2_session *library, const nghttp2_frame *frame, const
     return h->text.failed ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
 }
 
-/* What the library would pass over. */
+/* Refuses the request; without this callback the library would drop the header and go on. */
 static int on_invalid_header(nghttp2_session *library, const nghttp2_frame *frame, nghttp2_rcbuf *name,
                              nghttp2_rcbuf *value, uint8_t flags, void *cookie)
 {

@@ -18,8 +18,8 @@
 #define SLICE_NS (NS_PER_MS / 10)
 /* Before the next try where the system cannot wait for events. */
 #define PAUSE_NS NS_PER_MS
-/* What some connections need. Freed at once, it stays with the thread's arena of the C library, which could not be had any more
- * once the address space may not grow. */
+/* Memory for some connections, allocated and freed when the thread starts. The C library keeps it in the thread's arena, so that it is
+ * there when the address space may not grow any more. */
 #define RESERVE_BYTES ((size_t)96 << 10)
 
 /* First come, first served. */

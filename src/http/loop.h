@@ -52,7 +52,7 @@ void http_loop_close(http_loop *loop);
 /* Runs the task on the loop's thread. From any thread; tasks of one thread run in their order. */
 void http_loop_post(http_loop *loop, loop_task *task);
 
-/* What follows is for the loop's own thread, or while it has none. */
+/* The functions below are called on the loop's own thread, or while it has none. */
 
 /* False = the system refused. events: of epoll. */
 bool http_loop_watch(http_loop *loop, int descriptor, uint32_t events, loop_source *source);

@@ -142,7 +142,7 @@ static void on_body(void *cookie, http_stream *stream, const char *data, size_t 
         keep_body(x, data, size);
 }
 
-/* What cannot be read as HTTP was refused by whoever read it; the connection ends with the reply. */
+/* The HTTP reader refused the request: replies with its fault, and ends the connection. */
 static void take_fault(exchange *x, const http_fault *fault)
 {
     static const http_error_code codes[] = {[HTTP_FAULT_NONE] = HTTP_ERROR_BAD_REQUEST,

@@ -23,7 +23,7 @@
 /* While draining requests are still served, each by the last reply on its connection. */
 typedef enum server_phase { SERVER_LOADING, SERVER_READY, SERVER_DRAINING } server_phase;
 
-/* What the handlers of an http_front are told of themselves. */
+/* A way in to the service, given to the handlers of its http_front as their cookie. */
 typedef struct way_in {
     server *owner;
     bool admin;

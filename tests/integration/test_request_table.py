@@ -29,7 +29,7 @@ def chunked(text, extension="", trailers=""):
 CHUNKS = P + "Transfer-Encoding: chunked⏎⏎"
 # Request, status. A request that is not good is the last one of its connection.
 TABLE = [
-    # What other readers were found to read differently.
+    # Requests that other servers were found to read differently.
     ("GET /health/live HTTP/1.1⏎Hos: x⏎ t⏎⏎", BAD),
     (P + "Content-Lengt: 15⏎ h⏎⏎" + BODY, BAD),
     (P + "Transfer-Encodin: chunked⏎ g⏎⏎" + chunked(BODY), BAD),
@@ -178,7 +178,7 @@ def check(connection, text, status, cuts=()):
         assert connection.reply().status == 404, text
     else:
         assert connection.closed_by_server(), text
-    # What was refused as framed is the last of its connection; the rest may go on.
+    # A request refused for its framing is the last of its connection; others may be followed by more.
     assert ends or status < 400 or "BREW" in text or "get " in text or "timeout" in text, text
 
 

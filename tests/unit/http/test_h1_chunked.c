@@ -142,7 +142,7 @@ static void sizes_reach_up_to_sixty_bits(void **state)
     assert_int_equal(o.reader.fault.kind, HTTP_FAULT_MALFORMED);
 }
 
-/* What costs bytes and brings none is bounded over the whole body. */
+/* Extensions, leading zeros and trailers bring no bytes of a body: each of them is bounded over the whole of it. */
 static void what_is_no_body_is_bounded(void **state)
 {
     (void)state;

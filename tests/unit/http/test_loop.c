@@ -75,7 +75,7 @@ static void tasks_of_all_threads_run_once_and_in_order(void **state)
     http_loop_close(loop);
 }
 
-/* What happens in a turn, in its order. */
+/* One letter for each thing that ran in a turn, in order. */
 static char order[16];
 static http_loop *looping;
 static sem_t finished;
