@@ -18,7 +18,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/thread.h"
-#include "device/cpu_device.h"
+#include "engine/device/cpu_device.h"
 #include "kernels/precision.h"
 #include "measure.h"
 

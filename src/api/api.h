@@ -12,7 +12,7 @@
 #include "akidb/embed.h"
 #include "api/http_error.h"
 #include "base/buf.h"
-#include "encoder/encoder.h"
+#include "engine/encoder.h"
 #include "scheduler/scheduler.h"
 
 #include <jansson.h>

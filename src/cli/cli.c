@@ -1,13 +1,13 @@
-#include "cli/commands.h"
+#include "cli/options/commands.h"
 
 #include "base/error.h"
 #include "base/json_parse.h"
-#include "cli/completion.h"
+#include "cli/options/completion.h"
 #include "cli/device_process.h"
-#include "cli/help.h"
-#include "cli/manual.h"
+#include "cli/options/help.h"
+#include "cli/options/manual.h"
 #include "cli/message.h"
-#include "cli/suggest.h"
+#include "cli/options/suggest.h"
 #include "telemetry/metrics_text.h"
 #include "telemetry/otel_table.h"
 

@@ -1,8 +1,8 @@
 #include "cli/device_process.h"
 
-#include "cli/commands.h"
-#include "device/process_serve.h"
-#include "device/process_wire.h"
+#include "cli/options/commands.h"
+#include "engine/device/process_serve.h"
+#include "engine/device/process_wire.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
 #ifndef CLI_DEVICE_SOURCE_H
 #define CLI_DEVICE_SOURCE_H
 
-#include "cli/options.h"
-#include "encoder/device_lane.h"
+#include "cli/options/options.h"
+#include "engine/device_lane.h"
 
 #include <limits.h>
 

@@ -4,7 +4,7 @@
 
 #include "akidb/embed.h"
 #include "base/log.h"
-#include "cli/options.h"
+#include "cli/options/options.h"
 #include "cli/stop.h"
 #include "hub/hub.h"
 

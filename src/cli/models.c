@@ -1,5 +1,5 @@
 /* akidb-embed models: what is in the Hugging Face cache. */
-#include "cli/commands.h"
+#include "cli/options/commands.h"
 
 #include "base/error.h"
 #include "cli/message.h"

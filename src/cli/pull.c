@@ -1,5 +1,5 @@
 /* akidb-embed pull: downloads a model and prints its folder. */
-#include "cli/commands.h"
+#include "cli/options/commands.h"
 
 #include "base/error.h"
 #include "base/memory.h"

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "cli/commands.h"
+#include "cli/options/commands.h"
 #include "cli/message.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
 #ifndef SCHEDULER_DEVICE_CHAIN_H
 #define SCHEDULER_DEVICE_CHAIN_H
 
-#include "encoder/device_lane.h"
+#include "engine/device_lane.h"
 #include "scheduler/scheduler.h"
 
 /* Levels that compute: SCHEDULER_LEVEL_GPU and SCHEDULER_LEVEL_CPU. */

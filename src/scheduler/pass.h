@@ -5,7 +5,7 @@
 #ifndef SCHEDULER_PASS_H
 #define SCHEDULER_PASS_H
 
-#include "encoder/device_lane.h"
+#include "engine/device_lane.h"
 #include "scheduler/request.h"
 
 typedef struct pass_owner {

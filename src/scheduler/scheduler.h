@@ -11,7 +11,7 @@
 
 #include "akidb/embed.h"
 #include "base/log.h"
-#include "encoder/encoder.h"
+#include "engine/encoder.h"
 #include "resilience/breaker.h"
 #include "resilience/retry.h"
 #include "scheduler/result_cache.h"

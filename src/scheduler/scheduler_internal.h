@@ -3,7 +3,7 @@
 #ifndef SCHEDULER_SCHEDULER_INTERNAL_H
 #define SCHEDULER_SCHEDULER_INTERNAL_H
 
-#include "encoder/help_desk.h"
+#include "engine/help_desk.h"
 #include "scheduler/admission.h"
 #include "scheduler/pass_runner.h"
 

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "server/gzip_body.h"
+#include "http/gzip_body.h"
 #include "server/memory_promise.h"
 #include "server/request_trace.h"
 #include "server/server_metrics.h"

@@ -8,7 +8,7 @@
 
 #include "api/api.h"
 #include "server/request_facts.h"
-#include "server/request_id.h"
+#include "http/request_id.h"
 #include "server/service.h"
 #include "telemetry/metric_table.h"
 #include "telemetry/tracer.h"

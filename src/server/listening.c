@@ -1,7 +1,7 @@
 #include "server/listening.h"
 
 #include "server/exchange.h"
-#include "server/request_id.h"
+#include "http/request_id.h"
 #include "api/http_error.h"
 #include "server/server_metrics.h"
 

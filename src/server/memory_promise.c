@@ -1,8 +1,8 @@
 #include "server/memory_promise.h"
 
-#include "server/memory_budget.h"
+#include "serving/memory_budget.h"
 #include "server/service.h"
-#include "server/watchdog.h"
+#include "serving/watchdog.h"
 
 bool memory_promise_take(exchange *x, size_t bytes, const char *what)
 {

@@ -1,6 +1,6 @@
 #include "server/metrics_route.h"
 
-#include "server/gzip_reply.h"
+#include "http/gzip_reply.h"
 #include "telemetry/metrics_text.h"
 
 #include <strings.h>

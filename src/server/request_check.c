@@ -3,7 +3,7 @@
 #include "server/admin_guard.h"
 #include "server/cors.h"
 #include "server/memory_promise.h"
-#include "server/request_timeout.h"
+#include "http/request_timeout.h"
 #include "server/routes.h"
 
 #include <stdint.h>

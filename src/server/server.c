@@ -8,11 +8,11 @@
 #include "server/exchange.h"
 #include "server/drain.h"
 #include "server/listening.h"
-#include "server/reference_vector.h"
+#include "serving/reference_vector.h"
 #include "server/server_metrics.h"
 #include "server/service.h"
-#include "server/vector_check.h"
-#include "server/warm_up.h"
+#include "serving/vector_check.h"
+#include "serving/warm_up.h"
 
 #include <jansson.h>
 #include <malloc.h>

@@ -4,7 +4,7 @@
 
 #include "akidb/embed.h"
 #include "base/log.h"
-#include "encoder/encoder.h"
+#include "engine/encoder.h"
 #include "scheduler/scheduler.h"
 #include "telemetry/metrics.h"
 #include "telemetry/tracer.h"

@@ -4,7 +4,7 @@
 #include "kernels/precision.h"
 #include "server/device_metrics.h"
 #include "server/health.h"
-#include "server/memory_usage.h"
+#include "serving/memory_usage.h"
 #include "telemetry/gpu_utilization.h"
 #include "telemetry/process_stats.h"
 

@@ -8,10 +8,10 @@
 #include "resilience/jitter.h"
 #include "scheduler/scheduler.h"
 #include "server/access_sampler.h"
-#include "server/api_keys.h"
+#include "http/api_keys.h"
 #include "server/server.h"
 #include "server/task_pool.h"
-#include "server/watchdog.h"
+#include "serving/watchdog.h"
 #include "telemetry/metrics.h"
 
 #include <pthread.h>

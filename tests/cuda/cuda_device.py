@@ -45,7 +45,7 @@ def cuda_server(folder, *arguments, model=None, **keywords):
 
 
 class FaultyCuda(FaultyDevice):
-    """The plugin that breaks as a file tells it to: src/device/cuda/faults.h."""
+    """The plugin that breaks as a file tells it to: src/engine/cuda/faults.h."""
 
     def __init__(self, folder):
         self.folder = folder

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "device/plugin.h"
+#include "engine/device/plugin.h"
 #include "model/model.h"
 
 #include <pthread.h>

@@ -2,7 +2,7 @@
 #include "fuzz.h"
 #include "scratch.h"
 
-#include "server/api_keys.h"
+#include "http/api_keys.h"
 
 #include <string.h>
 

@@ -17,7 +17,7 @@
 #include "scratch.h"
 
 #include "base/utf8.h"
-#include "encoder/encoder.h"
+#include "engine/encoder.h"
 #include "server/embed_route.h"
 #include "server/service.h"
 #include "telemetry/log_line.h"

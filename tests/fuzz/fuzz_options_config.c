@@ -3,8 +3,8 @@
 #include "fuzz.h"
 #include "scratch.h"
 
-#include "cli/options.h"
-#include "cli/serve_options.h"
+#include "cli/options/options.h"
+#include "cli/serve/serve_options.h"
 
 #include <string.h>
 

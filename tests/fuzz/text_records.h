@@ -7,7 +7,7 @@
 
 #include "base/json_scan.h"
 #include "base/utf8.h"
-#include "cli/text_reader.h"
+#include "cli/bulk/text_reader.h"
 
 #include <string.h>
 

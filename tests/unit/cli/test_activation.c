@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "cli/activation.h"
+#include "cli/serve/activation.h"
 
 static activation found;
 static aki_error error;

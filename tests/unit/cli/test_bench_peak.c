@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/cpus.h"
-#include "cli/bench_peak.h"
+#include "cli/bench/peak.h"
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
 

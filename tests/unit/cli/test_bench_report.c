@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "cli/bench_report.h"
+#include "cli/bench/report.h"
 
 #include <jansson.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 #include "unit.h"
 
-#include "cli/bench_prose.h"
-#include "cli/bench_texts.h"
+#include "cli/bench/prose.h"
+#include "cli/bench/texts.h"
 
 /* The tokens are made up. */
 static const bench_word words[] = {{"one", 3, 1}, {"threefold", 9, 3}, {"\xc3\xa9", 2, 0}, {"two", 3, 2}};

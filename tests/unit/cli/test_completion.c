@@ -1,7 +1,7 @@
 #include "unit.h"
 
-#include "cli/commands.h"
-#include "cli/completion.h"
+#include "cli/options/commands.h"
+#include "cli/options/completion.h"
 
 #define SCRIPT_MAX ((size_t)1 << 20)
 

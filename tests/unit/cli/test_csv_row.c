@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "cli/csv_row.h"
+#include "cli/bulk/csv_row.h"
 
 /* One line of CSV and the columns it stands for, separated by '~'. */
 static void expect_row(const char *line, const char *columns)

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "cli/commands.h"
+#include "cli/options/commands.h"
 #include "cli/device_source.h"
 
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "base/error.h"
-#include "cli/doctor_report.h"
+#include "cli/doctor/report.h"
 
 #include <jansson.h>
 

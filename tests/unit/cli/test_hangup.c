@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "cli/hangup.h"
+#include "cli/serve/hangup.h"
 
 #include <pthread.h>
 #include <signal.h>

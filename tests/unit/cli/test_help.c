@@ -1,8 +1,8 @@
 #include "unit.h"
 
 #include "base/buf.h"
-#include "cli/commands.h"
-#include "cli/help.h"
+#include "cli/options/commands.h"
+#include "cli/options/help.h"
 
 #define HELP_MAX ((size_t)1 << 20)
 

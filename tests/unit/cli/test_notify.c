@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "cli/notify.h"
+#include "cli/serve/notify.h"
 
 #include <poll.h>
 #include <pthread.h>

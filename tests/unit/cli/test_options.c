@@ -1,8 +1,8 @@
 #include "unit.h"
 
 #include "base/memory.h"
-#include "cli/commands.h"
-#include "cli/options.h"
+#include "cli/options/commands.h"
+#include "cli/options/options.h"
 #include "server/server.h"
 
 static const char *const no_environment[] = {NULL};

@@ -1,8 +1,8 @@
 #include "unit.h"
 
 #include "base/buf.h"
-#include "cli/help.h"
-#include "cli/options.h"
+#include "cli/options/help.h"
+#include "cli/options/options.h"
 
 static const char *const no_environment[] = {NULL};
 static char folder[200], path[240];

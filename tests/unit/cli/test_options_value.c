@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "cli/options.h"
+#include "cli/options/options.h"
 
 static int64_t accept(option_id id, const char *text)
 {

@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "base/file.h"
-#include "cli/output_file.h"
+#include "cli/bulk/output_file.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "base/error.h"
-#include "cli/resume_state.h"
+#include "cli/bulk/resume_state.h"
 
 static char folder[200], path[240];
 

@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "cli/commands.h"
-#include "cli/serve_options.h"
+#include "cli/options/commands.h"
+#include "cli/serve/serve_options.h"
 
 static const char *const no_environment[] = {NULL};
 

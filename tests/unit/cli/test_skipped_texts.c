@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "cli/skipped_texts.h"
+#include "cli/bulk/skipped_texts.h"
 
 static char folder[200], path[240], partial[260];
 

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/buf.h"
-#include "cli/text_reader.h"
+#include "cli/bulk/text_reader.h"
 
 #define NAMED(column_name)                                                                                   \
     {                                                                                                        \

@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "base/error.h"
-#include "cli/text_reader.h"
+#include "cli/bulk/text_reader.h"
 
 static char folder[200], path[240];
 

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "cli/vector_format.h"
+#include "cli/bulk/vector_format.h"
 
 #include <jansson.h>
 

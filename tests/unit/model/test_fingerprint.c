@@ -1,4 +1,4 @@
-#include "device/synthetic.h"
+#include "engine/synthetic.h"
 
 #include "model/fingerprint.h"
 

@@ -6,8 +6,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "encoder/device_lane.h"
-#include "encoder/encoder.h"
+#include "engine/device_lane.h"
+#include "engine/encoder.h"
 
 #include <pthread.h>
 

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "server/memory_promise.h"
-#include "server/watchdog.h"
+#include "serving/watchdog.h"
 
 #define MB ((size_t)1000000)
 

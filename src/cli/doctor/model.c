@@ -1,0 +1,170 @@
+#include "cli/doctor/model.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "cli/model_name.h"
+#include "cli/model_source.h"
+#include "cli/progress.h"
+#include "hub/digest.h"
+#include "kernels/precision.h"
+#include "model/modules.h"
+#include "serving/reference_vector.h"
+#include "serving/vector_check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* In a Hugging Face cache a file is a link to a blob that is named by its sha256. */
+static bool promised_digest(const char *path, char hex[DIGEST_HEX_MAX + 1])
+{
+    char *real = realpath(path, NULL);
+    const char *last = real != NULL ? strrchr(real, '/') : NULL;
+    bool promised = last != NULL && digest_kind_of(last + 1) == DIGEST_SHA256;
+    if (promised)
+        snprintf(hex, DIGEST_HEX_MAX + 1, "%s", last + 1);
+    free(real);
+    return promised;
+}
+
+/* Reads the weights once. *published: they are, byte for byte, those of the reference. */
+static bool check_weights_file(doctor_report *report, const char *path, bool *published)
+{
+    char found[DIGEST_HEX_MAX + 1], promised[DIGEST_HEX_MAX + 1], size[40];
+    struct stat info;
+    aki_error error;
+    *published = false;
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0 || fstat(descriptor, &info) != 0) {
+        doctor_add(report, FINDING_FAIL, "files", "cannot open '%s': %s", path, strerror(errno));
+        doctor_remedy(report, "Complete the folder, or download the model with `akidb-embed pull <id>`.");
+        if (descriptor >= 0)
+            close(descriptor);
+        return false;
+    }
+    aki_status status = digest_file(descriptor, DIGEST_SHA256, NULL, NULL, found, &error);
+    close(descriptor);
+    if (status != AKI_OK) {
+        doctor_add_error(report, "files", &error);
+        return false;
+    }
+    *published = strcmp(found, reference_weights_sha256) == 0;
+    progress_write_bytes((uint64_t)info.st_size, size, sizeof size);
+    if (promised_digest(path, promised) && strcmp(found, promised) != 0) {
+        doctor_add(report, FINDING_FAIL, "files",
+                   MODULES_WEIGHTS_FILE " is damaged: its sha256 is %s, the cache promises %s", found,
+                   promised);
+        doctor_remedy(report, "Remove the model's folder from the cache and run `akidb-embed pull` again.");
+        return false;
+    }
+    doctor_add(report, FINDING_OK, "files", MODULES_WEIGHTS_FILE " %s, sha256 %.12s...%s", size, found,
+               *published ? ", as published" : "");
+    return true;
+}
+
+static bool claims_to_be_reference(const char *model)
+{
+    char *name = model_name_of(model);
+    const char *slash = name != NULL ? strrchr(name, '/') : NULL;
+    bool claims = name != NULL && strcmp(slash != NULL ? slash + 1 : name, reference_model) == 0;
+    mem_free(name);
+    return claims;
+}
+
+static void compare_with_reference(doctor_report *report, const float *vector, size_t dimension,
+                                   aki_precision precision)
+{
+    double least = vector_least_cosine(precision);
+    if (dimension != REFERENCE_DIMENSION) {
+        doctor_add(report, FINDING_FAIL, "vector", "%zu values, %s has %d", dimension, reference_model,
+                   REFERENCE_DIMENSION);
+        doctor_remedy(report, "This is another model; name its own folder with --model.");
+        return;
+    }
+    double cosine = vector_cosine(vector, reference_vector, dimension);
+    if (cosine >= least) {
+        doctor_add(report, FINDING_OK, "vector",
+                   "cosine to sentence-transformers %.9f (at least %g asked for)", cosine, least);
+        return;
+    }
+    doctor_add(report, FINDING_FAIL, "vector", "cosine to sentence-transformers %.9f, at least %g asked for",
+               cosine, least);
+    doctor_remedy(
+        report,
+        "Download the model again with `akidb-embed pull sentence-transformers/%s`; if it stays, try "
+        "--cpu-tier with another tier and report it.",
+        reference_model);
+}
+
+static void check_vector(doctor_report *report, aki_model *model, const aki_model_info *info, bool compare)
+{
+    aki_error error;
+    size_t dimension = aki_dimension(model);
+    aki_text text = {.data = reference_text, .length = strlen(reference_text)};
+    aki_embed_options how = {.pooling = AKI_POOLING_MODEL, .normalize = AKI_ON};
+    float *vector = mem_alloc(dimension, sizeof *vector);
+    aki_status status = vector != NULL ? aki_embed(model, &text, 1, &how, vector, NULL, &error)
+                                       : error_set(&error, AKI_OUT_OF_MEMORY, "no memory for a vector");
+    int64_t start = clock_monotonic_ns();
+    if (status == AKI_OK) /* the first one also woke the threads up */
+        status = aki_embed(model, &text, 1, &how, vector, NULL, &error);
+    double ms = (double)(clock_monotonic_ns() - start) / NS_PER_MS;
+    if (status != AKI_OK) {
+        doctor_add_error(report, "vector", &error);
+    } else {
+        doctor_add(report, FINDING_OK, "embedding", "a sentence of %zu bytes in %.2f ms, %zu values",
+                   text.length, ms, dimension);
+        if (compare)
+            compare_with_reference(report, vector, dimension, info->precision);
+        else
+            doctor_add(report, FINDING_NOTE, "vector",
+                       "finite and of length 1; there is no stored reference for this model");
+    }
+    mem_free(vector);
+}
+
+void doctor_check_model(doctor_report *report, const options *o, const char *folder, log_sink log)
+{
+    bool published;
+    aki_error error;
+    aki_model *model = NULL;
+    bool claims = claims_to_be_reference(option_text(o, OPTION_MODEL)) || claims_to_be_reference(folder);
+    char *path = NULL;
+    if (modules_find_weights(&path, folder, &error) != AKI_OK) {
+        doctor_add_error(report, "files", &error);
+        return;
+    }
+    bool readable = check_weights_file(report, path, &published);
+    mem_free(path);
+    if (!readable)
+        return;
+    if (claims && !published) {
+        doctor_add(report, FINDING_WARN, "files", MODULES_WEIGHTS_FILE " is not the published file of %s",
+                   reference_model);
+        doctor_remedy(report, "If it was not changed on purpose, download it again.");
+    }
+    aki_settings settings = model_open_settings(o, log);
+    int64_t start = clock_monotonic_ns();
+    if (aki_open(&model, folder, &settings, &error) != AKI_OK) {
+        doctor_add_error(report, "loading", &error);
+        return;
+    }
+    double seconds = (double)(clock_monotonic_ns() - start) / NS_PER_S;
+    aki_model_info info;
+    char size[40];
+    aki_model_describe(model, &info);
+    progress_write_bytes(info.weight_bytes, size, sizeof size);
+    doctor_add(report, FINDING_OK, "loading",
+               "%s, %zu layers, hidden %zu, at most %zu tokens, weights %s in memory, %.2f s",
+               info.architecture, info.layers, info.hidden_size, aki_max_tokens(model), size, seconds);
+    doctor_add(report, FINDING_OK, "computing", "CPU tier %s, precision %s, %u thread%s, %s", info.cpu_tier,
+               kernel_precision_name(info.precision), info.threads, info.threads == 1 ? "" : "s",
+               info.threads_pinned ? "each tied to a CPU" : "free to move between CPUs");
+    check_vector(report, model, &info, claims || published);
+    aki_close(&model);
+}

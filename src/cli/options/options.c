@@ -1,0 +1,211 @@
+#include "cli/options/options.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "cli/options/command_line.h"
+#include "cli/options/suggest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+option_id option_by_flag(const char *name, size_t length)
+{
+    for (option_id id = 0; id < OPTION_TOTAL; id++)
+        if (strlen(option_table[id].flag) == length && strncmp(option_table[id].flag, name, length) == 0)
+            return id;
+    return OPTION_TOTAL;
+}
+
+void option_key(option_id id, char *key, size_t room)
+{
+    snprintf(key, room, "%s", option_table[id].flag);
+    for (; *key != '\0'; key++)
+        if (*key == '-')
+            *key = '_';
+}
+
+option_id option_by_key(const char *key)
+{
+    char name[SUGGEST_MAX_BYTES];
+    for (option_id id = 0; id < OPTION_TOTAL; id++) {
+        option_key(id, name, sizeof name);
+        if (strcmp(name, key) == 0)
+            return id;
+    }
+    return OPTION_TOTAL;
+}
+
+bool option_taken_by(option_id id, command_id command)
+{
+    return (option_table[id].commands >> command & 1) != 0;
+}
+
+aki_status options_store(options *o, option_id id, option_source source, const char *origin,
+                         const char *label, const char *text, aki_error *error)
+{
+    option_value *value = &o->values[id];
+    aki_status status = option_parse(id, label, text, value, error);
+    if (status != AKI_OK)
+        return status;
+    char *copy = origin != NULL ? mem_copy_string(origin) : NULL;
+    if (origin != NULL && copy == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the options");
+    mem_free(value->origin);
+    value->origin = copy;
+    value->source = source;
+    return AKI_OK;
+}
+
+/* The value of a variable, or NULL when it is unset or empty. */
+static const char *variable_value(const char *const *environment, const char *name)
+{
+    size_t length = strlen(name);
+    for (; *environment != NULL; environment++)
+        if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=' &&
+            (*environment)[length + 1] != '\0')
+            return *environment + length + 1;
+    return NULL;
+}
+
+static aki_status store_variable(options *o, option_id id, const char *const *environment, aki_error *error)
+{
+    const char *names[] = {option_table[id].variable, option_table[id].other_variable};
+    for (size_t i = 0; i < 2; i++) {
+        const char *text = names[i] != NULL ? variable_value(environment, names[i]) : NULL;
+        if (text == NULL)
+            continue;
+        char label[200];
+        snprintf(label, sizeof label, "%s=%.100s", names[i], text);
+        return options_store(o, id, OPTION_FROM_VARIABLE, names[i], label, text, error);
+    }
+    return AKI_OK;
+}
+
+static aki_status store_flag(options *o, option_id id, const command_line *line, aki_error *error)
+{
+    char label[200], flag[80];
+    snprintf(flag, sizeof flag, "--%s", option_table[id].flag);
+    snprintf(label, sizeof label, "%s=%.100s", flag, line->values[id]);
+    return options_store(o, id, OPTION_FROM_FLAG, flag, label, line->values[id], error);
+}
+
+static aki_status store_defaults(options *o, aki_error *error)
+{
+    for (option_id id = 0; id < OPTION_TOTAL; id++) {
+        const char *text = option_table[id].default_text;
+        aki_status status =
+            text != NULL ? options_store(o, id, OPTION_FROM_DEFAULT, NULL, option_table[id].flag, text, error)
+                         : AKI_OK;
+        if (status != AKI_OK)
+            return status;
+    }
+    return AKI_OK;
+}
+
+static aki_status store_everything(options *o, const command_line *line, const char *const *environment,
+                                   aki_error *error)
+{
+    aki_status status = store_defaults(o, error);
+    const char *file = line->values[OPTION_CONFIG];
+    if (file == NULL)
+        file = variable_value(environment, option_table[OPTION_CONFIG].variable);
+    if (status == AKI_OK && file != NULL)
+        status = options_read_file(o, file, error);
+    for (option_id id = 0; id < OPTION_TOTAL && status == AKI_OK; id++)
+        if (option_taken_by(id, o->command))
+            status = line->given[id] != NULL ? store_flag(o, id, line, error)
+                                             : store_variable(o, id, environment, error);
+    return status;
+}
+
+aki_status options_resolve(options *o, command_id command, int argument_count, const char *const *arguments,
+                           const char *const *environment, aki_error *error)
+{
+    *o = (options){.command = command};
+    command_line line = {.argument = NULL};
+    /* Whoever asks for help gets it, whatever else is wrong with the line. */
+    for (int i = 0; i < argument_count && strcmp(arguments[i], "--") != 0; i++) {
+        if (strcmp(arguments[i], "--help") == 0 || strcmp(arguments[i], "-h") == 0) {
+            o->values[OPTION_HELP].number = 1;
+            return AKI_OK;
+        }
+    }
+    aki_status status = command_line_read(&line, command, argument_count, arguments, error);
+    if (status == AKI_OK && line.given[OPTION_VERSION] != NULL) {
+        o->values[OPTION_VERSION].number = 1;
+        return AKI_OK;
+    }
+    if (status == AKI_OK)
+        status = store_everything(o, &line, environment, error);
+    if (status == AKI_OK && !option_on(o, OPTION_PRINT_CONFIG))
+        status = command_line_check_arguments(&line, command, error);
+    if (status == AKI_OK && line.argument != NULL) {
+        o->argument = mem_copy_string(line.argument);
+        if (o->argument == NULL)
+            status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for the options");
+    }
+    return status;
+}
+
+void options_free(options *o)
+{
+    for (option_id id = 0; id < OPTION_TOTAL; id++) {
+        mem_free(o->values[id].text);
+        mem_free(o->values[id].origin);
+    }
+    mem_free(o->argument);
+    *o = (options){.command = o->command};
+}
+
+const char *option_text(const options *o, option_id id)
+{
+    return o->values[id].text;
+}
+
+int64_t option_number(const options *o, option_id id)
+{
+    return o->values[id].number;
+}
+
+size_t option_size(const options *o, option_id id)
+{
+    return (size_t)o->values[id].number;
+}
+
+bool option_on(const options *o, option_id id)
+{
+    return o->values[id].number != 0;
+}
+
+bool option_given(const options *o, option_id id)
+{
+    return o->values[id].source != OPTION_FROM_DEFAULT;
+}
+
+const char *options_mistyped_variable(const char *const *environment, size_t *cursor, const char **meant)
+{
+    for (; environment[*cursor] != NULL; ++*cursor) {
+        const char *entry = environment[*cursor];
+        char name[SUGGEST_MAX_BYTES];
+        size_t length = strcspn(entry, "=");
+        if (strncmp(entry, "AKIDB_", 6) != 0 || length >= sizeof name)
+            continue;
+        snprintf(name, sizeof name, "%.*s", (int)length, entry);
+        const char *nearest = NULL;
+        bool known = false;
+        for (option_id id = 0; id < OPTION_TOTAL && !known; id++) {
+            const char *variable = option_table[id].variable;
+            if (variable == NULL)
+                continue;
+            known = strcmp(name, variable) == 0;
+            if (suggest_distance(name, variable) <= 2)
+                nearest = variable;
+        }
+        if (!known && nearest != NULL) {
+            ++*cursor;
+            *meant = nearest;
+            return entry;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,476 @@
+/* BERT's forward pass: embeddings, then per layer attention and feed-forward net, each followed by residual addition and
+ * LayerNorm. Rows go through a layer's products in blocks, so that what one product writes is in the L2 cache when the
+ * next reads it. How rows fall into blocks has no influence on any result (see kernels.h).
+ *
+ * The pass is written as phases of chunks, see base/team.h: rows of norms, columns of products, heads of attention. A
+ * worker alone does each phase in one piece; a team shares it out. Every number is computed by the same arithmetic either
+ * way, so the vectors are bit-identical. */
+#include "engine/cpu/internal.h"
+
+#include "base/memory.h"
+#include "kernels/int4.h"
+
+/* What a product takes: rows in the form that its matrix was packed for. */
+typedef struct operand {
+    const void *numbers; /* stride in numbers */
+    size_t stride;
+    int8_rows int8; /* instead, where the matrix is int8 */
+} operand;
+
+typedef struct product {
+    const cpu_matrix *matrix;
+    operand input;
+    size_t rows;
+    kernel_activation activation;
+    int8_form form;
+    void
+        *output; /* f32 or numbers, output_stride apart; INT8_TO_INT8 goes to the state's intermediate_int8 */
+    size_t output_stride;
+} product;
+
+/* Rows of f32 or numbers that a matrix takes in another form. */
+typedef struct preparation {
+    const cpu_matrix *matrix;
+    kernel_number number; /* of the rows */
+    const void *rows;
+    size_t stride;
+    int8_rows int8; /* where the matrix is int8, else: */
+    void *numbers;  /* context_stride apart */
+} preparation;
+
+/* The state of one worker in a pass. All workers of a team go through the same phases; batch and buffers are the
+ * leader's, scratch is the worker's own. Everything that decides which phases there are, and of how many chunks, is
+ * copied here: a mate may still be inside when the pass is over and the leader fills batch and buffers for the next
+ * one. Only the work on chunks touches these, and the leader waits for that. */
+typedef struct walk {
+    team_member member;
+    const cpu_device *device;
+    const cpu_state *state, *own;
+    device_batch batch;
+    size_t rows;
+    /* What the phase at hand does. */
+    product product;
+    kernel_norm norm;
+    preparation preparation;
+} walk;
+
+/* Row `row` of a matrix of numbers. */
+static void *row_of(const walk *w, void *rows, size_t row, size_t stride)
+{
+    return (unsigned char *)rows + row * stride * cpu_number_size(w->device);
+}
+
+static int8_rows int8_from(int8_rows rows, size_t first)
+{
+    rows.values += first * rows.stride;
+    rows.scales += first * rows.scale_stride;
+    return rows;
+}
+
+/* Whether rows of that number can be multiplied by the matrix as they are. */
+static bool takes(const walk *w, const cpu_matrix *matrix, kernel_number number)
+{
+    return !matrix->int8 && number == w->device->linear->number;
+}
+
+static void prepare_rows(const walk *w, size_t first, size_t count)
+{
+    const preparation *p = &w->preparation;
+    const cpu_device *device = w->device;
+    const size_t size = p->number == KERNEL_F32 ? sizeof(float) : sizeof(uint16_t);
+    const void *rows = (const unsigned char *)p->rows + first * p->stride * size;
+    if (p->matrix->int8) {
+        device->int8->quantise(&(int8_quantisation){
+            .rows = count,
+            .columns = p->matrix->inputs,
+            .number = p->number,
+            .from = rows,
+            .from_stride = p->stride,
+            .factors = p->matrix->factors,
+            .to = int8_from(p->int8, first),
+        });
+    } else {
+        device->linear->narrow(count, p->matrix->inputs, rows, p->stride,
+                               row_of(w, p->numbers, first, w->state->context_stride),
+                               w->state->context_stride);
+    }
+}
+
+/* Rows of the residual stream from `first` on as `matrix` takes them. */
+static preparation of_hidden(const walk *w, const cpu_matrix *matrix, size_t first)
+{
+    const cpu_state *state = w->state;
+    return (preparation){
+        .matrix = matrix,
+        .number = KERNEL_F32,
+        .rows = state->hidden + first * state->hidden_stride,
+        .stride = state->hidden_stride,
+        .int8 = int8_from(state->quantised, first),
+        .numbers = row_of(w, state->narrowed, first, state->context_stride),
+    };
+}
+
+/* What comes of a preparation, or the rows as they are where they need none. */
+static operand prepared(const walk *w, const preparation *p)
+{
+    if (p->matrix->int8)
+        return (operand){.int8 = p->int8};
+    if (takes(w, p->matrix, p->number))
+        return (operand){.numbers = p->rows, .stride = p->stride};
+    return (operand){.numbers = p->numbers, .stride = w->state->context_stride};
+}
+
+/* Chunks: rows of w->preparation. */
+static void prepare_chunk(void *cookie, size_t first, size_t count)
+{
+    prepare_rows(cookie, first, count);
+}
+
+/* A phase of its own, where there is anything to do. */
+static bool prepare(walk *w, const preparation *p, size_t rows)
+{
+    w->preparation = *p;
+    return takes(w, p->matrix, p->number) || team_phase(&w->member, rows, prepare_chunk, w);
+}
+
+/* Chunks: rows of the pass. */
+static void embed_rows(void *cookie, size_t first, size_t count)
+{
+    const walk *w = cookie;
+    const cpu_device *device = w->device;
+    const uint32_t *offsets = w->batch.offsets;
+    const size_t hidden = device->config.hidden_size, stride = w->state->hidden_stride, end = first + count;
+    size_t text = 0;
+    for (size_t row = first, next; row < end; row = next) {
+        while (offsets[text + 1] <= row)
+            text++;
+        next = offsets[text + 1] < end ? offsets[text + 1] : end;
+        float *rows = w->state->hidden + row * stride;
+        for (size_t r = row; r < next; r++)
+            tensor_read_f32(&device->word_embeddings, (size_t)w->batch.token_ids[r] * hidden, hidden,
+                            rows + (r - row) * stride);
+        device->kernels->norm(&(kernel_norm){
+            .rows = next - row,
+            .columns = hidden,
+            .input = rows,
+            .input_stride = stride,
+            .residual = device->positions + (row - offsets[text]) * hidden,
+            .residual_stride = hidden,
+            .gamma = device->embedding_norm.gamma,
+            .beta = device->embedding_norm.beta,
+            .epsilon = device->config.layer_norm_epsilon,
+            .output = rows,
+            .output_stride = stride,
+        });
+    }
+    if (!takes(w, w->preparation.matrix, KERNEL_F32))
+        prepare_rows(w, first, count);
+}
+
+static bool embed(walk *w)
+{
+    w->preparation = of_hidden(w, &w->device->layers[0].qkv, 0);
+    return team_phase(&w->member, w->rows, embed_rows, w);
+}
+
+/* Outputs at whose multiples w->product may be cut. */
+static size_t column_step(const walk *w)
+{
+    if (!w->product.matrix->int8)
+        return w->device->linear->column_step;
+    return w->product.form == INT8_TO_INT8 ? INT8_CHUNK : w->device->int8->column_step;
+}
+
+/* Bytes that the outputs before `column`, a column step, take of w->product's matrix, which is not int8. */
+static size_t packed_before(const walk *w, size_t column)
+{
+    const kernel_precision *linear = w->device->linear;
+    const size_t inputs = w->product.matrix->inputs;
+    return w->product.matrix->int4
+               ? column / linear->column_step * int4_panel_bytes(linear->column_step, inputs)
+               : linear->packed_bytes(column, inputs);
+}
+
+/* `whole` with weights stored as int4: a panel at a time is expanded and used while it is in the cache. number: bytes of an
+ * element of the output. */
+static void multiply_stored(const walk *w, const kernel_product *whole, size_t number)
+{
+    const kernel_precision *linear = w->device->linear;
+    const unsigned char *stored = whole->weights;
+    for (size_t first = 0; first < whole->outputs; first += linear->column_step) {
+        kernel_product part = *whole;
+        part.outputs =
+            whole->outputs - first < linear->column_step ? whole->outputs - first : linear->column_step;
+        part.weights = w->own->expanded;
+        part.output = (unsigned char *)whole->output + first * number;
+        linear->expand(stored, part.outputs, part.inputs, w->own->expanded);
+        linear->multiply(&part);
+        stored += int4_panel_bytes(linear->column_step, part.inputs);
+    }
+}
+
+/* Chunks: column steps of w->product. */
+static void multiply_columns(void *cookie, size_t first, size_t count)
+{
+    const walk *w = cookie;
+    const product *p = &w->product;
+    const cpu_matrix *matrix = p->matrix;
+    const size_t step = column_step(w), column = first * step, left = matrix->outputs - column;
+    const size_t columns = count * step < left ? count * step : left;
+    const size_t number = p->form == INT8_TO_F32 ? sizeof(float) : cpu_number_size(w->device);
+    const unsigned char *weights = matrix->packed;
+    unsigned char *output = p->form == INT8_TO_INT8 ? NULL : (unsigned char *)p->output + column * number;
+    if (matrix->int8) {
+        int8_rows output_int8 = w->state->intermediate_int8;
+        output_int8.values += column;
+        output_int8.scales += column / INT8_CHUNK;
+        w->device->int8->multiply(&(int8_product){
+            .rows = p->rows,
+            .inputs = matrix->inputs,
+            .outputs = columns,
+            .input = p->input.int8,
+            .weights = column > 0 ? weights + w->device->int8->packed_bytes(column, matrix->inputs) : weights,
+            .activation = p->activation,
+            .form = p->form,
+            .output = output,
+            .output_stride = p->output_stride,
+            .output_int8 = output_int8,
+            .scratch = w->own->int8_scratch,
+        });
+    } else {
+        const kernel_product part = {
+            .rows = p->rows,
+            .inputs = matrix->inputs,
+            .outputs = columns,
+            .input = p->input.numbers,
+            .input_stride = p->input.stride,
+            .weights = column > 0 ? weights + packed_before(w, column) : weights,
+            .output = output,
+            .output_stride = p->output_stride,
+            .activation = p->activation,
+            .narrow_output = p->form == INT8_TO_NUMBERS,
+        };
+        if (matrix->int4)
+            multiply_stored(w, &part, number);
+        else
+            w->device->linear->multiply(&part);
+    }
+}
+
+static bool multiply(walk *w, const product *p)
+{
+    w->product = *p;
+    const size_t step = column_step(w);
+    return team_phase(&w->member, (p->matrix->outputs + step - 1) / step, multiply_columns, w);
+}
+
+/* Chunks: rows of w->norm. */
+static void norm_rows(void *cookie, size_t first, size_t count)
+{
+    const walk *w = cookie;
+    kernel_norm part = w->norm;
+    part.rows = count;
+    part.input += first * part.input_stride;
+    part.residual += first * part.residual_stride;
+    part.output += first * part.output_stride;
+    w->device->kernels->norm(&part);
+    if (w->preparation.matrix != NULL && !takes(w, w->preparation.matrix, KERNEL_F32))
+        prepare_rows(w, first, count);
+}
+
+/* Adds state->projected to rows of the residual stream and normalises them: in place and prepared for the matrix that
+ * takes them next, or into the pass's result where there is none. */
+static bool add_norm(walk *w, const cpu_norm *norm, size_t first, size_t rows, const cpu_matrix *next)
+{
+    const cpu_state *state = w->state;
+    const size_t hidden = w->device->config.hidden_size, stride = state->hidden_stride;
+    float *residual = state->hidden + first * stride;
+    w->preparation = next != NULL ? of_hidden(w, next, first) : (preparation){.matrix = NULL};
+    w->norm = (kernel_norm){
+        .columns = hidden,
+        .input = state->projected,
+        .input_stride = stride,
+        .residual = residual,
+        .residual_stride = stride,
+        .gamma = norm->gamma,
+        .beta = norm->beta,
+        .epsilon = w->device->config.layer_norm_epsilon,
+        .output = next != NULL ? residual : state->output + first * hidden,
+        .output_stride = next != NULL ? stride : hidden,
+    };
+    return team_phase(&w->member, rows, norm_rows, w);
+}
+
+/* Chunks: heads of one text after the other. */
+static void attend_heads(void *cookie, size_t first, size_t count)
+{
+    const walk *w = cookie;
+    const cpu_state *state = w->state;
+    const uint32_t *offsets = w->batch.offsets;
+    const size_t heads = w->device->config.heads;
+    for (size_t head = first, next; head < first + count; head = next) {
+        const size_t text = head / heads, row = offsets[text];
+        next = (text + 1) * heads < first + count ? (text + 1) * heads : first + count;
+        w->device->linear->attention(&(kernel_attention){
+            .tokens = offsets[text + 1] - row,
+            .heads = heads,
+            .head_size = w->device->config.head_size,
+            .first_head = head % heads,
+            .head_count = next - head,
+            .qkv = row_of(w, state->qkv, row, state->qkv_stride),
+            .qkv_stride = state->qkv_stride,
+            .output = row_of(w, state->context, row, state->context_stride),
+            .output_stride = state->context_stride,
+            .scratch = w->own->scratch,
+        });
+    }
+}
+
+static bool attend(walk *w)
+{
+    return team_phase(&w->member, w->batch.texts * w->device->config.heads, attend_heads, w);
+}
+
+static bool project_qkv(walk *w, const cpu_layer *layer, size_t first, size_t rows)
+{
+    const cpu_state *state = w->state;
+    const preparation from = of_hidden(w, &layer->qkv, first); /* done by the norm before */
+    return multiply(w, &(product){
+                           .matrix = &layer->qkv,
+                           .input = prepared(w, &from),
+                           .rows = rows,
+                           .form = INT8_TO_NUMBERS,
+                           .output = row_of(w, state->qkv, first, state->qkv_stride),
+                           .output_stride = state->qkv_stride,
+                       });
+}
+
+/* From the attention's result to the residual stream. */
+static bool project_context(walk *w, const cpu_layer *layer, size_t first, size_t rows)
+{
+    const cpu_state *state = w->state;
+    const preparation from = {
+        .matrix = &layer->attention_output,
+        .number = w->device->linear->number,
+        .rows = row_of(w, state->context, first, state->context_stride),
+        .stride = state->context_stride,
+        .int8 = int8_from(state->quantised, first),
+    };
+    return prepare(w, &from, rows) &&
+           multiply(w,
+                    &(product){
+                        .matrix = &layer->attention_output,
+                        .input = prepared(w, &from),
+                        .rows = rows,
+                        .form = INT8_TO_F32,
+                        .output = state->projected,
+                        .output_stride = state->hidden_stride,
+                    }) &&
+           add_norm(w, &layer->attention_norm, first, rows, &layer->intermediate);
+}
+
+/* next: the matrix after this layer, NULL = none. */
+static bool feed_forward(walk *w, const cpu_layer *layer, size_t first, size_t rows, const cpu_matrix *next)
+{
+    const cpu_state *state = w->state;
+    const preparation from = of_hidden(w, &layer->intermediate, first); /* done by the norm before */
+    const preparation middle = {
+        .matrix = &layer->output,
+        .number = w->device->linear->number,
+        .rows = state->intermediate,
+        .stride = state->intermediate_stride,
+        .int8 = state->intermediate_int8,
+    };
+    const bool stays_int8 = layer->intermediate.int8 && layer->output.int8;
+    return multiply(w,
+                    &(product){
+                        .matrix = &layer->intermediate,
+                        .input = prepared(w, &from),
+                        .rows = rows,
+                        .activation = w->device->activation,
+                        .form = stays_int8 ? INT8_TO_INT8 : INT8_TO_NUMBERS,
+                        .output = state->intermediate,
+                        .output_stride = state->intermediate_stride,
+                    }) &&
+           (stays_int8 || prepare(w, &middle, rows)) &&
+           multiply(w,
+                    &(product){
+                        .matrix = &layer->output,
+                        .input = prepared(w, &middle),
+                        .rows = rows,
+                        .form = INT8_TO_F32,
+                        .output = state->projected,
+                        .output_stride = state->hidden_stride,
+                    }) &&
+           add_norm(w, &layer->output_norm, first, rows, next);
+}
+
+/* Until the pass is over, or this worker is called away from it. */
+static void walk_through(walk *w)
+{
+    const size_t rows = w->rows, layers = w->device->config.layers;
+    /* Blocks of even size: a short last one would use the kernels badly. */
+    const size_t blocks = (rows + w->state->row_block - 1) / w->state->row_block;
+    bool going = embed(w);
+    for (size_t l = 0; l < layers && going; l++) {
+        const cpu_layer *layer = &w->device->layers[l];
+        const cpu_matrix *next = l + 1 < layers ? &w->device->layers[l + 1].qkv : NULL;
+        for (size_t b = 0; b < blocks && going; b++) {
+            size_t first = rows * b / blocks, end = rows * (b + 1) / blocks;
+            going = project_qkv(w, layer, first, end - first);
+        }
+        going = going && attend(w);
+        for (size_t b = 0; b < blocks && going; b++) {
+            size_t first = rows * b / blocks, end = rows * (b + 1) / blocks;
+            going = project_context(w, layer, first, end - first) &&
+                    feed_forward(w, layer, first, end - first, next);
+        }
+    }
+}
+
+const float *cpu_forward(const cpu_device *device, cpu_state *state, const device_batch *batch)
+{
+    walk w = {.device = device,
+              .state = state,
+              .own = state,
+              .batch = *batch,
+              .rows = batch->offsets[batch->texts]};
+    walk_through(&w);
+    return state->output;
+}
+
+void cpu_team_begin(cpu_state *state, const device_batch *batch, unsigned workers)
+{
+    state->leader = (team_member){.team = NULL};
+    /* A mate of the last pass that was preempted on its way out? Then this pass has no team. */
+    if (!team_is_free(state->team))
+        return;
+    state->batch = *batch;
+    state->rows = batch->offsets[batch->texts];
+    team_lead(state->team, workers, &state->leader);
+}
+
+const float *cpu_team_run(const cpu_device *device, cpu_state *state, const device_batch *batch)
+{
+    walk w = {.member = state->leader,
+              .device = device,
+              .state = state,
+              .own = state,
+              .batch = *batch,
+              .rows = batch->offsets[batch->texts]};
+    walk_through(&w);
+    team_end(&w.member);
+    return state->output;
+}
+
+void cpu_team_help(const cpu_device *device, const cpu_state *own, const cpu_state *leader,
+                   const atomic_uint *called_away)
+{
+    walk w = {.device = device, .state = leader, .own = own};
+    if (!team_join(leader->team, called_away, &w.member))
+        return;
+    w.batch = leader->batch;
+    w.rows = leader->rows;
+    walk_through(&w);
+    team_leave(&w.member);
+}

@@ -1,0 +1,257 @@
+/* Packing: the weights of a model, read once and laid out as the tier's kernels want them. All matrices stand in one block in
+ * the order in which a pass reads them, each in the precision that was chosen for it; norms and positions in another. */
+#include "engine/cpu/internal.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "engine/cpu/carve.h"
+#include "engine/cpu/weights_cache.h"
+#include "kernels/int4.h"
+
+static void carve_matrix(const cpu_device *device, carver *c, cpu_matrix *matrix)
+{
+    const size_t outputs = matrix->outputs, inputs = matrix->inputs;
+    size_t bytes = matrix->int8   ? device->int8->packed_bytes(outputs, inputs)
+                   : matrix->int4 ? int4_packed_bytes(device->linear->column_step, outputs, inputs)
+                                  : device->linear->packed_bytes(outputs, inputs);
+    c->overflow |= bytes == 0;
+    matrix->packed = carve(c, bytes, 1);
+}
+
+/* The layout of cpu_device.packed; run once to count, once to place. */
+static void place_matrices(cpu_device *device, carver *c)
+{
+    for (size_t l = 0; l < device->config.layers; l++) {
+        cpu_layer *layer = &device->layers[l];
+        carve_matrix(device, c, &layer->qkv);
+        carve_matrix(device, c, &layer->attention_output);
+        carve_matrix(device, c, &layer->intermediate);
+        carve_matrix(device, c, &layer->output);
+    }
+}
+
+static void place_norm(cpu_norm *norm, size_t hidden, carver *c)
+{
+    norm->gamma = carve(c, hidden, sizeof(float));
+    norm->beta = carve(c, hidden, sizeof(float));
+}
+
+static void place_vectors(cpu_device *device, carver *c)
+{
+    const size_t hidden = device->config.hidden_size;
+    place_norm(&device->embedding_norm, hidden, c);
+    for (size_t l = 0; l < device->config.layers; l++) {
+        place_norm(&device->layers[l].attention_norm, hidden, c);
+        place_norm(&device->layers[l].output_norm, hidden, c);
+        if (device->int8 != NULL) {
+            device->layers[l].qkv.factors = carve(c, hidden, sizeof(float));
+            device->layers[l].intermediate.factors = carve(c, hidden, sizeof(float));
+        }
+    }
+    device->positions = carve(c, device->config.max_positions * hidden, sizeof(float));
+}
+
+/* Counts; place with base NULL. */
+static aki_status count(cpu_device *device, void (*place)(cpu_device *device, carver *c), carver *c,
+                        aki_error *error)
+{
+    *c = (carver){0};
+    place(device, c);
+    return c->overflow ? error_set(error, AKI_MODEL_UNSUPPORTED,
+                                   "the model's weights do not fit this machine's addresses")
+                       : AKI_OK;
+}
+
+/* Counts, allocates and places; fills nothing. */
+static aki_status allocate(cpu_device *device, void (*place)(cpu_device *device, carver *c), void **block,
+                           size_t *bytes, aki_error *error)
+{
+    carver c;
+    aki_status status = count(device, place, &c, error);
+    if (status != AKI_OK)
+        return status;
+    *block = mem_alloc_aligned(c.used, 1);
+    if (*block == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for %zu bytes of packed weights", c.used);
+    *bytes = c.used;
+    c = (carver){.base = *block};
+    place(device, &c);
+    return AKI_OK;
+}
+
+/* Outputs first .. first + count - 1 of a part as they are packed, into room->rows and room->biases. */
+static void read_rows(const cpu_part *part, size_t first, size_t count, const pack_room *room)
+{
+    const size_t inputs = part->linear->weight.columns;
+    tensor_read_f32(&part->linear->weight, first * inputs, count * inputs, room->rows);
+    tensor_read_f32(&part->linear->bias, first, count, room->biases);
+    if (part->scale == 1.0f)
+        return;
+    for (size_t i = 0; i < count * inputs; i++)
+        room->rows[i] *= part->scale;
+    for (size_t i = 0; i < count; i++)
+        room->biases[i] *= part->scale;
+}
+
+void cpu_pack_matrix(const cpu_device *device, const cpu_matrix *matrix, const cpu_parts *parts,
+                     const pack_room *room)
+{
+    const size_t inputs = matrix->inputs;
+    size_t output = 0;
+    for (size_t p = 0; p < parts->count; p++) {
+        const size_t rows = parts->list[p].linear->weight.rows;
+        for (size_t row = 0; row < rows; row += PACK_ROWS) {
+            const size_t count = rows - row < PACK_ROWS ? rows - row : PACK_ROWS;
+            read_rows(&parts->list[p], row, count, room);
+            for (size_t r = 0; matrix->int8 && matrix->factors != NULL && r < count; r++)
+                for (size_t i = 0; i < inputs; i++)
+                    room->rows[r * inputs + i] /= matrix->factors[i];
+            if (matrix->int4)
+                int4_pack(device->linear->column_step, matrix->packed, inputs, output, count, room->rows,
+                          room->biases);
+            else
+                (matrix->int8 ? device->int8->pack : device->linear->pack)(
+                    matrix->packed, matrix->outputs, inputs, output, count, room->rows, room->biases);
+            output += count;
+        }
+    }
+}
+
+void cpu_column_magnitudes(const cpu_parts *parts, float *greatest, const pack_room *room)
+{
+    const size_t inputs = parts->list[0].linear->weight.columns;
+    for (size_t i = 0; i < inputs; i++)
+        greatest[i] = 0.0f;
+    for (size_t p = 0; p < parts->count; p++) {
+        const size_t rows = parts->list[p].linear->weight.rows;
+        for (size_t row = 0; row < rows; row += PACK_ROWS) {
+            const size_t count = rows - row < PACK_ROWS ? rows - row : PACK_ROWS;
+            read_rows(&parts->list[p], row, count, room);
+            for (size_t r = 0; r < count; r++)
+                for (size_t i = 0; i < inputs; i++)
+                    greatest[i] = greatest[i] > fabsf(room->rows[r * inputs + i])
+                                      ? greatest[i]
+                                      : fabsf(room->rows[r * inputs + i]);
+        }
+    }
+}
+
+void cpu_layer_parts(const cpu_device *device, const model_layer *layer, cpu_parts parts[CPU_MATRICES])
+{
+    const float query_scale = (float)(M_LOG2E / sqrt((double)device->config.head_size));
+    parts[0] = (cpu_parts){{{&layer->query, query_scale}, {&layer->key, 1.0f}, {&layer->value, 1.0f}}, 3};
+    parts[1] = (cpu_parts){{{&layer->attention_output, 1.0f}}, 1};
+    parts[2] = (cpu_parts){{{&layer->intermediate, 1.0f}}, 1};
+    parts[3] = (cpu_parts){{{&layer->output, 1.0f}}, 1};
+}
+
+static void read_norm(const model_norm *norm, cpu_norm *out, size_t hidden)
+{
+    tensor_read_f32(&norm->gamma, 0, hidden, out->gamma);
+    tensor_read_f32(&norm->beta, 0, hidden, out->beta);
+}
+
+static void read_vectors(cpu_device *device, const model_weights *weights, float *row)
+{
+    const size_t hidden = device->config.hidden_size;
+    read_norm(&weights->embedding_norm, &device->embedding_norm, hidden);
+    for (size_t l = 0; l < device->config.layers; l++) {
+        read_norm(&weights->layers[l].attention_norm, &device->layers[l].attention_norm, hidden);
+        read_norm(&weights->layers[l].output_norm, &device->layers[l].output_norm, hidden);
+    }
+    float *positions = device->positions;
+    tensor_read_f32(&weights->position_embeddings, 0, device->config.max_positions * hidden, positions);
+    tensor_read_f32(&weights->type_embeddings, 0, hidden, row);
+    for (size_t p = 0; p < device->config.max_positions; p++)
+        for (size_t i = 0; i < hidden; i++)
+            positions[p * hidden + i] += row[i];
+}
+
+static void read_layers(cpu_device *device, const model_weights *weights, const pack_room *room)
+{
+    for (size_t l = 0; l < device->config.layers; l++) {
+        const cpu_layer *to = &device->layers[l];
+        const cpu_matrix *matrices[CPU_MATRICES] = {&to->qkv, &to->attention_output, &to->intermediate,
+                                                    &to->output};
+        cpu_parts parts[CPU_MATRICES];
+        cpu_layer_parts(device, &weights->layers[l], parts);
+        for (size_t i = 0; i < CPU_MATRICES; i++)
+            cpu_pack_matrix(device, matrices[i], &parts[i], room);
+    }
+}
+
+static void shape_layers(cpu_device *device)
+{
+    const size_t hidden = device->config.hidden_size, intermediate = device->config.intermediate_size;
+    const bool int8 = device->int8 != NULL, int4 = device->int4;
+    for (size_t l = 0; l < device->config.layers; l++) {
+        cpu_layer *layer = &device->layers[l];
+        layer->qkv = (cpu_matrix){.outputs = 3 * hidden, .inputs = hidden, .int8 = int8, .int4 = int4};
+        layer->attention_output =
+            (cpu_matrix){.outputs = hidden, .inputs = hidden, .int8 = int8, .int4 = int4};
+        layer->intermediate =
+            (cpu_matrix){.outputs = intermediate, .inputs = hidden, .int8 = int8, .int4 = int4};
+        layer->output = (cpu_matrix){.outputs = hidden, .inputs = intermediate, .int8 = int8, .int4 = int4};
+    }
+}
+
+aki_status cpu_place_packed(cpu_device *device, aki_error *error)
+{
+    return allocate(device, place_matrices, &device->packed, &device->packed_bytes, error);
+}
+
+/* Chooses what int8 is for, and packs the matrices. */
+static aki_status compute_packed(cpu_device *device, const model_weights *weights, const pack_room *room,
+                                 const log_sink *log, aki_error *error)
+{
+    aki_status status = AKI_OK;
+    if (device->int8 != NULL)
+        status = cpu_calibrate(device, weights, room, log, error);
+    if (status == AKI_OK)
+        status = cpu_place_packed(device, error);
+    if (status == AKI_OK) {
+        memset(device->packed, 0, device->packed_bytes);
+        read_layers(device, weights, room);
+    }
+    return status;
+}
+
+aki_status cpu_pack(cpu_device *device, const model_weights *weights, const char *weights_cache,
+                    const log_sink *log, aki_error *error)
+{
+    const size_t hidden = device->config.hidden_size, intermediate = device->config.intermediate_size;
+    const size_t widest = hidden > intermediate ? hidden : intermediate;
+    device->layers = mem_zalloc(device->config.layers, sizeof *device->layers);
+    if (device->layers == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for %zu layers", device->config.layers);
+    shape_layers(device);
+    carver counted; /* before anything of these sizes is asked for */
+    aki_status status = count(device, place_matrices, &counted, error);
+    if (status == AKI_OK)
+        status = allocate(device, place_vectors, &device->vectors, &device->vector_bytes, error);
+    if (status != AKI_OK)
+        return status;
+    pack_room room = {mem_alloc_aligned(widest, PACK_ROWS * sizeof(float)),
+                      mem_alloc_aligned(PACK_ROWS, sizeof(float))};
+    if (room.rows == NULL || room.biases == NULL)
+        status = error_set(error, AKI_OUT_OF_MEMORY, "no memory to pack weights of %zu columns", widest);
+    if (status == AKI_OK)
+        read_vectors(device, weights, room.rows);
+    weights_cache_entry entry;
+    const bool caching = status == AKI_OK && weights_cache != NULL && (device->int8 != NULL || device->int4);
+    if (caching)
+        weights_cache_find(&entry, weights_cache, device, weights);
+    if (status == AKI_OK && !(caching && weights_cache_load(&entry, device, log))) {
+        status = compute_packed(device, weights, &room, log, error);
+        if (status == AKI_OK && caching)
+            weights_cache_store(&entry, device, weights, log);
+    }
+    if (caching)
+        weights_cache_close(&entry);
+    mem_free(room.rows);
+    mem_free(room.biases);
+    return status;
+}

@@ -1,0 +1,262 @@
+#include "engine/cpu/weights_cache.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/xxhash64.h"
+
+#define MAGIC "AKIWGHT"
+#define VERSION 1
+
+static uint64_t hash_range(uint64_t hash, const model_tensor *tensor, size_t first_row, size_t rows)
+{
+    const size_t row_bytes =
+        tensor->columns * (tensor->dtype == MODEL_F32 ? sizeof(float) : sizeof(uint16_t));
+    const uint64_t shape[] = {tensor->dtype, rows, tensor->columns};
+    return xxhash64(xxhash64(hash, shape, sizeof shape), tensor->data + first_row * row_bytes,
+                    rows * row_bytes);
+}
+
+static uint64_t hash_tensor(uint64_t hash, const model_tensor *tensor)
+{
+    return hash_range(hash, tensor, 0, tensor->rows);
+}
+
+static uint64_t hash_norm(uint64_t hash, const model_norm *norm)
+{
+    return hash_tensor(hash_tensor(hash, &norm->gamma), &norm->beta);
+}
+
+/* All that calibration and packing read; of the word embeddings, half of a model, the rows that calibration takes. */
+static uint64_t hash_model(const cpu_device *device, const model_weights *weights)
+{
+    const model_config *config = &device->config;
+    const uint64_t numbers[] = {config->vocabulary_size, config->hidden_size,       config->layers,
+                                config->heads,           config->intermediate_size, config->max_positions,
+                                config->token_types,     config->activation};
+    uint64_t hash = xxhash64(0, numbers, sizeof numbers);
+    hash = xxhash64(hash, &config->layer_norm_epsilon, sizeof config->layer_norm_epsilon);
+    for (size_t l = 0; l < config->layers; l++) {
+        const model_layer *layer = &weights->layers[l];
+        const model_linear *linears[] = {&layer->query,        &layer->key,
+                                         &layer->value,        &layer->attention_output,
+                                         &layer->intermediate, &layer->output};
+        for (size_t i = 0; i < sizeof linears / sizeof linears[0]; i++)
+            hash = hash_tensor(hash_tensor(hash, &linears[i]->weight), &linears[i]->bias);
+        hash = hash_norm(hash_norm(hash, &layer->attention_norm), &layer->output_norm);
+    }
+    if (device->int8 == NULL)
+        return hash;
+    hash = hash_norm(hash, &weights->embedding_norm);
+    hash = hash_tensor(hash_tensor(hash, &weights->position_embeddings), &weights->type_embeddings);
+    const size_t tokens = cpu_calibration_tokens(config);
+    for (size_t t = 0; t < tokens; t++)
+        hash = hash_range(hash, &weights->word_embeddings, config->vocabulary_size / tokens * t, 1);
+    return hash;
+}
+
+/* Per layer: a byte for each matrix, whether it is in the precision asked for; in int8 then the factors. */
+static size_t choices_bytes(const cpu_device *device)
+{
+    const size_t factors = device->int8 != NULL ? 2 * device->config.hidden_size * sizeof(float) : 0;
+    return device->config.layers * (CPU_MATRICES + factors);
+}
+
+static void exchange(void *choice, unsigned char **at, size_t bytes, bool to_device)
+{
+    if (to_device)
+        memcpy(choice, *at, bytes);
+    else
+        memcpy(*at, choice, bytes);
+    *at += bytes;
+}
+
+static void exchange_choices(const cpu_device *device, unsigned char *at, bool to_device)
+{
+    const size_t factors = device->config.hidden_size * sizeof(float);
+    for (size_t l = 0; l < device->config.layers; l++) {
+        cpu_layer *layer = &device->layers[l];
+        cpu_matrix *matrices[CPU_MATRICES] = {&layer->qkv, &layer->attention_output, &layer->intermediate,
+                                              &layer->output};
+        for (size_t i = 0; i < CPU_MATRICES; i++) {
+            unsigned char int8 = matrices[i]->int8;
+            exchange(&int8, &at, 1, to_device);
+            matrices[i]->int8 = device->int8 != NULL && int8 != 0;
+        }
+        if (device->int8 != NULL) {
+            exchange(layer->qkv.factors, &at, factors, to_device);
+            exchange(layer->intermediate.factors, &at, factors, to_device);
+        }
+    }
+}
+
+static size_t count_kept(const cpu_device *device)
+{
+    size_t kept = 0;
+    for (size_t l = 0; device->int8 != NULL && l < device->config.layers; l++) {
+        const cpu_layer *layer = &device->layers[l];
+        kept += !layer->qkv.int8 + !layer->attention_output.int8 + !layer->intermediate.int8 +
+                !layer->output.int8;
+    }
+    return kept;
+}
+
+/* As before a calibration. */
+static void forget(cpu_device *device)
+{
+    mem_free(device->packed);
+    device->packed = NULL;
+    device->packed_bytes = device->kept_from_int8 = 0;
+    for (size_t l = 0; l < device->config.layers; l++) {
+        cpu_layer *layer = &device->layers[l];
+        layer->qkv.int8 = layer->attention_output.int8 = layer->intermediate.int8 = layer->output.int8 =
+            device->int8 != NULL;
+    }
+}
+
+static uint64_t checksum(const unsigned char *choices, size_t bytes, const cpu_device *device)
+{
+    return xxhash64(xxhash64(device->packed_bytes, choices, bytes), device->packed, device->packed_bytes);
+}
+
+void weights_cache_find(weights_cache_entry *entry, const char *folder, const cpu_device *device,
+                        const model_weights *weights)
+{
+    memset(entry, 0, sizeof *entry);
+    weights_cache_header *key = &entry->key;
+    memcpy(key->magic, MAGIC, sizeof key->magic);
+    key->version = VERSION;
+    key->precision = (uint32_t)device->precision;
+    key->number = (uint32_t)device->linear->number;
+    key->column_step = (uint32_t)device->linear->column_step;
+    snprintf(key->program, sizeof key->program, "%s", AKI_VERSION);
+    snprintf(key->tier, sizeof key->tier, "%s", device->kernels->name);
+    key->model = hash_model(device, weights);
+    key->choices_bytes = choices_bytes(device);
+    char name[32];
+    snprintf(name, sizeof name, "%016" PRIx64 ".weights", xxhash64(0, key, sizeof *key));
+    entry->path = path_join(folder, name);
+}
+
+/* NULL or what was wrong. */
+static const char *read_whole(int descriptor, void *into, size_t bytes)
+{
+    for (unsigned char *at = into; bytes > 0;) {
+        const ssize_t got = read(descriptor, at, bytes);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return strerror(errno);
+        if (got == 0)
+            return "it is cut short";
+        at += got;
+        bytes -= (size_t)got;
+    }
+    return NULL;
+}
+
+static const char *check_header(const weights_cache_header *header, const weights_cache_header *key,
+                                uint64_t file_bytes)
+{
+    weights_cache_header same = *header;
+    same.packed_bytes = same.checksum = 0;
+    if (memcmp(header->magic, key->magic, sizeof key->magic) != 0)
+        return "it holds no packed weights";
+    if (header->version != key->version)
+        return "its layout has another version";
+    if (memcmp(&same, key, sizeof same) != 0)
+        return "it belongs to other weights";
+    const uint64_t before = sizeof *header + key->choices_bytes;
+    return file_bytes < before || file_bytes - before != header->packed_bytes ? "its size is wrong" : NULL;
+}
+
+static const char *load_from(int descriptor, const weights_cache_header *key, cpu_device *device,
+                             unsigned char *choices)
+{
+    struct stat info;
+    weights_cache_header header;
+    if (fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode))
+        return "it is not a regular file";
+    const char *wrong = read_whole(descriptor, &header, sizeof header);
+    if (wrong == NULL)
+        wrong = check_header(&header, key, (uint64_t)info.st_size);
+    if (wrong == NULL)
+        wrong = read_whole(descriptor, choices, key->choices_bytes);
+    if (wrong != NULL)
+        return wrong;
+    exchange_choices(device, choices, true);
+    if (cpu_place_packed(device, NULL) != AKI_OK)
+        return "there is no memory for it";
+    if (device->packed_bytes != header.packed_bytes)
+        return "its size is wrong";
+    wrong = read_whole(descriptor, device->packed, device->packed_bytes);
+    if (wrong == NULL && checksum(choices, key->choices_bytes, device) != header.checksum)
+        wrong = "its checksum is wrong";
+    return wrong;
+}
+
+bool weights_cache_load(const weights_cache_entry *entry, cpu_device *device, const log_sink *log)
+{
+    if (entry->path == NULL)
+        return false;
+    const int descriptor = open(entry->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (descriptor < 0 && errno == ENOENT) {
+        log_write(log, AKI_LOG_DEBUG, "device", "packed weights are not in the cache yet: '%s'", entry->path);
+        return false;
+    }
+    unsigned char *choices = NULL;
+    const char *wrong = descriptor < 0 ? strerror(errno) : NULL;
+    if (wrong == NULL && (choices = mem_alloc(entry->key.choices_bytes, 1)) == NULL)
+        wrong = "there is no memory for it";
+    if (wrong == NULL && (wrong = load_from(descriptor, &entry->key, device, choices)) != NULL)
+        forget(device);
+    mem_free(choices);
+    if (descriptor >= 0)
+        close(descriptor);
+    if (wrong != NULL) {
+        log_write(log, AKI_LOG_WARN, "device", "cannot use the packed weights in '%s': %s; they are rebuilt",
+                  entry->path, wrong);
+        return false;
+    }
+    device->kept_from_int8 = count_kept(device);
+    log_write(log, AKI_LOG_DEBUG, "device", "packed weights are taken from the cache: '%s'", entry->path);
+    return true;
+}
+
+void weights_cache_store(const weights_cache_entry *entry, const cpu_device *device,
+                         const model_weights *weights, const log_sink *log)
+{
+    if (entry->path == NULL || hash_model(device, weights) != entry->key.model)
+        return;
+    weights_cache_header header = entry->key;
+    unsigned char *choices = mem_alloc(header.choices_bytes, 1);
+    if (choices == NULL)
+        return;
+    exchange_choices(device, choices, false);
+    header.packed_bytes = device->packed_bytes;
+    header.checksum = checksum(choices, header.choices_bytes, device);
+    const struct iovec parts[] = {
+        {&header, sizeof header}, {choices, header.choices_bytes}, {device->packed, device->packed_bytes}};
+    aki_error error;
+    if (file_write_parts_atomic(entry->path, parts, 3, &error) != AKI_OK)
+        log_write(log, AKI_LOG_WARN, "device", "packed weights are not kept for the next start: %s",
+                  error.message);
+    else
+        log_write(log, AKI_LOG_DEBUG, "device", "packed weights are kept for the next start: '%s'",
+                  entry->path);
+    mem_free(choices);
+}
+
+void weights_cache_close(weights_cache_entry *entry)
+{
+    mem_free(entry->path);
+    entry->path = NULL;
+}

@@ -1,0 +1,383 @@
+/* The pieces of a model put together: files, tokenizer, device. */
+#include "engine/encoder.h"
+
+#include "base/clock.h"
+#include "base/cpus.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/thread.h"
+#include "engine/device/cpu_device.h"
+#include "engine/device_lane.h"
+#include "engine/not_finite.h"
+#include "engine/pooling.h"
+#include "engine/settings.h"
+#include "model/model.h"
+
+/* For calls that were given up to come back at the end. */
+#define DEVICE_CLOSE_MS 1000
+
+struct encoder {
+    model *files;
+    char *folder;
+    device_model loaded; /* what devices compute with */
+    tokenizer *tok;
+    cpu_device *cpu;
+    device *preferred;         /* passes go to it first; NULL = the CPU alone */
+    size_t device_pass_tokens; /* of a pass for it; 0 = as for the CPU */
+    pooling_model pooling;
+    aki_settings settings; /* complete: no field means "default" any more */
+    bool pass_tokens_given;
+    log_sink log;
+    cpus_info cpus;
+    bool pinned; /* the workers are */
+    not_finite *doubt;
+};
+
+struct encoder_state {
+    cpu_state *device_state;
+    int32_t *ids;         /* [max_pass_tokens]: the pass's token ids, end to end */
+    uint32_t *offsets;    /* [max_pass_tokens + 1]: a sequence has at least one token */
+    encoder_steps *steps; /* where passes are measured; NULL = nowhere */
+};
+
+static void begin(encoder_times *times, encoder_stage stage)
+{
+    times->of[stage].from_ns = clock_monotonic_ns();
+}
+
+static aki_status end(encoder_times *times, encoder_stage stage, aki_status status)
+{
+    if (status == AKI_OK)
+        times->of[stage].to_ns = clock_monotonic_ns();
+    return status;
+}
+
+/* Kernels first, then the weights packed for them. */
+static aki_status open_device(encoder *enc, encoder_times *times, aki_error *error)
+{
+    int64_t selected_ns = 0;
+    begin(times, ENCODER_SELECT_DEVICE);
+    aki_status status =
+        cpu_device_open_timed(&enc->cpu, enc->files, enc->settings.precision, enc->settings.cpu_tier,
+                              enc->settings.weights_cache, &enc->log, &selected_ns, error);
+    times->of[ENCODER_SELECT_DEVICE].to_ns = selected_ns;
+    times->of[ENCODER_LOAD_WEIGHTS].from_ns = selected_ns;
+    return end(times, ENCODER_LOAD_WEIGHTS, status);
+}
+
+static aki_status open_parts(encoder *enc, const char *folder, encoder_times *times, aki_error *error)
+{
+    begin(times, ENCODER_LOAD_CONFIG);
+    aki_status status = end(times, ENCODER_LOAD_CONFIG, model_open(&enc->files, folder, error));
+    if (status != AKI_OK)
+        return status;
+    if (model_is_bare(enc->files))
+        log_write(&enc->log, AKI_LOG_WARN, "model",
+                  "no sentence-transformers model in '%s' (it has no modules.json): taken as a bare "
+                  "transformer, with mean pooling and without normalisation",
+                  folder);
+    const model_config *config = model_configuration(enc->files);
+    if (enc->settings.max_pass_tokens < config->max_tokens)
+        enc->settings.max_pass_tokens = config->max_tokens;
+    begin(times, ENCODER_LOAD_TOKENIZER);
+    status = end(times, ENCODER_LOAD_TOKENIZER,
+                 tokenizer_open(&enc->tok, model_folder(enc->files), config->vocabulary_size, error));
+    if (status == AKI_OK)
+        status = open_device(enc, times, error);
+    if (status != AKI_OK)
+        return status;
+    if (model_damaged(enc->files))
+        return error_set(error, AKI_MODEL_CHANGED, "the weight file in '%s' was cut while it was read",
+                         folder);
+    enc->pooling = (pooling_model){
+        .dimension = config->hidden_size, .pooling = config->pooling, .normalize = config->normalize};
+    model_drop_pages(enc->files); /* only word embeddings are read from now on */
+    return AKI_OK;
+}
+
+aki_status encoder_open(encoder **out, const char *folder, const aki_settings *settings, aki_error *error)
+{
+    encoder_times times;
+    return encoder_open_timed(out, folder, settings, &times, error);
+}
+
+aki_status encoder_open_timed(encoder **out, const char *folder, const aki_settings *settings,
+                              encoder_times *times, aki_error *error)
+{
+    *out = NULL;
+    *times = (encoder_times){0};
+    encoder *enc = mem_zalloc(1, sizeof *enc);
+    if (enc == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the model handle");
+    int64_t start_ns = clock_monotonic_ns();
+    enc->folder = mem_copy_string(folder);
+    enc->doubt = not_finite_open();
+    aki_status status = enc->folder != NULL && enc->doubt != NULL
+                            ? settings_complete(&enc->settings, settings, error)
+                            : error_set(error, AKI_OUT_OF_MEMORY, "no memory for the model's folder");
+    if (status == AKI_OK) {
+        enc->pass_tokens_given = settings_give_pass_tokens(settings);
+        enc->log = (log_sink){enc->settings.log, enc->settings.log_cookie};
+        cpus_read(&enc->cpus);
+        enc->pinned =
+            enc->settings.pin == AKI_PIN_ON ||
+            (enc->settings.pin == AKI_PIN_AUTO && cpus_suit_pinning(&enc->cpus, enc->settings.threads));
+        status = open_parts(enc, folder, times, error);
+    }
+    if (status != AKI_OK) {
+        encoder_close(enc);
+        return status;
+    }
+    enc->settings.cpu_tier = NULL; /* the caller's string may go; cpu_device_tier tells from now on */
+    log_write(&enc->log, AKI_LOG_INFO, "model",
+              "loaded '%s' in %.1f ms: %s kernels, %zu MiB of packed weights", folder,
+              (double)(clock_monotonic_ns() - start_ns) / NS_PER_MS, cpu_device_tier(enc->cpu),
+              cpu_device_packed_bytes(enc->cpu) >> 20);
+    *out = enc;
+    return AKI_OK;
+}
+
+/* What the device wants, within limits; 0 where that is no more than the CPU takes. */
+static size_t pass_tokens_of(const device *d, size_t cpu_tokens)
+{
+    size_t wanted = device_interface(d)->pass_tokens;
+    if (wanted > SETTINGS_MAX_PASS_TOKENS)
+        wanted = SETTINGS_MAX_PASS_TOKENS;
+    return wanted > cpu_tokens ? wanted : 0;
+}
+
+aki_status encoder_choose_device(encoder *enc, const device_choice *choice, aki_error *error)
+{
+    enc->loaded = (device_model){.struct_size = sizeof enc->loaded,
+                                 .config = model_configuration(enc->files),
+                                 .weights = model_weights_of(enc->files),
+                                 .precision = enc->settings.precision,
+                                 .folder = enc->folder};
+    aki_status status = device_choose(&enc->preferred, choice, &enc->loaded, &enc->log, error);
+    if (status == AKI_OK && enc->preferred != NULL && model_damaged(enc->files))
+        return error_set(error, AKI_MODEL_CHANGED, "the weight file was cut while the device read it");
+    model_drop_pages(enc->files);
+    if (status == AKI_OK && enc->preferred != NULL && !enc->pass_tokens_given)
+        enc->device_pass_tokens = pass_tokens_of(enc->preferred, enc->settings.max_pass_tokens);
+    return status;
+}
+
+bool encoder_lane_settings(const encoder *enc, device_lane_settings *settings)
+{
+    *settings = (device_lane_settings){
+        .device = enc->preferred, .pooling = enc->pooling, .max_tokens = encoder_max_pass_tokens(enc)};
+    return enc->preferred != NULL;
+}
+
+void encoder_close(encoder *enc)
+{
+    if (enc == NULL)
+        return;
+    if (!device_close(enc->preferred, DEVICE_CLOSE_MS, enc)) {
+        log_write(&enc->log, AKI_LOG_WARN, "device",
+                  "calls to device %s have not come back; it and the model's files are left as they are",
+                  device_interface(enc->preferred)->name);
+        return;
+    }
+    cpu_device_close(enc->cpu);
+    tokenizer_close(enc->tok);
+    model_close(enc->files);
+    not_finite_close(enc->doubt);
+    mem_free(enc->folder);
+    mem_free(enc);
+}
+
+void encoder_describe(const encoder *enc, aki_model_info *info)
+{
+    const model_config *config = model_configuration(enc->files);
+    *info = (aki_model_info){
+        .architecture = "bert",
+        .cpu_tier = cpu_device_tier(enc->cpu),
+        .precision = cpu_device_precision(enc->cpu),
+        .default_pooling = config->pooling,
+        .default_normalize = config->normalize,
+        .threads = enc->settings.threads,
+        .threads_pinned = enc->pinned,
+        .max_pass_tokens = enc->settings.max_pass_tokens,
+        .layers = config->layers,
+        .hidden_size = config->hidden_size,
+        .heads = config->heads,
+        .intermediate_size = config->intermediate_size,
+        .vocabulary_size = config->vocabulary_size,
+        .weight_bytes = model_weight_bytes(enc->files) + cpu_device_packed_bytes(enc->cpu),
+    };
+}
+
+size_t encoder_dimension(const encoder *enc)
+{
+    return model_configuration(enc->files)->hidden_size;
+}
+
+size_t encoder_max_tokens(const encoder *enc)
+{
+    return model_configuration(enc->files)->max_tokens;
+}
+
+size_t encoder_max_pass_tokens(const encoder *enc)
+{
+    return encoder_fills_passes(enc) ? enc->device_pass_tokens : enc->settings.max_pass_tokens;
+}
+
+bool encoder_fills_passes(const encoder *enc)
+{
+    return enc->device_pass_tokens > 0;
+}
+
+const char *encoder_not_finite_cause(const encoder *enc)
+{
+    return not_finite_cause(enc->doubt, enc->files, enc->cpu, &enc->log);
+}
+
+const tokenizer *encoder_tokenizer(const encoder *enc)
+{
+    return enc->tok;
+}
+
+aki_status encoder_tokenize(const encoder *enc, tokenizer_scratch *scratch, aki_text text, bool refuse_long,
+                            token_span *out, aki_error *error)
+{
+    size_t limit = encoder_max_tokens(enc);
+    aki_status status = tokenizer_encode(enc->tok, scratch, text, limit, out, error);
+    if (status == AKI_OK && out->truncated && refuse_long)
+        return error_set(error, AKI_TEXT_TOO_LONG,
+                         "the text has more than the %zu tokens that the model takes", limit);
+    return status;
+}
+
+aki_status encoder_state_open(encoder_state **out, const encoder *enc, aki_error *error)
+{
+    *out = NULL;
+    encoder_state *state = mem_zalloc(1, sizeof *state);
+    if (state == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a worker's state");
+    size_t tokens = enc->settings.max_pass_tokens;
+    aki_status status = cpu_state_open(&state->device_state, enc->cpu, tokens, error);
+    if (status == AKI_OK) {
+        state->ids = mem_alloc(tokens, sizeof *state->ids);
+        state->offsets = mem_alloc(tokens + 1, sizeof *state->offsets);
+        if (state->ids == NULL || state->offsets == NULL)
+            status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for passes of %zu tokens", tokens);
+    }
+    if (status != AKI_OK) {
+        encoder_state_close(state);
+        return status;
+    }
+    *out = state;
+    return AKI_OK;
+}
+
+void encoder_state_close(encoder_state *state)
+{
+    if (state == NULL)
+        return;
+    cpu_state_close(state->device_state);
+    mem_free(state->ids);
+    mem_free(state->offsets);
+    mem_free(state);
+}
+
+void encoder_pin_worker(const encoder *enc, unsigned index)
+{
+    if (enc->pinned)
+        thread_pin(enc->cpus.order[index % enc->cpus.allowed]);
+}
+
+/* Copies the token ids of the sequences one after another into the batch, which lives in the state. A worker that
+ * helped with the pass before may still be inside; it reads nothing of this (cpu_team_run). */
+static aki_status gather(const encoder *enc, encoder_state *state, const encoder_sequence *sequences,
+                         size_t count, device_batch *batch, aki_error *error)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (sequences[i].count == 0 || sequences[i].count > encoder_max_tokens(enc) ||
+            sequences[i].count > enc->settings.max_pass_tokens - total)
+            return error_set(error, AKI_INTERNAL, "a pass was planned with more tokens than its %zu",
+                             enc->settings.max_pass_tokens);
+        state->offsets[i] = (uint32_t)total;
+        for (size_t t = 0; t < sequences[i].count; t++)
+            state->ids[total + t] = sequences[i].ids[t];
+        total += sequences[i].count;
+    }
+    state->offsets[count] = (uint32_t)total;
+    *batch = (device_batch){.token_ids = state->ids, .offsets = state->offsets, .texts = count};
+    return AKI_OK;
+}
+
+void encoder_state_measure(encoder_state *state, encoder_steps *steps)
+{
+    state->steps = steps;
+}
+
+/* hidden: the pass's result. */
+static aki_status finish_all(const encoder *enc, const encoder_state *state, encoder_sequence *sequences,
+                             size_t count, const float *hidden, aki_error *error)
+{
+    encoder_steps *steps = state->steps;
+    if (steps != NULL)
+        steps->forward_ns = clock_monotonic_ns();
+    for (size_t i = 0; i < count; i++)
+        pooling_pool(&enc->pooling, &sequences[i], hidden + state->offsets[i] * enc->pooling.dimension);
+    if (steps != NULL)
+        steps->pooled_ns = clock_monotonic_ns();
+    for (size_t i = 0; i < count; i++)
+        pooling_conclude(&enc->pooling, &sequences[i]);
+    if (steps != NULL)
+        steps->normalized_ns = clock_monotonic_ns();
+    if (model_damaged(enc->files))
+        return error_set(error, AKI_MODEL_CHANGED,
+                         "the model's weight file was cut while the server was using it");
+    return AKI_OK;
+}
+
+aki_status encoder_run(const encoder *enc, encoder_state *state, encoder_sequence *sequences, size_t count,
+                       aki_error *error)
+{
+    device_batch batch;
+    aki_status status = gather(enc, state, sequences, count, &batch, error);
+    if (status != AKI_OK || count == 0)
+        return status;
+    const float *hidden = cpu_forward(enc->cpu, state->device_state, &batch);
+    return finish_all(enc, state, sequences, count, hidden, error);
+}
+
+aki_status encoder_team_begin(const encoder *enc, encoder_state *state, const encoder_sequence *sequences,
+                              size_t count, unsigned workers, aki_error *error)
+{
+    device_batch batch;
+    aki_status status = gather(enc, state, sequences, count, &batch, error);
+    if (status == AKI_OK)
+        cpu_team_begin(state->device_state, &batch, workers);
+    return status;
+}
+
+aki_status encoder_team_run(const encoder *enc, encoder_state *state, encoder_sequence *sequences,
+                            size_t count, aki_error *error)
+{
+    const device_batch batch = {.token_ids = state->ids, .offsets = state->offsets, .texts = count};
+    const float *hidden = cpu_team_run(enc->cpu, state->device_state, &batch);
+    return finish_all(enc, state, sequences, count, hidden, error);
+}
+
+void encoder_team_help(const encoder *enc, const encoder_state *own, const encoder_state *leader,
+                       const atomic_uint *called_away)
+{
+    cpu_team_help(enc->cpu, own->device_state, leader->device_state, called_away);
+}
+
+size_t encoder_plan_tokens(const encoder_sequence *sequences, size_t count, size_t budget_tokens)
+{
+    size_t fit = 0, total = 0;
+    while (fit < count && sequences[fit].count <= budget_tokens - total)
+        total += sequences[fit++].count;
+    return fit > 0 || count == 0 ? fit : 1;
+}
+
+size_t encoder_plan_pass(const encoder *enc, const encoder_sequence *sequences, size_t count)
+{
+    return encoder_plan_tokens(sequences, count, enc->settings.max_pass_tokens);
+}

@@ -1,0 +1,113 @@
+/* From texts to vectors: model + tokenizer + device, pooling and normalisation. What the public API, the scheduler and
+ * the commands build upon.
+ *
+ * Tokenizing and computing are separate steps, so that a scheduler may put token sequences of several requests into one
+ * pass: encoder_tokenize on any thread, encoder_run on a worker's thread with the worker's own state. */
+#ifndef ENGINE_ENCODER_H
+#define ENGINE_ENCODER_H
+
+#include <stdatomic.h>
+
+#include "akidb/embed.h"
+#include "engine/device/device_times.h"
+#include "tokenizer/tokenizer.h"
+
+typedef struct encoder encoder;             /* const after open, shared by all threads */
+typedef struct encoder_state encoder_state; /* one per worker thread */
+
+/* As aki_open, but without threads. */
+AKI_MUST_CHECK aki_status encoder_open(encoder **out, const char *folder, const aki_settings *settings,
+                                       aki_error *error);
+/* How long the stages of opening took, on the monotonic clock: `from` 0 = not reached, `to` 0 = failed there. */
+typedef enum encoder_stage {
+    ENCODER_LOAD_CONFIG, /* configuration, and the header of the weight file */
+    ENCODER_LOAD_TOKENIZER,
+    ENCODER_SELECT_DEVICE,
+    ENCODER_LOAD_WEIGHTS,
+    ENCODER_STAGES
+} encoder_stage;
+
+typedef struct encoder_times {
+    struct {
+        int64_t from_ns, to_ns;
+    } of[ENCODER_STAGES];
+} encoder_times;
+
+/* encoder_open that tells the times, also after a failure. */
+AKI_MUST_CHECK aki_status encoder_open_timed(encoder **out, const char *folder, const aki_settings *settings,
+                                             encoder_times *times, aki_error *error);
+void encoder_close(encoder *enc);
+void encoder_describe(const encoder *enc, aki_model_info *info); /* threads as in the settings */
+size_t encoder_dimension(const encoder *enc);
+size_t encoder_max_tokens(const encoder *enc);
+/* What passes are planned with, >= encoder_max_tokens: what the best device wants. The CPU may take less: encoder_plan_pass. */
+size_t encoder_max_pass_tokens(const encoder *enc);
+/* Whether the best device is quickest with passes as long as they may be, however many workers could share them. */
+bool encoder_fills_passes(const encoder *enc);
+const tokenizer *encoder_tokenizer(const encoder *enc);
+
+/* Token ids of one text cut at the model's limit, or AKI_TEXT_TOO_LONG if refuse_long. out->ids lives in the scratch.
+ * Errors as tokenizer_encode. */
+AKI_MUST_CHECK aki_status encoder_tokenize(const encoder *enc, tokenizer_scratch *scratch, aki_text text,
+                                           bool refuse_long, token_span *out, aki_error *error);
+
+typedef struct encoder_sequence {
+    const int32_t *ids;
+    size_t count; /* 1 .. encoder_max_tokens */
+    aki_pooling pooling;
+    aki_switch normalize;
+    float *vector;     /* [dimension] f32, written by encoder_run */
+    aki_status status; /* written by encoder_run: AKI_OK or AKI_NOT_FINITE */
+} encoder_sequence;
+
+/* Says why the CPU gives AKI_NOT_FINITE: see not_finite_cause. */
+const char *encoder_not_finite_cause(const encoder *enc);
+
+AKI_MUST_CHECK aki_status encoder_state_open(encoder_state **out, const encoder *enc, aki_error *error);
+void encoder_state_close(encoder_state *state);
+
+/* Which device passes are to go to first, beside the CPU, which is always there: see engine/device/registry.h, whose errors these
+ * are, and AKI_MODEL_CHANGED. Once, before any state is opened. Without it: the CPU alone. */
+struct device_choice;
+AKI_MUST_CHECK aki_status encoder_choose_device(encoder *enc, const struct device_choice *choice,
+                                                aki_error *error);
+/* For device_lane_open. False = there is no device but the CPU. */
+struct device_lane_settings;
+bool encoder_lane_settings(const encoder *enc, struct device_lane_settings *settings);
+
+/* Called by worker `index` (0 .. threads - 1) on its thread before it computes: ties it to a CPU of its own where the settings
+ * and the machine say so. */
+void encoder_pin_worker(const encoder *enc, unsigned index);
+
+/* When the steps of a pass ended, by clock_monotonic_ns. */
+typedef struct encoder_steps {
+    int64_t forward_ns, pooled_ns, normalized_ns;
+} encoder_steps;
+
+/* Where the state's next passes note when their steps ended; NULL, as at first: nowhere, and no clock is read. */
+void encoder_state_measure(encoder_state *state, encoder_steps *steps);
+
+/* One pass over `count` sequences, at most as many as encoder_plan_pass says. Each sequence gets its vector
+ * and its own status; the call itself fails only as a whole. Error: AKI_MODEL_CHANGED. */
+AKI_MUST_CHECK aki_status encoder_run(const encoder *enc, encoder_state *state, encoder_sequence *sequences,
+                                      size_t count, aki_error *error);
+
+/* The same as a team. encoder_team_begin takes what the pass consists of, computes nothing and is short enough to be called
+ * with a lock held; from then on workers with nothing else to do may help by encoder_team_help. After AKI_OK always
+ * encoder_team_run with the same sequences, which is as encoder_run; vectors are bit-identical whoever came to help.
+ * workers: how many will probably take part, this one included (>= 1). Error: AKI_INTERNAL. */
+AKI_MUST_CHECK aki_status encoder_team_begin(const encoder *enc, encoder_state *state,
+                                             const encoder_sequence *sequences, size_t count,
+                                             unsigned workers, aki_error *error);
+AKI_MUST_CHECK aki_status encoder_team_run(const encoder *enc, encoder_state *state,
+                                           encoder_sequence *sequences, size_t count, aki_error *error);
+/* On another worker's thread, with its own state: helps with the pass that `leader` has begun, until there is nothing more
+ * to help with (also: nothing at all) or *called_away is not 0. `leader` must stay open meanwhile. */
+void encoder_team_help(const encoder *enc, const encoder_state *own, const encoder_state *leader,
+                       const atomic_uint *called_away);
+/* How many of the first sequences (>= 1 if count >= 1) fit a pass of the CPU: greedy, in order. */
+size_t encoder_plan_pass(const encoder *enc, const encoder_sequence *sequences, size_t count);
+/* The same for a budget of the caller's own, at most encoder_max_pass_tokens. */
+size_t encoder_plan_tokens(const encoder_sequence *sequences, size_t count, size_t budget_tokens);
+
+#endif

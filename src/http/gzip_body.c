@@ -1,0 +1,51 @@
+#include "http/gzip_body.h"
+
+#include "base/memory.h"
+
+#include <stdint.h>
+#include <zlib.h>
+
+#define PIECE_BYTES ((size_t)64 << 10)
+/* zlib: the largest window, and a gzip header in front. */
+#define WINDOW_BITS (15 + 16)
+
+static gzip_outcome keep(const unsigned char *piece, size_t count, size_t compressed, buf *out)
+{
+    size_t total = out->length + count;
+    if (total > out->max_bytes || (total > GZIP_FREE_BYTES && total / GZIP_MAX_RATIO > compressed))
+        return GZIP_TOO_LARGE;
+    return buf_append(out, piece, count) ? GZIP_DONE : GZIP_OUT_OF_MEMORY;
+}
+
+static gzip_outcome inflate_members(z_stream *stream, unsigned char *piece, size_t length, buf *out)
+{
+    for (;;) {
+        stream->next_out = piece;
+        stream->avail_out = (uInt)PIECE_BYTES;
+        int result = inflate(stream, Z_NO_FLUSH);
+        if (result == Z_MEM_ERROR)
+            return GZIP_OUT_OF_MEMORY;
+        if (result != Z_OK && result != Z_STREAM_END)
+            return GZIP_INVALID; /* Z_BUF_ERROR: cut short */
+        gzip_outcome outcome = keep(piece, PIECE_BYTES - stream->avail_out, length, out);
+        if (outcome != GZIP_DONE || (result == Z_STREAM_END && stream->avail_in == 0))
+            return outcome;
+        if (result == Z_STREAM_END && inflateReset(stream) != Z_OK)
+            return GZIP_INVALID;
+    }
+}
+
+gzip_outcome gzip_body_inflate(const char *data, size_t length, buf *out)
+{
+    if (length > UINT32_MAX)
+        return GZIP_TOO_LARGE;
+    z_stream stream = {.next_in = (z_const Bytef *)data, .avail_in = (uInt)length};
+    unsigned char *piece = mem_alloc(1, PIECE_BYTES);
+    gzip_outcome outcome = GZIP_OUT_OF_MEMORY;
+    if (piece != NULL && inflateInit2(&stream, WINDOW_BITS) == Z_OK) {
+        outcome = inflate_members(&stream, piece, length, out);
+        inflateEnd(&stream);
+    }
+    mem_free(piece);
+    return outcome;
+}

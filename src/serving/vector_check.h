@@ -1,0 +1,24 @@
+/* Compares a vector with its expected value: cosine and length. */
+#ifndef SERVING_VECTOR_CHECK_H
+#define SERVING_VECTOR_CHECK_H
+
+#include "akidb/embed.h"
+
+/* Cosine of the angle between two vectors, in double precision; NaN where one has no length. */
+double vector_cosine(const float *a, const float *b, size_t dimension);
+
+/* The least cosine to sentence-transformers in fp32 that a precision is held to. */
+double vector_least_cosine(aki_precision precision);
+
+/* True when the cosine is at least `least_cosine` and the ratio of the lengths differs from 1 by at most the sine of
+ * that angle. False where either has no length or is not finite. */
+bool vector_is_near(const float *vector, const float *expected, size_t dimension, double least_cosine);
+
+/* Compares two vectors of one device: equal bits, or a cosine of at least 0.9999 and about the same length. */
+bool vector_agrees(const float *vector, const float *expected, size_t dimension);
+
+/* Compares the vectors of two devices, one of which computes in this precision. */
+bool vector_agrees_across(const float *vector, const float *expected, size_t dimension,
+                          aki_precision precision);
+
+#endif

@@ -1,0 +1,40 @@
+/* One thread that checks the process a few times a second and stores the results, so that health is answered from
+ * memory, whatever the load. It checks how long a worker has been busy, memory, and the outcome of the last health
+ * probe, which it also begins. It records the time of each round, so that a watchdog that hangs is noticed as well. */
+#ifndef SERVING_WATCHDOG_H
+#define SERVING_WATCHDOG_H
+
+#include "base/log.h"
+#include "scheduler/scheduler.h"
+#include "serving/memory_budget.h"
+#include "serving/probe.h"
+
+typedef struct watchdog watchdog;
+
+typedef struct watchdog_settings {
+    int64_t stuck_timeout_ms;  /* a worker that is busy for longer, or a round that takes longer, is stuck */
+    int64_t probe_interval_ms; /* 0 = no probes */
+    size_t memory_limit_bytes;
+    /* Called after each round from the watchdog's thread, to return soon; NULL = nobody. */
+    void (*on_round)(void *cookie, bool alive);
+    void *on_round_cookie;
+    log_sink log;
+} watchdog_settings;
+
+/* Has looked once when it returns. Errors: AKI_OUT_OF_MEMORY (also: no thread to be had). */
+AKI_MUST_CHECK aki_status watchdog_open(watchdog **out, const watchdog_settings *settings, aki_error *error);
+/* Both must live until watchdog_stop. p NULL = no probes. */
+void watchdog_watch(watchdog *w, scheduler *work, probe *p);
+/* Looks no more and begins no more probes; what was seen last can still be asked for. NULL allowed. */
+void watchdog_stop(watchdog *w);
+/* NULL allowed. */
+void watchdog_close(watchdog *w);
+
+/* From any thread. Takes no lock, except watchdog_alive when the last round was long ago. */
+bool watchdog_alive(watchdog *w);
+size_t watchdog_memory_bytes(const watchdog *w); /* resident */
+bool watchdog_memory_fits(const watchdog *w);    /* under the limit, and not near that of the control group */
+/* What is left until the system's limit, as memory_budget has it; an estimate some 200 ms old. */
+memory_budget watchdog_budget(const watchdog *w);
+
+#endif
