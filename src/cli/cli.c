@@ -8,6 +8,7 @@
 #include "cli/options/manual.h"
 #include "cli/message.h"
 #include "cli/options/suggest.h"
+#include "cli/options/unread_variables.h"
 #include "telemetry/metrics_text.h"
 #include "telemetry/otel_table.h"
 
@@ -147,6 +148,19 @@ static int run_help(int count, const char *const *arguments)
     return print_to(stdout, write_command_help, &id);
 }
 
+static void warn_of_unread_variables(const char *const *environment)
+{
+    size_t cursor = 0;
+    unread_variable variable;
+    while (unread_variables_next(environment, &cursor, &variable)) {
+        if (variable.meant != NULL)
+            message_warning("%s is not a variable of this program; %s is", variable.name, variable.meant);
+        else
+            message_warning("%s is not a variable of this program, and nothing takes its place",
+                            variable.name);
+    }
+}
+
 static int run_command(command_id id, int count, const char *const *arguments, const char *const *environment)
 {
     options o;
@@ -162,11 +176,7 @@ static int run_command(command_id id, int count, const char *const *arguments, c
     } else if (option_on(&o, OPTION_PRINT_CONFIG)) {
         code = print_to(stdout, write_config, &o);
     } else {
-        size_t cursor = 0;
-        const char *entry, *meant;
-        while ((entry = options_mistyped_variable(environment, &cursor, &meant)) != NULL)
-            message_warning("%.*s is not a variable of this program; %s is", (int)strcspn(entry, "="), entry,
-                            meant);
+        warn_of_unread_variables(environment);
         code = command_table[id].run(&o);
     }
     options_free(&o);

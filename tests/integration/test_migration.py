@@ -46,3 +46,15 @@ def test_old_settings_are_ignored_or_keep_their_meaning():
     done = subprocess.run([PROGRAM, "serve", "--model", MODEL, "--print-config"], env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert re.findall(r"# from (AKIDB_\w+)", done.stdout) == ["AKIDB_HOST"]
+
+
+def test_old_variables_are_warned_of():
+    old = {name: now for cell, now in settings().items() for name in re.findall(r"`(AKIDB_\w+)`", cell)}
+    gone = {name: now for name, now in old.items() if f"`{name}`" not in OPTIONS}
+    assert len(gone) == 9
+    run = subprocess.run([PROGRAM, "models", "--cache-folder", "/nonexistent"], env=dict.fromkeys(gone, "1"), capture_output=True,
+                         text=True, timeout=60)
+    for name, now in gone.items():
+        new = re.search(r"`(AKIDB_\w+)`", now)
+        rest = f"; {new[1]} is" if new else ", and nothing takes its place"
+        assert f"warning: {name} is not a variable of this program{rest}\n" in run.stderr

@@ -181,31 +181,3 @@ bool option_given(const options *o, option_id id)
 {
     return o->values[id].source != OPTION_FROM_DEFAULT;
 }
-
-const char *options_mistyped_variable(const char *const *environment, size_t *cursor, const char **meant)
-{
-    for (; environment[*cursor] != NULL; ++*cursor) {
-        const char *entry = environment[*cursor];
-        char name[SUGGEST_MAX_BYTES];
-        size_t length = strcspn(entry, "=");
-        if (strncmp(entry, "AKIDB_", 6) != 0 || length >= sizeof name)
-            continue;
-        snprintf(name, sizeof name, "%.*s", (int)length, entry);
-        const char *nearest = NULL;
-        bool known = false;
-        for (option_id id = 0; id < OPTION_TOTAL && !known; id++) {
-            const char *variable = option_table[id].variable;
-            if (variable == NULL)
-                continue;
-            known = strcmp(name, variable) == 0;
-            if (suggest_distance(name, variable) <= 2)
-                nearest = variable;
-        }
-        if (!known && nearest != NULL) {
-            ++*cursor;
-            *meant = nearest;
-            return entry;
-        }
-    }
-    return NULL;
-}

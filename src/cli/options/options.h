@@ -185,11 +185,7 @@ size_t option_size(const options *o, option_id id);
 bool option_on(const options *o, option_id id);
 bool option_given(const options *o, option_id id); /* from any source but the default */
 
-/* Walks AKIDB_* variables that look like a mistyped one of the table: returns the name's entry ("AKIDB_PROT=1") and
- * the variable meant, or NULL at the end. *cursor starts at 0. */
-const char *options_mistyped_variable(const char *const *environment, size_t *cursor, const char **meant);
-
-/* Whether the command has this option. */
+/* True when the command has this option. */
 bool option_taken_by(option_id id, command_id command);
 
 /* The row with this flag (without dashes) or config key; OPTION_TOTAL = none. */

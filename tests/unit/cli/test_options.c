@@ -253,25 +253,6 @@ static void test_help_wins_over_mistakes(void **state)
     options_free(&r.o);
 }
 
-static void test_mistyped_variables_are_noticed(void **state)
-{
-    (void)state;
-    const char *const environment[] = {"PATH=/bin",
-                                       "AKIDB_PROT=1",
-                                       "AKIDB_PORT=1",
-                                       "AKIDB_TEST_MODEL=",
-                                       "AKIDB_SERVICE_HOST=",
-                                       "AKIDB_MAX_TEXT=3",
-                                       NULL};
-    size_t cursor = 0;
-    const char *meant;
-    assert_string_equal(options_mistyped_variable(environment, &cursor, &meant), "AKIDB_PROT=1");
-    assert_string_equal(meant, "AKIDB_PORT");
-    assert_string_equal(options_mistyped_variable(environment, &cursor, &meant), "AKIDB_MAX_TEXT=3");
-    assert_string_equal(meant, "AKIDB_MAX_TEXTS");
-    assert_null(options_mistyped_variable(environment, &cursor, &meant));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,7 +268,6 @@ int main(void)
         cmocka_unit_test(test_variables_of_other_commands_are_left_alone),
         cmocka_unit_test(test_argument_and_end_of_options),
         cmocka_unit_test(test_help_wins_over_mistakes),
-        cmocka_unit_test(test_mistyped_variables_are_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
