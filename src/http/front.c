@@ -3,10 +3,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "http/address_count.h"
-#include "http/connection.h"
-#include "http/h1.h"
-#include "http/h1_write.h"
+#include "http/connection/address_count.h"
+#include "http/connection/connection.h"
+#include "http/connection/h1.h"
+#include "http/connection/h1_write.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -7,9 +7,9 @@
 #define HTTP_FRONT_H
 
 #include "base/log.h"
-#include "http/listen_socket.h"
+#include "http/connection/listen_socket.h"
 #include "http/stream.h"
-#include "http/tls.h"
+#include "http/connection/tls.h"
 
 typedef struct http_front http_front;
 

@@ -1,6 +1,6 @@
 #include "http/stream.h"
 
-#include "http/connection.h"
+#include "http/connection/connection.h"
 
 #include <netinet/in.h>
 

@@ -8,7 +8,7 @@
 #define HTTP_STREAM_H
 
 #include "http/fault.h"
-#include "http/loop.h"
+#include "http/connection/loop.h"
 #include "http/reply.h"
 #include "http/request.h"
 

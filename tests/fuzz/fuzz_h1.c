@@ -4,8 +4,8 @@
  * The first byte chooses the reader (bit 0: chunks), the second and third where the rest is cut. */
 #include "fuzz.h"
 
-#include "http/h1_chunked.h"
-#include "http/h1_head.h"
+#include "http/connection/h1_chunked.h"
+#include "http/connection/h1_head.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "http/address_count.h"
+#include "http/connection/address_count.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

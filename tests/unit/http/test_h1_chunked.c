@@ -1,7 +1,7 @@
 /* Chunked bodies, each whole, split at every byte, and byte by byte. */
 #include "unit.h"
 
-#include "http/h1_chunked.h"
+#include "http/connection/h1_chunked.h"
 
 typedef struct outcome {
     h1_chunked reader;

@@ -1,7 +1,7 @@
 /* Heads of requests, each whole, split at every byte, and byte by byte: the outcome must not depend on it. */
 #include "unit.h"
 
-#include "http/h1_head.h"
+#include "http/connection/h1_head.h"
 
 #define MAX_BYTES 1024
 #define ROOM 16384

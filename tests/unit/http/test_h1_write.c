@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "http/date.h"
-#include "http/h1_write.h"
+#include "http/connection/h1_write.h"
 
 #include "base/clock.h"
 

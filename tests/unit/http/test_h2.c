@@ -3,7 +3,7 @@
 
 #include "base/memory.h"
 #include "http/front.h"
-#include "http/h2.h"
+#include "http/connection/h2.h"
 
 #include <errno.h>
 #include <nghttp2/nghttp2.h>

@@ -1,7 +1,7 @@
 /* Plain bytes over a socket; TLS is tests/integration/test_tls.py's. */
 #include "unit.h"
 
-#include "http/link.h"
+#include "http/connection/link.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "http/listen_socket.h"
+#include "http/connection/listen_socket.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
-#include "http/loop.h"
+#include "http/connection/loop.h"
 
 #include <semaphore.h>
 #include <sys/epoll.h>

@@ -1,7 +1,7 @@
 /* Timers over a made-up clock. */
 #include "unit.h"
 
-#include "http/timer_wheel.h"
+#include "http/connection/timer_wheel.h"
 
 #define TICK TIMER_WHEEL_TICK_NS
 #define COUNT 500

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/file.h"
-#include "http/tls.h"
+#include "http/connection/tls.h"
 
 #include <gnutls/x509.h>
 

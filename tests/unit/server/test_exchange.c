@@ -1,7 +1,7 @@
 /* The end of an exchange, with the calls of its HTTP thread made by the test. */
 #include "unit.h"
 
-#include "http/connection.h"
+#include "http/connection/connection.h"
 #include "server/exchange.h"
 #include "server/server_metrics.h"
 

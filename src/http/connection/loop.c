@@ -1,4 +1,4 @@
-#include "http/loop.h"
+#include "http/connection/loop.h"
 
 #include "base/clock.h"
 #include "base/error.h"

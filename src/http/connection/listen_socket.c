@@ -1,4 +1,4 @@
-#include "http/listen_socket.h"
+#include "http/connection/listen_socket.h"
 
 #include "base/error.h"
 

@@ -1,6 +1,6 @@
 /* The head of a reply as HTTP/1.1 writes it. */
-#ifndef HTTP_H1_WRITE_H
-#define HTTP_H1_WRITE_H
+#ifndef HTTP_CONNECTION_H1_WRITE_H
+#define HTTP_CONNECTION_H1_WRITE_H
 
 #include "http/reply.h"
 

@@ -6,10 +6,10 @@
  * While the client does not take what it was sent, nothing more is read.
  *
  * A stream whose client has cancelled it, or left, is kept until its handler has answered: other threads may hold it. */
-#ifndef HTTP_H2_H
-#define HTTP_H2_H
+#ifndef HTTP_CONNECTION_H2_H
+#define HTTP_CONNECTION_H2_H
 
-#include "http/connection.h"
+#include "http/connection/connection.h"
 
 /* "PRI * HTTP/2.0" and so on, with which a client begins. */
 #define H2_PREFACE_BYTES 24

@@ -1,7 +1,7 @@
 /* A listening unix socket: a file that clients of the same machine connect to, with the file's permissions as access
  * control. */
-#ifndef HTTP_UNIX_SOCKET_H
-#define HTTP_UNIX_SOCKET_H
+#ifndef HTTP_CONNECTION_UNIX_SOCKET_H
+#define HTTP_CONNECTION_UNIX_SOCKET_H
 
 #include "akidb/embed.h"
 

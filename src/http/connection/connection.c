@@ -1,8 +1,8 @@
-#include "http/connection.h"
+#include "http/connection/connection.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "http/h2.h"
+#include "http/connection/h2.h"
 
 #include <linux/filter.h>
 #include <sys/epoll.h>

@@ -1,8 +1,8 @@
 /* Bytes in and out of one connection, plain or over TLS. Nothing blocks. */
-#ifndef HTTP_LINK_H
-#define HTTP_LINK_H
+#ifndef HTTP_CONNECTION_LINK_H
+#define HTTP_CONNECTION_LINK_H
 
-#include "http/tls.h"
+#include "http/connection/tls.h"
 
 #include <sys/types.h>
 

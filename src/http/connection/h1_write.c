@@ -1,4 +1,4 @@
-#include "http/h1_write.h"
+#include "http/connection/h1_write.h"
 
 #define USUAL_HEAD_BYTES 1000
 #define NO_CONTENT 204

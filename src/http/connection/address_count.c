@@ -1,4 +1,4 @@
-#include "http/address_count.h"
+#include "http/connection/address_count.h"
 
 #include "base/error.h"
 #include "base/memory.h"

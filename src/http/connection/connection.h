@@ -1,10 +1,10 @@
 /* One connection: its descriptor, its deadline, its place among others; what is spoken over it is its protocol's.
  *
  * It belongs to one loop from its arrival to its end. A connection that waits for a request has no memory but this. */
-#ifndef HTTP_CONNECTION_H
-#define HTTP_CONNECTION_H
+#ifndef HTTP_CONNECTION_CONNECTION_H
+#define HTTP_CONNECTION_CONNECTION_H
 
-#include "http/link.h"
+#include "http/connection/link.h"
 #include "http/stream.h"
 
 #include <netinet/in.h>

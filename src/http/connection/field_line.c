@@ -1,4 +1,4 @@
-#include "http/field_line.h"
+#include "http/connection/field_line.h"
 
 #include <string.h>
 

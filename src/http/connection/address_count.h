@@ -1,8 +1,8 @@
 /* How many connections each client address has open, for the limit per address. An IPv4 address counts by itself, also
  * where it comes mapped into IPv6; of an IPv6 address the first 64 bits count, which is what one household or machine is
  * given. Connections over unix sockets have no address and are not counted. Thread-safe. */
-#ifndef HTTP_ADDRESS_COUNT_H
-#define HTTP_ADDRESS_COUNT_H
+#ifndef HTTP_CONNECTION_ADDRESS_COUNT_H
+#define HTTP_CONNECTION_ADDRESS_COUNT_H
 
 #include "akidb/embed.h"
 

@@ -1,9 +1,9 @@
 /* Sockets to listen on: every address that a host name stands for and a unix socket, with errors that say what to do. */
-#ifndef HTTP_LISTEN_SOCKET_H
-#define HTTP_LISTEN_SOCKET_H
+#ifndef HTTP_CONNECTION_LISTEN_SOCKET_H
+#define HTTP_CONNECTION_LISTEN_SOCKET_H
 
 #include "akidb/embed.h"
-#include "http/unix_socket.h"
+#include "http/connection/unix_socket.h"
 
 #define LISTEN_SOCKETS_MAX 8
 

@@ -2,8 +2,8 @@
  * signs theirs. The files can be read again while the server runs: new connections use what was read last, open ones
  * keep what they began with. TLS 1.2 and 1.3, with forward secrecy (ECDHE) and authenticated encryption only: a
  * server's key that is stolen later does not decrypt recorded traffic. */
-#ifndef HTTP_TLS_H
-#define HTTP_TLS_H
+#ifndef HTTP_CONNECTION_TLS_H
+#define HTTP_CONNECTION_TLS_H
 
 #include "akidb/embed.h"
 

@@ -3,8 +3,8 @@
  * Sizes are hexadecimal digits, less than 2 to the 60, and end in CR LF or in an extension of printable characters.
  * Extensions together, and the trailer section, are bounded; trailers are checked as a head's fields are, and dropped. Each
  * deviation is a fault. Pure. */
-#ifndef HTTP_H1_CHUNKED_H
-#define HTTP_H1_CHUNKED_H
+#ifndef HTTP_CONNECTION_H1_CHUNKED_H
+#define HTTP_CONNECTION_H1_CHUNKED_H
 
 #include "http/fault.h"
 #include "http/request.h"

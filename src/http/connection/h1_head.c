@@ -1,6 +1,6 @@
-#include "http/h1_head.h"
+#include "http/connection/h1_head.h"
 
-#include "http/field_line.h"
+#include "http/connection/field_line.h"
 #include "http/host_header.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "http/unix_socket.h"
+#include "http/connection/unix_socket.h"
 
 #include "base/error.h"
 #include "base/memory.h"

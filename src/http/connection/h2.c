@@ -1,4 +1,4 @@
-#include "http/h2.h"
+#include "http/connection/h2.h"
 
 #include "base/clock.h"
 #include "base/memory.h"

@@ -1,8 +1,8 @@
 /* Deadlines of many connections, most of which are put off again and again and never come (a hashed timing wheel; Varghese and
  * Lauck 1987). Setting and cancelling take constant time. Putting a deadline off only stores it: the timer moves when its old
  * slot comes up. A timer is found up to TIMER_WHEEL_TICK_NS late, never early. One thread; the caller passes the time. */
-#ifndef HTTP_TIMER_WHEEL_H
-#define HTTP_TIMER_WHEEL_H
+#ifndef HTTP_CONNECTION_TIMER_WHEEL_H
+#define HTTP_CONNECTION_TIMER_WHEEL_H
 
 #include <stdbool.h>
 #include <stddef.h>

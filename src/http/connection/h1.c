@@ -1,11 +1,11 @@
-#include "http/h1.h"
+#include "http/connection/h1.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "http/h1_chunked.h"
-#include "http/h1_head.h"
-#include "http/h1_write.h"
-#include "http/h2.h"
+#include "http/connection/h1_chunked.h"
+#include "http/connection/h1_head.h"
+#include "http/connection/h1_write.h"
+#include "http/connection/h2.h"
 
 #include <string.h>
 

@@ -4,12 +4,12 @@
  * In each turn it runs events, then tasks, then what is due, and at last what was buried: so nothing that an event of this turn
  * points to is freed before the turn ends. At most so many deadlines are served in a turn, because thousands that are late at
  * once, as slow clients are, would keep the others waiting. */
-#ifndef HTTP_LOOP_H
-#define HTTP_LOOP_H
+#ifndef HTTP_CONNECTION_LOOP_H
+#define HTTP_CONNECTION_LOOP_H
 
 #include "akidb/embed.h"
 #include "http/date.h"
-#include "http/timer_wheel.h"
+#include "http/connection/timer_wheel.h"
 
 #include <stdatomic.h>
 

@@ -1,4 +1,4 @@
-#include "http/timer_wheel.h"
+#include "http/connection/timer_wheel.h"
 
 #include "base/clock.h"
 

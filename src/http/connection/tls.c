@@ -1,4 +1,4 @@
-#include "http/tls.h"
+#include "http/connection/tls.h"
 
 #include "base/buf.h"
 #include "base/error.h"

@@ -8,8 +8,8 @@
  *
  * The text lies in the caller's buffer, in which the reader writes NUL behind names and values. Everything is an offset, so
  * the buffer may move between calls. No byte is looked at twice. Pure. */
-#ifndef HTTP_H1_HEAD_H
-#define HTTP_H1_HEAD_H
+#ifndef HTTP_CONNECTION_H1_HEAD_H
+#define HTTP_CONNECTION_H1_HEAD_H
 
 #include "http/fault.h"
 #include "http/request.h"

@@ -1,4 +1,4 @@
-#include "http/link.h"
+#include "http/connection/link.h"
 
 #include <errno.h>
 #include <string.h>

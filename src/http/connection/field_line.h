@@ -1,6 +1,6 @@
 /* One line of a head or trailer section (RFC 9112 section 5): "name: value". */
-#ifndef HTTP_FIELD_LINE_H
-#define HTTP_FIELD_LINE_H
+#ifndef HTTP_CONNECTION_FIELD_LINE_H
+#define HTTP_CONNECTION_FIELD_LINE_H
 
 #include "http/fault.h"
 #include "http/request.h"
