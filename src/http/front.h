@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "http/connection/listen_socket.h"
 #include "http/stream.h"
-#include "http/connection/tls.h"
+#include "http/tls.h"
 
 typedef struct http_front http_front;
 

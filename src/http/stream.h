@@ -8,15 +8,12 @@
 #define HTTP_STREAM_H
 
 #include "http/fault.h"
-#include "http/connection/loop.h"
 #include "http/reply.h"
 #include "http/request.h"
 
-#include <pthread.h>
 #include <sys/socket.h>
 
 typedef struct http_stream http_stream;
-struct http_connection;
 
 typedef enum http_refusal { HTTP_REFUSED_FULL, HTTP_REFUSED_ADDRESS } http_refusal;
 
@@ -37,25 +34,10 @@ typedef struct http_handler {
     const char *out_of_memory; /* JSON body of the 503 where there is no memory for a reply */
 } http_handler;
 
-/* Of the version of HTTP that the stream came by. */
-typedef struct http_stream_ways {
-    void (*reply)(http_stream *stream);
-    void (*abort)(http_stream *stream);
-    void (*set_deadline)(http_stream *stream, int64_t due_ns);
-} http_stream_ways;
-
+/* Begins a stream of http/connection/stream.h, which has the rest. */
 struct http_stream {
     http_request request;
     void *context; /* the handler's */
-    http_reply answer;
-    const http_stream_ways *ways;
-    const http_handler *handler;
-    struct http_connection *connection;
-    loop_task resuming;
-    pthread_mutex_t lock; /* of what follows; held while `gone` runs */
-    bool ended;           /* the client has ended its side */
-    void (*gone)(void *cookie);
-    void *gone_cookie;
 };
 
 /* Sends the reply, which is taken over. Once, on the stream's thread. */
@@ -79,10 +61,5 @@ void http_stream_forget(http_stream *stream);
 const struct sockaddr *http_stream_address(const http_stream *stream);
 /* The connection came to a loopback address of this machine. */
 bool http_stream_came_over_loopback(const http_stream *stream);
-
-/* For the versions of HTTP. */
-void http_stream_init(http_stream *stream, struct http_connection *connection, const http_stream_ways *ways);
-void http_stream_destroy(http_stream *stream);
-void http_stream_note_end(http_stream *stream);
 
 #endif

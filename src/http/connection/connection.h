@@ -5,7 +5,7 @@
 #define HTTP_CONNECTION_CONNECTION_H
 
 #include "http/connection/link.h"
-#include "http/stream.h"
+#include "http/connection/stream.h"
 
 #include <netinet/in.h>
 

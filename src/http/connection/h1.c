@@ -29,7 +29,7 @@ typedef enum h1_state { H1_HEAD, H1_BODY, H1_WORK, H1_REPLY, H1_LINGER } h1_stat
 
 /* State of one request, from its first byte to the last of its reply. */
 typedef struct h1_session {
-    http_stream stream;
+    connection_stream stream;
     h1_state state;
     bool streaming;          /* the handler knows of the stream */
     bool replied, aborted;   /* by the handler */
@@ -48,14 +48,14 @@ typedef struct h1_session {
     char first_input[INPUT_BYTES];
 } h1_session;
 
-static const http_stream_ways ways;
+static const connection_stream_ways ways;
 
-static http_connection *connection_of(const http_stream *stream)
+static http_connection *connection_of(const connection_stream *stream)
 {
     return stream->connection;
 }
 
-static h1_session *session_of(http_stream *stream)
+static h1_session *session_of(connection_stream *stream)
 {
     return (h1_session *)stream;
 }
@@ -64,7 +64,7 @@ static h1_session *session_of(http_stream *stream)
 
 static void begin_request(http_connection *c, h1_session *s)
 {
-    http_stream_init(&s->stream, c, &ways);
+    connection_stream_init(&s->stream, c, &ways);
     s->state = H1_HEAD;
     s->streaming = s->replied = s->aborted = s->whole = s->keeps = false;
     s->leave_left = s->sent = s->lingered = 0;
@@ -94,9 +94,9 @@ static bool open_session(http_connection *c, const char *data, size_t bytes)
 static void end_stream(h1_session *s, bool whole)
 {
     if (s->streaming)
-        s->stream.handler->end(s->stream.handler->cookie, &s->stream, whole);
+        connection_stream_tell_end(&s->stream, whole);
     s->streaming = false;
-    http_stream_destroy(&s->stream);
+    connection_stream_destroy(&s->stream);
 }
 
 static void release(h1_session *s)
@@ -172,7 +172,7 @@ static bool grow_input(h1_session *s)
         mem_free(s->input);
     s->input = grown;
     s->room = room;
-    s->stream.request.text = grown;
+    s->stream.face.request.text = grown;
     return true;
 }
 
@@ -208,25 +208,25 @@ static void complete(http_connection *c, h1_session *s, const http_fault *fault)
     s->state = H1_WORK;
     s->whole = fault == NULL;
     http_connection_set_deadline(c, TIMER_WHEEL_NEVER);
-    s->stream.handler->complete(s->stream.handler->cookie, &s->stream, fault);
+    connection_stream_tell_complete(&s->stream, fault);
     (void)handler_is_done(c, s);
 }
 
 static bool client_keeps(const h1_session *s)
 {
-    const bool by_default = s->stream.request.version != HTTP_VERSION_1_0;
+    const bool by_default = s->stream.face.request.version != HTTP_VERSION_1_0;
     return !s->head.closes && (by_default || s->head.keeps);
 }
 
 static void take_head(http_connection *c, h1_session *s, bool faulty)
 {
-    http_request *request = &s->stream.request;
+    http_request *request = &s->stream.face.request;
     if (faulty)
         request->announced = request->chunked = false;
     s->at = request->head_bytes;
     s->keeps = !faulty && client_keeps(s);
     s->streaming = true;
-    s->stream.handler->head(s->stream.handler->cookie, &s->stream, faulty ? &s->head.fault : NULL);
+    connection_stream_tell_head(&s->stream, faulty ? &s->head.fault : NULL);
     if (handler_is_done(c, s))
         return;
     s->body_left = request->body_bytes;
@@ -249,7 +249,7 @@ static step change_to_h2(http_connection *c, h1_session *s)
 {
     c->session = NULL;
     const bool begun = h2_begin(c, s->input, s->length);
-    http_stream_destroy(&s->stream);
+    connection_stream_destroy(&s->stream);
     release(s);
     if (!begun)
         http_connection_close(c);
@@ -260,7 +260,7 @@ static step step_head(http_connection *c, h1_session *s)
 {
     if (may_be_h2(c, s))
         return s->length < H2_PREFACE_BYTES ? read_more(c, s) : change_to_h2(c, s);
-    switch (h1_head_read(&s->head, s->input, s->length, &s->stream.request)) {
+    switch (h1_head_read(&s->head, s->input, s->length, &s->stream.face.request)) {
     case H1_HEAD_MORE:
         return read_more(c, s);
     case H1_HEAD_WHOLE:
@@ -294,12 +294,11 @@ static bool send_leave(http_connection *c, h1_session *s)
 /* Hands data[0..length) on, as far as it belongs to the body. Returns how much it was. */
 static size_t take_body(http_connection *c, h1_session *s, const char *data, size_t length)
 {
-    const http_handler *handler = s->stream.handler;
     size_t taken = 0;
-    if (!s->stream.request.chunked) {
+    if (!s->stream.face.request.chunked) {
         taken = length < s->body_left ? length : (size_t)s->body_left;
         s->body_left -= taken;
-        handler->body(handler->cookie, &s->stream, data, taken);
+        connection_stream_tell_body(&s->stream, data, taken);
         if (!handler_is_done(c, s) && s->body_left == 0)
             complete(c, s, NULL);
         return taken;
@@ -309,7 +308,7 @@ static size_t take_body(http_connection *c, h1_session *s, const char *data, siz
         const char *from = data + taken;
         taken += h1_chunked_read(&s->chunks, from, length - taken, &piece, &bytes);
         if (bytes > 0) {
-            handler->body(handler->cookie, &s->stream, from + piece, bytes);
+            connection_stream_tell_body(&s->stream, from + piece, bytes);
             (void)handler_is_done(c, s);
         } else if (s->chunks.fault.kind != HTTP_FAULT_NONE) {
             complete(c, s, &s->chunks.fault);
@@ -347,7 +346,7 @@ static step step_body(http_connection *c, h1_session *s)
     if (!c->readable)
         return STEP_WAIT;
     size_t most = LOOP_SCRATCH_BYTES;
-    if (s->stream.request.chunked)
+    if (s->stream.face.request.chunked)
         most = CHUNKED_READ_BYTES;
     else if (s->body_left < most)
         most = (size_t)s->body_left;
@@ -364,7 +363,7 @@ static step step_body(http_connection *c, h1_session *s)
 
 static bool is_head_request(const h1_session *s)
 {
-    return strcmp(http_request_method(&s->stream.request), "HEAD") == 0;
+    return strcmp(http_request_method(&s->stream.face.request), "HEAD") == 0;
 }
 
 /* Everything of a small reply, so that it leaves in one piece over TLS; else the head. */
@@ -373,7 +372,7 @@ static void write_reply(http_connection *c, h1_session *s)
     http_reply *answer = &s->stream.answer;
     s->keeps = s->keeps && s->whole && !answer->closes && !http_connection_is_draining(c);
     h1_connection_field field = s->keeps ? H1_CONNECTION_NONE : H1_CONNECTION_CLOSE;
-    if (s->keeps && s->stream.request.version == HTTP_VERSION_1_0)
+    if (s->keeps && s->stream.face.request.version == HTTP_VERSION_1_0)
         field = H1_CONNECTION_KEEP;
     const char *date = http_date_text(&c->loop->date, clock_wall_ns());
     bool written = answer->status != 0 && h1_write_head(&s->out, answer, date, field);
@@ -536,7 +535,7 @@ static void peer_ended(http_connection *c)
 {
     h1_session *s = c->session;
     if (s != NULL && s->state != H1_LINGER)
-        http_stream_note_end(&s->stream);
+        connection_stream_note_end(&s->stream);
 }
 
 static bool is_idle(const http_connection *c)
@@ -554,7 +553,7 @@ const http_protocol h1_protocol = {.advance = advance,
 
 /* ---- The stream ------------------------------------------------------------------------------------------------ */
 
-static void reply(http_stream *stream)
+static void reply(connection_stream *stream)
 {
     http_connection *c = connection_of(stream);
     h1_session *s = session_of(stream);
@@ -565,14 +564,15 @@ static void reply(http_stream *stream)
     http_connection_set_deadline(c, clock_monotonic_ns() + c->rules->write_timeout_ms * NS_PER_MS);
 }
 
-static void abort_stream(http_stream *stream)
+static void abort_stream(connection_stream *stream)
 {
     session_of(stream)->aborted = true;
 }
 
-static void set_deadline(http_stream *stream, int64_t due_ns)
+static void set_deadline(connection_stream *stream, int64_t due_ns)
 {
     http_connection_set_deadline(connection_of(stream), due_ns);
 }
 
-static const http_stream_ways ways = {.reply = reply, .abort = abort_stream, .set_deadline = set_deadline};
+static const connection_stream_ways ways = {
+    .reply = reply, .abort = abort_stream, .set_deadline = set_deadline};

@@ -45,7 +45,7 @@ typedef struct h2_session {
 } h2_session;
 
 struct h2_stream {
-    http_stream stream;
+    connection_stream stream;
     h2_stream *next, **in_list;
     int32_t id;
     buf text;
@@ -60,9 +60,9 @@ struct h2_stream {
     size_t body_sent;
 };
 
-static const http_stream_ways ways;
+static const connection_stream_ways ways;
 
-static h2_stream *stream_of(http_stream *stream)
+static h2_stream *stream_of(connection_stream *stream)
 {
     return (h2_stream *)stream;
 }
@@ -108,11 +108,11 @@ static h2_stream *open_stream(http_connection *c, int32_t id)
     h2_stream *h = mem_zalloc(1, sizeof *h);
     if (h == NULL)
         return NULL;
-    http_stream_init(&h->stream, c, &ways);
+    connection_stream_init(&h->stream, c, &ways);
     h->id = id;
-    h->stream.request.version = HTTP_VERSION_2;
-    h->stream.request.fields = h->fields;
-    h->stream.request.text = "";
+    h->stream.face.request.version = HTTP_VERSION_2;
+    h->stream.face.request.fields = h->fields;
+    h->stream.face.request.text = "";
     buf_init(&h->text, 2 * c->rules->max_header_bytes + HTTP_MAX_TARGET_BYTES);
     h->next = s->first;
     h->in_list = &s->first;
@@ -131,13 +131,13 @@ static void end_stream(h2_stream *h, bool whole)
     http_connection *c = h->stream.connection;
     h2_session *s = session_of(c);
     if (h->streaming)
-        h->stream.handler->end(h->stream.handler->cookie, &h->stream, whole);
+        connection_stream_tell_end(&h->stream, whole);
     *h->in_list = h->next;
     if (h->next != NULL)
         h->next->in_list = h->in_list;
     s->streams--;
     s->orphans -= h->orphan;
-    http_stream_destroy(&h->stream);
+    connection_stream_destroy(&h->stream);
     buf_free(&h->text);
     mem_free(h);
     if (s->first == NULL)
@@ -153,7 +153,7 @@ static void lose_stream(h2_stream *h)
         s->orphans += !h->orphan;
         h->orphan = true;
         h->due_ns = TIMER_WHEEL_NEVER;
-        http_stream_note_end(&h->stream);
+        connection_stream_note_end(&h->stream);
     } else {
         end_stream(h, h->sent_all);
     }
@@ -166,7 +166,7 @@ static uint32_t append_text(h2_stream *h, const uint8_t *bytes, size_t length)
     const uint32_t at = (uint32_t)h->text.length;
     if (!buf_append(&h->text, bytes, length) || !buf_append_char(&h->text, '\0'))
         return UINT32_MAX;
-    h->stream.request.text = h->text.data;
+    h->stream.face.request.text = h->text.data;
     return at;
 }
 
@@ -183,16 +183,16 @@ static void refuse(h2_stream *h, http_fault_kind kind, const char *message)
 static void take_pseudo(h2_stream *h, const uint8_t *name, size_t length, uint32_t value)
 {
     if (is_name(name, length, ":method"))
-        h->stream.request.method = value + 1;
+        h->stream.face.request.method = value + 1;
     else if (is_name(name, length, ":path"))
-        h->stream.request.target = value + 1;
+        h->stream.face.request.target = value + 1;
     else if (is_name(name, length, ":authority"))
         h->authority = value + 1;
 }
 
 static void take_field(h2_stream *h, const uint8_t *name, size_t name_bytes, uint32_t value)
 {
-    http_request *request = &h->stream.request;
+    http_request *request = &h->stream.face.request;
     if (request->count == HTTP_MAX_FIELDS) {
         (void)http_fault_set(&h->fault, HTTP_FAULT_HEAD_TOO_LARGE,
                              "the request has more headers than the %d taken", HTTP_MAX_FIELDS);
@@ -256,8 +256,8 @@ static int on_begin_headers(nghttp2_session *library, const nghttp2_frame *frame
 
 static void check_target(h2_stream *h)
 {
-    const char *target = http_request_target(&h->stream.request);
-    if (strcmp(http_request_method(&h->stream.request), "CONNECT") == 0)
+    const char *target = http_request_target(&h->stream.face.request);
+    if (strcmp(http_request_method(&h->stream.face.request), "CONNECT") == 0)
         refuse(h, HTTP_FAULT_NOT_IMPLEMENTED, "this is no proxy: CONNECT is not taken");
     else if (strlen(target) > HTTP_MAX_TARGET_BYTES)
         (void)http_fault_set(&h->fault, HTTP_FAULT_TARGET_TOO_LONG,
@@ -272,7 +272,7 @@ static void check_target(h2_stream *h)
 /* :authority stands for Host, which must be the same where both are there. */
 static void check_host(h2_stream *h)
 {
-    http_request *request = &h->stream.request;
+    http_request *request = &h->stream.face.request;
     const char *host = http_request_header(request, "host");
     if (h->authority == 0 && host == NULL) {
         refuse(h, HTTP_FAULT_MALFORMED, "neither :authority nor Host is there");
@@ -292,7 +292,7 @@ static void check_host(h2_stream *h)
 
 static void look_at_body(h2_stream *h, bool ends)
 {
-    http_request *request = &h->stream.request;
+    http_request *request = &h->stream.face.request;
     const char *length = http_request_header(request, "content-length");
     const char *expect = http_request_header(request, "expect");
     request->announced = length != NULL || ends;
@@ -309,14 +309,14 @@ static void complete(h2_stream *h, const http_fault *fault)
         return;
     h->completed = true;
     set_due(h, TIMER_WHEEL_NEVER);
-    h->stream.handler->complete(h->stream.handler->cookie, &h->stream, fault);
+    connection_stream_tell_complete(&h->stream, fault);
 }
 
 static void take_head(h2_session *s, h2_stream *h, bool ends)
 {
     static const nghttp2_nv leave[] = {
         {(uint8_t *)(uintptr_t) ":status", (uint8_t *)(uintptr_t) "100", 7, 3, NGHTTP2_NV_FLAG_NONE}};
-    http_request *request = &h->stream.request;
+    http_request *request = &h->stream.face.request;
     request->head_bytes = h->head_bytes;
     if (h->fault.kind == HTTP_FAULT_NONE) {
         check_target(h);
@@ -326,7 +326,7 @@ static void take_head(h2_session *s, h2_stream *h, bool ends)
     const http_fault *fault = h->fault.kind != HTTP_FAULT_NONE ? &h->fault : NULL;
     const int32_t id = h->id;
     h->streaming = true;
-    h->stream.handler->head(h->stream.handler->cookie, &h->stream, fault);
+    connection_stream_tell_head(&h->stream, fault);
     if (nghttp2_session_get_stream_user_data(s->library, id) != h || h->replied)
         return;
     if (ends || fault != NULL)
@@ -391,7 +391,7 @@ static int on_data(nghttp2_session *library, uint8_t flags, int32_t id, const ui
     (void)cookie;
     h2_stream *h = nghttp2_session_get_stream_user_data(library, id);
     if (h != NULL && !h->replied && !h->completed && length > 0)
-        h->stream.handler->body(h->stream.handler->cookie, &h->stream, (const char *)data, length);
+        connection_stream_tell_body(&h->stream, (const char *)data, length);
     return 0;
 }
 
@@ -459,7 +459,7 @@ static bool submit(h2_session *s, h2_stream *h)
     if (answer->status != 204)
         pairs[count++] = pair("content-length", length);
     const bool empty =
-        answer->body_bytes == 0 || strcmp(http_request_method(&h->stream.request), "HEAD") == 0;
+        answer->body_bytes == 0 || strcmp(http_request_method(&h->stream.face.request), "HEAD") == 0;
     const nghttp2_data_provider body = {.source.ptr = h, .read_callback = read_body};
     return nghttp2_submit_response(s->library, h->id, pairs, count, empty ? NULL : &body) == 0;
 }
@@ -477,7 +477,7 @@ static void make_last_resort(h2_stream *h)
     answer->body_bytes = strlen(h->stream.handler->out_of_memory);
 }
 
-static void reply(http_stream *stream)
+static void reply(connection_stream *stream)
 {
     h2_stream *h = stream_of(stream);
     http_connection *c = stream->connection;
@@ -495,7 +495,7 @@ static void reply(http_stream *stream)
         (void)nghttp2_session_terminate_session(s->library, NGHTTP2_INTERNAL_ERROR);
 }
 
-static void abort_stream(http_stream *stream)
+static void abort_stream(connection_stream *stream)
 {
     h2_stream *h = stream_of(stream);
     h2_session *s = session_of(stream->connection);
@@ -503,12 +503,13 @@ static void abort_stream(http_stream *stream)
     (void)nghttp2_submit_rst_stream(s->library, NGHTTP2_FLAG_NONE, h->id, NGHTTP2_CANCEL);
 }
 
-static void set_deadline(http_stream *stream, int64_t due_ns)
+static void set_deadline(connection_stream *stream, int64_t due_ns)
 {
     set_due(stream_of(stream), due_ns);
 }
 
-static const http_stream_ways ways = {.reply = reply, .abort = abort_stream, .set_deadline = set_deadline};
+static const connection_stream_ways ways = {
+    .reply = reply, .abort = abort_stream, .set_deadline = set_deadline};
 
 static int on_frame_sent(nghttp2_session *library, const nghttp2_frame *frame, void *cookie)
 {
@@ -684,7 +685,7 @@ static void late(http_connection *c)
 static void peer_ended(http_connection *c)
 {
     for (h2_stream *h = session_of(c)->first; h != NULL; h = h->next)
-        http_stream_note_end(&h->stream);
+        connection_stream_note_end(&h->stream);
 }
 
 static bool is_idle(const http_connection *c)

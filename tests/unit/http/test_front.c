@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "http/front.h"
 
+#include <pthread.h>
 #include <poll.h>
 #include <sched.h>
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <nghttp2/nghttp2.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 
 #define MAX_REQUESTS 256

@@ -13,12 +13,12 @@ static void count(void *cookie)
     told++;
 }
 
-static void ignore(http_stream *stream)
+static void ignore(connection_stream *stream)
 {
     (void)stream;
 }
 
-static void ignore_deadline(http_stream *stream, int64_t due_ns)
+static void ignore_deadline(connection_stream *stream, int64_t due_ns)
 {
     (void)stream;
     (void)due_ns;
@@ -48,24 +48,24 @@ static void free_server(server *s)
 static void nobody_is_told_of_a_client_once_its_request_has_ended(void **state)
 {
     (void)state;
-    static const http_stream_ways ways = {ignore, ignore, ignore_deadline};
+    static const connection_stream_ways ways = {ignore, ignore, ignore_deadline};
     static const http_fault fault = {HTTP_FAULT_MALFORMED, "of the test"};
     server *s = make_server();
     way_in way = {.owner = s};
     http_handler handler = {.cookie = &way};
     exchange_handle(&handler);
     http_connection connection = {.handler = &handler};
-    http_stream stream;
-    http_stream_init(&stream, &connection, &ways);
-    handler.head(&way, &stream, &fault);
-    assert_non_null(stream.context);
+    connection_stream stream;
+    connection_stream_init(&stream, &connection, &ways);
+    handler.head(&way, &stream.face, &fault);
+    assert_non_null(stream.face.context);
     assert_int_equal(s->requests, 1);
-    assert_true(http_stream_expect(&stream, count, NULL));
-    handler.end(&way, &stream, false);
+    assert_true(http_stream_expect(&stream.face, count, NULL));
+    handler.end(&way, &stream.face, false);
     assert_int_equal(s->requests, 0);
-    http_stream_note_end(&stream);
+    connection_stream_note_end(&stream);
     assert_int_equal(told, 0);
-    http_stream_destroy(&stream);
+    connection_stream_destroy(&stream);
     free_server(s);
 }
 
@@ -80,22 +80,22 @@ static void a_fault_is_told_by_its_kind(void **state)
                 {{HTTP_FAULT_TARGET_TOO_LONG, "m"}, 414},
                 {{HTTP_FAULT_NOT_IMPLEMENTED, "m"}, 501},
                 {{HTTP_FAULT_VERSION, "m"}, 505}};
-    static const http_stream_ways ways = {ignore, ignore, ignore_deadline};
+    static const connection_stream_ways ways = {ignore, ignore, ignore_deadline};
     server *s = make_server();
     way_in way = {.owner = s};
     http_handler handler = {.cookie = &way};
     exchange_handle(&handler);
     http_connection connection = {.handler = &handler};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        http_stream stream;
-        http_stream_init(&stream, &connection, &ways);
-        handler.head(&way, &stream, &rows[i].fault);
-        handler.complete(&way, &stream, &rows[i].fault);
+        connection_stream stream;
+        connection_stream_init(&stream, &connection, &ways);
+        handler.head(&way, &stream.face, &rows[i].fault);
+        handler.complete(&way, &stream.face, &rows[i].fault);
         assert_int_equal(stream.answer.status, rows[i].status);
         assert_true(stream.answer.closes);
         assert_non_null(memmem(stream.answer.body, stream.answer.body_bytes, "\"m. ", 4));
-        handler.end(&way, &stream, true);
-        http_stream_destroy(&stream);
+        handler.end(&way, &stream.face, true);
+        connection_stream_destroy(&stream);
     }
     free_server(s);
 }

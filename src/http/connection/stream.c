@@ -1,0 +1,142 @@
+#include "http/connection/stream.h"
+
+#include "http/connection/connection.h"
+
+static connection_stream *whole_of(http_stream *face)
+{
+    return (connection_stream *)face;
+}
+
+static void resume(loop_task *self)
+{
+    connection_stream *stream = (connection_stream *)((char *)self - offsetof(connection_stream, resuming));
+    http_connection *c = stream->connection; /* the stream may end */
+    stream->handler->resumed(stream->handler->cookie, &stream->face);
+    http_connection_advance(c);
+}
+
+void connection_stream_init(connection_stream *stream, http_connection *connection,
+                            const connection_stream_ways *ways)
+{
+    *stream = (connection_stream){.ways = ways,
+                                  .handler = connection->handler,
+                                  .connection = connection,
+                                  .resuming = {.run = resume},
+                                  .ended = connection->peer_ended};
+    pthread_mutex_init(&stream->lock, NULL);
+}
+
+void connection_stream_destroy(connection_stream *stream)
+{
+    http_reply_free(&stream->answer);
+    pthread_mutex_destroy(&stream->lock);
+}
+
+void connection_stream_note_end(connection_stream *stream)
+{
+    pthread_mutex_lock(&stream->lock);
+    stream->ended = true;
+    if (stream->gone != NULL)
+        stream->gone(stream->gone_cookie);
+    stream->gone = NULL;
+    pthread_mutex_unlock(&stream->lock);
+}
+
+/* ---- The handler is called ------------------------------------------------------------------------------------- */
+
+void connection_stream_tell_head(connection_stream *stream, const http_fault *fault)
+{
+    stream->handler->head(stream->handler->cookie, &stream->face, fault);
+}
+
+void connection_stream_tell_body(connection_stream *stream, const char *data, size_t bytes)
+{
+    stream->handler->body(stream->handler->cookie, &stream->face, data, bytes);
+}
+
+void connection_stream_tell_complete(connection_stream *stream, const http_fault *fault)
+{
+    stream->handler->complete(stream->handler->cookie, &stream->face, fault);
+}
+
+void connection_stream_tell_end(connection_stream *stream, bool whole)
+{
+    stream->handler->end(stream->handler->cookie, &stream->face, whole);
+}
+
+/* ---- The handler calls: http/stream.h -------------------------------------------------------------------------- */
+
+void http_stream_reply(http_stream *face, http_reply *reply)
+{
+    connection_stream *stream = whole_of(face);
+    stream->answer = *reply;
+    *reply = (http_reply){0};
+    if (stream->answer.fields.failed)
+        http_stream_reply_out_of_memory(face);
+    else
+        stream->ways->reply(stream);
+}
+
+void http_stream_reply_out_of_memory(http_stream *face)
+{
+    connection_stream *stream = whole_of(face);
+    http_reply_free(&stream->answer);
+    stream->ways->reply(stream);
+}
+
+void http_stream_abort(http_stream *face)
+{
+    connection_stream *stream = whole_of(face);
+    stream->ways->abort(stream);
+}
+
+void http_stream_set_deadline(http_stream *face, int64_t due_ns)
+{
+    connection_stream *stream = whole_of(face);
+    stream->ways->set_deadline(stream, due_ns);
+}
+
+void http_stream_resume(http_stream *face)
+{
+    connection_stream *stream = whole_of(face);
+    http_loop_post(stream->connection->loop, &stream->resuming);
+}
+
+bool http_stream_expect(http_stream *face, void (*gone)(void *cookie), void *cookie)
+{
+    connection_stream *stream = whole_of(face);
+    pthread_mutex_lock(&stream->lock);
+    const bool there = !stream->ended;
+    stream->gone = there ? gone : NULL;
+    stream->gone_cookie = cookie;
+    pthread_mutex_unlock(&stream->lock);
+    return there;
+}
+
+void http_stream_forget(http_stream *face)
+{
+    connection_stream *stream = whole_of(face);
+    pthread_mutex_lock(&stream->lock);
+    stream->gone = NULL;
+    pthread_mutex_unlock(&stream->lock);
+}
+
+const struct sockaddr *http_stream_address(const http_stream *face)
+{
+    return &((const connection_stream *)face)->connection->address.any;
+}
+
+bool http_stream_came_over_loopback(const http_stream *face)
+{
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    const int descriptor = ((const connection_stream *)face)->connection->link.descriptor;
+    if (getsockname(descriptor, (struct sockaddr *)&address, &length) != 0)
+        return false;
+    if (address.ss_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)&address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    if (address.ss_family != AF_INET6)
+        return false;
+    const struct in6_addr *ip = &((const struct sockaddr_in6 *)&address)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(ip) || (IN6_IS_ADDR_V4MAPPED(ip) && ip->s6_addr[12] == IN_LOOPBACKNET);
+}
