@@ -1,0 +1,136 @@
+#include "http/connection/h2_reply.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_REPLY_FIELDS 64
+#define MAX_NAME_BYTES 64
+
+static h2_stream *stream_of(connection_stream *stream)
+{
+    return (h2_stream *)stream;
+}
+
+static ssize_t read_body(nghttp2_session *library, int32_t id, uint8_t *out, size_t room, uint32_t *flags,
+                         nghttp2_data_source *source, void *cookie)
+{
+    (void)library;
+    (void)id;
+    (void)cookie;
+    h2_stream *h = source->ptr;
+    const http_reply *answer = &h->stream.answer;
+    const char *body = answer->body != NULL ? answer->body : h->stream.handler->out_of_memory;
+    const size_t left = answer->body_bytes - h->body_sent, bytes = left < room ? left : room;
+    memcpy(out, body + h->body_sent, bytes);
+    h->body_sent += bytes;
+    if (bytes == left)
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+    return (ssize_t)bytes;
+}
+
+static nghttp2_nv pair(const char *name, const char *value)
+{
+    return (nghttp2_nv){(uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value, strlen(name), strlen(value),
+                        NGHTTP2_NV_FLAG_NONE};
+}
+
+/* Names as HTTP/2 has them, in lower case, one behind the other in `names`. */
+static const char *lower(const char *name, char **names)
+{
+    char *begin = *names;
+    for (; *name != '\0'; name++)
+        *(*names)++ = *name >= 'A' && *name <= 'Z' ? (char)(*name | 0x20) : *name;
+    *(*names)++ = '\0';
+    return begin;
+}
+
+/* False: no reply can be had. */
+static bool submit(h2_session *s, h2_stream *h)
+{
+    char names[MAX_REPLY_FIELDS * MAX_NAME_BYTES], *to = names, status[12], length[24];
+    nghttp2_nv pairs[MAX_REPLY_FIELDS + 3];
+    http_reply *answer = &h->stream.answer;
+    const char *at = NULL, *name, *value;
+    size_t count = 0;
+    http_connection *c = h->stream.connection;
+    snprintf(status, sizeof status, "%u", answer->status);
+    pairs[count++] = pair(":status", status);
+    pairs[count++] = pair("date", http_date_text(&c->loop->date, clock_wall_ns()));
+    while (count < MAX_REPLY_FIELDS && http_reply_next(answer, &at, &name, &value))
+        if (strlen(name) < MAX_NAME_BYTES)
+            pairs[count++] = pair(lower(name, &to), value);
+    snprintf(length, sizeof length, "%zu", answer->body_bytes);
+    if (answer->status != 204)
+        pairs[count++] = pair("content-length", length);
+    const bool empty =
+        answer->body_bytes == 0 || strcmp(http_request_method(&h->stream.face.request), "HEAD") == 0;
+    const nghttp2_data_provider body = {.source.ptr = h, .read_callback = read_body};
+    return nghttp2_submit_response(s->library, h->id, pairs, count, empty ? NULL : &body) == 0;
+}
+
+/* In place of a reply for which there is no memory. */
+static void make_last_resort(h2_stream *h)
+{
+    http_reply *answer = &h->stream.answer;
+    http_reply_init(answer, 503);
+    http_reply_add(answer, "content-type", "application/json");
+    http_reply_add(answer, "retry-after", "1");
+    if (answer->fields.failed)
+        http_reply_free(answer);
+    answer->status = 503;
+    answer->body_bytes = strlen(h->stream.handler->out_of_memory);
+}
+
+static void reply(connection_stream *stream)
+{
+    h2_stream *h = stream_of(stream);
+    http_connection *c = stream->connection;
+    h2_session *s = h2_session_of(c);
+    if (h->orphan || s->ended || s->lingers) {
+        h->replied = true;
+        h2_stream_end(h, false);
+        return;
+    }
+    if (stream->answer.status == 0)
+        make_last_resort(h);
+    h->replied = true;
+    h2_stream_set_due(h, clock_monotonic_ns() + c->rules->write_timeout_ms * NS_PER_MS);
+    if (!submit(s, h))
+        (void)nghttp2_session_terminate_session(s->library, NGHTTP2_INTERNAL_ERROR);
+}
+
+static void abort_stream(connection_stream *stream)
+{
+    h2_stream *h = stream_of(stream);
+    h2_session *s = h2_session_of(stream->connection);
+    h->replied = true; /* so that nothing more of it is told */
+    (void)nghttp2_submit_rst_stream(s->library, NGHTTP2_FLAG_NONE, h->id, NGHTTP2_CANCEL);
+}
+
+static void set_deadline(connection_stream *stream, int64_t due_ns)
+{
+    h2_stream_set_due(stream_of(stream), due_ns);
+}
+
+const connection_stream_ways h2_reply_ways = {
+    .reply = reply, .abort = abort_stream, .set_deadline = set_deadline};
+
+static int on_frame_sent(nghttp2_session *library, const nghttp2_frame *frame, void *cookie)
+{
+    (void)cookie;
+    h2_stream *h = nghttp2_session_get_stream_user_data(library, frame->hd.stream_id);
+    const bool carries = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
+    if (h == NULL || !carries || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
+        return 0;
+    h->sent_all = true;
+    if (!h->whole) /* the rest of the request is not wanted */
+        (void)nghttp2_submit_rst_stream(library, NGHTTP2_FLAG_NONE, h->id, NGHTTP2_NO_ERROR);
+    return 0;
+}
+
+void h2_reply_send(nghttp2_session_callbacks *callbacks)
+{
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
+}
