@@ -1,160 +1,23 @@
-/* A whole front with a handler of the test's own: requests go in as raw bytes, replies are compared byte for byte but for Date. */
+/* A whole front with the handler of front_service.h: requests go in as raw bytes, replies are compared byte for byte but for Date. */
 #include "server/http_client.h"
+#include "http/front_service.h"
 
-#include "base/memory.h"
-#include "http/front.h"
-
-#include <pthread.h>
 #include <poll.h>
 #include <sched.h>
 
 #define REPLY_BYTES 65536
-#define LAST_RESORT "{\"error\":\"no memory\"}\n"
 
-typedef struct service {
-    http_front *front;
-    uint16_t port;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    http_stream *waiting; /* of a request to "/wait" */
-    unsigned gone, ended, whole;
-} service;
-
-static service s;
-
-static void on_head(void *cookie, http_stream *stream, const http_fault *fault)
-{
-    (void)cookie;
-    buf *body = mem_alloc(1, sizeof *body);
-    assert_non_null(body);
-    buf_init(body, REPLY_BYTES);
-    stream->context = body;
-    if (fault == NULL && strcmp(http_request_target(&stream->request), "/early") == 0) {
-        http_reply reply;
-        http_reply_init(&reply, 413);
-        http_stream_reply(stream, &reply);
-    }
-}
-
-static void on_body(void *cookie, http_stream *stream, const char *data, size_t bytes)
-{
-    (void)cookie;
-    assert_true(bytes > 0);
-    buf_append(stream->context, data, bytes);
-    if (memchr(data, '!', bytes) != NULL)
-        http_stream_abort(stream);
-}
-
-static void answer(http_stream *stream, unsigned status)
-{
-    const http_request *request = &stream->request;
-    const buf *got = stream->context;
-    http_reply reply;
-    buf body;
-    buf_init(&body, REPLY_BYTES);
-    buf_printf(&body, "%s %s [%.*s]", http_request_method(request), http_request_target(request),
-               (int)got->length, got->length > 0 ? got->data : "");
-    http_reply_init(&reply, status);
-    http_reply_add(&reply, "X-Note", "n");
-    assert_true(http_reply_take_body(&reply, &body));
-    reply.closes = http_request_header(request, "x-last") != NULL;
-    http_stream_reply(stream, &reply);
-}
-
-static void on_gone(void *cookie)
-{
-    (void)cookie;
-    pthread_mutex_lock(&s.lock);
-    s.gone++;
-    pthread_cond_signal(&s.changed);
-    pthread_mutex_unlock(&s.lock);
-}
-
-static void on_complete(void *cookie, http_stream *stream, const http_fault *fault)
-{
-    (void)cookie;
-    if (fault != NULL) {
-        http_reply reply;
-        http_reply_init(&reply, fault->kind == HTTP_FAULT_MALFORMED ? 400 : 431);
-        http_stream_reply(stream, &reply);
-    } else if (strcmp(http_request_target(&stream->request), "/nothing") == 0) {
-        http_stream_reply_out_of_memory(stream);
-    } else if (strcmp(http_request_target(&stream->request), "/wait") == 0) {
-        pthread_mutex_lock(&s.lock);
-        s.waiting = stream;
-        pthread_cond_signal(&s.changed);
-        pthread_mutex_unlock(&s.lock);
-        if (!http_stream_expect(stream, on_gone, NULL))
-            on_gone(NULL);
-    } else {
-        answer(stream, 200);
-    }
-}
-
-static void on_resumed(void *cookie, http_stream *stream)
-{
-    (void)cookie;
-    http_stream_forget(stream);
-    answer(stream, 200);
-}
-
-static void on_end(void *cookie, http_stream *stream, bool whole)
-{
-    (void)cookie;
-    buf_free(stream->context);
-    mem_free(stream->context);
-    pthread_mutex_lock(&s.lock);
-    s.ended++;
-    s.whole += whole;
-    pthread_cond_signal(&s.changed);
-    pthread_mutex_unlock(&s.lock);
-}
-
-static void turn_away(void *cookie, http_refusal why, http_reply *reply)
-{
-    (void)cookie;
-    buf body;
-    buf_init(&body, 100);
-    buf_append_string(&body, why == HTTP_REFUSED_FULL ? "full" : "address");
-    reply->status = 503;
-    assert_true(http_reply_take_body(reply, &body));
-}
-
+/* Two threads, so that connections are handed over. */
 static http_front_settings usual(void)
 {
-    return (http_front_settings){.handler = {.head = on_head,
-                                             .body = on_body,
-                                             .complete = on_complete,
-                                             .resumed = on_resumed,
-                                             .end = on_end,
-                                             .turn_away = turn_away,
-                                             .out_of_memory = LAST_RESORT},
-                                 .threads = 2,
-                                 .max_header_bytes = 4096,
-                                 .header_timeout_ms = 600000,
-                                 .idle_timeout_ms = 600000,
-                                 .write_timeout_ms = 600000,
-                                 .max_connections = 100};
-}
-
-static void start(const http_front_settings *settings)
-{
-    listen_sockets sockets;
-    aki_error error;
-    s = (service){.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-    assert_int_equal(listen_sockets_open(&sockets, "127.0.0.1", 0, &error), AKI_OK);
-    s.port = sockets.port;
-    assert_int_equal(http_front_open(&s.front, &sockets, settings, &error), AKI_OK);
-}
-
-static void stop(void)
-{
-    http_front_close(s.front);
+    http_front_settings settings = service_settings();
+    settings.threads = 2;
+    return settings;
 }
 
 static int connect_to(void)
 {
-    const int connection = http_connect(s.port);
+    const int connection = http_connect(service.port);
     assert_true(connection >= 0);
     return connection;
 }
@@ -229,12 +92,13 @@ static const row rows[] = {
     ROW("GET /nothing HTTP/1.1" H "\r\nGET / HTTP/1.1" H "\r\n",
         "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: "
         "application/json\r\nRetry-After: 1\r\n"
-        "Content-Length: 22\r\n\r\n" LAST_RESORT),
+        "Content-Length: 9\r\n\r\n" SERVICE_OUT_OF_MEMORY),
     /* Not whole: nothing is said. */
     ROW("GET / HTT", ""),
     ROW("POST / HTTP/1.1" H "Content-Length: 4\r\n\r\nabc", ""),
     ROW("POST / HTTP/1.1" H "Transfer-Encoding: chunked\r\n\r\n4\r\nabc", ""),
-    ROW("POST / HTTP/1.1" H "Content-Length: 4\r\n\r\nabc!", ""),
+    ROW("POST /cut HTTP/1.1" H "Content-Length: 4\r\n\r\nabcd", ""),
+    ROW("GET /x HTTP/1.1" H "\r\nGET / HTTP/1.1" H "\r\n", ""),
     /* Refused once, whatever follows. */
     ROW("\r\n\r\nGET / HTTP/1.1" H "\r\n", REFUSED("400 Bad Request")),
     ROW("GET / HTTP/1.1\r\n\r\nGET /2 HTTP/1.1" H "\r\n", REFUSED("400 Bad Request")),
@@ -278,12 +142,12 @@ static void each_request_has_its_reply_however_it_is_split(void **state)
 {
     (void)state;
     const http_front_settings settings = usual();
-    start(&settings);
+    service_start(&settings, NULL);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         for (size_t cut = 0; cut <= rows[i].length; cut++)
             check_row(&rows[i], cut);
-    stop();
-    assert_true(s.whole <= s.ended);
+    service_stop();
+    assert_true(service.counts.whole <= service.counts.ended);
 }
 
 static void a_large_body_and_its_reply_pass_whole(void **state)
@@ -292,7 +156,7 @@ static void a_large_body_and_its_reply_pass_whole(void **state)
     enum { BYTES = 60000 };
     static char request[BYTES + 200], replies[REPLY_BYTES + 1000];
     const http_front_settings settings = usual();
-    start(&settings);
+    service_start(&settings, NULL);
     for (int chunked = 0; chunked < 2; chunked++) {
         int length = snprintf(request, sizeof request,
                               chunked ? "POST / HTTP/1.1" H "x-last: 1\r\nTransfer-Encoding: "
@@ -308,26 +172,14 @@ static void a_large_body_and_its_reply_pass_whole(void **state)
         assert_int_equal(strlen(body), BYTES + strlen("POST / []"));
         assert_int_equal(strspn(body + strlen("POST / ["), "a"), BYTES);
     }
-    stop();
+    service_stop();
 }
 
-static http_stream *await_request(void)
+/* A request that waits; it is resumed by the test. */
+static http_stream *await_request(unsigned count)
 {
-    pthread_mutex_lock(&s.lock);
-    while (s.waiting == NULL)
-        pthread_cond_wait(&s.changed, &s.lock);
-    http_stream *stream = s.waiting;
-    s.waiting = NULL;
-    pthread_mutex_unlock(&s.lock);
-    return stream;
-}
-
-static void await_count(const unsigned *count, unsigned value)
-{
-    pthread_mutex_lock(&s.lock);
-    while (*count < value)
-        pthread_cond_wait(&s.changed, &s.lock);
-    pthread_mutex_unlock(&s.lock);
+    service_await(&service.counts.waits, count);
+    return service.waiting[0];
 }
 
 static void a_request_waits_for_its_handler(void **state)
@@ -336,14 +188,14 @@ static void a_request_waits_for_its_handler(void **state)
     static const char request[] = "GET /wait HTTP/1.1" H "x-last: 1\r\n\r\n";
     static char replies[REPLY_BYTES];
     const http_front_settings settings = usual();
-    start(&settings);
+    service_start(&settings, NULL);
     const int connection = connect_to();
     say(connection, request, sizeof request - 1);
-    http_stream_resume(await_request()); /* by this thread */
+    http_stream_resume(await_request(1)); /* by this thread */
     read_all(connection, replies, sizeof replies);
     assert_string_equal(replies, LAST("12", "GET /wait []"));
-    await_count(&s.whole, 1);
-    stop();
+    service_await(&service.counts.whole, 1);
+    service_stop();
 }
 
 static void a_client_that_leaves_is_told_of_once(void **state)
@@ -352,25 +204,25 @@ static void a_client_that_leaves_is_told_of_once(void **state)
     static const char request[] = "GET /wait HTTP/1.1" H "\r\n";
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     const http_front_settings settings = usual();
-    start(&settings);
+    service_start(&settings, NULL);
     for (unsigned way = 0; way < 3; way++) {
         const int connection = connect_to();
         say(connection, request, sizeof request - 1);
-        http_stream *stream = await_request();
+        http_stream *stream = await_request(way + 1);
         if (way == 0)
             setsockopt(connection, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
         if (way == 2)
             shutdown(connection, SHUT_WR);
         else
             close(connection);
-        await_count(&s.gone, way + 1);
+        service_await(&service.counts.gone, way + 1);
         http_stream_resume(stream);
-        await_count(&s.ended, way + 1);
+        service_await(&service.counts.ended, way + 1);
         if (way == 2)
             close(connection);
     }
-    stop();
-    assert_int_equal(s.gone, 3);
+    service_stop();
+    assert_int_equal(service.counts.gone, 3);
 }
 
 static void one_too_many_is_turned_away(void **state)
@@ -381,18 +233,18 @@ static void one_too_many_is_turned_away(void **state)
     for (unsigned by_address = 0; by_address < 2; by_address++) {
         settings.max_connections = by_address ? 100 : 1;
         settings.max_connections_per_address = by_address ? 1 : 0;
-        start(&settings);
+        service_start(&settings, NULL);
         const int first = connect_to();
         say(first, "GET / HTTP/1.1" H "\r\n", strlen("GET / HTTP/1.1" H "\r\n"));
         assert_true(recv(first, replies, sizeof replies, 0) > 0);
-        assert_int_equal(http_front_connections(s.front), 1);
+        assert_int_equal(http_front_connections(service.front), 1);
         read_all(connect_to(), replies, sizeof replies);
         assert_string_equal(replies, by_address ? "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
                                                   "Content-Length: 7\r\n\r\naddress"
                                                 : "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
                                                   "Content-Length: 4\r\n\r\nfull");
         close(first);
-        stop();
+        service_stop();
     }
 }
 
@@ -400,7 +252,7 @@ static void one_too_many_is_turned_away(void **state)
 static int connect_from(uint32_t host)
 {
     const struct sockaddr_in to = {
-        .sin_family = AF_INET, .sin_port = htons(s.port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+        .sin_family = AF_INET, .sin_port = htons(service.port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
     const struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr = {htonl(host)}};
     const int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(connection >= 0);
@@ -425,7 +277,7 @@ static void addresses_share_the_places(void **state)
     http_front_settings settings = usual();
     settings.max_connections = 5;
     settings.threads = 1;
-    start(&settings);
+    service_start(&settings, NULL);
     int hog[5], others[3];
     char byte;
     for (size_t i = 0; i < 5; i++) {
@@ -436,15 +288,15 @@ static void addresses_share_the_places(void **state)
         else if (i % 2 == 0)
             say(hog[i], "GET / HT", 8);
     }
-    http_stream *waiting = await_request();
-    while (http_front_connections(s.front) < 5)
+    http_stream *waiting = await_request(1);
+    while (http_front_connections(service.front) < 5)
         sched_yield();
     read_all(connect_to(), replies, sizeof replies); /* has all places itself */
     assert_non_null(strstr(replies, "full"));
     for (uint32_t i = 0; i < 3; i++) {
         others[i] = connect_from(INADDR_LOOPBACK + 1 + i % 2);
         check_served(others[i]);
-        while (http_front_connections(s.front) > 5)
+        while (http_front_connections(service.front) > 5)
             sched_yield();
     }
     read_all(connect_from(INADDR_LOOPBACK + 1), replies, sizeof replies); /* two of each now, and one */
@@ -460,7 +312,7 @@ static void addresses_share_the_places(void **state)
         close(others[i]);
     for (size_t i = 1; i < 5; i++)
         close(hog[i]);
-    stop();
+    service_stop();
 }
 
 static void what_is_late_is_closed(void **state)
@@ -471,14 +323,14 @@ static void what_is_late_is_closed(void **state)
                                         "GET / HTTP/1.1" H "\r\nGET"};
     http_front_settings settings = usual();
     settings.header_timeout_ms = settings.idle_timeout_ms = 50;
-    start(&settings);
+    service_start(&settings, NULL);
     for (size_t i = 0; i < sizeof begun / sizeof begun[0]; i++) {
         const int connection = connect_to();
         say(connection, begun[i], strlen(begun[i]));
         read_all(connection, replies, sizeof replies); /* returns at all */
         assert_string_equal(replies, i < 2 ? "" : OK("8", "GET / []"));
     }
-    stop();
+    service_stop();
 }
 
 static void nothing_is_lost_at_the_end(void **state)
@@ -486,16 +338,16 @@ static void nothing_is_lost_at_the_end(void **state)
     (void)state;
     static char replies[REPLY_BYTES];
     const http_front_settings settings = usual();
-    start(&settings);
+    service_start(&settings, NULL);
     const int waiting = connect_to(), queued = connect_to(), silent = connect_to();
     say(waiting, "GET /wait HTTP/1.1" H "\r\n", strlen("GET /wait HTTP/1.1" H "\r\n"));
-    http_stream *stream = await_request();
+    http_stream *stream = await_request(1);
     say(queued, "GET / HTTP/1.1" H "\r\n", strlen("GET / HTTP/1.1" H "\r\n"));
-    http_front_stop_listening(s.front);
-    http_front_stop_listening(s.front);
-    assert_int_equal(http_connect(s.port), -1);
-    http_front_drain(s.front);
-    http_front_drain(s.front);
+    http_front_stop_listening(service.front);
+    http_front_stop_listening(service.front);
+    assert_int_equal(http_connect(service.port), -1);
+    http_front_drain(service.front);
+    http_front_drain(service.front);
     read_all(silent, replies, sizeof replies);
     assert_string_equal(replies, "");
     read_all(queued, replies, sizeof replies);
@@ -503,7 +355,7 @@ static void nothing_is_lost_at_the_end(void **state)
     http_stream_resume(stream);
     read_all(waiting, replies, sizeof replies);
     assert_string_equal(replies, LAST("12", "GET /wait []"));
-    stop();
+    service_stop();
     http_front_close(NULL);
     http_front_drain(NULL);
     http_front_stop_listening(NULL);
@@ -515,14 +367,14 @@ static void what_is_open_at_the_close_ends(void **state)
     (void)state;
     char byte;
     const http_front_settings settings = usual();
-    start(&settings);
+    service_start(&settings, NULL);
     const int half = connect_to(), silent = connect_to();
     say(half, "POST / HTTP/1.1" H "Content-Length: 4\r\nExpect: 100-continue\r\n\r\n",
         strlen("POST / HTTP/1.1" H "Content-Length: 4\r\nExpect: 100-continue\r\n\r\n"));
     assert_int_equal(recv(half, &byte, 1, 0), 1); /* it was begun with */
-    stop();
-    assert_int_equal(s.ended, 1);
-    assert_int_equal(s.whole, 0);
+    service_stop();
+    assert_int_equal(service.counts.ended, 1);
+    assert_int_equal(service.counts.whole, 0);
     close(half);
     close(silent);
 }

@@ -1,173 +1,37 @@
-/* HTTP/2 against a whole front with a handler of the test's own. The client is libnghttp2's, over a plain connection. */
+/* HTTP/2 against a whole front with the handler of front_service.h. The client is libnghttp2's, over a plain connection. */
 #include "server/http_client.h"
+#include "http/front_service.h"
 
-#include "base/memory.h"
-#include "http/front.h"
 #include "http/connection/h2.h"
 
 #include <errno.h>
 #include <nghttp2/nghttp2.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sched.h>
 
 #define MAX_REQUESTS 256
 #define BODY_BYTES ((size_t)1 << 20)
 #define HANG_MS 30000
 
-/* ---- The service ------------------------------------------------------------------------------------------------- */
-
-static struct {
-    http_front *front;
-    uint16_t port;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    http_stream *waiting[MAX_REQUESTS]; /* requests to "/wait" */
-    unsigned waits, gone, begun, ended;
-} s;
-
-static void on_gone(void *cookie)
+/* A large body comes back alone; of others the request is told as well. */
+static void echo(const http_stream *stream, const buf *body, buf *text)
 {
-    (void)cookie;
-    pthread_mutex_lock(&s.lock);
-    s.gone++;
-    pthread_cond_signal(&s.changed);
-    pthread_mutex_unlock(&s.lock);
-}
-
-static void send_reply(http_stream *stream, unsigned status, const char *text, size_t length)
-{
-    http_reply reply;
-    buf body;
-    http_reply_init(&reply, status);
-    http_reply_add(&reply, "X-Note", "n");
-    buf_init(&body, 2 * BODY_BYTES);
-    buf_append(&body, text, length);
-    assert_true(http_reply_take_body(&reply, &body));
-    http_stream_reply(stream, &reply);
-}
-
-static void on_head(void *cookie, http_stream *stream, const http_fault *fault)
-{
-    (void)cookie;
-    pthread_mutex_lock(&s.lock);
-    s.begun++;
-    pthread_mutex_unlock(&s.lock);
-    buf *body = mem_alloc(1, sizeof *body);
-    assert_non_null(body);
-    buf_init(body, 2 * BODY_BYTES);
-    stream->context = body;
-    if (fault == NULL && strcmp(http_request_target(&stream->request), "/early") == 0)
-        send_reply(stream, 413, "early", 5);
-}
-
-static void on_body(void *cookie, http_stream *stream, const char *data, size_t bytes)
-{
-    (void)cookie;
-    buf_append(stream->context, data, bytes);
-    if (data[0] == '!')
-        http_stream_abort(stream);
-}
-
-static void answer(http_stream *stream)
-{
-    const buf *got = stream->context;
     const http_request *request = &stream->request;
-    char text[300];
-    if (got->length > sizeof text / 2) {
-        send_reply(stream, 200, got->data, got->length);
-        return;
-    }
-    const int length = snprintf(text, sizeof text, "%s %s %s [%.*s]", http_request_method(request),
-                                http_request_target(request), http_request_header(request, "Host"),
-                                (int)got->length, got->length > 0 ? got->data : "");
-    send_reply(stream, 200, text, (size_t)length);
-}
-
-static void on_complete(void *cookie, http_stream *stream, const http_fault *fault)
-{
-    (void)cookie;
-    if (fault != NULL) {
-        send_reply(stream, fault->kind == HTTP_FAULT_MALFORMED ? 400 : 431, fault->message,
-                   strlen(fault->message));
-    } else if (strcmp(http_request_target(&stream->request), "/nothing") == 0) {
-        http_stream_reply_out_of_memory(stream);
-    } else if (strcmp(http_request_target(&stream->request), "/wait") == 0) {
-        pthread_mutex_lock(&s.lock);
-        s.waiting[s.waits++ % MAX_REQUESTS] = stream;
-        pthread_cond_signal(&s.changed);
-        pthread_mutex_unlock(&s.lock);
-        if (!http_stream_expect(stream, on_gone, NULL))
-            on_gone(NULL);
-    } else {
-        answer(stream);
-    }
-}
-
-static void on_resumed(void *cookie, http_stream *stream)
-{
-    (void)cookie;
-    http_stream_forget(stream);
-    answer(stream);
-}
-
-static void on_end(void *cookie, http_stream *stream, bool whole)
-{
-    (void)cookie;
-    (void)whole;
-    buf_free(stream->context);
-    mem_free(stream->context);
-    pthread_mutex_lock(&s.lock);
-    s.ended++;
-    pthread_cond_signal(&s.changed);
-    pthread_mutex_unlock(&s.lock);
-}
-
-static void turn_away(void *cookie, http_refusal why, http_reply *reply)
-{
-    (void)cookie;
-    (void)why;
-    reply->status = 503;
+    if (body->length > 100)
+        buf_append(text, body->data, body->length);
+    else
+        buf_printf(text, "%s %s %s [%.*s]", http_request_method(request), http_request_target(request),
+                   http_request_header(request, "Host"), (int)body->length,
+                   body->length > 0 ? body->data : "");
 }
 
 static void start(int64_t timeout_ms)
 {
-    const http_front_settings settings = {.handler = {.head = on_head,
-                                                      .body = on_body,
-                                                      .complete = on_complete,
-                                                      .resumed = on_resumed,
-                                                      .end = on_end,
-                                                      .turn_away = turn_away,
-                                                      .out_of_memory = "no memory"},
-                                          .threads = 1,
-                                          .h2c = true,
-                                          .max_header_bytes = 4096,
-                                          .header_timeout_ms = timeout_ms,
-                                          .idle_timeout_ms = timeout_ms,
-                                          .write_timeout_ms = timeout_ms,
-                                          .max_connections = 100};
-    listen_sockets sockets;
-    aki_error error;
-    memset(&s, 0, sizeof s);
-    pthread_mutex_init(&s.lock, NULL);
-    pthread_cond_init(&s.changed, NULL);
-    assert_int_equal(listen_sockets_open(&sockets, "127.0.0.1", 0, &error), AKI_OK);
-    s.port = sockets.port;
-    assert_int_equal(http_front_open(&s.front, &sockets, &settings, &error), AKI_OK);
-}
-
-static void stop(void)
-{
-    http_front_close(s.front);
-    assert_int_equal(s.begun, s.ended); /* each stream has its end */
-}
-
-static void await_count(const unsigned *count, unsigned value)
-{
-    pthread_mutex_lock(&s.lock);
-    while (*count < value)
-        pthread_cond_wait(&s.changed, &s.lock);
-    pthread_mutex_unlock(&s.lock);
+    http_front_settings settings = service_settings();
+    settings.h2c = true;
+    settings.header_timeout_ms = settings.idle_timeout_ms = settings.write_timeout_ms = timeout_ms;
+    service.answer = echo;
+    service_start(&settings, NULL);
 }
 
 /* ---- The client -------------------------------------------------------------------------------------------------- */
@@ -251,7 +115,7 @@ static client *open_client(void)
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *options;
     assert_non_null(c);
-    c->connection = http_connect(s.port);
+    c->connection = http_connect(service.port);
     assert_true(c->connection >= 0);
     assert_int_equal(nghttp2_session_callbacks_new(&callbacks), 0);
     assert_int_equal(nghttp2_option_new(&options), 0);
@@ -377,7 +241,7 @@ static void requests_are_answered_over_one_connection(void **state)
     for (size_t i = 0; i < 50; i++)
         check(await(c, ids[i]), 200, "POST /p h:1 [many]");
     close_client(c);
-    stop();
+    service_stop();
 }
 
 static void the_preface_may_come_in_pieces(void **state)
@@ -398,7 +262,7 @@ static void the_preface_may_come_in_pieces(void **state)
         check(await(c, id), 200, "GET /p h:1 []");
         close_client(c);
     }
-    stop();
+    service_stop();
 }
 
 static void a_wrong_preface_is_a_wrong_request(void **state)
@@ -409,12 +273,12 @@ static void a_wrong_preface_is_a_wrong_request(void **state)
                                         "PRI * HTTP/2.0\r\nHost: x\r\n\r\n", "PRI / HTTP/1.1\r\n\r\n"};
     start(HANG_MS);
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        const int connection = http_connect(s.port);
+        const int connection = http_connect(service.port);
         assert_int_equal(send(connection, wrong[i], strlen(wrong[i]), MSG_NOSIGNAL), strlen(wrong[i]));
         http_read(connection, reply, sizeof reply);
         assert_memory_equal(reply, "HTTP/1.1 4", 10);
     }
-    stop();
+    service_stop();
 }
 
 static void streams_do_not_wait_for_each_other(void **state)
@@ -427,14 +291,14 @@ static void streams_do_not_wait_for_each_other(void **state)
     for (size_t i = 0; i < COUNT; i++)
         ids[i] = ask(c, "GET", "/wait", NULL);
     push(c);
-    await_count(&s.waits, COUNT);
+    service_await(&service.counts.waits, COUNT);
     check(await(c, ask(c, "GET", "/p", NULL)), 200, "GET /p h:1 []");
     for (size_t i = COUNT; i-- > 0;)
-        http_stream_resume(s.waiting[i]); /* the last one first, by this thread */
+        http_stream_resume(service.waiting[i]); /* the last one first, by this thread */
     for (size_t i = 0; i < COUNT; i++)
         check(await(c, ids[i]), 200, "GET /wait h:1 []");
     close_client(c);
-    stop();
+    service_stop();
 }
 
 static void large_bodies_pass_both_ways(void **state)
@@ -448,7 +312,7 @@ static void large_bodies_pass_both_ways(void **state)
     assert_int_equal(await(c, first)->length, sizeof body - 1);
     assert_int_equal(await(c, second)->length, sizeof body - 1);
     close_client(c);
-    stop();
+    service_stop();
 }
 
 static void what_is_wrong_is_refused_and_others_go_on(void **state)
@@ -490,7 +354,7 @@ static void what_is_wrong_is_refused_and_others_go_on(void **state)
     assert_int_equal(await(c, ask_with(c, many, sizeof many / sizeof many[0], NULL, 0))->status, 431);
     check(await(c, ask(c, "GET", "/p", NULL)), 200, "GET /p h:1 []");
     close_client(c);
-    stop();
+    service_stop();
 }
 
 static void a_reply_may_come_before_the_body(void **state)
@@ -500,18 +364,18 @@ static void a_reply_may_come_before_the_body(void **state)
     memset(body, 'a', sizeof body - 1);
     start(HANG_MS);
     client *c = open_client();
-    check(await(c, ask(c, "POST", "/early", body)), 413, "early");
+    check(await(c, ask(c, "POST", "/early", body)), 413, "");
     const nghttp2_nv expecting[] = {pair(":method", "POST"), pair(":scheme", "http"),
                                     pair(":authority", "h:1"), pair(":path", "/p"),
                                     pair("expect", "100-continue")};
     const exchange *x = await(c, ask_with(c, expecting, 5, "x", 1));
     check(x, 200, "POST /p h:1 [x]");
     assert_int_equal(x->interim, 100);
-    x = await(c, ask(c, "POST", "/p", "!aborts"));
+    x = await(c, ask(c, "POST", "/cut", "aborts"));
     assert_int_equal(x->status, 0);
     assert_int_equal(x->error, NGHTTP2_CANCEL);
     close_client(c);
-    stop();
+    service_stop();
 }
 
 static void clients_that_leave_are_told_of(void **state)
@@ -521,19 +385,19 @@ static void clients_that_leave_are_told_of(void **state)
     client *c = open_client();
     const int32_t reset = ask(c, "GET", "/wait", NULL);
     push(c);
-    await_count(&s.waits, 1);
+    service_await(&service.counts.waits, 1);
     assert_int_equal(nghttp2_submit_rst_stream(c->library, NGHTTP2_FLAG_NONE, reset, NGHTTP2_CANCEL), 0);
     push(c);
-    await_count(&s.gone, 1);
+    service_await(&service.counts.gone, 1);
     ask(c, "GET", "/wait", NULL);
     push(c);
-    await_count(&s.waits, 2);
+    service_await(&service.counts.waits, 2);
     close_client(c);
-    await_count(&s.gone, 2);
-    http_stream_resume(s.waiting[0]);
-    http_stream_resume(s.waiting[1]);
-    await_count(&s.ended, 2);
-    stop();
+    service_await(&service.counts.gone, 2);
+    http_stream_resume(service.waiting[0]);
+    http_stream_resume(service.waiting[1]);
+    service_await(&service.counts.ended, 2);
+    service_stop();
 }
 
 static void floods_end_the_connection(void **state)
@@ -559,7 +423,7 @@ static void floods_end_the_connection(void **state)
         assert_int_equal(c->goaway, NGHTTP2_ENHANCE_YOUR_CALM);
         close_client(c);
     }
-    stop();
+    service_stop();
 }
 
 /* Requests that are cancelled at once, again and again (CVE-2023-44487), cost no more than so many. */
@@ -579,14 +443,14 @@ static void rapid_resets_end_the_connection(void **state)
         turn(c);
     assert_int_equal(c->goaway, NGHTTP2_ENHANCE_YOUR_CALM);
     close_client(c);
-    pthread_mutex_lock(&s.lock);
-    const unsigned waits = s.waits;
-    pthread_mutex_unlock(&s.lock);
+    pthread_mutex_lock(&service.lock);
+    const unsigned waits = service.counts.waits;
+    pthread_mutex_unlock(&service.lock);
     assert_true(waits > 0 && waits < 150);
     for (unsigned i = 0; i < waits; i++)
-        http_stream_resume(s.waiting[i]);
-    await_count(&s.ended, waits + 1);
-    stop();
+        http_stream_resume(service.waiting[i]);
+    service_await(&service.counts.ended, waits + 1);
+    service_stop();
 }
 
 static void a_drain_serves_what_is_there(void **state)
@@ -597,12 +461,12 @@ static void a_drain_serves_what_is_there(void **state)
     check(await(idle, ask(idle, "GET", "/p", NULL)), 200, "GET /p h:1 []");
     const int32_t id = ask(c, "GET", "/wait", NULL);
     push(c);
-    await_count(&s.waits, 1);
-    http_front_stop_listening(s.front);
-    http_front_drain(s.front);
+    service_await(&service.counts.waits, 1);
+    http_front_stop_listening(service.front);
+    http_front_drain(service.front);
     while (!c->was_told)
         turn(c);
-    http_stream_resume(s.waiting[0]);
+    http_stream_resume(service.waiting[0]);
     check(await(c, id), 200, "GET /wait h:1 []");
     while (!c->ended)
         turn(c);
@@ -610,11 +474,11 @@ static void a_drain_serves_what_is_there(void **state)
         turn(idle);
     assert_true(idle->was_told);
     assert_int_equal(idle->goaway, NGHTTP2_NO_ERROR);
-    while (http_front_connections(s.front) > 0)
+    while (http_front_connections(service.front) > 0)
         sched_yield();
     close_client(c);
     close_client(idle);
-    stop();
+    service_stop();
 }
 
 static void what_is_late_is_closed(void **state)
@@ -635,7 +499,7 @@ static void what_is_late_is_closed(void **state)
     const exchange *x = await(c, ask(c, "POST", "/p", "small"));
     assert_int_equal(x->error, NGHTTP2_CANCEL);
     close_client(c);
-    stop();
+    service_stop();
 }
 
 int main(void)
