@@ -1,18 +1,16 @@
-/* The tokens of a Unigram model as a trie, for finding all of them that a text begins with: a double array (Aoe 1989),
- * where the child of s by byte c is the place base(s) + c if that place's parent is s. A state that is a token's end has
- * the token's score with it, so that a step takes one load. Memory is linear in the bytes of the tokens. Const after
+/* The tokens of a Unigram model as a trie, for finding all of them that a text begins with: a double array, see
+ * trie_build.h. A state that is a token's end has the token's score with it, so that a step takes one load. Memory is linear in the bytes of the tokens. Const after
  * building. */
 #ifndef TOKENIZER_PIECE_TRIE_H
 #define TOKENIZER_PIECE_TRIE_H
 
-#include "tokenizer/piece_automaton.h"
+#include "tokenizer/trie_build.h"
 
 #define PIECE_TRIE_ROOT 0U
-#define PIECE_TRIE_NONE UINT32_MAX
 
 typedef struct trie_state {
     uint32_t base;
-    uint32_t parent; /* PIECE_TRIE_NONE: of the root, and of places that hold no state */
+    uint32_t parent; /* TRIE_STATE_NONE: of the root, and of places that hold no state */
     double score;    /* NaN: no token ends here */
 } trie_state;
 
@@ -31,7 +29,7 @@ void piece_trie_free(piece_trie *trie);
 static inline uint32_t piece_trie_child(const piece_trie *trie, uint32_t state, char byte)
 {
     uint32_t child = trie->states[state].base + (unsigned char)byte;
-    return trie->states[child].parent == state ? child : PIECE_TRIE_NONE;
+    return trie->states[child].parent == state ? child : TRIE_STATE_NONE;
 }
 
 /* The id of the token, or -1. */

@@ -13,7 +13,7 @@
 
 /* The last token of the best path to a place of the text: its state in the trie, or one of these. */
 #define STEP_NONE PIECE_TRIE_ROOT
-#define STEP_UNKNOWN PIECE_TRIE_NONE
+#define STEP_UNKNOWN TRIE_STATE_NONE
 
 /* Scores of the places that a token can still reach from where the search stands. */
 #define RING ((size_t)2048)

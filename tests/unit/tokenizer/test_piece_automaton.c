@@ -67,7 +67,7 @@ static void sample_fill(vocabulary_sample *sample, size_t wanted, uint32_t lette
 static size_t depth_of(const piece_automaton *automaton, uint32_t state)
 {
     size_t depth = 0;
-    for (; automaton->states[state].parent != PIECE_STATE_NONE; depth++)
+    for (; automaton->states[state].parent != TRIE_STATE_NONE; depth++)
         state = automaton->states[state].parent;
     return depth;
 }
@@ -77,7 +77,7 @@ static void check_links(const piece_automaton *automaton)
 {
     for (uint32_t state = 0; state < automaton->room; state++) {
         const piece_state *s = &automaton->states[state];
-        if (s->fail == PIECE_STATE_NONE)
+        if (s->fail == TRIE_STATE_NONE)
             continue;
         size_t depth = depth_of(automaton, state), rest = depth_of(automaton, s->fail);
         assert_true(rest < depth);
