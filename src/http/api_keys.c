@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #define MAX_FILE_BYTES ((size_t)2 << 20)
@@ -354,4 +355,18 @@ bool api_keys_find(api_keys *keys, const char *key, char name[API_KEY_NAME_MAX +
     }
     pthread_rwlock_unlock(&keys->lock);
     return found != NULL;
+}
+
+const char *api_keys_of_request(const http_request *request, bool bare)
+{
+    static const char scheme[] = "Bearer ";
+    const char *key = http_request_header(request, "x-api-key");
+    const char *authorization = http_request_header(request, "Authorization");
+    if (key == NULL && authorization != NULL && strncasecmp(authorization, scheme, sizeof scheme - 1) == 0)
+        key = authorization + sizeof scheme - 1;
+    else if (key == NULL && bare)
+        key = authorization;
+    if (key == NULL)
+        key = http_request_header(request, "api-key"); /* Azure's */
+    return key != NULL ? key + strspn(key, " ") : NULL;
 }

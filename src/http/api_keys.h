@@ -16,6 +16,7 @@
 
 #include "akidb/embed.h"
 #include "base/log.h"
+#include "http/request.h"
 
 #define API_KEY_NAME_MAX 64
 #define API_KEYS_MAX 10000
@@ -55,5 +56,9 @@ size_t api_keys_most_compared(api_keys *keys);
 /* True when `key` is in the file; its name is copied to `name`, its roles (bits of api_role) to *roles. Of several
  * lines with one digest the last one counts. Thread-safe, also during a reload. */
 bool api_keys_find(api_keys *keys, const char *key, char name[API_KEY_NAME_MAX + 1], unsigned *roles);
+
+/* The key that a request has, without blanks before it: Authorization: Bearer KEY, x-api-key: KEY, api-key: KEY, and where
+ * bare, Authorization: KEY. NULL = none. */
+const char *api_keys_of_request(const http_request *request, bool bare);
 
 #endif

@@ -13,6 +13,33 @@ const char *http_request_target(const http_request *request)
     return request->target > 0 ? request->text + request->target - 1 : "";
 }
 
+const char *http_request_path(const http_request *request, size_t *length)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+    const char *path = http_request_target(request);
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        const size_t scheme = strlen(schemes[i]);
+        if (strncasecmp(path, schemes[i], scheme) == 0) {
+            path += scheme + strcspn(path + scheme, "/?");
+            if (*path != '/')
+                path = "/";
+            break;
+        }
+    }
+    *length = strcspn(path, "?");
+    return path;
+}
+
+bool http_method_exists(const char *method)
+{
+    static const char *const methods[] = {"GET",     "HEAD",  "POST",  "PUT",    "DELETE",
+                                          "OPTIONS", "TRACE", "PATCH", "CONNECT"};
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (strcmp(method, methods[i]) == 0)
+            return true;
+    return false;
+}
+
 const char *http_request_header(const http_request *request, const char *name)
 {
     for (size_t i = 0; i < request->count; i++)

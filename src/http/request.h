@@ -35,6 +35,11 @@ typedef struct http_request {
 const char *http_request_method(const http_request *request);
 /* As it was sent: a path with or without a query, a whole URI, or "*". */
 const char *http_request_target(const http_request *request);
+/* The target's path, [*length] without its query: that of "http://host/path", a form that every server must understand, or of
+ * "/path"; "*" is itself. Not NUL-terminated. */
+const char *http_request_path(const http_request *request, size_t *length);
+/* True for the methods that HTTP has (RFC 9110 section 9, RFC 5789). */
+bool http_method_exists(const char *method);
 /* The value of the first field of that name, in any letter case; NULL = there is none. */
 const char *http_request_header(const http_request *request, const char *name);
 

@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "server/cors.h"
+#include "http/cors.h"
 #include "server/memory_promise.h"
 #include "server/request_check.h"
 #include "server/request_log.h"
@@ -260,7 +260,7 @@ static void add_headers(const exchange *x, http_reply *reply)
         http_reply_add(reply, x->api->dialect->headers[i][0], x->api->dialect->headers[i][1]);
     if (status == 200 && x->facts.texts > 0)
         add_server_timing(x, reply);
-    cors_add_headers(x, reply);
+    cors_add_headers(x->owner->settings.cors_origins, &x->stream->request, reply);
 }
 
 void exchange_send(exchange *x, http_reply *reply)

@@ -1,9 +1,10 @@
 #include "server/request_check.h"
 
-#include "server/admin_guard.h"
-#include "server/cors.h"
-#include "server/memory_promise.h"
+#include "http/cors.h"
+#include "http/page_guard.h"
 #include "http/request_timeout.h"
+#include "http/route_path.h"
+#include "server/memory_promise.h"
 #include "server/routes.h"
 
 #include <stdint.h>
@@ -26,25 +27,11 @@ static void fail(exchange *x, http_error_code code, const char *message)
     http_error_set(&x->error, code, NULL, "%s", message);
 }
 
-/* Where the path of a target begins: that of "http://host/path", a form that every server must understand, or of "/path". */
-static const char *path_begin(const char *target)
-{
-    static const char *const schemes[] = {"http://", "https://"};
-    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
-        const size_t length = strlen(schemes[i]);
-        if (strncasecmp(target, schemes[i], length) == 0) {
-            const char *path = target + length + strcspn(target + length, "/?");
-            return *path == '/' ? path : "/";
-        }
-    }
-    return target;
-}
-
-/* The path of the request's target, without its query. */
 static void copy_path(const exchange *x, char path[PATH_BYTES])
 {
-    const char *begin = path_begin(http_request_target(&x->stream->request));
-    snprintf(path, PATH_BYTES, "%.*s", (int)strcspn(begin, "?"), begin);
+    size_t length;
+    const char *begin = http_request_path(&x->stream->request, &length);
+    snprintf(path, PATH_BYTES, "%.*s", (int)length, begin);
 }
 
 void request_check_kind(exchange *x)
@@ -64,6 +51,13 @@ static void answer_options(exchange *x)
     exchange_send(x, &reply);
 }
 
+static void answer_preflight(exchange *x)
+{
+    http_reply reply;
+    cors_begin_leave(&reply);
+    exchange_send(x, &reply);
+}
+
 static const route options_route = {"OPTIONS",      "*",  "what the server takes", 0, METRIC_ROUTE_OTHER,
                                     answer_options, NULL, ROUTE_EVERYWHERE};
 
@@ -72,7 +66,7 @@ static const route preflight_route = {"OPTIONS",
                                       "leave for a page's script to send another request",
                                       0,
                                       METRIC_ROUTE_OTHER,
-                                      cors_answer_preflight,
+                                      answer_preflight,
                                       NULL,
                                       ROUTE_NOT_ADMIN,
                                       NULL};
@@ -103,19 +97,12 @@ static const char *role_missing(unsigned wanted)
 /* The API key is asked for before anything is told about routes. */
 static void check_key(exchange *x)
 {
-    static const char scheme[] = "Bearer ";
-    static const char azure[] = "api-key";
     if (x->owner->keys == NULL || x->admin || (x->route != NULL && x->route->roles == 0))
         return;
-    const char *key = header(x, "x-api-key"), *authorization = header(x, "Authorization");
-    if (key == NULL && authorization != NULL && strncasecmp(authorization, scheme, sizeof scheme - 1) == 0)
-        key = authorization + sizeof scheme - 1;
-    else if (key == NULL && authorization != NULL && x->api != NULL && x->api->dialect->bare_key)
-        key = authorization;
-    if (key == NULL)
-        key = header(x, azure);
+    const bool bare = x->api != NULL && x->api->dialect->bare_key;
+    const char *key = api_keys_of_request(&x->stream->request, bare);
     unsigned roles = 0;
-    if (key != NULL && api_keys_find(x->owner->keys, key + strspn(key, " "), x->client_name, &roles)) {
+    if (key != NULL && api_keys_find(x->owner->keys, key, x->client_name, &roles)) {
         x->client = client_number(x->client_name);
         if (x->route != NULL && (roles & x->route->roles) == 0)
             fail(x, HTTP_ERROR_ROLE_MISSING, role_missing(x->route->roles));
@@ -140,20 +127,22 @@ static void find_route(exchange *x, const char *method, const char *path)
     x->route = found;
 }
 
-static bool is_method(const char *method)
+/* The admin port asks for no key. */
+static void keep_pages_out(exchange *x)
 {
-    static const char *const methods[] = {"GET",     "HEAD",  "POST",  "PUT",    "DELETE",
-                                          "OPTIONS", "TRACE", "PATCH", "CONNECT"};
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
-        if (strcmp(method, methods[i]) == 0)
-            return true;
-    return false;
+    if (!x->admin || x->failed)
+        return;
+    const bool changes = x->route != NULL && strcmp(x->route->method, "POST") == 0;
+    const char *why = page_guard_refusal(&x->stream->request, changes,
+                                         changes && http_stream_came_over_loopback(x->stream));
+    if (why != NULL)
+        fail(x, HTTP_ERROR_WEB_PAGE_REFUSED, why);
 }
 
 static void refuse_route(exchange *x, const char *method, const char *path)
 {
     x->failed = true;
-    if (!is_method(method))
+    if (!http_method_exists(method))
         http_error_set(&x->error, HTTP_ERROR_NOT_IMPLEMENTED, NULL, "there is no method %.32s", method);
     else if (x->allow != NULL)
         http_error_set(&x->error, HTTP_ERROR_METHOD_NOT_ALLOWED, NULL, "%.200s takes %s, not %.32s", path,
@@ -170,16 +159,17 @@ static void check_route(exchange *x)
     x->kind = routes_kind(path);
     x->api = routes_api(path, method);
     find_route(x, method, path);
-    if (x->route == NULL && x->allow != NULL && cors_is_preflight(x, method))
+    if (x->route == NULL && x->allow != NULL &&
+        cors_is_preflight(x->owner->settings.cors_origins, &x->stream->request))
         x->route = &preflight_route;
     if (x->route == NULL && strcmp(path, "*") == 0)
         x->route = &options_route;
     if (x->route != NULL) {
         x->kind = x->route->metric;
-        routes_model(x->route, path, x->model, sizeof x->model);
+        route_path_value(x->route->path, path, x->model, sizeof x->model);
     }
     check_key(x);
-    admin_guard_check(x);
+    keep_pages_out(x);
     if (x->route == NULL && !x->failed)
         refuse_route(x, method, path);
 }

@@ -1,5 +1,6 @@
 #include "server/routes.h"
 
+#include "http/route_path.h"
 #include "server/breaker_route.h"
 #include "server/embed_route.h"
 #include "server/health.h"
@@ -93,37 +94,11 @@ bool routes_visible(const route *r, bool admin, bool has_keys)
     return false;
 }
 
-static const char placeholder[] = "{model}";
-
-/* The part of the path in the place of {model}: its beginning, with *length; NULL where the path is not that of the row.
- * A row without {model} gives an empty part. */
-static const char *match(const route *r, const char *path, size_t *length)
-{
-    const char *open = strstr(r->path, placeholder);
-    *length = 0;
-    if (open == NULL)
-        return strcmp(r->path, path) == 0 ? path : NULL;
-    const size_t before = (size_t)(open - r->path), all = strlen(path);
-    const char *after = open + sizeof placeholder - 1;
-    const size_t behind = strlen(after);
-    if (all <= before + behind || strncmp(path, r->path, before) != 0 ||
-        strcmp(path + all - behind, after) != 0)
-        return NULL;
-    *length = all - before - behind;
-    return path + before;
-}
-
-static bool is_at(const route *r, const char *path)
-{
-    size_t length;
-    return match(r, path, &length) != NULL;
-}
-
 const route *routes_find(const char *method, const char *path, const char **allow)
 {
     *allow = NULL;
     for (const route *r = route_table; r->path != NULL; r++) {
-        if (!is_at(r, path))
+        if (!route_path_matches(r->path, path))
             continue;
         if (serves(r, method)) {
             *allow = NULL;
@@ -141,7 +116,7 @@ const route *routes_find(const char *method, const char *path, const char **allo
 metric_route routes_kind(const char *path)
 {
     for (const route *r = route_table; r->path != NULL; r++)
-        if (is_at(r, path))
+        if (route_path_matches(r->path, path))
             return r->metric;
     return METRIC_ROUTE_OTHER;
 }
@@ -150,30 +125,7 @@ const api_operation *routes_api(const char *path, const char *method)
 {
     const route *found = NULL;
     for (const route *r = route_table; r->path != NULL; r++)
-        if (is_at(r, path) && (found == NULL || serves(r, method)))
+        if (route_path_matches(r->path, path) && (found == NULL || serves(r, method)))
             found = r;
     return found != NULL ? found->api : NULL;
-}
-
-static int hex_of(char c)
-{
-    static const char digits[] = "0123456789abcdefABCDEF";
-    const char *at = c != '\0' ? strchr(digits, c) : NULL;
-    if (at == NULL)
-        return -1;
-    const int value = (int)(at - digits);
-    return value < 16 ? value : value - 6;
-}
-
-void routes_model(const route *r, const char *path, char *out, size_t room)
-{
-    size_t length, written = 0;
-    const char *part = match(r, path, &length);
-    for (size_t i = 0; part != NULL && i < length && written + 1 < room; i++) {
-        const int high = part[i] == '%' && length - i > 2 ? hex_of(part[i + 1]) : -1;
-        const int low = high >= 0 ? hex_of(part[i + 2]) : -1;
-        out[written++] = low >= 0 ? (char)(high * 16 + low) : part[i];
-        i += low >= 0 ? 2 : 0;
-    }
-    out[written] = '\0';
 }

@@ -17,7 +17,5 @@ metric_route routes_kind(const char *path);
 
 /* The operation at a path, where possible of that method: errors of the path have its form. NULL = the service's own. */
 const api_operation *routes_api(const char *path, const char *method);
-/* Writes what the path has in the place of {model}, percent-decoded, cut to room - 1 bytes; "" where the row has none. */
-void routes_model(const route *r, const char *path, char *out, size_t room);
 
 #endif

@@ -1,4 +1,4 @@
-#include "unit.h"
+#include "http/made_request.h"
 
 #include "base/file.h"
 #include "http/api_keys.h"
@@ -211,6 +211,31 @@ static void warns_of_files_that_others_may_use(void **state)
     }
 }
 
+static void finds_the_key_of_a_request(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *authorization, *x_api_key, *api_key;
+        bool bare;
+        const char *key; /* NULL = none */
+    } rows[] = {{NULL, NULL, NULL, true, NULL},        {"Bearer k", NULL, NULL, false, "k"},
+                {"bearer   k", NULL, NULL, true, "k"}, {"k", NULL, NULL, false, NULL},
+                {"k", NULL, NULL, true, "k"},          {"Basic a", NULL, "z", false, "z"},
+                {"Bearer k", "x", "z", false, "x"},    {NULL, "x", NULL, false, "x"},
+                {NULL, NULL, "z", true, "z"},          {"Bearer ", NULL, "z", false, ""}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        made_request made;
+        make_request(&made, "POST", "/");
+        make_header(&made, "authorization", rows[i].authorization);
+        make_header(&made, "X-Api-Key", rows[i].x_api_key);
+        make_header(&made, "api-key", rows[i].api_key);
+        const char *key = api_keys_of_request(&made.request, rows[i].bare);
+        assert_int_equal(key == NULL, rows[i].key == NULL);
+        if (key != NULL)
+            assert_string_equal(key, rows[i].key);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +245,7 @@ int main(void)
         cmocka_unit_test(reads_again_or_keeps_what_it_has),
         cmocka_unit_test(says_which_line_is_wrong),
         cmocka_unit_test(warns_of_files_that_others_may_use),
+        cmocka_unit_test(finds_the_key_of_a_request),
     };
     return cmocka_run_group_tests(tests, make_path, remove_path);
 }

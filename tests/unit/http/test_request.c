@@ -1,7 +1,5 @@
-/* Headers found by name, and lists of tokens. */
-#include "unit.h"
-
-#include "http/request.h"
+/* Headers found by name, paths of targets, and lists of tokens. */
+#include "http/made_request.h"
 
 static void headers_are_found_in_any_letter_case(void **state)
 {
@@ -21,6 +19,42 @@ static void headers_are_found_in_any_letter_case(void **state)
     assert_null(http_request_header(&nothing, "Host"));
 }
 
+static void a_target_has_a_path(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *target, *path;
+    } rows[] = {{"/", "/"},
+                {"/a/b?c=/d?e", "/a/b"},
+                {"/?", "/"},
+                {"*", "*"},
+                {"http://host/a?b", "/a"},
+                {"HTTPS://host:1/a", "/a"},
+                {"http://host", "/"},
+                {"http://host?a=/b", "/"},
+                {"ftp://host/a", "ftp://host/a"},
+                {"", ""}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        made_request made;
+        size_t length;
+        make_request(&made, "GET", rows[i].target);
+        const char *path = http_request_path(&made.request, &length);
+        assert_int_equal(length, strlen(rows[i].path));
+        assert_memory_equal(path, rows[i].path, length);
+    }
+}
+
+static void methods_are_known(void **state)
+{
+    (void)state;
+    static const char *const known[] = {"GET", "HEAD", "POST", "PATCH", "TRACE"};
+    static const char *const unknown[] = {"", "get", "GETS", "PROPFIND"};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        assert_true(http_method_exists(known[i]));
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
+        assert_false(http_method_exists(unknown[i]));
+}
+
 static void tokens_are_found_in_lists(void **state)
 {
     (void)state;
@@ -38,6 +72,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(headers_are_found_in_any_letter_case),
+        cmocka_unit_test(a_target_has_a_path),
+        cmocka_unit_test(methods_are_known),
         cmocka_unit_test(tokens_are_found_in_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

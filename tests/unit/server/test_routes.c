@@ -41,37 +41,21 @@ static void names_all_methods_of_a_path(void **state)
     assert_null(allow);
 }
 
-static void finds_the_model_in_a_path(void **state)
+static void finds_routes_with_a_model_in_their_path(void **state)
 {
     (void)state;
     static const struct {
-        const char *method, *path, *model; /* NULL = no such route */
-    } rows[] = {
-        {"GET", "/v1/models/a", "a"},
-        {"GET", "/v1/models/org/name", "org/name"},
-        {"HEAD", "/v1/models/org%2Fname", "org/name"},
-        {"GET", "/v1/models/org%2fa%20b%", "org/a b%"},
-        {"GET", "/v1/models/%4", "%4"},
-        {"GET", "/v1/models/%zz%41", "%zzA"},
-        {"GET", "/v1/models/", NULL},
-        {"GET", "/v1/models", ""},
-        {"POST", "/openai/deployments/org/name/embeddings", "org/name"},
-        {"POST", "/openai/deployments//embeddings", NULL},
-        {"POST", "/openai/deployments/embeddings", NULL},
-        {"POST", "/openai/deployments/a/completions", NULL},
-    };
+        const char *method, *path;
+        bool found;
+    } rows[] = {{"GET", "/v1/models/org/name", true},
+                {"HEAD", "/v1/models/a", true},
+                {"GET", "/v1/models/", false},
+                {"POST", "/openai/deployments/org/name/embeddings", true},
+                {"POST", "/openai/deployments//embeddings", false},
+                {"POST", "/openai/deployments/a/completions", false}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char model[12];
         const char *allow;
-        const route *found = routes_find(rows[i].method, rows[i].path, &allow);
-        assert_int_equal(found != NULL, rows[i].model != NULL);
-        if (found == NULL)
-            continue;
-        routes_model(found, rows[i].path, model, sizeof model);
-        assert_string_equal(model, rows[i].model);
-        char cut[4];
-        routes_model(found, rows[i].path, cut, sizeof cut);
-        assert_int_equal(strncmp(cut, rows[i].model, 3), 0);
+        assert_int_equal(routes_find(rows[i].method, rows[i].path, &allow) != NULL, rows[i].found);
     }
 }
 
@@ -117,7 +101,7 @@ int main(void)
         cmocka_unit_test(finds_each_row_by_its_method_and_path),
         cmocka_unit_test(tells_what_a_path_takes),
         cmocka_unit_test(names_all_methods_of_a_path),
-        cmocka_unit_test(finds_the_model_in_a_path),
+        cmocka_unit_test(finds_routes_with_a_model_in_their_path),
         cmocka_unit_test(tells_whose_form_errors_have),
         cmocka_unit_test(shows_operators_what_is_theirs),
         cmocka_unit_test(tells_what_a_path_counts_as),

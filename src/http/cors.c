@@ -1,4 +1,4 @@
-#include "server/cors.h"
+#include "http/cors.h"
 
 #include <string.h>
 
@@ -19,11 +19,6 @@
     "x-ratelimit-reset-tokens, x-request-id"
 #define PREFLIGHT_SECONDS "600"
 
-static const char *header(const exchange *x, const char *name)
-{
-    return exchange_header(x, name);
-}
-
 bool cors_allows(const char *list, const char *origin)
 {
     if (list == NULL || origin == NULL || origin[0] == '\0')
@@ -39,31 +34,29 @@ bool cors_allows(const char *list, const char *origin)
     return false;
 }
 
-void cors_add_headers(const exchange *x, http_reply *reply)
+void cors_add_headers(const char *list, const http_request *request, http_reply *reply)
 {
-    const char *list = x->owner->settings.cors_origins;
     if (list == NULL)
         return;
     http_reply_add(reply, "Vary", "Origin");
-    const char *origin = header(x, "Origin");
+    const char *origin = http_request_header(request, "Origin");
     if (!cors_allows(list, origin))
         return;
     http_reply_add(reply, "Access-Control-Allow-Origin", strcmp(list, "*") == 0 ? list : origin);
     http_reply_add(reply, "Access-Control-Expose-Headers", EXPOSED_HEADERS);
 }
 
-bool cors_is_preflight(const exchange *x, const char *method)
+bool cors_is_preflight(const char *list, const http_request *request)
 {
-    return strcmp(method, "OPTIONS") == 0 && header(x, "Access-Control-Request-Method") != NULL &&
-           cors_allows(x->owner->settings.cors_origins, header(x, "Origin"));
+    return strcmp(http_request_method(request), "OPTIONS") == 0 &&
+           http_request_header(request, "Access-Control-Request-Method") != NULL &&
+           cors_allows(list, http_request_header(request, "Origin"));
 }
 
-void cors_answer_preflight(exchange *x)
+void cors_begin_leave(http_reply *reply)
 {
-    http_reply reply;
-    http_reply_init(&reply, 204);
-    http_reply_add(&reply, "Access-Control-Allow-Methods", ALLOWED_METHODS);
-    http_reply_add(&reply, "Access-Control-Allow-Headers", ALLOWED_HEADERS);
-    http_reply_add(&reply, "Access-Control-Max-Age", PREFLIGHT_SECONDS);
-    exchange_send(x, &reply);
+    http_reply_init(reply, 204);
+    http_reply_add(reply, "Access-Control-Allow-Methods", ALLOWED_METHODS);
+    http_reply_add(reply, "Access-Control-Allow-Headers", ALLOWED_HEADERS);
+    http_reply_add(reply, "Access-Control-Max-Age", PREFLIGHT_SECONDS);
 }
