@@ -13,14 +13,12 @@ Usage, from the repository root, with the `tokenizers` version of tests/requirem
 --check writes nothing and fails when the file is not what it would write.
 """
 
-import argparse
-import pathlib
-import sys
-
 import tokenizers
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
-OUTPUT = pathlib.Path(__file__).resolve().parent.parent / "src" / "tokenizer" / "unicode_data.c"
+from character_tables import ROOT, ranges, table, write_or_check
+
+OUTPUT = ROOT / "src" / "tokenizer" / "unicode_data.c"
 SCALARS = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
 HANGUL = range(0xAC00, 0xD7A4)
 
@@ -28,17 +26,6 @@ HANGUL = range(0xAC00, 0xD7A4)
 def bert(**flags):
     off = dict(clean_text=False, handle_chinese_chars=False, strip_accents=False, lowercase=False)
     return normalizers.BertNormalizer(**{**off, **flags}).normalize_str
-
-
-def ranges(members):
-    """[(first, last)] of ascending code points."""
-    found = []
-    for c in members:
-        if found and found[-1][1] == c - 1:
-            found[-1][1] = c
-        else:
-            found.append([c, c])
-    return [tuple(pair) for pair in found]
 
 
 def sweep_clean_text():
@@ -171,21 +158,6 @@ def sweep_added_tokens(spaces):
     return word
 
 
-def rows_of(items, width=108):
-    lines, line = [], "   "
-    for item in items:
-        if len(line) + len(item) + 2 > width:
-            lines.append(line)
-            line = "   "
-        line += f" {item},"
-    return "\n".join(lines + [line])
-
-
-def table(kind, name, items):
-    return (f"const {kind} {name}[] = {{\n{rows_of(items)}\n}};\n"
-            f"const size_t {name}_count = {len(items)};\n")
-
-
 def range_items(members):
     return [f"{{0x{a:X}, 0x{b:X}}}" for a, b in ranges(members)]
 
@@ -240,17 +212,5 @@ def generate():
     ])
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true")
-    arguments = parser.parse_args()
-    text = generate()
-    if arguments.check:
-        if OUTPUT.read_text(encoding="ascii") != text:
-            sys.exit(f"{OUTPUT} differs from what tokenizers {tokenizers.__version__} does: run this script")
-    else:
-        OUTPUT.write_text(text, encoding="ascii")
-
-
 if __name__ == "__main__":
-    main()
+    write_or_check(__doc__, OUTPUT, generate)

@@ -1,14 +1,13 @@
 """Settings beside a Unigram tokenizer.json: ids as `transformers` gives them for the same folder, or a refusal that names a file."""
 
 import itertools
-import json
 
-import pytest
-
-from test_tokenizer_settings import ours, theirs
+from settings_check import check, compare
+from settings_folders import CONFIG
 from unigram_models import metaspace, normalizers, precompiled, random_vocabulary, runs_of_spaces, sequence, template, tokenizer_json, odd_map
 
-CONFIG = {"model_type": "bert"}
+TEXTS = [
+    "hello the abc", "  aaa\u3000 b<mask> c", "[DOC] hello[Q]", "<s>aa</s> É é e\u0301x", "☃☃xy 日本 zzz a▁b", "aé", "<unk>☃", "aaaaaaaaaaaaaaaaa  b "]
 VOCAB = random_vocabulary()[:-1] + [[word, -2.0] for word in ("▁hello", "▁the", "hello", "h", "e", "l", "o", "[DOC]", "▁[")] + [["<mask>", 0.0]]
 NEXT = len(VOCAB)
 MASK = {"content": "<mask>", "lstrip": True, "normalized": False, "rstrip": False, "single_word": False}
@@ -57,32 +56,6 @@ def folders():
                          "tokenizer_config.json": {"tokenizer_class": "XLMRobertaTokenizer"}}
 
 
-@pytest.fixture
-def texts(monkeypatch):
-    import test_tokenizer_settings
-    monkeypatch.setattr(test_tokenizer_settings, "TEXTS", [
-        "hello the abc", "  aaa\u3000 b<mask> c", "[DOC] hello[Q]", "<s>aa</s> É é e\u0301x", "☃☃xy 日本 zzz a▁b", "aé", "<unk>☃", "aaaaaaaaaaaaaaaaa  b "])
-
-
-def test_every_folder_gives_the_same_ids_or_is_refused_by_name(tmp_path, report, texts):
-    counts, wrong = dict.fromkeys(["folders", "equal", "refused", "reference fails"], 0), []
-    for number, (name, files) in enumerate(folders()):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        for file, value in {"config.json": CONFIG, **files}.items():
-            (folder / file).write_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), encoding="utf-8")
-        expected, got = theirs(folder), ours(folder)
-        counts["folders"] += 1
-        if isinstance(got, str):
-            counts["refused"] += 1
-            if str(folder) not in got:
-                wrong.append((name, "a refusal that names no file", got))
-        elif isinstance(expected, Exception):
-            counts["reference fails"] += 1
-        elif got == expected:
-            counts["equal"] += 1
-        else:
-            wrong.append((name, expected, got))
-    report("settings of Unigram tokenizers: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
-    assert not wrong, f"{len(wrong)} of {counts['folders']} differ: {[name for name, _, _ in wrong][:20]}; the first: {wrong[0]}"
-    assert counts["folders"] >= 300 and counts["equal"] >= 200
+def test_every_folder_gives_the_same_ids_or_is_refused_by_name(tmp_path, report):
+    counts, wrong = compare(folders(), TEXTS, tmp_path)
+    check("settings of Unigram tokenizers", report, counts, wrong, folders=300, equal=200)
