@@ -211,20 +211,27 @@ static bool check_whole(h1_head *head, http_request *request)
     return true;
 }
 
-/* A line too long to be taken is refused before its end is there, for what is wrong with as much of it as may be. */
-static bool check_unfinished(h1_head *head, char *text, size_t length, http_request *request)
+/* The request line's end is not within text[0..within). What is wrong with its beginning, or with as much of it as may be, is told
+ * now. */
+static bool check_unfinished_line(h1_head *head, char *text, size_t within, http_request *request)
 {
-    if (length > head->max_bytes)
-        return http_fault_set(&head->fault, HTTP_FAULT_HEAD_TOO_LARGE,
-                              "request line and headers have more than the %zu bytes taken", head->max_bytes);
-    if (head->has_line || length <= head->begin)
+    if (head->has_line || within <= head->begin)
         return true;
     const char first = text[head->begin];
     if (!http_is_token_character((unsigned char)first) && first != '\r')
         return malformed(head, "the request does not begin with a method and a blank");
-    return length - head->begin <= MAX_LINE_BYTES ||
+    return within - head->begin <= MAX_LINE_BYTES ||
            (read_request_line(head, text, head->begin + MAX_LINE_BYTES, request) &&
             malformed(head, "the request line goes on behind HTTP/1.1"));
+}
+
+static bool check_unfinished(h1_head *head, char *text, size_t length, size_t within, http_request *request)
+{
+    if (!check_unfinished_line(head, text, within, request))
+        return false;
+    return length <= head->max_bytes ||
+           http_fault_set(&head->fault, HTTP_FAULT_HEAD_TOO_LARGE,
+                          "request line and headers have more than the %zu bytes taken", head->max_bytes);
 }
 
 /* text[head->begin..end) is a whole line. True: more lines are to come. */
@@ -259,7 +266,7 @@ h1_head_state h1_head_read(h1_head *head, char *text, size_t length, http_reques
         if (whole)
             return H1_HEAD_WHOLE;
     }
-    if (head->fault.kind != HTTP_FAULT_NONE || !check_unfinished(head, text, length, request))
+    if (head->fault.kind != HTTP_FAULT_NONE || !check_unfinished(head, text, length, within, request))
         return H1_HEAD_FAULTY;
     return H1_HEAD_MORE;
 }

@@ -296,6 +296,24 @@ static void targets_are_bounded_at_their_limit(void **state)
     assert_int_equal(o.head.fault.kind, HTTP_FAULT_MALFORMED);
 }
 
+/* The length shows last, so it must not go before what pieces show first. */
+static void a_wrong_beginning_is_told_before_the_length(void **state)
+{
+    (void)state;
+    enum { LINE_AND_MORE = 10000 };
+    static outcome o, pieces;
+    static char bytes[ROOM];
+    memset(bytes, '\1', MAX_BYTES + 10);
+    read_every_way(&o, bytes, MAX_BYTES + 10, MAX_BYTES);
+    assert_int_equal(o.head.fault.kind, HTTP_FAULT_MALFORMED);
+    memset(bytes, 'a', sizeof bytes);
+    memcpy(bytes, "GET /", 5);
+    read_pieces(&o, bytes, sizeof bytes, NULL, 0, LINE_AND_MORE);
+    read_pieces(&pieces, bytes, sizeof bytes, (const size_t[]){LINE_AND_MORE - 10}, 1, LINE_AND_MORE);
+    check_same(&o, &pieces, "a long line");
+    assert_int_equal(o.head.fault.kind, HTTP_FAULT_TARGET_TOO_LONG);
+}
+
 static void fields_are_bounded_at_their_limit(void **state)
 {
     (void)state;
@@ -320,6 +338,7 @@ int main(void)
         cmocka_unit_test(what_was_read_before_a_fault_is_there),
         cmocka_unit_test(heads_are_bounded_at_their_limit),
         cmocka_unit_test(targets_are_bounded_at_their_limit),
+        cmocka_unit_test(a_wrong_beginning_is_told_before_the_length),
         cmocka_unit_test(fields_are_bounded_at_their_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
