@@ -16,7 +16,7 @@ typedef struct selection {
     const char *tier, *precision; /* NULL = all */
 } selection;
 
-/* Whether a better tier has the same kernels for this precision. */
+/* True where a better tier has the same kernels for this precision. */
 static bool seen_before(const kernel_table *const *tier, aki_precision precision)
 {
     for (const kernel_table *const *t = kernels_available(); t != tier; t++)

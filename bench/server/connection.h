@@ -35,7 +35,7 @@ void connection_close(connection *c);
 /* Frees the buffer as well. */
 void connection_destroy(connection *c);
 
-/* Whether nothing has come on an idle connection: not its end either, which the server may have sent since the last event was
+/* True where nothing has come on an idle connection: not its end either, which the server may have sent since the last event was
  * taken. Clients that keep connections look before they use one again. */
 bool connection_is_quiet(const connection *c);
 

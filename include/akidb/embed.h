@@ -174,7 +174,7 @@ typedef enum aki_pooling {
     AKI_POOLING_MAX,   /* element-wise maximum over all tokens */
 } aki_pooling;
 
-/* Whether each of the model's threads is tied to a CPU of its own, physical cores before their second threads. AUTO: when the
+/* Ties each of the model's threads to a CPU of its own, physical cores before their second threads. AUTO: when the
  * threads take all cores that this process may use and no cgroup limits its CPU time. */
 typedef enum aki_pin { AKI_PIN_AUTO, AKI_PIN_ON, AKI_PIN_OFF } aki_pin;
 

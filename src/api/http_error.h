@@ -115,9 +115,9 @@ unsigned http_error_status(http_error_code code);
 /* param NULL = none. */
 void http_error_set(http_error *error, http_error_code code, const char *param, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-/* What a failure of the encoder or the scheduler is called over HTTP. */
+/* The code of a failure of the encoder or the scheduler. */
 http_error_code http_error_of_status(aki_status status);
-/* The same for the failure of a single text: what is not a string reaches the scheduler as an invalid argument. */
+/* The code of a single text's failure: what is not a string reaches the scheduler as an invalid argument. */
 http_error_code http_error_of_text(aki_status status);
 void http_error_from(http_error *error, const aki_error *from);
 

@@ -72,7 +72,7 @@ static double least_of_parents(const char *mount, const char *group, double (*qu
     }
 }
 
-/* Whether "cpu" is one of "cpu,cpuacct". */
+/* True where "cpu" is one of "cpu,cpuacct". */
 static bool lists_cpu(const char *controllers, size_t length)
 {
     while (length > 0) {

@@ -24,7 +24,7 @@ typedef struct cpus_info {
 
 /* Cannot fail: what cannot be read is taken as no limit, and every CPU as a core. */
 void cpus_read(cpus_info *out);
-/* The same with files below `root` ("" = the real ones) and the mask given. */
+/* As cpus_read, with files below `root` ("" = the real ones) and the mask given. */
 void cpus_read_from(cpus_info *out, const char *root, const cpus_mask *mask);
 /* Reads the CPU affinity of the calling thread. Where the system does not tell it: as many CPUs as are online,
  * numbered from 0. */
@@ -34,7 +34,7 @@ void cpus_apply_mask(const cpus_mask *mask);
 
 /* Threads that can compute at once: one per core, at most the quota rounded up; at least 1. */
 unsigned cpus_threads(const cpus_info *c);
-/* Whether `threads` threads get a CPU each for sure when each is tied to one: they take all cores, there are no more of them
+/* True where `threads` threads get a CPU each for sure when each is tied to one: they take all cores, there are no more of them
  * than CPUs, and no quota is at work. With fewer threads than cores, or a quota, other processes may share these CPUs and
  * would all begin with the same ones. */
 bool cpus_suit_pinning(const cpus_info *c, unsigned threads);

@@ -15,7 +15,7 @@ AKI_MUST_CHECK aki_status file_read(const char *path, buf *out, aki_error *error
 AKI_MUST_CHECK aki_status file_write_atomic(const char *path, const void *data, size_t length,
                                             aki_error *error);
 
-/* The same of several parts, one after the other. */
+/* As file_write_atomic, of several parts, one after the other. */
 AKI_MUST_CHECK aki_status file_write_parts_atomic(const char *path, const struct iovec *parts, size_t count,
                                                   aki_error *error);
 

@@ -38,7 +38,7 @@ typedef struct log_sink {
     void *cookie;     /* of all three */
     /* NULL = what events say in their message is all that is taken, by `write`. */
     void (*emit)(void *cookie, const log_event *event);
-    /* Whether a line would be taken; NULL = always. */
+    /* True where a line would be taken; NULL = always. */
     bool (*wants)(void *cookie, aki_log_level level, const char *target);
 } log_sink;
 
@@ -49,7 +49,7 @@ void log_write(const log_sink *sink, aki_log_level level, const char *target, co
 /* sink NULL allowed. Everything in the event needs to live during the call only. */
 void log_emit(const log_sink *sink, const log_event *event);
 
-/* Whether it is worth building an event. */
+/* True where an event would be taken, and is worth building. */
 bool log_wants(const log_sink *sink, aki_log_level level, const char *target);
 
 /* "INFO" and the like, static storage. */

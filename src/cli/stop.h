@@ -27,7 +27,7 @@ int stop_descriptor(const stop *s);
 /* Blocks until the first signal and returns its number. */
 int stop_wait(const stop *s);
 
-/* Whether a signal is the first one come again, not a second wish. Times: clock_monotonic_ns. */
+/* True where a signal is the first one come again, not a second wish. Times: clock_monotonic_ns. */
 bool stop_is_repeat(int first, int64_t first_ns, int signal_number, int64_t now_ns);
 
 /* For callbacks with a cookie: whether a signal has come. */

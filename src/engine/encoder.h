@@ -42,7 +42,7 @@ size_t encoder_dimension(const encoder *enc);
 size_t encoder_max_tokens(const encoder *enc);
 /* What passes are planned with, >= encoder_max_tokens: what the best device wants. The CPU may take less: encoder_plan_pass. */
 size_t encoder_max_pass_tokens(const encoder *enc);
-/* Whether the best device is quickest with passes as long as they may be, however many workers could share them. */
+/* True where the best device is quickest with passes as long as they may be, however many workers could share them. */
 bool encoder_fills_passes(const encoder *enc);
 const tokenizer *encoder_tokenizer(const encoder *enc);
 
@@ -92,7 +92,7 @@ void encoder_state_measure(encoder_state *state, encoder_steps *steps);
 AKI_MUST_CHECK aki_status encoder_run(const encoder *enc, encoder_state *state, encoder_sequence *sequences,
                                       size_t count, aki_error *error);
 
-/* The same as a team. encoder_team_begin takes what the pass consists of, computes nothing and is short enough to be called
+/* One pass by a team of workers. encoder_team_begin takes what the pass consists of, computes nothing and is short enough to be called
  * with a lock held; from then on workers with nothing else to do may help by encoder_team_help. After AKI_OK always
  * encoder_team_run with the same sequences, which is as encoder_run; vectors are bit-identical whoever came to help.
  * workers: how many will probably take part, this one included (>= 1). Error: AKI_INTERNAL. */
@@ -107,7 +107,7 @@ void encoder_team_help(const encoder *enc, const encoder_state *own, const encod
                        const atomic_uint *called_away);
 /* How many of the first sequences (>= 1 if count >= 1) fit a pass of the CPU: greedy, in order. */
 size_t encoder_plan_pass(const encoder *enc, const encoder_sequence *sequences, size_t count);
-/* The same for a budget of the caller's own, at most encoder_max_pass_tokens. */
+/* How many of the first sequences fit a budget of the caller's own, at most encoder_max_pass_tokens. */
 size_t encoder_plan_tokens(const encoder_sequence *sequences, size_t count, size_t budget_tokens);
 
 #endif

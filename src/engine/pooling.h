@@ -34,7 +34,7 @@ void pooling_pool(const pooling_model *m, encoder_sequence *sequence, const floa
 void pooling_conclude(const pooling_model *m, encoder_sequence *sequence);
 /* Both. */
 void pooling_finish(const pooling_model *m, encoder_sequence *sequence, const float *hidden);
-/* The same from what a device has pooled: [dimension]. */
+/* Concludes from what a device has pooled: [dimension]. */
 void pooling_finish_pooled(const pooling_model *m, encoder_sequence *sequence, const float *pooled);
 
 #endif

@@ -12,7 +12,7 @@
 /* given NULL = all defaults. Fields beyond given->struct_size keep their defaults. Error: AKI_INVALID_ARGUMENT. */
 AKI_MUST_CHECK aki_status settings_complete(aki_settings *complete, const aki_settings *given,
                                             aki_error *error);
-/* Whether the caller said how long passes may be. After settings_complete has accepted them. */
+/* True where the caller said how long passes may be. After settings_complete has accepted them. */
 bool settings_give_pass_tokens(const aki_settings *given);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 
-/* Whether an Accept-Encoding header (NULL = absent) allows gzip: named, or by "*", with a weight that is not 0. */
+/* True where an Accept-Encoding header (NULL = absent) allows gzip: named, or by "*", with a weight that is not 0. */
 bool gzip_reply_accepted(const char *accept_encoding);
 
 /* Replaces the contents by their compressed form. False when that cannot be had: the contents are as they were. */

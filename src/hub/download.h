@@ -38,7 +38,7 @@ AKI_MUST_CHECK aki_status download_look_up(download_session *session, const char
 AKI_MUST_CHECK aki_status download_blob(download_session *session, const char *file,
                                         const remote_file *remote, aki_error *error);
 
-/* Whether the file at `path` has the size and digest that the hub announced. Errors: AKI_IO_ERROR,
+/* Checks the file at `path` for the size and digest that the hub announced. Errors: AKI_IO_ERROR,
  * AKI_OUT_OF_MEMORY, AKI_CANCELLED. */
 AKI_MUST_CHECK aki_status download_is_valid(const download_session *session, const char *path,
                                             const remote_file *remote, bool *valid, aki_error *error);

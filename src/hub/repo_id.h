@@ -16,7 +16,7 @@
  * end with a letter, digit or '_'; no "--", no "..", no ".git" at the end. */
 bool repo_id_valid(const char *id);
 
-/* Whether the text can only mean a folder: starts with '/', '.' or '~', or has more than one slash. */
+/* True where the text can only mean a folder: starts with '/', '.' or '~', or has more than one slash. */
 bool repo_id_looks_like_path(const char *text);
 
 /* A branch, tag, "refs/pr/1" or commit, by git's rules for reference names. */

@@ -69,7 +69,7 @@ static cpu_speed bf16_speed_of(unsigned signature)
     return CPU_SPEED_UNKNOWN;
 }
 
-/* Whether palette 1 is what amx_tile.h takes it for: eight tiles of 16 rows of 64 bytes. */
+/* Checks that palette 1 is what amx_tile.h takes it for: eight tiles of 16 rows of 64 bytes. */
 static bool has_tile_palette(void)
 {
     unsigned eax, ebx, ecx, edx;

@@ -13,7 +13,7 @@ typedef double (*race_burst)(size_t rounds);
 /* CPU time of the calling thread. */
 int64_t race_thread_ns(void);
 
-/* Whether the challenger does at least 1.2 times the operations per second of the champion: less would be lost again around
+/* True where the challenger does at least 1.2 times the operations per second of the champion: less would be lost again around
  * the products. A clock that stands still ends the race in the champion's favour. Takes less than 10 ms at the speed of any
  * core that has the instructions, about 4 ms usually. now_ns: race_thread_ns, or a clock of a test. */
 bool race_is_won(race_burst challenger, race_burst champion, int64_t (*now_ns)(void));

@@ -42,7 +42,7 @@ extern const gradient_limit_settings gradient_limit_defaults;
 
 void gradient_limit_init(gradient_limit *g, const gradient_limit_settings *settings);
 
-/* Whether another request may come in beside those in flight. */
+/* True where another request may come in beside those in flight. */
 static inline bool gradient_limit_allows(const gradient_limit *g, size_t in_flight)
 {
     return (double)in_flight < g->limit;

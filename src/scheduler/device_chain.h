@@ -39,7 +39,7 @@ void device_chain_init(device_chain *chain, const encoder *enc, const scheduler_
 chain_link *device_chain_link(device_chain *chain, scheduler_level level);
 /* The best level there is. */
 scheduler_level device_chain_primary(device_chain *chain);
-/* Whether no device stands below. */
+/* True where no device stands below. */
 bool device_chain_is_last(device_chain *chain, scheduler_level level);
 
 /* As breaker_admit and breaker_record, with a line in the log when the state has changed. judged: the pass has a judge. */

@@ -82,7 +82,7 @@ static attempt try_cpu(const pass_runner *r, pass *p, aki_error *error)
                      .cause = retry_cause_of(status)};
 }
 
-/* Whether another attempt is to follow, after the wait that is due. */
+/* True where another attempt is to follow, after the wait that is due. */
 static bool try_again(const pass_runner *r, const pass *p, const attempt *last, unsigned attempts)
 {
     device_chain *chain = r->chain;

@@ -141,7 +141,7 @@ static aki_status read_text(text_reader *reader, size_t index, aki_error *error)
     return tokenize(reader, index, &key, error);
 }
 
-/* Whether a failure is the text's own fault. */
+/* True where a failure is the text's own fault. */
 static bool is_of_text(aki_status status)
 {
     return status == AKI_INVALID_ARGUMENT || status == AKI_EMPTY_TEXT || status == AKI_INVALID_UTF8 ||

@@ -42,7 +42,7 @@ void result_cache_close(result_cache *cache);
 bool result_cache_find(result_cache *cache, const cache_key *key, bool refuse_long, float *vector,
                        aki_text_info *info);
 
-/* The same by an entry to be, of the same text and options: vector is filled, nothing is counted. */
+/* Finds the vector for an entry to be, of the same text and options: vector is filled, nothing is counted. */
 bool result_cache_recall(result_cache *cache, const cache_entry *entry, float *vector);
 
 /* An entry to be, with a copy of the text, for the time when its vector is there; NULL = it will not be kept (too large

@@ -186,7 +186,7 @@ void scheduler_close(scheduler *s);
  * AKI_DEADLINE_EXCEEDED, AKI_CANCELLED, AKI_MODEL_CHANGED and, without on_error_item, AKI_NOT_FINITE. */
 AKI_MUST_CHECK aki_status scheduler_submit(scheduler *s, const scheduler_submission *submission,
                                            scheduler_request **out, aki_error *error);
-/* Whether the submission would be refused whatever its texts are, which are not looked at: AKI_OK, or the error that
+/* Tells if the submission would be refused whatever its texts are, which are not looked at: AKI_OK, or the error that
  * scheduler_submit would give. For refusing before a body is received. */
 AKI_MUST_CHECK aki_status scheduler_admits(scheduler *s, const scheduler_submission *submission,
                                            aki_error *error);

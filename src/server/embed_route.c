@@ -135,7 +135,7 @@ static bool inflate_body(exchange *x)
     return outcome == GZIP_DONE && memory_promise_body(x, x->body.length);
 }
 
-/* Whether there is memory for the vectors and their reply. False with x->error. */
+/* Checks that there is memory for the vectors and their reply. False with x->error. */
 static bool fits_memory(exchange *x)
 {
     if (x->call.count == 0)

@@ -10,9 +10,9 @@ extern const route route_table[];
 /* NULL when there is none; then *allow names the methods of the path, or is NULL where the path is unknown. */
 const route *routes_find(const char *method, const char *path, const char **allow);
 
-/* Whether the route is there for who comes by the admin port, or by another one; has_keys: API keys are asked for. */
+/* True where the route is served on the admin port, or on another one; has_keys: API keys are asked for. */
 bool routes_visible(const route *r, bool admin, bool has_keys);
-/* What a path counts as, whatever the method. */
+/* The metrics' label of a path, whatever the method. */
 metric_route routes_kind(const char *path);
 
 /* The operation at a path, where possible of that method: errors of the path have its form. NULL = the service's own. */

@@ -57,7 +57,7 @@ typedef struct server_settings {
     uint16_t admin_port;
     /* Called a few times a second with whether the service is alive, for a watchdog outside; NULL = nobody. */
     void (*on_heartbeat)(void *cookie, bool alive);
-    /* Whether the weights are, byte for byte, those that the stored reference vector was made with; may take its time. */
+    /* True where the weights are, byte for byte, those that the stored reference vector was made with; may take its time. */
     bool (*weights_are_published)(void *cookie);
     void *cookie;              /* of these two */
     size_t memory_limit_bytes; /* readiness fails above it */

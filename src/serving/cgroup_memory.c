@@ -69,7 +69,7 @@ static uint64_t read_cache(const char *folder, const char *name)
     return found;
 }
 
-/* Whether `folder` sets a limit that is nearer than *nearest, which then becomes it. */
+/* True where `folder` sets a limit that is nearer than *nearest, which then becomes it. */
 static bool look_at(const char *folder, const dialect *words, cgroup_memory *nearest, bool known)
 {
     uint64_t limit, used;

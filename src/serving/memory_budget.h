@@ -19,7 +19,7 @@ typedef struct memory_budget {
 
 void memory_budget_read(memory_budget *budget);
 
-/* Whether `bytes` more can be had, with a reserve left for all else. Error: AKI_OUT_OF_MEMORY, which says for `what` and how
+/* Checks that `bytes` more can be had, with a reserve left for all else. Error: AKI_OUT_OF_MEMORY, which says for `what` and how
  * much there is. */
 AKI_MUST_CHECK aki_status memory_budget_allows(const memory_budget *budget, size_t bytes, const char *what,
                                                aki_error *error);

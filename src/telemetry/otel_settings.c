@@ -52,7 +52,7 @@ static bool has_scheme(const char *endpoint)
     return strncasecmp(endpoint, "http://", 7) == 0 || strncasecmp(endpoint, "https://", 8) == 0;
 }
 
-/* Whether the authority of the endpoint ends with this port. */
+/* True where the authority of the endpoint ends with this port. */
 static bool has_port(const char *endpoint, const char *port)
 {
     const char *authority = has_scheme(endpoint) ? strstr(endpoint, "//") + 2 : endpoint;

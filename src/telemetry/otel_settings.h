@@ -9,7 +9,7 @@
 
 bool otel_traces_on(const otel_values *values);
 bool otel_metrics_on(const otel_values *values);
-/* Whether a caller's traceparent and tracestate, or its baggage, are read. */
+/* True where a caller's traceparent and tracestate, or its baggage, are read. */
 bool otel_joins_traces(const otel_values *values);
 bool otel_reads_baggage(const otel_values *values);
 

@@ -89,7 +89,7 @@ static bool wait_until(otlp_sender *s, int64_t until_ns)
     return !hurried;
 }
 
-/* Whether a line about some trouble is due. */
+/* True where a line about some trouble is due, which is noted. */
 static bool is_due(int64_t *logged_ns)
 {
     const int64_t now_ns = clock_monotonic_ns();

@@ -104,7 +104,7 @@ static void write_record(unsigned char *at, uint32_t bytes, const span *s, uint3
         record->span.message = put_text(&texts, s->message, lengths->message);
 }
 
-/* Whether `bytes` from `head` on are free. */
+/* True where `bytes` from `head` on are free. */
 static bool has_room(span_ring *ring, uint64_t head, uint64_t bytes)
 {
     if (head + bytes - ring->tail_seen <= ring->capacity)

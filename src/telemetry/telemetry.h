@@ -25,7 +25,7 @@ tracer *telemetry_tracer(telemetry *t);
 /* Which headers of callers count: traceparent with tracestate, baggage. */
 bool telemetry_joins_traces(const telemetry *t);
 bool telemetry_reads_baggage(const telemetry *t);
-/* Whether histograms shall keep the ids of sampled requests. */
+/* True where histograms shall keep the ids of sampled requests. */
 bool telemetry_keeps_exemplars(const telemetry *t);
 
 /* Lets the registry tell what became of spans, before its first scrape, and begins to send it where OTEL_METRICS_EXPORTER says

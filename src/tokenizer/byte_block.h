@@ -74,7 +74,7 @@ static inline uint64_t byte_vector_ends(byte_vector v)
                             byte_vector_within(v, '{', '~') | byte_vector_within(v, 0xC0, 0xFF));
 }
 
-/* The same of a block of BYTE_BLOCK_BYTES. */
+/* As byte_vector_ends, of a block of BYTE_BLOCK_BYTES. */
 static inline uint64_t byte_block_ends(const char *bytes)
 {
     uint64_t ends = 0;

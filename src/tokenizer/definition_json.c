@@ -79,7 +79,7 @@ static aki_status put(const reader *in, const json_t *id, const char *text, size
     return vocabulary_put(&in->def->vocab, json_integer_value(id), text, length, in->error);
 }
 
-/* Whether an added token counts, and is not one of WordPiece's own. */
+/* True where an added token counts, and is not one of WordPiece's own. */
 static bool is_new(const json_t *vocab, const json_t *added)
 {
     const char *content = json_string_value(json_object_get(added, "content"));

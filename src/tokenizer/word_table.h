@@ -57,7 +57,7 @@ static inline word_key word_key_load(const char *word, size_t length)
     return (word_key){low & low_mask, (high & high_mask) | length_tag};
 }
 
-/* The same, reading no byte behind the word. */
+/* The word's key, without reading any byte behind the word. */
 static inline word_key word_key_copy(const char *word, size_t length)
 {
     char bytes[WORD_TABLE_BYTES + 1] = {0};

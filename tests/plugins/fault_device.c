@@ -28,7 +28,7 @@
 #include <unistd.h>
 
 #define LINE 64
-/* Whether it is called in a process of its own: there are two of these plugins. */
+/* True where it is called in a process of its own: there are two of these plugins. */
 #ifndef FAULT_ISOLATED
 #define FAULT_ISOLATED false
 #endif

@@ -1,4 +1,4 @@
-/* Whether a model's weights are, byte for byte, the published ones that the stored reference vector was made with. */
+/* Tells if a model's weights are, byte for byte, the published ones that the stored reference vector was made with. */
 #ifndef CLI_SERVE_PUBLISHED_WEIGHTS_H
 #define CLI_SERVE_PUBLISHED_WEIGHTS_H
 

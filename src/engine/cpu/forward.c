@@ -67,7 +67,7 @@ static int8_rows int8_from(int8_rows rows, size_t first)
     return rows;
 }
 
-/* Whether rows of that number can be multiplied by the matrix as they are. */
+/* True where rows of that number can be multiplied by the matrix as they are. */
 static bool takes(const walk *w, const cpu_matrix *matrix, kernel_number number)
 {
     return !matrix->int8 && number == w->device->linear->number;

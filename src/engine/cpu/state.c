@@ -25,7 +25,7 @@ static size_t reserve(size_t *total, size_t rows, size_t stride, size_t size, bo
     return start;
 }
 
-/* The same for rows of int8, values first; fills in the strides. */
+/* Adds room for rows of int8, values first; fills in the strides. */
 static size_t reserve_int8(size_t *total, size_t rows, size_t columns, int8_rows *out, bool *overflow)
 {
     out->stride = stride_of(columns, 1);

@@ -7,7 +7,7 @@
 #include <cublasLt.h>
 #include <cuda_runtime_api.h>
 
-/* Whether every later call of this process fails as well. */
+/* True where every later call of this process fails as well. */
 bool cuda_failure_is_sticky(cudaError_t error);
 
 /* The status of the failure, or DEVICE_OK for cudaSuccess. message: [DEVICE_MESSAGE_BYTES], "copying weights: out of memory".

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "kernels/precision.h"
 
-/* Whether a tier has a precision, and instructions that make it fast: plain C has all of them for comparison, but must be
+/* True where a tier has a precision, and instructions that make it fast: plain C has all of them for comparison, but must be
  * named to be used. */
 static bool tier_is_fast(const kernel_table *tier, aki_precision precision)
 {

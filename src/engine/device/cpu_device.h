@@ -24,17 +24,17 @@ typedef struct cpu_state cpu_state;
 AKI_MUST_CHECK aki_status cpu_device_open(cpu_device **out, const model *m, aki_precision precision,
                                           const char *tier, const char *weights_cache, const log_sink *log,
                                           aki_error *error);
-/* The same. *selected_ns becomes the time (CLOCK_MONOTONIC) at which kernels were selected and packing began, also when packing
+/* As cpu_device_open. *selected_ns becomes the time (CLOCK_MONOTONIC) at which kernels were selected and packing began, also when packing
  * fails; it stays as it is when none could be selected. */
 AKI_MUST_CHECK aki_status cpu_device_open_timed(cpu_device **out, const model *m, aki_precision precision,
                                                 const char *tier, const char *weights_cache,
                                                 const log_sink *log, int64_t *selected_ns, aki_error *error);
-/* The same from a configuration and weights that need no folder; the word embeddings must outlive the device, the other
+/* Opens it from a configuration and weights that need no folder; the word embeddings must outlive the device, the other
  * tensors are copied. */
 AKI_MUST_CHECK aki_status cpu_device_open_weights(cpu_device **out, const model_config *config,
                                                   const model_weights *weights, aki_precision precision,
                                                   const char *tier, const log_sink *log, aki_error *error);
-/* The same with a folder of weights_cache.h. */
+/* As cpu_device_open_weights, with a folder of weights_cache.h. */
 AKI_MUST_CHECK aki_status cpu_device_open_cached(cpu_device **out, const model_config *config,
                                                  const model_weights *weights, aki_precision precision,
                                                  const char *tier, const char *weights_cache,

@@ -20,7 +20,7 @@ void address_count_close(address_count *counts);
 bool address_count_add(address_count *counts, const struct sockaddr *address);
 /* How many are counted of this address; 0 for those that are not counted. */
 unsigned address_count_get(address_count *counts, const struct sockaddr *address);
-/* Whether address_count_add would succeed now. */
+/* True where address_count_add would succeed now. */
 bool address_count_has_room(address_count *counts, const struct sockaddr *address);
 /* Takes back one address_count_add that succeeded. */
 void address_count_remove(address_count *counts, const struct sockaddr *address);

@@ -9,7 +9,7 @@
 #define REF_PANEL 16 /* outputs that are packed together */
 
 extern const kernel_precision ref_fp32;
-/* The same over rows and weights of bf16; sums, scores and the softmax stay f32. Plain C has no instruction for it: slower
+/* Rows and weights of bf16; sums, scores and the softmax stay f32. Plain C has no instruction for it: slower
  * than f32, and there for comparison. */
 extern const kernel_precision ref_bf16;
 /* Products in int8 beside fp32. */

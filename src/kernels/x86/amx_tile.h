@@ -43,7 +43,7 @@ static inline void amx_release(void)
         _tile_loadd(tile, from, stride);                                                                     \
     } while (0)
 
-/* The same for data that is not used again soon: it does not displace what is in the L1 cache. */
+/* As amx_load, for data that is not used again soon: it does not displace what is in the L1 cache. */
 #define amx_load_passing(tile, from, stride)                                                                 \
     do {                                                                                                     \
         __asm__ volatile("" : : "r"(from) : "memory");                                                       \
@@ -58,7 +58,7 @@ static inline void amx_release(void)
  * Rounded to the nearest even, denormals are zero. */
 #define amx_dot_bf16(c, a, b) _tile_dpbf16ps(c, a, b)
 
-/* The same of int32 and int8 in groups of four; exact as long as the sums fit. */
+/* c[m][n] += sum over groups of four products; c int32, a and b int8. Exact as long as the sums fit. */
 #define amx_dot_int8(c, a, b) _tile_dpbssd(c, a, b)
 
 #endif

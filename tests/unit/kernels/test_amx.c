@@ -61,7 +61,7 @@ static void sums_even_and_odd_products_apart(void **state)
     left[1] = 1.0f;
     left[2] = -0x1p24f;
     assert_true(dot(0.0f, left, ones) == 1.0f);
-    /* The same in one of the two chains: it is lost. */
+    /* In one of the two chains alone: it is lost. */
     left[1] = 0.0f;
     left[2] = 1.0f;
     left[4] = -0x1p24f;

@@ -26,7 +26,7 @@ void amx_dot_int8(unsigned c, unsigned a, unsigned b);
 
 #define amx_load_passing amx_load
 
-/* Whether this thread holds a configuration: a kernel gives it back. */
+/* True where this thread holds a configuration: a kernel gives it back. */
 int amx_configured(void);
 
 #endif
