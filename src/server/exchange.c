@@ -5,9 +5,6 @@
 #include "http/cors.h"
 #include "server/memory_promise.h"
 #include "server/request_check.h"
-#include "server/request_log.h"
-#include "server/request_trace.h"
-#include "server/server_metrics.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +23,14 @@
     "Retry-After.\",\"type\":\"unavailable_error\",\"param\":null,\"code\":\"out_of_memory\"}}\n"
 /* Retry-After where nothing better is known. */
 #define RETRY_MS 1000
+
+/* Calls the member of each observer that has it. */
+#define TELL(x, member, ...)                                                                                 \
+    do {                                                                                                     \
+        for (const exchange_observer *const *each = (x)->observers; each != NULL && *each != NULL; each++)   \
+            if ((*each)->member != NULL)                                                                     \
+                (*each)->member(__VA_ARGS__);                                                                \
+    } while (0)
 
 /* The body must be there before the request's time is over, never pause for as long as an idle connection may, and after a
  * while come at the least rate. */
@@ -49,6 +54,7 @@ static exchange *exchange_open(const way_in *way, http_stream *stream)
     if (x == NULL)
         return NULL;
     x->owner = s;
+    x->observers = way->observers;
     x->stream = stream;
     x->admin = way->admin;
     x->arrived_ns = clock_monotonic_ns();
@@ -79,9 +85,7 @@ static void on_end(void *cookie, http_stream *stream, bool whole)
     server *s = x->owner;
     http_stream_forget(stream);
     x->ended_ns = clock_monotonic_ns();
-    request_log_end(x, whole);
-    server_metrics_end(x, whole);
-    request_trace_end(x, whole);
+    TELL(x, ended, x, whole);
     exchange_release_body(x);
     api_call_free(&x->call);
     memory_promise_end(x);
@@ -171,8 +175,7 @@ static void on_head(void *cookie, http_stream *stream, const http_fault *fault)
         at_once = request_check_headers(x);
     }
     request_id_choose(exchange_header(x, "x-request-id"), x->request_id);
-    server_metrics_begin(x);
-    request_trace_begin(x);
+    TELL(x, begun, x);
     watch_body(x);
     if (at_once)
         exchange_fail(x);
@@ -267,7 +270,7 @@ void exchange_send(exchange *x, http_reply *reply)
 {
     add_headers(x, reply);
     x->status = reply->fields.failed ? 503 : reply->status;
-    x->facts.replied_ns = request_trace_now(x);
+    TELL(x, replied, x);
     http_stream_reply(x->stream, reply);
 }
 
@@ -295,7 +298,7 @@ bool exchange_replies_pile_up(const server *s)
 void exchange_fail(exchange *x)
 {
     exchange_release_body(x);
-    server_metrics_error(x->owner, x->error.code);
+    TELL(x, failed, x);
     buf body;
     buf_init(&body, MAX_ERROR_BYTES);
     unsigned status = http_error_status(x->error.code);

@@ -38,8 +38,17 @@ typedef struct route {
     const api_operation *api; /* what embed_route does; NULL for other handlers */
 } route;
 
+/* Is told of each exchange, on its HTTP thread. Members may be NULL. */
+typedef struct exchange_observer {
+    void (*begun)(exchange *x);             /* the head was read: x->route is there, or x->failed is set */
+    void (*failed)(exchange *x);            /* x->error is about to be sent */
+    void (*replied)(exchange *x);           /* the reply is about to be handed to the connection */
+    void (*ended)(exchange *x, bool whole); /* whole: the reply was sent to the end */
+} exchange_observer;
+
 struct exchange {
     server *owner;
+    const exchange_observer *const *observers; /* of its way in */
     http_stream *stream;
     bool admin;               /* came by the admin port */
     metric_route kind;        /* what its path counts as, served or not */

@@ -3,6 +3,7 @@
 #include "server/exchange.h"
 #include "http/request_id.h"
 #include "api/http_error.h"
+#include "server/observers.h"
 #include "server/server_metrics.h"
 
 #include <sys/resource.h>
@@ -63,7 +64,7 @@ static aki_status open_front(server *s, bool admin, listen_sockets *sockets, htt
 {
     const server_settings *settings = &s->settings;
     way_in *way = admin ? &s->admin_way : &s->main_way;
-    *way = (way_in){.owner = s, .admin = admin};
+    *way = (way_in){.owner = s, .admin = admin, .observers = server_observers};
     http_front_settings front = {.handler = {.turn_away = turn_away, .cookie = way},
                                  .threads = admin ? 1 : settings->http_threads,
                                  .tls = admin ? NULL : s->tls,

@@ -76,6 +76,11 @@ static void write_address(const exchange *x, char *out, size_t room)
         inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, out, (socklen_t)room);
 }
 
+void request_trace_replied(exchange *x)
+{
+    x->facts.replied_ns = request_trace_now(x);
+}
+
 void request_trace_end(exchange *x, bool whole)
 {
     if (x->trace.sampled) {

@@ -9,6 +9,8 @@
 
 /* The headers were checked. Other routes than the embedding ones are not traced. */
 void request_trace_begin(exchange *x);
+/* The reply is about to be handed to the connection. */
+void request_trace_replied(exchange *x);
 /* The request has ended; whole: its reply was sent to the end. */
 void request_trace_end(exchange *x, bool whole);
 

@@ -207,7 +207,7 @@ static metric_status_class class_of_status(unsigned status, bool whole)
     return (metric_status_class)(METRIC_STATUS_2XX + status / 100 - 2);
 }
 
-void server_metrics_end(const exchange *x, bool whole)
+void server_metrics_end(exchange *x, bool whole)
 {
     metric_shard *shard = metrics_shard(x->owner->metrics);
     const metric_status_class status = class_of_status(x->status, whole);
@@ -239,9 +239,9 @@ void server_metrics_result(const exchange *x)
         metrics_observe(shard, METRIC_BATCH_WAIT, 0, seconds(result->queue_ns), NULL);
 }
 
-void server_metrics_error(const server *s, http_error_code code)
+void server_metrics_failed(exchange *x)
 {
-    metrics_add(metrics_shard(s->metrics), METRIC_ERRORS_BY_CODE, code, 1);
+    metrics_add(metrics_shard(x->owner->metrics), METRIC_ERRORS_BY_CODE, x->error.code, 1);
 }
 
 void server_metrics_connection_refused(const server *s)

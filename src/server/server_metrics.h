@@ -12,10 +12,11 @@ AKI_MUST_CHECK aki_status server_metrics_describe(server *s, const encoder *enc,
 /* The request's headers were read and its route, if any, found. */
 void server_metrics_begin(exchange *x);
 /* The request has ended; whole: its reply was sent to the end. */
-void server_metrics_end(const exchange *x, bool whole);
+void server_metrics_end(exchange *x, bool whole);
 /* x->result holds the vectors of an embedding request, x->facts what is known of it. */
 void server_metrics_result(const exchange *x);
-void server_metrics_error(const server *s, http_error_code code);
+/* x->error is the reply. */
+void server_metrics_failed(exchange *x);
 void server_metrics_connection_refused(const server *s);
 /* For scheduler_settings.on_pass; cookie is the server. */
 void server_metrics_on_pass(void *cookie, const scheduler_pass *done);

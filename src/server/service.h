@@ -27,6 +27,7 @@ typedef enum server_phase { SERVER_LOADING, SERVER_READY, SERVER_DRAINING } serv
 typedef struct way_in {
     server *owner;
     bool admin;
+    const struct exchange_observer *const *observers; /* of its exchanges, the last NULL; NULL = none */
 } way_in;
 
 struct server {

@@ -3,7 +3,6 @@
 
 #include "http/connection/connection.h"
 #include "server/exchange.h"
-#include "server/server_metrics.h"
 
 static unsigned told;
 
@@ -27,18 +26,15 @@ static void ignore_deadline(connection_stream *stream, int64_t due_ns)
 static server *make_server(void)
 {
     server *s = calloc(1, sizeof *s);
-    aki_error error;
     assert_non_null(s);
     server_settings_init(&s->settings);
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->idle, NULL);
-    assert_int_equal(server_metrics_open(s, &error), AKI_OK);
     return s;
 }
 
 static void free_server(server *s)
 {
-    metrics_close(s->metrics);
     pthread_cond_destroy(&s->idle);
     pthread_mutex_destroy(&s->lock);
     free(s);
@@ -100,11 +96,82 @@ static void a_fault_is_told_by_its_kind(void **state)
     free_server(s);
 }
 
+/* ---- Observers --------------------------------------------------------------------------------------------------- */
+
+static char seen[20]; /* a letter for each call, in their order */
+
+static void see(char letter)
+{
+    const size_t length = strlen(seen);
+    assert_true(length + 1 < sizeof seen);
+    seen[length] = letter;
+}
+
+static void see_begun(exchange *x)
+{
+    assert_true(x->failed && x->request_id[0] != '\0');
+    see('b');
+}
+
+static void see_failed(exchange *x)
+{
+    assert_int_equal(x->error.code, HTTP_ERROR_BAD_REQUEST);
+    see('f');
+}
+
+static void see_replied(exchange *x)
+{
+    assert_int_equal(x->status, 400);
+    see('r');
+}
+
+static void see_ended(exchange *x, bool whole)
+{
+    assert_true(x->ended_ns > 0);
+    see(whole ? 'e' : 'c');
+}
+
+static void see_other_ended(exchange *x, bool whole)
+{
+    (void)x;
+    (void)whole;
+    see('2');
+}
+
+static void observers_are_told_of_each_step(void **state)
+{
+    (void)state;
+    static const connection_stream_ways ways = {ignore, ignore, ignore_deadline};
+    static const http_fault fault = {HTTP_FAULT_MALFORMED, "of the test"};
+    static const exchange_observer first = {see_begun, see_failed, see_replied, see_ended};
+    static const exchange_observer second = {.ended = see_other_ended};
+    static const exchange_observer *const observers[] = {&first, &second, NULL};
+    server *s = make_server();
+    way_in way = {.owner = s, .observers = observers};
+    http_handler handler = {.cookie = &way};
+    exchange_handle(&handler);
+    http_connection connection = {.handler = &handler};
+    for (int whole = 0; whole < 2; whole++) {
+        connection_stream stream;
+        memset(seen, 0, sizeof seen);
+        connection_stream_init(&stream, &connection, &ways);
+        handler.head(&way, &stream.face, &fault);
+        assert_string_equal(seen, "b");
+        handler.complete(&way, &stream.face, &fault);
+        assert_string_equal(seen, "bfr");
+        handler.end(&way, &stream.face, whole);
+        assert_string_equal(seen, whole ? "bfre2" : "bfrc2");
+        connection_stream_destroy(&stream);
+    }
+    free_server(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_is_told_of_a_client_once_its_request_has_ended),
         cmocka_unit_test(a_fault_is_told_by_its_kind),
+        cmocka_unit_test(observers_are_told_of_each_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
