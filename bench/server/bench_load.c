@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "idle.h"
 #include "load.h"
 #include "sink.h"
 #include "slow.h"
@@ -14,13 +15,17 @@
 enum { GENERATOR_NICE = -10 };
 
 static const char USAGE[] =
-    "usage: bench_load --port PORT (--closed | --open RATE | --burst | --slow | --sink) [options]\n"
+    "usage: bench_load --port PORT (--closed | --open RATE | --burst | --idle | --slow | --sink) [options]\n"
     "  --closed             each connection asks again as soon as it has its reply\n"
     "  --open RATE          RATE requests per second, latency counted from when each was due\n"
     "  --burst              all clients connect at once and ask once\n"
+    "  --idle               each connection asks once and is silent then, until a line on stdin\n"
     "  --slow               each connection sends a byte a second\n"
+    "  --half-heads         one in three of them sends half a head instead, and nothing more\n"
     "  --sink               listens on PORT instead, and reads away what comes\n"
     "  --bodies FILE        what to ask (all but --slow, --sink): lines \"TEXTS<tab>JSON\", taken in turn\n"
+    "  --get PATH           ask for this instead, as /health/live\n"
+    "  --tls                over TLS, with any certificate (not --slow, --sink)\n"
     "  --connections N      [default 1]\n"
     "  --seconds S          [default 5]\n"
     "  --warmup S           before that, not measured [default 0]\n"
@@ -34,9 +39,9 @@ static const char USAGE[] =
 
 typedef struct arguments {
     load_options load;
-    const char *bodies;
+    const char *bodies, *get;
     size_t references;
-    bool has_mode, slow, sink, waits, counts;
+    bool idle, slow, half_heads, sink, tls, waits, counts;
 } arguments;
 
 /* A number in range, or exit with 2. */
@@ -57,10 +62,14 @@ static arguments parse(int argc, char **argv)
         CLOSED,
         OPEN,
         BURST,
+        IDLE,
         SLOW,
+        HALF_HEADS,
         SINK,
         PORT,
         BODIES,
+        GET,
+        TLS,
         CONNECTIONS,
         SECONDS,
         WARMUP,
@@ -75,10 +84,14 @@ static arguments parse(int argc, char **argv)
         {"closed", no_argument, NULL, CLOSED},
         {"open", required_argument, NULL, OPEN},
         {"burst", no_argument, NULL, BURST},
+        {"idle", no_argument, NULL, IDLE},
         {"slow", no_argument, NULL, SLOW},
+        {"half-heads", no_argument, NULL, HALF_HEADS},
         {"sink", no_argument, NULL, SINK},
         {"port", required_argument, NULL, PORT},
         {"bodies", required_argument, NULL, BODIES},
+        {"get", required_argument, NULL, GET},
+        {"tls", no_argument, NULL, TLS},
         {"connections", required_argument, NULL, CONNECTIONS},
         {"seconds", required_argument, NULL, SECONDS},
         {"warmup", required_argument, NULL, WARMUP},
@@ -92,8 +105,9 @@ static arguments parse(int argc, char **argv)
     };
     arguments a = {
         .load = {.connections = 1, .duration_ns = INT64_C(5000000000), .drain_ns = INT64_C(15000000000)}};
-    a.load.address.sin_family = AF_INET;
-    a.load.address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    struct sockaddr_in *address = &a.load.target.address;
+    address->sin_family = AF_INET;
+    address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int modes = 0, option, index;
     while ((option = getopt_long(argc, argv, "", options, &index)) >= 0) {
         const char *name = option == '?' ? "" : options[index].name;
@@ -106,19 +120,32 @@ static arguments parse(int argc, char **argv)
             a.load.mode = option == OPEN ? LOAD_OPEN : option == CLOSED ? LOAD_CLOSED : LOAD_BURST;
             modes++;
             break;
+        case IDLE:
+            a.idle = true;
+            modes++;
+            break;
         case SLOW:
             a.slow = true;
             modes++;
+            break;
+        case HALF_HEADS:
+            a.half_heads = true;
             break;
         case SINK:
             a.sink = true;
             modes++;
             break;
         case PORT:
-            a.load.address.sin_port = htons((uint16_t)number(name, optarg, 1, 65535));
+            address->sin_port = htons((uint16_t)number(name, optarg, 1, 65535));
             break;
         case BODIES:
             a.bodies = optarg;
+            break;
+        case GET:
+            a.get = optarg;
+            break;
+        case TLS:
+            a.tls = true;
             break;
         case CONNECTIONS:
             a.load.connections = (size_t)number(name, optarg, 1, 60000);
@@ -152,8 +179,9 @@ static arguments parse(int argc, char **argv)
             exit(2);
         }
     }
-    if (modes != 1 || optind != argc || a.load.address.sin_port == 0 ||
-        (a.bodies == NULL) != (a.slow || a.sink)) {
+    int asked = (a.bodies != NULL) + (a.get != NULL);
+    if (modes != 1 || optind != argc || address->sin_port == 0 || asked != (a.slow || a.sink ? 0 : 1) ||
+        (a.tls && (a.slow || a.sink)) || (a.half_heads && !a.slow)) {
         fputs(USAGE, stderr);
         exit(2);
     }
@@ -246,12 +274,37 @@ static void say_ready(void)
 static int run_slow(const arguments *a)
 {
     slow_result r = {0};
-    if (!slow_run(&a->load.address, a->load.connections, a->load.duration_ns, say_ready, &r))
+    if (!slow_run(&a->load.target, a->load.connections, a->half_heads, a->load.duration_ns, say_ready, &r))
         return 1;
-    printf("{\"bytes_sent\":%llu,\"closed_by_server\":%llu,\"failed\":%llu,\"open_at_end\":%zu}\n",
+    printf("{\"bytes_sent\":%llu,\"closed_by_server\":%llu,\"failed\":%llu,\"open_at_end\":%zu,"
+           "\"longest_seconds\":%.3f}\n",
            (unsigned long long)r.bytes_sent, (unsigned long long)r.closed_by_server,
-           (unsigned long long)r.failed, r.open_at_end);
+           (unsigned long long)r.failed, r.open_at_end, (double)r.longest_ns / 1e9);
     return 0;
+}
+
+static bool run_idle(const arguments *a, const bodies *b)
+{
+    idle_result r = {0};
+    if (!idle_run(&a->load.target, b->items, a->load.connections, a->load.duration_ns, say_ready, &r))
+        return false;
+    printf("{\"open_at_end\":%zu,\"closed_by_server\":%zu}\n", r.open_at_end, r.closed_by_server);
+    return true;
+}
+
+static bool run_load(const arguments *a, bodies *b)
+{
+    load_result *result = calloc(1, sizeof *result);
+    bool good = result != NULL && bodies_ask_references(b, a->references, &a->load.target);
+    if (good && a->waits) {
+        say_ready();
+        good = getchar() != EOF;
+    }
+    good = good && load_run(&a->load, b, result);
+    if (good)
+        print_result(result, a->counts);
+    free(result);
+    return good;
 }
 
 int main(int argc, char **argv)
@@ -264,20 +317,17 @@ int main(int argc, char **argv)
     if (a.slow)
         return run_slow(&a);
     if (a.sink)
-        return sink_run(&a.load.address, a.load.duration_ns, say_ready) ? 0 : 1;
-    bodies b = {0};
-    load_result *result = calloc(1, sizeof *result);
-    bool good = result != NULL && bodies_read(&b, a.bodies) &&
-                bodies_ask_references(&b, a.references, &a.load.address);
-    if (good && a.waits) {
-        say_ready();
-        good = getchar() != EOF;
+        return sink_run(&a.load.target.address, a.load.duration_ns, say_ready) ? 0 : 1;
+    if (a.tls && (a.load.target.tls = tls_client_credentials()) == NULL) {
+        fprintf(stderr, "bench_load: out of memory for TLS\n");
+        return 1;
     }
-    if (good && load_run(&a.load, &b, result))
-        print_result(result, a.counts);
-    else
-        good = false;
+    bodies b = {0};
+    bool good = a.get != NULL ? bodies_get(&b, a.get) : bodies_read(&b, a.bodies);
+    if (good)
+        good = a.idle ? run_idle(&a, &b) : run_load(&a, &b);
     bodies_destroy(&b);
-    free(result);
+    if (a.tls)
+        gnutls_certificate_free_credentials(a.load.target.tls);
     return good ? 0 : 1;
 }

@@ -58,6 +58,23 @@ bool bodies_read(bodies *b, const char *path)
     return true;
 }
 
+bool bodies_get(bodies *b, const char *path)
+{
+    b->items = calloc(1, sizeof *b->items);
+    int bytes = b->items == NULL
+                    ? -1
+                    : asprintf(&b->items->request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", path);
+    if (bytes < 0) {
+        fprintf(stderr, "bench_load: out of memory\n");
+        free(b->items);
+        b->items = NULL;
+        return false;
+    }
+    b->items->request_bytes = (size_t)bytes;
+    b->count = 1;
+    return true;
+}
+
 static bool ask_one(connection *c, request_body *body)
 {
     if (!connection_ask(c, body->request, body->request_bytes))
@@ -81,14 +98,13 @@ static bool ask_one(connection *c, request_body *body)
     return true;
 }
 
-bool bodies_ask_references(bodies *b, size_t count, const struct sockaddr_in *address)
+bool bodies_ask_references(bodies *b, size_t count, const connection_target *target)
 {
     connection c = {.fd = -1};
-    bool good = connection_open(&c, address);
-    if (good && !c.connected)
-        good = poll(&(struct pollfd){.fd = c.fd, .events = POLLOUT}, 1, REFERENCE_WAIT_MS) > 0;
-    if (good)
-        good = connection_advance(&c) == CONNECTION_WAITING;
+    bool good = connection_open(&c, target);
+    while (good && !c.connected)
+        good = poll(&(struct pollfd){.fd = c.fd, .events = POLLIN | POLLOUT}, 1, REFERENCE_WAIT_MS) > 0 &&
+               connection_advance(&c) == CONNECTION_WAITING;
     for (size_t i = 0; good && i < count && i < b->count; i++) {
         good = ask_one(&c, &b->items[i]);
         if (!good)

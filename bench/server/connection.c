@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-bool connection_open(connection *c, const struct sockaddr_in *address)
+bool connection_open(connection *c, const connection_target *target)
 {
     connection_close(c);
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -14,10 +14,16 @@ bool connection_open(connection *c, const struct sockaddr_in *address)
         return false;
     const int on = 1;
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    const struct sockaddr_in *address = &target->address;
     if (connect(c->fd, (const struct sockaddr *)address, sizeof *address) == 0) {
-        c->connected = true;
+        c->connected = target->tls == NULL;
     } else if (errno != EINPROGRESS) {
         connection_close(c);
+        return false;
+    }
+    if (target->tls != NULL && (c->tls = tls_client_session(target->tls, c->fd)) == NULL) {
+        connection_close(c);
+        errno = ENOMEM;
         return false;
     }
     return true;
@@ -25,6 +31,9 @@ bool connection_open(connection *c, const struct sockaddr_in *address)
 
 void connection_close(connection *c)
 {
+    if (c->tls != NULL)
+        gnutls_deinit(c->tls);
+    c->tls = NULL;
     if (c->fd >= 0)
         close(c->fd);
     c->fd = -1;
@@ -49,8 +58,10 @@ static bool would_wait(void)
 static bool send_request(connection *c)
 {
     while (c->request != NULL && c->sent_bytes < c->request_bytes) {
+        const char *rest = c->request + c->sent_bytes;
+        size_t bytes = c->request_bytes - c->sent_bytes;
         ssize_t sent =
-            send(c->fd, c->request + c->sent_bytes, c->request_bytes - c->sent_bytes, MSG_NOSIGNAL);
+            c->tls != NULL ? tls_client_send(c->tls, rest, bytes) : send(c->fd, rest, bytes, MSG_NOSIGNAL);
         if (sent < 0)
             return would_wait();
         c->sent_bytes += (size_t)sent;
@@ -58,10 +69,12 @@ static bool send_request(connection *c)
     return true;
 }
 
-bool connection_is_quiet(const connection *c)
+bool connection_is_quiet(connection *c)
 {
     char byte;
-    return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && would_wait();
+    ssize_t got = c->tls != NULL ? tls_client_receive(c->tls, &byte, 1)
+                                 : recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got < 0 && would_wait();
 }
 
 bool connection_ask(connection *c, const char *request, size_t request_bytes)
@@ -91,7 +104,9 @@ static connection_progress receive_reply(connection *c)
     for (;;) {
         if (!reserve_input(c))
             return CONNECTION_BROKEN;
-        ssize_t got = recv(c->fd, c->input + c->input_bytes, c->capacity - c->input_bytes, 0);
+        char *room = c->input + c->input_bytes;
+        size_t bytes = c->capacity - c->input_bytes;
+        ssize_t got = c->tls != NULL ? tls_client_receive(c->tls, room, bytes) : recv(c->fd, room, bytes, 0);
         if (got < 0)
             return would_wait() ? CONNECTION_WAITING : CONNECTION_BROKEN;
         if (got == 0 || c->request == NULL)
@@ -120,6 +135,8 @@ connection_progress connection_advance(connection *c)
             getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &problem, &bytes);
             return problem == 0 ? CONNECTION_WAITING : CONNECTION_BROKEN;
         }
+        if (c->tls != NULL && tls_client_handshake(c->tls) != 0)
+            return would_wait() ? CONNECTION_WAITING : CONNECTION_BROKEN;
         c->connected = true;
     }
     return send_request(c) ? receive_reply(c) : CONNECTION_BROKEN;

@@ -1,4 +1,4 @@
-/* One keep-alive connection of the load generator: non-blocking, one request at a time. Not thread-safe.
+/* One keep-alive connection of the load generator, with or without TLS: non-blocking, one request at a time. Not thread-safe.
  *
  * open -> (connected) -> send -> advance until it says COMPLETE -> read head and body -> send … */
 #ifndef BENCH_CONNECTION_H
@@ -9,11 +9,19 @@
 #include <stddef.h>
 
 #include "reply.h"
+#include "tls_client.h"
+
+/* Where to connect to. */
+typedef struct connection_target {
+    struct sockaddr_in address;
+    gnutls_certificate_credentials_t tls; /* NULL: no TLS */
+} connection_target;
 
 typedef struct connection {
-    int fd; /* -1: closed */
-    bool connected;
-    const char *request; /* not owned; NULL: nothing is asked */
+    int fd;               /* -1: closed */
+    gnutls_session_t tls; /* owned; NULL: no TLS */
+    bool connected;       /* and the TLS handshake is done */
+    const char *request;  /* not owned; NULL: nothing is asked */
     size_t request_bytes;
     size_t sent_bytes;
     char *input; /* owned, kept from request to request */
@@ -30,14 +38,14 @@ typedef enum {
 } connection_progress;
 
 /* Closes what was open. False with errno when there is no socket or it cannot connect. */
-bool connection_open(connection *c, const struct sockaddr_in *address);
+bool connection_open(connection *c, const connection_target *target);
 void connection_close(connection *c);
 /* Frees the buffer as well. */
 void connection_destroy(connection *c);
 
-/* True where nothing has come on an idle connection: not its end either, which the server may have sent since the last event was
- * taken. Clients that keep connections look before they use one again. */
-bool connection_is_quiet(const connection *c);
+/* True while nothing has come on an idle connection: not its end either, which the server may have sent since the last event
+ * was taken. Clients that keep connections look before they use one again; one that is not quiet can only be closed. */
+bool connection_is_quiet(connection *c);
 
 /* Sends what the socket takes at once; connection_advance sends the rest. request must live until the reply is complete.
  * False: broken. */

@@ -26,7 +26,7 @@ typedef struct load_options {
     int64_t warmup_ns;
     int64_t duration_ns; /* after the warm-up */
     int64_t drain_ns;    /* how long to wait for what is under way at the end */
-    struct sockaddr_in address;
+    connection_target target;
     pid_t server; /* whose CPU time and memory are read; 0: none */
 } load_options;
 

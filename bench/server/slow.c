@@ -6,9 +6,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
-
-#include "connection.h"
 
 enum { TICKS_PER_SECOND = 100, EVENTS = 256 };
 
@@ -19,29 +18,47 @@ static const char BODY[] = "Content-Length: 1000000\r\n\r\n{\"texts\":[\"";
 typedef struct slow_client {
     connection link;
     size_t sent_bytes;
-    bool sends_body;
+    int64_t opened_ns;
+    enum { HEAD_BYTES, BODY_BYTES, HALF_HEAD } kind;
 } slow_client;
 
-static bool open_slow(slow_client *c, const struct sockaddr_in *address, int epoll)
+static int64_t now_ns(void)
 {
-    c->sent_bytes = 0;
-    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = c};
-    return connection_open(&c->link, address) && epoll_ctl(epoll, EPOLL_CTL_ADD, c->link.fd, &event) == 0;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* A byte of headers, or after the whole head at once a byte of the body's text. */
+static void note_age(const slow_client *c, slow_result *result)
+{
+    int64_t age_ns = now_ns() - c->opened_ns;
+    if (age_ns > result->longest_ns)
+        result->longest_ns = age_ns;
+}
+
+static bool open_slow(slow_client *c, const connection_target *target, int epoll)
+{
+    c->sent_bytes = 0;
+    c->opened_ns = now_ns();
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = c};
+    return connection_open(&c->link, target) && epoll_ctl(epoll, EPOLL_CTL_ADD, c->link.fd, &event) == 0;
+}
+
+/* A byte of headers, or after the whole head at once a byte of the body's text, or half of the head and no more. */
 static ssize_t send_next(slow_client *c)
 {
     char head[sizeof HEAD + sizeof BODY];
-    if (c->sends_body && c->sent_bytes == 0)
+    if (c->kind == HALF_HEAD)
+        return c->sent_bytes > 0 ? 0 : send(c->link.fd, HEAD, (sizeof HEAD - 1) / 2, MSG_NOSIGNAL);
+    if (c->kind == BODY_BYTES && c->sent_bytes == 0)
         return send(c->link.fd, head, (size_t)snprintf(head, sizeof head, "%s%s", HEAD, BODY), MSG_NOSIGNAL);
-    const char byte = c->sends_body || c->sent_bytes >= sizeof HEAD - 1 ? 'x' : HEAD[c->sent_bytes];
+    const char byte = c->kind == BODY_BYTES || c->sent_bytes >= sizeof HEAD - 1 ? 'x' : HEAD[c->sent_bytes];
     return send(c->link.fd, &byte, 1, MSG_NOSIGNAL);
 }
 
-static void take_turn(slow_client *c, const struct sockaddr_in *address, int epoll, slow_result *result)
+static void take_turn(slow_client *c, const connection_target *target, int epoll, slow_result *result)
 {
-    if (c->link.fd < 0 && !open_slow(c, address, epoll)) {
+    if (c->link.fd < 0 && !open_slow(c, target, epoll)) {
         connection_close(&c->link);
         result->failed++;
         return;
@@ -59,16 +76,16 @@ static void take_event(slow_client *c, slow_result *result)
     ssize_t got = recv(c->link.fd, ignored, sizeof ignored, 0);
     if (got > 0 || (got < 0 && errno == EAGAIN))
         return;
+    note_age(c, result);
     result->closed_by_server++;
     connection_close(&c->link);
 }
 
-static bool run_clients(slow_client *clients, size_t count, const struct sockaddr_in *address, int64_t ticks,
+static bool run_clients(slow_client *clients, size_t count, const connection_target *target, int64_t ticks,
                         int epoll, int timer, void (*started)(void), slow_result *result)
 {
     for (size_t i = 0; i < count; i++) {
-        clients[i].sends_body = i % 2 == 1;
-        if (!open_slow(&clients[i], address, epoll)) {
+        if (!open_slow(&clients[i], target, epoll)) {
             fprintf(stderr, "bench_load: slow connection %zu of %zu: %s\n", i + 1, count, strerror(errno));
             return false;
         }
@@ -89,13 +106,13 @@ static bool run_clients(slow_client *clients, size_t count, const struct sockadd
                 continue;
             for (; passed > 0 && tick < ticks; passed--, tick++)
                 for (size_t j = (size_t)(tick % TICKS_PER_SECOND); j < count; j += TICKS_PER_SECOND)
-                    take_turn(&clients[j], address, epoll, result);
+                    take_turn(&clients[j], target, epoll, result);
         }
     }
     return true;
 }
 
-bool slow_run(const struct sockaddr_in *address, size_t connections, int64_t duration_ns,
+bool slow_run(const connection_target *target, size_t connections, bool half_heads, int64_t duration_ns,
               void (*started)(void), slow_result *result)
 {
     slow_client *clients = calloc(connections, sizeof *clients);
@@ -104,15 +121,20 @@ bool slow_run(const struct sockaddr_in *address, size_t connections, int64_t dur
     struct epoll_event tick = {.events = EPOLLIN};
     bool good =
         clients != NULL && epoll >= 0 && timer >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &tick) == 0;
-    for (size_t i = 0; clients != NULL && i < connections; i++)
+    for (size_t i = 0; clients != NULL && i < connections; i++) {
         clients[i].link.fd = -1;
+        clients[i].kind = half_heads && i % 3 == 2 ? HALF_HEAD : i % 2 == 1 ? BODY_BYTES : HEAD_BYTES;
+    }
     if (good)
-        good = run_clients(clients, connections, address, duration_ns / (1000000000 / TICKS_PER_SECOND),
-                           epoll, timer, started, result);
+        good = run_clients(clients, connections, target, duration_ns / (1000000000 / TICKS_PER_SECOND), epoll,
+                           timer, started, result);
     else
         fprintf(stderr, "bench_load: cannot start: %s\n", strerror(errno));
     for (size_t i = 0; clients != NULL && i < connections; i++) {
-        result->open_at_end += clients[i].link.fd >= 0;
+        if (clients[i].link.fd >= 0) {
+            note_age(&clients[i], result);
+            result->open_at_end++;
+        }
         connection_destroy(&clients[i].link);
     }
     free(clients);

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ import threading
 import pytest
 
 from embed_server import DEADLINE_S, PROGRAM, ROOT
+from test_tls import Authority
 
 sys.path.insert(0, str(ROOT / "bench" / "server"))
 import load_report  # noqa: E402
@@ -68,6 +70,84 @@ def test_slow_connections_do_not_keep_others_out(server, client):
     assert result["open_at_end"] == 20 and result["bytes_sent"] >= 40
 
 
+@needs_generator
+def test_idle_connections_ask_once_and_are_held(server, client):
+    command = [GENERATOR, "--port", server.address[1], "--idle", "--get", "/health/live", "--connections", 150, "--seconds", DEADLINE_S]
+    with subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as idle:
+        assert idle.stdout.readline() == "ready\n"
+        assert client.post("/api/v1/embed", json={"texts": ["a"]}).status_code == 200
+        output, _ = idle.communicate("\n", timeout=DEADLINE_S)
+    assert json.loads(output) == {"open_at_end": 150, "closed_by_server": 0}
+
+
+@needs_generator
+def test_half_heads_are_sent_and_their_end_is_seen():
+    """Of six connections two send half a head; a server that closes them alone is seen to."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        command = [GENERATOR, "--port", listening.getsockname()[1], "--slow", "--half-heads", "--connections", 6, "--seconds", 2]
+        with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True) as slow:
+            assert slow.stdout.readline() == "ready\n"
+            accepted = [listening.accept()[0] for _ in range(6)]
+            half = [one for one in accepted if 20 < len(one.recv(64, socket.MSG_PEEK)) < 64]  # others: a byte, or a whole head
+            for one in half:
+                one.close()
+            result = json.loads(slow.stdout.read())
+        for one in accepted:
+            one.close()
+    assert len(half) == 2 and result["closed_by_server"] >= 2 and result["longest_seconds"] >= 1.9
+
+
+class PlainServer(http.server.BaseHTTPRequestHandler):
+    """Answers GET; of two requests over one connection it closes behind the second."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        self.close_connection = getattr(self, "seen", 0) == 1
+        self.seen = 1
+        self.send_response(200 if self.path == "/there" else 404)
+        self.send_header("Content-Length", "2")
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+
+@pytest.fixture(scope="module")
+def secure_port(tmp_path_factory):
+    """Of a server with TLS 1.3, which sends two tickets behind each handshake."""
+    certificate, key = Authority(tmp_path_factory.mktemp("load"), "ca").issue("served")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), PlainServer) as running:
+        running.socket = context.wrap_socket(running.socket, server_side=True, do_handshake_on_connect=False)
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield running.server_address[1]
+        running.shutdown()
+
+
+@needs_generator
+def test_any_path_over_tls(secure_port):
+    result = json.loads(generate(secure_port, "--open", 40, "--seconds", 1, "--connections", 8, "--drain", 100, "--tls", "--get", "/there"))
+    assert result["statuses"] == {"200": 40} and result["broken"] == result["unsent"] == result["wrong_replies"] == 0
+    assert 1 <= result["reopened"] <= 40
+    result = json.loads(generate(secure_port, "--burst", "--seconds", 100, "--connections", 5, "--tls", "--get", "/elsewhere"))
+    assert result["statuses"] == {"404": 5}
+
+
+@needs_generator
+def test_idle_connections_over_tls(secure_port):
+    done = subprocess.run([GENERATOR, "--port", str(secure_port), "--idle", "--tls", "--get", "/there", "--connections", "30", "--seconds", "100"],
+                          input="\n", stdout=subprocess.PIPE, timeout=DEADLINE_S, text=True, check=True)
+    assert done.stdout == 'ready\n{"open_at_end":30,"closed_by_server":0}\n'
+    failed = subprocess.run([GENERATOR, "--port", str(secure_port), "--idle", "--tls", "--get", "/elsewhere"], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE_S, text=True, check=False)
+    assert failed.returncode == 1 and failed.stdout == "" and "idle connection 1 of 1" in failed.stderr
+
+
 class BadServer(http.server.BaseHTTPRequestHandler):
     """Answers rightly once, and then wrongly in four ways."""
 
@@ -105,7 +185,8 @@ def test_wrong_replies_are_found(tmp_path):
 
 
 @needs_generator
-@pytest.mark.parametrize("arguments", [[], ["--closed"], ["--closed", "--slow"], ["--open", "0", "--bodies", "x"], ["--burst", "--bodies", "x", "more"]])
+@pytest.mark.parametrize("arguments", [[], ["--closed"], ["--closed", "--slow"], ["--open", "0", "--bodies", "x"], ["--burst", "--bodies", "x", "more"],
+                                       ["--closed", "--bodies", "x", "--get", "/"], ["--slow", "--tls"], ["--idle", "--half-heads", "--get", "/"]])
 def test_mistakes(arguments):
     assert generate(1, *arguments, code=2) == ""
 
