@@ -6,6 +6,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+enum { RECORDS_WITHOUT_DATA = 64 };
+
 bool link_open(http_link *link, int descriptor, tls *t)
 {
     *link = (http_link){.descriptor = descriptor};
@@ -45,13 +47,17 @@ bool link_chose_h2(const http_link *link)
            chosen.size == 2 && memcmp(chosen.data, "h2", 2) == 0;
 }
 
+/* GnuTLS says "again" of a record without data, such as a key update, as it does of an empty socket. Only the latter ends the
+ * reading: an edge-triggered event does not tell a second time of what lies behind such a record. Their number is bounded,
+ * so that a client that sends nothing else does not keep the loop. */
 static ssize_t read_secured(const http_link *link, void *data, size_t bytes)
 {
-    for (;;) {
+    for (int records = 0; records < RECORDS_WITHOUT_DATA; records++) {
+        errno = 0;
         const ssize_t got = gnutls_record_recv(link->session, data, bytes);
         if (got >= 0)
             return got;
-        if (got == GNUTLS_E_AGAIN)
+        if (got == GNUTLS_E_AGAIN && (errno == EAGAIN || errno == EWOULDBLOCK))
             return LINK_AGAIN;
         if (got == GNUTLS_E_PREMATURE_TERMINATION)
             return 0; /* lengths say whether a request is whole */
@@ -60,6 +66,7 @@ static ssize_t read_secured(const http_link *link, void *data, size_t bytes)
         else if (gnutls_error_is_fatal((int)got))
             return LINK_BROKEN;
     }
+    return LINK_BROKEN;
 }
 
 ssize_t link_read(http_link *link, void *data, size_t bytes)

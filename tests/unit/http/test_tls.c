@@ -1,10 +1,12 @@
-/* What the files may be; handshakes are tests/integration/test_tls.py's. */
+/* What the files may be, and which bytes of a session reach its reader; handshakes are tests/integration/test_tls.py's. */
 #include "unit.h"
 
 #include "base/file.h"
+#include "http/connection/link.h"
 #include "http/connection/tls.h"
 
 #include <gnutls/x509.h>
+#include <sys/socket.h>
 
 static char folder[64], certificate[80], key[80], other_key[80], text[80];
 
@@ -204,6 +206,57 @@ static void speaks_only_versions_that_are_safe(void **state)
     gnutls_priority_deinit(priorities);
 }
 
+/* A client whose handshake with the link is done, and its descriptor. */
+static gnutls_session_t open_client(http_link *link, tls *t, gnutls_certificate_credentials_t credentials,
+                                    int *descriptor)
+{
+    int pair[2], mine = -1, its = LINK_AGAIN;
+    gnutls_session_t client;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    assert_true(link_open(link, pair[0], t));
+    *descriptor = pair[1];
+    assert_int_equal(gnutls_init(&client, GNUTLS_CLIENT | GNUTLS_NONBLOCK), 0);
+    assert_int_equal(gnutls_set_default_priority(client), 0);
+    assert_int_equal(gnutls_credentials_set(client, GNUTLS_CRD_CERTIFICATE, credentials), 0);
+    gnutls_transport_set_int(client, pair[1]);
+    for (int turns = 0; (mine != 0 || its != 0) && turns < 100; turns++) {
+        if (mine != 0)
+            mine = gnutls_handshake(client);
+        if (its != 0)
+            its = link_shake_hands(link);
+    }
+    assert_int_equal(mine, 0);
+    assert_int_equal(its, 0);
+    return client;
+}
+
+/* An edge-triggered event tells of records once: those behind one without data must be read with it. */
+static void data_behind_a_key_update_are_read(void **state)
+{
+    (void)state;
+    tls *t;
+    aki_error error;
+    http_link link;
+    char got[16];
+    int descriptor;
+    gnutls_certificate_credentials_t credentials;
+    assert_int_equal(gnutls_certificate_allocate_credentials(&credentials), 0);
+    assert_int_equal(tls_open(&t, &(tls_files){certificate, key, NULL, NULL}, &error), AKI_OK);
+    gnutls_session_t client = open_client(&link, t, credentials, &descriptor);
+    assert_int_equal(link_read(&link, got, sizeof got), LINK_AGAIN);
+    assert_int_equal(gnutls_session_key_update(client, 0), 0);
+    assert_int_equal(gnutls_record_send(client, "abc", 3), 3);
+    assert_int_equal(link_read(&link, got, sizeof got), 3);
+    assert_memory_equal(got, "abc", 3);
+    assert_int_equal(gnutls_session_key_update(client, 0), 0);
+    assert_int_equal(link_read(&link, got, sizeof got), LINK_AGAIN);
+    gnutls_deinit(client);
+    close(descriptor);
+    link_close(&link);
+    tls_close(t);
+    gnutls_certificate_free_credentials(credentials);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +265,7 @@ int main(void)
         cmocka_unit_test(knows_which_certificate_ends_first),
         cmocka_unit_test(sessions_keep_what_they_began_with),
         cmocka_unit_test(speaks_only_versions_that_are_safe),
+        cmocka_unit_test(data_behind_a_key_update_are_read),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }
