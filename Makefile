@@ -185,6 +185,17 @@ bench-first-vector: deps ## Measures the way of a new user: git clone, make serv
 bench-server: build-all ## Loads the server over HTTP and holds it against its aims, in seven minutes, into docs/BENCHMARKS.md
 	@model=$$(scripts/get-model) && python3 bench/server/run.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(SERVER_ARGS)
 
+bench-front: build-all ## Measures the HTTP front over plain, TLS and HTTP/2, into docs/HTTP.md (FRONT_ARGS="--beside 'old=PATH'")
+	@model=$$(scripts/get-model) && python3 bench/front/run.py --build $(BUILD) --model "$$model" --output docs/HTTP.md $(FRONT_ARGS)
+
+bench-front-bases: bases build-all $(TEST_ENV)/.ready ## The same beside libh2o and libmicrohttpd alone, and the table of raw requests (FRONT_ARGS)
+	@model=$$(scripts/get-model) && $(PYTHON) bench/front/run.py --build $(BUILD) --model "$$model" --bases --raw --output docs/HTTP.md $(FRONT_ARGS)
+
+# Before the build, which makes the probes of the libraries that it finds.
+bases:
+	@scripts/install-packages bases
+	@[ -f $(BUILD)/bench/base_h2o ] || [ ! -d $(BUILD) ] || meson setup --reconfigure $(BUILD) >/dev/null
+
 bench-observability: build-all ## Measures what metrics, traces and logs cost, in ten minutes, into docs/BENCHMARKS.md
 	@model=$$(scripts/get-model) && python3 bench/observability.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(OBSERVABILITY_ARGS)
 

@@ -11,9 +11,9 @@ SAMPLE_SECONDS = 3
 # Columns of /proc/stat's first line that are not work: idle, iowait. Steal counts as work: of a neighbour on the same host.
 IDLE_COLUMNS = (3, 4)
 
-# The sections of docs/BENCHMARKS.md, and one of docs/KUBERNETES.md, and who writes them.
+# The sections of docs/BENCHMARKS.md, one of docs/KUBERNETES.md and one of docs/HTTP.md, and who writes them.
 WRITERS = {"aims": "bench/aims.py", "peers": "bench/peers/compare.py", "server": "bench/server/run.py",
-           "observability": "bench/observability.py", "balance": "bench/balance_simulation.py"}
+           "observability": "bench/observability.py", "balance": "bench/balance_simulation.py", "front": "bench/front/run.py"}
 
 
 def cpu_name():
