@@ -31,7 +31,7 @@ def spread(values):
 def change(values, others):
     if not values or not others or median(others) <= 0 or median(values) < 0:
         return ""
-    return f"{percent(median(values), median(others)):+.0f} %"
+    return f"{round(percent(median(values), median(others))):+d} %"
 
 
 class Table:
@@ -95,7 +95,7 @@ def add_speed(table, keys):
 
 
 def growth(one, at, which):
-    """KiB for each of the connections by which memory grew: which is 0 for resident, 1 for proportional."""
+    """KiB for each of the connections by which memory grew: which is 0 for resident, 1 for anonymous."""
     return (one[at]["memory"][which] - one["before"][which]) / one[at]["connections"] / 1024
 
 
@@ -104,13 +104,13 @@ def add_memory(table):
         for at in ("some", "many"):
             counts = [one[at]["connections"] for found in table.programs.values() for one in rounds_of("idle", str(int(tls)))(found)]
             if counts:
-                table.add(f"KiB a connection, {counts[0]:,} idle{over(tls)}: RSS / PSS",
+                table.add(f"KiB a connection, {counts[0]:,} idle{over(tls)}: RSS / anonymous PSS",
                           *(figures("idle", str(int(tls)), lambda one, at=at, which=which: growth(one, at, which)) for which in (0, 1)))
         busy = [one["peak"]["connections"] for found in table.programs.values() for one in rounds_of("busy", str(int(tls)))(found)]
         if busy:
-            table.add(f"KiB a connection, {busy[0]:,} that ask all the time{over(tls)}: RSS / PSS",
+            table.add(f"KiB a connection, {busy[0]:,} that ask all the time{over(tls)}: RSS / anonymous PSS",
                       *(figures("busy", str(int(tls)), lambda one, which=which: growth(one, "peak", which)) for which in (0, 1)))
-    table.add("KiB a connection, slow ones: RSS / PSS", *(figures("slow", "0", lambda one, which=which: growth(one, "held", which)) for which in (0, 1)))
+    table.add("KiB a connection, slow ones: RSS / anonymous PSS", *(figures("slow", "0", lambda one, which=which: growth(one, "held", which)) for which in (0, 1)))
 
 
 def answered(result):

@@ -19,11 +19,14 @@ def quantile(values, share):
 
 
 def read_h2load(output, log):
-    """What h2load printed, and its log of "start<tab>status<tab>microseconds" lines; None where HTTP/2 was not agreed on."""
+    """What h2load printed, and its log of "start<tab>status<tab>microseconds" lines; None where HTTP/2 was not agreed on, or brought no
+    reply: without TLS the client begins with it whatever the server speaks."""
     if "Application protocol: h2" not in output:
         return None
     taken = [line.split("\t") for line in log.splitlines()]
     times = sorted(int(microseconds) / 1e3 for _, status, microseconds in taken if status == "200")
+    if not times:
+        return None
     found = [line for line in output.splitlines() if line.startswith("finished in ")]
     return {"rate": float(found[0].split(", ")[1].split(" ")[0]), "p50": quantile(times, 0.5), "p99": quantile(times, 0.99),
             "bad": sum(status != "200" for _, status, _ in taken)}

@@ -53,9 +53,10 @@ class Running:
             return reply.read()
 
     def memory(self):
-        """(resident, proportional) bytes: pages shared with other processes count whole in the first, by their share in the second."""
+        """(resident, anonymous) bytes. Pages of files are in the first alone; of the second, those shared with other processes count
+        by their share (PSS), so that programs which start or end beside this one do not change it."""
         text = Path(f"/proc/{self.pid}/smaps_rollup").read_text(encoding="ascii")
-        return tuple(int(re.search(rf"^{name}:\s+(\d+) kB", text, re.M)[1]) * 1024 for name in ("Rss", "Pss"))
+        return tuple(int(re.search(rf"^{name}:\s+(\d+) kB", text, re.M)[1]) * 1024 for name in ("Rss", "Pss_Anon"))
 
 
 class Program:

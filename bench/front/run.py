@@ -45,8 +45,9 @@ H2 = [(VECTORS, tls, *shape) for tls in (False, True) for shape in ((1, 1), (1, 
 SOME, MANY, BUSY = 1000, 10000, 1000
 QUERIES_A_SECOND, QUERY_CONNECTIONS = 500, 8
 HEADER_TIMEOUT_S = 3
-# Of bodies: five seconds of grace, and what the rate makes of the first bytes.
-SLOW_S = 10
+SPEED_S, QUERIES_S, BUSY_S = 0.5, 1.0, 1.0
+# Longer than bodies have: five seconds of grace, and what the rate makes of the first bytes.
+SLOW_S = 8
 SPARE_DESCRIPTORS = 500
 
 
@@ -84,7 +85,7 @@ class Measurement:
             servers = {(program, tls): stack.enter_context(program.running(tls)) for program in self.programs for tls in (False, True)}
             for program, _ in self.in_turn("speed", self.rounds):
                 for path, tls, connections in SPEED:
-                    result = self.clients.load(servers[program, tls], ["--closed"], path, connections, 0.6 * self.scale, 0.15)
+                    result = self.clients.load(servers[program, tls], ["--closed"], path, connections, SPEED_S * self.scale, 0.15)
                     del result["ok_counts"]
                     self.keep(program, "speed", f"{NAMES[path]} {int(tls)} {connections}", result)
 
@@ -93,12 +94,12 @@ class Measurement:
             for tls in (False, True):
                 with program.running(tls) as running:
                     self.warm_up(running)
-                    one = {"alone": self.clients.finish(self.queries(running, 1.5)), "before": running.memory()}
+                    one = {"alone": self.clients.finish(self.queries(running, QUERIES_S)), "before": running.memory()}
                     with self.clients.idle(running, self.some) as some:
                         one["some"] = {"connections": self.some, "memory": running.memory()}
                         with self.clients.idle(running, self.many - self.some) as more:
                             one["many"] = {"connections": self.many, "memory": running.memory()}
-                            one["beside"] = self.clients.finish(self.queries(running, 1.5))
+                            one["beside"] = self.clients.finish(self.queries(running, QUERIES_S))
                     one["open"] = some[0]["open_at_end"] + more[0]["open_at_end"]
                 self.keep(program, "idle", str(int(tls)), one)
 
@@ -108,7 +109,7 @@ class Measurement:
                 with program.running(tls) as running:
                     self.warm_up(running)
                     before = running.memory()
-                    load = self.clients.start(running, ["--closed"], VECTORS, BUSY, 1.5 * self.scale, 0.5)
+                    load = self.clients.start(running, ["--closed"], VECTORS, BUSY, BUSY_S * self.scale, 0.5)
                     peak = before
                     while load.poll() is None:
                         peak = max(peak, running.memory())
@@ -120,7 +121,7 @@ class Measurement:
         for program, _ in self.in_turn("slow", min(2, self.rounds)):
             with program.running(header_timeout_s=HEADER_TIMEOUT_S) as running:
                 self.warm_up(running)
-                one = {"alone": self.clients.finish(self.queries(running, 1.5)), "before": running.memory()}
+                one = {"alone": self.clients.finish(self.queries(running, QUERIES_S)), "before": running.memory()}
                 with self.clients.slow(running, self.many, SLOW_S) as clients:
                     queries = self.queries(running, SLOW_S - 2)
                     time.sleep(HEADER_TIMEOUT_S / 2)
@@ -132,10 +133,15 @@ class Measurement:
     def h2(self):
         with ExitStack() as stack:
             servers = {(program, tls): stack.enter_context(program.running(tls)) for program in self.programs for tls in (False, True)}
+            without = set()
             for program, _ in self.in_turn("HTTP/2", min(3, self.rounds)):
                 for path, tls, connections, streams in H2:
-                    result = self.clients.load_h2(servers[program, tls], path, connections, streams, 0.6 * self.scale)
-                    if result is not None:
+                    if (program, tls) in without:
+                        continue
+                    result = self.clients.load_h2(servers[program, tls], path, connections, streams, SPEED_S * self.scale)
+                    if result is None:
+                        without.add((program, tls))
+                    else:
                         self.keep(program, "h2", f"{NAMES[path]} {int(tls)} {connections} {streams}", result)
 
     def raw(self):

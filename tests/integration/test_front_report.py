@@ -65,10 +65,10 @@ def test_medians_with_their_ends_and_the_change(found):
 
 def test_memory_is_the_growth_by_connections(found):
     table = rows(found)
-    assert table["KiB a connection, 1,000 idle: RSS / PSS"] == ["0.375 (0.250–0.500) / 0.188 (0.125–0.250)", "50 / 25", "-99 % / -99 %"]
-    assert table["KiB a connection, 10,000 idle over TLS: RSS / PSS"] == ["10 / 5", "–", ""]
-    assert table["KiB a connection, 1,000 that ask all the time: RSS / PSS"] == ["2 / 1", "–", ""]
-    assert table["KiB a connection, slow ones: RSS / PSS"] == ["5 / 4", "–", ""]
+    assert table["KiB a connection, 1,000 idle: RSS / anonymous PSS"] == ["0.375 (0.250–0.500) / 0.188 (0.125–0.250)", "50 / 25", "-99 % / -99 %"]
+    assert table["KiB a connection, 10,000 idle over TLS: RSS / anonymous PSS"] == ["10 / 5", "–", ""]
+    assert table["KiB a connection, 1,000 that ask all the time: RSS / anonymous PSS"] == ["2 / 1", "–", ""]
+    assert table["KiB a connection, slow ones: RSS / anonymous PSS"] == ["5 / 4", "–", ""]
 
 
 def test_queries_beside_idle_and_slow_connections(found):
@@ -112,6 +112,7 @@ def test_h2load_is_read():
     log = "".join(f"1796024505906463\t{200 if i else 503}\t{1000 * i}\n" for i in range(101))
     assert load.read_h2load(output, log) == {"rate": 608.0, "p50": 50.0, "p99": 99.0, "bad": 1}
     assert load.read_h2load(output.replace("h2", "http/1.1"), log) is None
+    assert load.read_h2load(output, "1796024505906463\t-1\t1000\n") is None, "no reply"
 
 
 def test_options_that_an_older_build_lacks_are_left_out(tmp_path):
