@@ -11,7 +11,7 @@
 #include "engine/not_finite.h"
 #include "engine/pooling.h"
 #include "engine/settings.h"
-#include "model/model.h"
+#include "model/families.h"
 
 /* For calls that were given up to come back at the end. */
 #define DEVICE_CLOSE_MS 1000
@@ -191,7 +191,7 @@ void encoder_describe(const encoder *enc, aki_model_info *info)
 {
     const model_config *config = model_configuration(enc->files);
     *info = (aki_model_info){
-        .architecture = "bert",
+        .architecture = config->family->type,
         .cpu_tier = cpu_device_tier(enc->cpu),
         .precision = cpu_device_precision(enc->cpu),
         .default_pooling = config->pooling,

@@ -24,6 +24,7 @@
 #include <stddef.h>
 
 #define KERNEL_ALIGNMENT 64
+#define KERNEL_BIAS_ROOM 16
 
 /* What is done to a product's element before it is stored. GELU_TANH is the tanh form
  * x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). */
@@ -68,7 +69,8 @@ typedef struct kernel_product {
  * the weight zero downwards; where the sum of |value| over the tokens overflows f32, so may the result.
  * Bound: (4 (head_size + 2) B + 2 tokens + 32) u max|value|, where B is the greatest sum of |query * key| of the row and
  * the bound is below 1. KERNEL_BF16: 2.1 v max|value| + 2^-126 (tokens + 1) more, for the rounding of p and of the
- * output. */
+ * output.
+ * With a bias, bias[h][s - t] is added to each score; B then holds its greatest magnitude too. */
 typedef struct kernel_attention {
     size_t tokens, heads, head_size; /* heads: of qkv and output. KERNEL_BF16: an even head_size */
     size_t first_head, head_count;
@@ -76,6 +78,10 @@ typedef struct kernel_attention {
     size_t qkv_stride;
     void *output; /* [tokens][heads][head_size] numbers; must not overlap qkv */
     size_t output_stride;
+    /* NULL, or relative positions in base 2: of head h, bias[h * bias_stride + d] for distances d of -(tokens - 1) to tokens - 1, with
+     * KERNEL_BIAS_ROOM more that can be read. */
+    const float *bias;
+    size_t bias_stride;
     void *scratch; /* [attention_scratch_bytes(tokens, head_size)], 64-byte aligned, contents do not matter */
 } kernel_attention;
 

@@ -2,42 +2,44 @@
 
 #include "base/xxhash64.h"
 
-static uint64_t add_tensor(uint64_t hash, const model_tensor *tensor)
+static uint64_t add_rows(uint64_t hash, const model_tensor *tensor, size_t first, size_t rows)
 {
-    const uint64_t shape[] = {tensor->dtype, tensor->rows, tensor->columns};
-    const size_t size = tensor->dtype == MODEL_F32 ? 4 : 2;
-    return xxhash64(xxhash64(hash, shape, sizeof shape), tensor->data, tensor->rows * tensor->columns * size);
+    const uint64_t shape[] = {tensor->dtype, rows, tensor->columns};
+    const size_t row_bytes =
+        tensor->columns * (tensor->dtype == MODEL_F32 ? sizeof(float) : sizeof(uint16_t));
+    hash = xxhash64(hash, shape, sizeof shape);
+    return rows > 0 ? xxhash64(hash, tensor->data + first * row_bytes, rows * row_bytes) : hash;
 }
 
-static uint64_t add_norm(uint64_t hash, const model_norm *norm)
+static uint64_t add_list(uint64_t hash, const model_tensor *tensors, size_t count)
 {
-    return add_tensor(add_tensor(hash, &norm->gamma), &norm->beta);
+    for (size_t i = 0; i < count; i++)
+        hash = add_rows(hash, &tensors[i], 0, tensors[i].rows);
+    return hash;
 }
 
-static uint64_t add_linear(uint64_t hash, const model_linear *linear)
+uint64_t model_fingerprint(const model_config *config, const model_weights *weights, size_t words)
 {
-    return add_tensor(add_tensor(hash, &linear->weight), &linear->bias);
-}
-
-static uint64_t add_layer(uint64_t hash, const model_layer *layer)
-{
-    hash = add_linear(add_linear(hash, &layer->query), &layer->key);
-    hash = add_linear(add_linear(hash, &layer->value), &layer->attention_output);
-    hash = add_norm(hash, &layer->attention_norm);
-    hash = add_linear(add_linear(hash, &layer->intermediate), &layer->output);
-    return add_norm(hash, &layer->output_norm);
-}
-
-uint64_t model_fingerprint(const model_config *config, const model_weights *weights)
-{
-    const uint64_t numbers[] = {config->vocabulary_size, config->hidden_size,   config->layers,
-                                config->heads,           config->max_positions, config->intermediate_size,
-                                config->token_types,     config->activation};
+    const uint64_t numbers[] = {config->vocabulary_size,
+                                config->hidden_size,
+                                config->layers,
+                                config->heads,
+                                config->max_positions,
+                                config->intermediate_size,
+                                config->token_types,
+                                config->activation,
+                                config->graph.positions_skip_padding,
+                                (uint64_t)config->graph.padding_id,
+                                config->graph.relative_bias};
     uint64_t hash = xxhash64(0, numbers, sizeof numbers);
     hash = xxhash64(hash, &config->layer_norm_epsilon, sizeof config->layer_norm_epsilon);
-    hash = add_tensor(add_tensor(hash, &weights->word_embeddings), &weights->position_embeddings);
-    hash = add_norm(add_tensor(hash, &weights->type_embeddings), &weights->embedding_norm);
+    const model_tensor *embeddings = &weights->word_embeddings;
+    if (words >= embeddings->rows)
+        hash = add_rows(hash, embeddings, 0, embeddings->rows);
+    for (size_t i = 0; words < embeddings->rows && i < words; i++)
+        hash = add_rows(hash, embeddings, embeddings->rows / words * i, 1);
+    hash = add_list(hash, weights->tensors + 1, MODEL_OUTER_TENSORS - 1);
     for (size_t i = 0; i < config->layers; i++)
-        hash = add_layer(hash, &weights->layers[i]);
+        hash = add_list(hash, weights->layers[i].tensors, MODEL_LAYER_TENSORS);
     return hash;
 }

@@ -6,26 +6,35 @@
 #define MODEL_MODEL_H
 
 #include "akidb/embed.h"
+#include "model/graph.h"
 
 typedef enum model_activation { MODEL_GELU_ERF, MODEL_GELU_TANH, MODEL_RELU } model_activation;
 
 /* Numbers of the architecture; all checked to be within model/limits.h and consistent with each other. */
 typedef struct model_config {
+    const struct model_family *family; /* model/families.h; for reading the folder and for messages */
     size_t vocabulary_size;
     size_t hidden_size; /* = heads * head_size */
     size_t layers;
     size_t heads;
     size_t head_size;
     size_t intermediate_size;
-    size_t max_positions;
-    size_t token_types;
+    size_t max_positions; /* tokens of a text that have a position */
+    size_t token_types;   /* 0 = the family has none */
     float layer_norm_epsilon;
     model_activation activation;
+    model_graph graph;
     size_t
         max_tokens; /* per text, special tokens included: sentence_bert_config.json, at most max_positions */
     aki_pooling pooling; /* never AKI_POOLING_MODEL */
     bool normalize;
 } model_config;
+
+/* Rows of the position embeddings. */
+static inline size_t model_position_rows(const model_config *config)
+{
+    return model_first_position(&config->graph) + config->max_positions;
+}
 
 typedef enum model_dtype { MODEL_F32, MODEL_F16, MODEL_BF16 } model_dtype;
 
@@ -46,22 +55,42 @@ typedef struct model_norm {
     model_tensor gamma, beta; /* [hidden] */
 } model_norm;
 
-typedef struct model_layer {
-    model_linear query, key, value; /* [hidden][hidden] */
-    model_linear attention_output;  /* [hidden][hidden] */
-    model_norm attention_norm;
-    model_linear intermediate; /* [intermediate][hidden] */
-    model_linear output;       /* [hidden][intermediate] */
-    model_norm output_norm;
+/* The tensors of a layer. Those that the family does not have are all zero. `tensors` is the list of all, for what is done to
+ * each alike. */
+typedef union model_layer {
+    struct {
+        model_linear query, key, value; /* [hidden][hidden] */
+        model_linear attention_output;  /* [hidden][hidden] */
+        model_norm attention_norm;
+        model_linear intermediate; /* [intermediate][hidden] */
+        model_linear output;       /* [hidden][intermediate] */
+        model_norm output_norm;
+    };
+    model_tensor tensors[16];
 } model_layer;
 
+/* All tensors of a model, listed likewise. */
 typedef struct model_weights {
-    model_tensor word_embeddings;     /* [vocabulary][hidden] */
-    model_tensor position_embeddings; /* [max_positions][hidden] */
-    model_tensor type_embeddings;     /* [token_types][hidden] */
-    model_norm embedding_norm;
+    union {
+        struct {
+            model_tensor word_embeddings;     /* [vocabulary][hidden] */
+            model_tensor position_embeddings; /* [model_position_rows][hidden] */
+            model_tensor type_embeddings;     /* [token_types][hidden] */
+            model_norm embedding_norm;
+            model_tensor relative_bias; /* [MODEL_RELATIVE_BUCKETS][heads] */
+        };
+        model_tensor tensors[6];
+    };
     model_layer *layers; /* [layers] */
 } model_weights;
+
+#define MODEL_LIST_LENGTH(list) (sizeof(list) / sizeof(list)[0])
+#define MODEL_LAYER_TENSORS MODEL_LIST_LENGTH(((model_layer *)0)->tensors)
+#define MODEL_OUTER_TENSORS MODEL_LIST_LENGTH(((model_weights *)0)->tensors)
+_Static_assert(sizeof(model_layer) == MODEL_LAYER_TENSORS * sizeof(model_tensor),
+               "the list has every tensor");
+_Static_assert(offsetof(model_weights, layers) == MODEL_OUTER_TENSORS * sizeof(model_tensor),
+               "the list has every tensor");
 
 typedef struct model model;
 

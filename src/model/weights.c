@@ -2,57 +2,14 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "model/families.h"
 #include "model/quote.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#define NAME_BYTES 128
-#define PREFIX "bert."
-
-/* Lengths of dimensions; NONE in `rows` makes a vector. */
-typedef enum extent { NONE, VOCABULARY, POSITIONS, TYPES, HIDDEN, INTERMEDIATE } extent;
-
-typedef struct row {
-    const char *name;
-    const char *older_name; /* NULL = never had another */
-    size_t field;           /* offset of the model_tensor in its struct */
-    extent rows, columns;
-} row;
-
-#define MATRIX(type, field, rows, columns, name)                                                             \
-    {                                                                                                        \
-        name, NULL, offsetof(type, field), rows, columns                                                     \
-    }
-#define LINEAR(field, rows, columns, name)                                                                   \
-    MATRIX(model_layer, field.weight, rows, columns, name ".weight"),                                        \
-        MATRIX(model_layer, field.bias, NONE, rows, name ".bias")
-#define NORM(type, field, name)                                                                              \
-    {name ".weight", name ".gamma", offsetof(type, field.gamma), NONE, HIDDEN},                              \
-    {                                                                                                        \
-        name ".bias", name ".beta", offsetof(type, field.beta), NONE, HIDDEN                                 \
-    }
-
-static const row embedding_rows[] = {
-    MATRIX(model_weights, word_embeddings, VOCABULARY, HIDDEN, "embeddings.word_embeddings.weight"),
-    MATRIX(model_weights, position_embeddings, POSITIONS, HIDDEN, "embeddings.position_embeddings.weight"),
-    MATRIX(model_weights, type_embeddings, TYPES, HIDDEN, "embeddings.token_type_embeddings.weight"),
-    NORM(model_weights, embedding_norm, "embeddings.LayerNorm"),
-};
-
-/* Each below "encoder.layer.<number>." */
-static const row layer_rows[] = {
-    LINEAR(query, HIDDEN, HIDDEN, "attention.self.query"),
-    LINEAR(key, HIDDEN, HIDDEN, "attention.self.key"),
-    LINEAR(value, HIDDEN, HIDDEN, "attention.self.value"),
-    LINEAR(attention_output, HIDDEN, HIDDEN, "attention.output.dense"),
-    NORM(model_layer, attention_norm, "attention.output.LayerNorm"),
-    LINEAR(intermediate, INTERMEDIATE, HIDDEN, "intermediate.dense"),
-    LINEAR(output, HIDDEN, INTERMEDIATE, "output.dense"),
-    NORM(model_layer, output_norm, "output.LayerNorm"),
-};
-
+#define NAME_BYTES 160
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 typedef struct binder {
@@ -63,20 +20,24 @@ typedef struct binder {
     aki_error *error;
 } binder;
 
-static size_t length_of(const model_config *config, extent e)
+static size_t length_of(const model_config *config, tensor_extent e)
 {
     switch (e) {
-    case VOCABULARY:
+    case TENSOR_VOCABULARY:
         return config->vocabulary_size;
-    case POSITIONS:
-        return config->max_positions;
-    case TYPES:
+    case TENSOR_POSITIONS:
+        return model_position_rows(config);
+    case TENSOR_TYPES:
         return config->token_types;
-    case HIDDEN:
+    case TENSOR_HIDDEN:
         return config->hidden_size;
-    case INTERMEDIATE:
+    case TENSOR_INTERMEDIATE:
         return config->intermediate_size;
-    case NONE:
+    case TENSOR_HEADS:
+        return config->heads;
+    case TENSOR_BUCKETS:
+        return MODEL_RELATIVE_BUCKETS;
+    case TENSOR_NONE:
         break;
     }
     return 1;
@@ -91,10 +52,10 @@ static void describe_shape(char *out, size_t room, const size_t *shape, size_t r
         snprintf(out + used, room - used, "]");
 }
 
-static aki_status check_shape(const binder *b, const safetensors_entry *entry, const row *r)
+static aki_status check_shape(const binder *b, const safetensors_entry *entry, const tensor_row *r)
 {
     size_t expected[2], rank = 0;
-    if (r->rows != NONE)
+    if (r->rows != TENSOR_NONE)
         expected[rank++] = length_of(b->config, r->rows);
     expected[rank++] = length_of(b->config, r->columns);
     if (entry->rank == rank && memcmp(entry->shape, expected, rank * sizeof expected[0]) == 0)
@@ -129,7 +90,7 @@ static const safetensors_entry *find(const binder *b, const char *stem, const ch
     return safetensors_find(b->file, full);
 }
 
-static aki_status bind_row(const binder *b, const char *stem, const row *r, void *target)
+static aki_status bind_row(const binder *b, const char *stem, const tensor_row *r, void *target)
 {
     const safetensors_entry *entry = find(b, stem, r->name);
     if (entry == NULL && r->older_name != NULL)
@@ -151,27 +112,35 @@ static aki_status bind_row(const binder *b, const char *stem, const row *r, void
     return AKI_OK;
 }
 
-static aki_status bind_rows(const binder *b, const char *stem, const row *rows, size_t count, void *target)
+static aki_status bind_table(const binder *b, const char *stem, const tensor_table *table, void *target)
 {
     aki_status status = AKI_OK;
-    for (size_t i = 0; i < count && status == AKI_OK; i++)
-        status = bind_row(b, stem, &rows[i], target);
+    for (size_t i = 0; i < table->count && status == AKI_OK; i++)
+        status = bind_row(b, stem, &table->rows[i], target);
     return status;
+}
+
+/* The family's prefix where the file has its first tensor, which no family goes without, by that name. */
+static const char *prefix_of(const model_family *family, const safetensors *file)
+{
+    char name[NAME_BYTES];
+    snprintf(name, sizeof name, "%s%s", family->prefix, family->embeddings->rows[0].name);
+    return safetensors_find(file, name) != NULL ? family->prefix : "";
 }
 
 aki_status weights_bind(model_weights *weights, const model_config *config, const safetensors *file,
                         const unsigned char *data, const char *path, aki_error *error)
 {
+    const model_family *family = config->family;
     *weights = (model_weights){.layers = mem_zalloc(config->layers, sizeof(model_layer))};
     if (weights->layers == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for %zu layers", config->layers);
-    bool prefixed = safetensors_find(file, PREFIX "embeddings.word_embeddings.weight") != NULL;
-    binder b = {config, file, data, path, prefixed ? PREFIX : "", error};
-    aki_status status = bind_rows(&b, "", embedding_rows, COUNT(embedding_rows), weights);
+    binder b = {config, file, data, path, prefix_of(family, file), error};
+    aki_status status = bind_table(&b, "", family->embeddings, weights);
     for (size_t i = 0; i < config->layers && status == AKI_OK; i++) {
-        char stem[sizeof "encoder.layer.." + 20];
-        snprintf(stem, sizeof stem, "encoder.layer.%zu.", i);
-        status = bind_rows(&b, stem, layer_rows, COUNT(layer_rows), &weights->layers[i]);
+        char stem[NAME_BYTES];
+        snprintf(stem, sizeof stem, "%s%zu.", family->layers_prefix, i);
+        status = bind_table(&b, stem, family->layer, &weights->layers[i]);
     }
     return status;
 }
@@ -192,24 +161,25 @@ static bool is_finite(const model_tensor *tensor, size_t *at)
     return true;
 }
 
-static const row *find_not_finite(const row *rows, size_t count, const void *target, size_t *at)
+static const char *find_not_finite(const tensor_table *table, const void *target, size_t *at)
 {
-    for (size_t i = 0; i < count; i++)
-        if (!is_finite((const model_tensor *)((const char *)target + rows[i].field), at))
-            return &rows[i];
+    for (size_t i = 0; i < table->count; i++)
+        if (!is_finite((const model_tensor *)((const char *)target + table->rows[i].field), at))
+            return table->rows[i].name;
     return NULL;
 }
 
 bool weights_find_not_finite(const model_weights *weights, const model_config *config, char *name,
                              size_t room, size_t *at)
 {
-    const row *found = find_not_finite(embedding_rows, COUNT(embedding_rows), weights, at);
+    const model_family *family = config->family;
+    const char *found = find_not_finite(family->embeddings, weights, at);
     if (found != NULL)
-        snprintf(name, room, "%s", found->name);
+        snprintf(name, room, "%s", found);
     for (size_t i = 0; i < config->layers && found == NULL; i++) {
-        found = find_not_finite(layer_rows, COUNT(layer_rows), &weights->layers[i], at);
+        found = find_not_finite(family->layer, &weights->layers[i], at);
         if (found != NULL)
-            snprintf(name, room, "encoder.layer.%zu.%s", i, found->name);
+            snprintf(name, room, "%s%zu.%s", family->layers_prefix, i, found);
     }
     return found != NULL;
 }

@@ -1,7 +1,7 @@
-/* Binds the tensors of a BERT encoder to the fields of model_weights, by one table of names and shapes.
+/* Binds the tensors of a weight file to the fields of model_weights, by the family's table of names and shapes.
  *
- * Names are those of transformers' BertModel, with or without the "bert." prefix of its task models, and LayerNorm's
- * also by their older names gamma and beta. Tensors that the encoder does not use (pooler, cls, position_ids) are left
+ * Names are those of the family's class in transformers, with or without the prefix that its task models put before them, and
+ * LayerNorm's also by their older names gamma and beta. Tensors that are in no table (pooler, cls, position_ids) are left
  * alone. */
 #ifndef MODEL_WEIGHTS_H
 #define MODEL_WEIGHTS_H
@@ -10,7 +10,7 @@
 #include "model/safetensors.h"
 
 /* data: the file that `file` was parsed from; the weights are views into it. Whatever the result, release them with
- * weights_free. Errors: AKI_MODEL_INVALID (missing tensor, wrong shape), AKI_MODEL_UNSUPPORTED (element type),
+ * weights_free. config->family is the one whose names hold. Errors: AKI_MODEL_INVALID (missing tensor, wrong shape), AKI_MODEL_UNSUPPORTED (element type),
  * AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status weights_bind(model_weights *weights, const model_config *config,
                                        const safetensors *file, const unsigned char *data, const char *path,

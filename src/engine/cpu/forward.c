@@ -1,5 +1,5 @@
-/* BERT's forward pass: embeddings, then per layer attention and feed-forward net, each followed by residual addition and
- * LayerNorm. Rows go through a layer's products in blocks, so that what one product writes is in the L2 cache when the
+/* The forward pass of all families, which follows the graph: embeddings, then per layer attention and feed-forward net, each
+ * followed by residual addition and LayerNorm. Rows go through a layer's products in blocks, so that what one product writes is in the L2 cache when the
  * next reads it. How rows fall into blocks has no influence on any result (see kernels.h).
  *
  * The pass is written as phases of chunks, see base/team.h: rows of norms, columns of products, heads of attention. A
@@ -52,6 +52,7 @@ typedef struct walk {
     product product;
     kernel_norm norm;
     preparation preparation;
+    const cpu_observer *observer; /* NULL = nobody looks on */
 } walk;
 
 /* Row `row` of a matrix of numbers. */
@@ -133,35 +134,64 @@ static bool prepare(walk *w, const preparation *p, size_t rows)
     return takes(w, p->matrix, p->number) || team_phase(&w->member, rows, prepare_chunk, w);
 }
 
+/* Rows of the pass that have consecutive rows of the table of positions, from `position` on. */
+static void embed_run(const walk *w, size_t row, size_t rows, size_t position)
+{
+    const cpu_device *device = w->device;
+    const size_t hidden = device->config.hidden_size, stride = w->state->hidden_stride;
+    float *to = w->state->hidden + row * stride;
+    for (size_t r = 0; r < rows; r++)
+        tensor_read_f32(&device->word_embeddings, (size_t)w->batch.token_ids[row + r] * hidden, hidden,
+                        to + r * stride);
+    device->kernels->norm(&(kernel_norm){
+        .rows = rows,
+        .columns = hidden,
+        .input = to,
+        .input_stride = stride,
+        .residual = device->positions + position * hidden,
+        .residual_stride = hidden,
+        .gamma = device->embedding_norm.gamma,
+        .beta = device->embedding_norm.beta,
+        .epsilon = device->config.layer_norm_epsilon,
+        .output = to,
+        .output_stride = stride,
+    });
+}
+
+/* Rows first .. end - 1 of the pass, of the text that begins at row `start`. */
+static void embed_text(const walk *w, size_t start, size_t first, size_t end)
+{
+    const model_graph *graph = &w->device->config.graph;
+    const int32_t *ids = w->batch.token_ids;
+    size_t position = model_first_position(graph) + (first - start);
+    if (!graph->positions_skip_padding) {
+        embed_run(w, first, end - first, position);
+        return;
+    }
+    for (size_t row = start; row < first; row++)
+        position -= ids[row] == graph->padding_id;
+    for (size_t row = first, next; row < end; row = next) {
+        const bool is_padding = ids[row] == graph->padding_id;
+        next = row + 1;
+        while (!is_padding && next < end && ids[next] != graph->padding_id)
+            next++;
+        embed_run(w, row, next - row, is_padding ? (size_t)graph->padding_id : position);
+        position += is_padding ? 0 : next - row;
+    }
+}
+
 /* Chunks: rows of the pass. */
 static void embed_rows(void *cookie, size_t first, size_t count)
 {
     const walk *w = cookie;
-    const cpu_device *device = w->device;
     const uint32_t *offsets = w->batch.offsets;
-    const size_t hidden = device->config.hidden_size, stride = w->state->hidden_stride, end = first + count;
+    const size_t end = first + count;
     size_t text = 0;
     for (size_t row = first, next; row < end; row = next) {
         while (offsets[text + 1] <= row)
             text++;
         next = offsets[text + 1] < end ? offsets[text + 1] : end;
-        float *rows = w->state->hidden + row * stride;
-        for (size_t r = row; r < next; r++)
-            tensor_read_f32(&device->word_embeddings, (size_t)w->batch.token_ids[r] * hidden, hidden,
-                            rows + (r - row) * stride);
-        device->kernels->norm(&(kernel_norm){
-            .rows = next - row,
-            .columns = hidden,
-            .input = rows,
-            .input_stride = stride,
-            .residual = device->positions + (row - offsets[text]) * hidden,
-            .residual_stride = hidden,
-            .gamma = device->embedding_norm.gamma,
-            .beta = device->embedding_norm.beta,
-            .epsilon = device->config.layer_norm_epsilon,
-            .output = rows,
-            .output_stride = stride,
-        });
+        embed_text(w, offsets[text], row, next);
     }
     if (!takes(w, w->preparation.matrix, KERNEL_F32))
         prepare_rows(w, first, count);
@@ -169,7 +199,7 @@ static void embed_rows(void *cookie, size_t first, size_t count)
 
 static bool embed(walk *w)
 {
-    w->preparation = of_hidden(w, &w->device->layers[0].qkv, 0);
+    w->preparation = of_hidden(w, &w->device->layers[0].matrices[CPU_QKV], 0);
     return team_phase(&w->member, w->rows, embed_rows, w);
 }
 
@@ -257,11 +287,16 @@ static void multiply_columns(void *cookie, size_t first, size_t count)
     }
 }
 
-static bool multiply(walk *w, const product *p)
+/* `p` of the rows that a preparation is for, or left as they are. */
+static bool multiply(walk *w, const preparation *from, const product *p)
 {
     w->product = *p;
+    w->product.matrix = from->matrix;
+    w->product.input = prepared(w, from);
+    if (w->observer != NULL)
+        w->observer->before(w->observer->cookie, from->rows, from->number, from->stride);
     const size_t step = column_step(w);
-    return team_phase(&w->member, (p->matrix->outputs + step - 1) / step, multiply_columns, w);
+    return team_phase(&w->member, (from->matrix->outputs + step - 1) / step, multiply_columns, w);
 }
 
 /* Chunks: rows of w->norm. */
@@ -308,6 +343,8 @@ static void attend_heads(void *cookie, size_t first, size_t count)
     const cpu_state *state = w->state;
     const uint32_t *offsets = w->batch.offsets;
     const size_t heads = w->device->config.heads;
+    const float *bias =
+        w->device->relative != NULL ? w->device->relative + w->device->config.max_positions - 1 : NULL;
     for (size_t head = first, next; head < first + count; head = next) {
         const size_t text = head / heads, row = offsets[text];
         next = (text + 1) * heads < first + count ? (text + 1) * heads : first + count;
@@ -321,6 +358,8 @@ static void attend_heads(void *cookie, size_t first, size_t count)
             .qkv_stride = state->qkv_stride,
             .output = row_of(w, state->context, row, state->context_stride),
             .output_stride = state->context_stride,
+            .bias = bias,
+            .bias_stride = w->device->relative_stride,
             .scratch = w->own->scratch,
         });
     }
@@ -334,15 +373,26 @@ static bool attend(walk *w)
 static bool project_qkv(walk *w, const cpu_layer *layer, size_t first, size_t rows)
 {
     const cpu_state *state = w->state;
-    const preparation from = of_hidden(w, &layer->qkv, first); /* done by the norm before */
-    return multiply(w, &(product){
-                           .matrix = &layer->qkv,
-                           .input = prepared(w, &from),
-                           .rows = rows,
-                           .form = INT8_TO_NUMBERS,
-                           .output = row_of(w, state->qkv, first, state->qkv_stride),
-                           .output_stride = state->qkv_stride,
-                       });
+    const preparation from = of_hidden(w, &layer->matrices[CPU_QKV], first); /* done by the norm before */
+    return multiply(w, &from,
+                    &(product){
+                        .rows = rows,
+                        .form = INT8_TO_NUMBERS,
+                        .output = row_of(w, state->qkv, first, state->qkv_stride),
+                        .output_stride = state->qkv_stride,
+                    });
+}
+
+/* A product that goes to the residual stream, through state->projected. */
+static bool project(walk *w, const preparation *from, size_t rows)
+{
+    return multiply(w, from,
+                    &(product){
+                        .rows = rows,
+                        .form = INT8_TO_F32,
+                        .output = w->state->projected,
+                        .output_stride = w->state->hidden_stride,
+                    });
 }
 
 /* From the attention's result to the residual stream. */
@@ -350,59 +400,40 @@ static bool project_context(walk *w, const cpu_layer *layer, size_t first, size_
 {
     const cpu_state *state = w->state;
     const preparation from = {
-        .matrix = &layer->attention_output,
+        .matrix = &layer->matrices[CPU_ATTENTION_OUTPUT],
         .number = w->device->linear->number,
         .rows = row_of(w, state->context, first, state->context_stride),
         .stride = state->context_stride,
         .int8 = int8_from(state->quantised, first),
     };
-    return prepare(w, &from, rows) &&
-           multiply(w,
-                    &(product){
-                        .matrix = &layer->attention_output,
-                        .input = prepared(w, &from),
-                        .rows = rows,
-                        .form = INT8_TO_F32,
-                        .output = state->projected,
-                        .output_stride = state->hidden_stride,
-                    }) &&
-           add_norm(w, &layer->attention_norm, first, rows, &layer->intermediate);
+    return prepare(w, &from, rows) && project(w, &from, rows) &&
+           add_norm(w, &layer->norms[CPU_ATTENTION_NORM], first, rows, &layer->matrices[CPU_INTERMEDIATE]);
 }
 
 /* next: the matrix after this layer, NULL = none. */
 static bool feed_forward(walk *w, const cpu_layer *layer, size_t first, size_t rows, const cpu_matrix *next)
 {
     const cpu_state *state = w->state;
-    const preparation from = of_hidden(w, &layer->intermediate, first); /* done by the norm before */
+    const cpu_matrix *in = &layer->matrices[CPU_INTERMEDIATE], *out = &layer->matrices[CPU_OUTPUT];
+    const preparation from = of_hidden(w, in, first); /* done by the norm before */
     const preparation middle = {
-        .matrix = &layer->output,
+        .matrix = out,
         .number = w->device->linear->number,
         .rows = state->intermediate,
         .stride = state->intermediate_stride,
         .int8 = state->intermediate_int8,
     };
-    const bool stays_int8 = layer->intermediate.int8 && layer->output.int8;
-    return multiply(w,
+    const bool stays_int8 = in->int8 && out->int8;
+    return multiply(w, &from,
                     &(product){
-                        .matrix = &layer->intermediate,
-                        .input = prepared(w, &from),
                         .rows = rows,
                         .activation = w->device->activation,
                         .form = stays_int8 ? INT8_TO_INT8 : INT8_TO_NUMBERS,
                         .output = state->intermediate,
                         .output_stride = state->intermediate_stride,
                     }) &&
-           (stays_int8 || prepare(w, &middle, rows)) &&
-           multiply(w,
-                    &(product){
-                        .matrix = &layer->output,
-                        .input = prepared(w, &middle),
-                        .rows = rows,
-                        .form = INT8_TO_F32,
-                        .output = state->projected,
-                        .output_stride = state->hidden_stride,
-                    }) &&
-           add_norm(w, &layer->output_norm, first, rows, next);
+           (stays_int8 || prepare(w, &middle, rows)) && project(w, &middle, rows) &&
+           add_norm(w, &layer->norms[CPU_OUTPUT_NORM], first, rows, next);
 }
 
 /* Until the pass is over, or this worker is called away from it. */
@@ -414,7 +445,7 @@ static void walk_through(walk *w)
     bool going = embed(w);
     for (size_t l = 0; l < layers && going; l++) {
         const cpu_layer *layer = &w->device->layers[l];
-        const cpu_matrix *next = l + 1 < layers ? &w->device->layers[l + 1].qkv : NULL;
+        const cpu_matrix *next = l + 1 < layers ? &w->device->layers[l + 1].matrices[CPU_QKV] : NULL;
         for (size_t b = 0; b < blocks && going; b++) {
             size_t first = rows * b / blocks, end = rows * (b + 1) / blocks;
             going = project_qkv(w, layer, first, end - first);
@@ -430,13 +461,20 @@ static void walk_through(walk *w)
 
 const float *cpu_forward(const cpu_device *device, cpu_state *state, const device_batch *batch)
 {
+    cpu_forward_observed(device, state, batch, NULL);
+    return state->output;
+}
+
+void cpu_forward_observed(const cpu_device *device, cpu_state *state, const device_batch *batch,
+                          const cpu_observer *observer)
+{
     walk w = {.device = device,
               .state = state,
               .own = state,
               .batch = *batch,
-              .rows = batch->offsets[batch->texts]};
+              .rows = batch->offsets[batch->texts],
+              .observer = observer};
     walk_through(&w);
-    return state->output;
 }
 
 void cpu_team_begin(cpu_state *state, const device_batch *batch, unsigned workers)

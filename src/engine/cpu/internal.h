@@ -21,14 +21,32 @@ typedef struct cpu_matrix {
     float *factors; /* [inputs] of int8_quantisation; NULL = 1 */
 } cpu_matrix;
 
-/* In the order in which a pass reads them. */
+/* The matrices of a layer in the order in which a pass reads them. */
+typedef enum cpu_place {
+    CPU_QKV,              /* [3 * hidden][hidden]: query (scaled, see kernel_attention), key, value */
+    CPU_ATTENTION_OUTPUT, /* [hidden][hidden] */
+    CPU_INTERMEDIATE,     /* [intermediate][hidden] */
+    CPU_OUTPUT,           /* [hidden][intermediate] */
+    CPU_MATRICES,
+} cpu_place;
+
+typedef enum cpu_norm_place { CPU_ATTENTION_NORM, CPU_OUTPUT_NORM, CPU_NORMS } cpu_norm_place;
+
 typedef struct cpu_layer {
-    cpu_matrix qkv;              /* [3 * hidden][hidden]: query (scaled, see kernel_attention), key, value */
-    cpu_matrix attention_output; /* [hidden][hidden] */
-    cpu_matrix intermediate;     /* [intermediate][hidden] */
-    cpu_matrix output;           /* [hidden][intermediate] */
-    cpu_norm attention_norm, output_norm;
+    cpu_matrix matrices[CPU_MATRICES];
+    cpu_norm norms[CPU_NORMS];
 } cpu_layer;
+
+/* How a matrix is made of the model's. */
+typedef struct cpu_plan {
+    const char *name;
+    size_t parts[3]; /* offsets of model_linear in model_layer: their outputs, one after the other */
+    size_t count;
+    bool follows_norm; /* its inputs come out of a norm; int8 has factors for these */
+    bool activates;
+} cpu_plan;
+
+extern const cpu_plan cpu_plans[CPU_MATRICES];
 
 struct cpu_device {
     const kernel_table *kernels;
@@ -42,7 +60,11 @@ struct cpu_device {
     model_tensor word_embeddings; /* a view of the model's file */
     kernel_activation activation;
     cpu_norm embedding_norm;
-    float *positions;  /* [max_positions][hidden]: position + type 0 embedding */
+    float *positions; /* [model_position_rows][hidden]: position + type 0 embedding */
+    /* [heads], relative_stride apart: the bias of a key behind the query by -max_positions + 1 .. max_positions - 1, in base 2;
+     * NULL = the graph has none */
+    float *relative;
+    size_t relative_stride;
     cpu_layer *layers; /* [config.layers] */
     void *packed;      /* all packed matrices, one after the other; packed_bytes */
     size_t packed_bytes;
@@ -59,7 +81,6 @@ AKI_MUST_CHECK aki_status cpu_place_packed(cpu_device *device, aki_error *error)
 
 /* ---- between cpu_pack.c and cpu_calibrate.c ---- */
 
-#define CPU_MATRICES 4 /* of a layer: qkv, attention output, intermediate, output */
 #define CPU_CALIBRATION_TOKENS                                                                               \
     64               /* at most; fewer where a model has fewer positions or a smaller vocabulary */
 #define PACK_ROWS 64 /* outputs handed to the packing kernel at a time: whole panels of every tier */
@@ -80,7 +101,7 @@ typedef struct pack_room {
     float *rows, *biases;
 } pack_room;
 
-void cpu_layer_parts(const cpu_device *device, const model_layer *layer, cpu_parts parts[CPU_MATRICES]);
+cpu_parts cpu_matrix_parts(const cpu_device *device, const model_layer *layer, cpu_place place);
 /* Into matrix->packed, which holds zeros. */
 void cpu_pack_matrix(const cpu_device *device, const cpu_matrix *matrix, const cpu_parts *parts,
                      const pack_room *room);
@@ -93,6 +114,16 @@ size_t cpu_calibration_tokens(const model_config *config);
 /* Finds the factors of the layers' matrices and which of these lose too much in int8. */
 AKI_MUST_CHECK aki_status cpu_calibrate(cpu_device *device, const model_weights *weights,
                                         const pack_room *room, const log_sink *log, aki_error *error);
+
+/* Calibration's view of a pass: called before each product, in the order of layers and places, with the rows that it takes. */
+typedef struct cpu_observer {
+    void (*before)(void *cookie, const void *rows, kernel_number number, size_t stride);
+    void *cookie;
+} cpu_observer;
+
+/* cpu_forward, observed. */
+void cpu_forward_observed(const cpu_device *device, cpu_state *state, const device_batch *batch,
+                          const cpu_observer *observer);
 
 /* "Numbers" are those of cpu_device.linear, kernel_precision.number; strides count what the rows consist of. */
 struct cpu_state {

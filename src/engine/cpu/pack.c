@@ -21,16 +21,33 @@ static void carve_matrix(const cpu_device *device, carver *c, cpu_matrix *matrix
     matrix->packed = carve(c, bytes, 1);
 }
 
+#define LINEAR(field) offsetof(model_layer, field)
+
+const cpu_plan cpu_plans[CPU_MATRICES] = {
+    [CPU_QKV] = {.name = "query, key and value",
+                 .parts = {LINEAR(query), LINEAR(key), LINEAR(value)},
+                 .count = 3,
+                 .follows_norm = true},
+    [CPU_ATTENTION_OUTPUT] = {.name = "attention output", .parts = {LINEAR(attention_output)}, .count = 1},
+    [CPU_INTERMEDIATE] = {.name = "feed-forward in",
+                          .parts = {LINEAR(intermediate)},
+                          .count = 1,
+                          .follows_norm = true,
+                          .activates = true},
+    [CPU_OUTPUT] = {.name = "feed-forward out", .parts = {LINEAR(output)}, .count = 1},
+};
+
+static const size_t norms[CPU_NORMS] = {
+    [CPU_ATTENTION_NORM] = offsetof(model_layer, attention_norm),
+    [CPU_OUTPUT_NORM] = offsetof(model_layer, output_norm),
+};
+
 /* The layout of cpu_device.packed; run once to count, once to place. */
 static void place_matrices(cpu_device *device, carver *c)
 {
-    for (size_t l = 0; l < device->config.layers; l++) {
-        cpu_layer *layer = &device->layers[l];
-        carve_matrix(device, c, &layer->qkv);
-        carve_matrix(device, c, &layer->attention_output);
-        carve_matrix(device, c, &layer->intermediate);
-        carve_matrix(device, c, &layer->output);
-    }
+    for (size_t l = 0; l < device->config.layers; l++)
+        for (size_t m = 0; m < CPU_MATRICES; m++)
+            carve_matrix(device, c, &device->layers[l].matrices[m]);
 }
 
 static void place_norm(cpu_norm *norm, size_t hidden, carver *c)
@@ -44,14 +61,16 @@ static void place_vectors(cpu_device *device, carver *c)
     const size_t hidden = device->config.hidden_size;
     place_norm(&device->embedding_norm, hidden, c);
     for (size_t l = 0; l < device->config.layers; l++) {
-        place_norm(&device->layers[l].attention_norm, hidden, c);
-        place_norm(&device->layers[l].output_norm, hidden, c);
-        if (device->int8 != NULL) {
-            device->layers[l].qkv.factors = carve(c, hidden, sizeof(float));
-            device->layers[l].intermediate.factors = carve(c, hidden, sizeof(float));
-        }
+        for (size_t n = 0; n < CPU_NORMS; n++)
+            place_norm(&device->layers[l].norms[n], hidden, c);
+        for (size_t m = 0; m < CPU_MATRICES && device->int8 != NULL; m++)
+            if (cpu_plans[m].follows_norm)
+                device->layers[l].matrices[m].factors =
+                    carve(c, device->layers[l].matrices[m].inputs, sizeof(float));
     }
-    device->positions = carve(c, device->config.max_positions * hidden, sizeof(float));
+    device->positions = carve(c, model_position_rows(&device->config) * hidden, sizeof(float));
+    if (device->config.graph.relative_bias)
+        device->relative = carve(c, device->config.heads * device->relative_stride, sizeof(float));
 }
 
 /* Counts; place with base NULL. */
@@ -139,13 +158,17 @@ void cpu_column_magnitudes(const cpu_parts *parts, float *greatest, const pack_r
     }
 }
 
-void cpu_layer_parts(const cpu_device *device, const model_layer *layer, cpu_parts parts[CPU_MATRICES])
+cpu_parts cpu_matrix_parts(const cpu_device *device, const model_layer *layer, cpu_place place)
 {
-    const float query_scale = (float)(M_LOG2E / sqrt((double)device->config.head_size));
-    parts[0] = (cpu_parts){{{&layer->query, query_scale}, {&layer->key, 1.0f}, {&layer->value, 1.0f}}, 3};
-    parts[1] = (cpu_parts){{{&layer->attention_output, 1.0f}}, 1};
-    parts[2] = (cpu_parts){{{&layer->intermediate, 1.0f}}, 1};
-    parts[3] = (cpu_parts){{{&layer->output, 1.0f}}, 1};
+    const cpu_plan *plan = &cpu_plans[place];
+    cpu_parts parts = {.count = plan->count};
+    for (size_t i = 0; i < plan->count; i++) {
+        const model_linear *linear = (const model_linear *)((const char *)layer + plan->parts[i]);
+        const bool is_query = linear == &layer->query;
+        parts.list[i] =
+            (cpu_part){linear, is_query ? (float)(M_LOG2E / sqrt((double)device->config.head_size)) : 1.0f};
+    }
+    return parts;
 }
 
 static void read_norm(const model_norm *norm, cpu_norm *out, size_t hidden)
@@ -154,48 +177,62 @@ static void read_norm(const model_norm *norm, cpu_norm *out, size_t hidden)
     tensor_read_f32(&norm->beta, 0, hidden, out->beta);
 }
 
+/* By distance, so that a kernel adds a run of it to a row of scores. */
+static void read_relative(cpu_device *device, const model_tensor *bias)
+{
+    const size_t heads = device->config.heads;
+    const ptrdiff_t reach = (ptrdiff_t)device->config.max_positions - 1;
+    for (ptrdiff_t distance = -reach; distance <= reach; distance++)
+        for (size_t h = 0; h < heads; h++) {
+            float value;
+            tensor_read_f32(bias, model_relative_bucket(distance) * heads + h, 1, &value);
+            device->relative[h * device->relative_stride + (size_t)(distance + reach)] =
+                (float)(M_LOG2E * (double)value);
+        }
+}
+
 static void read_vectors(cpu_device *device, const model_weights *weights, float *row)
 {
     const size_t hidden = device->config.hidden_size;
     read_norm(&weights->embedding_norm, &device->embedding_norm, hidden);
-    for (size_t l = 0; l < device->config.layers; l++) {
-        read_norm(&weights->layers[l].attention_norm, &device->layers[l].attention_norm, hidden);
-        read_norm(&weights->layers[l].output_norm, &device->layers[l].output_norm, hidden);
-    }
+    for (size_t l = 0; l < device->config.layers; l++)
+        for (size_t n = 0; n < CPU_NORMS; n++)
+            read_norm((const model_norm *)((const char *)&weights->layers[l] + norms[n]),
+                      &device->layers[l].norms[n], hidden);
+    const size_t rows = model_position_rows(&device->config);
     float *positions = device->positions;
-    tensor_read_f32(&weights->position_embeddings, 0, device->config.max_positions * hidden, positions);
-    tensor_read_f32(&weights->type_embeddings, 0, hidden, row);
-    for (size_t p = 0; p < device->config.max_positions; p++)
-        for (size_t i = 0; i < hidden; i++)
-            positions[p * hidden + i] += row[i];
+    tensor_read_f32(&weights->position_embeddings, 0, rows * hidden, positions);
+    if (device->config.token_types > 0) {
+        tensor_read_f32(&weights->type_embeddings, 0, hidden, row);
+        for (size_t p = 0; p < rows; p++)
+            for (size_t i = 0; i < hidden; i++)
+                positions[p * hidden + i] += row[i];
+    }
+    if (device->relative != NULL)
+        read_relative(device, &weights->relative_bias);
 }
 
 static void read_layers(cpu_device *device, const model_weights *weights, const pack_room *room)
 {
-    for (size_t l = 0; l < device->config.layers; l++) {
-        const cpu_layer *to = &device->layers[l];
-        const cpu_matrix *matrices[CPU_MATRICES] = {&to->qkv, &to->attention_output, &to->intermediate,
-                                                    &to->output};
-        cpu_parts parts[CPU_MATRICES];
-        cpu_layer_parts(device, &weights->layers[l], parts);
-        for (size_t i = 0; i < CPU_MATRICES; i++)
-            cpu_pack_matrix(device, matrices[i], &parts[i], room);
-    }
+    for (size_t l = 0; l < device->config.layers; l++)
+        for (size_t m = 0; m < CPU_MATRICES; m++) {
+            const cpu_parts parts = cpu_matrix_parts(device, &weights->layers[l], m);
+            cpu_pack_matrix(device, &device->layers[l].matrices[m], &parts, room);
+        }
 }
 
-static void shape_layers(cpu_device *device)
+static void shape_layers(cpu_device *device, const model_weights *weights)
 {
-    const size_t hidden = device->config.hidden_size, intermediate = device->config.intermediate_size;
-    const bool int8 = device->int8 != NULL, int4 = device->int4;
-    for (size_t l = 0; l < device->config.layers; l++) {
-        cpu_layer *layer = &device->layers[l];
-        layer->qkv = (cpu_matrix){.outputs = 3 * hidden, .inputs = hidden, .int8 = int8, .int4 = int4};
-        layer->attention_output =
-            (cpu_matrix){.outputs = hidden, .inputs = hidden, .int8 = int8, .int4 = int4};
-        layer->intermediate =
-            (cpu_matrix){.outputs = intermediate, .inputs = hidden, .int8 = int8, .int4 = int4};
-        layer->output = (cpu_matrix){.outputs = hidden, .inputs = intermediate, .int8 = int8, .int4 = int4};
-    }
+    for (size_t l = 0; l < device->config.layers; l++)
+        for (size_t m = 0; m < CPU_MATRICES; m++) {
+            const cpu_parts parts = cpu_matrix_parts(device, &weights->layers[l], m);
+            cpu_matrix matrix = {.inputs = parts.list[0].linear->weight.columns,
+                                 .int8 = device->int8 != NULL,
+                                 .int4 = device->int4};
+            for (size_t i = 0; i < parts.count; i++)
+                matrix.outputs += parts.list[i].linear->weight.rows;
+            device->layers[l].matrices[m] = matrix;
+        }
 }
 
 aki_status cpu_place_packed(cpu_device *device, aki_error *error)
@@ -227,7 +264,8 @@ aki_status cpu_pack(cpu_device *device, const model_weights *weights, const char
     device->layers = mem_zalloc(device->config.layers, sizeof *device->layers);
     if (device->layers == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for %zu layers", device->config.layers);
-    shape_layers(device);
+    shape_layers(device, weights);
+    device->relative_stride = 2 * device->config.max_positions + KERNEL_BIAS_ROOM;
     carver counted; /* before anything of these sizes is asked for */
     aki_status status = count(device, place_matrices, &counted, error);
     if (status == AKI_OK)

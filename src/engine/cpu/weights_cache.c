@@ -12,62 +12,25 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/xxhash64.h"
+#include "model/fingerprint.h"
 
 #define MAGIC "AKIWGHT"
-#define VERSION 1
+#define VERSION 2
 
-static uint64_t hash_range(uint64_t hash, const model_tensor *tensor, size_t first_row, size_t rows)
-{
-    const size_t row_bytes =
-        tensor->columns * (tensor->dtype == MODEL_F32 ? sizeof(float) : sizeof(uint16_t));
-    const uint64_t shape[] = {tensor->dtype, rows, tensor->columns};
-    return xxhash64(xxhash64(hash, shape, sizeof shape), tensor->data + first_row * row_bytes,
-                    rows * row_bytes);
-}
-
-static uint64_t hash_tensor(uint64_t hash, const model_tensor *tensor)
-{
-    return hash_range(hash, tensor, 0, tensor->rows);
-}
-
-static uint64_t hash_norm(uint64_t hash, const model_norm *norm)
-{
-    return hash_tensor(hash_tensor(hash, &norm->gamma), &norm->beta);
-}
-
-/* All that calibration and packing read; of the word embeddings, half of a model, the rows that calibration takes. */
+/* All that calibration and packing read; of the word embeddings the rows that calibration takes. */
 static uint64_t hash_model(const cpu_device *device, const model_weights *weights)
 {
-    const model_config *config = &device->config;
-    const uint64_t numbers[] = {config->vocabulary_size, config->hidden_size,       config->layers,
-                                config->heads,           config->intermediate_size, config->max_positions,
-                                config->token_types,     config->activation};
-    uint64_t hash = xxhash64(0, numbers, sizeof numbers);
-    hash = xxhash64(hash, &config->layer_norm_epsilon, sizeof config->layer_norm_epsilon);
-    for (size_t l = 0; l < config->layers; l++) {
-        const model_layer *layer = &weights->layers[l];
-        const model_linear *linears[] = {&layer->query,        &layer->key,
-                                         &layer->value,        &layer->attention_output,
-                                         &layer->intermediate, &layer->output};
-        for (size_t i = 0; i < sizeof linears / sizeof linears[0]; i++)
-            hash = hash_tensor(hash_tensor(hash, &linears[i]->weight), &linears[i]->bias);
-        hash = hash_norm(hash_norm(hash, &layer->attention_norm), &layer->output_norm);
-    }
-    if (device->int8 == NULL)
-        return hash;
-    hash = hash_norm(hash, &weights->embedding_norm);
-    hash = hash_tensor(hash_tensor(hash, &weights->position_embeddings), &weights->type_embeddings);
-    const size_t tokens = cpu_calibration_tokens(config);
-    for (size_t t = 0; t < tokens; t++)
-        hash = hash_range(hash, &weights->word_embeddings, config->vocabulary_size / tokens * t, 1);
-    return hash;
+    return model_fingerprint(&device->config, weights, cpu_calibration_tokens(&device->config));
 }
 
-/* Per layer: a byte for each matrix, whether it is in the precision asked for; in int8 then the factors. */
+/* Per layer: for each matrix a byte, whether it is in the precision asked for, and the factors where it has some. */
 static size_t choices_bytes(const cpu_device *device)
 {
-    const size_t factors = device->int8 != NULL ? 2 * device->config.hidden_size * sizeof(float) : 0;
-    return device->config.layers * (CPU_MATRICES + factors);
+    size_t bytes = CPU_MATRICES;
+    for (size_t m = 0; m < CPU_MATRICES; m++)
+        if (device->layers[0].matrices[m].factors != NULL)
+            bytes += device->layers[0].matrices[m].inputs * sizeof(float);
+    return device->config.layers * bytes;
 }
 
 static void exchange(void *choice, unsigned char **at, size_t bytes, bool to_device)
@@ -81,31 +44,23 @@ static void exchange(void *choice, unsigned char **at, size_t bytes, bool to_dev
 
 static void exchange_choices(const cpu_device *device, unsigned char *at, bool to_device)
 {
-    const size_t factors = device->config.hidden_size * sizeof(float);
-    for (size_t l = 0; l < device->config.layers; l++) {
-        cpu_layer *layer = &device->layers[l];
-        cpu_matrix *matrices[CPU_MATRICES] = {&layer->qkv, &layer->attention_output, &layer->intermediate,
-                                              &layer->output};
-        for (size_t i = 0; i < CPU_MATRICES; i++) {
-            unsigned char int8 = matrices[i]->int8;
+    for (size_t l = 0; l < device->config.layers; l++)
+        for (size_t m = 0; m < CPU_MATRICES; m++) {
+            cpu_matrix *matrix = &device->layers[l].matrices[m];
+            unsigned char int8 = matrix->int8;
             exchange(&int8, &at, 1, to_device);
-            matrices[i]->int8 = device->int8 != NULL && int8 != 0;
+            matrix->int8 = device->int8 != NULL && int8 != 0;
+            if (matrix->factors != NULL)
+                exchange(matrix->factors, &at, matrix->inputs * sizeof(float), to_device);
         }
-        if (device->int8 != NULL) {
-            exchange(layer->qkv.factors, &at, factors, to_device);
-            exchange(layer->intermediate.factors, &at, factors, to_device);
-        }
-    }
 }
 
 static size_t count_kept(const cpu_device *device)
 {
     size_t kept = 0;
-    for (size_t l = 0; device->int8 != NULL && l < device->config.layers; l++) {
-        const cpu_layer *layer = &device->layers[l];
-        kept += !layer->qkv.int8 + !layer->attention_output.int8 + !layer->intermediate.int8 +
-                !layer->output.int8;
-    }
+    for (size_t l = 0; device->int8 != NULL && l < device->config.layers; l++)
+        for (size_t m = 0; m < CPU_MATRICES; m++)
+            kept += !device->layers[l].matrices[m].int8;
     return kept;
 }
 
@@ -115,11 +70,9 @@ static void forget(cpu_device *device)
     mem_free(device->packed);
     device->packed = NULL;
     device->packed_bytes = device->kept_from_int8 = 0;
-    for (size_t l = 0; l < device->config.layers; l++) {
-        cpu_layer *layer = &device->layers[l];
-        layer->qkv.int8 = layer->attention_output.int8 = layer->intermediate.int8 = layer->output.int8 =
-            device->int8 != NULL;
-    }
+    for (size_t l = 0; l < device->config.layers; l++)
+        for (size_t m = 0; m < CPU_MATRICES; m++)
+            device->layers[l].matrices[m].int8 = device->int8 != NULL;
 }
 
 static uint64_t checksum(const unsigned char *choices, size_t bytes, const cpu_device *device)

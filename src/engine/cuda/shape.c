@@ -30,6 +30,11 @@ bool cuda_shape_of(cuda_shape *shape, const device_model *m, char *message)
         .activation = activation_of(config->activation),
         .number = m->precision == AKI_PRECISION_FP32 ? CUDA_FP32 : CUDA_BF16,
     };
+    if (config->graph.positions_skip_padding || config->graph.relative_bias || config->token_types == 0) {
+        snprintf(message, DEVICE_MESSAGE_BYTES,
+                 "models of this family have positions or token types that only the CPU computes");
+        return false;
+    }
     if (shape->hidden % CUDA_ALIGNED != 0 || shape->intermediate % CUDA_ALIGNED != 0) {
         snprintf(message, DEVICE_MESSAGE_BYTES,
                  "the model's hidden size %zu and intermediate size %zu must be multiples of %d",

@@ -56,7 +56,7 @@ process_device *process_device_make(const device_plugin *plugin, const device_mo
     d->plugin = plugin;
     d->model = m;
     d->control = -1;
-    d->fingerprint = model_fingerprint(m->config, m->weights);
+    d->fingerprint = model_fingerprint(m->config, m->weights, SIZE_MAX);
     cpus_read_mask(&d->cpus);
     pthread_mutex_init(&d->lock, NULL);
     return d;

@@ -50,7 +50,7 @@ static void find_score(server *s, const char *folder, process_hello *hello)
     }
     s->model.config = model_configuration(s->files);
     s->model.weights = model_weights_of(s->files);
-    hello->fingerprint = model_fingerprint(s->model.config, s->model.weights);
+    hello->fingerprint = model_fingerprint(s->model.config, s->model.weights, SIZE_MAX);
     hello->score = s->plugin.api->score(&s->model, hello->message);
 }
 

@@ -45,6 +45,8 @@ static inline void attend(const kernel_attention *attention, const kernel_number
                 for (size_t d = 0; d < size; d++)
                     score += ref_get(number, qkv, queries + t * stride + d) *
                              ref_get(number, qkv, keys + s * stride + d);
+                if (attention->bias != NULL)
+                    score += (attention->bias + h * attention->bias_stride + s)[-(ptrdiff_t)t];
                 scores[s] = score;
             }
             double sum = weigh(number, scores, tokens);

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "kernels/kernels.h"
 #include "kernels/simd/linear.h"
+#include "kernels/simd/bias.h"
 #include "kernels/simd/softmax.h"
 #include "kernels/simd/tile.h"
 
@@ -109,6 +110,8 @@ static void simd_attend_rows(const kernel_attention *a, size_t head, size_t firs
         };
         tile_run(&t, rows);
     }
+    for (size_t r = 0; r < rows && a->bias != NULL; r++)
+        simd_add_bias(a, head, first + r, scratch->scores + r * scratch->scores_stride);
     for (size_t r = 0; r < rows; r++)
         factors[r] = simd_weigh(scratch->scores + r * scratch->scores_stride, a->tokens);
     for (size_t d = 0; d < size; d += PANEL) {

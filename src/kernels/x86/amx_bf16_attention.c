@@ -12,6 +12,7 @@
 
 #include "kernels/simd/bf16.h"
 
+#include "kernels/simd/bias.h"
 #include "kernels/simd/softmax.h"
 
 #define AMX_DOT amx_dot_bf16
@@ -178,9 +179,12 @@ static void score(const kernel_attention *a, size_t head, const queries *q, cons
     }
 }
 
-/* Scores of a row become numbers, filled up to whole panels with zeros. */
-static float weigh(float *scores, size_t tokens)
+/* Scores of a query become numbers, filled up to whole panels with zeros. */
+static float weigh(const kernel_attention *a, size_t head, size_t query, float *scores)
 {
+    const size_t tokens = a->tokens;
+    if (a->bias != NULL)
+        simd_add_bias(a, head, query, scores);
     const float factor = simd_weigh(scores, tokens);
     number *weights = (number *)scores;
     const size_t filled = (tokens + VF_LANES - 1) / VF_LANES * VF_LANES;
@@ -236,7 +240,8 @@ void amx_bf16_attention(const kernel_attention *a)
                 q.first[1] = amx_first_row(cut, a->tokens, tile + 1);
             score(a, head, &q, &scratch);
             for (size_t r = 0; r < q.halves * q.height; r++)
-                factors[r] = weigh(scratch.scores + r * scratch.scores_stride, a->tokens);
+                factors[r] = weigh(a, head, q.first[r / q.height] + r % q.height,
+                                   scratch.scores + r * scratch.scores_stride);
             mix(a, head, &q, &scratch, factors);
         }
     }

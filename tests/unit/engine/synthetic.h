@@ -1,4 +1,4 @@
-/* A small BERT with random weights, and its forward pass written once more in double precision, straight from the paper's
+/* A small model with random weights, BERT's or of another graph, and its forward pass written once more in double precision, straight from the paper's
  * formulas: what the device is held against. */
 #ifndef SYNTHETIC_H
 #define SYNTHETIC_H
@@ -48,8 +48,8 @@ static inline model_norm synthetic_norm(synthetic *s, size_t hidden)
     return (model_norm){gamma, synthetic_tensor(s, 1, hidden, 0.1, 0.0)};
 }
 
-static inline void synthetic_open(synthetic *s, size_t hidden, size_t heads, size_t intermediate,
-                                  model_activation activation)
+static inline void synthetic_open_graph(synthetic *s, size_t hidden, size_t heads, size_t intermediate,
+                                        model_activation activation, model_graph graph, size_t types)
 {
     const size_t layers = 2;
     *s = (synthetic){.config = {.vocabulary_size = 100,
@@ -59,22 +59,27 @@ static inline void synthetic_open(synthetic *s, size_t hidden, size_t heads, siz
                                 .head_size = hidden / heads,
                                 .intermediate_size = intermediate,
                                 .max_positions = 160,
-                                .token_types = 2,
+                                .token_types = types,
                                 .layer_norm_epsilon = 1e-12f,
                                 .activation = activation,
+                                .graph = graph,
                                 .max_tokens = 160,
                                 .pooling = AKI_POOLING_MEAN},
                      .random = 88172645463325252u};
+    const size_t positions = model_position_rows(&s->config);
     s->values = mem_alloc(
-        (100 + 160 + 2 + 2) * hidden +
+        (100 + positions + types + 2) * hidden + MODEL_RELATIVE_BUCKETS * heads +
             layers * (4 * hidden * (hidden + 1) + (2 * hidden + 1) * (intermediate + 1) + 5 * hidden),
         sizeof(float));
     s->weights.layers = mem_zalloc(layers, sizeof *s->weights.layers);
     assert_true(s->values != NULL && s->weights.layers != NULL);
     s->weights.word_embeddings = synthetic_tensor(s, 100, hidden, 0.3, 0.0);
-    s->weights.position_embeddings = synthetic_tensor(s, 160, hidden, 0.3, 0.0);
-    s->weights.type_embeddings = synthetic_tensor(s, 2, hidden, 0.3, 0.0);
+    s->weights.position_embeddings = synthetic_tensor(s, positions, hidden, 0.3, 0.0);
+    if (types > 0)
+        s->weights.type_embeddings = synthetic_tensor(s, types, hidden, 0.3, 0.0);
     s->weights.embedding_norm = synthetic_norm(s, hidden);
+    if (graph.relative_bias)
+        s->weights.relative_bias = synthetic_tensor(s, MODEL_RELATIVE_BUCKETS, heads, 0.5, 0.0);
     for (size_t l = 0; l < layers; l++) {
         model_layer *layer = &s->weights.layers[l];
         layer->query = synthetic_linear(s, hidden, hidden);
@@ -86,6 +91,12 @@ static inline void synthetic_open(synthetic *s, size_t hidden, size_t heads, siz
         layer->output = synthetic_linear(s, hidden, intermediate);
         layer->output_norm = synthetic_norm(s, hidden);
     }
+}
+
+static inline void synthetic_open(synthetic *s, size_t hidden, size_t heads, size_t intermediate,
+                                  model_activation activation)
+{
+    synthetic_open_graph(s, hidden, heads, intermediate, activation, (model_graph){0}, 2);
 }
 
 static inline void synthetic_close(synthetic *s)
@@ -144,6 +155,16 @@ static inline double synthetic_activate(model_activation activation, double x)
     return 0.5 * x * (1.0 + erf(x / sqrt(2.0)));
 }
 
+/* The bucket of a distance as T5 and MPNet compute it. */
+static inline size_t synthetic_bucket(ptrdiff_t distance)
+{
+    const size_t side = distance > 0 ? 16 : 0;
+    const double away = fabs((double)distance);
+    if (away < 8.0)
+        return side + (size_t)away;
+    return side + (size_t)fmin(8.0 + log(away / 8.0) / log(128.0 / 8.0) * 8.0 + 1e-9, 15.0);
+}
+
 /* q, k, v, mixed: [tokens][hidden] */
 static inline void synthetic_attend(const synthetic *s, const double *q, const double *k, const double *v,
                                     size_t tokens, double *mixed)
@@ -158,7 +179,11 @@ static inline void synthetic_attend(const synthetic *s, const double *q, const d
                 double score = 0.0;
                 for (size_t d = h; d < h + size; d++)
                     score += q[t * hidden + d] * k[u * hidden + d];
-                weights[u] = exp(score / sqrt((double)size));
+                score /= sqrt((double)size);
+                if (s->config.graph.relative_bias)
+                    score += synthetic_row(&s->weights.relative_bias,
+                                           synthetic_bucket((ptrdiff_t)u - (ptrdiff_t)t))[h / size];
+                weights[u] = exp(score);
                 sum += weights[u];
             }
             for (size_t d = h; d < h + size; d++) {
@@ -177,11 +202,17 @@ static inline double *synthetic_forward(const synthetic *s, const int32_t *ids, 
     assert_non_null(x);
     double *q = x + tokens * hidden, *k = q + tokens * hidden, *v = k + tokens * hidden;
     double *mixed = v + tokens * hidden, *y = mixed + tokens * hidden, *inner = y + tokens * hidden;
-    for (size_t t = 0; t < tokens; t++)
+    const model_graph *graph = &s->config.graph;
+    size_t next = model_first_position(graph);
+    for (size_t t = 0; t < tokens; t++) {
+        const bool is_padding = graph->positions_skip_padding && ids[t] == graph->padding_id;
+        const size_t position = is_padding ? (size_t)graph->padding_id : next++;
         for (size_t i = 0; i < hidden; i++)
-            x[t * hidden + i] = (double)synthetic_row(&s->weights.word_embeddings, (size_t)ids[t])[i] +
-                                synthetic_row(&s->weights.position_embeddings, t)[i] +
-                                synthetic_row(&s->weights.type_embeddings, 0)[i];
+            x[t * hidden + i] =
+                (double)synthetic_row(&s->weights.word_embeddings, (size_t)ids[t])[i] +
+                synthetic_row(&s->weights.position_embeddings, position)[i] +
+                (s->config.token_types > 0 ? synthetic_row(&s->weights.type_embeddings, 0)[i] : 0.0f);
+    }
     synthetic_add_norm(s, &s->weights.embedding_norm, x, y, tokens);
     for (size_t l = 0; l < s->config.layers; l++) {
         const model_layer *layer = &s->weights.layers[l];

@@ -103,16 +103,24 @@ static gate gate_of(aki_precision precision)
     return (gate){1e-5, 1e-5 * 1e-5, 0.999999999};
 }
 
-static void check_against_doubles(size_t hidden, size_t heads, size_t intermediate,
-                                  model_activation activation)
+/* Token 1 is padding where a graph has any, and stands in texts too. */
+static const model_graph graphs[] = {
+    {.positions_skip_padding = true, .padding_id = 1},
+    {.positions_skip_padding = true, .padding_id = 1, .relative_bias = true},
+};
+
+static void check_graph(size_t hidden, size_t heads, size_t intermediate, model_activation activation,
+                        model_graph graph, size_t types)
 {
     synthetic s;
     texts t = {.count = 0};
-    synthetic_open(&s, hidden, heads, intermediate, activation);
+    synthetic_open_graph(&s, hidden, heads, intermediate, activation, graph, types);
     const size_t lengths[] = {1, 2, 7, 16, 33, 150}, longest = unit_is_emulated() ? 4 : 5;
     double *expected[6];
     for (size_t i = 0; i <= longest; i++) {
         add_text(&s, &t, lengths[i]);
+        for (size_t j = 0; graph.positions_skip_padding && j < lengths[i]; j += 1 + j % 5)
+            t.ids[t.offsets[i] + j] = graph.padding_id;
         expected[i] = synthetic_forward(&s, t.ids + t.offsets[i], lengths[i]);
     }
     EACH_SUBJECT(it)
@@ -139,6 +147,20 @@ static void check_against_doubles(size_t hidden, size_t heads, size_t intermedia
     for (size_t i = 0; i <= longest; i++)
         mem_free(expected[i]);
     synthetic_close(&s);
+}
+
+static void check_against_doubles(size_t hidden, size_t heads, size_t intermediate,
+                                  model_activation activation)
+{
+    check_graph(hidden, heads, intermediate, activation, (model_graph){0}, 2);
+}
+
+static void agrees_in_every_graph(void **state)
+{
+    (void)state;
+    check_graph(48, 3, 100, MODEL_GELU_ERF, (model_graph){0}, 0);
+    check_graph(48, 3, 100, MODEL_GELU_ERF, graphs[0], 1);
+    check_graph(60, 5, 77, MODEL_GELU_ERF, graphs[1], 0);
 }
 
 /* The first `outputs` outputs of `from` shrink, and the inputs of `to` that they become grow as much: a scale of int8 serves one
@@ -220,7 +242,7 @@ static void a_text_does_not_depend_on_its_batch_mates(void **state)
     (void)state;
     const size_t hidden = 48;
     synthetic s;
-    synthetic_open(&s, hidden, 3, 100, MODEL_GELU_ERF);
+    synthetic_open_graph(&s, hidden, 3, 100, MODEL_GELU_ERF, graphs[1], 2);
     EACH_SUBJECT(it)
     {
         run r = run_open(&s, it);
@@ -298,12 +320,12 @@ static void *help(void *argument)
 /* Texts of odd lengths, alone and together, in passes of one block of rows and of several. Teams are of up to 5 workers,
  * more than most machines that run this have CPUs; those that were not expected, and those that are called away in the
  * middle of a pass, are part of it. */
-static void check_team(size_t hidden, size_t heads, size_t intermediate)
+static void check_team(size_t hidden, size_t heads, size_t intermediate, model_graph graph)
 {
     const unsigned most = unit_is_emulated() ? 1 : MOST_HELPERS;
     const size_t kinds = unit_is_emulated() ? 3 : 5;
     synthetic s;
-    synthetic_open(&s, hidden, heads, intermediate, MODEL_GELU_ERF);
+    synthetic_open_graph(&s, hidden, heads, intermediate, MODEL_GELU_ERF, graph, 1);
     texts passes[5] = {{.count = 0}}, under_way; /* overwritten for each pass, as a worker's arrays are */
     add_text(&s, &passes[0], 1);
     add_text(&s, &passes[1], 16);
@@ -353,12 +375,12 @@ static void check_team(size_t hidden, size_t heads, size_t intermediate)
 static void a_team_computes_what_one_worker_does(void **state)
 {
     (void)state;
-    check_team(60, 5, 77);
-    check_team(48, 3, 800); /* cut within what int8 gives one scale to, and beyond */
+    check_team(60, 5, 77, graphs[1]);
+    check_team(48, 3, 800, (model_graph){0}); /* cut within what int8 gives one scale to, and beyond */
     if (unit_is_emulated())
         return;
-    check_team(64, 2, 128);
-    check_team(96, 3, 384);
+    check_team(64, 2, 128, (model_graph){0});
+    check_team(96, 3, 384, graphs[1]);
 }
 
 /* The real model on the real sizes: every precision of every tier against the reference tier in fp32. */
@@ -419,6 +441,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_double_precision),
+        cmocka_unit_test(agrees_in_every_graph),
         cmocka_unit_test(agrees_with_matrices_kept_from_int8),
         cmocka_unit_test(agrees_where_no_size_fits_a_vector),
         cmocka_unit_test(agrees_where_rows_are_a_power_of_two_apart),

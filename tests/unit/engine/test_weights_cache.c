@@ -45,13 +45,13 @@ static void assert_same(const cpu_device *a, const cpu_device *b)
                         a->config.max_positions * a->config.hidden_size * sizeof(float));
     for (size_t l = 0; l < a->config.layers; l++) {
         const cpu_layer *x = &a->layers[l], *y = &b->layers[l];
-        assert_true(x->qkv.int8 == y->qkv.int8 && x->attention_output.int8 == y->attention_output.int8 &&
-                    x->intermediate.int8 == y->intermediate.int8 && x->output.int8 == y->output.int8);
-        if (a->int8 == NULL)
-            continue;
-        const size_t bytes = a->config.hidden_size * sizeof(float);
-        assert_memory_equal(x->qkv.factors, y->qkv.factors, bytes);
-        assert_memory_equal(x->intermediate.factors, y->intermediate.factors, bytes);
+        for (size_t m = 0; m < CPU_MATRICES; m++) {
+            const cpu_matrix *one = &x->matrices[m], *other = &y->matrices[m];
+            assert_true(one->int8 == other->int8);
+            assert_int_equal(one->factors != NULL, a->int8 != NULL && cpu_plans[m].follows_norm);
+            if (one->factors != NULL)
+                assert_memory_equal(one->factors, other->factors, one->inputs * sizeof(float));
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 
 typedef struct problem {
     size_t tokens, heads, head_size, stride;
-    float *qkv; /* [tokens][3][heads][head_size], values that the precision holds */
+    float *qkv;  /* [tokens][3][heads][head_size], values that the precision holds */
+    float *bias; /* NULL, or [heads][bias_stride] from distance -tokens + 1 on */
+    size_t bias_stride;
 } problem;
 
 /* Queries and keys are multiplied by `sharpness`: 0 makes all weights even, large values pick one token. */
@@ -11,7 +13,7 @@ static problem make_problem(const kernel_precision *precision, size_t tokens, si
                             float sharpness)
 {
     const size_t hidden = heads * head_size, stride = check_stride(precision, 3 * hidden);
-    problem p = {tokens, heads, head_size, stride, NULL};
+    problem p = {tokens, heads, head_size, stride, NULL, NULL, 0};
     p.qkv = check_floats(check_extent(tokens, 3 * hidden, p.stride), CHECK_USUAL);
     for (size_t t = 0; t < tokens; t++)
         for (size_t i = 0; i < 2 * hidden; i++)
@@ -56,6 +58,8 @@ static float *attend_split(const kernel_precision *precision, const problem *p, 
                                   .qkv_stride = p->stride,
                                   .output = output,
                                   .output_stride = output_stride,
+                                  .bias = p->bias != NULL ? p->bias + p->tokens - 1 : NULL,
+                                  .bias_stride = p->bias_stride,
                                   .scratch = scratch};
     attend_in_turns(precision, &attention, turns);
     check_number_gaps(precision, output, p->tokens, hidden, output_stride);
@@ -92,6 +96,11 @@ static void check_problem(const kernel_table *tier, const kernel_precision *prec
                     scores[s] += (double)query[d] * key[d];
                     size += fabs((double)query[d] * key[d]);
                 }
+                if (p->bias != NULL) {
+                    const double bias = p->bias[h * p->bias_stride + p->tokens - 1 + s - t];
+                    scores[s] += bias;
+                    size += fabs(bias);
+                }
                 greatest = fmax(greatest, scores[s]);
                 magnitude = fmax(magnitude, size);
             }
@@ -115,6 +124,22 @@ static void check_problem(const kernel_table *tier, const kernel_precision *prec
         }
     mem_free(scores);
     mem_free(output);
+}
+
+static void adds_a_bias_of_the_distance(void **state)
+{
+    (void)state;
+    CHECK_EACH_PRECISION(tier, precision)
+    for (size_t tokens = 1; tokens <= 150; tokens += unit_is_emulated() ? 29 : tokens < 40 ? 1 : 13) {
+        problem p = make_problem(precision, tokens, 3, 32, 0.25f);
+        p.bias_stride = 2 * tokens - 1 + tokens % 3;
+        p.bias = check_floats(3 * p.bias_stride + KERNEL_BIAS_ROOM, CHECK_USUAL);
+        for (size_t i = 0; i < KERNEL_BIAS_ROOM; i++)
+            p.bias[3 * p.bias_stride + i] = NAN; /* may be read, without an effect */
+        check_problem(tier, precision, &p);
+        mem_free(p.bias);
+        mem_free(p.qkv);
+    }
 }
 
 static void attends_over_texts_of_all_lengths(void **state)
@@ -162,7 +187,7 @@ static void weighs_scores_to_the_last_bits(void **state)
     enum { HEADS = 5000, SIZE = 2, HIDDEN = HEADS * SIZE };
     CHECK_EACH_PRECISION(tier, precision)
     {
-        problem p = {2, HEADS, SIZE, 3 * HIDDEN, mem_zalloc((size_t)2 * 3 * HIDDEN, sizeof(float))};
+        problem p = {2, HEADS, SIZE, 3 * HIDDEN, mem_zalloc((size_t)2 * 3 * HIDDEN, sizeof(float)), NULL, 0};
         assert_non_null(p.qkv);
         for (size_t h = 0; h < HIDDEN; h += SIZE) {
             p.qkv[h] = 1.0f;                                              /* query of token 0 */
@@ -276,7 +301,7 @@ static void does_not_depend_on_addresses(void **state)
     for (size_t round = 0; round < 20; round++) {
         problem p = make_problem(precision, 1 + check_below(80), 2, 24, 0.5f);
         float *output = attend(precision, &p, 48);
-        problem q = {p.tokens, 2, 24, check_stride(precision, p.stride + check_below(20)), NULL};
+        problem q = {p.tokens, 2, 24, check_stride(precision, p.stride + check_below(20)), NULL, NULL, 0};
         q.qkv = mem_alloc(check_extent(p.tokens, 144, q.stride), sizeof *q.qkv);
         assert_non_null(q.qkv);
         for (size_t t = 0; t < p.tokens; t++)
@@ -320,6 +345,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(attends_over_texts_of_all_lengths),
+        cmocka_unit_test(adds_a_bias_of_the_distance),
         cmocka_unit_test(attends_with_heads_of_all_sizes),
         cmocka_unit_test(attends_over_long_texts),
         cmocka_unit_test(weighs_scores_to_the_last_bits),

@@ -8,7 +8,7 @@ static void is_the_same_for_equal_models(void **state)
     synthetic one, two;
     synthetic_open(&one, 64, 4, 128, MODEL_GELU_ERF);
     synthetic_open(&two, 64, 4, 128, MODEL_GELU_ERF);
-    assert_true(model_fingerprint(&one.config, &one.weights) == model_fingerprint(&two.config, &two.weights));
+    assert_true(model_fingerprint(&one.config, &one.weights, SIZE_MAX) == model_fingerprint(&two.config, &two.weights, SIZE_MAX));
     synthetic_close(&one);
     synthetic_close(&two);
 }
@@ -18,7 +18,7 @@ static void changes_with_every_tensor(void **state)
     (void)state;
     synthetic s;
     synthetic_open(&s, 64, 4, 128, MODEL_GELU_ERF);
-    const uint64_t before = model_fingerprint(&s.config, &s.weights);
+    const uint64_t before = model_fingerprint(&s.config, &s.weights, SIZE_MAX);
     const model_layer *last = &s.weights.layers[1];
     const model_tensor *tensors[] = {&s.weights.word_embeddings,
                                      &s.weights.position_embeddings,
@@ -47,11 +47,11 @@ static void changes_with_every_tensor(void **state)
         for (size_t at = 0; at < count; at += count - 1) {
             const float kept = numbers[at];
             numbers[at] += 1;
-            assert_true(model_fingerprint(&s.config, &s.weights) != before);
+            assert_true(model_fingerprint(&s.config, &s.weights, SIZE_MAX) != before);
             numbers[at] = kept;
         }
     }
-    assert_true(model_fingerprint(&s.config, &s.weights) == before);
+    assert_true(model_fingerprint(&s.config, &s.weights, SIZE_MAX) == before);
     synthetic_close(&s);
 }
 
@@ -60,15 +60,15 @@ static void changes_with_the_configuration(void **state)
     (void)state;
     synthetic s;
     synthetic_open(&s, 64, 4, 128, MODEL_GELU_ERF);
-    const uint64_t before = model_fingerprint(&s.config, &s.weights);
+    const uint64_t before = model_fingerprint(&s.config, &s.weights, SIZE_MAX);
     s.config.heads = 2;
-    assert_true(model_fingerprint(&s.config, &s.weights) != before);
+    assert_true(model_fingerprint(&s.config, &s.weights, SIZE_MAX) != before);
     s.config.heads = 4;
     s.config.activation = MODEL_RELU;
-    assert_true(model_fingerprint(&s.config, &s.weights) != before);
+    assert_true(model_fingerprint(&s.config, &s.weights, SIZE_MAX) != before);
     s.config.activation = MODEL_GELU_ERF;
     s.config.layer_norm_epsilon = 1e-5f;
-    assert_true(model_fingerprint(&s.config, &s.weights) != before);
+    assert_true(model_fingerprint(&s.config, &s.weights, SIZE_MAX) != before);
     synthetic_close(&s);
 }
 

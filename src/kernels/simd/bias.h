@@ -1,0 +1,15 @@
+/* Template: relative positions, added to one row of scores. Include after a tier's vec header. */
+#ifndef KERNELS_SIMD_BIAS_H
+#define KERNELS_SIMD_BIAS_H
+
+#include "kernels/kernels.h"
+
+/* scores: [tokens] of the query, filled up to whole vectors with what nobody reads. */
+static inline void simd_add_bias(const kernel_attention *a, size_t head, size_t query, float *scores)
+{
+    const float *bias = a->bias + head * a->bias_stride - query;
+    for (size_t s = 0; s < a->tokens; s += VF_LANES)
+        vf_store(scores + s, vf_add(vf_load(scores + s), vf_load(bias + s)));
+}
+
+#endif

@@ -1,0 +1,91 @@
+/* The families of models: what a model_type in config.json means. A family is a row, made in one file of model/families/.
+ *
+ * A row says how the fields of config.json become numbers and a graph, which is data that the forward pass follows, and by which
+ * names and in which shapes the tensors lie in the weight file. Whoever adds a family writes such a file, lists it in families.c and in
+ * docs/MODELS.md. A field that would change the vectors and is not implemented is refused by its name. */
+#ifndef MODEL_FAMILIES_H
+#define MODEL_FAMILIES_H
+
+#include "model/config_fields.h"
+
+/* Lengths of dimensions; NONE in `rows` makes a vector. */
+typedef enum tensor_extent {
+    TENSOR_NONE,
+    TENSOR_VOCABULARY,
+    TENSOR_POSITIONS,
+    TENSOR_TYPES,
+    TENSOR_HIDDEN,
+    TENSOR_INTERMEDIATE,
+    TENSOR_HEADS,
+    TENSOR_BUCKETS, /* of relative positions */
+} tensor_extent;
+
+typedef struct tensor_row {
+    const char *name;
+    const char *older_name; /* NULL = never had another */
+    size_t field;           /* offset of the model_tensor in model_weights, or in model_layer */
+    tensor_extent rows, columns;
+} tensor_row;
+
+#define TENSOR_MATRIX(type, field, rows, columns, name)                                                      \
+    {                                                                                                        \
+        name, NULL, offsetof(type, field), TENSOR_##rows, TENSOR_##columns                                   \
+    }
+/* Of a layer. */
+#define TENSOR_LINEAR(field, rows, columns, name)                                                            \
+    TENSOR_MATRIX(model_layer, field.weight, rows, columns, name ".weight"),                                 \
+        TENSOR_MATRIX(model_layer, field.bias, NONE, rows, name ".bias")
+#define TENSOR_NORM(type, field, name)                                                                       \
+    {name ".weight", name ".gamma", offsetof(type, field.gamma), TENSOR_NONE, TENSOR_HIDDEN},                \
+    {                                                                                                        \
+        name ".bias", name ".beta", offsetof(type, field.beta), TENSOR_NONE, TENSOR_HIDDEN                   \
+    }
+
+typedef struct tensor_table {
+    const tensor_row *rows;
+    size_t count;
+} tensor_table;
+
+#define TENSOR_TABLE(rows)                                                                                   \
+    {                                                                                                        \
+        rows, sizeof(rows) / sizeof((rows)[0])                                                               \
+    }
+
+typedef struct model_family {
+    const char *type; /* model_type */
+    const char *
+        arguments; /* that a sentence file may give for its config.json, as sentence_arguments_check takes them */
+    /* Fills in what config.json decides: sizes, epsilon, activation and graph, which is zero before. */
+    aki_status (*read)(model_config *config, const config_fields *fields, aki_error *error);
+    const char *prefix;             /* of the names in files of models with a head: "bert." */
+    const tensor_table *embeddings; /* fields of model_weights */
+    const char *layers_prefix;      /* "encoder.layer.", before the number of a layer */
+    const tensor_table *layer;      /* fields of model_layer */
+} model_family;
+
+/* By model_type; NULL = there is none. */
+const model_family *model_family_find(const char *type);
+/* Their types with commas between, in the order of the alphabet, cut to `room`. */
+void model_family_list(char *list, size_t room);
+
+/* ---- the rows, and what they share ---- */
+
+extern const model_family family_bert, family_camembert, family_distilbert, family_electra, family_mpnet,
+    family_roberta, family_xlm_roberta;
+
+/* The fields of BertConfig, with BERT's graph. */
+AKI_MUST_CHECK aki_status family_bert_read(model_config *config, const config_fields *fields,
+                                           aki_error *error);
+#define FAMILY_BERT_ARGUMENTS                                                                                \
+    CONFIG_ARGUMENTS "vocab_size hidden_size num_hidden_layers num_attention_heads intermediate_size "       \
+                     "max_position_embeddings type_vocab_size hidden_act layer_norm_eps "                    \
+                     "position_embedding_type is_decoder add_cross_attention "                               \
+                     "attention_probs_dropout_prob hidden_dropout_prob "
+/* The names of BertModel; those of a layer stand below "encoder.layer.N.". */
+extern const tensor_table family_bert_embeddings, family_bert_layer;
+
+/* RoBERTa's positions, where config->max_positions holds the rows of their table so far. */
+AKI_MUST_CHECK aki_status family_roberta_positions(model_config *config, const config_fields *fields,
+                                                   size_t padding_id, aki_error *error);
+
+#endif
