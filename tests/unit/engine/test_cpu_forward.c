@@ -158,9 +158,9 @@ static void check_against_doubles(size_t hidden, size_t heads, size_t intermedia
 static void agrees_in_every_graph(void **state)
 {
     (void)state;
-    check_graph(48, 3, 100, MODEL_GELU_ERF, (model_graph){0}, 0);
-    check_graph(48, 3, 100, MODEL_GELU_ERF, graphs[0], 1);
-    check_graph(60, 5, 77, MODEL_GELU_ERF, graphs[1], 0);
+    check_graph(64, 4, 128, MODEL_GELU_ERF, (model_graph){0}, 0);
+    check_graph(64, 4, 256, MODEL_GELU_ERF, graphs[0], 1);
+    check_graph(64, 2, 256, MODEL_GELU_ERF, graphs[1], 0);
 }
 
 /* The first `outputs` outputs of `from` shrink, and the inputs of `to` that they become grow as much: a scale of int8 serves one

@@ -1,0 +1,55 @@
+"""Every family of models: vectors of sentence-transformers (make_family_reference.py), and the same bits in any company."""
+
+import json
+
+import numpy
+import pytest
+
+import parity  # noqa: F401: conftest puts tests/integration on the path
+from cli_program import json_lines, run
+from family_models import FAMILIES, REFERENCE, TEXTS, write_family
+
+COSINES = {"fp32": 1 - 1e-7, "bf16": 0.999, "int8": 0.98, "int4": 0.9}  # int8 and int4 of so small a model lose more than of a real one
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return json.loads(REFERENCE.read_text())
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def family(request, tmp_path_factory):
+    return request.param, write_family(tmp_path_factory.mktemp("family") / request.param, request.param)
+
+
+def embed(folder, *options, texts=TEXTS):
+    done = run("embed", "--model", folder, "--input-format", "jsonl", "--no-normalize", *options,
+               stdin="".join(json.dumps({"text": text}) + "\n" for text in texts).encode())
+    return numpy.array([line["embedding"] for line in json_lines(done.stdout)])
+
+
+def cosines(found, expected):
+    return (found * expected).sum(1) / numpy.linalg.norm(found, axis=1) / numpy.linalg.norm(expected, axis=1)
+
+
+@pytest.mark.parametrize("tier", ["auto", "reference"])
+def test_vectors_are_those_of_the_library(family, reference, tier):
+    name, folder = family
+    vectors, expected = embed(folder, "--precision", "fp32", "--cpu-tier", tier), numpy.array(reference[name])
+    assert numpy.abs(vectors - expected).max() <= 1e-5
+    assert cosines(vectors, expected).min() >= COSINES["fp32"]
+
+
+@pytest.mark.parametrize("precision", ["bf16", "int8", "int4"])
+def test_other_precisions(family, reference, precision):
+    name, folder = family
+    vectors = embed(folder, "--precision", precision, "--cpu-tier", "reference")
+    assert cosines(vectors, numpy.array(reference[name])).min() >= COSINES[precision]
+
+
+def test_bits_do_not_depend_on_batches_and_threads(family):
+    _, folder = family
+    alone = embed(folder, "--precision", "fp32", "--batch-texts", "1", "--threads", "1")
+    texts = [text for text in TEXTS for _ in range(3)][::-1]
+    together = embed(folder, "--precision", "fp32", "--threads", "2", texts=texts)
+    assert (together[::-1][::3] == alone).all() and (together[::-1][1::3] == alone).all()
