@@ -151,7 +151,7 @@ static aki_status put_around(const adder *in, special_use use, special_ids *side
     return AKI_OK;
 }
 
-/* Builds everything of BertTokenizer but the added tokens. */
+/* Builds everything of BertTokenizer and MPNetTokenizer but the added tokens. */
 static aki_status build_bert(const adder *in)
 {
     definition *def = in->def;
@@ -218,6 +218,7 @@ static aki_status build_class(const adder *in)
 {
     switch (in->side->class) {
     case TOKENIZER_CLASS_BERT:
+    case TOKENIZER_CLASS_MPNET:
         return build_bert(in);
     case TOKENIZER_CLASS_XLM_ROBERTA:
         return build_xlm_roberta(in);
@@ -274,6 +275,7 @@ static aki_status check_model(const adder *in)
         definition_model model;
         const char *name;
     } classes[] = {[TOKENIZER_CLASS_BERT] = {MODEL_WORDPIECE, "WordPiece"},
+                   [TOKENIZER_CLASS_MPNET] = {MODEL_WORDPIECE, "WordPiece"},
                    [TOKENIZER_CLASS_XLM_ROBERTA] = {MODEL_UNIGRAM, "Unigram"}};
     tokenizer_class class = in->side->class;
     if (class == TOKENIZER_CLASS_FILE || classes[class].model == in->def->model)

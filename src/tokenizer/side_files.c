@@ -100,6 +100,7 @@ static aki_status read_class(side_files *side, aki_error *error)
         {"LayoutLMTokenizer", TOKENIZER_CLASS_BERT}, {"SqueezeBertTokenizer", TOKENIZER_CLASS_BERT},
         {"LxmertTokenizer", TOKENIZER_CLASS_BERT},   {"PreTrainedTokenizer", TOKENIZER_CLASS_FILE},
         {"TokenizersBackend", TOKENIZER_CLASS_FILE}, {"XLMRobertaTokenizer", TOKENIZER_CLASS_XLM_ROBERTA},
+        {"MPNetTokenizer", TOKENIZER_CLASS_MPNET},
     };
     static const char key[] = "tokenizer_class";
     const side_file *files[] = {&side->config, &side->model};
@@ -122,7 +123,7 @@ static aki_status read_class(side_files *side, aki_error *error)
     }
     return error_set(error, AKI_MODEL_UNSUPPORTED,
                      "'%s': \"tokenizer_class\" is '%.100s'; this program runs BertTokenizer, "
-                     "XLMRobertaTokenizer and PreTrainedTokenizerFast",
+                     "MPNetTokenizer, XLMRobertaTokenizer and PreTrainedTokenizerFast",
                      path, side->class_name);
 }
 

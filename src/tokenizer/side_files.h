@@ -16,7 +16,9 @@ typedef enum tokenizer_class {
     /* BertTokenizer: takes the vocabulary from the file; normalizer, prefix, word limit and special tokens around the
      * text come from the settings, whatever tokenizer.json says. */
     TOKENIZER_CLASS_BERT,
-    /* XLMRobertaTokenizer: as that, but for Unigram. Of the normalizers only the first Precompiled is used; words are cut
+    /* MPNetTokenizer: as that, with names of its own for the special tokens, and blanks before the mask taken with it. */
+    TOKENIZER_CLASS_MPNET,
+    /* XLMRobertaTokenizer: as BertTokenizer, but for Unigram. Of the normalizers only the first Precompiled is used; words are cut
      * at white space, and the unknown token is the one with the id 3. */
     TOKENIZER_CLASS_XLM_ROBERTA,
     /* PreTrainedTokenizerFast: tokenizer.json as it stands; the settings only add tokens. */

@@ -13,12 +13,24 @@
 
 static const struct {
     const char *key;
-    const char *bert, *xlm_roberta; /* the classes' own; NULL = none */
+    const char *by_default[TOKENIZER_CLASS_FILE + 1]; /* of each class; NULL = none */
 } uses[USE_COUNT] = {
-    [USE_BOS] = {"bos_token", NULL, "<s>"},          [USE_EOS] = {"eos_token", NULL, "</s>"},
-    [USE_UNK] = {"unk_token", "[UNK]", "<unk>"},     [USE_SEP] = {"sep_token", "[SEP]", "</s>"},
-    [USE_PAD] = {"pad_token", "[PAD]", "<pad>"},     [USE_CLS] = {"cls_token", "[CLS]", "<s>"},
-    [USE_MASK] = {"mask_token", "[MASK]", "<mask>"},
+#define USE(key, bert, mpnet, xlm_roberta)                                                                   \
+    {                                                                                                        \
+        key,                                                                                                 \
+        {                                                                                                    \
+            [TOKENIZER_CLASS_BERT] = bert, [TOKENIZER_CLASS_MPNET] = mpnet,                                  \
+            [TOKENIZER_CLASS_XLM_ROBERTA] = xlm_roberta                                                      \
+        }                                                                                                    \
+    }
+    [USE_BOS] = USE("bos_token", NULL, "<s>", "<s>"),
+    [USE_EOS] = USE("eos_token", NULL, "</s>", "</s>"),
+    [USE_UNK] = USE("unk_token", "[UNK]", "[UNK]", "<unk>"),
+    [USE_SEP] = USE("sep_token", "[SEP]", "</s>", "</s>"),
+    [USE_PAD] = USE("pad_token", "[PAD]", "<pad>", "<pad>"),
+    [USE_CLS] = USE("cls_token", "[CLS]", "<s>", "<s>"),
+    [USE_MASK] = USE("mask_token", "[MASK]", "<mask>", "<mask>"),
+#undef USE
 };
 
 /* Where further special tokens are listed, once the choice between the two names and the two files is made. */
@@ -232,9 +244,7 @@ aki_status side_tokens_name(const side_files *side, special_use use, const char 
 {
     const char *key = uses[use].key;
     const json_t *value = side_files_get(side, key);
-    *text = side->class == TOKENIZER_CLASS_BERT          ? uses[use].bert
-            : side->class == TOKENIZER_CLASS_XLM_ROBERTA ? uses[use].xlm_roberta
-                                                         : NULL;
+    *text = uses[use].by_default[side->class];
     if (value == NULL)
         return AKI_OK;
     *text = NULL;
@@ -269,6 +279,7 @@ static aki_status push_named(const collector *in, const definition *def)
         } else {
             token.text = text;
             token.length = strlen(text);
+            token.flags.token.strip_left = use == USE_MASK && in->side->class == TOKENIZER_CLASS_MPNET;
             status = push(in, token);
         }
         if (status != AKI_OK)
