@@ -95,7 +95,7 @@ extern "C" {
     X(AKI_MODEL_INVALID, 6, "model_invalid", "a model file is damaged or contradicts itself",                \
       "Download the model again; the message names the file and what is wrong with it.")                     \
     X(AKI_MODEL_UNSUPPORTED, 7, "model_unsupported", "the model is of a kind this program does not run",     \
-      "Use a BERT sentence-embedding model with WordPiece tokens and safetensors weights.")                  \
+      "Use a model of a family that docs/MODELS.md lists, with safetensors weights.")                        \
     X(AKI_MODEL_CHANGED, 8, "model_changed", "a model file was cut while it was in use",                     \
       "Restore the file and restart; replace model files by rename, never in place.")                        \
     X(AKI_MODEL_DOWNLOAD_FAILED, 9, "model_download_failed", "the model could not be downloaded",            \
@@ -223,7 +223,7 @@ AKI_API size_t aki_max_tokens(const aki_model *model);
 
 /* What was loaded and chosen. Strings live as long as the handle. */
 typedef struct aki_model_info {
-    const char *architecture;    /* "bert" */
+    const char *architecture;    /* model_type of its config.json: "bert", "mpnet" */
     const char *cpu_tier;        /* tier of the kernels in use, as in aki_cpu_tiers */
     aki_precision precision;     /* never AKI_PRECISION_AUTO */
     aki_pooling default_pooling; /* never AKI_POOLING_MODEL */

@@ -40,8 +40,7 @@ static aki_status missing_file(const pull_walk *walk, const char *file, aki_erro
                    strchr(walk->session.id, '/') == NULL ? walk->session.id : "",
                    strchr(walk->session.id, '/') == NULL ? ")" : "");
     else
-        error_hint(error,
-                   "Use a BERT sentence-embedding model with WordPiece tokens and safetensors weights.");
+        error_hint(error, "Use a model of a family that docs/MODELS.md lists, with safetensors weights.");
     return AKI_MODEL_DOWNLOAD_FAILED;
 }
 

@@ -1,11 +1,12 @@
 """Every family of models: vectors of sentence-transformers (make_family_reference.py), and the same bits in any company."""
 
 import json
+import re
 
 import numpy
 import pytest
 
-import parity  # noqa: F401: conftest puts tests/integration on the path
+import parity  # conftest puts tests/integration on the path
 from cli_program import json_lines, run
 from family_models import FAMILIES, REFERENCE, TEXTS, write_family
 
@@ -53,3 +54,11 @@ def test_bits_do_not_depend_on_batches_and_threads(family):
     texts = [text for text in TEXTS for _ in range(3)][::-1]
     together = embed(folder, "--precision", "fp32", "--threads", "2", texts=texts)
     assert (together[::-1][::3] == alone).all() and (together[::-1][1::3] == alone).all()
+
+
+def test_the_documented_families_are_those_of_the_program(tmp_path):
+    refused = run("embed", "--model", write_family(tmp_path / "model", "bert", model_type="t5"), stdin=b"x\n", code=None)
+    assert refused.returncode != 0
+    listed = re.search(r"\"model_type\" is 't5'; supported: ([a-z, -]+)", refused.stderr).group(1).split(", ")
+    rows = re.findall(r"^\| `([a-z-]+)` \|", (parity.ROOT / "docs" / "MODELS.md").read_text().split("## What is refused")[0], re.M)
+    assert sorted(rows) == listed == sorted({family["keys"]["model_type"] for family in FAMILIES.values()})
