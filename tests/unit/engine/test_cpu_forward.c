@@ -66,13 +66,17 @@ typedef struct texts {
     size_t count;
 } texts;
 
+/* With padding in it, where that has a meaning in the graph. */
 static void add_text(synthetic *s, texts *t, size_t tokens)
 {
+    const model_graph *graph = &s->config.graph;
     uint32_t first = t->count > 0 ? t->offsets[t->count] : 0;
     assert_true(first + tokens <= MOST_TOKENS);
     t->offsets[0] = 0;
     for (size_t i = 0; i < tokens; i++)
-        t->ids[first + i] = (int32_t)(fabs(synthetic_unit(s)) * 99.99);
+        t->ids[first + i] = graph->positions_skip_padding && (i % 7 == 1 || i % 7 == 2)
+                                ? graph->padding_id
+                                : (int32_t)(fabs(synthetic_unit(s)) * 99.99);
     t->offsets[++t->count] = first + (uint32_t)tokens;
 }
 
@@ -119,8 +123,6 @@ static void check_graph(size_t hidden, size_t heads, size_t intermediate, model_
     double *expected[6];
     for (size_t i = 0; i <= longest; i++) {
         add_text(&s, &t, lengths[i]);
-        for (size_t j = 0; graph.positions_skip_padding && j < lengths[i]; j += 1 + j % 5)
-            t.ids[t.offsets[i] + j] = graph.padding_id;
         expected[i] = synthetic_forward(&s, t.ids + t.offsets[i], lengths[i]);
     }
     EACH_SUBJECT(it)
@@ -134,8 +136,8 @@ static void check_graph(size_t hidden, size_t heads, size_t intermediate, model_
             for (size_t j = 0; j < lengths[i] * hidden; j++) {
                 double actual = states[t.offsets[i] * hidden + j], difference = actual - expected[i][j];
                 if (!(fabs(difference) <= limit.worst))
-                    fail_msg("%s, text %zu, value %zu: %.9g instead of %.9g", it->tier, i, j, actual,
-                             expected[i][j]);
+                    fail_msg("%s in %s, text %zu, value %zu: %.9g instead of %.9g", it->tier,
+                             kernel_precision_name(it->precision), i, j, actual, expected[i][j]);
                 squares += difference * difference;
                 count += 1.0;
             }
@@ -159,8 +161,8 @@ static void agrees_in_every_graph(void **state)
 {
     (void)state;
     check_graph(64, 4, 128, MODEL_GELU_ERF, (model_graph){0}, 0);
-    check_graph(64, 4, 256, MODEL_GELU_ERF, graphs[0], 1);
-    check_graph(64, 2, 256, MODEL_GELU_ERF, graphs[1], 0);
+    check_graph(64, 4, 128, MODEL_GELU_TANH, graphs[0], 1);
+    check_graph(64, 4, 256, MODEL_RELU, graphs[1], 0);
 }
 
 /* The first `outputs` outputs of `from` shrink, and the inputs of `to` that they become grow as much: a scale of int8 serves one
