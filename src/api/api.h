@@ -10,6 +10,7 @@
 #define API_API_H
 
 #include "akidb/embed.h"
+#include "api/cl100k.h"
 #include "api/http_error.h"
 #include "base/buf.h"
 #include "engine/encoder.h"
@@ -35,8 +36,10 @@ typedef struct api_service {
     size_t max_texts;
     size_t max_requests; /* waiting */
     unsigned http_threads;
-    int64_t started_s; /* Unix time */
-    bool takes_ids;    /* OpenAI's token ids are the model's own; else they are refused */
+    int64_t started_s;         /* Unix time */
+    bool takes_ids;            /* OpenAI's token ids are the model's own */
+    const cl100k *foreign_ids; /* or these; NULL, and not takes_ids = they are refused */
+    size_t max_body_bytes;
 } api_service;
 
 typedef struct api_request {

@@ -69,3 +69,39 @@ bool base64_append(buf *out, const void *bytes, size_t count)
     buf_commit(out, length);
     return true;
 }
+
+static int sextet_of(char c)
+{
+    const char *at = c != '\0' ? strchr(alphabet, c) : NULL;
+    return at != NULL ? (int)(at - alphabet) : -1;
+}
+
+/* Four characters; `pads` of the last ones are padding. False where others are not of the alphabet. */
+static bool decode_group(const char *text, size_t pads, unsigned char bytes[3])
+{
+    uint32_t group = 0;
+    for (size_t i = 0; i < 4; i++) {
+        const int sextet = i < 4 - pads ? sextet_of(text[i]) : 0;
+        if (sextet < 0)
+            return false;
+        group = group << 6 | (uint32_t)sextet;
+    }
+    bytes[0] = (unsigned char)(group >> 16);
+    bytes[1] = (unsigned char)(group >> 8);
+    bytes[2] = (unsigned char)group;
+    return true;
+}
+
+bool base64_decode(buf *out, const char *text, size_t length)
+{
+    if (length % 4 != 0)
+        return false;
+    for (size_t at = 0; at < length; at += 4) {
+        unsigned char bytes[3];
+        const bool last = at + 4 == length;
+        const size_t pads = !last || text[at + 3] != '=' ? 0 : text[at + 2] == '=' ? 2 : 1;
+        if (!decode_group(text + at, pads, bytes) || !buf_append(out, bytes, 3 - pads))
+            return false;
+    }
+    return true;
+}

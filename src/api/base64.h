@@ -7,4 +7,8 @@
 /* Appends the text of bytes[0..count). False as buf_append. */
 bool base64_append(buf *out, const void *bytes, size_t count);
 
+/* Appends the bytes of text[0..length). False also where the text is not base64 with its padding; what was appended is then
+ * of no use. */
+bool base64_decode(buf *out, const char *text, size_t length);
+
 #endif

@@ -53,7 +53,8 @@ static bool read_ids(api_call *call, size_t index, const char *param, const json
         http_error_set(
             error, HTTP_ERROR_INVALID_VALUE, param,
             "%s holds token ids, and this service takes texts only, because the ids of one tokenizer mean "
-            "nothing to another. Send strings: in LangChain, check_embedding_ctx_length=False does it",
+            "nothing to another. Send strings: in LangChain, check_embedding_ctx_length=False does it; "
+            "or run this service with --token-ids cl100k",
             param);
         return false;
     }

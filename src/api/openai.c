@@ -71,6 +71,9 @@ static bool read_input(api_call *call, const api_service *service, http_error *e
     if (!options_read(call, call->root, fields, service, error))
         return false;
     settle_output(call);
+    if (service->foreign_ids != NULL &&
+        !cl100k_replace_ids(service->foreign_ids, call->root, "input", service->max_body_bytes, error))
+        return false;
     return input_read(call, "input", json_object_get(call->root, "input"), shapes, service, error) &&
            options_check(call, service, error) && input_cut(call, service, error);
 }

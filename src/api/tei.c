@@ -12,7 +12,7 @@
 #include "api/vector_json.h"
 #include "base/error.h"
 #include "base/json_text.h"
-#include "tokenizer/decode.h"
+#include "base/memory.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -284,9 +284,9 @@ static bool read_decode(api_call *call, const api_request *request, const api_se
     const json_t *item;
     if (!input_load(call, request, "ids", service, error))
         return false;
-    if (!tokenizer_is_wordpiece(encoder_tokenizer(service->enc))) {
+    if (!tokenizer_decodes(encoder_tokenizer(service->enc))) {
         http_error_set(error, HTTP_ERROR_INVALID_VALUE, "ids",
-                       "ids of a Unigram tokenizer, as this model has, cannot be turned back into text here");
+                       "the model's tokenizer.json has a decoder of a kind that is not implemented here");
         return false;
     }
     const json_t *ids = json_object_get(call->root, "ids"),
@@ -328,15 +328,17 @@ static bool write_decoded_list(const tokenizer *tok, const json_t *list, bool sk
 {
     size_t index;
     const json_t *id;
-    token_decoder decoder = {.tok = tok, .out = text};
-    buf_clear(text);
+    int32_t *ids = mem_alloc(json_array_size(list), sizeof *ids);
+    if (ids == NULL)
+        return false;
     json_array_foreach(list, index, id)
     {
-        const int32_t number = (int32_t)json_integer_value(id);
-        if ((!skip || !tokenizer_is_special(tok, number)) && !token_decoder_add(&decoder, number))
-            return false;
+        ids[index] = (int32_t)json_integer_value(id);
     }
-    return json_text_append(out, text->data != NULL ? text->data : "", text->length);
+    buf_clear(text);
+    const bool done = tokenizer_decode(tok, ids, json_array_size(list), skip, text);
+    mem_free(ids);
+    return done && json_text_append(out, text->data != NULL ? text->data : "", text->length);
 }
 
 static aki_status write_decoded(const api_call *call, const api_result *result, const api_service *service,

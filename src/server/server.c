@@ -104,6 +104,8 @@ static aki_status open_parts(server *s, aki_error *error)
     aki_status status = server_metrics_open(s, error);
     if (status == AKI_OK && settings->api_keys_file != NULL)
         status = api_keys_open(&s->keys, settings->api_keys_file, settings->log, error);
+    if (status == AKI_OK && settings->cl100k_file != NULL)
+        status = cl100k_open(&s->foreign_ids, settings->cl100k_file, error);
     if (status == AKI_OK && settings->tls_certificate != NULL)
         status = open_tls(s, error);
     if (status == AKI_OK)
@@ -277,6 +279,7 @@ void server_close(server *s)
     task_pool_close(s->tasks);
     tls_close(s->tls);
     api_keys_close(s->keys);
+    cl100k_close(s->foreign_ids);
     scheduler_close(work);
     watchdog_close(s->watchdog);
     probe_close(s->probe);

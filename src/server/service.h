@@ -38,8 +38,9 @@ struct server {
     task_pool *tasks;
     watchdog *watchdog;
     probe *probe;
-    tls *tls;       /* NULL: plain HTTP */
-    api_keys *keys; /* NULL: everybody may use the service */
+    tls *tls;            /* NULL: plain HTTP */
+    api_keys *keys;      /* NULL: everybody may use the service */
+    cl100k *foreign_ids; /* NULL: OpenAI's dialect takes no ids of that vocabulary */
     way_in main_way, admin_way;
     http_front *front;       /* TCP, with TLS where that is used, and the unix socket */
     http_front *admin_front; /* the admin port; NULL: there is none */
@@ -76,7 +77,9 @@ static inline api_service service_api(const server *s)
                          .max_requests = s->settings.max_queue_requests,
                          .http_threads = s->settings.http_threads,
                          .started_s = s->started_s,
-                         .takes_ids = s->settings.takes_token_ids};
+                         .takes_ids = s->settings.takes_token_ids,
+                         .foreign_ids = s->foreign_ids,
+                         .max_body_bytes = s->settings.max_body_bytes};
 }
 
 static inline server_phase server_phase_now(const server *s)

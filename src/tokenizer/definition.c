@@ -13,5 +13,6 @@ void definition_free(definition *def)
     mem_free(def->exact_scores);
     mem_free(def->added);
     mem_free(def->pad_token);
+    token_decoder_free(&def->decoder);
     *def = (definition){0};
 }

@@ -5,6 +5,7 @@
 #define TOKENIZER_DEFINITION_H
 
 #include "tokenizer/added_tokens.h"
+#include "tokenizer/decode.h"
 #include "tokenizer/normal_stages.h"
 #include "tokenizer/normalizer.h"
 #include "tokenizer/side_files.h"
@@ -46,6 +47,7 @@ typedef struct definition {
     definition_added_token *added; /* [added_count], no text twice */
     size_t added_count;
     special_ids before, after;
+    token_decoder decoder;
     char *pad_token;              /* tokenizer.json's, or NULL */
     bool truncate_left, pad_left; /* from which side a text is cut, on which it is padded */
     bool has_types;               /* the template gives some token another type than 0 */

@@ -1,7 +1,7 @@
 /* tokenizer.json as `tokenizers` writes it. Understood: WordPiece with BertNormalizer and BertPreTokenizer, Unigram with
  * the stages of normal_stages.c and split_stages.c, TemplateProcessing, BertProcessing and RobertaProcessing; anything else
  * is refused by name, since guessing would give other ids without a word. Of "truncation" and "padding" only the side
- * counts; "decoder" has no bearing on the ids of a text. */
+ * counts; "decoder" has no bearing on the ids of a text, so any one is taken (decode.h). */
 #include "tokenizer/definition.h"
 
 #include "base/error.h"
@@ -375,6 +375,8 @@ static aki_status read_root(reader *in, const json_t *root, size_t limit)
         status = read_post_processor(in, root);
     if (status == AKI_OK)
         status = read_sides(in, root);
+    if (status == AKI_OK)
+        status = token_decoder_read(&in->def->decoder, json_object_get(root, "decoder"), in->error);
     return status;
 }
 

@@ -84,6 +84,8 @@ aki_status definition_read_vocab(definition *out, const char *path, size_t vocab
     aki_status status = file_read(path, &text, error);
     if (status == AKI_OK)
         status = read_all(out, &text, path, vocabulary_limit, &index, error);
+    if (status == AKI_OK)
+        status = token_decoder_usual(&out->decoder, error);
     token_index_free(&index);
     buf_free(&text);
     if (status != AKI_OK)

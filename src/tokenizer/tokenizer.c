@@ -23,6 +23,7 @@ struct tokenizer {
     added_tokens raw, normalized;
     buf *normalized_texts; /* [normalized.count], what `normalized` points to */
     special_ids before, after;
+    token_decoder decoder;
     bool truncate_left; /* a text that is cut keeps its end */
 };
 
@@ -112,6 +113,8 @@ static aki_status build(tokenizer *tok, definition *def, const char *path, aki_e
     def->vocab = (vocabulary){0};
     tok->before = def->before;
     tok->after = def->after;
+    tok->decoder = def->decoder;
+    def->decoder = (token_decoder){0};
     tok->truncate_left = def->truncate_left;
     tok->kind = def->model;
     aki_status status = def->model == MODEL_UNIGRAM
@@ -211,6 +214,7 @@ void tokenizer_close(tokenizer *tok)
     wordpiece_free(&tok->model);
     word_classes_free(&tok->classes);
     normalizer_free(&tok->norm);
+    token_decoder_free(&tok->decoder);
     vocabulary_free(&tok->vocab);
     mem_free(tok);
 }
@@ -251,9 +255,26 @@ bool tokenizer_is_special(const tokenizer *tok, int32_t id)
     return holds_id(&tok->before, id) || holds_id(&tok->after, id);
 }
 
-bool tokenizer_is_wordpiece(const tokenizer *tok)
+bool tokenizer_decodes(const tokenizer *tok)
 {
-    return tok->kind == MODEL_WORDPIECE;
+    return !tok->decoder.unsupported;
+}
+
+bool tokenizer_decode(const tokenizer *tok, const int32_t *ids, size_t count, bool skip_special, buf *out)
+{
+    decode_texts texts;
+    decode_texts_init(&texts);
+    bool done = true;
+    for (size_t i = 0; i < count && done; i++) {
+        const char *text = tokenizer_token_text(tok, ids[i]);
+        if (text == NULL || (skip_special && tokenizer_is_special(tok, ids[i])))
+            continue;
+        buf_append_string(&texts.bytes, text);
+        done = decode_texts_end(&texts);
+    }
+    done = done && token_decoder_run(&tok->decoder, &texts, out);
+    decode_texts_free(&texts);
+    return done;
 }
 
 tokenizer_scratch *tokenizer_scratch_open(void)

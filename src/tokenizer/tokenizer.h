@@ -16,6 +16,7 @@
 #define TOKENIZER_TOKENIZER_H
 
 #include "akidb/embed.h"
+#include "base/buf.h"
 
 typedef struct tokenizer tokenizer;
 typedef struct tokenizer_scratch tokenizer_scratch;
@@ -38,8 +39,11 @@ size_t tokenizer_special_before(const tokenizer *tok);
 /* True for a token that is looked for in the raw text ("[MASK]"), or that the post-processor adds. */
 bool tokenizer_is_special(const tokenizer *tok, int32_t id);
 
-/* True for a WordPiece model, false for a Unigram one. */
-bool tokenizer_is_wordpiece(const tokenizer *tok);
+/* False where tokenizer.json has a decoder that is not implemented (decode.h). */
+bool tokenizer_decodes(const tokenizer *tok);
+/* Appends the text of ids[0..count); ids that the vocabulary does not have add nothing. What the normalizer took away does
+ * not come back. False = out of memory, or beyond the maximum of `out`. */
+bool tokenizer_decode(const tokenizer *tok, const int32_t *ids, size_t count, bool skip_special, buf *out);
 
 /* NULL = out of memory. One per thread; grows as needed and is reused between calls. */
 tokenizer_scratch *tokenizer_scratch_open(void);

@@ -31,7 +31,8 @@ def tree(tmp_path):
     if not (MODEL / "model.safetensors").exists():
         pytest.skip("set AKIDB_TEST_MODEL to the model's folder")
     (tmp_path / "scripts").mkdir()
-    shutil.copy(ROOT / "scripts" / "get-model", tmp_path / "scripts")
+    for name in ("get-model", "package_files.py"):
+        shutil.copy(ROOT / "scripts" / name, tmp_path / "scripts")
     (tmp_path / "packages").mkdir()
     return tmp_path
 

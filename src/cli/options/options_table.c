@@ -480,11 +480,18 @@ const option_row option_table[OPTION_TOTAL] = {
          .variable = "AKIDB_TOKEN_IDS",
          .type = OPTION_TYPE_CHOICE,
          .commands = SERVE,
-         .choices = "reject|native",
+         .choices = "reject|native|cl100k",
          .default_text = "reject",
          .help = "token ids in the place of texts in OpenAI's dialect: native takes them as this "
-                 "model's own; clients that count by cl100k, as LangChain does unless told "
-                 "otherwise, send ids that mean something else here"},
+                 "model's own, cl100k turns them back into text by --cl100k-file, which is right for "
+                 "clients that count by that vocabulary, as LangChain does unless told otherwise"},
+    [OPTION_CL100K_FILE] = {.section = "Dialects",
+                            .flag = "cl100k-file",
+                            .variable = "AKIDB_CL100K_FILE",
+                            .type = OPTION_TYPE_PATH,
+                            .commands = SERVE,
+                            .help = "the vocabulary for --token-ids cl100k: tiktoken's "
+                                    "cl100k_base.tiktoken, which scripts/get-cl100k fetches"},
     /* ---- Limits ---- */
     [OPTION_H2C] = {.section = "Access",
                     .flag = "h2c",

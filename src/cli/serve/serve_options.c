@@ -21,6 +21,11 @@ char *serve_options_model_name(const options *o)
     return name != NULL ? mem_copy_string(name) : model_name_of(option_text(o, OPTION_MODEL));
 }
 
+static bool takes_cl100k(const options *o)
+{
+    return strcmp(option_text(o, OPTION_TOKEN_IDS), "cl100k") == 0;
+}
+
 aki_status serve_options_check(const options *o, aki_error *error)
 {
     const char *certificate = option_text(o, OPTION_TLS_CERTIFICATE), *key = option_text(o, OPTION_TLS_KEY);
@@ -34,6 +39,9 @@ aki_status serve_options_check(const options *o, aki_error *error)
         status = error_set(error, AKI_INVALID_ARGUMENT, "--tls-%s is given, but no TLS is used",
                            option_text(o, OPTION_TLS_CLIENT_CA) != NULL ? "client-ca" : "ocsp");
         error_hint(error, "Give --tls-certificate and --tls-key as well.");
+    } else if (takes_cl100k(o) && option_text(o, OPTION_CL100K_FILE) == NULL) {
+        status = error_set(error, AKI_INVALID_ARGUMENT, "--token-ids cl100k needs --cl100k-file");
+        error_hint(error, "scripts/get-cl100k fetches the vocabulary and prints its path.");
     } else if (!serve_options_have_address(o) && option_text(o, OPTION_UNIX_SOCKET) == NULL) {
         status = error_set(error, AKI_INVALID_ARGUMENT, "--host none leaves nothing to listen on");
         error_hint(error, "Give --unix-socket PATH, or an address.");
@@ -79,6 +87,7 @@ void serve_options_read(const options *o, server_settings *settings)
     settings->tls_ocsp = option_text(o, OPTION_TLS_OCSP);
     settings->api_keys_file = option_text(o, OPTION_API_KEYS);
     settings->takes_token_ids = strcmp(option_text(o, OPTION_TOKEN_IDS), "native") == 0;
+    settings->cl100k_file = takes_cl100k(o) ? option_text(o, OPTION_CL100K_FILE) : NULL;
     settings->cors_origins = option_text(o, OPTION_CORS_ORIGIN);
     settings->max_texts = option_size(o, OPTION_MAX_TEXTS);
     settings->max_body_bytes = option_size(o, OPTION_MAX_BODY_BYTES);
