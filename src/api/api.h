@@ -45,7 +45,8 @@ typedef struct api_service {
 typedef struct api_request {
     const char *body; /* [length] */
     size_t length;
-    const char *name; /* what the path has in the place of {model}; "" = nothing */
+    const char *name;        /* what the path has in the place of {model}; "" = nothing */
+    const char *head_length; /* the header Inference-Header-Content-Length; NULL = none */
 } api_request;
 
 typedef struct api_call {
@@ -75,6 +76,7 @@ typedef struct api_result {
     size_t item_errors_count;
     int64_t duration_ns; /* since the request came */
     const char *request_id;
+    size_t *head_length; /* `write` sets it where bytes follow the JSON: how long that is; else it stays 0 */
 } api_result;
 
 typedef struct api_dialect {
@@ -89,6 +91,17 @@ typedef struct api_dialect {
     const char *const (*headers)[2]; /* name and value, of each reply; ends with a NULL name; NULL = none */
 } api_dialect;
 
+/* How bodies and replies look, for /openapi.json. JSON is written with ' in the place of ". */
+typedef struct api_description {
+    const struct api_field *fields[2]; /* tables of options.h, as far as there are any */
+    const char *members;               /* of the body's "properties" that no table has; NULL = none */
+    const char *nested;                /* the field whose object the tables are of; NULL = the body itself */
+    const char *nested_members;        /* of its "properties" that no table has; NULL = none */
+    const char *required;              /* names; NULL = none */
+    const char *example;               /* a body; NULL = that of the dialect */
+    const char *reply;                 /* a schema */
+} api_description;
+
 typedef struct api_operation {
     const api_dialect *dialect;
     /* Fills *call, which is all zero. False with *error filled. NULL: the body does not matter. */
@@ -98,6 +111,7 @@ typedef struct api_operation {
     /* Appends the reply to `out`, whose maximum is the bound. Errors: AKI_NOT_FINITE, AKI_OUT_OF_MEMORY. */
     aki_status (*write)(const api_call *call, const api_result *result, const api_service *service, buf *out,
                         aki_error *error);
+    const api_description *description;
 } api_operation;
 
 #define API_SMALL_REPLY_BYTES ((size_t)64 << 10)
@@ -121,10 +135,14 @@ void api_error_param(const http_error *error, const api_dialect *dialect, char p
 
 /* The operations, by dialect. */
 extern const api_operation native_embed;
+extern const api_dialect openai_dialect;
 extern const api_operation openai_embeddings, openai_deployment_embeddings, openai_models, openai_model;
 extern const api_operation tei_embed, tei_root, tei_similarity, tei_tokenize, tei_decode, tei_info;
 extern const api_operation ollama_embed, ollama_embeddings, ollama_tags, ollama_show, ollama_ps,
-    ollama_version;
+    ollama_version, ollama_pull;
 extern const api_operation cohere_v1_embed, cohere_v2_embed;
+extern const api_operation kserve_infer, kserve_server, kserve_model, kserve_ready;
+extern const api_operation weaviate_vectors, weaviate_meta;
+extern const api_operation llamacpp_embedding, llamacpp_embeddings;
 
 #endif

@@ -195,5 +195,22 @@ static unsigned write_error(const http_error *error, const api_service *service,
     return http_error_status(error->code);
 }
 
-const api_operation cohere_v1_embed = {&cohere, read_v1, bound_embed, write_embed};
-const api_operation cohere_v2_embed = {&cohere, read_v2, bound_embed, write_embed};
+#define REPLY                                                                                                \
+    "{'type':'object','required':['id','embeddings','texts','meta','response_type'],"                        \
+    "'properties':{'id':{'type':'string'},'embeddings':{'type':['array','object']},"                         \
+    "'texts':{'type':'array','items':{'type':'string'}}}}"
+
+static const api_description v1_form = {.members = "'texts':{'type':'array','minItems':1,'items':{'type':'"
+                                                   "string'}},'images':{'type':'array','maxItems':0}",
+                                        .fields = {fields},
+                                        .required = "'texts'",
+                                        .reply = REPLY};
+static const api_description v2_form = {
+    .members = "'texts':{'type':'array','minItems':1,'items':{'type':'string'}},'images':{'type':'array','"
+               "maxItems':0},"
+               "'inputs':{'type':'array','items':{'type':'object','required':['content']}}",
+    .fields = {fields},
+    .reply = REPLY};
+
+const api_operation cohere_v1_embed = {&cohere, read_v1, bound_embed, write_embed, &v1_form};
+const api_operation cohere_v2_embed = {&cohere, read_v2, bound_embed, write_embed, &v2_form};

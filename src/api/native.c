@@ -58,4 +58,17 @@ static unsigned write_error(const http_error *error, const api_service *service,
 static const api_dialect native = {
     .text_field = "texts", .example = "{\"texts\":[\"hello\"]}", .write_error = write_error};
 
-const api_operation native_embed = {&native, read_embed, bound_embed, write_embed};
+static const api_description embed_form = {
+    .members =
+        "'texts':{'type':'array','minItems':1,'items':{'type':'string','minLength':1}},"
+        "'model':{'type':['string','null']},'pooling':{'enum':['mean','cls','max',null]},"
+        "'normalize':{'type':['boolean','null']},'truncate':{'type':['boolean','null']},"
+        "'encoding_format':{'enum':['float','base64',null]},"
+        "'priority':{'enum':['auto','interactive','bulk',null]},'on_error':{'enum':['request','item',null]}",
+    .required = "'texts'",
+    .reply = "{'type':'object','required':['embeddings','model','dimension','usage'],'properties':{"
+             "'embeddings':{'type':'array'},'model':{'type':'string'},'dimension':{'type':'integer'},"
+             "'usage':{'type':'object'},'truncated':{'type':'array','items':{'type':'integer'}},"
+             "'errors':{'type':'array','items':{'type':'object','required':['index','code','message']}}}}"};
+
+const api_operation native_embed = {&native, read_embed, bound_embed, write_embed, &embed_form};

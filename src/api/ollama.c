@@ -1,4 +1,4 @@
-/* Ollama's dialect: POST /api/embed, /api/embeddings and /api/show, GET /api/tags, /api/ps and /api/version.
+/* Ollama's dialect: POST /api/embed, /api/embeddings, /api/show and /api/pull, GET /api/tags, /api/ps and /api/version.
  *
  * One model is served, always loaded: keep_alive has no effect, and /api/ps lists it without end. Names have the tag
  * ":latest". Of "options" only num_ctx counts. Durations are whole nanoseconds: clients fail on fractions. */
@@ -162,10 +162,11 @@ static aki_status write_embeddings(const api_call *call, const api_result *resul
 
 /* ---- The model ---------------------------------------------------------------------------------------- */
 
+static const api_field names[] = {{"model", read_name}, {"name", read_name}, {NULL, NULL}};
+
 static bool read_show(api_call *call, const api_request *request, const api_service *service,
                       http_error *error)
 {
-    static const api_field names[] = {{"model", read_name}, {"name", read_name}, {NULL, NULL}};
     return input_load(call, request, "input", service, error) &&
            options_read(call, call->root, names, service, error);
 }
@@ -286,6 +287,16 @@ static aki_status write_version(const api_call *call, const api_result *result, 
     return AKI_OK;
 }
 
+/* The served model is there. Another one is an error: models are named when the service starts. One line is a stream of
+ * one, so "stream" changes nothing. */
+static aki_status write_pull(const api_call *call, const api_result *result, const api_service *service,
+                             buf *out, aki_error *error)
+{
+    (void)call, (void)result, (void)service, (void)error;
+    buf_append_string(out, "{\"status\":\"success\"}\n");
+    return AKI_OK;
+}
+
 /* ---- Errors ------------------------------------------------------------------------------------------- */
 
 /* "error" must be a string, and no client comes again by itself: a full queue is 503, as in Ollama. */
@@ -306,9 +317,39 @@ static unsigned write_error(const http_error *error, const api_service *service,
     return error->code == HTTP_ERROR_OVERLOADED ? 503 : http_error_status(error->code);
 }
 
-const api_operation ollama_embed = {&ollama, read_embed, bound_embed, write_embed};
-const api_operation ollama_embeddings = {&ollama, read_prompt, bound_embed, write_embeddings};
-const api_operation ollama_tags = {&ollama, read_loaded, NULL, write_tags};
-const api_operation ollama_show = {&ollama, read_show, NULL, write_show};
-const api_operation ollama_ps = {&ollama, read_loaded, NULL, write_ps};
-const api_operation ollama_version = {&ollama, NULL, NULL, write_version};
+/* ---- For /openapi.json -------------------------------------------------------------------------------- */
+
+#define NAME "'model':{'type':['string','null']}"
+#define OPTIONS "'options':{'type':['object','null'],'properties':{'num_ctx':{'type':['integer','null']}}}"
+#define MODELS_REPLY "{'type':'object','required':['models'],'properties':{'models':{'type':'array'}}}"
+
+static const api_description embed_form = {
+    .members = NAME ",'input':{'$ref':'#/components/schemas/Texts'}," OPTIONS,
+    .fields = {fields},
+    .reply = "{'type':'object','required':['model','embeddings','total_duration','load_duration',"
+             "'prompt_eval_count'],'properties':{'embeddings':{'$ref':'#/components/schemas/Vectors'}}}"};
+static const api_description prompt_form = {.members = NAME ",'prompt':{'type':'string'}," OPTIONS,
+                                            .fields = {fields},
+                                            .example = "{'model':'','prompt':'hello'}",
+                                            .reply =
+                                                "{'type':'object','required':['embedding'],'properties':{"
+                                                "'embedding':{'$ref':'#/components/schemas/Vector'}}}"};
+static const api_description show_form = {.members = NAME ",'name':{'type':['string','null']}",
+                                          .fields = {names},
+                                          .example = "{'model':''}",
+                                          .reply = "{'type':'object','required':['model_info']}"};
+static const api_description pull_form = {
+    .members = NAME ",'name':{'type':['string','null']},'stream':{'type':['boolean','null']}",
+    .fields = {names},
+    .example = "{'model':''}",
+    .reply = "{'type':'object','required':['status'],'properties':{'status':{'const':'success'}}}"};
+static const api_description models_form = {.reply = MODELS_REPLY};
+static const api_description version_form = {.reply = "{'type':'object','required':['version']}"};
+
+const api_operation ollama_embed = {&ollama, read_embed, bound_embed, write_embed, &embed_form};
+const api_operation ollama_embeddings = {&ollama, read_prompt, bound_embed, write_embeddings, &prompt_form};
+const api_operation ollama_tags = {&ollama, read_loaded, NULL, write_tags, &models_form};
+const api_operation ollama_show = {&ollama, read_show, NULL, write_show, &show_form};
+const api_operation ollama_pull = {&ollama, read_show, NULL, write_pull, &pull_form};
+const api_operation ollama_ps = {&ollama, read_loaded, NULL, write_ps, &models_form};
+const api_operation ollama_version = {&ollama, NULL, NULL, write_version, &version_form};

@@ -29,11 +29,11 @@ static const char *const headers[][2] = {{"x-ratelimit-limit-requests", "1000000
                                          {"x-ratelimit-reset-tokens", "1s"},
                                          {NULL, NULL}};
 
-static const api_dialect openai = {.text_field = "input",
-                                   .example = "{\"input\":[\"hello\"]}",
-                                   .any_media_type = true,
-                                   .write_error = write_error,
-                                   .headers = headers};
+const api_dialect openai_dialect = {.text_field = "input",
+                                    .example = "{\"input\":[\"hello\"]}",
+                                    .any_media_type = true,
+                                    .write_error = write_error,
+                                    .headers = headers};
 
 static const api_field fields[] = {
     {"encoding_format", option_format},
@@ -55,6 +55,8 @@ static const api_field fields[] = {
     {"input_type", option_purpose},                /* NIM, Voyage */
     {NULL, NULL},
 };
+
+static const api_field model_field[] = {{"model", option_model}, {NULL, NULL}};
 
 /* "encoding_format":"base64" is of floats, or with Voyage's output_dtype of the bytes of that type. */
 static void settle_output(api_call *call)
@@ -81,9 +83,8 @@ static bool read_input(api_call *call, const api_service *service, http_error *e
 static bool read_embeddings(api_call *call, const api_request *request, const api_service *service,
                             http_error *error)
 {
-    static const api_field model[] = {{"model", option_model}, {NULL, NULL}};
     return input_load(call, request, "input", service, error) &&
-           options_read(call, call->root, model, service, error) && read_input(call, service, error);
+           options_read(call, call->root, model_field, service, error) && read_input(call, service, error);
 }
 
 static bool check_name(const char *name, const api_service *service, http_error *error)
@@ -208,7 +209,7 @@ static void say(const http_error *error, const api_service *service, const char 
                    encoder_max_tokens(service->enc), param[0] != '\0' ? param : "the input");
         return;
     }
-    api_error_text(error, &openai, plain);
+    api_error_text(error, &openai_dialect, plain);
     buf_append_string(text, plain);
 }
 
@@ -219,7 +220,7 @@ static unsigned write_error(const http_error *error, const api_service *service,
     char param[80];
     buf text;
     buf_init(&text, API_ERROR_TEXT_BYTES);
-    api_error_param(error, &openai, param);
+    api_error_param(error, &openai_dialect, param);
     say(error, service, param, &text);
     buf_append_string(out, "{\"error\":{\"message\":");
     json_text_append_visible(out, text.data != NULL ? text.data : "", text.length);
@@ -235,8 +236,32 @@ static unsigned write_error(const http_error *error, const api_service *service,
     return http_error_status(error->code);
 }
 
-const api_operation openai_embeddings = {&openai, read_embeddings, bound_embeddings, write_embeddings};
-const api_operation openai_deployment_embeddings = {&openai, read_deployment, bound_embeddings,
-                                                    write_embeddings};
-const api_operation openai_models = {&openai, NULL, NULL, write_models};
-const api_operation openai_model = {&openai, read_one, NULL, write_one};
+#define LIST_REPLY                                                                                           \
+    "{'type':'object','required':['object','data','model','usage'],'properties':{'object':{'const':'list'}," \
+    "'data':{'type':'array','items':{'type':'object','required':['object','index','embedding'],"             \
+    "'properties':{'object':{'const':'embedding'},'index':{'type':'integer'},"                               \
+    "'embedding':{'$ref':'#/components/schemas/Embedding'}}}},'model':{'type':'string'},"                    \
+    "'usage':{'$ref':'#/components/schemas/Usage'},"                                                         \
+    "'truncated':{'type':'array','items':{'type':'integer'}}}}"
+#define MODEL_REPLY "{'type':'object','required':['id','object','created','owned_by']}"
+
+static const api_description embeddings_form = {.members = "'input':{'$ref':'#/components/schemas/Input'}",
+                                                .fields = {model_field, fields},
+                                                .required = "'input'",
+                                                .reply = LIST_REPLY};
+static const api_description deployment_form = {
+    .members = "'input':{'$ref':'#/components/schemas/Input'},'model':{}",
+    .fields = {fields},
+    .required = "'input'",
+    .reply = LIST_REPLY};
+static const api_description models_form = {
+    .reply = "{'type':'object','required':['object','data'],'properties':{'object':{'const':'list'},"
+             "'data':{'type':'array','items':" MODEL_REPLY "}}}"};
+static const api_description model_form = {.reply = MODEL_REPLY};
+
+const api_operation openai_embeddings = {&openai_dialect, read_embeddings, bound_embeddings, write_embeddings,
+                                         &embeddings_form};
+const api_operation openai_deployment_embeddings = {&openai_dialect, read_deployment, bound_embeddings,
+                                                    write_embeddings, &deployment_form};
+const api_operation openai_models = {&openai_dialect, NULL, NULL, write_models, &models_form};
+const api_operation openai_model = {&openai_dialect, read_one, NULL, write_one, &model_form};

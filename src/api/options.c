@@ -242,3 +242,31 @@ bool options_check(const api_call *call, const api_service *service, http_error 
                    dimension);
     return false;
 }
+
+const char *option_schema(api_option read)
+{
+    static const struct {
+        api_option read;
+        const char *schema;
+    } schemas[] = {
+        {option_model, "{'type':['string','null']}"},
+        {option_format, "{'enum':['float','base64',null]}"},
+        {option_type, "{'enum':['float','base64','int8','uint8','binary','ubinary',null]}"},
+        {option_types, "{'type':['array','null'],'items':{'enum':['float','base64','int8','uint8','binary',"
+                       "'ubinary']}}"},
+        {option_dimensions, "{'type':['integer','null'],'minimum':1}"},
+        {option_dimensions_at_most, "{'type':['integer','null'],'minimum':1}"},
+        {option_truncate, "{'enum':[true,false,'NONE','START','END',null]}"},
+        {option_side, "{'enum':['right','left',null]}"},
+        {option_max_tokens, "{'type':['integer','null'],'minimum':-1}"},
+        {option_normalize, "{'type':['boolean','null']}"},
+        {option_priority, "{'anyOf':[{'type':['integer','null']},{'enum':['auto','interactive','bulk']}]}"},
+        {option_purpose, "{'type':['string','null']}"},
+        {option_prompt, "{'type':['string','null'],'maxLength':0}"},
+        {option_refused, "{'enum':[false,null]}"},
+    };
+    for (size_t i = 0; i < sizeof schemas / sizeof schemas[0]; i++)
+        if (schemas[i].read == read)
+            return schemas[i].schema;
+    return NULL;
+}

@@ -58,6 +58,9 @@ bool option_prompt(api_call *call, const char *name, const json_t *value, const 
 bool option_refused(api_call *call, const char *name, const json_t *value, const api_service *service,
                     http_error *error);
 
+/* The JSON schema of a reader's values, with ' in the place of "; NULL for one that is not declared here. */
+const char *option_schema(api_option read);
+
 /* After all options: whether they fit together. False with *error filled. */
 bool options_check(const api_call *call, const api_service *service, http_error *error);
 

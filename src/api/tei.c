@@ -171,14 +171,15 @@ static aki_status write_vectors(const api_call *call, const api_result *result, 
 
 /* ---- Tokens ------------------------------------------------------------------------------------------- */
 
+static const api_field tokenize_fields[] = {{"prompt_name", option_prompt}, {NULL, NULL}};
+
 /* A call without texts for the scheduler: its strings are read again when the reply is written. */
 static bool read_tokenize(api_call *call, const api_request *request, const api_service *service,
                           http_error *error)
 {
-    static const api_field own[] = {{"prompt_name", option_prompt}, {NULL, NULL}};
     bool special = true;
     if (!input_load(call, request, "inputs", service, error) ||
-        !options_read(call, call->root, own, service, error))
+        !options_read(call, call->root, tokenize_fields, service, error))
         return false;
     json_t *inputs = json_object_get(call->root, "inputs");
     const json_t *flag = json_object_get(call->root, "add_special_tokens");
@@ -451,9 +452,43 @@ static unsigned write_error(const http_error *error, const api_service *service,
     return kind.status;
 }
 
-const api_operation tei_embed = {&tei, read_embed, bound_vectors, write_vectors};
-const api_operation tei_root = {&tei, read_root, bound_vectors, write_vectors};
-const api_operation tei_similarity = {&tei, read_similarity, bound_vectors, write_vectors};
-const api_operation tei_tokenize = {&tei, read_tokenize, bound_tokens, write_tokens};
-const api_operation tei_decode = {&tei, read_decode, bound_decoded, write_decoded};
-const api_operation tei_info = {&tei, read_info, NULL, write_info};
+#define INPUTS "'inputs':{'$ref':'#/components/schemas/TextsOrIds'}"
+#define SENTENCES                                                                                            \
+    "'inputs':{'type':'object','required':['source_sentence','sentences'],'properties':{"                    \
+    "'source_sentence':{'type':'string'},'sentences':{'type':'array','minItems':1,"                          \
+    "'items':{'type':'string'}}}},'parameters':{'type':['object','null']}"
+#define VECTORS "{'$ref':'#/components/schemas/Vectors'}"
+#define SCORES "{'$ref':'#/components/schemas/Vector'}"
+
+static const api_description embed_form = {
+    .members = INPUTS, .fields = {fields}, .required = "'inputs'", .reply = VECTORS};
+static const api_description root_form = {.members = "'inputs':{},'parameters':{}",
+                                          .fields = {fields},
+                                          .required = "'inputs'",
+                                          .reply = "{'anyOf':[" VECTORS "," SCORES "]}"};
+static const api_description similarity_form = {
+    .members = SENTENCES,
+    .required = "'inputs'",
+    .example = "{'inputs':{'source_sentence':'hello','sentences':['good day','apple']}}",
+    .reply = SCORES};
+static const api_description tokenize_form = {
+    .members =
+        "'inputs':{'$ref':'#/components/schemas/Texts'},'add_special_tokens':{'type':['boolean','null']}",
+    .fields = {tokenize_fields},
+    .required = "'inputs'",
+    .reply = "{'type':'array','items':{'type':'array','items':{'type':'object',"
+             "'required':['id','text','special','start','stop']}}}"};
+static const api_description decode_form = {
+    .members = "'ids':{'type':'array','minItems':1},'skip_special_tokens':{'type':['boolean','null']}",
+    .required = "'ids'",
+    .example = "{'ids':[101,7592,102]}",
+    .reply = "{'type':'array','items':{'type':'string'}}"};
+static const api_description info_form = {
+    .reply = "{'type':'object','required':['model_id','model_type','max_input_length','version']}"};
+
+const api_operation tei_embed = {&tei, read_embed, bound_vectors, write_vectors, &embed_form};
+const api_operation tei_root = {&tei, read_root, bound_vectors, write_vectors, &root_form};
+const api_operation tei_similarity = {&tei, read_similarity, bound_vectors, write_vectors, &similarity_form};
+const api_operation tei_tokenize = {&tei, read_tokenize, bound_tokens, write_tokens, &tokenize_form};
+const api_operation tei_decode = {&tei, read_decode, bound_decoded, write_decoded, &decode_form};
+const api_operation tei_info = {&tei, read_info, NULL, write_info, &info_form};

@@ -50,7 +50,8 @@ static size_t reply_bound(const exchange *x, const api_result *result, const api
 static void write_body(exchange *x)
 {
     const api_service service = service_api(x->owner);
-    const api_result result = result_of(x);
+    api_result result = result_of(x);
+    result.head_length = &x->reply_head;
     buf_init(&x->reply, reply_bound(x, &result, &service));
     aki_error error;
     aki_status status = x->route->api->write(&x->call, &result, &service, &x->reply, &error);
@@ -58,6 +59,7 @@ static void write_body(exchange *x)
         status = error_set(&error, AKI_OUT_OF_MEMORY, "no memory for the reply");
     if (status != AKI_OK) {
         buf_free(&x->reply);
+        x->reply_head = 0;
         x->failed = true;
         http_error_from(&x->error, &error);
     }
@@ -151,8 +153,10 @@ static bool read_call(exchange *x)
 {
     const api_operation *api = x->route->api;
     const api_service service = service_api(x->owner);
-    const api_request request = {
-        .body = x->body.length > 0 ? x->body.data : "", .length = x->body.length, .name = x->model};
+    const api_request request = {.body = x->body.length > 0 ? x->body.data : "",
+                                 .length = x->body.length,
+                                 .name = x->model,
+                                 .head_length = exchange_header(x, "inference-header-content-length")};
     return api->read == NULL || api->read(&x->call, &request, &service, &x->error);
 }
 

@@ -286,7 +286,13 @@ void exchange_reply(exchange *x, unsigned status, buf *body)
     }
     x->reply_held = reply.body_bytes;
     atomic_fetch_add(&x->owner->reply_bytes, x->reply_held);
-    http_reply_add(&reply, "Content-Type", "application/json");
+    http_reply_add(&reply, "Content-Type",
+                   x->reply_head > 0 ? "application/octet-stream" : "application/json");
+    if (x->reply_head > 0) {
+        char length[24];
+        snprintf(length, sizeof length, "%zu", x->reply_head);
+        http_reply_add(&reply, "Inference-Header-Content-Length", length);
+    }
     exchange_send(x, &reply);
 }
 

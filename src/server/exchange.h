@@ -90,6 +90,7 @@ struct exchange {
     api_call call;             /* of the body, once it was read */
     scheduler_level served_by; /* NONE = nothing was computed */
     buf reply;                 /* written, to be sent */
+    size_t reply_head;         /* of it, JSON that bytes follow; 0 = it is all JSON */
 };
 
 /* Fills all of it but turn_away and the cookie, which is a way_in. */

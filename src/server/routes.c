@@ -6,6 +6,7 @@
 #include "server/health.h"
 #include "server/index_route.h"
 #include "server/metrics_route.h"
+#include "server/openapi_route.h"
 
 #include <string.h>
 
@@ -26,7 +27,8 @@ const route route_table[] = {
      embed_route_handle, embed_route_resume, ROUTE_NOT_ADMIN, &native_embed},
     /* OpenAI, Azure, Jina, Voyage */
     EMBEDS("/v1/embeddings", "OpenAI: embeddings", METRIC_ROUTE_OPENAI, openai_embeddings),
-    EMBEDS("/embeddings", "as /v1/embeddings", METRIC_ROUTE_OPENAI, openai_embeddings),
+    EMBEDS("/embeddings", "as /v1/embeddings; with the field content as /embedding", METRIC_ROUTE_OPENAI,
+           llamacpp_embeddings),
     EMBEDS("/openai/v1/embeddings", "as /v1/embeddings", METRIC_ROUTE_OPENAI, openai_embeddings),
     EMBEDS("/openai/deployments/{model}/embeddings", "Azure: embeddings", METRIC_ROUTE_OPENAI,
            openai_deployment_embeddings),
@@ -52,9 +54,33 @@ const route route_table[] = {
     TELLS("/api/ps", "Ollama: the loaded models", API_ROLES_ANY, METRIC_ROUTE_OLLAMA_PS, ollama_ps),
     TELLS("/api/version", "Ollama: the version whose interface this is", 0, METRIC_ROUTE_OLLAMA_VERSION,
           ollama_version),
+    {"POST", "/api/pull", "Ollama: 200 for the served model, which is there", API_ROLE_OPERATOR,
+     METRIC_ROUTE_OLLAMA_PULL, embed_route_handle, embed_route_resume, ROUTE_OPERATORS, &ollama_pull},
     /* Cohere */
     EMBEDS("/v1/embed", "Cohere: embeddings", METRIC_ROUTE_COHERE_V1, cohere_v1_embed),
     EMBEDS("/v2/embed", "Cohere: embeddings, second version", METRIC_ROUTE_COHERE_V2, cohere_v2_embed),
+    /* KServe */
+    TELLS("/v2", "KServe: the server", API_ROLES_ANY, METRIC_ROUTE_KSERVE, kserve_server),
+    {"GET", "/v2/health/live", "as /health/live", 0, METRIC_ROUTE_LIVE, health_live, NULL, ROUTE_EVERYWHERE,
+     NULL},
+    {"GET", "/v2/health/ready", "as /health/ready", 0, METRIC_ROUTE_READY, health_ready, NULL,
+     ROUTE_EVERYWHERE, NULL},
+    TELLS("/v2/models/{model}/ready", "KServe: 200 when the model can be used", 0, METRIC_ROUTE_KSERVE,
+          kserve_ready),
+    EMBEDS("/v2/models/{model}/infer", "KServe: vectors", METRIC_ROUTE_KSERVE_INFER, kserve_infer),
+    TELLS("/v2/models/{model}", "KServe: the model", API_ROLES_ANY, METRIC_ROUTE_KSERVE, kserve_model),
+    /* Weaviate's text2vec-transformers */
+    EMBEDS("/vectors", "Weaviate: the vector of one text", METRIC_ROUTE_WEAVIATE, weaviate_vectors),
+    EMBEDS("/vectors/", "as /vectors", METRIC_ROUTE_WEAVIATE, weaviate_vectors),
+    TELLS("/meta", "Weaviate: the model", API_ROLES_ANY, METRIC_ROUTE_META, weaviate_meta),
+    {"GET", "/.well-known/live", "as /health/live", 0, METRIC_ROUTE_LIVE, health_live, NULL, ROUTE_EVERYWHERE,
+     NULL},
+    {"GET", "/.well-known/ready", "as /health/ready", 0, METRIC_ROUTE_READY, health_ready, NULL,
+     ROUTE_EVERYWHERE, NULL},
+    /* llama.cpp */
+    EMBEDS("/embedding", "llama.cpp: vectors", METRIC_ROUTE_LLAMACPP, llamacpp_embedding),
+    {"GET", "/v1/health", "as /health/ready", 0, METRIC_ROUTE_HEALTH, health_ready, NULL, ROUTE_EVERYWHERE,
+     NULL},
     {"GET", "/health/live", "200 while the process works", 0, METRIC_ROUTE_LIVE, health_live, NULL,
      ROUTE_EVERYWHERE},
     {"GET", "/health/ready", "200 when requests can be served, 503 otherwise", 0, METRIC_ROUTE_READY,
@@ -71,6 +97,8 @@ const route route_table[] = {
     {"POST", "/admin/breaker/metrics-only",
      "lets all calls through and counts when the circuit breaker would have opened, until the reset",
      API_ROLE_OPERATOR, METRIC_ROUTE_ADMIN, breaker_route_watch, NULL, ROUTE_OPERATORS},
+    {"GET", "/openapi.json", "these routes in OpenAPI 3.1", API_ROLES_ANY, METRIC_ROUTE_OPENAPI,
+     openapi_route, NULL, ROUTE_EVERYWHERE, NULL},
     {"GET", "/", "this list", API_ROLES_ANY, METRIC_ROUTE_INDEX, index_route, NULL, ROUTE_EVERYWHERE},
     EMBEDS("/", "TEI: vectors, or similarities", METRIC_ROUTE_TEI_EMBED, tei_root),
     {0},

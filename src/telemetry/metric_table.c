@@ -5,11 +5,37 @@
 static const char *const outcomes[] = {"success", "error", NULL};
 static const char *const classes[] = {"interactive", "bulk", NULL};
 static const char *const cache_results[] = {"hit", "miss", NULL};
-static const char *const routes[] = {
-    "/api/v1/embed", "/v1/embeddings", "/embed",     "/similarity",    "/api/embed",   "/api/embeddings",
-    "/v1/embed",     "/v2/embed",      "/v1/models", "/tokenize",      "/decode",      "/info",
-    "/health",       "/api/tags",      "/api/show",  "/api/ps",        "/api/version", "/health/live",
-    "/health/ready", "/metrics",       "/",          "/admin/breaker", "other",        NULL};
+static const char *const routes[] = {"/api/v1/embed",
+                                     "/v1/embeddings",
+                                     "/embed",
+                                     "/similarity",
+                                     "/api/embed",
+                                     "/api/embeddings",
+                                     "/v1/embed",
+                                     "/v2/embed",
+                                     "/v2/models/infer",
+                                     "/vectors",
+                                     "/embedding",
+                                     "/v1/models",
+                                     "/tokenize",
+                                     "/decode",
+                                     "/info",
+                                     "/health",
+                                     "/api/tags",
+                                     "/api/show",
+                                     "/api/ps",
+                                     "/api/version",
+                                     "/api/pull",
+                                     "/v2",
+                                     "/meta",
+                                     "/openapi.json",
+                                     "/health/live",
+                                     "/health/ready",
+                                     "/metrics",
+                                     "/",
+                                     "/admin/breaker",
+                                     "other",
+                                     NULL};
 static const char *const status_classes[] = {"2xx", "3xx", "4xx", "5xx", "aborted", NULL};
 static const char *const rejections[] = {"queue_full", "wait_too_long", "concurrency_limit", NULL};
 static const char *const devices[] = {"gpu", "cpu", NULL};

@@ -65,7 +65,10 @@ typedef enum metric_route {
     METRIC_ROUTE_OLLAMA_EMBED,
     METRIC_ROUTE_OLLAMA_EMBEDDINGS,
     METRIC_ROUTE_COHERE_V1,
-    METRIC_ROUTE_COHERE_V2, /* the last one that embeds */
+    METRIC_ROUTE_COHERE_V2,
+    METRIC_ROUTE_KSERVE_INFER,
+    METRIC_ROUTE_WEAVIATE,
+    METRIC_ROUTE_LLAMACPP, /* the last one that embeds */
     METRIC_ROUTE_MODELS,
     METRIC_ROUTE_TOKENIZE,
     METRIC_ROUTE_DECODE,
@@ -75,6 +78,10 @@ typedef enum metric_route {
     METRIC_ROUTE_OLLAMA_SHOW,
     METRIC_ROUTE_OLLAMA_PS,
     METRIC_ROUTE_OLLAMA_VERSION,
+    METRIC_ROUTE_OLLAMA_PULL,
+    METRIC_ROUTE_KSERVE,
+    METRIC_ROUTE_META,
+    METRIC_ROUTE_OPENAPI,
     METRIC_ROUTE_LIVE,
     METRIC_ROUTE_READY,
     METRIC_ROUTE_METRICS,
@@ -188,7 +195,7 @@ const char *metric_route_name(metric_route route);
 /* True for routes whose requests are for vectors. */
 static inline bool metric_route_embeds(metric_route route)
 {
-    return route <= METRIC_ROUTE_COHERE_V2;
+    return route <= METRIC_ROUTE_LLAMACPP;
 }
 
 /* Combinations of label values; 1 without labels. domains: [METRIC_DOMAINS]. */

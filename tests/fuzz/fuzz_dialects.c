@@ -1,5 +1,5 @@
-/* Fuzzes the operations of all dialects. The first byte names the operation; its lowest bit of the next one lets token
- * ids through; the rest is the body. An accepted body must give a call within the limits, whose reply, with vectors made
+/* Fuzzes the operations of all dialects. The first byte names the operation; the lowest bit of the next one lets token
+ * ids through, the one above it says that the JSON ends with the first line and bytes follow it; the rest is the body. An accepted body must give a call within the limits, whose reply, with vectors made
  * up here, is JSON and no longer than its bound; a refusal must be JSON with a status of an error. */
 #include "unit.h"
 
@@ -15,13 +15,16 @@
 #define DIMENSION_MAX 16
 
 static const api_operation *const operations[] = {
-    &native_embed,      &openai_embeddings, &openai_deployment_embeddings,
-    &openai_models,     &openai_model,      &tei_embed,
-    &tei_root,          &tei_similarity,    &tei_tokenize,
-    &tei_decode,        &tei_info,          &ollama_embed,
-    &ollama_embeddings, &ollama_tags,       &ollama_show,
-    &ollama_ps,         &ollama_version,    &cohere_v1_embed,
-    &cohere_v2_embed};
+    &native_embed,      &openai_embeddings,  &openai_deployment_embeddings,
+    &openai_models,     &openai_model,       &tei_embed,
+    &tei_root,          &tei_similarity,     &tei_tokenize,
+    &tei_decode,        &tei_info,           &ollama_embed,
+    &ollama_embeddings, &ollama_tags,        &ollama_show,
+    &ollama_ps,         &ollama_version,     &cohere_v1_embed,
+    &cohere_v2_embed,   &kserve_infer,       &kserve_server,
+    &kserve_model,      &kserve_ready,       &weaviate_vectors,
+    &weaviate_meta,     &llamacpp_embedding, &llamacpp_embeddings,
+    &ollama_pull};
 #define OPERATIONS (sizeof operations / sizeof operations[0])
 
 static encoder *open_model(void)
@@ -79,9 +82,11 @@ static void write_reply(const api_operation *operation, api_call *call, const ap
 {
     static float vectors[MOST_TEXTS * DIMENSION_MAX];
     static aki_text_info info[MOST_TEXTS];
-    api_result result = {.request_id = "an-id"};
+    size_t head_length = 0;
+    api_result result = {.request_id = "an-id", .head_length = &head_length};
     if (call->count > 0) {
         result = (api_result){.request_id = "an-id",
+                              .head_length = &head_length,
                               .vectors = vectors,
                               .info = info,
                               .count = call->count,
@@ -96,8 +101,22 @@ static void write_reply(const api_operation *operation, api_call *call, const ap
     buf_init(&out,
              operation->bound != NULL ? operation->bound(call, &result, service) : API_SMALL_REPLY_BYTES);
     FUZZ_CHECK(operation->write(call, &result, service, &out, &error) == AKI_OK);
+    if (head_length > 0) {
+        FUZZ_CHECK(head_length <= out.length && (out.length - head_length) % sizeof(float) == 0);
+        out.length = head_length;
+    }
     check_json(&out);
     buf_free(&out);
+}
+
+/* The length of the first line of the body, as a header has it; NULL = there is none. */
+static const char *head_of(const uint8_t *body, size_t size, char text[24])
+{
+    const uint8_t *line = memchr(body, '\n', size);
+    if (line == NULL)
+        return NULL;
+    snprintf(text, 24, "%zu", (size_t)(line - body));
+    return text;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -112,8 +131,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                  .http_threads = 1,
                                  .takes_ids = (data[1] & 1) != 0};
     uint8_t *body = copy_bytes(data + CONTROL_BYTES, size - CONTROL_BYTES);
+    char head_length[24];
     const api_request request = {
-        .body = (const char *)body, .length = size - CONTROL_BYTES, .name = service.model_name};
+        .body = (const char *)body,
+        .length = size - CONTROL_BYTES,
+        .name = service.model_name,
+        .head_length = (data[1] & 2) != 0 ? head_of(body, size - CONTROL_BYTES, head_length) : NULL};
     api_call call = {0};
     http_error error;
     const bool read = operation->read == NULL || operation->read(&call, &request, &service, &error);

@@ -1,5 +1,6 @@
 """The admin port: what it serves, to whom, and that it answers when the main port does not."""
 import contextlib
+import json
 import hashlib
 import re
 import signal
@@ -45,6 +46,21 @@ def test_does_no_work_for_clients(operated):
         assert reply.status_code == 404
         assert check_error(reply.status_code, reply.headers, reply.content)["code"] == "not_found"
         assert admin.get(EMBED).status_code == 404
+
+
+def test_pull_tells_that_the_served_model_is_there(operated, client):
+    """Ollama's clients pull what they miss. It is for operators: elsewhere the route is not there."""
+    name = "all-MiniLM-L6-v2"
+    with operated.admin() as admin:
+        for body in ({"model": name, "stream": False}, {"name": name + ":latest"}, {"model": name, "insecure": None}):
+            reply = admin.post("/api/pull", json=body)
+            assert reply.status_code == 200 and [json.loads(line) for line in reply.text.splitlines()] == [{"status": "success"}]
+        reply = admin.post("/api/pull", json={"model": "llama3"})
+        assert reply.status_code == 404 and reply.json() == {"error": "model 'llama3' not found"}
+        assert admin.post("/api/pull", content=b"{").status_code == 400
+        assert admin.post("/api/embed", json={"input": "x"}).status_code == 404
+    reply = client.post("/api/pull", json={"model": name})
+    assert reply.status_code == 404 and isinstance(reply.json()["error"], str)
 
 
 def test_answers_when_the_main_port_is_full():

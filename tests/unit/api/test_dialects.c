@@ -16,6 +16,9 @@ static const struct {
     {&tei_embed, "error", false, 429, 429, 424, 424, 422, 400},
     {&ollama_embed, "error", false, 503, 503, 504, 500, 400, 400},
     {&cohere_v2_embed, "message", false, 429, 503, 504, 500, 400, 400},
+    {&kserve_infer, "error", false, 429, 503, 504, 500, 400, 400},
+    {&weaviate_vectors, "error", false, 429, 503, 504, 500, 400, 400},
+    {&llamacpp_embedding, "message", true, 429, 503, 504, 500, 400, 400},
 };
 #define DIALECTS (sizeof dialects / sizeof dialects[0])
 

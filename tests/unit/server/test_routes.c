@@ -1,5 +1,6 @@
 #include "unit.h"
 
+#include "api/options.h"
 #include "server/routes.h"
 
 static void finds_each_row_by_its_method_and_path(void **state)
@@ -79,6 +80,50 @@ static void tells_what_a_path_counts_as(void **state)
     assert_int_equal(routes_kind(""), METRIC_ROUTE_OTHER);
 }
 
+/* As JSON, with " in the place of '; the caller frees. */
+static json_t *parse(const char *prefix, const char *quoted, const char *suffix)
+{
+    char text[4096];
+    json_error_t reason;
+    assert_in_range(snprintf(text, sizeof text, "%s%s%s", prefix, quoted, suffix), 1, sizeof text - 1);
+    for (char *c = text; *c != '\0'; c++)
+        *c = *c == '\'' ? '"' : *c;
+    json_t *root = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &reason);
+    assert_non_null(root);
+    return root;
+}
+
+/* Each field of a table has a schema, its reader's or one among the members, and no field has two. */
+static void check_fields(const api_description *form, const json_t *members)
+{
+    for (size_t t = 0; t < sizeof form->fields / sizeof form->fields[0]; t++)
+        for (const api_field *f = form->fields[t]; f != NULL && f->name != NULL; f++)
+            assert_int_equal(option_schema(f->read) != NULL, json_object_get(members, f->name) == NULL);
+}
+
+static void describes_every_operation(void **state)
+{
+    (void)state;
+    for (const route *r = route_table; r->path != NULL; r++) {
+        if (r->api == NULL)
+            continue;
+        const api_description *form = r->api->description;
+        const bool has_body = strcmp(r->method, "POST") == 0;
+        assert_non_null(form);
+        json_decref(parse("", form->reply, ""));
+        json_t *members = parse("{", form->members != NULL ? form->members : "", "}");
+        assert_int_equal(json_object_size(members) > 0, has_body);
+        json_t *nested = parse("{", form->nested_members != NULL ? form->nested_members : "", "}");
+        check_fields(form, form->nested != NULL ? nested : members);
+        json_t *required = parse("[", form->required != NULL ? form->required : "", "]");
+        for (size_t i = 0; i < json_array_size(required); i++)
+            assert_non_null(json_object_get(members, json_string_value(json_array_get(required, i))));
+        json_decref(required);
+        json_decref(nested);
+        json_decref(members);
+    }
+}
+
 static void shows_operators_what_is_theirs(void **state)
 {
     (void)state;
@@ -103,6 +148,7 @@ int main(void)
         cmocka_unit_test(names_all_methods_of_a_path),
         cmocka_unit_test(finds_routes_with_a_model_in_their_path),
         cmocka_unit_test(tells_whose_form_errors_have),
+        cmocka_unit_test(describes_every_operation),
         cmocka_unit_test(shows_operators_what_is_theirs),
         cmocka_unit_test(tells_what_a_path_counts_as),
     };
