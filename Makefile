@@ -12,6 +12,8 @@ MODEL_NAME := sentence-transformers/all-MiniLM-L6-v2
 # The program and the packages are built for this machine's compiler; CC=clang works as well.
 TEST_ENV := build/test-env
 PYTHON := $(TEST_ENV)/bin/python
+# schemathesis, which make test does not need
+OPENAPI_ENV := build/openapi-env
 # The CUDA compiler where the system has none, and the build with the plugin for GPUs.
 CUDA_ENV := build/cuda-env
 CUDA_BUILD := build/cuda
@@ -87,6 +89,13 @@ test-kubernetes: test-deps build-all $(TEST_ENV)/.ready ## Checks manifests and 
 
 test-h2spec: test-deps build-all $(TEST_ENV)/.ready ## Tries HTTP/2 with h2spec, built from its Go module
 	@scripts/run-tests $(BUILD) $(TEST_ENV) h2spec $(PYTEST_ARGS)
+
+$(OPENAPI_ENV)/.ready: tests/openapi/requirements.txt
+	@scripts/make-python-env $(OPENAPI_ENV) tests/openapi/requirements.txt
+
+OPENAPI_EXAMPLES ?= 100
+test-openapi: test-deps build-all $(OPENAPI_ENV)/.ready ## Sends requests that schemathesis makes from /openapi.json, OPENAPI_EXAMPLES for each route
+	@AKIDB_OPENAPI_EXAMPLES=$(OPENAPI_EXAMPLES) scripts/run-tests $(BUILD) $(OPENAPI_ENV) openapi $(PYTEST_ARGS)
 
 game-day: test-deps build-all $(TEST_ENV)/.ready ## Injects faults under the real Prometheus: each raises its alert, which the runbook ends; into docs/GAME-DAY.md
 	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_BUILD=$(abspath $(BUILD)) AKIDB_PROGRAM=$(abspath $(BUILD))/akidb-embed \

@@ -1,0 +1,36 @@
+"""The lines of docs/CLIENTS.md, run as they stand against the server, each leaving the vectors of the service's own dialect."""
+import pathlib
+import re
+
+import numpy
+import pytest
+
+from embed_server import EMBED
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docs" / "CLIENTS.md").read_text(encoding="utf-8")
+TRIED = TEXT.partition("## Tried by the tests")[2].partition("\n## ")[0]
+PACKAGES = set(re.findall(r"^([\w.-]+)==", (ROOT / "tests" / "requirements.txt").read_text(encoding="utf-8"), re.M))
+BLOCKS = [(title, block) for title, section in re.findall(r"^### ([^\n]+)\n(.*?)(?=^### |\Z)", TRIED, re.M | re.S)
+          for block in re.findall(r"^```python\n(.*?)^```$", section, re.M | re.S)]
+
+
+def test_every_section_has_lines():
+    """And each library is one that the tests install; three lines do, and one for a tensor."""
+    titles = re.findall(r"^### ([^\n]+)$", TRIED, re.M)
+    assert titles == list(dict.fromkeys(title for title, _ in BLOCKS))
+    assert {title for title in titles if title != "requests without a library"} <= PACKAGES
+    assert all(block.count("\n") <= 4 for _, block in BLOCKS)
+
+
+@pytest.mark.parametrize("title, block", BLOCKS, ids=lambda value: value.partition("\n")[0][:30])
+def test_lines_work(server, client, title, block, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    if title == "huggingface_hub":  # another test module may have asked for no network
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    address = server.url.removeprefix("http://")
+    assert "127.0.0.1:8080" in block
+    names = {}
+    exec(compile(block.replace("127.0.0.1:8080", address), f"docs/CLIENTS.md: {title}", "exec"), names)
+    expected = numpy.float32(client.post(EMBED, json={"texts": ["hello", "good day"]}).json()["embeddings"])
+    assert numpy.array_equal(numpy.float32(names["vectors"]), expected)
