@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/json_text.h"
 #include "base/memory.h"
+#include "tokenizer/offsets.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -23,8 +24,8 @@ enum { TEI_EMBED, TEI_SIMILARITY };
 #define TAIL_BYTES 64
 /* Of one request to /tokenize or /decode. */
 #define MAX_TOKENS ((size_t)300000)
-/* {"id":…,"text":"…","special":false,"start":null,"stop":null}, without the text. */
-#define TOKEN_BYTES 80
+/* {"id":…,"text":"…","special":false,"start":…,"stop":…}, without the text. */
+#define TOKEN_BYTES 104
 /* A vocabulary's longest token, with all its bytes escaped. */
 #define TOKEN_TEXT_BYTES 1200
 
@@ -207,13 +208,16 @@ static size_t bound_tokens(const api_call *call, const api_result *result, const
            MAX_TOKENS * (TOKEN_BYTES + TOKEN_TEXT_BYTES);
 }
 
-static void write_token(const tokenizer *tok, int32_t id, const char *separator, buf *out)
+static void write_token(const tokenizer *tok, int32_t id, token_place place, const char *separator, buf *out)
 {
     const char *text = tokenizer_token_text(tok, id);
     buf_printf(out, "%s{\"id\":%d,\"text\":", separator, (int)id);
     json_text_append_string(out, text != NULL ? text : "");
-    buf_printf(out, ",\"special\":%s,\"start\":null,\"stop\":null}",
-               tokenizer_is_special(tok, id) ? "true" : "false");
+    buf_printf(out, ",\"special\":%s,", tokenizer_is_special(tok, id) ? "true" : "false");
+    if (place.start == TOKEN_PLACE_NONE)
+        buf_append_string(out, "\"start\":null,\"stop\":null}");
+    else
+        buf_printf(out, "\"start\":%u,\"stop\":%u}", place.start, place.end);
 }
 
 /* The tokens of one text; *left: how many more the reply may have. */
@@ -227,11 +231,17 @@ static aki_status write_text_tokens(const tokenizer *tok, tokenizer_scratch *scr
     if (span.count > *left)
         return error_set(error, AKI_REQUEST_TOO_LONG, "the inputs have more than %zu tokens", MAX_TOKENS);
     *left -= span.count;
+    token_place *places = mem_alloc(span.count, sizeof *places);
+    if (places == NULL || !token_offsets(tok, text, &span, places)) {
+        mem_free(places);
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the offsets of the tokens");
+    }
     const size_t before = tokenizer_special_before(tok), all = tokenizer_special_count(tok);
     const size_t from = special ? 0 : before, to = special ? span.count : span.count - (all - before);
     buf_append_char(out, '[');
     for (size_t i = from; i < to; i++)
-        write_token(tok, span.ids[i], i > from ? "," : "", out);
+        write_token(tok, span.ids[i], places[i], i > from ? "," : "", out);
+    mem_free(places);
     buf_append_char(out, ']');
     return AKI_OK;
 }

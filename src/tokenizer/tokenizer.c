@@ -8,24 +8,9 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/utf8.h"
-#include "tokenizer/definition.h"
-#include "tokenizer/staged.h"
+#include "tokenizer/tokenizer_parts.h"
 
 #include <string.h>
-
-struct tokenizer {
-    vocabulary vocab;
-    word_classes classes;
-    definition_model kind;
-    normalizer norm; /* WordPiece's */
-    wordpiece model;
-    staged stages; /* Unigram's */
-    added_tokens raw, normalized;
-    buf *normalized_texts; /* [normalized.count], what `normalized` points to */
-    special_ids before, after;
-    token_decoder decoder;
-    bool truncate_left; /* a text that is cut keeps its end */
-};
 
 struct tokenizer_scratch {
     id_list ids;
@@ -117,6 +102,7 @@ static aki_status build(tokenizer *tok, definition *def, const char *path, aki_e
     def->decoder = (token_decoder){0};
     tok->truncate_left = def->truncate_left;
     tok->kind = def->model;
+    tok->prefix_length = def->prefix != NULL ? strlen(def->prefix) : 0;
     aki_status status = def->model == MODEL_UNIGRAM
                             ? staged_build(&tok->stages, def, &tok->vocab, error)
                             : wordpiece_build(&tok->model, &tok->vocab, def->model_count, def->prefix,

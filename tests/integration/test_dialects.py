@@ -224,6 +224,9 @@ def test_tei_tokens(client, reference):
         for tokens, text in zip(reply, SENTENCES, strict=True):
             expected = reference.encode(text, add_special_tokens=special)
             assert [token["id"] for token in tokens] == expected.ids and [token["text"] for token in tokens] == expected.tokens
+            offsets = [(token["start"], token["stop"]) for token in tokens]
+            added = [word is None and token["id"] in (101, 102) for token, word in zip(tokens, expected.word_ids)]
+            assert offsets == [(None, None) if ours else pair for ours, pair in zip(added, expected.offsets)]
     assert [token["special"] for token in client.post("/tokenize", json={"inputs": "cat"}).json()[0]] == [True, False, True]
     assert client.post("/tokenize", json={"inputs": 5}).status_code == 422
 
