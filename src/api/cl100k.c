@@ -153,6 +153,12 @@ static json_t *to_string(const char *bytes, size_t length)
     return string;
 }
 
+static bool no_memory(const char *param, http_error *error)
+{
+    http_error_set(error, HTTP_ERROR_OUT_OF_MEMORY, param, "no memory for the texts of the token ids");
+    return false;
+}
+
 /* The text of a list of ids, as a new reference. bytes: scratch, whose maximum is that of one text. */
 static json_t *decode(const cl100k *vocabulary, const json_t *ids, const char *param, size_t *left,
                       buf *bytes, http_error *error)
@@ -184,7 +190,7 @@ static json_t *decode(const cl100k *vocabulary, const json_t *ids, const char *p
     }
     json_t *text = bytes->failed ? NULL : to_string(bytes->data != NULL ? bytes->data : "", bytes->length);
     if (text == NULL)
-        http_error_set(error, HTTP_ERROR_OUT_OF_MEMORY, param, "no memory for the texts of the token ids");
+        no_memory(param, error);
     return text;
 }
 
@@ -200,8 +206,10 @@ static bool replace_lists(const cl100k *vocabulary, json_t *texts, size_t *left,
         if (!json_is_array(item))
             continue;
         json_t *text = decode(vocabulary, item, param, left, bytes, error);
-        if (text == NULL || json_array_set_new(texts, index, text) != 0)
+        if (text == NULL)
             return false;
+        if (json_array_set_new(texts, index, text) != 0)
+            return no_memory(param, error);
     }
     return true;
 }
@@ -216,7 +224,7 @@ bool cl100k_replace_ids(const cl100k *vocabulary, json_t *object, const char *fi
     buf_init(&bytes, max_bytes);
     if (json_is_number(json_array_get(value, 0))) {
         json_t *text = decode(vocabulary, value, field, &left, &bytes, error);
-        done = text != NULL && json_object_set_new(object, field, text) == 0;
+        done = text != NULL && (json_object_set_new(object, field, text) == 0 || no_memory(field, error));
     } else {
         done = replace_lists(vocabulary, value, &left, &bytes, error);
     }

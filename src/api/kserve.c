@@ -40,9 +40,15 @@ static bool refuse(http_error *error, const char *param, const char *message)
     return false;
 }
 
+/* The model's name, with or without the one version that there is. */
 static bool check_name(const char *name, const api_service *service, http_error *error)
 {
-    if (api_model_matches(service->model_name, name))
+    static const char version[] = "/versions/1";
+    char bare[256];
+    const size_t length = strlen(name), tail = sizeof version - 1;
+    const bool versioned = length > tail && strcmp(name + length - tail, version) == 0;
+    snprintf(bare, sizeof bare, "%.*s", (int)(versioned ? length - tail : length), name);
+    if (api_model_matches(service->model_name, bare))
         return true;
     http_error_set(error, HTTP_ERROR_MODEL_NOT_FOUND, "model",
                    "there is no model \"%.128s\" here; served is \"%s\"", name, service->model_name);
@@ -76,7 +82,7 @@ static bool read_shape(const json_t *shape, size_t *count, const api_service *se
 }
 
 /* Appends the strings of nested lists. The body's depth is bounded. */
-static bool flatten(json_t *texts, json_t *data, http_error *error) /* NOLINT(misc-no-recursion) */
+static bool flatten(json_t *texts, json_t *data, http_error *error)
 {
     size_t index;
     json_t *item;

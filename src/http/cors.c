@@ -6,14 +6,16 @@
 /* The headers that a request may have, and those of replies that a script may read. docs/API.md lists both; a test
  * compares them. */
 #define ALLOWED_HEADERS                                                                                      \
-    "api-key, authorization, baggage, content-encoding, content-type, grpc-timeout, openai-beta, "           \
+    "api-key, authorization, baggage, content-encoding, content-type, grpc-timeout, "                        \
+    "inference-header-content-length, openai-beta, "                                                         \
     "traceparent, tracestate, x-api-key, x-priority, x-request-id, x-request-timeout-ms, "                   \
     "x-stainless-arch, x-stainless-async, x-stainless-custom-poll-interval, x-stainless-helper-method, "     \
     "x-stainless-lang, x-stainless-os, x-stainless-package-version, x-stainless-poll-helper, "               \
     "x-stainless-raw-response, x-stainless-read-timeout, x-stainless-retry-count, x-stainless-runtime, "     \
     "x-stainless-runtime-version, x-stainless-timeout"
 #define EXPOSED_HEADERS                                                                                      \
-    "accept-encoding, allow, retry-after, retry-after-ms, server-timing, www-authenticate, "                 \
+    "accept-encoding, allow, inference-header-content-length, retry-after, retry-after-ms, server-timing, "  \
+    "www-authenticate, "                                                                                     \
     "x-akidb-served-by, x-ratelimit-limit-requests, x-ratelimit-limit-tokens, "                              \
     "x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, "             \
     "x-ratelimit-reset-tokens, x-request-id"

@@ -40,7 +40,7 @@ def tensor(triton, texts, shape=None, binary=True):
 
 def test_triton_probes(triton):
     assert triton.is_server_live() and triton.is_server_ready() and triton.is_model_ready(NAME)
-    assert not triton.is_model_ready("other")
+    assert not triton.is_model_ready("other") and not triton.is_model_ready(NAME, "2")
     assert triton.get_server_metadata()["extensions"] == ["binary_tensor_data"]
     metadata = triton.get_model_metadata(NAME)
     assert metadata["name"].endswith(NAME) and metadata["inputs"][0]["datatype"] == "BYTES"
@@ -55,6 +55,8 @@ def test_triton_infer(triton, vectors):
             result = triton.infer(NAME, [tensor(triton, TEXTS, binary=binary_in)], outputs=outputs, request_id="seven")
             assert numpy.array_equal(result.as_numpy("embedding"), vectors)
             assert result.get_response()["id"] == "seven"
+    result = triton.infer(NAME, [tensor(triton, TEXTS)], model_version="1")
+    assert numpy.array_equal(result.as_numpy("embedding"), vectors) and triton.is_model_ready(NAME, "1")
     result = triton.infer(NAME, [tensor(triton, TEXTS, shape=[3, 1])], request_compression_algorithm="gzip")
     assert numpy.array_equal(result.as_numpy("embedding"), vectors)
     assert triton.infer(NAME, [tensor(triton, ["x"] * 2048)]).as_numpy("embedding").shape == (2048, 384)
