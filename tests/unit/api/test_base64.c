@@ -46,12 +46,45 @@ static void fails_where_the_buffer_ends(void **state)
     buf_free(&out);
 }
 
+static void decodes_what_it_encodes(void **state)
+{
+    (void)state;
+    unsigned char bytes[64];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)(i * 37 + 200);
+    for (size_t count = 0; count <= sizeof bytes; count++) {
+        buf text, back;
+        buf_init(&text, 200);
+        buf_init(&back, 200);
+        assert_true(base64_append(&text, bytes, count));
+        assert_true(base64_decode(&back, text.data, text.length));
+        assert_int_equal(back.length, count);
+        assert_true(count == 0 || memcmp(back.data, bytes, count) == 0);
+        buf_free(&text);
+        buf_free(&back);
+    }
+}
+
+static void refuses_what_is_not_base64(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "Z",    "Zg",   "Zg=",  "Zg==Zg", "Z===", "====",     "Zg==Zg==",  "Zm9 ",
+        "Zm9-", "Zm=v", "=m9v", "Zm9v\n", "Zm9",  "Zm9vZ===", "\xC3\xA4=="};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        buf out;
+        buf_init(&out, 100);
+        assert_false(base64_decode(&out, texts[i], strlen(texts[i])));
+        buf_free(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(agrees_with_the_vectors_of_rfc_4648),
-        cmocka_unit_test(appends_behind_what_is_there),
-        cmocka_unit_test(fails_where_the_buffer_ends),
+        cmocka_unit_test(agrees_with_the_vectors_of_rfc_4648), cmocka_unit_test(appends_behind_what_is_there),
+        cmocka_unit_test(fails_where_the_buffer_ends),         cmocka_unit_test(decodes_what_it_encodes),
+        cmocka_unit_test(refuses_what_is_not_base64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
