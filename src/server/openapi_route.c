@@ -11,7 +11,7 @@
 #define TEXT "{'type':'string'}"
 #define IDS "{'type':'array','minItems':1,'items':{'type':'integer','minimum':0}}"
 
-/* What descriptions refer to. */
+/* The schemas that descriptions refer to by name. */
 static const char schemas[] =
     "'Vector':{'type':'array','items':{'type':'number'}},"
     "'Vectors':{'type':'array','items':{'$ref':'#/components/schemas/Vector'}},"

@@ -102,7 +102,7 @@ static outcome place_words(walk *w, size_t start, size_t end)
     return done == DONE && word < end ? place_word(w, word, end) : done;
 }
 
-/* What is between the added tokens that are found in the raw text: up to the byte `to`. */
+/* Places the tokens of the text before the next added token of the raw text, up to the byte `to`. */
 static outcome place_stretch(walk *w, aki_text text, size_t to)
 {
     if (!normalize(w, text, to))

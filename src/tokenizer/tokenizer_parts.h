@@ -1,4 +1,4 @@
-/* What a tokenizer consists of, for the files that implement it (tokenizer.c, offsets.c). */
+/* The inside of a tokenizer, for the files that implement it (tokenizer.c, offsets.c). */
 #ifndef TOKENIZER_TOKENIZER_PARTS_H
 #define TOKENIZER_TOKENIZER_PARTS_H
 
