@@ -104,6 +104,9 @@ game-day: test-deps build-all $(TEST_ENV)/.ready ## Injects faults under the rea
 completion-report: ## Writes docs/COMPLETION-REPORT.md: what was asked for, its tests, and the figures of the other pages
 	@scripts/completion-report
 
+pictures: ## Draws docs/pictures from the tables of docs/BENCHMARKS.md
+	@scripts/plot-benchmarks
+
 bench-balance: ## Simulates a hundred nodes behind kinds of load balancing, into docs/KUBERNETES.md
 	@python3 bench/balance_simulation.py --output docs/KUBERNETES.md
 
@@ -187,12 +190,14 @@ bench-kernels: build-all ## Measures each kernel's share of the CPU's peak, by s
 
 bench-aims: build-all ## Holds this machine's figures against the aims, in one table, into docs/BENCHMARKS.md
 	@model=$$(scripts/get-model) && python3 bench/aims.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(AIMS_ARGS)
+	@scripts/plot-benchmarks
 
 bench-first-vector: deps ## Measures the way of a new user: git clone, make serve, the first vector
 	@python3 bench/first_vector.py
 
 bench-server: build-all ## Loads the server over HTTP and holds it against its aims, in seven minutes, into docs/BENCHMARKS.md
 	@model=$$(scripts/get-model) && python3 bench/server/run.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(SERVER_ARGS)
+	@scripts/plot-benchmarks
 
 bench-front: build-all ## Measures the HTTP front over plain, TLS and HTTP/2, into docs/HTTP.md (FRONT_ARGS="--beside 'old=PATH'")
 	@model=$$(scripts/get-model) && python3 bench/front/run.py --build $(BUILD) --model "$$model" --output docs/HTTP.md $(FRONT_ARGS)
@@ -214,6 +219,7 @@ $(PEERS_ENV)/.ready: bench/peers/requirements.txt tests/parity/reference-require
 bench-peers: build-all $(PEERS_ENV)/.ready ## Measures beside other engines (several GB of packages), into docs/BENCHMARKS.md
 	@AKIDB_TEST_MODEL=$$(scripts/get-model) AKIDB_BUILD=$(abspath $(BUILD)) \
 	    $(PEERS_ENV)/bin/python bench/peers/compare.py --output docs/BENCHMARKS.md $(PEERS_ARGS)
+	@scripts/plot-benchmarks
 
 parity: build-all $(PEERS_ENV)/.ready ## Compares with the live sentence-transformers (several GB of packages)
 	@AKIDB_TEST_MODEL=$$(scripts/get-model) AKIDB_PROGRAM=$(abspath $(BUILD))/akidb-embed \

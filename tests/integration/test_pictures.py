@@ -1,0 +1,73 @@
+"""The pictures in docs/pictures are what their program draws from docs/BENCHMARKS.md, show its figures to scale, and stand in a page."""
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from embed_server import ROOT
+
+PICTURES = ROOT / "docs" / "pictures"
+SVG = "{http://www.w3.org/2000/svg}"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def check(root):
+    return subprocess.run([root / "scripts" / "plot-benchmarks", "--check"], capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """What the program reads and writes, to be changed."""
+    for name in ("scripts/plot-benchmarks", "scripts/svg_chart.py", "docs/BENCHMARKS.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copytree(PICTURES, tmp_path / "docs" / "pictures")
+    return tmp_path
+
+
+def replace_one(path, pattern, replacement):
+    text, count = re.subn(pattern, replacement, path.read_text(encoding="utf-8"), count=1, flags=re.M)
+    assert count == 1, pattern
+    path.write_text(text, encoding="utf-8")
+
+
+def test_the_pictures_are_up_to_date():
+    done = check(ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("pattern, replacement, named", [
+    (r"^(\| fp32, tokens/s of one core, 128 tokens \| [^|]* \| )[\d,]+", r"\g<1>1", "precisions.svg is not"),
+    (r"^(\| akidb-embed fp32 \| [^|]* \| )[\d,]+", r"\g<1>1", "engines.svg is not"),
+    (r"^(\| 50 % of saturation \| [^|]* \| )[\d.]+", r"\g<1>1", "latency.svg is not"),
+    (r"^\| mixed single texts \|", "| texts |", "no table with the head 'mixed single texts'"),
+    (r"^(\| akidb-embed fp32 \| [^|]* \| )[\d,]+", r"\g<1>none", "'none' is no figure")])
+def test_another_figure_or_table_is_noticed(copy, pattern, replacement, named):
+    replace_one(copy / "docs" / "BENCHMARKS.md", pattern, replacement)
+    done = check(copy)
+    assert done.returncode == 1 and named in done.stderr and "hint: Run scripts/plot-benchmarks" in done.stderr
+
+
+def test_bars_are_as_long_as_their_figures():
+    """Those of one panel begin at one place; the figure stands behind each."""
+    for name in ("engines.svg", "precisions.svg"):
+        tree = ElementTree.parse(PICTURES / name).getroot()
+        figures = [float(text.text.replace(",", "")) for text in tree.iter(f"{SVG}text") if re.fullmatch(r"[\d,]+", text.text)]
+        bars = [(rect.get("x"), float(rect.get("width"))) for rect in tree.iter(f"{SVG}rect")]
+        assert len(bars) == len(figures) >= 8
+        for start in {x for x, _ in bars}:
+            scales = [figure / width for (x, width), figure in zip(bars, figures) if x == start]
+            assert max(scales) == pytest.approx(min(scales), rel=2e-3)
+
+
+def test_each_picture_is_whole_and_stands_in_a_page():
+    shown = {path for page in PAGES for path in re.findall(r"!\[[^\]]+\]\((?:docs/)?pictures/([\w-]+\.svg)\)", page.read_text(encoding="utf-8"))}
+    assert shown == {path.name for path in PICTURES.iterdir()}
+    for path in PICTURES.iterdir():
+        tree = ElementTree.parse(path).getroot()
+        assert tree.find(f"{SVG}title").text and tree.find(f"{SVG}desc").text
+        text = path.read_text(encoding="utf-8")
+        assert "prefers-color-scheme: dark" in text
+        assert not re.search(r"href|url\(|<script", text), "nothing is fetched"
