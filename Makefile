@@ -228,8 +228,8 @@ parity: build-all $(PEERS_ENV)/.ready ## Compares with the live sentence-transfo
 install: build-all ## Installs program, library, header and pkg-config file (PREFIX, DESTDIR)
 	@meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX)) && DESTDIR=$(DESTDIR) meson install -C $(BUILD)
 
-tarball: ## Puts the tracked files into build/packages/akidb-embed-VERSION.tar.gz, the same bytes from the same files
-	@scripts/make-tarball build/packages
+tarball: deb ## Makes tarballs into build/packages: the source, and program, library, header and man pages for this machine's kind
+	@scripts/make-binary-tarball build/packages $$(dpkg --print-architecture)
 
 deb: deps ## Builds Debian packages of program, library and header into build/packages
 	@scripts/install-packages packages
@@ -239,17 +239,21 @@ deb: deps ## Builds Debian packages of program, library and header into build/pa
 test-deb: test-deps deb $(TEST_ENV)/.ready ## Installs, starts, upgrades under load and purges the packages in a bare Debian 12 (needs root)
 	@scripts/run-tests $(BUILD) $(TEST_ENV) packages $(PYTEST_ARGS)
 
+# The kinds of machine that a release is made for: make check-reproducible ARCHITECTURES=amd64
+ARCHITECTURES ?= amd64 arm64
+export ARCHITECTURES
 release-deps: deps $(RELEASE_ENV)/.ready
-	@scripts/install-packages packages emulation arm
-	@scripts/make-arm64-sysroot build/arm64-sysroot
+	@scripts/install-packages packages $(if $(filter arm64,$(ARCHITECTURES)),emulation arm)
+	@$(if $(filter arm64,$(ARCHITECTURES)),scripts/make-arm64-sysroot build/arm64-sysroot)
 
 $(RELEASE_ENV)/.ready: scripts/release-requirements.txt
 	@scripts/make-python-env $(RELEASE_ENV) scripts/release-requirements.txt
 
-release: release-deps ## Makes all artefacts of a release in build/release: tarball, packages for amd64 and arm64, SPDX documents, checksums
+release: release-deps ## Makes all artefacts of a release in build/release: tarballs, packages for amd64 and arm64, SPDX documents, checksums
 	@scripts/make-release build/release
 
-check-reproducible: release-deps ## Makes the release twice, in different surroundings, and compares it bit by bit
+check-reproducible: release-deps ## Makes the release twice, in different surroundings, prints both sums of each artefact and compares them
+	@scripts/install-packages chaos
 	@scripts/check-reproducible build/reproducible
 
 clean: ## Removes everything that was built (the downloaded model stays)

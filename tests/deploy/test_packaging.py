@@ -1,4 +1,6 @@
 """What packages and releases are made of: version, dependencies, config file, tarball. tests/packages installs the packages themselves."""
+import gzip
+import hashlib
 import json
 import os
 import pathlib
@@ -101,21 +103,42 @@ def test_the_tarball_is_the_same_whatever_the_surroundings(tmp_path):
     assert third.read_bytes() == first.read_bytes()
 
 
-def test_the_spdx_document_names_what_the_packages_need(tmp_path):
-    """Made of two packages without contents and a database of dpkg's with the libraries."""
+# What is in the packages of make_packages(), without the folder usr.
+CONTENTS = {
+    "akidb-embed": ["bin/akidb-embed", "share/man/man1/akidb-embed.1.gz", "share/bash-completion/completions/akidb-embed",
+                    "share/fish/vendor_completions.d/akidb-embed.fish", "share/zsh/vendor-completions/_akidb-embed", "share/doc/akidb-embed/copyright"],
+    "libakidb-embed2": ["lib/aarch64-linux-gnu/libakidb_embed.so.2.0.0"],
+    "libakidb-embed-dev": ["include/akidb/embed.h", "lib/aarch64-linux-gnu/pkgconfig/akidb-embed.pc"],
+}
+DEPENDS = {"akidb-embed": "ca-certificates, libakidb-embed2, libcurl4 (>= 7.63.0) | libcurl5", "libakidb-embed2": "libc6 (>= 2.34)",
+           "libakidb-embed-dev": "libakidb-embed2 (= 2)"}
+
+
+def make_packages(folder):
+    """A source tarball and packages with small contents for arm64, and a database of dpkg's with libraries; the database's folder."""
     debian = read(ROOT / "scripts" / "version", "debian").strip()
-    (tmp_path / f"akidb-embed-{VERSION}.tar.gz").write_bytes(b"source")
-    for name, depends in (("libakidb-embed2", "libc6 (>= 2.34)"), ("akidb-embed", "ca-certificates, libakidb-embed2, libcurl4 (>= 7.63.0) | libcurl5")):
-        control = tmp_path / name / "DEBIAN" / "control"
+    (folder / f"akidb-embed-{VERSION}.tar.gz").write_bytes(b"source")
+    for name, contents in CONTENTS.items():
+        control = folder / name / "DEBIAN" / "control"
         control.parent.mkdir(parents=True)
-        control.write_text(f"Package: {name}\nVersion: {debian}\nArchitecture: arm64\nMaintainer: M <m@example.org>\nDepends: {depends}\nDescription: none\n")
-        read("dpkg-deb", "--root-owner-group", "--build", tmp_path / name, tmp_path / f"{name}_{debian}_arm64.deb")
-    database = tmp_path / "dpkg"
+        control.write_text(f"Package: {name}\nVersion: {debian}\nArchitecture: arm64\nMaintainer: M <m@example.org>\nDepends: {DEPENDS[name]}\nDescription: none\n")
+        for path in contents:
+            file = folder / name / "usr" / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(gzip.compress(b"page") if path.endswith(".gz") else b"prefix=/usr\nlibdir=${prefix}/lib\n")
+        read("dpkg-deb", "--root-owner-group", "--build", folder / name, folder / f"{name}_{debian}_arm64.deb")
+    database = folder / "dpkg"
     (database / "info").mkdir(parents=True)
     stanza = "Package: {}\nStatus: install ok installed\nArchitecture: arm64\nVersion: {}\nMaintainer: M <m@example.org>\nDepends: {}\nDescription: none\n\n"
     (database / "arch").write_text("amd64\narm64\n")
     (database / "status").write_text(stanza.format("libcurl4", "7.88.1-10+deb12u14", "libc6, zlib1g") + stanza.format("libc6", "2.36-9", "")
                                      + stanza.format("zlib1g", "1:1.2.13", "libc6"))
+    return database
+
+
+def test_the_spdx_document_names_what_the_packages_need(tmp_path):
+    database = make_packages(tmp_path)
+    debian = read(ROOT / "scripts" / "version", "debian").strip()
     command = [ROOT / "scripts" / "make-sbom", tmp_path, "arm64", "--database", database]
     path = pathlib.Path(read(*command).strip())
     made = path.read_bytes()
@@ -131,3 +154,45 @@ def test_the_spdx_document_names_what_the_packages_need(tmp_path):
     program, library = f"akidb-embed_{debian}_arm64.deb", f"libakidb-embed2_{debian}_arm64.deb"
     assert {("", "DESCRIBES", program), (program, "DEPENDS_ON", library), (program, "DEPENDS_ON", "libcurl4"), ("libcurl4", "DEPENDS_ON", "zlib1g"),
             (library, "GENERATED_FROM", f"akidb-embed-{VERSION}.tar.gz")} <= triples
+
+
+def files_of(tarball):
+    with tarfile.open(tarball) as archive:
+        assert all(member.uid == member.gid == 0 and member.mode in (0o644, 0o755) or member.issym() for member in archive)
+        return {member.name.partition("/")[2]: archive.extractfile(member).read() for member in archive if member.isfile()}
+
+
+def test_the_binary_tarball_is_whole_and_the_same_whatever_the_surroundings(tmp_path):
+    """Made of packages with small contents; tests/packages makes it of the real ones."""
+    made = []
+    for name, umask, environment in (("one", "022", {"LC_ALL": "C", "TZ": "UTC"}), ("two/deeper", "077", {"LC_ALL": "C.UTF-8", "TZ": "Pacific/Auckland"})):
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        command = f"umask {umask}; exec {ROOT}/scripts/make-binary-tarball {folder} arm64 --database {make_packages(folder)}"
+        made.append(pathlib.Path(read("bash", "-c", command, env=os.environ | environment).strip()))
+    assert made[0].name == f"akidb-embed-{VERSION}-linux-arm64.tar.gz" and made[0].read_bytes() == made[1].read_bytes()
+    files = files_of(made[0])
+    assert set(files) == {
+        "bin/akidb-embed", "include/akidb/embed.h", "lib/aarch64-linux-gnu/libakidb_embed.so.2.0.0", "lib/aarch64-linux-gnu/pkgconfig/akidb-embed.pc",
+        "share/man/man1/akidb-embed.1", "share/bash-completion/completions/akidb-embed", "share/fish/vendor_completions.d/akidb-embed.fish",
+        "share/zsh/site-functions/_akidb-embed", "etc/akidb-embed.conf", "systemd/akidb-embed.service", "systemd/akidb-embed.socket",
+        "LICENSE", "CHANGELOG.md", "INSTALL", "SHA256SUMS", "sbom.spdx.json"}
+    assert files["share/man/man1/akidb-embed.1"] == b"page"
+    assert files["lib/aarch64-linux-gnu/pkgconfig/akidb-embed.pc"].startswith(b"prefix=${pcfiledir}/../../..\n")
+    sums = dict(reversed(line.split("  ")) for line in files["SHA256SUMS"].decode().splitlines())
+    assert sums == {name: hashlib.sha256(contents).hexdigest() for name, contents in files.items() if name != "SHA256SUMS"}
+    document = json.loads(files["sbom.spdx.json"])
+    listed = {file["fileName"].removeprefix("./"): file["checksums"][1]["checksumValue"] for file in document["files"]}
+    assert listed == {name: digest for name, digest in sums.items() if name != "sbom.spdx.json"}
+    assert {"libcurl4", "zlib1g", "libc6", "ca-certificates"} <= {package["name"] for package in document["packages"]}
+
+
+def test_the_binary_tarball_says_which_libraries_it_needs():
+    """Those of the release's packages: what the program is linked with, by Debian's names."""
+    if subprocess.run(["grep", "-q", "__asan_init\\|__tsan_init", PROGRAM]).returncode == 0:
+        pytest.skip("a sanitized program needs the sanitizer's library as well")
+    needed = re.findall(r"\(NEEDED\).*\[(lib.+)\]", read("readelf", "--dynamic", PROGRAM))
+    owners = read("dpkg-query", "--search", *(f"*-linux-gnu/{library}" for library in needed))
+    text = (ROOT / "deploy" / "tarball" / "INSTALL").read_text(encoding="utf-8")
+    told = re.search(r"apt-get install ((?:.*\\\n)*.*)\n", text)[1].replace("\\\n", " ").split()
+    assert set(told) == {line.split(":")[0] for line in owners.splitlines()} - {"libc6"} | {"ca-certificates"}

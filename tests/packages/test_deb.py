@@ -17,11 +17,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PACKAGES = pathlib.Path(os.environ.get("AKIDB_PACKAGES", ROOT / "build" / "packages"))
 ARCHITECTURE = run("dpkg", "--print-architecture").strip()
 VERSION = run(ROOT / "scripts" / "version", "debian").strip()
+UPSTREAM = run(ROOT / "scripts" / "version", "upstream").strip()
 NAMES = ["akidb-embed", "libakidb-embed2", "libakidb-embed-dev"]
 FILES = [PACKAGES / f"{name}_{VERSION}_{ARCHITECTURE}.deb" for name in NAMES]
 NEXT_VERSION = VERSION + "+next"
 UNITS = ["akidb-embed.socket", "akidb-embed.service"]
 URL = "http://127.0.0.1:8080"
+DYNAMIC_USERS = range(61184, 65520)  # which systemd gives out for DynamicUser=
 # A Debian bug to close is for the archive only.
 LINTIAN = ["--allow-root", "--suppress-tags", "initial-upload-closes-no-bugs", "--fail-on", "warning,error"]
 
@@ -29,10 +31,15 @@ LINTIAN = ["--allow-root", "--suppress-tags", "initial-upload-closes-no-bugs", "
 @pytest.fixture(scope="module")
 def container(tmp_path_factory):
     made = Container(tmp_path_factory.mktemp("debian"), os.environ["AKIDB_TEST_MODEL"])
+    made.accounts = accounts(made)
     made.install(*made.copy(*FILES))
     with made.booted():
         yield made
     shutil.rmtree(made.root)
+
+
+def accounts(container):
+    return {name: (container.root / "etc" / name).read_text() for name in ("passwd", "group")}
 
 
 def next_version(folder):
@@ -101,12 +108,27 @@ def test_the_header_and_the_library_build_a_program(tmp_path):
     run(tmp_path / "example", os.environ["AKIDB_TEST_MODEL"], "a cat", "a dog", env=os.environ | {"LD_LIBRARY_PATH": str(library)})
 
 
+def test_the_tarball_runs_where_it_lies_and_builds_a_program(tmp_path):
+    """Of the same packages: its sums hold, the program and the library are found beside each other."""
+    for file in [*FILES, PACKAGES / f"akidb-embed-{UPSTREAM}.tar.gz"]:
+        (tmp_path / file.name).symlink_to(file)
+    tarball = run(ROOT / "scripts" / "make-binary-tarball", tmp_path, ARCHITECTURE).splitlines()[-1]
+    run("tar", "--extract", "--directory", tmp_path, "--file", tarball)
+    top = pathlib.Path(tarball.removesuffix(".tar.gz"))
+    run("sha256sum", "--quiet", "--check", "SHA256SUMS", cwd=top)
+    assert run(top / "bin" / "akidb-embed", "--version").split()[-1] == UPSTREAM
+    library = next(top.glob("lib/*/libakidb_embed.so")).parent
+    flags = run("pkg-config", "--cflags", "--libs", "akidb-embed", env=os.environ | {"PKG_CONFIG_LIBDIR": f"{library}/pkgconfig"}).split()
+    run("cc", "-D_GNU_SOURCE", "-o", tmp_path / "example", ROOT / "examples" / "embed_example.c", *flags, "-lm")
+    run(tmp_path / "example", os.environ["AKIDB_TEST_MODEL"], "a cat", "a dog", env=os.environ | {"LD_LIBRARY_PATH": str(library)})
+
+
 def test_an_installation_starts_nothing(container):
     assert container.run("dpkg-query", "--show", "--showformat", "${Version}\n", *NAMES).split() == [VERSION] * 3
     for unit in UNITS:
         assert container.state("is-enabled", unit) == "disabled"
         assert container.state("is-active", unit) == "inactive"
-    assert container.run("akidb-embed", "--version").split()[-1] == run(ROOT / "scripts" / "version", "upstream").strip()
+    assert container.run("akidb-embed", "--version").split()[-1] == UPSTREAM
     assert container.run("dpkg", "--verify", *NAMES) == ""
 
 
@@ -115,9 +137,21 @@ def test_the_units_are_valid_and_hardened(container):
     container.run("systemd-analyze", "security", "--threshold=20", "akidb-embed.service")  # exposure at most 2.0
 
 
-def test_the_service_starts_and_serves(container):
+def test_a_connection_to_the_socket_starts_the_service(container):
+    """The socket alone is started: it takes the connection, and systemd starts the program, which answers it."""
     config = container.root / "etc" / "akidb-embed.conf"
     config.write_text(config.read_text() + f"model = {MODEL_PLACE}\nmodel_name = sentence-transformers/all-MiniLM-L6-v2\noffline = true\n")
+    container.run("systemctl", "start", "akidb-embed.socket")
+    assert container.state("is-active", "akidb-embed.service") == "inactive"
+    assert ask(container, "/health/live") == "200"
+    container.run("systemctl", "start", "akidb-embed.service")  # returns when the service says that it is ready
+    assert ask(container, "/health/ready") == "200"
+    user = container.run("stat", "--format=%u", f"/proc/{container.show('akidb-embed.service', 'MainPID')}")
+    assert int(user) in DYNAMIC_USERS
+    container.run("systemctl", "stop", *UNITS)
+
+
+def test_the_service_starts_and_serves(container):
     container.run("systemctl", "enable", "--now", *UNITS)  # returns when the service says that it is ready
     assert ask(container, "/health/ready") == "200"
     assert ask(container, "/api/v1/embed", "-H", "content-type: application/json", "-d", '{"texts": ["hello"]}') == "200"
@@ -167,3 +201,4 @@ def test_purging_leaves_nothing(container):
     container.run("dpkg", "--purge", *NAMES)
     left = container.run("find", "/etc", "/usr", "/var", "/lib/systemd", "/run/systemd/system", "-name", "*akidb*", "-not", "-path", "/var/log/*")
     assert left == ""
+    assert accounts(container) == container.accounts, "the service's user and group exist only while it runs"
