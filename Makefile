@@ -107,6 +107,10 @@ completion-report: ## Writes docs/COMPLETION-REPORT.md: what was asked for, its 
 pictures: ## Draws docs/pictures from the tables of docs/BENCHMARKS.md
 	@scripts/plot-benchmarks
 
+dashboard-pictures: test-deps build $(TEST_ENV)/.ready ## Draws what the dashboards show of a live server under a minute of load, into docs/pictures
+	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_BUILD=$(abspath $(BUILD)) AKIDB_PROGRAM=$(abspath $(BUILD))/akidb-embed \
+	    $(PYTHON) tests/deploy/draw_dashboards.py
+
 bench-balance: ## Simulates a hundred nodes behind kinds of load balancing, into docs/KUBERNETES.md
 	@python3 bench/balance_simulation.py --output docs/KUBERNETES.md
 

@@ -1,4 +1,4 @@
-"""Charts as plain SVG text: horizontal bars and lines. The same data give the same bytes; there is no date in them. Colors follow the
+"""Charts as plain SVG text: horizontal bars, lines and heat maps. The same data give the same bytes; there is no date in them. Colors follow the
 reader's light or dark mode (prefers-color-scheme), the background stays the page's. Every bar has its value and every line its name
 beside it, so that nothing is told by color alone.
 
@@ -17,6 +17,7 @@ ROW_PX = 20
 STYLE = """
   text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #3d3d3a; }
   .title { font-size: 15px; font-weight: 600; fill: #141413; }
+  .large { font-size: 22px; fill: #141413; }
   .panel { font-weight: 600; fill: #141413; }
   .note { font-size: 11px; fill: #6b6a65; }
   .grid { stroke: #dedcd3; stroke-width: 1; }
@@ -25,7 +26,7 @@ STYLE = """
   .s0 { stroke: #2a78d6; } .s1 { stroke: #c4571b; } .s2 { stroke: #1a8a6b; } .s3 { stroke: #8a5fc4; } .s4 { stroke: #6b6a65; }
   .d0 { fill: #2a78d6; } .d1 { fill: #c4571b; } .d2 { fill: #1a8a6b; } .d3 { fill: #8a5fc4; } .d4 { fill: #6b6a65; }
   @media (prefers-color-scheme: dark) {
-    text { fill: #d2d1c9; } .title, .panel { fill: #f5f4ee; } .note { fill: #a3a29a; } .grid { stroke: #45443f; }
+    text { fill: #d2d1c9; } .title, .panel, .large { fill: #f5f4ee; } .note { fill: #a3a29a; } .grid { stroke: #45443f; }
     .own { fill: #5b9ce6; } .other { fill: #73726c; }
     .s0 { stroke: #5b9ce6; } .s1 { stroke: #e58a52; } .s2 { stroke: #4dbb99; } .s3 { stroke: #b394e0; } .s4 { stroke: #a3a29a; }
     .d0 { fill: #5b9ce6; } .d1 { fill: #e58a52; } .d2 { fill: #4dbb99; } .d3 { fill: #b394e0; } .d4 { fill: #a3a29a; }
@@ -83,6 +84,11 @@ class Drawing:
     def bar(self, x, y, width, height, kind):
         self.parts.append(f'<rect class="{kind}" x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}" rx="2"/>')
 
+    def cell(self, x, y, width, height, share):
+        """Of a heat map: share is 0 to 1."""
+        self.parts.append(f'<rect class="own" x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}" '
+                          f'fill-opacity="{share:.2f}"/>')
+
     def line(self, points, color):
         path = "L".join(f"{number(x)} {number(y)}" for x, y in points)
         self.parts.append(f'<path class="line s{color}" d="M{path}"/>')
@@ -123,12 +129,15 @@ def round_steps(top, count=4):
     return [step * position for position in range(math.ceil((top or 1) / step - 1e-9) + 1)]
 
 
-def spread(wanted, least):
-    """Moves heights apart until each two differ by the least distance; the order stays."""
+def spread(wanted, least, bottom):
+    """Moves heights apart until each two differ by the least distance, none below the bottom; the order stays."""
     order = sorted(range(len(wanted)), key=lambda each: wanted[each])
     placed = list(wanted)
     for above, below in zip(order, order[1:]):
         placed[below] = max(placed[below], placed[above] + least)
+    for each in reversed(order):
+        placed[each] = min(placed[each], bottom)
+        bottom = placed[each] - least
     return placed
 
 
@@ -153,10 +162,10 @@ def lines(drawing, box, series, title, y_steps, y_text, x_steps, x_text, logarit
     for step in x_steps:
         drawing.write(place((step, y_steps[0]))[0], bottom + 15, x_text(step), "note", "middle")
     ends = [place(each.points[-1]) for each in series]
-    for position, (each, (x, _), label_y) in enumerate(zip(series, ends, spread([y for _, y in ends], FONT_PX + 1))):
+    for position, (each, (x, _), label_y) in enumerate(zip(series, ends, spread([y for _, y in ends], FONT_PX + 1, bottom))):
         places = [place(point) for point in each.points]
         drawing.line(places, position % COLORS)
-        if len(places) < 10:
+        if len(places) < 10:  # measured points, not a course over time
             for dot in places:
                 drawing.dot(*dot, position % COLORS)
         drawing.dot(x + 9, label_y, position % COLORS)

@@ -1,4 +1,6 @@
-"""The pictures in docs/pictures are what their program draws from docs/BENCHMARKS.md, show its figures to scale, and stand in a page."""
+"""The pictures in docs/pictures are what their program draws from docs/BENCHMARKS.md, show its figures to scale or every panel of a
+dashboard, and are to be reached from a page."""
+import json
 import re
 import shutil
 import subprocess
@@ -9,6 +11,7 @@ import pytest
 from embed_server import ROOT
 
 PICTURES = ROOT / "docs" / "pictures"
+DASHBOARDS = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
 SVG = "{http://www.w3.org/2000/svg}"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -62,8 +65,17 @@ def test_bars_are_as_long_as_their_figures():
             assert max(scales) == pytest.approx(min(scales), rel=2e-3)
 
 
-def test_each_picture_is_whole_and_stands_in_a_page():
-    shown = {path for page in PAGES for path in re.findall(r"!\[[^\]]+\]\((?:docs/)?pictures/([\w-]+\.svg)\)", page.read_text(encoding="utf-8"))}
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_each_panel_is_in_its_dashboards_picture(path):
+    """make dashboard-pictures draws them of a live server; what they are called shows whether that was before a change."""
+    board = json.loads(path.read_text(encoding="utf-8"))
+    tree = ElementTree.parse(PICTURES / f"dashboard-{path.stem}.svg").getroot()
+    shown = [text.text for text in tree.iter(f"{SVG}text") if text.get("class") in ("title", "panel")]
+    assert sorted(shown) == sorted([board["title"], *(panel["title"] for panel in board["panels"])])
+
+
+def test_each_picture_is_whole_and_a_page_leads_to_it():
+    shown = {path for page in PAGES for path in re.findall(r"\]\((?:docs/)?pictures/([\w-]+\.svg)\)", page.read_text(encoding="utf-8"))}
     assert shown == {path.name for path in PICTURES.iterdir()}
     for path in PICTURES.iterdir():
         tree = ElementTree.parse(path).getroot()
