@@ -175,7 +175,7 @@ def test_the_binary_tarball_is_whole_and_the_same_whatever_the_surroundings(tmp_
     assert set(files) == {
         "bin/akidb-embed", "include/akidb/embed.h", "lib/aarch64-linux-gnu/libakidb_embed.so.2.0.0", "lib/aarch64-linux-gnu/pkgconfig/akidb-embed.pc",
         "share/man/man1/akidb-embed.1", "share/bash-completion/completions/akidb-embed", "share/fish/vendor_completions.d/akidb-embed.fish",
-        "share/zsh/site-functions/_akidb-embed", "etc/akidb-embed.conf", "systemd/akidb-embed.service", "systemd/akidb-embed.socket",
+        "share/zsh/site-functions/_akidb-embed", "etc/akidb-embed.conf", "systemd/akidb-embed.service", "systemd/akidb-embed.socket", "systemd/akidb-embed-cuda.conf",
         "LICENSE", "CHANGELOG.md", "INSTALL", "SHA256SUMS", "sbom.spdx.json"}
     assert files["share/man/man1/akidb-embed.1"] == b"page"
     assert files["lib/aarch64-linux-gnu/pkgconfig/akidb-embed.pc"].startswith(b"prefix=${pcfiledir}/../../..\n")

@@ -137,6 +137,26 @@ def test_the_units_are_valid_and_hardened(container):
     container.run("systemd-analyze", "security", "--threshold=20", "akidb-embed.service")  # exposure at most 2.0
 
 
+def test_the_plugin_for_gpus_has_a_place(container):
+    """In the library folder, which docs/CUDA.md names; and the unit takes the example that lets it at the GPU."""
+    place = container.root / "usr/lib" / run("dpkg-architecture", "-qDEB_HOST_MULTIARCH").strip() / "akidb-embed" / "akidb-embed-cuda.so"
+    place.parent.mkdir()
+    place.write_bytes(b"no library")
+    command = "akidb-embed doctor --model " + MODEL_PLACE + " --device cuda 2>&1 || true"
+    assert f"../lib/{place.parent.parent.name}/akidb-embed/akidb-embed-cuda.so" in container.run("sh", "-c", command)
+    shutil.rmtree(place.parent)
+    assert "akidb-embed-cuda.so" not in container.run("sh", "-c", command)
+    drop_in = container.root / "etc/systemd/system/akidb-embed.service.d/cuda.conf"
+    drop_in.parent.mkdir()
+    shutil.copy(container.root / "usr/share/doc/akidb-embed/examples/akidb-embed-cuda.conf", drop_in)
+    assert container.run("systemd-analyze", "verify", "--man=no", "akidb-embed.service") == ""
+    container.run("systemctl", "daemon-reload")
+    assert container.show("akidb-embed.service", "PrivateDevices") == "no"
+    shutil.rmtree(drop_in.parent)
+    container.run("systemctl", "daemon-reload")
+    assert container.show("akidb-embed.service", "PrivateDevices") == "yes"
+
+
 def test_a_connection_to_the_socket_starts_the_service(container):
     """The socket alone is started: it takes the connection, and systemd starts the program, which answers it."""
     config = container.root / "etc" / "akidb-embed.conf"
