@@ -196,3 +196,18 @@ def test_the_binary_tarball_says_which_libraries_it_needs():
     text = (ROOT / "deploy" / "tarball" / "INSTALL").read_text(encoding="utf-8")
     told = re.search(r"apt-get install ((?:.*\\\n)*.*)\n", text)[1].replace("\\\n", " ").split()
     assert set(told) == {line.split(":")[0] for line in owners.splitlines()} - {"libc6"} | {"ca-certificates"}
+
+
+@pytest.mark.parametrize("change, verdict", [
+    (lambda folder: None, None), (lambda folder: (folder / "a.deb").write_bytes(b"other"), "a.deb: DIFFERS"),
+    (lambda folder: (folder / "SHA256SUMS").unlink(), "SHA256SUMS: DIFFERS"), (lambda folder: (folder / "more.tar.gz").touch(), "more.tar.gz: DIFFERS")])
+def test_both_sums_of_each_artefact_are_compared(tmp_path, change, verdict):
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        for file in ("a.deb", "b.tar.gz", "c.spdx.json", "SHA256SUMS"):
+            (tmp_path / name / file).write_bytes(b"bytes")
+    change(tmp_path / "second")
+    done = subprocess.run([ROOT / "scripts" / "compare-artefacts", tmp_path / "first", tmp_path / "second"], capture_output=True, text=True)
+    assert done.stdout.count(hashlib.sha256(b"bytes").hexdigest()) >= 7
+    assert done.returncode == (0 if verdict is None else 1) and (verdict or "4 artefacts are the same") in done.stdout + done.stderr
+    assert done.stdout.count("DIFFERS") == (0 if verdict is None else 1)
