@@ -1,7 +1,8 @@
-/* The safetensors reader and the binding of a small BERT's tensors on any bytes. Checks what a reader of the entries
+/* The safetensors reader and the binding of small models' tensors on any bytes. Checks what a reader of the entries
  * relies on: they lie in the file and cover it, and every element can be read. */
 #include "fuzz.h"
 
+#include "model/families.h"
 #include "model/safetensors.h"
 #include "model/weights.h"
 
@@ -49,22 +50,24 @@ static void check_entries(const safetensors *file, const uint8_t *data, size_t s
     FUZZ_CHECK(safetensors_count(file) == 0 || covered == size - first);
 }
 
-static void check_binding(const safetensors *file, const uint8_t *data)
+static void check_binding(const model_family *family, const safetensors *file, const uint8_t *data)
 {
-    static const model_config config = {.vocabulary_size = 3,
-                                        .hidden_size = 2,
-                                        .layers = 1,
-                                        .heads = 1,
-                                        .head_size = 2,
-                                        .intermediate_size = 3,
-                                        .max_positions = 2,
-                                        .token_types = 1};
+    const model_config config = {.family = family,
+                                 .vocabulary_size = 3,
+                                 .hidden_size = 2,
+                                 .layers = 1,
+                                 .heads = 1,
+                                 .head_size = 2,
+                                 .intermediate_size = 3,
+                                 .max_positions = 2,
+                                 .token_types = 1};
     model_weights weights;
     aki_error error = {.message = ""};
     if (weights_bind(&weights, &config, file, data, "file", &error) == AKI_OK) {
-        read_all(&weights.word_embeddings);
-        read_all(&weights.layers[0].output.weight);
-        read_all(&weights.layers[0].output_norm.beta);
+        for (size_t i = 0; i < MODEL_OUTER_TENSORS; i++)
+            read_all(&weights.tensors[i]);
+        for (size_t i = 0; i < MODEL_LAYER_TENSORS; i++)
+            read_all(&weights.layers[0].tensors[i]);
     } else {
         FUZZ_CHECK(error.message[0] != '\0' && error.hint[0] != '\0');
     }
@@ -77,7 +80,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     aki_error error = {.message = ""};
     if (safetensors_parse(&file, data, size, "file", &error) == AKI_OK) {
         check_entries(file, data, size);
-        check_binding(file, data);
+        check_binding(&family_bert, file, data);
+        check_binding(&family_distilbert, file, data);
+        check_binding(&family_mpnet, file, data);
     } else {
         FUZZ_CHECK(file == NULL && error.message[0] != '\0' && error.hint[0] != '\0');
     }
