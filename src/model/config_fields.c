@@ -68,14 +68,15 @@ aki_status config_read_text(const config_fields *fields, const char *key, const 
 aki_status config_read_activation(const config_fields *fields, const char *key, model_activation *activation,
                                   aki_error *error)
 {
+    /* The names of one function; the reference's implementations of it differ in rounding only. */
     static const struct {
         const char *name;
         model_activation activation;
     } known[] = {
-        {"gelu", MODEL_GELU_ERF},
-        {"gelu_new", MODEL_GELU_TANH},
-        {"gelu_pytorch_tanh", MODEL_GELU_TANH},
-        {"relu", MODEL_RELU},
+        {"gelu", MODEL_GELU_ERF},           {"gelu_python", MODEL_GELU_ERF},
+        {"gelu_new", MODEL_GELU_TANH},      {"gelu_pytorch_tanh", MODEL_GELU_TANH},
+        {"gelu_fast", MODEL_GELU_TANH},     {"gelu_python_tanh", MODEL_GELU_TANH},
+        {"gelu_accurate", MODEL_GELU_TANH}, {"relu", MODEL_RELU},
     };
     const char *name = "gelu";
     aki_status status = config_read_text(fields, key, &name, error);
@@ -86,7 +87,10 @@ aki_status config_read_activation(const config_fields *fields, const char *key, 
             *activation = known[i].activation;
             return AKI_OK;
         }
-    return config_unsupported(fields, key, name, "gelu, gelu_new, gelu_pytorch_tanh, relu", error);
+    return config_unsupported(fields, key, name,
+                              "gelu, gelu_python, gelu_new, gelu_pytorch_tanh, gelu_fast, gelu_python_tanh, "
+                              "gelu_accurate, relu",
+                              error);
 }
 
 aki_status config_read_epsilon(const config_fields *fields, float *epsilon, aki_error *error)

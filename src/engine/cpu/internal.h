@@ -1,4 +1,4 @@
-/* What cpu_device.c and cpu_pack.c make and cpu_forward.c uses. */
+/* The CPU device's parts, as opening, packing and calibration make them and the forward pass uses them. */
 #ifndef ENGINE_CPU_INTERNAL_H
 #define ENGINE_CPU_INTERNAL_H
 
@@ -79,7 +79,7 @@ AKI_MUST_CHECK aki_status cpu_pack(cpu_device *device, const model_weights *weig
 /* Allocates and places the packed matrices, of the precisions that each has now. */
 AKI_MUST_CHECK aki_status cpu_place_packed(cpu_device *device, aki_error *error);
 
-/* ---- between cpu_pack.c and cpu_calibrate.c ---- */
+/* ---- between pack.c and calibrate.c ---- */
 
 #define CPU_CALIBRATION_TOKENS                                                                               \
     64               /* at most; fewer where a model has fewer positions or a smaller vocabulary */

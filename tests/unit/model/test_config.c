@@ -288,6 +288,10 @@ static void chooses_pooling_and_activation(void **state)
         {BERT(",\"hidden_act\":\"gelu\""), MODEL_GELU_ERF},
         {BERT(",\"hidden_act\":\"gelu_new\""), MODEL_GELU_TANH},
         {BERT(",\"hidden_act\":\"gelu_pytorch_tanh\""), MODEL_GELU_TANH},
+        {BERT(",\"hidden_act\":\"gelu_python\""), MODEL_GELU_ERF},
+        {BERT(",\"hidden_act\":\"gelu_fast\""), MODEL_GELU_TANH},
+        {BERT(",\"hidden_act\":\"gelu_python_tanh\""), MODEL_GELU_TANH},
+        {BERT(",\"hidden_act\":\"gelu_accurate\""), MODEL_GELU_TANH},
         {BERT(",\"hidden_act\":\"relu\""), MODEL_RELU},
     };
     tiny_put_configuration(folder);
