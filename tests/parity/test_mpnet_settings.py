@@ -1,10 +1,6 @@
 """Settings beside MPNet's tokenizer.json: ids as `transformers` gives them for the same folder, or a refusal that names a file."""
 
-import json
-
-import pytest
-
-from test_tokenizer_settings import ours, theirs
+from settings_check import check, compare
 
 WORDS = ["<s>", "<pad>", "</s>", "<unk>", "[UNK]", "hello", "world", "##s", "s", "<", ">", "/", "mask", "e", "é", "q", "[", "]", "unk", "Hello", "日", "本", "<mask>"]
 NAMES = {"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>", "unk_token": "[UNK]", "pad_token": "<pad>", "mask_token": "<mask>"}
@@ -32,7 +28,7 @@ def description(**changed):
 
 
 def folders():
-    """(name, tokenizer.json, tokenizer_config.json)"""
+    """(name, files)"""
     forms = {"as published": description(), "no added tokens": description(added_tokens=[]), "mask without lstrip": description(
         added_tokens=[{"id": number, **flags} for number, flags in added(lstrip=False).items()]),
         "cased": description(normalizer={"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": False})}
@@ -45,34 +41,10 @@ def folders():
     for kind in ("MPNetTokenizer", "MPNetTokenizerFast"):
         for name, form in forms.items():
             for keys in settings:
-                yield f"{kind}, {name}, {keys}", form, {"tokenizer_class": kind, **keys}
+                yield f"{kind}, {name}, {keys}", {"config.json": {"model_type": "mpnet"}, "tokenizer.json": form,
+                                                  "tokenizer_config.json": {"tokenizer_class": kind, **keys}}
 
 
-@pytest.fixture
-def texts(monkeypatch):
-    import test_tokenizer_settings
-    monkeypatch.setattr(test_tokenizer_settings, "TEXTS", TEXTS)
-
-
-def test_every_folder_gives_the_same_ids_or_is_refused_by_name(tmp_path, report, texts):
-    counts, wrong = dict.fromkeys(["folders", "equal", "refused", "reference fails"], 0), []
-    for number, (name, form, keys) in enumerate(folders()):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        for file, value in {"config.json": {"model_type": "mpnet"}, "tokenizer.json": form, "tokenizer_config.json": keys}.items():
-            (folder / file).write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
-        expected, got = theirs(folder), ours(folder)
-        counts["folders"] += 1
-        if isinstance(got, str):
-            counts["refused"] += 1
-            if str(folder) not in got:
-                wrong.append((name, "a refusal that names no file", got))
-        elif isinstance(expected, Exception):
-            counts["reference fails"] += 1
-        elif got == expected:
-            counts["equal"] += 1
-        else:
-            wrong.append((name, expected, got))
-    report("settings of MPNet's tokenizer: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
-    assert not wrong, f"{len(wrong)} of {counts['folders']} differ: {[name for name, _, _ in wrong][:20]}; the first: {wrong[0]}"
-    assert counts["equal"] >= 120
+def test_every_folder_gives_the_same_ids_or_is_refused_by_name(tmp_path, report):
+    counts, wrong = compare(folders(), TEXTS, tmp_path)
+    check("settings of MPNet's tokenizer", report, counts, wrong, folders=152, equal=150)
