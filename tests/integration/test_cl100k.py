@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 
+import langchain_openai
 import numpy
 import pytest
 
@@ -28,7 +29,7 @@ def vocabulary():
 @pytest.fixture(scope="module")
 def tiktoken(vocabulary, tmp_path_factory):
     """The library, which finds the file in its cache under the sha1 of the address that it would ask."""
-    tiktoken = pytest.importorskip("tiktoken")
+    import tiktoken
     from tiktoken_ext import openai_public
     cache = tmp_path_factory.mktemp("tiktoken")
     for name in ("9b5ad71b2ce5302211f9c61530b329a4922fc6a4", "fb374d419588a4632f3f557e76b4b70aebbca790"):
@@ -58,8 +59,7 @@ def vectors(client, texts):
 
 def test_langchain_with_its_defaults(server, client, tiktoken):
     """It sends lists of ids, and normalises what comes back once more."""
-    langchain = pytest.importorskip("langchain_openai")
-    embeddings = langchain.OpenAIEmbeddings(model=NAME, base_url=server.url + "/v1", api_key="-", max_retries=0)
+    embeddings = langchain_openai.OpenAIEmbeddings(model=NAME, base_url=server.url + "/v1", api_key="-", max_retries=0)
     texts = [*TEXTS, *["another text"] * 1200]  # a thousand to a request
     found = embeddings.embed_documents(texts)
     assert len(found) == len(texts)

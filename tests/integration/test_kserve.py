@@ -5,6 +5,8 @@ import struct
 
 import numpy
 import pytest
+import tritonclient.http
+import tritonclient.utils
 
 from embed_server import EMBED, post
 
@@ -24,9 +26,8 @@ def vectors(client):
 
 @pytest.fixture(scope="module")
 def triton(server):
-    module = pytest.importorskip("tritonclient.http")
-    client = module.InferenceServerClient(server.url.removeprefix("http://"))
-    client.module = module
+    client = tritonclient.http.InferenceServerClient(server.url.removeprefix("http://"))
+    client.module = tritonclient.http
     yield client
     client.close()
 
@@ -65,7 +66,7 @@ def test_triton_infer(triton, vectors):
 
 
 def test_triton_errors(triton):
-    exception = pytest.importorskip("tritonclient.utils").InferenceServerException
+    exception = tritonclient.utils.InferenceServerException
     with pytest.raises(exception, match="there is no model") as raised:
         triton.infer("other", [tensor(triton, ["x"])])
     assert raised.value.status() == "404" and str(raised.value)

@@ -7,7 +7,6 @@ import pytest
 
 import parity  # noqa: F401: conftest puts tests/integration on the path
 from cli_program import json_lines, run
-from embed_server import PATIENT, Server
 from tokenizer_pipe import CTokenizer
 from unigram_bert import LIMIT, REFERENCE, TEXTS, write_bert
 
@@ -36,12 +35,3 @@ def test_tokenize_and_doctor(tmp_path):
     assert "▁".encode() in (shown if isinstance(shown, bytes) else shown.encode())
     checks = {check["name"]: check for check in json.loads(run("doctor", "--json", "--model", folder).stdout)["checks"]}
     assert checks["model"]["status"] in ("ok", "pass"), checks["model"]
-
-
-def test_ids_are_not_decoded_as_wordpiece(tmp_path):
-    """The blanks of a Unigram's text stand in its pieces, so the other decoder's text would be wrong."""
-    with Server("--model", write_bert(tmp_path / "model"), *PATIENT) as server, server.client() as client:
-        reply = client.post("/decode", json={"ids": [5, 6]})
-        assert reply.status_code == 422, reply.text
-        assert "Unigram" in reply.json()["error"]
-        assert client.post("/embed", json={"inputs": "query: naïve"}).status_code == 200
