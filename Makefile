@@ -76,10 +76,10 @@ chaos-report: test-deps build-all $(TEST_ENV)/.ready ## Ten minutes of faults un
 ROUNDS ?= 100
 DRAIN_ROUNDS ?= 1000
 test-rolling: test-deps build-all $(TEST_ENV)/.ready ## Restarts two instances behind haproxy and nginx under load, ROUNDS times each: no request may fail
-	@AKIDB_ROLLING_ROUNDS=$(ROUNDS) scripts/run-tests $(BUILD) $(TEST_ENV) integration -k rolling_restart $(PYTEST_ARGS)
+	@AKIDB_ROLLING_ROUNDS=$(ROUNDS) AKIDB_TEST_WORKERS=0 scripts/run-tests $(BUILD) $(TEST_ENV) integration -k rolling_restart $(PYTEST_ARGS)
 
 test-drain: test-deps build-all $(TEST_ENV)/.ready ## Ends a thousand servers (DRAIN_ROUNDS) by SIGTERM under load: no request may be lost
-	@AKIDB_DRAIN_ROUNDS=$(DRAIN_ROUNDS) scripts/run-tests $(BUILD) $(TEST_ENV) integration -s -k test_no_request_is_lost $(PYTEST_ARGS)
+	@AKIDB_DRAIN_ROUNDS=$(DRAIN_ROUNDS) AKIDB_TEST_WORKERS=0 scripts/run-tests $(BUILD) $(TEST_ENV) integration -s -k test_no_request_is_lost $(PYTEST_ARGS)
 
 test-collector: test-deps build-all $(TEST_ENV)/.ready ## Sends traces and metrics to real OpenTelemetry Collectors, built from their Go modules
 	@scripts/run-tests $(BUILD) $(TEST_ENV) collector $(PYTEST_ARGS)
