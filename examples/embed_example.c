@@ -63,7 +63,7 @@ static int compare_texts(aki_model *model, char *const *words, size_t count)
     aki_text *texts = calloc(count, sizeof *texts);
     aki_text_info *infos = calloc(count, sizeof *infos);
     float *vectors = calloc(count * dimension, sizeof *vectors); /* [count][dimension] */
-    const aki_embed_options options = {AKI_POOLING_MODEL, AKI_ON, false};
+    const aki_embed_options options = {.pooling = AKI_POOLING_MODEL, .normalize = AKI_ON};
     aki_error error;
     int result = 1;
 

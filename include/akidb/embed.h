@@ -168,10 +168,13 @@ typedef enum aki_precision {
 } aki_precision;
 
 typedef enum aki_pooling {
-    AKI_POOLING_MODEL, /* as the model's 1_Pooling/config.json says */
-    AKI_POOLING_MEAN,  /* mean over all tokens, [CLS] and [SEP] included */
-    AKI_POOLING_CLS,   /* the first token */
-    AKI_POOLING_MAX,   /* element-wise maximum over all tokens */
+    AKI_POOLING_MODEL,         /* as the model's 1_Pooling/config.json says */
+    AKI_POOLING_MEAN,          /* mean over all tokens, [CLS] and [SEP] included */
+    AKI_POOLING_CLS,           /* the first token */
+    AKI_POOLING_MAX,           /* element-wise maximum over all tokens */
+    AKI_POOLING_LAST,          /* the last token */
+    AKI_POOLING_MEAN_SQRT_LEN, /* sum over all tokens, divided by the square root of their number */
+    AKI_POOLING_WEIGHTED_MEAN, /* mean over all tokens in which the n-th one counts n times */
 } aki_pooling;
 
 /* Ties each of the model's threads to a CPU of its own, physical cores before their second threads. AUTO: when the
@@ -200,13 +203,19 @@ static inline void aki_settings_init(aki_settings *settings)
     aki_settings_init_sized(settings, sizeof *settings);
 }
 
+typedef struct aki_text {
+    const char *data; /* UTF-8; need not end in NUL */
+    size_t length;    /* bytes; 0 is refused as AKI_EMPTY_TEXT */
+} aki_text;
+
 /* ---- Model -------------------------------------------------------------------------------------------- */
 
 /* A loaded model with its threads. Opaque, thread-safe. */
 typedef struct aki_model aki_model;
 
 /* Loads the model in `folder` (config.json, model.safetensors, tokenizer.json or vocab.txt; and, where present,
- * modules.json, sentence_bert_config.json, 1_Pooling/config.json). settings NULL = defaults. Blocks while reading.
+ * modules.json with the folders that it names, config_sentence_transformers.json, sentence_bert_config.json). settings
+ * NULL = defaults. Blocks while reading.
  * On success *model is a handle that the caller closes; on failure it is NULL.
  * Errors: AKI_MODEL_NOT_FOUND, AKI_MODEL_INVALID, AKI_MODEL_UNSUPPORTED, AKI_CPU_UNSUPPORTED, AKI_INVALID_ARGUMENT,
  * AKI_OUT_OF_MEMORY, AKI_IO_ERROR, AKI_MODEL_CHANGED (a file was cut while it was read). */
@@ -226,19 +235,24 @@ typedef struct aki_model_info {
     const char *architecture;    /* model_type of its config.json: "bert", "mpnet" */
     const char *cpu_tier;        /* tier of the kernels in use, as in aki_cpu_tiers */
     aki_precision precision;     /* never AKI_PRECISION_AUTO */
-    aki_pooling default_pooling; /* never AKI_POOLING_MODEL */
+    aki_pooling default_pooling; /* AKI_POOLING_MODEL: several side by side */
     bool default_normalize;      /* the model's modules.json ends in Normalize */
     unsigned threads;
     bool threads_pinned; /* each is tied to a CPU */
     size_t max_pass_tokens;
     size_t layers, hidden_size, heads, intermediate_size, vocabulary_size;
-    size_t weight_bytes; /* memory that weights take in this process, mapped files included */
+    size_t weight_bytes;             /* memory that weights take in this process, mapped files included */
+    const char *default_prompt_name; /* the prompt that is used where none is asked for; NULL = none */
 } aki_model_info;
 AKI_API void aki_model_describe_sized(const aki_model *model, aki_model_info *info, size_t info_size);
 static inline void aki_model_describe(const aki_model *model, aki_model_info *info)
 {
     aki_model_describe_sized(model, info, sizeof *info);
 }
+
+/* The model's prompts (config_sentence_transformers.json): name and text of number `index`, which live as long as the
+ * handle. False: there are no more. */
+AKI_API bool aki_prompt(const aki_model *model, size_t index, const char **name, aki_text *text);
 
 /* Names of the CPU tiers that this build has and this CPU can run, best first, NULL-terminated, static storage. */
 AKI_API const char *const *aki_cpu_tiers(void);
@@ -248,17 +262,18 @@ AKI_API const char *aki_version(void);
 
 /* ---- Embedding ---------------------------------------------------------------------------------------- */
 
-typedef struct aki_text {
-    const char *data; /* UTF-8; need not end in NUL */
-    size_t length;    /* bytes; 0 is refused as AKI_EMPTY_TEXT */
-} aki_text;
-
 typedef enum aki_switch { AKI_MODEL_DEFAULT, AKI_ON, AKI_OFF } aki_switch;
 
 typedef struct aki_embed_options {
     aki_pooling pooling;  /* default AKI_POOLING_MODEL */
     aki_switch normalize; /* L2 norm; default AKI_MODEL_DEFAULT */
     bool refuse_long;     /* false: cut a text at the model's limit; true: fail with AKI_TEXT_TOO_LONG */
+    /* Numbers of each vector, at most aki_dimension: the vector is cut to its first ones and, unless it is not to be
+     * normalised, normalised again. 0 = all of them. */
+    size_t dimensions;
+    /* The prompt that stands before each text. NULL and no prompt below: the model's default prompt, if it has one. */
+    const char *prompt_name;
+    aki_text prompt; /* its text, instead of a name; length 0 with data not NULL = no prompt */
 } aki_embed_options;
 
 typedef struct aki_text_info {
@@ -267,11 +282,11 @@ typedef struct aki_text_info {
 } aki_text_info;
 
 /* Embeds `count` texts. options NULL = all defaults. Writes vectors[i] for texts[i] to `vectors` ([count][dimension]
- * f32, row-major, caller-owned, no alignment needed) and, when `info` is not NULL, info[i] ([count]). Blocks until
+ * f32, row-major, caller-owned, no alignment needed; dimension is options->dimensions or else aki_dimension) and, when `info` is not NULL, info[i] ([count]). Blocks until
  * done; calls of several threads share the model's threads. All or nothing: on failure the contents of vectors and
  * info are unspecified and error->text_index names the text at fault where there is one.
  * options_size, info_size: of the structs in the caller's header; info's elements are info_size bytes apart.
- * Errors: AKI_INVALID_ARGUMENT (NULL or count 0), AKI_EMPTY_TEXT, AKI_INVALID_UTF8, AKI_TEXT_TOO_LONG, AKI_NO_TOKENS,
+ * Errors: AKI_INVALID_ARGUMENT (NULL or count 0, options that do not fit the model), AKI_EMPTY_TEXT, AKI_INVALID_UTF8, AKI_TEXT_TOO_LONG, AKI_NO_TOKENS,
  * AKI_OUT_OF_MEMORY, AKI_NOT_FINITE, AKI_MODEL_CHANGED, AKI_FORKED. */
 AKI_API AKI_MUST_CHECK aki_status aki_embed_sized(aki_model *model, const aki_text *texts, size_t count,
                                                   const aki_embed_options *options, size_t options_size,

@@ -53,10 +53,15 @@ static void write_item_errors(const embed_reply *reply, buf *out)
         buf_append_char(out, ']');
 }
 
-aki_status embed_reply_write(const embed_reply *reply, buf *out, aki_error *error)
+static size_t told_of(const embed_reply *reply)
 {
-    size_t tokens = 0, failed = 0;
-    buf_append_string(out, "{\"embeddings\":[");
+    return reply->cut > 0 ? reply->cut : reply->dimension;
+}
+
+/* room: [cut], for a vector that is cut. */
+static aki_status write_vectors(const embed_reply *reply, float *room, buf *out, aki_error *error)
+{
+    size_t failed = 0;
     for (size_t i = 0; i < reply->count; i++) {
         if (i > 0)
             buf_append_char(out, ',');
@@ -66,18 +71,44 @@ aki_status embed_reply_write(const embed_reply *reply, buf *out, aki_error *erro
             continue;
         }
         const float *vector = reply->vectors + i * reply->dimension;
-        aki_status status = reply->base64
-                                ? vector_json_write_base64(vector, reply->dimension, i, out, error)
-                                : vector_json_write_numbers(vector, reply->dimension, i, out, error);
+        if (reply->cut > 0)
+            vector = vector_json_cut(vector, reply->cut, reply->normalize_cut, room);
+        aki_status status = reply->base64 ? vector_json_write_base64(vector, told_of(reply), i, out, error)
+                                          : vector_json_write_numbers(vector, told_of(reply), i, out, error);
         if (status != AKI_OK)
             return status;
-        tokens += reply->info[i].tokens;
     }
+    return AKI_OK;
+}
+
+/* Texts that failed have no tokens. */
+static size_t count_tokens(const embed_reply *reply)
+{
+    size_t tokens = 0, failed = 0;
+    for (size_t i = 0; i < reply->count; i++) {
+        if (failed < reply->item_errors_count && reply->item_errors[failed].index == i)
+            failed++;
+        else
+            tokens += reply->info[i].tokens;
+    }
+    return tokens;
+}
+
+aki_status embed_reply_write(const embed_reply *reply, buf *out, aki_error *error)
+{
+    float *room = NULL;
+    if (reply->cut > 0 && (room = mem_alloc(reply->cut, sizeof *room)) == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the reply");
+    buf_append_string(out, "{\"embeddings\":[");
+    aki_status status = write_vectors(reply, room, out, error);
+    mem_free(room);
+    if (status != AKI_OK)
+        return status;
     buf_append_string(out, "],\"model\":");
     json_text_append_string(out, reply->model_name);
     int64_t us = reply->duration_ns > 0 ? reply->duration_ns / (NS_PER_MS / 1000) : 0;
     buf_printf(out, ",\"dimension\":%zu,\"usage\":{\"total_tokens\":%zu,\"duration_ms\":%lld.%03lld}",
-               reply->dimension, tokens, (long long)(us / 1000), (long long)(us % 1000));
+               told_of(reply), count_tokens(reply), (long long)(us / 1000), (long long)(us % 1000));
     write_truncated(reply, out);
     write_item_errors(reply, out);
     if (!buf_append_string(out, "}\n"))

@@ -10,6 +10,8 @@ typedef struct embed_reply {
     const float *vectors;      /* [count][dimension] f32 */
     const aki_text_info *info; /* [count] */
     size_t count, dimension;
+    size_t cut;                              /* numbers of a vector that are told; 0 = all */
+    bool normalize_cut;                      /* and these are normalised again */
     const scheduler_item_error *item_errors; /* [item_errors_count], rising: texts whose vector is null */
     size_t item_errors_count;
     const char *model_name;

@@ -11,7 +11,11 @@
 /* Beyond the texts: room for fields, and for wrong shapes that deserve an error of their own. */
 #define SPARE_VALUES 64
 
-#define FIELDS "texts, model, pooling, normalize, truncate, encoding_format, on_error, priority"
+#define FIELDS                                                                                               \
+    "texts, model, pooling, normalize, dimensions, prompt, prompt_name, truncate, encoding_format, "         \
+    "on_error, priority"
+#define POOLING_NAMES                                                                                        \
+    "\"mean\", \"cls\", \"max\", \"lasttoken\", \"mean_sqrt_len_tokens\" or \"weightedmean\""
 
 static bool read_texts(embed_request *request, const json_t *texts, const embed_limits *limits,
                        http_error *error)
@@ -65,8 +69,13 @@ static bool read_model(const json_t *value, const embed_limits *limits, http_err
 /* A field with a choice of words; null counts as left out. */
 static bool read_word(embed_request *request, const char *key, const json_t *value, http_error *error)
 {
-    static const field_choice poolings[] = {
-        {"mean", AKI_POOLING_MEAN}, {"cls", AKI_POOLING_CLS}, {"max", AKI_POOLING_MAX}, {NULL, 0}};
+    static const field_choice poolings[] = {{"mean", AKI_POOLING_MEAN},
+                                            {"cls", AKI_POOLING_CLS},
+                                            {"max", AKI_POOLING_MAX},
+                                            {"lasttoken", AKI_POOLING_LAST},
+                                            {"mean_sqrt_len_tokens", AKI_POOLING_MEAN_SQRT_LEN},
+                                            {"weightedmean", AKI_POOLING_WEIGHTED_MEAN},
+                                            {NULL, 0}};
     static const field_choice formats[] = {{"float", false}, {"base64", true}, {NULL, 0}};
     static const field_choice scopes[] = {{"request", false}, {"item", true}, {NULL, 0}};
     static const field_choice priorities[] = {{"auto", SCHEDULER_PRIORITY_AUTO},
@@ -77,7 +86,7 @@ static bool read_word(embed_request *request, const char *key, const json_t *val
     if (json_is_null(value))
         return true;
     if (strcmp(key, "pooling") == 0) {
-        if (!field_read_choice(value, key, poolings, "\"mean\", \"cls\" or \"max\"", &chosen, error))
+        if (!field_read_choice(value, key, poolings, POOLING_NAMES, &chosen, error))
             return false;
         request->options.pooling = (aki_pooling)chosen;
     } else if (strcmp(key, "encoding_format") == 0) {
@@ -97,6 +106,38 @@ static bool read_word(embed_request *request, const char *key, const json_t *val
     return true;
 }
 
+/* "dimensions" and the prompt; null counts as left out. The strings stay the tree's. */
+static bool read_prompt(embed_request *request, const char *key, const json_t *value, http_error *error)
+{
+    json_int_t number;
+    if (json_is_null(value))
+        return true;
+    if (strcmp(key, "dimensions") == 0) {
+        if (!field_read_number(value, key, 1, &number, error))
+            return false;
+        request->dimensions = (size_t)number;
+        return true;
+    }
+    if (!json_is_string(value))
+        return field_refuse_type(error, key, "a string", value);
+    const aki_text text = {json_string_value(value), json_string_length(value)};
+    if (strcmp(key, "prompt") == 0) {
+        request->options.prompt = text;
+        return true;
+    }
+    if (strlen(text.data) == text.length) {
+        request->options.prompt_name = text.data;
+        return true;
+    }
+    http_error_set(error, HTTP_ERROR_INVALID_VALUE, key, "%s holds U+0000, which no name has", key);
+    return false;
+}
+
+static bool is_prompt_field(const char *key)
+{
+    return strcmp(key, "dimensions") == 0 || strcmp(key, "prompt") == 0 || strcmp(key, "prompt_name") == 0;
+}
+
 static bool is_word_field(const char *key)
 {
     return strcmp(key, "pooling") == 0 || strcmp(key, "encoding_format") == 0 ||
@@ -110,6 +151,8 @@ static bool read_option(embed_request *request, const char *key, const json_t *v
     bool on = true;
     if (is_word_field(key))
         return read_word(request, key, value, error);
+    if (is_prompt_field(key))
+        return read_prompt(request, key, value, error);
     if (strcmp(key, "model") == 0)
         return json_is_null(value) || read_model(value, limits, error);
     if (strcmp(key, "normalize") == 0) {

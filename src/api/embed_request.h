@@ -18,6 +18,7 @@ typedef struct embed_request {
     size_t count;
     aki_embed_options options;
     scheduler_priority priority;
+    size_t dimensions; /* the vectors are cut to so many numbers; 0 = not */
     bool base64;
     bool on_error_item; /* "on_error":"item": texts that cannot be embedded fail alone */
     json_t *root;

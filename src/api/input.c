@@ -2,6 +2,7 @@
 
 #include "api/body.h"
 #include "api/field.h"
+#include "api/options.h"
 #include "base/memory.h"
 
 #include <stdint.h>
@@ -160,26 +161,48 @@ static bool refuse_long(size_t index, size_t limit, http_error *error)
     return false;
 }
 
-/* Tokenizes a text that is not cut in the model's own way. */
-static bool tokenize(api_call *call, size_t index, size_t limit, tokenizer_scratch *scratch,
-                     const tokenizer *tok, http_error *error)
+/* Tokenizes a text that is not cut in the model's own way; room: for it behind its prompt. */
+static bool tokenize(api_call *call, size_t index, size_t limit, aki_text prompt, buf *room,
+                     tokenizer_scratch *scratch, const tokenizer *tok, http_error *error)
 {
     token_span span;
     aki_error own;
-    aki_status status =
-        tokenizer_encode(tok, scratch, call->texts[index], call->keep_tail ? 0 : limit, &span, &own);
+    aki_text text = call->texts[index];
+    if (text.length > 0)
+        text = encoder_join(room, prompt, text);
+    if (text.data == NULL)
+        return no_memory(error);
+    aki_status status = tokenizer_encode(tok, scratch, text, call->keep_tail ? 0 : limit, &span, &own);
     if (status != AKI_OK) {
         own.text_index = index;
         http_error_from(error, &own);
         return false;
     }
-    scheduler_ids *text = &call->ids[index];
-    text->ids = mem_alloc(span.count, sizeof *text->ids);
-    if (text->ids == NULL)
+    scheduler_ids *tokens = &call->ids[index];
+    tokens->ids = mem_alloc(span.count, sizeof *tokens->ids);
+    if (tokens->ids == NULL)
         return no_memory(error);
-    memcpy(text->ids, span.ids, span.count * sizeof *text->ids);
-    text->count = span.count;
-    text->truncated = span.truncated;
+    memcpy(tokens->ids, span.ids, span.count * sizeof *tokens->ids);
+    tokens->count = span.count;
+    tokens->truncated = span.truncated;
+    return true;
+}
+
+/* Ids for each text that has none, unless texts are cut in the model's own way; then all that are too long are cut. */
+static bool cut_all(api_call *call, size_t limit, bool own_way, aki_text prompt, buf *room,
+                    tokenizer_scratch *scratch, const tokenizer *tok, http_error *error)
+{
+    for (size_t i = 0; i < call->count; i++) {
+        if (call->ids[i].ids == NULL && !own_way &&
+            !tokenize(call, i, limit, prompt, room, scratch, tok, error))
+            return false;
+        if (call->ids[i].ids == NULL || (call->ids[i].count <= limit && !call->ids[i].truncated))
+            continue;
+        if (call->options.refuse_long)
+            return refuse_long(i, limit, error);
+        if (call->ids[i].count > limit)
+            cut_ids(&call->ids[i], limit, call->keep_tail, tok);
+    }
     return true;
 }
 
@@ -188,25 +211,22 @@ bool input_cut(api_call *call, const api_service *service, http_error *error)
     const size_t most = encoder_max_tokens(service->enc);
     const size_t limit = call->max_tokens > 0 && call->max_tokens < most ? call->max_tokens : most;
     const bool own_way = limit == most && !call->keep_tail;
-    const tokenizer *tok = encoder_tokenizer(service->enc);
+    aki_text prompt = {NULL, 0};
+    if (!options_prompt(call, service, &prompt, error))
+        return false;
     if (own_way && call->ids == NULL)
         return true;
     if (call->ids == NULL)
         call->ids = mem_zalloc(call->count, sizeof *call->ids);
     tokenizer_scratch *scratch = own_way ? NULL : tokenizer_scratch_open();
+    buf room;
+    buf_init(&room, 0);
     bool done = call->ids != NULL && (own_way || scratch != NULL);
     if (!done)
         no_memory(error);
-    for (size_t i = 0; i < call->count && done; i++) {
-        if (call->ids[i].ids == NULL && !own_way)
-            done = tokenize(call, i, limit, scratch, tok, error);
-        if (!done || call->ids[i].ids == NULL || (call->ids[i].count <= limit && !call->ids[i].truncated))
-            continue;
-        if (call->options.refuse_long)
-            done = refuse_long(i, limit, error);
-        else if (call->ids[i].count > limit)
-            cut_ids(&call->ids[i], limit, call->keep_tail, tok);
-    }
+    done =
+        done && cut_all(call, limit, own_way, prompt, &room, scratch, encoder_tokenizer(service->enc), error);
+    buf_free(&room);
     tokenizer_scratch_close(scratch);
     return done;
 }

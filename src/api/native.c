@@ -3,6 +3,19 @@
 
 #include "api/embed_reply.h"
 #include "api/embed_request.h"
+#include "api/options.h"
+
+static bool fits_model(const api_call *call, const api_service *service, http_error *error)
+{
+    const size_t most = encoder_dimension(service->enc);
+    aki_text prompt;
+    if (call->dimensions > most) {
+        http_error_set(error, HTTP_ERROR_INVALID_VALUE, "dimensions",
+                       "dimensions is %zu; the model's vectors have %zu", call->dimensions, most);
+        return false;
+    }
+    return options_prompt(call, service, &prompt, error);
+}
 
 static bool read_embed(api_call *call, const api_request *request, const api_service *service,
                        http_error *error)
@@ -17,8 +30,9 @@ static bool read_embed(api_call *call, const api_request *request, const api_ser
                        .priority = own.priority,
                        .outputs = own.base64 ? API_OUTPUT_BASE64 : API_OUTPUT_FLOAT,
                        .on_error_item = own.on_error_item,
+                       .dimensions = own.dimensions,
                        .root = own.root};
-    return true;
+    return fits_model(call, service, error);
 }
 
 static embed_reply reply_of(const api_call *call, const api_result *result, const api_service *service)
@@ -27,6 +41,8 @@ static embed_reply reply_of(const api_call *call, const api_result *result, cons
                          .info = result->info,
                          .count = result->count,
                          .dimension = result->dimension,
+                         .cut = call->dimensions < result->dimension ? call->dimensions : 0,
+                         .normalize_cut = call->options.normalize != AKI_OFF,
                          .item_errors = result->item_errors,
                          .item_errors_count = result->item_errors_count,
                          .model_name = service->model_name,
@@ -61,7 +77,9 @@ static const api_dialect native = {
 static const api_description embed_form = {
     .members =
         "'texts':{'type':'array','minItems':1,'items':{'type':'string','minLength':1}},"
-        "'model':{'type':['string','null']},'pooling':{'enum':['mean','cls','max',null]},"
+        "'model':{'type':['string','null']},'pooling':{'enum':['mean','cls','max','lasttoken',"
+        "'mean_sqrt_len_tokens','weightedmean',null]},'dimensions':{'type':['integer','null'],'minimum':1},"
+        "'prompt':{'type':['string','null']},'prompt_name':{'type':['string','null']},"
         "'normalize':{'type':['boolean','null']},'truncate':{'type':['boolean','null']},"
         "'encoding_format':{'enum':['float','base64',null]},"
         "'priority':{'enum':['auto','interactive','bulk',null]},'on_error':{'enum':['request','item',null]}",

@@ -199,8 +199,65 @@ bool option_priority(api_call *call, const char *name, const json_t *value, cons
     return true;
 }
 
+/* A name that the model lists, or "" = as left out. The string stays the tree's. */
+static bool take_prompt(api_call *call, const char *name, const json_t *value, const api_service *service,
+                        http_error *error)
+{
+    const char *asked = json_string_value(value);
+    if (asked[0] == '\0' && json_string_length(value) == 0)
+        return true;
+    if (strlen(asked) != json_string_length(value) || !encoder_has_prompt(service->enc, asked)) {
+        http_error_set(error, HTTP_ERROR_INVALID_VALUE, name, "the model has no prompt \"%.64s\"", asked);
+        return false;
+    }
+    call->options.prompt_name = asked;
+    return true;
+}
+
+/* The first of the names, ended by NULL, that is a prompt with a text; without any there is no prompt, not even the
+ * default one, as in encode_query and encode_document of the reference. */
+static void take_first_prompt(api_call *call, const char *const *names, const api_service *service)
+{
+    const char *name;
+    aki_text text;
+    call->options.prompt = (aki_text){"", 0};
+    for (; *names != NULL; names++)
+        for (size_t i = 0; encoder_prompt(service->enc, i, &name, &text); i++)
+            if (text.length > 0 && strcmp(name, *names) == 0) {
+                call->options.prompt = text;
+                return;
+            }
+}
+
 bool option_purpose(api_call *call, const char *name, const json_t *value, const api_service *service,
                     http_error *error)
+{
+    enum { QUERY, DOCUMENT };
+    static const field_choice purposes[] = {{"query", QUERY},
+                                            {"search_query", QUERY},
+                                            {"retrieval.query", QUERY},
+                                            {"document", DOCUMENT},
+                                            {"passage", DOCUMENT},
+                                            {"search_document", DOCUMENT},
+                                            {"retrieval.passage", DOCUMENT},
+                                            {NULL, 0}};
+    static const char *const prompts[][6] = {
+        [QUERY] = {"query", "search_query", "retrieval.query", NULL},
+        [DOCUMENT] = {"document", "passage", "corpus", "search_document", "retrieval.passage", NULL}};
+    if (!json_is_string(value))
+        return field_refuse_type(error, name, "a string", value);
+    const char *asked = json_string_value(value);
+    for (const field_choice *purpose = purposes; purpose->name != NULL; purpose++)
+        if (strcmp(purpose->name, asked) == 0) {
+            take_first_prompt(call, prompts[purpose->value], service);
+            return true;
+        }
+    /* "classification": a prompt where the model has one of that name, else of no effect */
+    return !encoder_has_prompt(service->enc, asked) || take_prompt(call, name, value, service, error);
+}
+
+bool option_without_effect(api_call *call, const char *name, const json_t *value, const api_service *service,
+                           http_error *error)
 {
     (void)call, (void)service;
     return json_is_string(value) || field_refuse_type(error, name, "a string", value);
@@ -209,13 +266,8 @@ bool option_purpose(api_call *call, const char *name, const json_t *value, const
 bool option_prompt(api_call *call, const char *name, const json_t *value, const api_service *service,
                    http_error *error)
 {
-    if (!option_purpose(call, name, value, service, error))
-        return false;
-    if (json_string_length(value) == 0)
-        return true;
-    http_error_set(error, HTTP_ERROR_INVALID_VALUE, name, "there is no prompt \"%.64s\": the model has none",
-                   json_string_value(value));
-    return false;
+    return json_is_string(value) ? take_prompt(call, name, value, service, error)
+                                 : field_refuse_type(error, name, "a string", value);
 }
 
 bool option_refused(api_call *call, const char *name, const json_t *value, const api_service *service,
@@ -262,11 +314,26 @@ const char *option_schema(api_option read)
         {option_normalize, "{'type':['boolean','null']}"},
         {option_priority, "{'anyOf':[{'type':['integer','null']},{'enum':['auto','interactive','bulk']}]}"},
         {option_purpose, "{'type':['string','null']}"},
-        {option_prompt, "{'type':['string','null'],'maxLength':0}"},
+        {option_without_effect, "{'type':['string','null']}"},
+        {option_prompt, "{'type':['string','null']}"},
         {option_refused, "{'enum':[false,null]}"},
     };
     for (size_t i = 0; i < sizeof schemas / sizeof schemas[0]; i++)
         if (schemas[i].read == read)
             return schemas[i].schema;
     return NULL;
+}
+
+bool options_prompt(const api_call *call, const api_service *service, aki_text *prompt, http_error *error)
+{
+    const aki_embed_options *o = &call->options;
+    aki_error own;
+    if (encoder_read_options(service->enc, o, prompt, &own) == AKI_OK)
+        return true;
+    const char *param = o->prompt_name != NULL            ? "prompt_name"
+                        : o->prompt.data != NULL          ? "prompt"
+                        : o->pooling != AKI_POOLING_MODEL ? "pooling"
+                                                          : NULL;
+    http_error_set(error, HTTP_ERROR_INVALID_VALUE, param, "%s", own.message);
+    return false;
 }

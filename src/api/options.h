@@ -48,10 +48,14 @@ bool option_normalize(api_call *call, const char *name, const json_t *value, con
 /* "auto", "interactive", "bulk"; or a number: 0 = auto, above 0 = bulk, below 0 = interactive. */
 bool option_priority(api_call *call, const char *name, const json_t *value, const api_service *service,
                      http_error *error);
-/* The purpose of the text ("query", "search_document"). The served model has no prompts, so it changes nothing. */
+/* The purpose of the text ("query", "search_document"), which chooses a prompt as encode_query and encode_document of
+ * sentence-transformers do. One that the model has no prompt for changes nothing. */
 bool option_purpose(api_call *call, const char *name, const json_t *value, const api_service *service,
                     http_error *error);
-/* A prompt's name, for dialects where an unknown one is an error. */
+/* A string that changes nothing. */
+bool option_without_effect(api_call *call, const char *name, const json_t *value, const api_service *service,
+                           http_error *error);
+/* A prompt's name; an unknown one is an error. */
 bool option_prompt(api_call *call, const char *name, const json_t *value, const api_service *service,
                    http_error *error);
 /* A switch that would change vectors in a way that is not implemented: only false is taken. */
@@ -63,5 +67,8 @@ const char *option_schema(api_option read);
 
 /* After all options: whether they fit together. False with *error filled. */
 bool options_check(const api_call *call, const api_service *service, http_error *error);
+/* After all options: the prompt that stands before each text (encoder_read_options). False with *error filled: the
+ * options do not fit the model. */
+bool options_prompt(const api_call *call, const api_service *service, aki_text *prompt, http_error *error);
 
 #endif

@@ -187,7 +187,9 @@ static bool read_tokenize(api_call *call, const api_request *request, const api_
     if (flag != NULL && !json_is_null(flag) &&
         !field_read_switch(flag, "add_special_tokens", &special, error))
         return false;
-    if (!input_read(call, "inputs", inputs, INPUT_STRING | INPUT_EMPTY, service, error))
+    aki_text prompt;
+    if (!input_read(call, "inputs", inputs, INPUT_STRING | INPUT_EMPTY, service, error) ||
+        !options_prompt(call, service, &prompt, error))
         return false;
     call->count = 0;
     call->keeps_input = true;
@@ -254,14 +256,22 @@ static aki_status write_tokens(const api_call *call, const api_result *result, c
     const tokenizer *tok = encoder_tokenizer(service->enc);
     size_t left = MAX_TOKENS;
     tokenizer_scratch *scratch = tokenizer_scratch_open();
-    aki_status status =
-        scratch != NULL ? AKI_OK : error_set(error, AKI_OUT_OF_MEMORY, "no memory to tokenize");
+    aki_text prompt;
+    buf room;
+    buf_init(&room, 0);
+    aki_status status = encoder_read_options(service->enc, &call->options, &prompt, error);
+    if (status == AKI_OK && scratch == NULL)
+        status = error_set(error, AKI_OUT_OF_MEMORY, "no memory to tokenize");
     buf_append_char(out, '[');
     for (size_t i = 0; i < count_inputs(inputs) && status == AKI_OK; i++) {
         if (i > 0)
             buf_append_char(out, ',');
-        status = write_text_tokens(tok, scratch, call->texts[i], call->variant != 0, &left, out, error);
+        const aki_text text = encoder_join(&room, prompt, call->texts[i]);
+        status = text.data != NULL
+                     ? write_text_tokens(tok, scratch, text, call->variant != 0, &left, out, error)
+                     : error_set(error, AKI_OUT_OF_MEMORY, "no memory to tokenize");
     }
+    buf_free(&room);
     tokenizer_scratch_close(scratch);
     if (!buf_append_string(out, "]\n") && status == AKI_OK)
         status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for the reply");
@@ -403,7 +413,10 @@ static const char *type_of(aki_precision precision)
 
 static const char *pooling_of(aki_pooling pooling)
 {
-    return pooling == AKI_POOLING_CLS ? "cls" : pooling == AKI_POOLING_MAX ? "max" : "mean";
+    return pooling == AKI_POOLING_CLS    ? "cls"
+           : pooling == AKI_POOLING_MAX  ? "max"
+           : pooling == AKI_POOLING_LAST ? "last_token"
+                                         : "mean";
 }
 
 static aki_status write_info(const api_call *call, const api_result *result, const api_service *service,

@@ -83,19 +83,24 @@ void vector_json_writer_close(vector_json_writer *w)
     mem_free(w->bytes);
 }
 
+const float *vector_json_cut(const float *vector, size_t dimension, bool normalize, float *out)
+{
+    double square = 0;
+    for (size_t d = 0; d < dimension; d++)
+        square += (double)vector[d] * vector[d];
+    const double scale = normalize && square > 0 ? 1 / sqrt(square) : 1;
+    for (size_t d = 0; d < dimension; d++)
+        out[d] = (float)(vector[d] * scale);
+    return out;
+}
+
 const float *vector_json_get(vector_json_writer *w, size_t index)
 {
     const float *vector = w->result->vectors + index * w->result->dimension;
     if (w->cut == NULL)
         return vector;
-    const size_t dimension = vector_json_dimension(w->call, w->result);
-    double square = 0;
-    for (size_t d = 0; d < dimension; d++)
-        square += (double)vector[d] * vector[d];
-    const double scale = w->call->options.normalize != AKI_OFF && square > 0 ? 1 / sqrt(square) : 1;
-    for (size_t d = 0; d < dimension; d++)
-        w->cut[d] = (float)(vector[d] * scale);
-    return w->cut;
+    return vector_json_cut(vector, vector_json_dimension(w->call, w->result),
+                           w->call->options.normalize != AKI_OFF, w->cut);
 }
 
 /* Fills w->bytes; returns how many. */

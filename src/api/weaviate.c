@@ -22,7 +22,7 @@ static const api_dialect weaviate = {.text_field = "text",
                                      .any_media_type = true,
                                      .write_error = write_error};
 
-static const api_field fields[] = {{"pooling_strategy", option_purpose},
+static const api_field fields[] = {{"pooling_strategy", option_without_effect},
                                    {"task_type", option_purpose},
                                    {"dimensions", option_dimensions},
                                    {NULL, NULL}};

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/thread.h"
+#include "engine/pooling.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -31,6 +32,8 @@ struct device_lane {
     device_lane_result result;
     const float *output; /* in the state */
 
+    float *scratch; /* of the head chain; the caller's */
+
     /* The thread's own. */
     void *state;   /* NULL = to be opened */
     unsigned life; /* of the device, in which the state was opened */
@@ -43,6 +46,7 @@ static void destroy(device_lane *lane)
     mem_free(lane->ids);
     mem_free(lane->offsets);
     mem_free(lane->pooling);
+    mem_free(lane->scratch);
     mem_free(lane);
 }
 
@@ -125,8 +129,9 @@ aki_status device_lane_open(device_lane **out, const device_lane_settings *setti
     lane->ids = mem_alloc(settings->max_tokens, sizeof *lane->ids);
     lane->offsets = mem_alloc(settings->max_tokens + 1, sizeof *lane->offsets);
     lane->pooling = mem_alloc(settings->max_tokens, sizeof *lane->pooling);
+    lane->scratch = mem_alloc_aligned(head_chain_scratch(settings->heads), sizeof *lane->scratch);
     aki_status status = AKI_OK;
-    if (lane->ids == NULL || lane->offsets == NULL || lane->pooling == NULL)
+    if (lane->ids == NULL || lane->offsets == NULL || lane->pooling == NULL || lane->scratch == NULL)
         status =
             error_set(error, AKI_OUT_OF_MEMORY, "no memory for passes of %zu tokens", settings->max_tokens);
     else if (!thread_start(&lane->thread, run, lane, "aki-device"))
@@ -175,48 +180,56 @@ void device_lane_close(device_lane *lane)
     destroy(lane);
 }
 
-/* False = the pass was planned with more tokens than it can have. */
-static bool gather(device_lane *lane, const encoder_sequence *sequences, size_t count)
+static void fail(device_lane_result *result, device_status status, const char *message)
 {
+    *result = (device_lane_result){.status = status};
+    snprintf(result->message, sizeof result->message, "%.*s", DEVICE_MESSAGE_BYTES - 1, message);
+}
+
+/* False with the result: the device takes no such pass. */
+static bool gather(device_lane *lane, const encoder_sequence *sequences, size_t count,
+                   device_lane_result *result)
+{
+    const bool pools = device_interface(lane->settings.device)->pools;
+    const model_head *pooling = head_chain_pooling(lane->settings.heads);
     size_t total = 0;
     for (size_t i = 0; i < count; i++) {
-        if (sequences[i].count == 0 || sequences[i].count > lane->settings.max_tokens - total)
+        if (sequences[i].count == 0 || sequences[i].count > lane->settings.max_tokens - total) {
+            fail(result, DEVICE_INVALID, "the pass has more tokens than was planned for");
             return false;
+        }
         lane->offsets[i] = (uint32_t)total;
-        lane->pooling[i] = pooling_of(&lane->settings.pooling, &sequences[i]);
+        lane->pooling[i] = pooling_of(pooling, 0, sequences[i].pooling);
+        if (pools && !device_has_pooling(lane->pooling[i])) {
+            fail(result, DEVICE_INVALID, "it pools by cls, max or mean only");
+            return false;
+        }
         for (size_t t = 0; t < sequences[i].count; t++)
             lane->ids[total + t] = sequences[i].ids[t];
         total += sequences[i].count;
     }
     lane->offsets[count] = (uint32_t)total;
-    lane->batch = (device_batch){
-        .token_ids = lane->ids, .offsets = lane->offsets, .texts = count, .pooling = lane->pooling};
+    lane->batch = (device_batch){.token_ids = lane->ids,
+                                 .offsets = lane->offsets,
+                                 .texts = count,
+                                 .pooling = pools ? lane->pooling : NULL};
     return true;
 }
 
 static void finish(device_lane *lane, encoder_sequence *sequences, size_t count, device_lane_result *result)
 {
-    const pooling_model *m = &lane->settings.pooling;
+    const head_chain *heads = lane->settings.heads;
     const bool pooled = device_interface(lane->settings.device)->pools;
+    head_chain_run(heads, lane->scratch, sequences, count, lane->output, pooled ? NULL : lane->offsets);
+    head_chain_conclude(heads, sequences, count);
     size_t bad = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (pooled)
-            pooling_finish_pooled(m, &sequences[i], lane->output + i * m->dimension);
-        else
-            pooling_finish(m, &sequences[i], lane->output + lane->offsets[i] * m->dimension);
+    for (size_t i = 0; i < count; i++)
         bad += sequences[i].status != AKI_OK;
-    }
     if (bad == 0)
         return;
     result->status = DEVICE_NOT_FINITE;
     snprintf(result->message, sizeof result->message, "%zu of %zu vectors came out with NaN or infinity", bad,
              count);
-}
-
-static void fail(device_lane_result *result, device_status status, const char *message)
-{
-    *result = (device_lane_result){.status = status};
-    snprintf(result->message, sizeof result->message, "%.*s", DEVICE_MESSAGE_BYTES - 1, message);
 }
 
 /* False with the result: there is no lane to use. */
@@ -242,10 +255,8 @@ void device_lane_run(device_lane **lane, const device_lane_settings *settings, e
     if (!have_lane(lane, settings, result))
         return;
     device_lane *l = *lane;
-    if (!gather(l, sequences, count)) {
-        fail(result, DEVICE_INVALID, "the pass has more tokens than was planned for");
+    if (!gather(l, sequences, count, result))
         return;
-    }
     pthread_mutex_lock(&l->lock);
     l->phase = LANE_ASKED;
     pthread_cond_broadcast(&l->changed);

@@ -9,14 +9,14 @@
 #define ENGINE_DEVICE_LANE_H
 
 #include "engine/device/registry.h"
-#include "engine/pooling.h"
+#include "engine/head_chain.h"
 
 /* Calls given up and still out, beyond which a device is not called any more. */
 #define DEVICE_LANE_MOST_OUT 16
 
 typedef struct device_lane_settings {
     device *device;
-    pooling_model pooling;
+    const head_chain *heads;
     size_t max_tokens; /* of a pass */
 } device_lane_settings;
 

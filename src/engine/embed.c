@@ -1,6 +1,7 @@
 /* The public interface, include/akidb/embed.h. */
 #include "akidb/embed.h"
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/sized.h"
@@ -88,6 +89,11 @@ void aki_model_describe_sized(const aki_model *model, aki_model_info *info, size
     sized_put(info, info_size, &own, sizeof own);
 }
 
+bool aki_prompt(const aki_model *model, size_t index, const char **name, aki_text *text)
+{
+    return encoder_prompt(model->enc, index, name, text);
+}
+
 const char *aki_token_text(const aki_model *model, int32_t id)
 {
     return tokenizer_token_text(encoder_tokenizer(model->enc), id);
@@ -130,38 +136,41 @@ static aki_status read_options(aki_embed_options *own, const aki_embed_options *
     return AKI_OK;
 }
 
-static aki_status check_options(const aki_embed_options *options, aki_error *error)
-{
-    if ((unsigned)options->pooling > AKI_POOLING_MAX)
-        return error_set(error, AKI_INVALID_ARGUMENT, "options.pooling %d is not known",
-                         (int)options->pooling);
-    if ((unsigned)options->normalize > AKI_OFF)
-        return error_set(error, AKI_INVALID_ARGUMENT, "options.normalize %d is not known",
-                         (int)options->normalize);
-    return AKI_OK;
-}
-
 /* The caller's [count] of aki_text_info, each of `size` bytes; all NULL = not wanted. */
 typedef struct info_list {
     char *items;
     size_t size;
 } info_list;
 
+/* Tokens of a text behind the prompt; `room` holds both. An error of the text names its place in the text itself. */
+static aki_status tokenize_one(const aki_model *model, tokenizer_scratch *scratch, aki_text prompt,
+                               aki_text text, buf *room, bool refuse_long, token_span *span, aki_error *error)
+{
+    const aki_text whole = text.length > 0 ? encoder_join(room, prompt, text) : text;
+    if (whole.data == NULL && text.length > 0)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a text of %zu bytes", text.length);
+    aki_status status = encoder_tokenize(model->enc, scratch, whole, refuse_long, span, error);
+    return status == AKI_INVALID_UTF8 ? encoder_tokenize(model->enc, scratch, text, refuse_long, span, error)
+                                      : status;
+}
+
 /* Fills sequences[i].count and the store; sequences[i].ids are set once the store no longer moves. */
-static aki_status tokenize_all(aki_model *model, const aki_text *texts, size_t count, bool refuse_long,
-                               encoder_sequence *sequences, id_store *store, const info_list *info,
-                               aki_error *error)
+static aki_status tokenize_all(aki_model *model, const aki_text *texts, size_t count, aki_text prompt,
+                               bool refuse_long, encoder_sequence *sequences, id_store *store,
+                               const info_list *info, aki_error *error)
 {
     tokenizer_scratch *scratch = scratch_pool_take(&model->scratches);
     if (scratch == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory to tokenize");
+    buf room;
+    buf_init(&room, 0);
     aki_status status = AKI_OK;
     for (size_t i = 0; i < count && status == AKI_OK; i++) {
         token_span span;
         if (texts[i].data == NULL && texts[i].length > 0)
             status = error_set(error, AKI_INVALID_ARGUMENT, "texts[%zu].data is NULL", i);
         else
-            status = encoder_tokenize(model->enc, scratch, texts[i], refuse_long, &span, error);
+            status = tokenize_one(model, scratch, prompt, texts[i], &room, refuse_long, &span, error);
         if (status == AKI_OK && !store_ids(store, span.ids, span.count))
             status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for the tokens of %zu texts", count);
         if (status != AKI_OK) {
@@ -173,6 +182,7 @@ static aki_status tokenize_all(aki_model *model, const aki_text *texts, size_t c
         if (info->items != NULL)
             sized_put(info->items + i * info->size, info->size, &own, sizeof own);
     }
+    buf_free(&room);
     scratch_pool_give(&model->scratches, scratch);
     return status;
 }
@@ -203,23 +213,26 @@ aki_status aki_embed_sized(aki_model *model, const aki_text *texts, size_t count
                          (long)model->process);
     const info_list infos = {(char *)info, info_size};
     aki_embed_options own;
+    aki_text prompt = {NULL, 0};
     aki_status status = read_options(&own, options, options_size, error);
     if (status == AKI_OK)
-        status = check_options(&own, error);
+        status = encoder_read_options(model->enc, &own, &prompt, error);
     if (status != AKI_OK)
         return status;
     id_store store = {0};
     encoder_sequence *sequences = mem_zalloc(count, sizeof *sequences);
     if (sequences == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for %zu texts", count);
-    status = tokenize_all(model, texts, count, own.refuse_long, sequences, &store, &infos, error);
+    status = tokenize_all(model, texts, count, prompt, own.refuse_long, sequences, &store, &infos, error);
     if (status == AKI_OK) {
+        const size_t dimension = own.dimensions > 0 ? own.dimensions : aki_dimension(model);
         const int32_t *ids = store.ids;
         for (size_t i = 0; i < count; i++) {
             sequences[i].ids = ids;
             sequences[i].pooling = own.pooling;
             sequences[i].normalize = own.normalize;
-            sequences[i].vector = vectors + i * aki_dimension(model);
+            sequences[i].dimensions = own.dimensions;
+            sequences[i].vector = vectors + i * dimension;
             ids += sequences[i].count;
         }
         status = worker_pool_run(model->workers, sequences, count, error);

@@ -8,8 +8,9 @@
 #include "base/thread.h"
 #include "engine/device/cpu_device.h"
 #include "engine/device_lane.h"
+#include "engine/embed_options.h"
+#include "engine/head_chain.h"
 #include "engine/not_finite.h"
-#include "engine/pooling.h"
 #include "engine/settings.h"
 #include "model/families.h"
 
@@ -24,7 +25,7 @@ struct encoder {
     cpu_device *cpu;
     device *preferred;         /* passes go to it first; NULL = the CPU alone */
     size_t device_pass_tokens; /* of a pass for it; 0 = as for the CPU */
-    pooling_model pooling;
+    head_chain *heads;
     aki_settings settings; /* complete: no field means "default" any more */
     bool pass_tokens_given;
     log_sink log;
@@ -38,6 +39,7 @@ struct encoder_state {
     int32_t *ids;         /* [max_pass_tokens]: the pass's token ids, end to end */
     uint32_t *offsets;    /* [max_pass_tokens + 1]: a sequence has at least one token */
     encoder_steps *steps; /* where passes are measured; NULL = nowhere */
+    float *scratch;       /* of the head chain */
 };
 
 static void begin(encoder_times *times, encoder_stage stage)
@@ -76,6 +78,11 @@ static aki_status open_parts(encoder *enc, const char *folder, encoder_times *ti
                   "no sentence-transformers model in '%s' (it has no modules.json): taken as a bare "
                   "transformer, with mean pooling and without normalisation",
                   folder);
+    const model_prompt *prompt = model_prompts_of(enc->files)->by_default;
+    if (prompt != NULL && prompt->length > 0)
+        log_write(&enc->log, AKI_LOG_INFO, "model",
+                  "the model's default prompt '%s' stands before each text that no other is asked for",
+                  prompt->name);
     const model_config *config = model_configuration(enc->files);
     if (enc->settings.max_pass_tokens < config->max_tokens)
         enc->settings.max_pass_tokens = config->max_tokens;
@@ -84,13 +91,15 @@ static aki_status open_parts(encoder *enc, const char *folder, encoder_times *ti
                  tokenizer_open(&enc->tok, model_folder(enc->files), config->vocabulary_size, error));
     if (status == AKI_OK)
         status = open_device(enc, times, error);
+    if (status == AKI_OK)
+        status =
+            head_chain_open(&enc->heads, model_heads_of(enc->files), cpu_device_kernels(enc->cpu), error);
     if (status != AKI_OK)
         return status;
     if (model_damaged(enc->files))
         return error_set(error, AKI_MODEL_CHANGED, "the weight file in '%s' was cut while it was read",
                          folder);
-    enc->pooling = (pooling_model){
-        .dimension = config->hidden_size, .pooling = config->pooling, .normalize = config->normalize};
+    model_release_head_weights(enc->files);
     model_drop_pages(enc->files); /* only word embeddings are read from now on */
     return AKI_OK;
 }
@@ -152,7 +161,8 @@ aki_status encoder_choose_device(encoder *enc, const device_choice *choice, aki_
                                  .config = model_configuration(enc->files),
                                  .weights = model_weights_of(enc->files),
                                  .precision = enc->settings.precision,
-                                 .folder = enc->folder};
+                                 .folder = enc->folder,
+                                 .heads = model_heads_of(enc->files)};
     aki_status status = device_choose(&enc->preferred, choice, &enc->loaded, &enc->log, error);
     if (status == AKI_OK && enc->preferred != NULL && model_damaged(enc->files))
         return error_set(error, AKI_MODEL_CHANGED, "the weight file was cut while the device read it");
@@ -165,7 +175,7 @@ aki_status encoder_choose_device(encoder *enc, const device_choice *choice, aki_
 bool encoder_lane_settings(const encoder *enc, device_lane_settings *settings)
 {
     *settings = (device_lane_settings){
-        .device = enc->preferred, .pooling = enc->pooling, .max_tokens = encoder_max_pass_tokens(enc)};
+        .device = enc->preferred, .heads = enc->heads, .max_tokens = encoder_max_pass_tokens(enc)};
     return enc->preferred != NULL;
 }
 
@@ -179,6 +189,7 @@ void encoder_close(encoder *enc)
                   device_interface(enc->preferred)->name);
         return;
     }
+    head_chain_close(enc->heads);
     cpu_device_close(enc->cpu);
     tokenizer_close(enc->tok);
     model_close(enc->files);
@@ -190,12 +201,14 @@ void encoder_close(encoder *enc)
 void encoder_describe(const encoder *enc, aki_model_info *info)
 {
     const model_config *config = model_configuration(enc->files);
+    const model_head *pooling = head_chain_pooling(enc->heads);
+    const model_prompts *prompts = model_prompts_of(enc->files);
     *info = (aki_model_info){
         .architecture = config->family->type,
         .cpu_tier = cpu_device_tier(enc->cpu),
         .precision = cpu_device_precision(enc->cpu),
-        .default_pooling = config->pooling,
-        .default_normalize = config->normalize,
+        .default_pooling = pooling->poolings_count == 1 ? pooling->poolings[0] : AKI_POOLING_MODEL,
+        .default_normalize = head_chain_normalizes(enc->heads),
         .threads = enc->settings.threads,
         .threads_pinned = enc->pinned,
         .max_pass_tokens = enc->settings.max_pass_tokens,
@@ -204,13 +217,15 @@ void encoder_describe(const encoder *enc, aki_model_info *info)
         .heads = config->heads,
         .intermediate_size = config->intermediate_size,
         .vocabulary_size = config->vocabulary_size,
-        .weight_bytes = model_weight_bytes(enc->files) + cpu_device_packed_bytes(enc->cpu),
+        .default_prompt_name = prompts->by_default != NULL ? prompts->by_default->name : NULL,
+        .weight_bytes =
+            model_weight_bytes(enc->files) + cpu_device_packed_bytes(enc->cpu) + head_chain_bytes(enc->heads),
     };
 }
 
 size_t encoder_dimension(const encoder *enc)
 {
-    return model_configuration(enc->files)->hidden_size;
+    return head_chain_dimension(enc->heads);
 }
 
 size_t encoder_max_tokens(const encoder *enc)
@@ -238,6 +253,27 @@ const tokenizer *encoder_tokenizer(const encoder *enc)
     return enc->tok;
 }
 
+bool encoder_has_prompt(const encoder *enc, const char *name)
+{
+    return model_prompt_find(enc->files, name) != NULL;
+}
+
+bool encoder_prompt(const encoder *enc, size_t index, const char **name, aki_text *text)
+{
+    const model_prompts *prompts = model_prompts_of(enc->files);
+    if (index >= prompts->count)
+        return false;
+    *name = prompts->items[index].name;
+    *text = (aki_text){prompts->items[index].text, prompts->items[index].length};
+    return true;
+}
+
+aki_status encoder_read_options(const encoder *enc, const aki_embed_options *options, aki_text *prompt,
+                                aki_error *error)
+{
+    return embed_options_read(options, enc->files, prompt, error);
+}
+
 aki_status encoder_tokenize(const encoder *enc, tokenizer_scratch *scratch, aki_text text, bool refuse_long,
                             token_span *out, aki_error *error)
 {
@@ -260,7 +296,8 @@ aki_status encoder_state_open(encoder_state **out, const encoder *enc, aki_error
     if (status == AKI_OK) {
         state->ids = mem_alloc(tokens, sizeof *state->ids);
         state->offsets = mem_alloc(tokens + 1, sizeof *state->offsets);
-        if (state->ids == NULL || state->offsets == NULL)
+        state->scratch = mem_alloc_aligned(head_chain_scratch(enc->heads), sizeof *state->scratch);
+        if (state->ids == NULL || state->offsets == NULL || state->scratch == NULL)
             status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for passes of %zu tokens", tokens);
     }
     if (status != AKI_OK) {
@@ -278,6 +315,7 @@ void encoder_state_close(encoder_state *state)
     cpu_state_close(state->device_state);
     mem_free(state->ids);
     mem_free(state->offsets);
+    mem_free(state->scratch);
     mem_free(state);
 }
 
@@ -320,12 +358,10 @@ static aki_status finish_all(const encoder *enc, const encoder_state *state, enc
     encoder_steps *steps = state->steps;
     if (steps != NULL)
         steps->forward_ns = clock_monotonic_ns();
-    for (size_t i = 0; i < count; i++)
-        pooling_pool(&enc->pooling, &sequences[i], hidden + state->offsets[i] * enc->pooling.dimension);
+    head_chain_run(enc->heads, state->scratch, sequences, count, hidden, state->offsets);
     if (steps != NULL)
         steps->pooled_ns = clock_monotonic_ns();
-    for (size_t i = 0; i < count; i++)
-        pooling_conclude(&enc->pooling, &sequences[i]);
+    head_chain_conclude(enc->heads, sequences, count);
     if (steps != NULL)
         steps->normalized_ns = clock_monotonic_ns();
     if (model_damaged(enc->files))

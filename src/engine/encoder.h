@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "akidb/embed.h"
+#include "base/buf.h"
 #include "engine/device/device_times.h"
 #include "tokenizer/tokenizer.h"
 
@@ -51,12 +52,24 @@ const tokenizer *encoder_tokenizer(const encoder *enc);
 AKI_MUST_CHECK aki_status encoder_tokenize(const encoder *enc, tokenizer_scratch *scratch, aki_text text,
                                            bool refuse_long, token_span *out, aki_error *error);
 
+/* The prompt that the options ask for, or the model's default; length 0 = none. Lives as long as the options and the
+ * encoder. Refuses what does not fit the model: an unknown prompt, pooling or number of dimensions. Error:
+ * AKI_INVALID_ARGUMENT. */
+AKI_MUST_CHECK aki_status encoder_read_options(const encoder *enc, const aki_embed_options *options,
+                                               aki_text *prompt, aki_error *error);
+bool encoder_has_prompt(const encoder *enc, const char *name);
+/* Prompt number `index`. False: there are no more. */
+bool encoder_prompt(const encoder *enc, size_t index, const char **name, aki_text *text);
+/* The text behind its prompt, in `room` (overwritten) where there is one. data NULL = out of memory. */
+aki_text encoder_join(buf *room, aki_text prompt, aki_text text);
+
 typedef struct encoder_sequence {
     const int32_t *ids;
     size_t count; /* 1 .. encoder_max_tokens */
     aki_pooling pooling;
     aki_switch normalize;
-    float *vector;     /* [dimension] f32, written by encoder_run */
+    size_t dimensions; /* the vector is cut to its first numbers and normalised again; 0 = not cut */
+    float *vector;     /* [dimensions, or else encoder_dimension] f32, written by encoder_run */
     aki_status status; /* written by encoder_run: AKI_OK or AKI_NOT_FINITE */
 } encoder_sequence;
 

@@ -6,26 +6,43 @@
 
 #define SMALLEST_NORM 1e-12
 
-/* The mean of one column, in f64, where no sum of finite numbers overflows; a NaN or infinity stays. */
-static float wide_mean(const float *column, size_t tokens, size_t stride)
+/* How much the token at `index` counts. */
+static float weight_of(aki_pooling pooling, size_t index)
+{
+    return pooling == AKI_POOLING_WEIGHTED_MEAN ? (float)(index + 1) : 1.0F;
+}
+
+static double divisor_of(aki_pooling pooling, size_t tokens)
+{
+    const double count = (double)tokens;
+    return pooling == AKI_POOLING_WEIGHTED_MEAN   ? count * (count + 1) / 2
+           : pooling == AKI_POOLING_MEAN_SQRT_LEN ? sqrt(count)
+                                                  : count;
+}
+
+/* One column in f64, where no sum of finite numbers overflows; a NaN or infinity stays. */
+static float wide_mean(aki_pooling pooling, const float *column, size_t tokens, size_t stride)
 {
     double sum = 0.0;
     for (size_t t = 0; t < tokens; t++)
-        sum += column[t * stride];
-    return (float)(sum / (double)tokens);
+        sum += (double)weight_of(pooling, t) * column[t * stride];
+    return (float)(sum / divisor_of(pooling, tokens));
 }
 
-static void mean(const float *hidden, size_t tokens, size_t dimension, float *vector)
+static void mean(aki_pooling pooling, const float *hidden, size_t tokens, size_t dimension, float *vector)
 {
+    const float divisor = (float)divisor_of(pooling, tokens);
     memcpy(vector, hidden, dimension * sizeof *vector);
-    for (size_t t = 1; t < tokens; t++)
+    for (size_t t = 1; t < tokens; t++) {
+        const float weight = weight_of(pooling, t);
         for (size_t d = 0; d < dimension; d++)
-            vector[d] += hidden[t * dimension + d];
+            vector[d] += weight * hidden[t * dimension + d];
+    }
     for (size_t d = 0; d < dimension; d++)
-        vector[d] /= (float)tokens;
+        vector[d] /= divisor;
     if (!pooling_is_finite(vector, dimension)) /* the sum of finite states overflowed, or one is not finite */
         for (size_t d = 0; d < dimension; d++)
-            vector[d] = wide_mean(hidden + d, tokens, dimension);
+            vector[d] = wide_mean(pooling, hidden + d, tokens, dimension);
 }
 
 /* Written so that a NaN in any token reaches the result and is caught there. */
@@ -48,9 +65,14 @@ void pooling_apply(aki_pooling pooling, const float *hidden, size_t tokens, size
     case AKI_POOLING_MAX:
         maximum(hidden, tokens, dimension, vector);
         break;
+    case AKI_POOLING_LAST:
+        memcpy(vector, hidden + (tokens - 1) * dimension, dimension * sizeof *vector);
+        break;
     case AKI_POOLING_MODEL:
     case AKI_POOLING_MEAN:
-        mean(hidden, tokens, dimension, vector);
+    case AKI_POOLING_MEAN_SQRT_LEN:
+    case AKI_POOLING_WEIGHTED_MEAN:
+        mean(pooling, hidden, tokens, dimension, vector);
         break;
     }
 }
@@ -76,30 +98,4 @@ bool pooling_is_finite(const float *vector, size_t dimension)
     for (size_t d = 0; d < dimension; d++)
         finite = finite && isfinite(vector[d]);
     return finite;
-}
-
-void pooling_pool(const pooling_model *m, encoder_sequence *sequence, const float *hidden)
-{
-    pooling_apply(pooling_of(m, sequence), hidden, sequence->count, m->dimension, sequence->vector);
-}
-
-void pooling_conclude(const pooling_model *m, encoder_sequence *sequence)
-{
-    const bool normalize =
-        sequence->normalize == AKI_MODEL_DEFAULT ? m->normalize : sequence->normalize == AKI_ON;
-    sequence->status = pooling_is_finite(sequence->vector, m->dimension) ? AKI_OK : AKI_NOT_FINITE;
-    if (normalize && sequence->status == AKI_OK)
-        pooling_normalize(sequence->vector, m->dimension);
-}
-
-void pooling_finish(const pooling_model *m, encoder_sequence *sequence, const float *hidden)
-{
-    pooling_pool(m, sequence, hidden);
-    pooling_conclude(m, sequence);
-}
-
-void pooling_finish_pooled(const pooling_model *m, encoder_sequence *sequence, const float *pooled)
-{
-    memcpy(sequence->vector, pooled, m->dimension * sizeof *pooled);
-    pooling_conclude(m, sequence);
 }

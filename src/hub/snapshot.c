@@ -59,7 +59,7 @@ static aki_status bad_path(const char *modules, aki_error *error)
     return error_set(error, AKI_MODEL_INVALID, "'%s': \"path\" must name a folder inside the model", modules);
 }
 
-/* Adds the configuration of a module, or says by *transformer where the transformer's files lie. */
+/* Adds the configuration of a module, and its weights where its class has some, or says by *transformer where the transformer's files lie. */
 static aki_status add_module(snapshot_plan *plan, const json_t *module, const char *modules,
                              const char **transformer, aki_error *error)
 {
@@ -74,8 +74,12 @@ static aki_status add_module(snapshot_plan *plan, const json_t *module, const ch
         *transformer = folder;
         return AKI_OK;
     }
-    snapshot_need need = strcmp(name, "Pooling") == 0 ? SNAPSHOT_REQUIRED : SNAPSHOT_OPTIONAL;
-    return add_file(plan, folder, "config.json", need) ? AKI_OK : bad_path(modules, error);
+    const bool weighs = strcmp(name, "Dense") == 0 || strcmp(name, "LayerNorm") == 0;
+    const snapshot_need need = weighs || strcmp(name, "Pooling") == 0 ? SNAPSHOT_REQUIRED : SNAPSHOT_OPTIONAL;
+    return add_file(plan, folder, "config.json", need) &&
+                   (!weighs || add_file(plan, folder, "model.safetensors", SNAPSHOT_REQUIRED))
+               ? AKI_OK
+               : bad_path(modules, error);
 }
 
 static aki_status add_modules(snapshot_plan *plan, const json_t *root, const char *modules,

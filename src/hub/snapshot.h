@@ -5,7 +5,7 @@
 #include "hub/cache_layout.h"
 
 #define SNAPSHOT_MODULES_MAX 8
-#define SNAPSHOT_FILES_MAX (SNAPSHOT_MODULES_MAX + 16)
+#define SNAPSHOT_FILES_MAX (2 * SNAPSHOT_MODULES_MAX + 16)
 #define SNAPSHOT_MODULES_FILE "modules.json"
 
 typedef enum snapshot_need {

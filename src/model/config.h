@@ -2,7 +2,7 @@
  *
  * Where a file leaves a value out, the defaults are those of transformers' BertConfig and of sentence-transformers, so
  * that a folder means here what it means there. What would change the vectors and is not implemented is refused as
- * AKI_MODEL_UNSUPPORTED, never ignored. Errors of all three: AKI_MODEL_NOT_FOUND, AKI_MODEL_INVALID,
+ * AKI_MODEL_UNSUPPORTED, never ignored. Errors of both: AKI_MODEL_NOT_FOUND, AKI_MODEL_INVALID,
  * AKI_MODEL_UNSUPPORTED, AKI_IO_ERROR, AKI_OUT_OF_MEMORY; messages name file and field. */
 #ifndef MODEL_CONFIG_H
 #define MODEL_CONFIG_H
@@ -16,14 +16,8 @@
 AKI_MUST_CHECK aki_status config_read_architecture(model_config *config, const char *folder,
                                                    const sentence_file *sentence, aki_error *error);
 
-/* The pooling's config.json; pooling_folder NULL = mean. Needs config->hidden_size. */
-AKI_MUST_CHECK aki_status config_read_pooling(model_config *config, const char *pooling_folder,
-                                              aki_error *error);
-
-/* max_tokens out of the sentence file and tokenizer_config.json, and what config_sentence_transformers.json in the
- * model's root folder asks for. Needs config->max_positions. */
+/* max_tokens out of the sentence file and tokenizer_config.json. Needs config->max_positions. */
 AKI_MUST_CHECK aki_status config_read_sentence(model_config *config, const model_modules *modules,
-                                               const sentence_file *sentence, const char *root_folder,
-                                               aki_error *error);
+                                               const sentence_file *sentence, aki_error *error);
 
 #endif

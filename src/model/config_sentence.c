@@ -108,56 +108,13 @@ static aki_status check_lower_case(const sentence_file *sentence, const folder_j
                                                     "lower-casing before a cased tokenizer", error);
 }
 
-/* Refuses a default prompt name that is neither in "prompts" nor one of the two that always exist: encode would fail
- * on it. */
-static aki_status check_prompt(const folder_json *file, aki_error *error)
-{
-    const json_t *prompts = json_object_get(file->root, "prompts");
-    const char *name = NULL, *prompt = "";
-    aki_status status = json_field_string(file->root, file->path, "default_prompt_name", &name, error);
-    if (status != AKI_OK || name == NULL)
-        return status;
-    if (json_object_get(prompts, name) == NULL && strcmp(name, "query") != 0 && strcmp(name, "document") != 0)
-        return error_set(error, AKI_MODEL_INVALID,
-                         "'%s': \"default_prompt_name\" is '%s', which is not in \"prompts\"", file->path,
-                         quote_name(name, strlen(name)).text);
-    status = json_field_string(prompts, file->path, name, &prompt, error);
-    if (status == AKI_OK && prompt[0] != '\0')
-        status = unsupported(file, "default_prompt_name", "a prompt put before every text", error);
-    return status;
-}
-
-/* Settings of the whole model that would change the vectors. */
-static aki_status check_root_file(const char *root_folder, aki_error *error)
-{
-    static const char supported_kind[] = "SentenceTransformer";
-    folder_json file;
-    const char *kind = supported_kind;
-    aki_status status = folder_json_read(&file, root_folder, "config_sentence_transformers.json", JSON_OBJECT,
-                                         FOLDER_OPTIONAL, error);
-    if (status == AKI_OK)
-        status = json_field_string(file.root, file.path, "model_type", &kind, error);
-    if (status == AKI_OK && strcmp(kind, supported_kind) != 0)
-        status = error_set(error, AKI_MODEL_UNSUPPORTED, "'%s': \"model_type\" is '%s'; supported is '%s'",
-                           file.path, quote_name(kind, strlen(kind)).text, supported_kind);
-    if (status == AKI_OK)
-        status = check_prompt(&file, error);
-    const json_t *cut = json_object_get(file.root, "truncate_dim");
-    if (status == AKI_OK && cut != NULL && !json_is_null(cut))
-        status = unsupported(&file, "truncate_dim", "cutting vectors", error);
-    folder_json_free(&file);
-    return status;
-}
-
 aki_status config_read_sentence(model_config *config, const model_modules *modules,
-                                const sentence_file *sentence, const char *root_folder, aki_error *error)
+                                const sentence_file *sentence, aki_error *error)
 {
     double limit = 0;
     bool lower_case = false;
     folder_json tokenizer = {0};
-    aki_status status = check_root_file(root_folder, error);
-    if (status == AKI_OK)
-        status = read_sentence_file(sentence, &limit, &lower_case, error);
+    aki_status status = read_sentence_file(sentence, &limit, &lower_case, error);
     if (status == AKI_OK)
         status = folder_json_read(&tokenizer, modules->transformer, "tokenizer_config.json", JSON_OBJECT,
                                   FOLDER_OPTIONAL, error);

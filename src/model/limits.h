@@ -19,4 +19,9 @@
 #define MODEL_MAX_TOKEN_TYPES ((size_t)64)
 #define MODEL_MIN_TOKENS ((size_t)2) /* per text: [CLS] and [SEP] */
 
+#define MODEL_MAX_MODULES ((size_t)16) /* behind the Transformer */
+#define MODEL_MAX_POOLINGS ((size_t)8) /* of one Pooling, side by side */
+#define MODEL_MAX_PROMPTS ((size_t)1024)
+#define MODEL_MAX_PROMPT_BYTES ((size_t)16 << 10)
+
 #endif

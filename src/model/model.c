@@ -5,11 +5,15 @@
 #include "base/memory.h"
 #include "model/config.h"
 #include "model/folder.h"
+#include "model/heads.h"
+#include "model/root_file.h"
 #include "model/weights.h"
 
 struct model {
     model_config config;
     model_weights weights;
+    model_heads heads;
+    model_prompts prompts;
     mapping *file;
     char *folder;
     bool is_bare;
@@ -61,6 +65,19 @@ static aki_status read_weights(model *m, aki_error *error)
     return status;
 }
 
+/* The steps behind the encoder, and what the root folder says of the whole. */
+static aki_status read_heads(model *m, const model_modules *modules, const char *folder, aki_error *error)
+{
+    root_file root = {0};
+    aki_status status = heads_read(&m->heads, modules, m->config.hidden_size, error);
+    if (status == AKI_OK)
+        status = root_file_read(&root, modules, folder, m->heads.steps[0].leaves_prompt_out, error);
+    m->prompts = root.prompts;
+    if (status == AKI_OK)
+        heads_truncate(&m->heads, root.truncate_dimension);
+    return status;
+}
+
 static aki_status read_configuration(model *m, const char *folder, aki_error *error)
 {
     model_modules modules;
@@ -71,12 +88,11 @@ static aki_status read_configuration(model *m, const char *folder, aki_error *er
     if (status == AKI_OK)
         status = config_read_architecture(&m->config, modules.transformer, &sentence, error);
     if (status == AKI_OK)
-        status = config_read_pooling(&m->config, modules.pooling, error);
+        status = config_read_sentence(&m->config, &modules, &sentence, error);
     if (status == AKI_OK)
-        status = config_read_sentence(&m->config, &modules, &sentence, folder, error);
+        status = read_heads(m, &modules, folder, error);
     sentence_file_free(&sentence);
-    m->is_bare = modules.pooling == NULL;
-    m->config.normalize = modules.normalize;
+    m->is_bare = modules.count == 0;
     m->folder = modules.transformer;
     modules.transformer = NULL;
     modules_free(&modules);
@@ -105,6 +121,8 @@ void model_close(model *m)
     if (m == NULL)
         return;
     weights_free(&m->weights);
+    heads_free(&m->heads);
+    prompts_free(&m->prompts);
     mapping_close(m->file);
     mem_free(m->folder);
     mem_free(m);
@@ -118,6 +136,26 @@ const model_config *model_configuration(const model *m)
 const model_weights *model_weights_of(const model *m)
 {
     return &m->weights;
+}
+
+const model_heads *model_heads_of(const model *m)
+{
+    return &m->heads;
+}
+
+void model_release_head_weights(model *m)
+{
+    heads_release_dense(&m->heads);
+}
+
+const model_prompts *model_prompts_of(const model *m)
+{
+    return &m->prompts;
+}
+
+const model_prompt *model_prompt_find(const model *m, const char *name)
+{
+    return prompts_find(&m->prompts, name);
 }
 
 const char *model_folder(const model *m)

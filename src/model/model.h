@@ -1,5 +1,8 @@
 /* A model folder as published by sentence-transformers, read and checked: configuration and weight tensors.
  *
+ * A model is an encoder (model_config, model_weights), a list of steps from its hidden states to the text's vector
+ * (model_heads), and the prompts that may stand before a text.
+ *
  * Everything in the folder is untrusted. Weights are views into a guarded memory map of model.safetensors; they are
  * const and shared. Whoever computes from them checks model_damaged afterwards (see base/mapping.h). */
 #ifndef MODEL_MODEL_H
@@ -7,6 +10,7 @@
 
 #include "akidb/embed.h"
 #include "model/graph.h"
+#include "model/limits.h"
 
 typedef enum model_activation { MODEL_GELU_ERF, MODEL_GELU_TANH, MODEL_RELU } model_activation;
 
@@ -26,8 +30,6 @@ typedef struct model_config {
     model_graph graph;
     size_t
         max_tokens; /* per text, special tokens included: sentence_bert_config.json, at most max_positions */
-    aki_pooling pooling; /* never AKI_POOLING_MODEL */
-    bool normalize;
 } model_config;
 
 /* Rows of the position embeddings. */
@@ -92,6 +94,59 @@ _Static_assert(sizeof(model_layer) == MODEL_LAYER_TENSORS * sizeof(model_tensor)
 _Static_assert(offsetof(model_weights, layers) == MODEL_OUTER_TENSORS * sizeof(model_tensor),
                "the list has every tensor");
 
+typedef enum model_head_kind {
+    MODEL_HEAD_POOLING,    /* from the tokens' vectors to one; the first step, and only there */
+    MODEL_HEAD_DENSE,      /* y = activation(x W^T + b) */
+    MODEL_HEAD_LAYER_NORM, /* torch.nn.LayerNorm, epsilon MODEL_HEAD_EPSILON */
+    MODEL_HEAD_NORMALIZE,  /* to length 1 */
+} model_head_kind;
+
+/* Of torch.nn, each as its class without arguments computes it. */
+typedef enum model_head_activation {
+    MODEL_HEAD_IDENTITY,
+    MODEL_HEAD_TANH,
+    MODEL_HEAD_RELU,
+    MODEL_HEAD_GELU, /* by erf */
+    MODEL_HEAD_SIGMOID,
+    MODEL_HEAD_SILU,
+} model_head_activation;
+
+#define MODEL_HEAD_EPSILON 1e-5
+
+/* One step from the last hidden states of a text to its vector. */
+typedef struct model_head {
+    model_head_kind kind;
+    size_t inputs, outputs; /* numbers of a vector before and after the step */
+
+    /* POOLING: their vectors stand side by side in this order; never AKI_POOLING_MODEL. */
+    aki_pooling poolings[MODEL_MAX_POOLINGS];
+    size_t poolings_count;
+    bool leaves_prompt_out; /* "include_prompt": false */
+
+    model_head_activation activation; /* DENSE */
+    float *weight;                    /* DENSE: [outputs][inputs], LAYER_NORM: [outputs]; f32, all finite */
+    float *bias;                      /* [outputs]; zeros where a Dense has none */
+} model_head;
+
+/* The modules behind the Transformer, in their order. */
+typedef struct model_heads {
+    model_head steps[MODEL_MAX_MODULES];
+    size_t count;     /* >= 1 */
+    size_t dimension; /* of the vectors: the last step's outputs, or fewer by "truncate_dim" */
+} model_heads;
+
+typedef struct model_prompt {
+    char *name;
+    char *text; /* UTF-8; stands before a text. May be empty */
+    size_t length;
+} model_prompt;
+
+typedef struct model_prompts {
+    model_prompt *items; /* [count] */
+    size_t count;
+    const model_prompt *by_default; /* NULL = none */
+} model_prompts;
+
 typedef struct model model;
 
 /* Reads the folder. On success the caller owns *out. Takes milliseconds: the weights' pages are not touched. Each
@@ -102,6 +157,14 @@ void model_close(model *m);
 
 const model_config *model_configuration(const model *m);
 const model_weights *model_weights_of(const model *m);
+const model_heads *model_heads_of(const model *m);
+/* Frees the weights of Dense, for whoever has made copies. */
+void model_release_head_weights(model *m);
+/* The reference's name of it: "mean_sqrt_len_tokens". */
+const char *model_pooling_name(aki_pooling pooling);
+const model_prompts *model_prompts_of(const model *m);
+/* NULL = the model has no prompt of that name. */
+const model_prompt *model_prompt_find(const model *m, const char *name);
 /* Where the tokenizer's files lie: the folder given to model_open, or the one in it that modules.json names. */
 const char *model_folder(const model *m);
 /* True for a folder without modules.json: mean pooling and no normalisation are this program's choice. */

@@ -10,8 +10,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const chain[] = {"Transformer", "Pooling", "Normalize"};
-enum { TRANSFORMER, POOLING, NORMALIZE, CHAIN_LENGTH };
+/* Kinds that no list holds: the Transformer itself, and a Dropout, which changes no vector outside of training. */
+enum { TRANSFORMER = -1, DROPOUT = -2 };
+
+static const struct {
+    const char *name;
+    int kind; /* module_kind, or one of the two above */
+} classes[] = {
+    {"Transformer", TRANSFORMER},     {"Pooling", MODULE_POOLING},     {"Dense", MODULE_DENSE},
+    {"LayerNorm", MODULE_LAYER_NORM}, {"Normalize", MODULE_NORMALIZE}, {"Dropout", DROPOUT},
+};
+#define CLASSES (sizeof classes / sizeof classes[0])
 
 /* Class of "sentence_transformers.models.Pooling" and of the longer dotted paths of later versions; NULL for code that
  * does not come from that package. */
@@ -56,31 +65,58 @@ static aki_status check_normalize(const char *folder, aki_error *error)
     return status;
 }
 
+static aki_status unsupported(const char *file, size_t index, const json_t *type, const char *why,
+                              aki_error *error)
+{
+    return error_set(error, AKI_MODEL_UNSUPPORTED, "'%s': module %zu is '%s'; %s", file, index,
+                     quote_name(json_string_value(type), json_string_length(type)).text, why);
+}
+
+static aki_status find_kind(int *kind, const char *file, const json_t *type, size_t index, aki_error *error)
+{
+    if (!json_is_string(type))
+        return error_set(error, AKI_MODEL_INVALID, "'%s': module %zu has no \"type\" string", file, index);
+    const char *name = class_of(json_string_value(type));
+    for (size_t i = 0; name != NULL && i < CLASSES; i++)
+        if (strcmp(name, classes[i].name) == 0 && (classes[i].kind == TRANSFORMER) == (index == 0)) {
+            *kind = classes[i].kind;
+            return AKI_OK;
+        }
+    return unsupported(
+        file, index, type,
+        "supported are a Transformer first, then Pooling, Dense, LayerNorm, Normalize and Dropout", error);
+}
+
+/* Puts the module into the list, and takes over its path. */
+static void add_module(model_modules *out, module_kind kind, char *path)
+{
+    out->heads[out->count++] = (model_module){.kind = kind, .folder = path};
+}
+
 static aki_status read_module(model_modules *out, const char *folder, const char *file, const json_t *module,
                               size_t index, aki_error *error)
 {
     const json_t *type = json_object_get(module, "type");
-    if (!json_is_string(type))
-        return error_set(error, AKI_MODEL_INVALID, "'%s': module %zu has no \"type\" string", file, index);
-    const char *name = class_of(json_string_value(type));
-    if (index >= CHAIN_LENGTH || name == NULL || strcmp(name, chain[index]) != 0)
-        return error_set(error, AKI_MODEL_UNSUPPORTED,
-                         "'%s': module %zu is '%s'; supported are Transformer, Pooling and, optionally, "
-                         "Normalize, in this order",
-                         file, index, quote_name(json_string_value(type), json_string_length(type)).text);
     char *path = NULL;
-    aki_status status = read_path(&path, folder, file, json_object_get(module, "path"), index, error);
-    if (status != AKI_OK)
-        return status;
-    if (index == TRANSFORMER) {
-        out->transformer = path;
-    } else if (index == POOLING) {
-        out->pooling = path;
-    } else {
+    int kind = TRANSFORMER;
+    aki_status status = find_kind(&kind, file, type, index, error);
+    if (status == AKI_OK)
+        status = read_path(&path, folder, file, json_object_get(module, "path"), index, error);
+    if (status == AKI_OK && kind == MODULE_NORMALIZE)
         status = check_normalize(path, error);
+    const bool pooled = out->count > 0;
+    if (status == AKI_OK && kind >= 0 && kind != MODULE_NORMALIZE && pooled != (kind != MODULE_POOLING))
+        status = unsupported(file, index, type,
+                             pooled ? "supported is one Pooling" : "supported is a Pooling before it", error);
+    if (status == AKI_OK && pooled && kind >= 0 && out->count == MODEL_MAX_MODULES)
+        status = error_set(error, AKI_MODEL_UNSUPPORTED, "'%s' lists more than %zu modules", file,
+                           MODEL_MAX_MODULES);
+    if (status == AKI_OK && kind == TRANSFORMER)
+        out->transformer = path;
+    else if (status == AKI_OK && kind >= 0 && (pooled || kind == MODULE_POOLING))
+        add_module(out, (module_kind)kind, path);
+    else
         mem_free(path);
-        out->normalize = true;
-    }
     return status;
 }
 
@@ -107,8 +143,9 @@ static aki_status read_chain(model_modules *out, const char *folder, const folde
         if (status != AKI_OK)
             return status;
     }
-    if (count <= POOLING)
-        return error_set(error, AKI_MODEL_UNSUPPORTED, "'%s' lists no %s module", file->path, chain[count]);
+    if (out->count == 0)
+        return error_set(error, AKI_MODEL_UNSUPPORTED, "'%s' lists no %s module", file->path,
+                         out->transformer == NULL ? "Transformer" : "Pooling");
     return check_names(file, error);
 }
 
@@ -160,7 +197,7 @@ aki_status modules_find_transformer(char **out, const char *folder, aki_error *e
         const json_t *module = json_array_get(file.root, i);
         const char *type = json_string_value(json_object_get(module, "type"));
         const char *name = type != NULL ? class_of(type) : NULL;
-        if (name != NULL && strcmp(name, chain[TRANSFORMER]) == 0)
+        if (name != NULL && strcmp(name, classes[0].name) == 0)
             status = read_path(out, folder, file.path, json_object_get(module, "path"), i, error);
     }
     if (status == AKI_OK && *out == NULL) {
@@ -186,6 +223,7 @@ aki_status modules_find_weights(char **out, const char *folder, aki_error *error
 void modules_free(model_modules *modules)
 {
     mem_free(modules->transformer);
-    mem_free(modules->pooling);
+    for (size_t i = 0; i < modules->count; i++)
+        mem_free(modules->heads[i].folder);
     *modules = (model_modules){0};
 }

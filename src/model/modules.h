@@ -1,18 +1,28 @@
 /* modules.json: which modules a sentence-transformers model is a chain of, and in which folders they lie.
  *
- * Supported is the chain Transformer, Pooling and, optionally, Normalize, in the order of the file as in the reference.
- * A folder without modules.json is a bare transformer: mean pooling, no normalisation. */
+ * The chain is a Transformer, then one Pooling, then any number of Dense, LayerNorm and Normalize in the order of the
+ * file, as in the reference. Left out of the list is what changes no vector there: a Dropout, and a Normalize before
+ * the Pooling, which finds nothing to normalise. A folder without modules.json is a bare transformer: mean pooling, no
+ * normalisation. */
 #ifndef MODEL_MODULES_H
 #define MODEL_MODULES_H
 
 #include "akidb/embed.h"
+#include "model/limits.h"
 
-#define MODULES_WEIGHTS_FILE "model.safetensors" /* in the transformer's folder */
+#define MODULES_WEIGHTS_FILE "model.safetensors" /* in the folder of a module that has weights */
+
+typedef enum module_kind { MODULE_POOLING, MODULE_DENSE, MODULE_LAYER_NORM, MODULE_NORMALIZE } module_kind;
+
+typedef struct model_module {
+    module_kind kind;
+    char *folder; /* of its config.json and weights */
+} model_module;
 
 typedef struct model_modules {
-    char *transformer; /* folder of config.json, weights and tokenizer */
-    char *pooling;     /* folder of the pooling's config.json, or NULL: a bare transformer */
-    bool normalize;
+    char *transformer;                     /* folder of config.json, weights and tokenizer */
+    model_module heads[MODEL_MAX_MODULES]; /* the modules behind it, a Pooling first */
+    size_t count;                          /* 0: a bare transformer */
 } model_modules;
 
 /* Whatever the result, release it with modules_free. Errors: AKI_MODEL_NOT_FOUND (the folder), AKI_MODEL_INVALID,

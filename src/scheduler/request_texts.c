@@ -1,6 +1,7 @@
 /* From the texts of a submission to the sequences that have to be computed. */
 #include "scheduler/request.h"
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/memory.h"
 
@@ -14,6 +15,8 @@ typedef struct text_reader {
     const request_context *context;
     const scheduler_submission *submission;
     tokenizer_scratch *scratch; /* taken at the first text that is tokenized */
+    aki_text prompt;            /* stands before each text; length 0 = none */
+    buf joined;                 /* a text behind it */
     size_t ids_room;
     /* The texts read so far, by their bytes: open addressing, at most half full. NULL where there is one text only. */
     uint32_t *slots;       /* [slots_count]: index + 1; 0 = free */
@@ -125,6 +128,9 @@ static aki_status read_text(text_reader *reader, size_t index, aki_error *error)
         return error_set(error, AKI_INVALID_ARGUMENT, "text %zu is not a string", index);
     if (key.text.length == 0)
         return error_set(error, AKI_EMPTY_TEXT, "text %zu is the empty string", index);
+    key.text = encoder_join(&reader->joined, reader->prompt, key.text);
+    if (key.text.data == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for text %zu behind its prompt", index);
     if (hashes_texts(reader))
         key.hash = siphash(reader->context->hash_key, key.text.data, key.text.length);
     if (reader->slots != NULL) {
@@ -197,11 +203,13 @@ aki_status request_read_texts(scheduler_request *request, const request_context 
                               const scheduler_submission *submission, aki_error *error)
 {
     text_reader reader = {.request = request, .context = context, .submission = submission};
-    aki_status status = AKI_OK;
-    if (request->texts > 1 && !open_table(&reader))
+    buf_init(&reader.joined, 0);
+    aki_status status = encoder_read_options(context->enc, &submission->options, &reader.prompt, error);
+    if (status == AKI_OK && request->texts > 1 && !open_table(&reader))
         status = error_set(error, AKI_OUT_OF_MEMORY, "no memory to read %zu texts", request->texts);
-    else
+    else if (status == AKI_OK)
         status = read_all(&reader, error);
+    buf_free(&reader.joined);
     if (reader.scratch != NULL)
         scratch_pool_give(context->scratches, reader.scratch);
     mem_free(reader.slots);

@@ -1,6 +1,6 @@
 /* Vectors of texts seen before: an exact-text cache in front of tokenizing and computing.
  *
- * The key is the text's bytes (compared in full: the hash only finds the bucket) together with pooling and
+ * The key is the text's bytes behind its prompt's (compared in full: the hash only finds the bucket) together with pooling and
  * normalisation. Model, precision and CPU tier are not in the key, because a cache belongs to one encoder. A hit
  * returns the vector that was computed, bit for bit.
  *

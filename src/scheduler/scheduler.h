@@ -146,6 +146,7 @@ typedef struct scheduler_submission {
     const scheduler_ids
         *ids; /* [count]: embedded instead of the text, and not kept in the cache; NULL = none */
     size_t count;
+    /* Vectors are computed whole, so `dimensions` must be 0. A prompt stands before texts, never before ids. */
     aki_embed_options options;
     scheduler_priority priority;
     bool

@@ -123,6 +123,7 @@ def stopped(tmp_path, ending="npy", options=()):
 
 
 @pytest.mark.parametrize("arguments, what", [(["--pooling", "cls"], "pooling"), (["--no-normalize"], "normalize"),
+                                             (["--dimensions", "100"], "dimensions"), (["--prompt", "query: "], "prompt"),
                                              (["--output-format", "fvecs"], "output format"),
                                              (["--input-format", "jsonl"], "input format"),
                                              (["--cpu-tier", "reference", "--precision", "fp32"], "CPU tier"),

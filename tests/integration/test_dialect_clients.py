@@ -111,7 +111,7 @@ def test_huggingface_hub(hub_client, vectors, monkeypatch):
         hub_client.feature_extraction("word " * 400, truncate=False)
     assert raised.value.response.status_code == 422
     with pytest.raises(huggingface_hub.errors.HfHubHTTPError):
-        hub_client.feature_extraction("x", prompt_name="query")
+        hub_client.feature_extraction("x", prompt_name="passage")  # query and document always exist
 
 
 @pytest.fixture(scope="module")

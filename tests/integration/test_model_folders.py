@@ -62,10 +62,10 @@ def test_every_command_finds_the_transformer_in_its_folder(tmp_path, expected):
 def test_tokenize_needs_no_module_that_this_program_computes(tmp_path):
     folder = make(tmp_path / "model", transformer="0_Transformer")
     modules = json.loads((folder / "modules.json").read_text())
-    modules.append({"name": "3", "path": "3_Dense", "type": "sentence_transformers.models.Dense"})
+    modules.append({"name": "3", "path": "3_CNN", "type": "sentence_transformers.models.CNN"})
     (folder / "modules.json").write_text(json.dumps(modules))
     assert run("tokenize", "--model", folder, stdin=b"hello").stdout == run("tokenize", stdin=b"hello").stdout
-    assert "module 3 is 'sentence_transformers.models.Dense'" in refusal(folder)
+    assert "module 3 is 'sentence_transformers.models.CNN'" in refusal(folder)
 
 
 def test_older_name_of_the_limit(tmp_path, expected):

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/xxhash64.h"
 #include "cli/bulk/embed_job.h"
 #include "cli/message.h"
 #include "cli/model_source.h"
@@ -10,6 +11,7 @@
 #include "kernels/precision.h"
 #include "model/file_hashes.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -62,6 +64,17 @@ static void add_model_file(void *cookie, const char *name, const char *hash)
     resume_settings_add_file(cookie, name, hash);
 }
 
+/* A setting has a limited length, a prompt may be longer: so its hash stands behind it. */
+static void describe_prompt(resume_settings *settings, aki_text prompt)
+{
+    if (prompt.length == 0)
+        resume_settings_add(settings, "prompt", "none");
+    else
+        resume_settings_add(settings, "prompt", "'%.*s' (%016" PRIx64 ")",
+                            (int)(prompt.length < 80 ? prompt.length : 80), prompt.data,
+                            xxhash64(0, prompt.data, prompt.length));
+}
+
 /* Everything that the bytes of the output depend on. Not here: threads and batches, which change nothing, and what to do with
  * bad texts, which may be answered anew after a stop at one. */
 static aki_status describe_run(embed_job *job, const char *folder, const aki_model_info *info,
@@ -79,10 +92,67 @@ static aki_status describe_run(embed_job *job, const char *folder, const aki_mod
                         option_text(o, OPTION_NORMALIZE) == NULL ? "model"
                         : option_on(o, OPTION_NORMALIZE)         ? "yes"
                                                                  : "no");
+    resume_settings_add(settings, "dimensions", "%zu", job->dimension);
+    describe_prompt(settings, job->how.prompt);
     resume_settings_add(settings, "precision", "%s", kernel_precision_name(info->precision));
     resume_settings_add(settings, "CPU tier", "%s", info->cpu_tier);
     resume_settings_add(settings, "version", "%s", AKI_VERSION);
     return file_hashes_of(folder, add_model_file, settings, error);
+}
+
+/* False: the model has no prompt of that name. */
+static bool find_prompt(const aki_model *model, const char *name, aki_text *text)
+{
+    const char *found;
+    for (size_t i = 0; aki_prompt(model, i, &found, text); i++)
+        if (strcmp(found, name) == 0)
+            return true;
+    return false;
+}
+
+/* The prompt by its text, its name, or the model's default. */
+static aki_status choose_prompt(const options *o, const aki_model *model, const aki_model_info *info,
+                                aki_text *prompt, aki_error *error)
+{
+    const char *text = option_text(o, OPTION_PROMPT), *name = option_text(o, OPTION_PROMPT_NAME);
+    *prompt = text != NULL ? (aki_text){text, strlen(text)} : (aki_text){"", 0};
+    if (text != NULL && name != NULL) {
+        error_set(error, AKI_INVALID_ARGUMENT, "both --prompt and --prompt-name are given");
+        error_hint(error, "Leave one of them out.");
+        return AKI_INVALID_ARGUMENT;
+    }
+    if (name == NULL)
+        name = info->default_prompt_name;
+    if (text != NULL || name == NULL || find_prompt(model, name, prompt))
+        return AKI_OK;
+    error_set(error, AKI_INVALID_ARGUMENT, "the model has no prompt of the name '%.64s'", name);
+    error_hint(
+        error,
+        "Take a name of \"prompts\" in the model's config_sentence_transformers.json, or give the text "
+        "itself with --prompt.");
+    return AKI_INVALID_ARGUMENT;
+}
+
+static aki_status choose_vectors(embed_job *job, const aki_model_info *info, aki_error *error)
+{
+    static const aki_pooling poolings[] = {
+        AKI_POOLING_MODEL, AKI_POOLING_MEAN,          AKI_POOLING_CLS,          AKI_POOLING_MAX,
+        AKI_POOLING_LAST,  AKI_POOLING_MEAN_SQRT_LEN, AKI_POOLING_WEIGHTED_MEAN};
+    const options *o = job->options;
+    job->how = (aki_embed_options){.pooling = poolings[option_number(o, OPTION_POOLING)],
+                                   .normalize = option_text(o, OPTION_NORMALIZE) == NULL ? AKI_MODEL_DEFAULT
+                                                : option_on(o, OPTION_NORMALIZE)         ? AKI_ON
+                                                                                         : AKI_OFF,
+                                   .dimensions = (size_t)option_number(o, OPTION_DIMENSIONS)};
+    job->dimension = job->how.dimensions > 0 ? job->how.dimensions : aki_dimension(job->model);
+    if (job->dimension > aki_dimension(job->model)) {
+        error_set(error, AKI_INVALID_ARGUMENT,
+                  "--dimensions is %zu, but the model's vectors have %zu numbers", job->dimension,
+                  aki_dimension(job->model));
+        error_hint(error, "Ask for at most as many as the model has.");
+        return AKI_INVALID_ARGUMENT;
+    }
+    return choose_prompt(o, job->model, info, &job->how.prompt, error);
 }
 
 static aki_status open_list(embed_job *job, const stop *s, aki_error *error)
@@ -120,10 +190,11 @@ static aki_status prepare(embed_job *job, stop *s, aki_error *error)
     if (status == AKI_OK) {
         aki_model_info info;
         aki_model_describe(job->model, &info);
+        status = choose_vectors(job, &info, error);
         job->resumable = line_source_size(text_reader_source(job->reader)) > 0 &&
                          strcmp(option_text(o, OPTION_INPUT), "-") != 0 && !output_is_stream(job->output);
         job->threads = info.threads;
-        if (job->resumable)
+        if (status == AKI_OK && job->resumable)
             status = describe_run(job, folder, &info, error);
     }
     mem_free(folder);

@@ -51,7 +51,7 @@ static aki_status begin_output(run *r, aki_error *error)
     embed_job *job = r->job;
     aki_status status = output_continue(job->output, 0, error);
     buf_clear(&r->out);
-    if (!vectors_begin(&r->out, job->format, 0, aki_dimension(job->model)))
+    if (!vectors_begin(&r->out, job->format, 0, job->dimension))
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory to write '%s'", output_name(job->output));
     if (status == AKI_OK && output_state_path(job->output) != NULL)
         unlink(output_state_path(job->output));
@@ -209,17 +209,10 @@ static aki_status format_batch(run *r, aki_error *error)
 /* Computes and writes the batch; the job's state is moved on only when all of it is in the output. */
 static aki_status finish_batch(run *r, aki_error *error)
 {
-    static const aki_pooling poolings[] = {AKI_POOLING_MODEL, AKI_POOLING_MEAN, AKI_POOLING_CLS,
-                                           AKI_POOLING_MAX};
     embed_job *job = r->job;
-    const options *o = job->options;
-    aki_embed_options how = {.pooling = poolings[option_number(o, OPTION_POOLING)],
-                             .normalize = option_text(o, OPTION_NORMALIZE) == NULL ? AKI_MODEL_DEFAULT
-                                          : option_on(o, OPTION_NORMALIZE)         ? AKI_ON
-                                                                                   : AKI_OFF};
     aki_status refused = AKI_OK, status = AKI_OK;
     if (r->batch.count > 0) {
-        status = embed_batch_compute(&r->batch, job->model, &how, error);
+        status = embed_batch_compute(&r->batch, job->model, &job->how, error);
         if (status != AKI_OK)
             return status;
         refused = format_batch(r, error);
@@ -255,7 +248,7 @@ static aki_status finish_output(run *r, aki_error *error)
 {
     const embed_job *job = r->job;
     buf_clear(&r->out);
-    if (!vectors_begin(&r->out, job->format, job->state.written, aki_dimension(job->model)))
+    if (!vectors_begin(&r->out, job->format, job->state.written, job->dimension))
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory to write '%s'", output_name(job->output));
     if (r->out.length > 0) {
         aki_status status = output_patch(job->output, r->out.data, r->out.length, error);
@@ -303,7 +296,8 @@ static aki_status work(run *r, aki_error *error)
 
 aki_status embed_job_run(embed_job *job, aki_error *error)
 {
-    run r = {.job = job, .may_lack_tokens = lacks_tokens(job->model, (aki_text){" ", 1})};
+    run r = {.job = job,
+             .may_lack_tokens = job->how.prompt.length == 0 && lacks_tokens(job->model, (aki_text){" ", 1})};
     size_t texts = option_size(job->options, OPTION_BATCH_TEXTS);
     if (texts == 0) {
         texts = (size_t)job->threads * AUTO_TEXTS_PER_THREAD;
@@ -316,7 +310,7 @@ aki_status embed_job_run(embed_job *job, aki_error *error)
         2 * option_size(job->options, OPTION_MAX_LINE_BYTES) + 64; /* text and id; JSON may grow */
     int64_t start = clock_monotonic_ns();
     buf_init(&r.out, SIZE_MAX / 2);
-    aki_status status = embed_batch_open(&r.batch, texts, bytes, longest, aki_dimension(job->model), error);
+    aki_status status = embed_batch_open(&r.batch, texts, bytes, longest, job->dimension, error);
     if (status == AKI_OK)
         status = begin(&r, error);
     progress_begin(&r.bar, STDERR_FILENO);

@@ -16,6 +16,8 @@ typedef struct embed_job {
     output_file *output;
     skipped_texts skipped;
     aki_model *model;
+    aki_embed_options how; /* its prompt is a text, never a name */
+    size_t dimension;      /* of the vectors that are written */
     vector_format format;
     unsigned threads;
     bool resumable; /* input and output are files: keep a state */

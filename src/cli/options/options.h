@@ -106,6 +106,9 @@ typedef enum option_id {
     OPTION_RESTART,
     OPTION_POOLING,
     OPTION_NORMALIZE,
+    OPTION_DIMENSIONS,
+    OPTION_PROMPT_NAME,
+    OPTION_PROMPT,
     OPTION_TRUNCATE,
     OPTION_BATCH_TEXTS,
     OPTION_MAX_LENGTH,
@@ -144,6 +147,7 @@ typedef struct option_row {
     const char *default_text; /* as a user would write it; NULL = none */
     const char *value_name;   /* "FOLDER"; NULL = from the type */
     const char *help;         /* one sentence without a full stop */
+    bool takes_empty;         /* of a text: the empty string is one */
     /* Further check of a text, or NULL. On refusal writes what it must be. */
     bool (*check)(const char *text, char *must_be, size_t room);
 } option_row;

@@ -109,7 +109,7 @@ static bool read_value(const option_row *row, const char *text, int64_t *number)
     case OPTION_TYPE_TEXT:
     case OPTION_TYPE_PATH:
         *number = 0;
-        return *text != '\0';
+        return *text != '\0' || row->takes_empty;
     }
     return false;
 }
@@ -178,7 +178,7 @@ void option_describe_values(option_id id, char *out, size_t room)
         write_choices(row->choices, out, room);
         break;
     case OPTION_TYPE_TEXT:
-        snprintf(out, room, "a text that is not empty");
+        snprintf(out, room, row->takes_empty ? "a text" : "a text that is not empty");
         break;
     case OPTION_TYPE_PATH:
         snprintf(out, room, "a path");

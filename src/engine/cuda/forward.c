@@ -20,8 +20,7 @@ static cuda_pooling pooling_of(aki_pooling pooling)
         return CUDA_POOL_CLS;
     case AKI_POOLING_MAX:
         return CUDA_POOL_MAX;
-    case AKI_POOLING_MODEL:
-    case AKI_POOLING_MEAN:
+    default: /* mean; no other comes here (device_has_pooling) */
         break;
     }
     return CUDA_POOL_MEAN;

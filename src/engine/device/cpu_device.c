@@ -164,6 +164,11 @@ void cpu_device_close(cpu_device *device)
     mem_free(device);
 }
 
+const kernel_table *cpu_device_kernels(const cpu_device *device)
+{
+    return device->kernels;
+}
+
 const char *cpu_device_tier(const cpu_device *device)
 {
     return device->kernels->name;

@@ -42,6 +42,7 @@ AKI_MUST_CHECK aki_status cpu_device_open_cached(cpu_device **out, const model_c
 void cpu_device_close(cpu_device *device);
 
 const char *cpu_device_tier(const cpu_device *device);
+const struct kernel_table *cpu_device_kernels(const cpu_device *device);
 aki_precision cpu_device_precision(const cpu_device *device);
 const char *cpu_device_precision_name(const cpu_device *device); /* as the option has it */
 /* In int8: matrices that a calibration at open found to lose too much in it, which stay in the precision beside it. */

@@ -20,7 +20,7 @@
 #include "engine/device/device_times.h"
 #include "model/model.h"
 
-#define DEVICE_ABI_VERSION 2u
+#define DEVICE_ABI_VERSION 3u
 #define DEVICE_PLUGIN_SYMBOL "aki_device_plugin"
 #define DEVICE_MESSAGE_BYTES 256
 #define DEVICE_CPU_SCORE 100
@@ -59,14 +59,23 @@ typedef struct device_model {
     const model_weights *weights;
     aki_precision precision; /* as asked for, AUTO included: the device's own best */
     const char *folder;      /* that the model was opened from */
+    const model_heads
+        *heads; /* what is made of the last hidden states; the host's to run, but for the pooling of
+                                 a device that pools. NULL = not known */
 } device_model;
+
+/* True for the ways in which a device that pools can do it. The host computes all others on the CPU. */
+static inline bool device_has_pooling(aki_pooling pooling)
+{
+    return pooling == AKI_POOLING_CLS || pooling == AKI_POOLING_MAX || pooling == AKI_POOLING_MEAN;
+}
 
 typedef struct device_batch {
     const int32_t *token_ids; /* [offsets[texts]], each checked to be within the vocabulary by the caller */
     const uint32_t
         *offsets; /* [texts + 1], rising from 0; text i is token_ids[offsets[i] .. offsets[i + 1]) */
     size_t texts; /* >= 1; every text has 1 .. max_positions tokens */
-    const aki_pooling *pooling; /* [texts], never AKI_POOLING_MODEL; NULL for devices that do not pool */
+    const aki_pooling *pooling; /* [texts], by device_has_pooling; NULL for devices that do not pool */
 } device_batch;
 
 typedef struct device_api {

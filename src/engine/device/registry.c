@@ -81,6 +81,21 @@ static device_status open_self(device *d, const device_model *m, const log_sink 
     return status;
 }
 
+/* A device that pools knows some ways only, and never several side by side. */
+static aki_status check_pooling(const device_api *api, const device_model *m, aki_error *error)
+{
+    if (!api->pools || m->heads == NULL)
+        return AKI_OK;
+    const model_head *pooling = &m->heads->steps[0];
+    if (pooling->poolings_count == 1 && device_has_pooling(pooling->poolings[0]))
+        return AKI_OK;
+    return error_set(error, AKI_UNAVAILABLE,
+                     "device %s cannot be used for this model: it pools by cls, max or mean only, and the "
+                     "model's pooling is %s%s",
+                     api->name, model_pooling_name(pooling->poolings[0]),
+                     pooling->poolings_count > 1 ? " with others beside it" : "");
+}
+
 aki_status device_open(device **out, device_plugin *plugin, int least, const device_model *m,
                        const log_sink *log, aki_error *error)
 {
@@ -94,13 +109,15 @@ aki_status device_open(device **out, device_plugin *plugin, int least, const dev
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a device");
     }
     const char *name = d->api.name;
-    aki_status status = AKI_OK;
-    const int score =
-        d->api.isolated ? process_device_score(d->self, d->description) : d->api.score(m, d->description);
+    aki_status status = check_pooling(&d->api, m, error);
+    int score = 0;
+    if (status == AKI_OK)
+        score =
+            d->api.isolated ? process_device_score(d->self, d->description) : d->api.score(m, d->description);
     d->description[sizeof d->description - 1] = '\0';
-    if (score <= 0)
+    if (status == AKI_OK && score <= 0)
         status = error_set(error, AKI_UNAVAILABLE, "device %s cannot be used here: %s", name, d->description);
-    else if (score <= least)
+    else if (status == AKI_OK && score <= least)
         status = error_set(error, AKI_UNAVAILABLE, "device %s is no better than the CPU here", name);
     if (status == AKI_OK) {
         const device_status opened = open_self(d, m, log);

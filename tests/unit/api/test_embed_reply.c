@@ -34,6 +34,25 @@ static void writes_numbers(void **state)
     buf_free(&out);
 }
 
+static void cuts_and_normalizes_again(void **state)
+{
+    (void)state;
+    static const float long_ones[6] = {3, 4, 12, 0, 0, 1};
+    embed_reply reply = sample();
+    reply.vectors = long_ones;
+    reply.cut = 2;
+    for (int normalize = 0; normalize < 2; normalize++) {
+        reply.normalize_cut = normalize != 0;
+        buf out;
+        buf_init(&out, embed_reply_bound(&reply));
+        assert_int_equal(embed_reply_write(&reply, &out, NULL), AKI_OK);
+        assert_non_null(strstr(out.data, normalize ? "[[0.6000000" : "[[3.0,4.0],[0.0,0.0]],"));
+        assert_non_null(strstr(out.data, ",[0.0,0.0]]"));
+        assert_non_null(strstr(out.data, "\"dimension\":2,"));
+        buf_free(&out);
+    }
+}
+
 static void writes_base64_of_little_endian_floats(void **state)
 {
     (void)state;
@@ -161,6 +180,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_numbers),
+        cmocka_unit_test(cuts_and_normalizes_again),
         cmocka_unit_test(writes_base64_of_little_endian_floats),
         cmocka_unit_test(writes_null_for_texts_that_failed_alone),
         cmocka_unit_test(never_writes_what_is_not_finite),

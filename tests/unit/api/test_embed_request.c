@@ -73,7 +73,13 @@ static const bad_body bad_bodies[] = {
     {"{\"texts\":[\"a\"],\"model\":\"some-Model\\u0000x\"}", 0, HTTP_ERROR_MODEL_NOT_FOUND, "model",
      "no model"},
     {"{\"texts\":[\"a\"],\"pooling\":\"sum\"}", 0, HTTP_ERROR_INVALID_VALUE, "pooling",
-     "\"mean\", \"cls\" or \"max\""},
+     "\"mean\", \"cls\", \"max\", \"lasttoken\", \"mean_sqrt_len_tokens\" or \"weightedmean\""},
+    {"{\"texts\":[\"a\"],\"dimensions\":0}", 0, HTTP_ERROR_INVALID_VALUE, "dimensions", "at least 1"},
+    {"{\"texts\":[\"a\"],\"dimensions\":\"8\"}", 0, HTTP_ERROR_INVALID_TYPE, "dimensions", "number"},
+    {"{\"texts\":[\"a\"],\"prompt\":1}", 0, HTTP_ERROR_INVALID_TYPE, "prompt", "a string"},
+    {"{\"texts\":[\"a\"],\"prompt_name\":[]}", 0, HTTP_ERROR_INVALID_TYPE, "prompt_name", "a string"},
+    {"{\"texts\":[\"a\"],\"prompt_name\":\"a\\u0000b\"}", 0, HTTP_ERROR_INVALID_VALUE, "prompt_name",
+     "U+0000"},
     {"{\"texts\":[\"a\"],\"pooling\":\"MEAN\"}", 0, HTTP_ERROR_INVALID_VALUE, "pooling", "MEAN"},
     {"{\"texts\":[\"a\"],\"pooling\":1}", 0, HTTP_ERROR_INVALID_TYPE, "pooling", "a string"},
     {"{\"texts\":[\"a\"],\"normalize\":\"true\"}", 0, HTTP_ERROR_INVALID_TYPE, "normalize", "true or false"},
@@ -196,11 +202,16 @@ static void takes_each_choice(void **state)
     const struct {
         const char *body;
         aki_pooling pooling;
-    } rows[] = {{"{\"texts\":[\"a\"],\"pooling\":\"mean\"}", AKI_POOLING_MEAN},
-                {"{\"texts\":[\"a\"],\"pooling\":\"cls\"}", AKI_POOLING_CLS},
-                {"{\"texts\":[\"a\"],\"pooling\":\"max\"}", AKI_POOLING_MAX},
-                {"{\"texts\":[\"a\"],\"encoding_format\":\"float\",\"normalize\":true}", AKI_POOLING_MODEL},
-                {"{\"texts\":[\"a\"],\"on_error\":\"request\",\"priority\":\"auto\"}", AKI_POOLING_MODEL}};
+    } rows[] = {
+        {"{\"texts\":[\"a\"],\"pooling\":\"mean\"}", AKI_POOLING_MEAN},
+        {"{\"texts\":[\"a\"],\"pooling\":\"cls\"}", AKI_POOLING_CLS},
+        {"{\"texts\":[\"a\"],\"pooling\":\"max\"}", AKI_POOLING_MAX},
+        {"{\"texts\":[\"a\"],\"pooling\":\"lasttoken\"}", AKI_POOLING_LAST},
+        {"{\"texts\":[\"a\"],\"pooling\":\"mean_sqrt_len_tokens\"}", AKI_POOLING_MEAN_SQRT_LEN},
+        {"{\"texts\":[\"a\"],\"pooling\":\"weightedmean\"}", AKI_POOLING_WEIGHTED_MEAN},
+        {"{\"texts\":[\"a\"],\"dimensions\":null,\"prompt\":null,\"prompt_name\":null}", AKI_POOLING_MODEL},
+        {"{\"texts\":[\"a\"],\"encoding_format\":\"float\",\"normalize\":true}", AKI_POOLING_MODEL},
+        {"{\"texts\":[\"a\"],\"on_error\":\"request\",\"priority\":\"auto\"}", AKI_POOLING_MODEL}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         embed_request request = parsed(rows[i].body);
         assert_int_equal(request.options.pooling, rows[i].pooling);
@@ -208,6 +219,21 @@ static void takes_each_choice(void **state)
         assert_false(request.base64);
         embed_request_free(&request);
     }
+}
+
+static void takes_dimensions_and_prompts(void **state)
+{
+    (void)state;
+    embed_request request = parsed("{\"texts\":[\"a\"],\"dimensions\":8.0,\"prompt_name\":\"query\"}");
+    assert_int_equal(request.dimensions, 8);
+    assert_string_equal(request.options.prompt_name, "query");
+    assert_null(request.options.prompt.data);
+    embed_request_free(&request);
+    request = parsed("{\"texts\":[\"a\"],\"prompt\":\"\"}"); /* none, not even the default one */
+    assert_int_equal(request.dimensions, 0);
+    assert_non_null(request.options.prompt.data);
+    assert_int_equal(request.options.prompt.length, 0);
+    embed_request_free(&request);
 }
 
 static void knows_a_model_by_its_name_and_its_last_part(void **state)
@@ -231,6 +257,7 @@ int main(void)
         cmocka_unit_test(leaves_what_is_no_string_to_the_single_text_where_asked),
         cmocka_unit_test(has_defaults_for_what_is_left_out_or_null),
         cmocka_unit_test(takes_each_choice),
+        cmocka_unit_test(takes_dimensions_and_prompts),
         cmocka_unit_test(knows_a_model_by_its_name_and_its_last_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

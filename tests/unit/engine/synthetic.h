@@ -63,8 +63,7 @@ static inline void synthetic_open_graph(synthetic *s, size_t hidden, size_t head
                                 .layer_norm_epsilon = 1e-12f,
                                 .activation = activation,
                                 .graph = graph,
-                                .max_tokens = 160,
-                                .pooling = AKI_POOLING_MEAN},
+                                .max_tokens = 160},
                      .random = 88172645463325252u};
     const size_t positions = model_position_rows(&s->config);
     s->values = mem_alloc(

@@ -19,9 +19,7 @@ typedef struct lane_rig {
 
 static void open_rig(lane_rig *r)
 {
-    *r = (lane_rig){.settings = {.device = fake_device_open(),
-                                 .pooling = {.dimension = FAKE_DIMENSION, .pooling = AKI_POOLING_CLS},
-                                 .max_tokens = 8}};
+    *r = (lane_rig){.settings = {.device = fake_device_open(), .heads = fake_heads(), .max_tokens = 8}};
     r->sequences[0] = (encoder_sequence){.ids = ids, .count = 2, .vector = r->vectors[0]};
     r->sequences[1] = (encoder_sequence){.ids = ids + 2, .count = 3, .vector = r->vectors[1]};
 }
@@ -83,6 +81,55 @@ static void refuses_passes_that_are_too_long(void **state)
     close_rig(&r);
 }
 
+/* Poolings that no device has are the CPU's to compute; the device is not asked. */
+static void refuses_poolings_that_no_device_has(void **state)
+{
+    (void)state;
+    static const aki_pooling others[] = {AKI_POOLING_LAST, AKI_POOLING_MEAN_SQRT_LEN,
+                                         AKI_POOLING_WEIGHTED_MEAN};
+    lane_rig r;
+    open_rig(&r);
+    for (size_t i = 0; i < 3; i++) {
+        r.sequences[1].pooling = others[i];
+        device_lane_result result = run_lane(&r, PATIENT_NS);
+        assert_int_equal(result.status, DEVICE_INVALID);
+        assert_string_equal(result.message, "it pools by cls, max or mean only");
+    }
+    assert_int_equal(fake_calls(), 0);
+    r.sequences[1].pooling = AKI_POOLING_MAX;
+    assert_int_equal(run_lane(&r, PATIENT_NS).status, DEVICE_OK);
+    close_rig(&r);
+}
+
+/* A model whose own pooling is one of these is refused for such a device when it is opened. */
+static void a_device_that_pools_is_refused_for_other_poolings(void **state)
+{
+    (void)state;
+    static const struct {
+        aki_pooling poolings[2];
+        size_t count;
+        const char *message; /* NULL = opened */
+    } models[] = {
+        {{AKI_POOLING_MAX}, 1, NULL},
+        {{AKI_POOLING_LAST}, 1, "the model's pooling is lasttoken"},
+        {{AKI_POOLING_MEAN, AKI_POOLING_MAX}, 2, "the model's pooling is mean with others beside it"},
+    };
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+        model_heads heads = {.steps = {{.kind = MODEL_HEAD_POOLING, .poolings_count = models[i].count}},
+                             .count = 1};
+        memcpy(heads.steps[0].poolings, models[i].poolings, sizeof models[i].poolings);
+        const device_model m = {.struct_size = sizeof m, .heads = &heads};
+        device_plugin plugin = {.api = fake_device_interface()};
+        device *d = NULL;
+        aki_error error = {.message = ""};
+        const aki_status status = device_open(&d, &plugin, 0, &m, NULL, &error);
+        assert_int_equal(status, models[i].message == NULL ? AKI_OK : AKI_UNAVAILABLE);
+        if (models[i].message != NULL)
+            assert_non_null(strstr(error.message, models[i].message));
+        assert_true(device_close(d, 60000, NULL));
+    }
+}
+
 static void uses_no_state_from_before_a_failure(void **state)
 {
     (void)state;
@@ -130,6 +177,8 @@ int main(void)
         cmocka_unit_test(computes),
         cmocka_unit_test(finds_what_is_not_finite),
         cmocka_unit_test(refuses_passes_that_are_too_long),
+        cmocka_unit_test(refuses_poolings_that_no_device_has),
+        cmocka_unit_test(a_device_that_pools_is_refused_for_other_poolings),
         cmocka_unit_test(uses_no_state_from_before_a_failure),
         cmocka_unit_test(makes_no_call_while_too_many_are_out),
     };

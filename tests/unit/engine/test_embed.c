@@ -149,6 +149,73 @@ static void options_change_the_vector_as_told(void **state)
         assert_true(max[d] >= cls[d] && max[d] >= raw[d]);
 }
 
+static void dimensions_are_cut_and_normalized_again(void **state)
+{
+    (void)state;
+    NEED_MODEL();
+    const aki_text texts[] = {text_of(sentences[0]), text_of(sentences[3])};
+    float whole[2 * DIMENSION], cut[2 * 100];
+    aki_error error;
+    aki_embed_options o = {.dimensions = 100};
+    assert_int_equal(aki_embed(model, texts, 2, NULL, whole, NULL, NULL), AKI_OK);
+    assert_int_equal(aki_embed(model, texts, 2, &o, cut, NULL, NULL), AKI_OK);
+    for (size_t i = 0; i < 2; i++) {
+        double square = 0;
+        for (size_t d = 0; d < 100; d++)
+            square += (double)whole[i * DIMENSION + d] * whole[i * DIMENSION + d];
+        for (size_t d = 0; d < 100; d++)
+            assert_true(fabs(cut[i * 100 + d] - whole[i * DIMENSION + d] / sqrt(square)) < 1e-6);
+    }
+    o.dimensions = DIMENSION + 1;
+    assert_int_equal(aki_embed(model, texts, 2, &o, whole, NULL, &error), AKI_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "dimensions is 385; the model's vectors have 384"));
+}
+
+static void a_prompt_stands_before_the_text(void **state)
+{
+    (void)state;
+    NEED_MODEL();
+    const aki_text text = text_of("a cat"), joined = text_of("query: a cat"), broken = {"bad \xFF", 5};
+    float expected[DIMENSION], plain[DIMENSION], got[DIMENSION];
+    aki_error error;
+    aki_embed_options o = {.prompt = text_of("query: ")};
+    assert_int_equal(aki_embed(model, &joined, 1, NULL, expected, NULL, NULL), AKI_OK);
+    assert_int_equal(aki_embed(model, &text, 1, NULL, plain, NULL, NULL), AKI_OK);
+    assert_int_equal(aki_embed(model, &text, 1, &o, got, NULL, NULL), AKI_OK);
+    assert_memory_equal(got, expected, sizeof got);
+    assert_int_equal(aki_embed(model, &broken, 1, &o, got, NULL, &error), AKI_INVALID_UTF8);
+    assert_non_null(strstr(error.message, "byte 4")); /* of the text, not of what was tokenized */
+    o.prompt_name = "query";
+    assert_int_equal(aki_embed(model, &text, 1, &o, got, NULL, &error), AKI_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "both prompt and prompt_name"));
+    o = (aki_embed_options){.prompt_name = "document"}; /* empty in this model */
+    assert_int_equal(aki_embed(model, &text, 1, &o, got, NULL, NULL), AKI_OK);
+    assert_memory_equal(got, plain, sizeof got);
+    o.prompt_name = "passage";
+    assert_int_equal(aki_embed(model, &text, 1, &o, got, NULL, &error), AKI_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "no prompt of the name \"passage\"; it has: query, document"));
+    o = (aki_embed_options){.prompt = broken};
+    assert_int_equal(aki_embed(model, &text, 1, &o, got, NULL, &error), AKI_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "the prompt is not valid UTF-8"));
+}
+
+static void prompts_are_listed(void **state)
+{
+    (void)state;
+    NEED_MODEL();
+    const char *name = NULL;
+    aki_text text;
+    aki_model_info info;
+    aki_model_describe(model, &info);
+    assert_null(info.default_prompt_name);
+    assert_true(aki_prompt(model, 0, &name, &text));
+    assert_string_equal(name, "query");
+    assert_int_equal(text.length, 0);
+    assert_true(aki_prompt(model, 1, &name, &text));
+    assert_string_equal(name, "document");
+    assert_false(aki_prompt(model, 2, &name, &text));
+}
+
 static void bad_arguments_are_named(void **state)
 {
     (void)state;
@@ -312,6 +379,9 @@ int main(void)
         cmocka_unit_test(many_threads_share_one_handle),
         cmocka_unit_test(long_texts_are_cut_or_refused),
         cmocka_unit_test(options_change_the_vector_as_told),
+        cmocka_unit_test(dimensions_are_cut_and_normalized_again),
+        cmocka_unit_test(a_prompt_stands_before_the_text),
+        cmocka_unit_test(prompts_are_listed),
         cmocka_unit_test(bad_arguments_are_named),
         cmocka_unit_test(tokens_come_with_their_texts),
         cmocka_unit_test(opening_fails_clearly),

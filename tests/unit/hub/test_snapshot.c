@@ -128,8 +128,14 @@ static void test_plans(void **unused)
     assert_string_equal(plan.files[plan.count - 1].name, "0_T/model.safetensors");
 
     assert_int_equal(make_plan("[]", &plan), AKI_OK);
-    assert_int_equal(make_plan("[1, null, {}, {}, {}, {}, {}, {}]", &plan),
-                     AKI_OK); /* as many as there may be */
+#define DENSE "{\"type\": \"sentence_transformers.models.Dense\", \"path\": \"2_Dense\"}"
+    assert_int_equal(make_plan("[1, null, {}, {}, {}, {}, {}, " DENSE "]", &plan), AKI_OK);
+    assert_true(has(&plan, "2_Dense/config.json", SNAPSHOT_REQUIRED));
+    assert_true(has(&plan, "2_Dense/model.safetensors", SNAPSHOT_REQUIRED));
+    assert_string_equal(plan.files[plan.count - 1].name, "model.safetensors");
+    assert_int_equal(
+        make_plan("[" DENSE "," DENSE "," DENSE "," DENSE "," DENSE "," DENSE "," DENSE "," DENSE "]", &plan),
+        AKI_OK); /* as many as there may be */
     assert_int_equal(plan.count, SNAPSHOT_FILES_MAX);
 }
 

@@ -52,15 +52,19 @@ static void make_model(void)
 {
     make_folder("0_Transformer");
     make_folder("1_Pooling");
+    make_folder("3_Dense");
     write_text("modules.json",
                "[{\"type\":\"sentence_transformers.models.Transformer\",\"path\":\"0_Transformer\"},"
-               "{\"path\":\"1_Pooling/\"},{\"path\":\"../elsewhere\"},{\"path\":\"2_Normalize\"},{}]");
+               "{\"path\":\"1_Pooling/\"},{\"path\":\"../elsewhere\"},{\"path\":\"2_Normalize\"},{},"
+               "{\"path\":\"3_Dense\"}]");
     write_text("README.md", "not part of it");
     write_text("sentence_bert_config.json", "{}");
     write_text("0_Transformer/config.json", "{}");
     write_text("0_Transformer/tokenizer.json", "{}");
     write_text("0_Transformer/model.safetensors", "weights");
     write_text("1_Pooling/config.json", "{}");
+    write_text("3_Dense/config.json", "{}");
+    write_text("3_Dense/model.safetensors", "weights of a Dense");
 }
 
 static void test_all_modules_are_listed_by_content(void **state)
@@ -70,7 +74,7 @@ static void test_all_modules_are_listed_by_content(void **state)
     listing found = list();
     assert_string_equal(found.names, "modules.json sentence_bert_config.json 0_Transformer/config.json "
                                      "0_Transformer/tokenizer.json 0_Transformer/model.safetensors "
-                                     "1_Pooling/config.json ");
+                                     "1_Pooling/config.json 3_Dense/config.json 3_Dense/model.safetensors ");
     char hash[20];
     snprintf(hash, sizeof hash, "%016llx ", (unsigned long long)xxhash64(0, "weights", 7));
     assert_non_null(strstr(found.hashes, hash));
@@ -82,10 +86,15 @@ static void test_a_change_of_any_file_shows(void **state)
     (void)state;
     static const struct {
         const char *name, *text;
-    } changes[] = {{"sentence_bert_config.json", "[]"},    {"0_Transformer/config.json", "[]"},
-                   {"0_Transformer/tokenizer.json", "[]"}, {"0_Transformer/model.safetensors", "weightz"},
-                   {"1_Pooling/config.json", "[]"},        {"tokenizer_config.json", "{}"},
-                   {"0_Transformer/added_tokens.json", ""}};
+    } changes[] = {{"sentence_bert_config.json", "[]"},
+                   {"0_Transformer/config.json", "[]"},
+                   {"0_Transformer/tokenizer.json", "[]"},
+                   {"0_Transformer/model.safetensors", "weightz"},
+                   {"1_Pooling/config.json", "[]"},
+                   {"tokenizer_config.json", "{}"},
+                   {"0_Transformer/added_tokens.json", ""},
+                   {"3_Dense/config.json", "[]"},
+                   {"3_Dense/model.safetensors", "weights of a dense"}};
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
         listing before = list();
         write_text(changes[i].name, changes[i].text);

@@ -94,8 +94,8 @@ static void transformer_in_a_folder_of_its_own(void **state)
         fail_msg("%s", error.message);
     assert_string_equal(model_folder(m), inner);
     assert_int_equal(model_configuration(m)->max_tokens, 5);
-    assert_int_equal(model_configuration(m)->pooling, AKI_POOLING_CLS);
-    assert_false(model_configuration(m)->normalize);
+    assert_int_equal(model_heads_of(m)->steps[0].poolings[0], AKI_POOLING_CLS);
+    assert_int_equal(model_heads_of(m)->count, 1);
     model_close(m);
 }
 
@@ -107,8 +107,8 @@ static void bare_transformer(void **state)
     model *m = NULL;
     assert_int_equal(model_open(&m, folder, NULL), AKI_OK);
     assert_string_equal(model_folder(m), folder);
-    assert_int_equal(model_configuration(m)->pooling, AKI_POOLING_MEAN);
-    assert_false(model_configuration(m)->normalize);
+    assert_int_equal(model_heads_of(m)->steps[0].poolings[0], AKI_POOLING_MEAN);
+    assert_int_equal(model_heads_of(m)->count, 1);
     assert_int_equal(model_configuration(m)->max_tokens, 7);
     model_close(m);
 }
@@ -235,8 +235,8 @@ static void reads_the_real_model(void **state)
     assert_int_equal(config->token_types, 2);
     assert_int_equal(config->activation, MODEL_GELU_ERF);
     assert_int_equal(config->max_tokens, 256);
-    assert_int_equal(config->pooling, AKI_POOLING_MEAN);
-    assert_true(config->normalize);
+    assert_int_equal(model_heads_of(m)->steps[0].poolings[0], AKI_POOLING_MEAN);
+    assert_int_equal(model_heads_of(m)->steps[1].kind, MODEL_HEAD_NORMALIZE);
     assert_int_equal(model_weight_bytes(m), 90868376);
     const model_weights *w = model_weights_of(m);
     const struct {

@@ -174,7 +174,6 @@ static void bare_transformer_has_no_such_file(void **state)
     tiny_put(folder, "modules.json", NULL);
     model_config config = open_config(FILE_NAME, "{\"max_seq_length\":4,\"nonsense\":1}");
     assert_int_equal(config.max_tokens, 7); /* of tokenizer_config.json */
-    assert_false(config.normalize);
 }
 
 static void tells_whether_the_tokenizer_lowers(void **state)

@@ -158,7 +158,7 @@ static inline unsigned fake_calls(void)
 }
 
 /* Works, nothing counted yet. The caller closes it with device_close. */
-static inline device *fake_device_open(void)
+static inline const device_api *fake_device_interface(void)
 {
     static const device_api api = {
         .abi_version = DEVICE_ABI_VERSION,
@@ -174,11 +174,16 @@ static inline device *fake_device_open(void)
         .forward = fake_forward,
         .memory = fake_memory,
     };
+    return &api;
+}
+
+static inline device *fake_device_open(void)
+{
     fake.failures = fake.calls = fake.back = fake.states = fake.states_opened = 0;
     fake.hangs = false;
     fake.held = 0;
     fake.bend = 0;
-    device_plugin plugin = {.api = &api};
+    device_plugin plugin = {.api = fake_device_interface()};
     device *d = NULL;
     aki_error error;
     assert_int_equal(device_open(&d, &plugin, 0, &(device_model){0}, NULL, &error), AKI_OK);

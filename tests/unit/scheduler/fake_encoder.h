@@ -84,6 +84,48 @@ static inline void fake_wait_entered(encoder *enc, unsigned passes)
     pthread_mutex_unlock(&enc->lock);
 }
 
+/* A model of one Pooling by the first token, and nothing behind it. */
+static inline const head_chain *fake_heads(void)
+{
+    static const model_heads list = {.steps = {{.kind = MODEL_HEAD_POOLING,
+                                                .inputs = FAKE_DIMENSION,
+                                                .outputs = FAKE_DIMENSION,
+                                                .poolings = {AKI_POOLING_CLS},
+                                                .poolings_count = 1}},
+                                     .count = 1,
+                                     .dimension = FAKE_DIMENSION};
+    static head_chain *chain;
+    aki_error error;
+    if (chain == NULL && head_chain_open(&chain, &list, kernels_find("reference"), &error) != AKI_OK)
+        abort();
+    return chain;
+}
+
+aki_status encoder_read_options(const encoder *enc, const aki_embed_options *options, aki_text *prompt,
+                                aki_error *error)
+{
+    (void)enc;
+    (void)error;
+    *prompt = options->prompt;
+    return AKI_OK;
+}
+
+bool encoder_has_prompt(const encoder *enc, const char *name)
+{
+    (void)enc;
+    (void)name;
+    return false;
+}
+
+bool encoder_prompt(const encoder *enc, size_t index, const char **name, aki_text *text)
+{
+    (void)enc;
+    (void)index;
+    (void)name;
+    (void)text;
+    return false;
+}
+
 size_t encoder_dimension(const encoder *enc)
 {
     (void)enc;
@@ -187,10 +229,8 @@ aki_status encoder_run(const encoder *enc_const, encoder_state *state, encoder_s
 
 bool encoder_lane_settings(const encoder *enc, device_lane_settings *settings)
 {
-    *settings = (device_lane_settings){
-        .device = enc->beyond,
-        .pooling = {.dimension = FAKE_DIMENSION, .pooling = AKI_POOLING_MEAN, .normalize = false},
-        .max_tokens = FAKE_PASS_TOKENS};
+    *settings =
+        (device_lane_settings){.device = enc->beyond, .heads = fake_heads(), .max_tokens = FAKE_PASS_TOKENS};
     return enc->beyond != NULL;
 }
 

@@ -1,0 +1,276 @@
+#include "engine/head_chain.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "engine/pooling.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Floats of a cache line: rows of the scratch begin at multiples of it. */
+#define LINE_FLOATS 16
+
+struct head_chain {
+    const model_heads *list;
+    const kernel_precision *linear;
+    size_t steps;                    /* of the list, without the Normalize at its end */
+    size_t outputs;                  /* of the last step */
+    size_t stride;                   /* of the scratch: the widest vector between two steps */
+    void *packed[MODEL_MAX_MODULES]; /* of each Dense */
+    size_t packed_bytes;
+};
+
+/* The vectors of some texts between two steps: `now` and `next` are [HEAD_CHAIN_ROWS][stride]. */
+typedef struct block {
+    const head_chain *chain;
+    encoder_sequence *sequences; /* [rows] */
+    size_t rows;
+    const float *states;
+    const uint32_t *offsets; /* of these sequences; NULL: pooled already */
+    float *now, *next;
+} block;
+
+static aki_status pack_dense(head_chain *chain, size_t index, aki_error *error)
+{
+    const model_head *step = &chain->list->steps[index];
+    const size_t bytes = chain->linear->packed_bytes(step->outputs, step->inputs);
+    chain->packed[index] = bytes > 0 ? mem_alloc_aligned(bytes, 1) : NULL;
+    if (chain->packed[index] == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a Dense of %zu x %zu numbers",
+                         step->outputs, step->inputs);
+    memset(chain->packed[index], 0, bytes);
+    chain->linear->pack(chain->packed[index], step->outputs, step->inputs, 0, step->outputs, step->weight,
+                        step->bias);
+    chain->packed_bytes += bytes;
+    return AKI_OK;
+}
+
+aki_status head_chain_open(head_chain **out, const model_heads *list, const kernel_table *kernels,
+                           aki_error *error)
+{
+    *out = NULL;
+    head_chain *chain = mem_zalloc(1, sizeof *chain);
+    if (chain == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the model's modules");
+    chain->list = list;
+    chain->linear = kernels->fp32;
+    chain->steps = list->count;
+    while (list->steps[chain->steps - 1].kind == MODEL_HEAD_NORMALIZE)
+        chain->steps--;
+    chain->outputs = list->steps[list->count - 1].outputs;
+    aki_status status = AKI_OK;
+    for (size_t i = 0; i < list->count && status == AKI_OK; i++) {
+        const size_t width = (list->steps[i].outputs + LINE_FLOATS - 1) / LINE_FLOATS * LINE_FLOATS;
+        chain->stride = width > chain->stride ? width : chain->stride;
+        if (list->steps[i].kind == MODEL_HEAD_DENSE)
+            status = pack_dense(chain, i, error);
+    }
+    if (status != AKI_OK) {
+        head_chain_close(chain);
+        return status;
+    }
+    *out = chain;
+    return AKI_OK;
+}
+
+void head_chain_close(head_chain *chain)
+{
+    if (chain == NULL)
+        return;
+    for (size_t i = 0; i < MODEL_MAX_MODULES; i++)
+        mem_free(chain->packed[i]);
+    mem_free(chain);
+}
+
+size_t head_chain_dimension(const head_chain *chain)
+{
+    return chain->list->dimension;
+}
+
+size_t head_chain_hidden(const head_chain *chain)
+{
+    return chain->list->steps[0].inputs;
+}
+
+const model_head *head_chain_pooling(const head_chain *chain)
+{
+    return &chain->list->steps[0];
+}
+
+bool head_chain_normalizes(const head_chain *chain)
+{
+    return chain->steps < chain->list->count;
+}
+
+size_t head_chain_bytes(const head_chain *chain)
+{
+    return chain->packed_bytes;
+}
+
+size_t head_chain_scratch(const head_chain *chain)
+{
+    return 2 * HEAD_CHAIN_ROWS * chain->stride;
+}
+
+/* ---- The steps: each from `now` to `now` ---- */
+
+static void pool_one(const block *b, size_t row, const model_head *step)
+{
+    const size_t hidden = step->inputs;
+    const encoder_sequence *sequence = &b->sequences[row];
+    float *vector = b->now + row * b->chain->stride;
+    if (b->offsets == NULL) {
+        memcpy(vector, b->states + row * hidden, hidden * sizeof *vector);
+        return;
+    }
+    const float *states = b->states + b->offsets[row] * hidden;
+    for (size_t i = 0; i < step->poolings_count; i++)
+        pooling_apply(pooling_of(step, i, sequence->pooling), states, sequence->count, hidden,
+                      vector + i * hidden);
+}
+
+/* A later step may turn an infinity into a number, as tanh does: so it is looked for here too. */
+static void run_pooling(block *b, const model_head *step, const void *packed)
+{
+    (void)packed;
+    for (size_t r = 0; r < b->rows; r++) {
+        pool_one(b, r, step);
+        b->sequences[r].status =
+            pooling_is_finite(b->now + r * b->chain->stride, step->outputs) ? AKI_OK : AKI_NOT_FINITE;
+    }
+}
+
+static float activate(float x, model_head_activation activation)
+{
+    switch (activation) {
+    case MODEL_HEAD_TANH:
+        return tanhf(x);
+    case MODEL_HEAD_SIGMOID:
+        return 1.0F / (1.0F + expf(-x));
+    case MODEL_HEAD_SILU:
+        return x / (1.0F + expf(-x));
+    case MODEL_HEAD_IDENTITY:
+    case MODEL_HEAD_RELU:
+    case MODEL_HEAD_GELU:
+        break;
+    }
+    return x;
+}
+
+/* Those that the kernels have, they apply. */
+static kernel_activation kernel_activation_of(model_head_activation activation)
+{
+    return activation == MODEL_HEAD_RELU   ? KERNEL_RELU
+           : activation == MODEL_HEAD_GELU ? KERNEL_GELU_ERF
+                                           : KERNEL_IDENTITY;
+}
+
+static void run_dense(block *b, const model_head *step, const void *packed)
+{
+    const size_t stride = b->chain->stride;
+    const kernel_activation fused = kernel_activation_of(step->activation);
+    const kernel_product product = {.rows = b->rows,
+                                    .inputs = step->inputs,
+                                    .outputs = step->outputs,
+                                    .input = b->now,
+                                    .input_stride = stride,
+                                    .weights = packed,
+                                    .output = b->next,
+                                    .output_stride = stride,
+                                    .activation = fused};
+    b->chain->linear->multiply(&product);
+    float *done = b->next;
+    b->next = b->now;
+    b->now = done;
+    if (fused != KERNEL_IDENTITY || step->activation == MODEL_HEAD_IDENTITY)
+        return;
+    for (size_t r = 0; r < b->rows; r++)
+        for (size_t d = 0; d < step->outputs; d++)
+            done[r * stride + d] = activate(done[r * stride + d], step->activation);
+}
+
+static void run_layer_norm(block *b, const model_head *step, const void *packed)
+{
+    (void)packed;
+    for (size_t r = 0; r < b->rows; r++) {
+        float *x = b->now + r * b->chain->stride;
+        double mean = 0, variance = 0;
+        for (size_t d = 0; d < step->outputs; d++)
+            mean += x[d];
+        mean /= (double)step->outputs;
+        for (size_t d = 0; d < step->outputs; d++)
+            variance += (x[d] - mean) * (x[d] - mean);
+        const double scale = 1.0 / sqrt(variance / (double)step->outputs + MODEL_HEAD_EPSILON);
+        for (size_t d = 0; d < step->outputs; d++)
+            x[d] = (float)((x[d] - mean) * scale * step->weight[d] + step->bias[d]);
+    }
+}
+
+static void run_normalize(block *b, const model_head *step, const void *packed)
+{
+    (void)packed;
+    for (size_t r = 0; r < b->rows; r++)
+        pooling_normalize(b->now + r * b->chain->stride, step->outputs);
+}
+
+static void (*const runners[])(block *b, const model_head *step, const void *packed) = {
+    [MODEL_HEAD_POOLING] = run_pooling,
+    [MODEL_HEAD_DENSE] = run_dense,
+    [MODEL_HEAD_LAYER_NORM] = run_layer_norm,
+    [MODEL_HEAD_NORMALIZE] = run_normalize,
+};
+
+/* ---- Their results ---- */
+
+/* "truncate_dim" comes after the model's own Normalize and is not followed by another, as in the reference. */
+static bool is_cut_after_normalize(const head_chain *chain, const encoder_sequence *sequence)
+{
+    return sequence->normalize == AKI_MODEL_DEFAULT && head_chain_normalizes(chain) &&
+           sequence->dimensions == 0 && chain->list->dimension < chain->outputs;
+}
+
+static size_t dimensions_of(const head_chain *chain, const encoder_sequence *sequence)
+{
+    return sequence->dimensions > 0 ? sequence->dimensions : chain->list->dimension;
+}
+
+static void take_vector(const head_chain *chain, encoder_sequence *sequence, float *vector)
+{
+    if (!pooling_is_finite(vector, chain->outputs))
+        sequence->status = AKI_NOT_FINITE;
+    if (sequence->status == AKI_OK && is_cut_after_normalize(chain, sequence))
+        pooling_normalize(vector, chain->outputs);
+    memcpy(sequence->vector, vector, dimensions_of(chain, sequence) * sizeof *vector);
+}
+
+void head_chain_run(const head_chain *chain, float *scratch, encoder_sequence *sequences, size_t count,
+                    const float *states, const uint32_t *offsets)
+{
+    for (size_t first = 0; first < count; first += HEAD_CHAIN_ROWS) {
+        const size_t rows = count - first < HEAD_CHAIN_ROWS ? count - first : HEAD_CHAIN_ROWS;
+        block b = {.chain = chain,
+                   .sequences = sequences + first,
+                   .rows = rows,
+                   .states = offsets != NULL ? states : states + first * head_chain_hidden(chain),
+                   .offsets = offsets != NULL ? offsets + first : NULL,
+                   .now = scratch,
+                   .next = scratch + HEAD_CHAIN_ROWS * chain->stride};
+        for (size_t i = 0; i < chain->steps; i++) {
+            const model_head *step = &chain->list->steps[i];
+            runners[step->kind](&b, step, chain->packed[i]);
+        }
+        for (size_t r = 0; r < rows; r++)
+            take_vector(chain, &b.sequences[r], b.now + r * chain->stride);
+    }
+}
+
+void head_chain_conclude(const head_chain *chain, encoder_sequence *sequences, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        encoder_sequence *sequence = &sequences[i];
+        const bool normalize = sequence->normalize == AKI_MODEL_DEFAULT ? head_chain_normalizes(chain)
+                                                                        : sequence->normalize == AKI_ON;
+        if (sequence->status == AKI_OK && normalize && !is_cut_after_normalize(chain, sequence))
+            pooling_normalize(sequence->vector, dimensions_of(chain, sequence));
+    }
+}

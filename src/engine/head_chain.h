@@ -1,0 +1,47 @@
+/* From the last hidden states of texts to their vectors: the model's list of steps (Pooling, Dense, LayerNorm,
+ * Normalize), run in order.
+ *
+ * Texts are taken in blocks of HEAD_CHAIN_ROWS, so that a Dense reads its weights once for many. A row's result depends
+ * on that row only, by the contract of kernels.h, so a vector is bit-identical whatever stands beside it. All steps are
+ * computed in f32, whatever the precision of the encoder.
+ *
+ * A Normalize at the end of the list is the part of it that a request may switch; one in the middle belongs to the
+ * model. */
+#ifndef ENGINE_HEAD_CHAIN_H
+#define ENGINE_HEAD_CHAIN_H
+
+#include "engine/encoder.h"
+#include "kernels/kernels.h"
+#include "model/model.h"
+
+#define HEAD_CHAIN_ROWS 32
+
+typedef struct head_chain head_chain; /* const after open, shared by all threads */
+
+/* list: outlives the chain, but for the weights of Dense, which are copied. Error: AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status head_chain_open(head_chain **out, const model_heads *list,
+                                          const kernel_table *kernels, aki_error *error);
+void head_chain_close(head_chain *chain); /* NULL allowed */
+
+size_t head_chain_dimension(const head_chain *chain);
+/* Numbers of a token's vector. */
+size_t head_chain_hidden(const head_chain *chain);
+/* The Pooling. */
+const model_head *head_chain_pooling(const head_chain *chain);
+/* The list ends with a Normalize. */
+bool head_chain_normalizes(const head_chain *chain);
+/* Memory of the weights. */
+size_t head_chain_bytes(const head_chain *chain);
+
+/* Numbers of f32 that a run needs beside its input. */
+size_t head_chain_scratch(const head_chain *chain);
+
+/* All steps but the last normalisation: fills vector and status of each sequence. states: [tokens][hidden] f32, text i's
+ * from row offsets[i] on; offsets NULL: [count][hidden], what a device has pooled already. scratch:
+ * [head_chain_scratch]. */
+void head_chain_run(const head_chain *chain, float *scratch, encoder_sequence *sequences, size_t count,
+                    const float *states, const uint32_t *offsets);
+/* Then the normalisation, where it is wanted. */
+void head_chain_conclude(const head_chain *chain, encoder_sequence *sequences, size_t count);
+
+#endif

@@ -1,0 +1,133 @@
+#include "model/head_weights.h"
+
+#include "base/error.h"
+#include "base/mapping.h"
+#include "base/memory.h"
+#include "model/folder.h"
+#include "model/model.h"
+#include "model/modules.h"
+#include "model/quote.h"
+#include "model/safetensors.h"
+
+#include <math.h>
+#include <string.h>
+
+static aki_status no_weights(const char *folder, aki_error *error)
+{
+    if (!folder_lists(folder, "pytorch_model.bin"))
+        return error_set(error, AKI_MODEL_NOT_FOUND, "'%s' has no weights: there is no " MODULES_WEIGHTS_FILE,
+                         folder);
+    error_set(error, AKI_MODEL_UNSUPPORTED,
+              "'%s' has its weights only in pytorch_model.bin, a format that can run code when read; "
+              "supported is " MODULES_WEIGHTS_FILE,
+              folder);
+    error_hint(error,
+               "Save the model once with sentence-transformers, which writes " MODULES_WEIGHTS_FILE ".");
+    return AKI_MODEL_UNSUPPORTED;
+}
+
+static bool dtype_of(const char *name, model_dtype *dtype)
+{
+    static const char *const names[] = {[MODEL_F32] = "F32", [MODEL_F16] = "F16", [MODEL_BF16] = "BF16"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i]) == 0) {
+            *dtype = (model_dtype)i;
+            return true;
+        }
+    return false;
+}
+
+static bool has_shape(const safetensors_entry *entry, const head_tensor *wanted)
+{
+    return wanted->rows == 0
+               ? entry->rank == 1 && entry->shape[0] == wanted->columns
+               : entry->rank == 2 && entry->shape[0] == wanted->rows && entry->shape[1] == wanted->columns;
+}
+
+static aki_status wrong_shape(const safetensors_entry *entry, const head_tensor *wanted, const char *path,
+                              aki_error *error)
+{
+    if (wanted->rows == 0)
+        return error_set(error, AKI_MODEL_INVALID,
+                         "'%s': tensor '%s' does not have the shape [%zu] that the configurations ask for",
+                         path, entry->name, wanted->columns);
+    return error_set(error, AKI_MODEL_INVALID,
+                     "'%s': tensor '%s' does not have the shape [%zu, %zu] that the configurations ask for",
+                     path, entry->name, wanted->rows, wanted->columns);
+}
+
+static aki_status copy_tensor(const head_tensor *wanted, const safetensors_entry *entry,
+                              const unsigned char *data, const char *path, aki_error *error)
+{
+    if (!has_shape(entry, wanted))
+        return wrong_shape(entry, wanted, path, error);
+    model_tensor tensor = {
+        .data = data + entry->begin, .rows = wanted->rows > 0 ? wanted->rows : 1, .columns = wanted->columns};
+    if (!dtype_of(entry->dtype, &tensor.dtype))
+        return error_set(error, AKI_MODEL_UNSUPPORTED,
+                         "'%s': tensor '%s' is of type %s; supported are F32, F16 and BF16", path,
+                         entry->name, entry->dtype);
+    size_t values;
+    if (!size_mul(tensor.rows, tensor.columns, &values) ||
+        (*wanted->values = mem_alloc(values, sizeof **wanted->values)) == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for tensor '%s' of '%s'", entry->name, path);
+    tensor_read_f32(&tensor, 0, values, *wanted->values);
+    for (size_t i = 0; i < values; i++)
+        if (!isfinite((*wanted->values)[i]))
+            return error_set(error, AKI_MODEL_INVALID, "'%s': row %zu of tensor '%s' is not finite", path,
+                             i / tensor.columns, entry->name);
+    return AKI_OK;
+}
+
+/* The reference refuses tensors that it has no use for: a bias beside "bias": false. */
+static aki_status refuse_others(const head_tensor *wanted, size_t count, const safetensors *file,
+                                const char *path, aki_error *error)
+{
+    for (size_t i = 0; i < safetensors_count(file); i++) {
+        const safetensors_entry *entry = safetensors_at(file, i);
+        size_t w = 0;
+        while (w < count && strcmp(wanted[w].name, entry->name) != 0)
+            w++;
+        if (w == count)
+            return error_set(error, AKI_MODEL_INVALID,
+                             "'%s' has a tensor '%s', for which the module's config.json has no use", path,
+                             quote_name(entry->name, entry->name_length).text);
+    }
+    return AKI_OK;
+}
+
+static aki_status copy_all(const head_tensor *wanted, size_t count, const safetensors *file,
+                           const unsigned char *data, const char *path, aki_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        const safetensors_entry *entry = safetensors_find(file, wanted[i].name);
+        if (entry == NULL)
+            return error_set(error, AKI_MODEL_INVALID, "'%s' lacks the tensor '%s'", path, wanted[i].name);
+        aki_status status = copy_tensor(&wanted[i], entry, data, path, error);
+        if (status != AKI_OK)
+            return status;
+    }
+    return refuse_others(wanted, count, file, path, error);
+}
+
+aki_status head_weights_read(const char *folder, const head_tensor *wanted, size_t count, aki_error *error)
+{
+    if (!folder_lists(folder, MODULES_WEIGHTS_FILE))
+        return no_weights(folder, error);
+    char *path = NULL;
+    mapping *map = NULL;
+    safetensors *file = NULL;
+    aki_status status = folder_path(&path, folder, MODULES_WEIGHTS_FILE, error);
+    if (status == AKI_OK)
+        status = mapping_open(&map, path, error);
+    if (status == AKI_OK)
+        status = safetensors_parse(&file, mapping_data(map), mapping_size(map), path, error);
+    if (status == AKI_OK)
+        status = copy_all(wanted, count, file, mapping_data(map), path, error);
+    if (map != NULL && mapping_damaged(map))
+        status = error_set(error, AKI_MODEL_CHANGED, "'%s' was cut while it was being read", path);
+    safetensors_close(file);
+    mapping_close(map);
+    mem_free(path);
+    return status;
+}

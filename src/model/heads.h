@@ -1,0 +1,27 @@
+/* Reads the modules behind the Transformer into the list of steps that makes a text's vector out of its tokens'.
+ *
+ * Configurations mean what they mean in sentence-transformers. What would change the vectors and is not implemented is
+ * refused as AKI_MODEL_UNSUPPORTED with the file and the field. Weights are copied as f32, so no file stays open. */
+#ifndef MODEL_HEADS_H
+#define MODEL_HEADS_H
+
+#include "model/model.h"
+#include "model/modules.h"
+
+/* hidden_size: numbers of a token's vector. Whatever the result, release it with heads_free. Errors:
+ * AKI_MODEL_NOT_FOUND, AKI_MODEL_INVALID (also: weights of another shape, or not finite), AKI_MODEL_UNSUPPORTED,
+ * AKI_MODEL_CHANGED (a weight file was cut), AKI_IO_ERROR, AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status heads_read(model_heads *out, const model_modules *modules, size_t hidden_size,
+                                     aki_error *error);
+void heads_free(model_heads *heads);
+void heads_release_dense(model_heads *heads);
+
+/* Cuts the vectors as "truncate_dim" does: one that is no less than the last step's outputs changes nothing. */
+void heads_truncate(model_heads *heads, size_t dimension);
+
+/* Readers of one step each, whose `inputs` are known; they fill the rest but `kind`. Errors as above. */
+AKI_MUST_CHECK aki_status head_read_pooling(model_head *head, const char *folder, aki_error *error);
+AKI_MUST_CHECK aki_status head_read_dense(model_head *head, const char *folder, aki_error *error);
+AKI_MUST_CHECK aki_status head_read_layer_norm(model_head *head, const char *folder, aki_error *error);
+
+#endif
