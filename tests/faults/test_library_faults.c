@@ -20,10 +20,24 @@ static float expected[2][TEXTS * DIMENSION]; /* of each precision */
 /* Of AddressSanitizer, where it is linked. */
 int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
 
+/* The tiny model with a Dense, and a prompt before each text. */
 static void write_model(void)
 {
+    char path[PATH_MAX];
+    tensor_file dense;
     unit_temporary_folder(folder, sizeof folder);
     tiny_put_configuration(folder);
+    tiny_put(folder, "modules.json",
+             "[{\"name\":\"0\",\"path\":\"\",\"type\":\"sentence_transformers.models.Transformer\"},"
+             "{\"name\":\"1\",\"path\":\"1_Pooling\",\"type\":\"sentence_transformers.models.Pooling\"},"
+             "{\"name\":\"2\",\"path\":\"2_Dense\",\"type\":\"sentence_transformers.models.Dense\"}]");
+    tiny_put(folder, "config_sentence_transformers.json",
+             "{\"prompts\":{\"query\":\"word \"},\"default_prompt_name\":\"query\"}");
+    tiny_put(folder, "2_Dense/config.json", "{\"in_features\":4,\"out_features\":4,\"bias\":false}");
+    tensor_file_begin(&dense);
+    tensor_file_add(&dense, "linear.weight", "F32", 4, 4, 4);
+    tiny_path(path, folder, "2_Dense/model.safetensors");
+    tensor_file_end(&dense, path, 0);
     tiny_put_weights(folder, "", 0);
     tiny_put(folder, "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nword\n");
     snprintf(cache, sizeof cache, "%s/cache", folder);

@@ -7,6 +7,8 @@
 #include "model/tiny_model.h"
 #include "scratch.h"
 
+#include <math.h>
+
 #include "hub/snapshot.h"
 #include "model/limits.h"
 
@@ -17,7 +19,23 @@ static void check_model(const model *m)
     FUZZ_CHECK(c->max_tokens >= MODEL_MIN_TOKENS && c->max_tokens <= c->max_positions);
     FUZZ_CHECK(c->layers > 0 && c->layers <= MODEL_MAX_LAYERS);
     FUZZ_CHECK(c->layer_norm_epsilon >= 0 && c->layer_norm_epsilon < 1e30F);
-    FUZZ_CHECK(c->pooling != AKI_POOLING_MODEL);
+    const model_heads *heads = model_heads_of(m);
+    FUZZ_CHECK(heads->count > 0 && heads->steps[0].kind == MODEL_HEAD_POOLING && heads->dimension > 0);
+    for (size_t i = 0; i < heads->steps[0].poolings_count; i++)
+        FUZZ_CHECK(heads->steps[0].poolings[i] != AKI_POOLING_MODEL);
+    for (size_t i = 1; i < heads->count; i++) {
+        const model_head *step = &heads->steps[i];
+        FUZZ_CHECK(step->inputs == heads->steps[i - 1].outputs);
+        if (step->kind == MODEL_HEAD_DENSE)
+            FUZZ_CHECK(isfinite(step->weight[step->inputs * step->outputs - 1]));
+        if (step->kind == MODEL_HEAD_DENSE || step->kind == MODEL_HEAD_LAYER_NORM)
+            FUZZ_CHECK(isfinite(step->bias[step->outputs - 1]));
+    }
+    const model_prompts *prompts = model_prompts_of(m);
+    for (size_t i = 0; i < prompts->count; i++)
+        FUZZ_CHECK(prompts->items[i].name != NULL &&
+                   prompts->items[i].text[prompts->items[i].length] == '\0');
+    FUZZ_CHECK(heads->dimension <= heads->steps[heads->count - 1].outputs);
     /* The tensors have the sizes that the configuration says: their last elements can be read. */
     const model_weights *w = model_weights_of(m);
     float last;
@@ -54,7 +72,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                          {.name = "sentence_bert_config.json"},
                          {.name = "config_sentence_transformers.json"},
                          {.name = "tokenizer_config.json"},
-                         {.name = "1_Pooling/config.json"}};
+                         {.name = "1_Pooling/config.json"},
+                         {.name = "2_Dense/config.json"},
+                         {.name = "2_Dense/model.safetensors"},
+                         {.name = "3_LayerNorm/config.json"},
+                         {.name = "3_LayerNorm/model.safetensors"}};
     pack_read(data, size, parts, sizeof parts / sizeof parts[0]);
     pack_write_files(parts, sizeof parts / sizeof parts[0]);
     model *m = NULL;
