@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MISTYPED_DISTANCE_MAX 2
+
 /* Of the Rust service; docs/MIGRATION.md has the same table. */
 static const struct former_variable {
     const char *name, *meant;
@@ -33,6 +35,7 @@ static bool is_former(unread_variable *found)
 
 static bool is_mistyped(unread_variable *found)
 {
+    size_t nearest = MISTYPED_DISTANCE_MAX + 1;
     found->meant = NULL;
     for (option_id id = 0; id < OPTION_TOTAL; id++) {
         const char *variable = option_table[id].variable;
@@ -40,8 +43,11 @@ static bool is_mistyped(unread_variable *found)
             continue;
         if (strcmp(found->name, variable) == 0)
             return false;
-        if (suggest_distance(found->name, variable) <= 2)
+        size_t distance = suggest_distance(found->name, variable);
+        if (distance < nearest) {
+            nearest = distance;
             found->meant = variable;
+        }
     }
     return found->meant != NULL;
 }

@@ -8,7 +8,8 @@ static void is_the_same_for_equal_models(void **state)
     synthetic one, two;
     synthetic_open(&one, 64, 4, 128, MODEL_GELU_ERF);
     synthetic_open(&two, 64, 4, 128, MODEL_GELU_ERF);
-    assert_true(model_fingerprint(&one.config, &one.weights, SIZE_MAX) == model_fingerprint(&two.config, &two.weights, SIZE_MAX));
+    assert_true(model_fingerprint(&one.config, &one.weights, SIZE_MAX) ==
+                model_fingerprint(&two.config, &two.weights, SIZE_MAX));
     synthetic_close(&one);
     synthetic_close(&two);
 }
