@@ -1,6 +1,7 @@
 #include "cli/model_name.h"
 
 #include "base/memory.h"
+#include "hub/cache_layout.h"
 #include "hub/environment.h"
 #include "hub/repo_id.h"
 
@@ -30,10 +31,26 @@ static bool names_no_folder(const char *part)
     return strcmp(part, ".") == 0 || strcmp(part, "..") == 0;
 }
 
+/* Of models--<namespace>--<name>/snapshots/<commit>, as the hub's cache lays it out. */
+static bool id_of_snapshot(const char *path, char id[REPO_ID_MAX + 1])
+{
+    static const char snapshots[] = "/snapshots";
+    size_t length = (size_t)(last_part(path) - path); /* up to the commit, with the slash before it */
+    if (length < sizeof snapshots ||
+        strncmp(path + length - sizeof snapshots, snapshots, sizeof snapshots - 1) != 0)
+        return false;
+    char *repo = mem_copy_text(path, length - sizeof snapshots);
+    bool is_one = repo != NULL && cache_repo_to_id(last_part(repo), id);
+    mem_free(repo);
+    return is_one;
+}
+
 static char *name_of_folder(char *path)
 {
-    char real[PATH_MAX];
+    char real[PATH_MAX], id[REPO_ID_MAX + 1];
     trim(path);
+    if (id_of_snapshot(path, id))
+        return mem_copy_string(id);
     const char *part = last_part(path);
     if (names_no_folder(part) && realpath(path, real) != NULL)
         part = last_part(real);

@@ -58,6 +58,17 @@ static void folders_are_called_by_their_last_part(void **state)
     assert_int_equal(chdir(here), 0);
 }
 
+static void a_snapshot_in_the_cache_has_the_id_of_its_model(void **state)
+{
+    (void)state;
+    expect("/hub/models--some-org--a.model/snapshots/0123/", "some-org/a.model");
+    expect("./models--a.model/snapshots/0123", "a.model");
+    expect("/hub/models--some-org--a.model/other/0123", "0123");
+    expect("/hub/datasets--some-org--a.model/snapshots/0123", "0123");
+    expect("./snapshots/0123", "0123");
+    expect("/snapshots/0123", "0123");
+}
+
 static void paths_to_nothing_and_the_root(void **state)
 {
     (void)state;
@@ -73,6 +84,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_stay_as_they_are),
         cmocka_unit_test(folders_are_called_by_their_last_part),
+        cmocka_unit_test(a_snapshot_in_the_cache_has_the_id_of_its_model),
         cmocka_unit_test(paths_to_nothing_and_the_root),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
