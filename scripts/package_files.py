@@ -5,7 +5,7 @@ import sys
 
 
 class Failure(Exception):
-    """What happened, a line break, and what to do about it."""
+    """Its text: the fault, a line break, and the remedy."""
 
 
 def python_with_pip(scratch):

@@ -1,4 +1,4 @@
-/* What the probes of HTTP libraries have in common: their arguments, the listening socket and the two replies. A probe answers
+/* Arguments, the listening socket and the two replies of a probe, a small server on one HTTP library. A probe answers
  * GET /health/live and POST /api/v1/embed with fixed bytes from one thread, so that bench/front/run.py can measure the
  * library alone beside the server. */
 #ifndef BENCH_BASE_H

@@ -60,7 +60,7 @@ class Running:
 
 
 class Program:
-    """What can be started: label, and what it can do."""
+    """A program to measure: its label, how it is started, and which parts of the run it can do."""
 
     def __init__(self, path, label, folder, certificate):
         self.path, self.label, self.folder, self.certificate = Path(path), label, folder, certificate

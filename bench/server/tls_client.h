@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* What all connections share. NULL without memory; freed by gnutls_certificate_free_credentials(). */
+/* Credentials for all connections: they check no certificate. NULL without memory; freed by gnutls_certificate_free_credentials(). */
 gnutls_certificate_credentials_t tls_client_credentials(void);
 
 /* A session over `fd`, HTTP/1.1 by ALPN; NULL without memory. Freed by gnutls_deinit(), which leaves fd open. */

@@ -8,6 +8,7 @@
 #include "model/modules.h"
 #include "model/quote.h"
 #include "model/safetensors.h"
+#include "model/weights.h"
 
 #include <math.h>
 #include <string.h>
@@ -24,17 +25,6 @@ static aki_status no_weights(const char *folder, aki_error *error)
     error_hint(error,
                "Save the model once with sentence-transformers, which writes " MODULES_WEIGHTS_FILE ".");
     return AKI_MODEL_UNSUPPORTED;
-}
-
-static bool dtype_of(const char *name, model_dtype *dtype)
-{
-    static const char *const names[] = {[MODEL_F32] = "F32", [MODEL_F16] = "F16", [MODEL_BF16] = "BF16"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(name, names[i]) == 0) {
-            *dtype = (model_dtype)i;
-            return true;
-        }
-    return false;
 }
 
 static bool has_shape(const safetensors_entry *entry, const head_tensor *wanted)
@@ -63,10 +53,9 @@ static aki_status copy_tensor(const head_tensor *wanted, const safetensors_entry
         return wrong_shape(entry, wanted, path, error);
     model_tensor tensor = {
         .data = data + entry->begin, .rows = wanted->rows > 0 ? wanted->rows : 1, .columns = wanted->columns};
-    if (!dtype_of(entry->dtype, &tensor.dtype))
-        return error_set(error, AKI_MODEL_UNSUPPORTED,
-                         "'%s': tensor '%s' is of type %s; supported are F32, F16 and BF16", path,
-                         entry->name, entry->dtype);
+    aki_status status = weights_dtype(entry, path, &tensor.dtype, error);
+    if (status != AKI_OK)
+        return status;
     size_t values;
     if (!size_mul(tensor.rows, tensor.columns, &values) ||
         (*wanted->values = mem_alloc(values, sizeof **wanted->values)) == NULL)

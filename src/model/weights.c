@@ -68,18 +68,18 @@ static aki_status check_shape(const binder *b, const safetensors_entry *entry, c
                      found_text, expected_text);
 }
 
-static bool dtype_of(const char *name, model_dtype *dtype)
+aki_status weights_dtype(const safetensors_entry *entry, const char *path, model_dtype *dtype,
+                         aki_error *error)
 {
-    static const struct {
-        const char *name;
-        model_dtype dtype;
-    } usable[] = {{"F32", MODEL_F32}, {"F16", MODEL_F16}, {"BF16", MODEL_BF16}};
-    for (size_t i = 0; i < COUNT(usable); i++)
-        if (strcmp(usable[i].name, name) == 0) {
-            *dtype = usable[i].dtype;
-            return true;
+    static const char *const names[] = {[MODEL_F32] = "F32", [MODEL_F16] = "F16", [MODEL_BF16] = "BF16"};
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (strcmp(names[i], entry->dtype) == 0) {
+            *dtype = (model_dtype)i;
+            return AKI_OK;
         }
-    return false;
+    return error_set(error, AKI_MODEL_UNSUPPORTED,
+                     "'%s': tensor '%s' is of type %s; supported are F32, F16 and BF16", path, entry->name,
+                     entry->dtype);
 }
 
 /* stem: "" or "encoder.layer.0." */
@@ -104,12 +104,10 @@ static aki_status bind_row(const binder *b, const char *stem, const tensor_row *
     model_tensor tensor = {.data = b->data + entry->begin,
                            .rows = length_of(b->config, r->rows),
                            .columns = length_of(b->config, r->columns)};
-    if (!dtype_of(entry->dtype, &tensor.dtype))
-        return error_set(b->error, AKI_MODEL_UNSUPPORTED,
-                         "'%s': tensor '%s' is of type %s; supported are F32, F16 and BF16", b->path,
-                         entry->name, entry->dtype);
-    memcpy((char *)target + r->field, &tensor, sizeof tensor);
-    return AKI_OK;
+    status = weights_dtype(entry, b->path, &tensor.dtype, b->error);
+    if (status == AKI_OK)
+        memcpy((char *)target + r->field, &tensor, sizeof tensor);
+    return status;
 }
 
 static aki_status bind_table(const binder *b, const char *stem, const tensor_table *table, void *target)

@@ -10,11 +10,14 @@
 #include "model/safetensors.h"
 
 /* data: the file that `file` was parsed from; the weights are views into it. Whatever the result, release them with
- * weights_free. config->family is the one whose names hold. Errors: AKI_MODEL_INVALID (missing tensor, wrong shape), AKI_MODEL_UNSUPPORTED (element type),
- * AKI_OUT_OF_MEMORY. */
+ * weights_free. config->family is the one whose names hold. Errors: AKI_MODEL_INVALID (missing tensor, wrong shape),
+ * AKI_MODEL_UNSUPPORTED (element type), AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status weights_bind(model_weights *weights, const model_config *config,
                                        const safetensors *file, const unsigned char *data, const char *path,
                                        aki_error *error);
+/* The element type of a tensor of the file `path`. Error: AKI_MODEL_UNSUPPORTED, one that is not read. */
+AKI_MUST_CHECK aki_status weights_dtype(const safetensors_entry *entry, const char *path, model_dtype *dtype,
+                                        aki_error *error);
 /* Finds the first tensor that holds NaN or infinity, and its row. name: without prefix, cut to `room`. False = there
  * is none. Reads all weights. */
 bool weights_find_not_finite(const model_weights *weights, const model_config *config, char *name,

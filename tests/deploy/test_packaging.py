@@ -103,7 +103,7 @@ def test_the_tarball_is_the_same_whatever_the_surroundings(tmp_path):
     assert third.read_bytes() == first.read_bytes()
 
 
-# What is in the packages of make_packages(), without the folder usr.
+# Files of the packages of make_packages(), below usr/.
 CONTENTS = {
     "akidb-embed": ["bin/akidb-embed", "share/man/man1/akidb-embed.1.gz", "share/bash-completion/completions/akidb-embed",
                     "share/fish/vendor_completions.d/akidb-embed.fish", "share/zsh/vendor-completions/_akidb-embed", "share/doc/akidb-embed/copyright"],

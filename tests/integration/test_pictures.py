@@ -22,7 +22,7 @@ def check(root):
 
 @pytest.fixture
 def copy(tmp_path):
-    """What the program reads and writes, to be changed."""
+    """A copy of the files that the program reads and writes, for a test to change."""
     for name in ("scripts/plot-benchmarks", "scripts/svg_chart.py", "docs/BENCHMARKS.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)

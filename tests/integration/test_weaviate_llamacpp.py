@@ -1,4 +1,4 @@
-"""What Weaviate's text2vec-transformers module and clients of llama.cpp send, as recorded, and bad requests."""
+"""Recorded requests of Weaviate's text2vec-transformers module and of llama.cpp's clients, and bad requests."""
 import json
 
 import numpy

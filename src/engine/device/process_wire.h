@@ -1,4 +1,4 @@
-/* What the server (engine/device/process_device.h) and the process that a device has to itself (engine/device/process_serve.h) say to each other.
+/* Messages between the server (process_device.h) and the process that a device has to itself (process_serve.h).
  * Both are the same program, so that structs travel as they are.
  *
  * Two descriptors come with the process: the control socket, and the plugin, already checked. Over the control socket it says

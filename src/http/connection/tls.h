@@ -10,7 +10,7 @@
     "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:"                            \
     "-CIPHER-ALL:+AES-256-GCM:+CHACHA20-POLY1305:+AES-128-GCM:-MAC-ALL:+AEAD:%SERVER_PRECEDENCE"
 
-/* What was read from the files at one time. */
+/* Certificate, key, client CA and OCSP response, as one reading of the files found them. */
 typedef struct tls_identity tls_identity;
 
 /* A server's session over the descriptor, non-blocking, with what was read last: the identity, which is released after the
