@@ -87,6 +87,10 @@ test-collector: test-deps build-all $(TEST_ENV)/.ready ## Sends traces and metri
 test-kubernetes: test-deps build-all $(TEST_ENV)/.ready ## Checks manifests and chart with kustomize and helm, built from their Go modules
 	@scripts/run-tests $(BUILD) $(TEST_ENV) kubernetes $(PYTEST_ARGS)
 
+test-kube-api: test-deps build $(TEST_ENV)/.ready ## Has a real API server of Kubernetes, built from its Go module, take all manifests as dry runs
+	@scripts/install-packages kube-api
+	@scripts/run-tests $(BUILD) $(TEST_ENV) kube-api $(PYTEST_ARGS)
+
 test-h2spec: test-deps build-all $(TEST_ENV)/.ready ## Tries HTTP/2 with h2spec, built from its Go module
 	@scripts/run-tests $(BUILD) $(TEST_ENV) h2spec $(PYTEST_ARGS)
 
