@@ -83,7 +83,7 @@ void json_parse_wrap_allocator(void)
     pthread_once(&wrap_once, wrap_allocator);
 }
 
-/* What the parser reads; nothing more once memory ran out. */
+/* The parser's input; it ends once memory ran out. */
 static size_t read_on(void *buffer, size_t room, void *cookie)
 {
     parse *p = cookie;

@@ -21,7 +21,7 @@ struct mapping {
     int descriptor; /* kept open: tells whether the file is still as long as it was */
 };
 
-/* What the signal handler reads: plain atomics in static storage, no locks, no heap. */
+/* Read by the signal handler: plain atomics in static storage, no locks, no heap. */
 typedef struct guard {
     _Atomic(uintptr_t) start; /* 0 = free or not yet complete; written last */
     _Atomic(uintptr_t) end;

@@ -1,4 +1,4 @@
-/* What a thread does between two looks at a value that another thread is about to change. */
+/* A short pause between two reads of a value that another thread is about to change. */
 #ifndef BASE_SPIN_H
 #define BASE_SPIN_H
 

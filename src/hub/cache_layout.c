@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What the longest path adds to the root: "/models--<id>/.no_exist/<commit>/<file>" and room for a suffix. */
+/* Length that the longest path adds to the root: "/models--<id>/.no_exist/<commit>/<file>" and room for a suffix. */
 #define ROOT_LENGTH_MAX (CACHE_PATH_MAX - 1024)
 
 static const char cache_tag[] = "Signature: 8a477f597d28d172789f06886806bc55\n"

@@ -175,7 +175,7 @@ static aki_status fill(blob_writer *w, aki_error *error)
     return AKI_OK;
 }
 
-/* What the partial file holds is what the hub announced, or `problem` says in one line what it is instead. */
+/* Compares the partial file with what the hub announced; where they differ, `problem` says in one line how. */
 static aki_status verify(const blob_writer *w, char *problem, size_t room, aki_error *error)
 {
     problem[0] = '\0';

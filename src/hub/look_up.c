@@ -1,4 +1,4 @@
-/* What the hub knows of a file: the commit, the ETag that names the blob, the size. */
+/* The hub's facts about a file: the commit, the ETag that names the blob, the size. */
 #include "hub/download.h"
 
 #include "base/error.h"

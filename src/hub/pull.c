@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* What is known of the commit while its files are walked. */
+/* Facts about the commit, gathered while its files are walked. */
 typedef struct pull_walk {
     download_session session;
     char commit[COMMIT_LENGTH + 1]; /* "" until the first file told */

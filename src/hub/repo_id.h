@@ -1,4 +1,4 @@
-/* What may stand in a model's name, a revision, a commit, an ETag and a file name before any of them becomes part of
+/* Characters and lengths allowed in a model's name, a revision, a commit, an ETag and a file name before any of them becomes part of
  * a path or a URL. Pure functions of their arguments. */
 #ifndef HUB_REPO_ID_H
 #define HUB_REPO_ID_H

@@ -1,4 +1,4 @@
-/* What a model's name stands for: a folder, a snapshot in the cache, or a download. */
+/* Resolves a model's name: to a folder, a snapshot in the cache, or a download. */
 #include "hub/hub.h"
 
 #include "base/error.h"

@@ -1,4 +1,4 @@
-/* What is read from the header lines of the hub's answers. A field that is malformed or too long counts as absent. */
+/* Fields read from the header lines of the hub's answers. A field that is malformed or too long counts as absent. */
 #ifndef HUB_RESPONSE_HEAD_H
 #define HUB_RESPONSE_HEAD_H
 

@@ -89,7 +89,7 @@ typedef struct breaker {
     breaker_shard shards[BREAKER_SHARDS]; /* by CPU */
 } breaker;
 
-/* What a call that was let in hands back with its outcome. Plain data, to be copied. */
+/* Ticket of a call that was let in, handed back with its outcome. Plain data, to be copied. */
 typedef struct breaker_ticket {
     probe_lease lease; /* of a probe; lease.lease == 0: not a probe */
     uint16_t generation;

@@ -19,7 +19,7 @@ typedef struct probe_leases {
     _Atomic uint64_t held[PROBE_LEASES_MAX]; /* 0 = free */
 } probe_leases;
 
-/* What a holder keeps. lease == 0: holds nothing. */
+/* Kept by a holder. lease == 0: holds nothing. */
 typedef struct probe_lease {
     uint64_t lease;
     uint8_t place;

@@ -104,7 +104,7 @@ typedef enum metric_rejection {
     METRIC_REJECTED_LIMIT,
 } metric_rejection;
 
-/* Who computes, and what a request was served by that no device could serve as it should. */
+/* Devices that compute, and what served a request that the preferred device could not. */
 typedef enum metric_device { METRIC_DEVICE_GPU, METRIC_DEVICE_CPU } metric_device;
 typedef enum metric_fallback {
     METRIC_FALLBACK_CPU,

@@ -37,7 +37,7 @@ static void lay_out(metrics *m)
     }
 }
 
-/* What was copied so far is in `to`, also when this fails. */
+/* On failure `to` holds the rows that were copied before it. */
 static bool copy_names(metric_names *to, const metric_names *from)
 {
     char **names = mem_zalloc(from->count, sizeof *names);

@@ -36,8 +36,8 @@ void metrics_change(metric_shard *shard, metric_id id, size_t series, int64_t ch
 void metrics_observe(metric_shard *shard, metric_id id, size_t series, double value,
                      const metric_exemplar *exemplar);
 
-/* Who is asked for a metric with the source METRIC_READ; may be called by several threads at once. A NaN leaves the series
- * out. Without a reader the value is 0. Before the first scrape. */
+/* Sets the reader, which gives the values of a metric with the source METRIC_READ, before the first scrape. Several threads may
+ * call the reader at once. A NaN leaves the series out. Without a reader the value is 0. */
 typedef double (*metric_reader)(void *cookie, size_t series);
 void metrics_read_by(metrics *m, metric_id id, metric_reader read, void *cookie);
 

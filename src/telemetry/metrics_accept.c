@@ -51,7 +51,7 @@ static bool is_openmetrics(const char *range, const char *end)
            ((size_t)(end - value) >= 5 && memcmp(value, "1.0.0", 5) == 0);
 }
 
-/* What the Prometheus format answers to. */
+/* Media types that get the Prometheus format. */
 static bool is_plain(const char *range, const char *end)
 {
     static const char *const types[] = {"text/plain", "text/*", "*/*"};

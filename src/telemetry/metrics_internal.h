@@ -1,4 +1,4 @@
-/* What metrics.c keeps and the text formats read. */
+/* The registry's tables, filled by metrics.c and read by the text formats. */
 #ifndef TELEMETRY_METRICS_INTERNAL_H
 #define TELEMETRY_METRICS_INTERNAL_H
 

@@ -15,7 +15,7 @@ typedef struct metrics_push_settings {
     int64_t interval_ms, timeout_ms;
 } metrics_push_settings;
 
-/* What the settings point to must outlive it. Errors: as otlp_sender_open, AKI_INTERNAL (no thread). */
+/* Whatever the settings point to must outlive it. Errors: as otlp_sender_open, AKI_INTERNAL (no thread). */
 AKI_MUST_CHECK aki_status metrics_push_open(metrics_push **out, const metrics_push_settings *settings,
                                             aki_error *error);
 /* The last export may take flush_ms. NULL allowed. */

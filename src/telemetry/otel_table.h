@@ -20,7 +20,7 @@ typedef enum otel_type {
     OTEL_TYPE_PAIRS, /* name=value,name=value */
 } otel_type;
 
-/* What is said of an exporter: for all signals, for traces, for metrics. */
+/* An exporter's setting: for all signals, for traces, for metrics. */
 #define OTEL_EXPORTER_IDS(SIGNAL)                                                                            \
     OTEL_##SIGNAL##_ENDPOINT, OTEL_##SIGNAL##_PROTOCOL, OTEL_##SIGNAL##_HEADERS, OTEL_##SIGNAL##_TIMEOUT,    \
         OTEL_##SIGNAL##_COMPRESSION, OTEL_##SIGNAL##_INSECURE, OTEL_##SIGNAL##_CERTIFICATE,                  \

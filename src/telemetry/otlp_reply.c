@@ -131,7 +131,7 @@ static int64_t retry_delay_ms(const char *details)
     return delay;
 }
 
-/* What a reply without a gRPC status stands for, after gRPC's document "HTTP to gRPC Status Code Mapping". */
+/* gRPC status of a reply that has none, after gRPC's document "HTTP to gRPC Status Code Mapping". */
 static long code_of_http(long status)
 {
     return status == 429 || status == 502 || status == 503 || status == 504 ? GRPC_UNAVAILABLE : GRPC_UNKNOWN;

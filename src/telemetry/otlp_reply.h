@@ -1,4 +1,4 @@
-/* What a collector's reply means: taken, to be sent again, or refused for good, as the OpenTelemetry protocol says
+/* Meaning of a collector's reply: taken, to be sent again, or refused for good, as the OpenTelemetry protocol says
  * (https://opentelemetry.io/docs/specs/otlp/). Pure functions of the bytes received.
  *
  * Sent again is only what the protocol allows: over HTTP 429, 502, 503 and 504, over gRPC the codes of is_retryable, and
@@ -28,7 +28,7 @@ typedef struct otlp_reply {
 void otlp_reply_http(otlp_reply *reply, long status, const char *content_type, const uint8_t *body,
                      size_t length, int64_t retry_after_s);
 
-/* What a gRPC reply says in headers and trailers; strings are NULL where it does not. */
+/* Fields of a gRPC reply's headers and trailers; strings are NULL where it does not. */
 typedef struct grpc_trailers {
     const char *status, *message, *details; /* grpc-status, grpc-message, grpc-status-details-bin */
     const char *content_type;

@@ -1,4 +1,4 @@
-/* Who sends telemetry: the attributes of this process, which stand once in every message. */
+/* The OpenTelemetry resource: attributes of this process, which stand once in every message. */
 #ifndef TELEMETRY_RESOURCE_H
 #define TELEMETRY_RESOURCE_H
 

@@ -27,7 +27,7 @@ void span_ring_close(span_ring *ring)
     ring->bytes = NULL;
 }
 
-/* What will be copied of a text, without its NUL. Cut where no UTF-8 sequence is cut in two. */
+/* Bytes of a text that will be copied, without its NUL. Cut where no UTF-8 sequence is cut in two. */
 static uint32_t text_length(const char *text, uint32_t limit)
 {
     if (text == NULL)

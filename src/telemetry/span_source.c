@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* What the calling thread used last: pthread_getspecific takes longer than all else that an unsampled request costs. The serial
+/* The source that the calling thread used last: pthread_getspecific takes longer than all else that an unsampled request costs. The serial
  * tells apart sources that were closed from later ones at the same address. */
 static _Thread_local struct {
     uint64_t serial; /* 0 = none */

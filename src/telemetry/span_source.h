@@ -1,4 +1,4 @@
-/* What each thread that makes spans has of its own: a ring for them and a generator of ids. A thread that ends leaves both,
+/* Each thread that makes spans has a ring for them and a generator of ids. A thread that ends leaves both,
  * with all counts and waiting spans, to the next one that starts, so that nothing is lost and memory follows the number of
  * threads alive at once. */
 #ifndef TELEMETRY_SPAN_SOURCE_H

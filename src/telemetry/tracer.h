@@ -36,13 +36,13 @@
 
 typedef struct tracer tracer;
 
-/* What became of a batch. */
+/* Outcome of a batch. */
 typedef struct export_result {
     size_t exported, rejected,
         failed; /* spans; their sum is the batch's count. rejected: by a collector that took the rest */
 } export_result;
 
-/* Who takes batches away. */
+/* Receiver of batches. */
 typedef struct span_exporter {
     /* spans: [count], count >= 1; valid during the call, which blocks its thread only. wall_offset_ns: what to add to a span's
      * times for nanoseconds since 1970. To return by deadline_ns (CLOCK_MONOTONIC), or soon after *stop becomes true and

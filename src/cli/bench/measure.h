@@ -10,7 +10,7 @@
 #include "cli/progress.h"
 #include "cli/stop.h"
 
-/* What all lengths share. */
+/* Settings shared by all lengths. */
 typedef struct bench_setup {
     aki_model *model;
     aki_model_info info;

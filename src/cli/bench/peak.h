@@ -1,4 +1,4 @@
-/* What the CPU could do at best: the instructions of the products in registers only, on as many threads as compute.
+/* The CPU's peak rate: the instructions of the products in registers only, on as many threads as compute.
  *
  * Rates are per CPU time of the threads, which run at the same moment: they share clock and cores as the engine's
  * threads do, and a busy neighbour lowers the engine's share instead of the roof that it is held against. */

@@ -1,4 +1,4 @@
-/* What `bench` found, and how it is counted and printed. Nothing here measures. */
+/* The figures of `bench`, and how they are counted and printed. Nothing here measures. */
 #ifndef CLI_BENCH_REPORT_H
 #define CLI_BENCH_REPORT_H
 

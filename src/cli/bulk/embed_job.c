@@ -25,7 +25,7 @@
 #define MOST_SKIPPED 4096 /* entries of texts left out that are kept until they are written */
 #define EXIT_BROKEN_PIPE (128 + SIGPIPE)
 
-/* What one run carries along. */
+/* State of one run. */
 typedef struct run {
     embed_job *job;
     embed_batch batch;

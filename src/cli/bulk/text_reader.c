@@ -72,7 +72,7 @@ static text_outcome read_line(text_reader *reader, text_record *record, aki_erro
     return text_outcome_of(outcome);
 }
 
-/* What `tokenizers` would not take either. */
+/* Refuses a text that `tokenizers` would refuse too. */
 static text_outcome check_text(const text_reader *reader, const text_record *record, aki_error *error)
 {
     size_t bad;
