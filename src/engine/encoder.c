@@ -5,7 +5,6 @@
 #include "base/cpus.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/thread.h"
 #include "engine/device/cpu_device.h"
 #include "engine/device_lane.h"
 #include "engine/embed_options.h"
@@ -29,8 +28,7 @@ struct encoder {
     aki_settings settings; /* complete: no field means "default" any more */
     bool pass_tokens_given;
     log_sink log;
-    cpus_info cpus;
-    bool pinned; /* the workers are */
+    bool pinned; /* the workers are to be */
     not_finite *doubt;
 };
 
@@ -40,6 +38,7 @@ struct encoder_state {
     uint32_t *offsets;    /* [max_pass_tokens + 1]: a sequence has at least one token */
     encoder_steps *steps; /* where passes are measured; NULL = nowhere */
     float *scratch;       /* of the head chain */
+    size_t bytes;         /* of all that */
 };
 
 static void begin(encoder_times *times, encoder_stage stage)
@@ -110,6 +109,15 @@ aki_status encoder_open(encoder **out, const char *folder, const aki_settings *s
     return encoder_open_timed(out, folder, settings, &times, error);
 }
 
+static bool are_pinned(const aki_settings *settings)
+{
+    cpus_info cpus;
+    if (settings->pin != AKI_PIN_AUTO)
+        return settings->pin == AKI_PIN_ON;
+    cpus_read(&cpus);
+    return cpus_suit_pinning(&cpus, settings->threads);
+}
+
 aki_status encoder_open_timed(encoder **out, const char *folder, const aki_settings *settings,
                               encoder_times *times, aki_error *error)
 {
@@ -127,10 +135,7 @@ aki_status encoder_open_timed(encoder **out, const char *folder, const aki_setti
     if (status == AKI_OK) {
         enc->pass_tokens_given = settings_give_pass_tokens(settings);
         enc->log = (log_sink){enc->settings.log, enc->settings.log_cookie};
-        cpus_read(&enc->cpus);
-        enc->pinned =
-            enc->settings.pin == AKI_PIN_ON ||
-            (enc->settings.pin == AKI_PIN_AUTO && cpus_suit_pinning(&enc->cpus, enc->settings.threads));
+        enc->pinned = are_pinned(&enc->settings);
         status = open_parts(enc, folder, times, error);
     }
     if (status != AKI_OK) {
@@ -299,6 +304,10 @@ aki_status encoder_state_open(encoder_state **out, const encoder *enc, aki_error
         state->scratch = mem_alloc_aligned(head_chain_scratch(enc->heads), sizeof *state->scratch);
         if (state->ids == NULL || state->offsets == NULL || state->scratch == NULL)
             status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for passes of %zu tokens", tokens);
+        else
+            state->bytes = sizeof *state + cpu_state_bytes(state->device_state) +
+                           tokens * sizeof *state->ids + (tokens + 1) * sizeof *state->offsets +
+                           head_chain_scratch(enc->heads) * sizeof *state->scratch;
     }
     if (status != AKI_OK) {
         encoder_state_close(state);
@@ -319,10 +328,9 @@ void encoder_state_close(encoder_state *state)
     mem_free(state);
 }
 
-void encoder_pin_worker(const encoder *enc, unsigned index)
+size_t encoder_state_bytes(const encoder_state *state)
 {
-    if (enc->pinned)
-        thread_pin(enc->cpus.order[index % enc->cpus.allowed]);
+    return state->bytes;
 }
 
 /* Copies the token ids of the sequences one after another into the batch, which lives in the state. A worker that

@@ -78,6 +78,8 @@ const char *encoder_not_finite_cause(const encoder *enc);
 
 AKI_MUST_CHECK aki_status encoder_state_open(encoder_state **out, const encoder *enc, aki_error *error);
 void encoder_state_close(encoder_state *state);
+/* Memory that the state takes. */
+size_t encoder_state_bytes(const encoder_state *state);
 
 /* Which device passes are to go to first, beside the CPU, which is always there: see engine/device/registry.h, whose errors these
  * are, and AKI_MODEL_CHANGED. Once, before any state is opened. Without it: the CPU alone. */
@@ -87,10 +89,6 @@ AKI_MUST_CHECK aki_status encoder_choose_device(encoder *enc, const struct devic
 /* For device_lane_open. False = there is no device but the CPU. */
 struct device_lane_settings;
 bool encoder_lane_settings(const encoder *enc, struct device_lane_settings *settings);
-
-/* Called by worker `index` (0 .. threads - 1) on its thread before it computes: ties it to a CPU of its own where the settings
- * and the machine say so. */
-void encoder_pin_worker(const encoder *enc, unsigned index);
 
 /* When the steps of a pass ended, by clock_monotonic_ns. */
 typedef struct encoder_steps {

@@ -21,6 +21,11 @@ void pass_free(pass *p)
     *p = (pass){0};
 }
 
+size_t pass_bytes(const pass *p)
+{
+    return p->capacity * (sizeof *p->sequences + sizeof *p->hashes + sizeof *p->owners);
+}
+
 void pass_clear(pass *p)
 {
     p->count = p->tokens = p->owners_count = 0;

@@ -39,6 +39,8 @@ typedef struct pass {
 /* capacity: owners, and thus sequences, that one pass can have. False = out of memory; pass_free is due all the same. */
 AKI_MUST_CHECK bool pass_init(pass *p, size_t capacity);
 void pass_free(pass *p);
+/* Memory that the pass's arrays take. */
+size_t pass_bytes(const pass *p);
 void pass_clear(pass *p);
 
 /* Adds sequence `index` of the request, unless the pass has no room for it: a pass takes one sequence of any length, and

@@ -210,6 +210,22 @@ static scheduler_priority next_class(const queue *q)
                                                                      : SCHEDULER_PRIORITY_BULK;
 }
 
+void queue_look(queue *q, queue_next *next)
+{
+    const bool probe = q->probes.turn != NULL;
+    *next = (queue_next){
+        .probe = probe,
+        .interactive_waits = queue_class(q, SCHEDULER_PRIORITY_INTERACTIVE)->turn != NULL,
+        .expires_ns = class_queue_head(probe ? &q->probes : queue_class(q, next_class(q)))->expires_ns,
+    };
+}
+
+void queue_note_interactive(queue *q, int64_t came_ns)
+{
+    if (came_ns > q->interactive_ns)
+        q->interactive_ns = came_ns;
+}
+
 /* Interactive passes for which bulk work waited earn it its share; its own passes use that up. What is due is bounded both
  * ways, so that neither class makes the other pay later for what it did not need before. */
 static void book_shares(queue *q, scheduler_priority taken, bool bulk_waits, size_t tokens)

@@ -101,6 +101,18 @@ void queue_drop(queue *q, scheduler_request *request, const aki_error *error, in
 
 /* When the next pass should begin: at once (<= now_ns), at the end of the window, or never (INT64_MAX, empty). */
 int64_t queue_start_ns(const queue *q);
+/* The pass that queue_take would make up. */
+typedef struct queue_next {
+    bool probe; /* a health probe */
+    bool
+        interactive_waits; /* interactive work waits, whether the pass is of it or of bulk work that is due */
+    int64_t expires_ns;    /* of its first request */
+} queue_next;
+
+/* Tells what the next pass is. The queue is not empty. */
+void queue_look(queue *q, queue_next *next);
+/* Interactive work came to somebody who shares the workers, at that time: it counts like the queue's own. */
+void queue_note_interactive(queue *q, int64_t came_ns);
 /* Fills the pass with the next sequences: the tokens of the chosen class that fall to one of `takers` workers, never more
  * than a full pass, at least one sequence where any waits. */
 void queue_take(queue *q, pass *p, unsigned takers, int64_t now_ns);

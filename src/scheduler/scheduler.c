@@ -24,6 +24,45 @@ static aki_status open_cache(scheduler *s, const scheduler_settings *settings, a
                : error_set(error, AKI_OUT_OF_MEMORY, "no memory for a cache of %zu bytes", bytes);
 }
 
+/* The crew that the settings name, or else one of the scheduler's own. */
+static aki_status join_crew(scheduler *s, const scheduler_settings *settings, aki_error *error)
+{
+    s->workers = settings->crew;
+    if (s->workers == NULL) {
+        aki_model_info info;
+        encoder_describe(s->enc, &info);
+        const crew_settings own = {.threads = settings->workers,
+                                   .pinned = info.threads_pinned,
+                                   .name = SCHEDULER_THREAD_NAME,
+                                   .log = settings->log};
+        const aki_status status = crew_open(&s->workers, &own, error);
+        if (status != AKI_OK)
+            return status;
+        s->owns_workers = true;
+    }
+    s->lock = crew_lock(s->workers);
+    return AKI_OK;
+}
+
+static void configure(scheduler *s, const scheduler_settings *given)
+{
+    scheduler_settings settings = *given;
+    settings.workers = crew_threads(s->workers);
+    admission_init(&s->gate, &settings);
+    s->q.max_requests = settings.max_queue_requests;
+    s->q.max_tokens = settings.max_queue_tokens;
+    s->q.max_bytes = settings.max_queue_bytes;
+    s->q.max_pass_tokens = encoder_max_pass_tokens(s->enc);
+    s->fills_passes = encoder_fills_passes(s->enc);
+    s->q.window_ns = settings.batch_window_ms * NS_PER_MS;
+    s->q.time = (work_time){.workers = settings.workers,
+                            .full_pass_tokens = s->q.max_pass_tokens,
+                            .least_ns = settings.request_timeout_ms * NS_PER_MS,
+                            .most_ns = settings.max_request_time_ms * NS_PER_MS};
+    s->q.inference_timeout_ns =
+        settings.inference_timeout_ms > 0 ? settings.inference_timeout_ms * NS_PER_MS : INT64_MAX;
+}
+
 aki_status scheduler_open(scheduler **out, const encoder *enc, const scheduler_settings *settings,
                           aki_error *error)
 {
@@ -35,68 +74,53 @@ aki_status scheduler_open(scheduler **out, const encoder *enc, const scheduler_s
     s->log = settings->log;
     s->on_pass = settings->on_pass;
     s->on_pass_cookie = settings->on_pass_cookie;
-    admission_init(&s->gate, settings);
-    s->q.max_requests = settings->max_queue_requests;
-    s->q.max_tokens = settings->max_queue_tokens;
-    s->q.max_bytes = settings->max_queue_bytes;
-    s->q.max_pass_tokens = encoder_max_pass_tokens(enc);
-    s->fills_passes = encoder_fills_passes(enc);
-    s->q.window_ns = settings->batch_window_ms * NS_PER_MS;
-    s->q.time = (work_time){.workers = settings->workers,
-                            .full_pass_tokens = s->q.max_pass_tokens,
-                            .least_ns = settings->request_timeout_ms * NS_PER_MS,
-                            .most_ns = settings->max_request_time_ms * NS_PER_MS};
-    s->q.inference_timeout_ns =
-        settings->inference_timeout_ms > 0 ? settings->inference_timeout_ms * NS_PER_MS : INT64_MAX;
     scratch_pool_init(&s->scratches);
-    pthread_mutex_init(&s->lock, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->work, &attributes);
     pthread_cond_init(&s->halt, &attributes);
     pthread_condattr_destroy(&attributes);
-    aki_status status = open_cache(s, settings, error);
+    aki_status status = join_crew(s, settings, error);
+    if (status == AKI_OK) {
+        configure(s, settings);
+        status = open_cache(s, settings, error);
+    }
     s->context = (request_context){.enc = enc,
                                    .scratches = &s->scratches,
                                    .hash_key = siphash_random_key(),
                                    .cache = s->cache,
                                    .cache_first = settings->cache_bytes > 0};
-    s->workers = mem_zalloc(settings->workers, sizeof *s->workers);
-    if (status == AKI_OK && (s->workers == NULL || !help_desk_open(&s->desk, settings->workers)))
-        status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for %u workers", settings->workers);
-    else if (status == AKI_OK)
-        s->workers_count = settings->workers;
-    for (unsigned i = 0; i < s->workers_count && status == AKI_OK; i++)
-        status = worker_open(s, &s->workers[i], error);
+    if (status == AKI_OK)
+        status = source_add(s, error);
     if (status != AKI_OK) {
         scheduler_close(s);
         return status;
     }
-    log_write(&s->log, AKI_LOG_DEBUG, "scheduler", "%u workers, passes of up to %zu tokens", s->workers_count,
-              encoder_max_pass_tokens(enc));
+    log_write(&s->log, AKI_LOG_DEBUG, "scheduler", "%u workers, passes of up to %zu tokens",
+              crew_threads(s->workers), encoder_max_pass_tokens(enc));
     *out = s;
     return AKI_OK;
 }
 
 void scheduler_stop(scheduler *s, bool abandon)
 {
-    pthread_mutex_lock(&s->lock);
+    if (s->source == NULL)
+        return;
+    pthread_mutex_lock(s->lock);
     s->stopping = true;
     while (abandon && !queue_is_empty(&s->q)) {
         aki_error error;
         error_set(&error, AKI_CANCELLED, "the service stopped before the request was done");
         queue_drop(&s->q, deadline_heap_first(&s->q.deadlines), &error, clock_monotonic_ns());
     }
-    atomic_store(&s->desk.call_away, 1);
-    pthread_cond_broadcast(&s->work);
     pthread_cond_broadcast(&s->halt);
-    bool stopped = s->stopped;
-    s->stopped = true;
-    pthread_mutex_unlock(&s->lock);
-    for (unsigned i = 0; i < s->workers_count && !stopped; i++)
-        if (s->workers[i].started)
-            pthread_join(s->workers[i].thread, NULL);
+    pthread_mutex_unlock(s->lock);
+    crew_drain(s->source);
+    crew_source *source = s->source;
+    pthread_mutex_lock(s->lock);
+    s->source = NULL;
+    pthread_mutex_unlock(s->lock);
+    crew_remove(source);
 }
 
 void scheduler_close(scheduler *s)
@@ -104,15 +128,11 @@ void scheduler_close(scheduler *s)
     if (s == NULL)
         return;
     scheduler_stop(s, true);
-    for (unsigned i = 0; i < s->workers_count; i++)
-        worker_close(&s->workers[i]);
-    mem_free(s->workers);
-    help_desk_close(&s->desk);
+    if (s->owns_workers)
+        crew_close(s->workers);
     queue_free(&s->q);
     result_cache_close(s->cache);
-    pthread_cond_destroy(&s->work);
     pthread_cond_destroy(&s->halt);
-    pthread_mutex_destroy(&s->lock);
     scratch_pool_destroy(&s->scratches);
     mem_free(s);
 }
@@ -130,7 +150,7 @@ static aki_status admit(scheduler *s, const admission_request *request, bool pro
 /* Wakes as many workers as the request gives a share to. Lock held. */
 static void wake(scheduler *s, size_t tokens)
 {
-    workers_call(s, 1 + (tokens - 1) / QUEUE_SMALLEST_SHARE_TOKENS);
+    crew_call(s->workers, 1 + (tokens - 1) / QUEUE_SMALLEST_SHARE_TOKENS);
 }
 
 /* Lock held. */
@@ -154,9 +174,9 @@ aki_status scheduler_admits(scheduler *s, const scheduler_submission *submission
                                .deadline_ns = submission->deadline_ns,
                                .texts = submission->count,
                                .tokens = submission->count};
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(s->lock);
     aki_status status = admit(s, &asked, submission->probe, error);
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(s->lock);
     return status;
 }
 
@@ -177,7 +197,7 @@ aki_status scheduler_submit(scheduler *s, const scheduler_submission *submission
         return status;
     request->owner = s;
     bool computes = request->count > 0;
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(s->lock);
     if (computes) {
         admission_request asked = {.priority = request->priority,
                                    .client = submission->client,
@@ -195,10 +215,12 @@ aki_status scheduler_submit(scheduler *s, const scheduler_submission *submission
         count_accepted(s, request);
         if (computes) {
             admission_enter(&s->gate, request);
+            if (!request->probe && request->priority == SCHEDULER_PRIORITY_INTERACTIVE)
+                crew_note_interactive(s->workers, request->submitted_ns);
             wake(s, request->tokens);
         }
     }
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(s->lock);
     if (status != AKI_OK) {
         scheduler_request_free(request);
     } else if (!computes) {
@@ -213,8 +235,8 @@ void scheduler_cancel(scheduler_request *request)
     scheduler *s = request->owner;
     aki_error error;
     error_set(&error, AKI_CANCELLED, "the client went away");
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(s->lock);
     queue_drop(&s->q, request, &error, clock_monotonic_ns());
-    workers_call(s, 1);
-    pthread_mutex_unlock(&s->lock);
+    crew_call(s->workers, 1);
+    pthread_mutex_unlock(s->lock);
 }

@@ -1,5 +1,5 @@
-/* Work from many requests, computed in token-budget passes by one worker thread per core. docs/SCHEDULING.md says what
- * that means for users.
+/* Work from many requests, computed in token-budget passes by the threads of a crew (engine/crew.h), for which a
+ * scheduler is one source of passes. docs/SCHEDULING.md says what that means for users.
  *
  * Work-conserving: a free worker takes what is queued at once, up to the encoder's pass budget, or its share of what is
  * queued where other workers are idle. Texts of several requests share a pass and a large request is spread over passes
@@ -16,6 +16,10 @@
 #include "resilience/retry.h"
 #include "scheduler/result_cache.h"
 
+/* Names the threads of a crew for schedulers. */
+#define SCHEDULER_THREAD_NAME "aki-scheduler"
+
+struct crew; /* engine/crew.h */
 typedef struct scheduler scheduler;
 typedef struct scheduler_request scheduler_request;
 
@@ -75,7 +79,10 @@ typedef struct scheduler_times {
 } scheduler_times;
 
 typedef struct scheduler_settings {
-    unsigned workers;             /* >= 1 */
+    /* The threads that compute, which several schedulers share; it outlives the scheduler. NULL = `workers` (>= 1) of
+     * the scheduler's own. */
+    struct crew *crew;
+    unsigned workers;
     size_t max_queue_requests;    /* waiting, not yet begun */
     size_t max_queue_tokens;      /* waiting, not yet in a pass */
     size_t max_queue_bytes;       /* of token ids and vectors, of all requests not yet done */
@@ -173,8 +180,9 @@ typedef struct scheduler_submission {
 /* The encoder must outlive the scheduler. Error: AKI_OUT_OF_MEMORY (also: no more threads to be had). */
 AKI_MUST_CHECK aki_status scheduler_open(scheduler **out, const encoder *enc,
                                          const scheduler_settings *settings, aki_error *error);
-/* Finishes or, with `abandon`, cancels what is queued, and joins the workers: when it returns, every `done` has been
- * called. Later submissions are refused with AKI_CANCELLED. Once, from one thread. */
+/* Finishes or, with `abandon`, cancels what is queued: when it returns, every `done` has been called, no worker is inside
+ * and the workers' buffers are closed. Later submissions are refused with AKI_CANCELLED. Once, from one thread, which is
+ * not a worker's. */
 void scheduler_stop(scheduler *s, bool abandon);
 /* Stops as with `abandon` where that was not done, and frees. No other call may be under way. NULL allowed. */
 void scheduler_close(scheduler *s);
@@ -201,8 +209,7 @@ void scheduler_request_free(scheduler_request *request);
  * 0 before anything was measured. */
 int64_t scheduler_backlog_ms(scheduler *s);
 
-/* How long the worker that has been busy the longest has been computing a pass, helping with another's or delivering
- * a result; 0 when all wait for work. For the watchdog. */
+/* crew_longest_absence_ms of the scheduler's crew. */
 int64_t scheduler_longest_absence_ms(scheduler *s);
 
 /* The best device there is: SCHEDULER_LEVEL_GPU or SCHEDULER_LEVEL_CPU. */
@@ -254,6 +261,7 @@ typedef struct scheduler_stats {
     uint64_t equal_texts; /* that got the vector of an equal one in their request or pass */
     size_t running_tokens;
     size_t bytes;             /* of requests not yet done */
+    size_t worker_bytes;      /* of the buffers that workers have opened for this scheduler's passes */
     double tokens_per_second; /* of one worker, recently; 0 before the first pass */
     result_cache_stats cache; /* all 0 without one */
     uint64_t fallbacks

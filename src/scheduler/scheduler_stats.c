@@ -12,23 +12,15 @@ const char *scheduler_level_name(scheduler_level level)
 
 int64_t scheduler_backlog_ms(scheduler *s)
 {
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(s->lock);
     int64_t ns = admission_duration_ns(&s->gate, queue_tokens(&s->q) + s->running_tokens);
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(s->lock);
     return ns / NS_PER_MS;
 }
 
 int64_t scheduler_longest_absence_ms(scheduler *s)
 {
-    pthread_mutex_lock(&s->lock);
-    int64_t now_ns = clock_monotonic_ns(), longest_ns = 0;
-    for (unsigned i = 0; i < s->workers_count; i++) {
-        const int64_t since_ns = s->workers[i].away_since_ns;
-        if (since_ns > 0 && now_ns - since_ns > longest_ns)
-            longest_ns = now_ns - since_ns;
-    }
-    pthread_mutex_unlock(&s->lock);
-    return longest_ns / NS_PER_MS;
+    return crew_longest_absence_ms(s->workers);
 }
 
 static int64_t milliseconds(int64_t ns)
@@ -104,7 +96,7 @@ static void read_class(scheduler *s, scheduler_priority priority, int64_t now_ns
 
 void scheduler_read_stats(scheduler *s, scheduler_stats *stats)
 {
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(s->lock);
     const int64_t now_ns = clock_monotonic_ns();
     *stats = s->counters;
     read_class(s, SCHEDULER_PRIORITY_INTERACTIVE, now_ns, &stats->interactive);
@@ -116,9 +108,10 @@ void scheduler_read_stats(scheduler *s, scheduler_stats *stats)
     stats->cancelled = s->q.cancelled;
     stats->running_tokens = s->running_tokens;
     stats->bytes = queue_bytes(&s->q);
+    stats->worker_bytes = s->source != NULL ? crew_source_bytes(s->source) : 0;
     stats->tokens_per_second =
         s->gate.rate_ns > 0 ? s->gate.rate_tokens * (double)NS_PER_S / s->gate.rate_ns : 0;
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(s->lock);
     stats->retries = atomic_load(&s->chain.retries);
     stats->retries_refused = atomic_load(&s->chain.retries_refused);
     stats->device_calls_given_up = atomic_load(&s->chain.given_up);

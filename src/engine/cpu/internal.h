@@ -129,8 +129,9 @@ void cpu_forward_observed(const cpu_device *device, cpu_state *state, const devi
 struct cpu_state {
     size_t max_tokens;
     size_t row_block;
-    unsigned char *block; /* all that follows, each 64-byte aligned */
-    float *hidden;        /* [max_tokens][hidden]: the residual stream */
+    unsigned char *block; /* [bytes]: all that follows, each 64-byte aligned */
+    size_t bytes;
+    float *hidden; /* [max_tokens][hidden]: the residual stream */
     void *qkv,
         *context;   /* [max_tokens][3 * hidden], [max_tokens][hidden] numbers: attention's input and output */
     void *narrowed; /* [max_tokens][hidden] numbers: `hidden` as products take it; none in fp32 */

@@ -91,6 +91,7 @@ aki_status cpu_state_open(cpu_state **out, const cpu_device *device, size_t max_
         cpu_state_close(state);
         return error_set(error, AKI_INVALID_ARGUMENT, "a pass of %zu tokens is not possible", max_tokens);
     }
+    state->bytes = bytes;
     state->block = mem_alloc_aligned(bytes, 1);
     state->team = team_open(cpus_available() > 1);
     if (state->block == NULL || state->team == NULL) {
@@ -120,4 +121,9 @@ void cpu_state_close(cpu_state *state)
     mem_free(state->block);
     team_close(state->team);
     mem_free(state);
+}
+
+size_t cpu_state_bytes(const cpu_state *state)
+{
+    return sizeof *state + state->bytes;
 }

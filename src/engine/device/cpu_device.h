@@ -54,6 +54,8 @@ size_t cpu_device_packed_bytes(const cpu_device *device);
 AKI_MUST_CHECK aki_status cpu_state_open(cpu_state **out, const cpu_device *device, size_t max_tokens,
                                          aki_error *error);
 void cpu_state_close(cpu_state *state);
+/* Memory that the state takes. */
+size_t cpu_state_bytes(const cpu_state *state);
 
 /* Last hidden states, [offsets[texts]][hidden] f32 row-major, 64-byte aligned, in the state: valid until its next
  * use. Cannot fail on valid arguments. */

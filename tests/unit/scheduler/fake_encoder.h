@@ -190,6 +190,11 @@ void encoder_state_close(encoder_state *state)
     free(state);
 }
 
+size_t encoder_state_bytes(const encoder_state *state)
+{
+    return sizeof *state;
+}
+
 void encoder_state_measure(encoder_state *state, encoder_steps *steps)
 {
     state->steps = steps;
@@ -238,12 +243,6 @@ const char *encoder_not_finite_cause(const encoder *enc)
 {
     (void)enc;
     return "the fake encoder was told to";
-}
-
-void encoder_pin_worker(const encoder *enc, unsigned index)
-{
-    (void)enc;
-    (void)index;
 }
 
 aki_status encoder_team_begin(const encoder *enc, encoder_state *state, const encoder_sequence *sequences,
