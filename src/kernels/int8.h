@@ -35,7 +35,7 @@ typedef enum int8_form {
 /* output[r][o] = activation(bias[o] + scale[o] * sum over chunks c of input.scales[r][c] * dot[c]), dot[c] being the exact sum
  * of (input.values[r][i] - zero) * weight[o][i] over the chunk.
  * Bounds: for the sum x, (chunks + 4) u S + 2^-126 with S = |bias| + sum of |input * weight|, both as they were rounded; an
- * activation multiplies the sum's error by at most 1.2 and adds 6e-4 + 16 u |x| (GELU_ERF), 8 u |x| (GELU_TANH) or nothing
+ * activation multiplies the sum's error by at most 1.2 and adds 6e-4 + 16 u |x| (GELU_ERF), 8 u |x| (GELU_TANH, SILU) or nothing
  * (RELU). */
 typedef struct int8_product {
     size_t rows, inputs, outputs;

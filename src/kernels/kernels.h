@@ -27,12 +27,13 @@
 #define KERNEL_BIAS_ROOM 16
 
 /* What is done to a product's element before it is stored. GELU_TANH is the tanh form
- * x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). */
+ * x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), SILU is x / (1 + exp(-x)). */
 typedef enum kernel_activation {
     KERNEL_IDENTITY,
     KERNEL_GELU_ERF,
     KERNEL_GELU_TANH,
     KERNEL_RELU,
+    KERNEL_SILU,
 } kernel_activation;
 
 /* What the rows that a precision's products take and its attention takes and gives are made of. Residuals, norms, biases
@@ -44,7 +45,7 @@ typedef enum kernel_number {
 
 /* output[r][o] = activation(bias[o] + sum over i of input[r][i] * weight[o][i]).
  * Bounds: for the sum x, (inputs + 2) u S with S = |bias| + sum of |input * weight|; an activation multiplies the sum's
- * error by at most 1.2 and adds 4 u |x| (GELU_ERF), 8 u |x| (GELU_TANH) or nothing (RELU). Results below 2^-126 may be
+ * error by at most 1.2 and adds 4 u |x| (GELU_ERF), 8 u |x| (GELU_TANH, SILU) or nothing (RELU). Results below 2^-126 may be
  * zero.
  * KERNEL_BF16: input and weight are the numbers rounded to bf16, whose products are exact in f32; each of the additions
  * adds up to 2^-126 to the error, because the instructions flush denormals; GELU_ERF adds 5e-5 + 16 u |x| more; a
@@ -70,11 +71,18 @@ typedef struct kernel_product {
  * Bound: (4 (head_size + 2) B + 2 tokens + 32) u max|value|, where B is the greatest sum of |query * key| of the row and
  * the bound is below 1. KERNEL_BF16: 2.1 v max|value| + 2^-126 (tokens + 1) more, for the rounding of p and of the
  * output.
- * With a bias, bias[h][s - t] is added to each score; B then holds its greatest magnitude too. */
+ * With a bias, bias[h][s - t] is added to each score; B then holds its greatest magnitude too.
+ * Grouped heads: query head h takes the keys and values of head h / (heads / key_value_heads).
+ * Masks: query t sees the keys s that kernel_visible_keys names. The others have the weight zero, and no score is computed for blocks of
+ * keys that none of a block of queries sees; a NaN among values that are not seen may enter the result. */
 typedef struct kernel_attention {
-    size_t tokens, heads, head_size; /* heads: of qkv and output. KERNEL_BF16: an even head_size */
+    size_t tokens, heads, head_size; /* heads: of queries and output. KERNEL_BF16: an even head_size */
+    size_t key_value_heads;          /* a divisor of heads; 0 = heads */
     size_t first_head, head_count;
-    const void *qkv; /* [tokens][3][heads][head_size] numbers: queries, keys, values */
+    bool causal;   /* no key behind the query */
+    size_t window; /* no key farther from the query than this, on either side; 0 = all */
+    const void *
+        qkv; /* [tokens] rows of [heads][head_size] queries, [key_value_heads][head_size] keys, the same of values */
     size_t qkv_stride;
     void *output; /* [tokens][heads][head_size] numbers; must not overlap qkv */
     size_t output_stride;
@@ -84,6 +92,54 @@ typedef struct kernel_attention {
     size_t bias_stride;
     void *scratch; /* [attention_scratch_bytes(tokens, head_size)], 64-byte aligned, contents do not matter */
 } kernel_attention;
+
+static inline size_t kernel_key_value_heads(const kernel_attention *a)
+{
+    return a->key_value_heads > 0 ? a->key_value_heads : a->heads;
+}
+
+/* Keys first .. end - 1, never none. */
+typedef struct kernel_keys {
+    size_t first, end;
+} kernel_keys;
+
+static inline kernel_keys kernel_visible_keys(const kernel_attention *a, size_t query)
+{
+    const size_t behind = a->tokens - query;
+    return (kernel_keys){
+        .first = a->window > 0 && query > a->window ? query - a->window : 0,
+        .end = query + (a->causal                                 ? 1
+                        : a->window > 0 && behind > a->window + 1 ? a->window + 1
+                                                                  : behind),
+    };
+}
+
+/* Queries or keys of consecutive positions, in place: each head is normalised and then turned.
+ * y = gamma * x / sqrt(mean(x^2) + epsilon), the mean over the head, where there is a gamma; a head whose squares overflow f32 becomes NaN.
+ * Then, where there is a table, numbers i and i + head_size / 2 are turned in their plane: y[i] = x[i] cos - x[i + half] sin,
+ * y[i + half] = x[i + half] cos + x[i] sin.
+ * Bounds, of f32 and before the number is rounded to the precision's: (head_size / 8 + 16) u |y| for the norm, 4 u (|x[i]| + |x[i + half]|)
+ * for the turn. */
+typedef struct kernel_rotary {
+    size_t rows, heads, head_size; /* head_size: even where there is a table */
+    void *numbers;                 /* [rows][heads][head_size] numbers, stride `stride` */
+    size_t stride;
+    const float *gamma; /* [head_size]; NULL = no norm */
+    float epsilon;
+    const float
+        *table; /* [rows] of [head_size / 2] cosines and as many sines, dense; NULL = nothing is turned */
+} kernel_rotary;
+
+/* output[r][j] = activation(gate[r][j]) * up[r][j]. Bound: that of the activation times |up|, and u |output|. */
+typedef struct kernel_gate {
+    size_t rows, columns;
+    const float *gate, *up; /* [rows][columns], `stride` apart */
+    size_t stride;
+    kernel_activation activation;
+    void *
+        output; /* [rows][columns] numbers of the precision, stride output_stride; behind an odd row a zero */
+    size_t output_stride;
+} kernel_gate;
 
 /* Products and attention of one precision. Weights are packed once, into a layout that only the tier knows. */
 typedef struct kernel_precision {
@@ -120,6 +176,8 @@ typedef struct kernel_precision {
     /* A multiple of 64, growing with tokens; 0 when it does not fit size_t. */
     size_t (*attention_scratch_bytes)(size_t tokens, size_t head_size);
     void (*attention)(const kernel_attention *attention);
+    void (*rotary)(const kernel_rotary *rotary);
+    void (*gate)(const kernel_gate *gate);
 
     /* The instruction of the products in registers only, as many at once as the CPU can take: what the roof is measured
      * with. Returns the floating-point operations done, at least `rounds`. */
@@ -127,19 +185,22 @@ typedef struct kernel_precision {
 } kernel_precision;
 
 /* output row t = gamma * (x - mean(x)) / sqrt(variance(x) + epsilon) + beta with x = input row t + residual row t, the
- * variance being the mean square deviation. Finite x of any size give a finite row: where a sum of f32 would overflow, it is
+ * variance being the mean square deviation; for RMSNorm mean(x) is 0. Finite x of any size give a finite row: where a sum of f32 would overflow, it is
  * taken in f64.
  * Bound: (columns / 8 + 16) u (|gamma| (|y| + max|x| / sqrt(variance + epsilon)) + |beta|), y being the normalised x. */
 typedef struct kernel_norm {
     size_t rows, columns;
     const float *input; /* [rows][columns] */
     size_t input_stride;
-    const float *residual; /* [rows][columns] */
-    size_t residual_stride;
+    const float *residual;     /* [rows][columns] */
+    size_t residual_stride;    /* 0 = one row for all */
     const float *gamma, *beta; /* [columns] */
     float epsilon;             /* > 0 */
     float *output;             /* [rows][columns]; may be the input or the residual itself */
     size_t output_stride;
+    bool rms;   /* RMSNorm: the mean is not taken away */
+    float *sum; /* NULL, or where x goes, [rows][columns]; may be the input or the residual, not the output */
+    size_t sum_stride;
 } kernel_norm;
 
 struct kernel_int8; /* see int8.h */

@@ -4,6 +4,8 @@
 #include "model/families.h"
 #include "model/folder.h"
 
+#include <string.h>
+
 #define ADAPTER_FILE "adapter_config.json"
 
 static aki_status refuse_adapter(const char *folder, aki_error *error)
@@ -18,11 +20,19 @@ static aki_status refuse_adapter(const char *folder, aki_error *error)
     return AKI_MODEL_UNSUPPORTED;
 }
 
+/* True where the publisher's code, "REPOSITORY--FILE.CLASS", is what the family computes. */
+static bool computes(const model_family *family, const json_t *code)
+{
+    const char *text = json_string_value(code), *dot = text != NULL ? strrchr(text, '.') : NULL;
+    return dot != NULL && family->code != NULL && strcmp(dot + 1, family->code) == 0;
+}
+
 /* A model that brings code of its own, or whose tensors are not the numbers that are computed with. */
-static aki_status refuse_own_ways(const config_fields *fields, aki_error *error)
+static aki_status refuse_own_ways(const config_fields *fields, const model_family *family, aki_error *error)
 {
     const json_t *classes = json_object_get(fields->file.root, "auto_map");
-    if (json_object_get(classes, "AutoModel") != NULL) {
+    if (json_object_get(classes, "AutoModel") != NULL &&
+        !computes(family, json_object_get(classes, "AutoModel"))) {
         error_set(error, AKI_MODEL_UNSUPPORTED,
                   "'%s': \"auto_map\" names code of the model's own for AutoModel; supported are models that "
                   "transformers has code for",
@@ -62,7 +72,7 @@ aki_status config_read_architecture(model_config *config, const char *folder, co
     if (status == AKI_OK)
         status = config_merge_arguments(&fields, config->family->arguments, error);
     if (status == AKI_OK)
-        status = refuse_own_ways(&fields, error);
+        status = refuse_own_ways(&fields, config->family, error);
     if (status == AKI_OK)
         status = config->family->read(config, &fields, error);
     folder_json_free(&fields.file);

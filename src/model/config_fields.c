@@ -42,8 +42,9 @@ aki_status config_read_sizes(const config_fields *fields, const config_size *siz
     aki_status status = AKI_OK;
     for (size_t i = 0; i < count && status == AKI_OK; i++) {
         const config_size *s = &sizes[i];
+        const char *key = s->older_key != NULL && !config_has(fields, s->key) ? s->older_key : s->key;
         *s->value = s->by_default;
-        status = json_field_size(fields->file.root, path_of(fields, s->key), s->key, s->minimum, s->maximum,
+        status = json_field_size(fields->file.root, path_of(fields, key), key, s->minimum, s->maximum,
                                  s->value, error);
     }
     return status;
@@ -65,6 +66,11 @@ aki_status config_read_text(const config_fields *fields, const char *key, const 
     return json_field_string(fields->file.root, path_of(fields, key), key, value, error);
 }
 
+static const char *config_activation_name(model_activation activation)
+{
+    return activation == MODEL_GELU_TANH ? "gelu_pytorch_tanh" : activation == MODEL_SILU ? "silu" : "gelu";
+}
+
 aki_status config_read_activation(const config_fields *fields, const char *key, model_activation *activation,
                                   aki_error *error)
 {
@@ -73,12 +79,18 @@ aki_status config_read_activation(const config_fields *fields, const char *key, 
         const char *name;
         model_activation activation;
     } known[] = {
-        {"gelu", MODEL_GELU_ERF},           {"gelu_python", MODEL_GELU_ERF},
-        {"gelu_new", MODEL_GELU_TANH},      {"gelu_pytorch_tanh", MODEL_GELU_TANH},
-        {"gelu_fast", MODEL_GELU_TANH},     {"gelu_python_tanh", MODEL_GELU_TANH},
-        {"gelu_accurate", MODEL_GELU_TANH}, {"relu", MODEL_RELU},
+        {"gelu", MODEL_GELU_ERF},
+        {"gelu_python", MODEL_GELU_ERF},
+        {"gelu_new", MODEL_GELU_TANH},
+        {"gelu_pytorch_tanh", MODEL_GELU_TANH},
+        {"gelu_fast", MODEL_GELU_TANH},
+        {"gelu_python_tanh", MODEL_GELU_TANH},
+        {"gelu_accurate", MODEL_GELU_TANH},
+        {"relu", MODEL_RELU},
+        {"silu", MODEL_SILU},
+        {"swish", MODEL_SILU},
     };
-    const char *name = "gelu";
+    const char *name = config_activation_name(*activation);
     aki_status status = config_read_text(fields, key, &name, error);
     if (status != AKI_OK)
         return status;
@@ -89,7 +101,7 @@ aki_status config_read_activation(const config_fields *fields, const char *key, 
         }
     return config_unsupported(fields, key, name,
                               "gelu, gelu_python, gelu_new, gelu_pytorch_tanh, gelu_fast, gelu_python_tanh, "
-                              "gelu_accurate, relu",
+                              "gelu_accurate, relu, silu, swish",
                               error);
 }
 
@@ -101,6 +113,27 @@ aki_status config_read_epsilon(const config_fields *fields, float *epsilon, aki_
         json_field_number(fields->file.root, path_of(fields, key), key, 1e-30, 1, &value, error);
     *epsilon = (float)value;
     return status;
+}
+
+aki_status config_read_number(const config_fields *fields, const char *key, double minimum, double maximum,
+                              float *value, aki_error *error)
+{
+    double number = *value;
+    aki_status status =
+        json_field_number(fields->file.root, path_of(fields, key), key, minimum, maximum, &number, error);
+    *value = (float)number;
+    return status;
+}
+
+aki_status config_read_flag(const config_fields *fields, const char *key, bool *value, aki_error *error)
+{
+    return json_field_bool(fields->file.root, path_of(fields, key), key, value, error);
+}
+
+bool config_has(const config_fields *fields, const char *key)
+{
+    const json_t *value = json_object_get(fields->file.root, key);
+    return value != NULL && !json_is_null(value);
 }
 
 aki_status config_only_text(const config_fields *fields, const char *key, const char *supported,
@@ -115,9 +148,7 @@ aki_status config_only_text(const config_fields *fields, const char *key, const 
 
 aki_status config_only_false(const config_fields *fields, const char *key, aki_error *error)
 {
-    bool on = false;
-    aki_status status = json_field_bool(fields->file.root, path_of(fields, key), key, &on, error);
-    return status == AKI_OK && on ? config_unsupported(fields, key, "true", "false", error) : status;
+    return config_check_fixed(fields, &(config_fixed){.key = key, .kind = CONFIG_FALSE}, 1, error);
 }
 
 aki_status config_only_absent(const config_fields *fields, const char *key, aki_error *error)
@@ -129,4 +160,51 @@ aki_status config_only_absent(const config_fields *fields, const char *key, aki_
         return AKI_OK;
     return error_set(error, AKI_MODEL_UNSUPPORTED, "'%s': \"%s\" is set; supported are models without it",
                      path_of(fields, key), key);
+}
+
+static aki_status only_flag(const config_fields *fields, const char *key, bool supported, aki_error *error)
+{
+    bool on = supported;
+    aki_status status = config_read_flag(fields, key, &on, error);
+    return status == AKI_OK && on != supported
+               ? config_unsupported(fields, key, on ? "true" : "false", supported ? "true" : "false", error)
+               : status;
+}
+
+static aki_status only_number(const config_fields *fields, const char *key, double supported,
+                              aki_error *error)
+{
+    double number = supported;
+    aki_status status =
+        json_field_number(fields->file.root, path_of(fields, key), key, -1e300, 1e300, &number, error);
+    if (status != AKI_OK || number == supported)
+        return status;
+    return error_set(error, AKI_MODEL_UNSUPPORTED, "'%s': \"%s\" is %.9g; supported: %.9g",
+                     path_of(fields, key), key, number, supported);
+}
+
+static aki_status check_fixed(const config_fields *fields, const config_fixed *row, aki_error *error)
+{
+    switch (row->kind) {
+    case CONFIG_FALSE:
+        return only_flag(fields, row->key, false, error);
+    case CONFIG_TRUE:
+        return only_flag(fields, row->key, true, error);
+    case CONFIG_TEXT:
+        return config_only_text(fields, row->key, row->text, error);
+    case CONFIG_NUMBER:
+        return only_number(fields, row->key, row->number, error);
+    case CONFIG_ABSENT:
+        break;
+    }
+    return config_only_absent(fields, row->key, error);
+}
+
+aki_status config_check_fixed(const config_fields *fields, const config_fixed *rows, size_t count,
+                              aki_error *error)
+{
+    aki_status status = AKI_OK;
+    for (size_t i = 0; i < count && status == AKI_OK; i++)
+        status = check_fixed(fields, &rows[i], error);
+    return status;
 }

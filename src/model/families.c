@@ -4,8 +4,8 @@
 #include <string.h>
 
 static const model_family *const families[] = {
-    &family_bert,  &family_camembert, &family_distilbert,  &family_electra,
-    &family_mpnet, &family_roberta,   &family_xlm_roberta,
+    &family_bert,  &family_camembert,  &family_distilbert, &family_electra,
+    &family_mpnet, &family_nomic_bert, &family_roberta,    &family_xlm_roberta,
 };
 #define FAMILIES (sizeof families / sizeof families[0])
 

@@ -8,7 +8,7 @@
 
 #include "model/config_fields.h"
 
-/* Lengths of dimensions; NONE in `rows` makes a vector. */
+/* Lengths of dimensions; NONE in `rows` makes a vector. A table with no rows is not looked for. */
 typedef enum tensor_extent {
     TENSOR_NONE,
     TENSOR_VOCABULARY,
@@ -18,6 +18,9 @@ typedef enum tensor_extent {
     TENSOR_INTERMEDIATE,
     TENSOR_HEADS,
     TENSOR_BUCKETS, /* of relative positions */
+    TENSOR_QUERY,   /* heads * head_size */
+    TENSOR_KEY,     /* key_value_heads * head_size */
+    TENSOR_HEAD,    /* head_size */
 } tensor_extent;
 
 typedef struct tensor_row {
@@ -25,20 +28,31 @@ typedef struct tensor_row {
     const char *older_name; /* NULL = never had another */
     size_t field;           /* offset of the model_tensor in model_weights, or in model_layer */
     tensor_extent rows, columns;
+    /* The file's tensor consists of `parts` tensors of that shape, one after the other, and this is number `part` of them; parts 0: of this
+     * one only. */
+    unsigned char part, parts;
+    bool not_in_first_layer;
 } tensor_row;
 
 #define TENSOR_MATRIX(type, field, rows, columns, name)                                                      \
     {                                                                                                        \
-        name, NULL, offsetof(type, field), TENSOR_##rows, TENSOR_##columns                                   \
+        name, NULL, offsetof(type, field), TENSOR_##rows, TENSOR_##columns, 0, 0, false                      \
     }
+/* Number `part` of `parts` that stand in one tensor: a vector where `rows` is NONE. */
+#define TENSOR_PART(type, field, rows, columns, name, part, parts)                                           \
+    {                                                                                                        \
+        name, NULL, offsetof(type, field), TENSOR_##rows, TENSOR_##columns, part, parts, false               \
+    }
+/* A norm's weight alone, or any other vector. */
+#define TENSOR_VECTOR(type, field, columns, name) TENSOR_MATRIX(type, field, NONE, columns, name)
 /* Of a layer. */
 #define TENSOR_LINEAR(field, rows, columns, name)                                                            \
     TENSOR_MATRIX(model_layer, field.weight, rows, columns, name ".weight"),                                 \
         TENSOR_MATRIX(model_layer, field.bias, NONE, rows, name ".bias")
 #define TENSOR_NORM(type, field, name)                                                                       \
-    {name ".weight", name ".gamma", offsetof(type, field.gamma), TENSOR_NONE, TENSOR_HIDDEN},                \
+    {name ".weight", name ".gamma", offsetof(type, field.gamma), TENSOR_NONE, TENSOR_HIDDEN, 0, 0, false},   \
     {                                                                                                        \
-        name ".bias", name ".beta", offsetof(type, field.beta), TENSOR_NONE, TENSOR_HIDDEN                   \
+        name ".bias", name ".beta", offsetof(type, field.beta), TENSOR_NONE, TENSOR_HIDDEN, 0, 0, false      \
     }
 
 typedef struct tensor_table {
@@ -53,6 +67,8 @@ typedef struct tensor_table {
 
 typedef struct model_family {
     const char *type; /* model_type */
+    /* Class of the code that the model's publisher brings ("auto_map"), which this family computes; NULL = none. */
+    const char *code;
     const char *
         arguments; /* that a sentence file may give for its config.json, as sentence_arguments_check takes them */
     /* Fills in what config.json decides: sizes, epsilon, activation and graph, which is zero before. */
@@ -71,7 +87,7 @@ void model_family_list(char *list, size_t room);
 /* ---- the rows, and what they share ---- */
 
 extern const model_family family_bert, family_camembert, family_distilbert, family_electra, family_mpnet,
-    family_roberta, family_xlm_roberta;
+    family_nomic_bert, family_roberta, family_xlm_roberta;
 
 /* The fields of BertConfig, with BERT's graph. */
 AKI_MUST_CHECK aki_status family_bert_read(model_config *config, const config_fields *fields,

@@ -30,9 +30,25 @@ uint64_t model_fingerprint(const model_config *config, const model_weights *weig
                                 config->activation,
                                 config->graph.positions_skip_padding,
                                 (uint64_t)config->graph.padding_id,
-                                config->graph.relative_bias};
+                                config->graph.relative_bias,
+                                config->head_size,
+                                config->graph.alibi,
+                                config->graph.window,
+                                config->graph.causal,
+                                config->graph.key_value_heads,
+                                config->graph.norm,
+                                config->graph.pre_norm,
+                                config->graph.gated};
+    const float reals[] = {config->layer_norm_epsilon,
+                           config->graph.rotary[MODEL_GLOBAL].theta,
+                           config->graph.rotary[MODEL_GLOBAL].divisor,
+                           config->graph.rotary[MODEL_LOCAL].theta,
+                           config->graph.rotary[MODEL_LOCAL].divisor,
+                           config->graph.score_divisor,
+                           config->graph.embedding_scale};
     uint64_t hash = xxhash64(0, numbers, sizeof numbers);
-    hash = xxhash64(hash, &config->layer_norm_epsilon, sizeof config->layer_norm_epsilon);
+    hash = xxhash64(hash, reals, sizeof reals);
+    hash = xxhash64(hash, config->graph.local_layers, sizeof config->graph.local_layers);
     const model_tensor *embeddings = &weights->word_embeddings;
     if (words >= embeddings->rows)
         hash = add_rows(hash, embeddings, 0, embeddings->rows);

@@ -12,16 +12,16 @@
 #include "model/graph.h"
 #include "model/limits.h"
 
-typedef enum model_activation { MODEL_GELU_ERF, MODEL_GELU_TANH, MODEL_RELU } model_activation;
+typedef enum model_activation { MODEL_GELU_ERF, MODEL_GELU_TANH, MODEL_RELU, MODEL_SILU } model_activation;
 
 /* Numbers of the architecture; all checked to be within model/limits.h and consistent with each other. */
 typedef struct model_config {
     const struct model_family *family; /* model/families.h; for reading the folder and for messages */
     size_t vocabulary_size;
-    size_t hidden_size; /* = heads * head_size */
+    size_t hidden_size;
     size_t layers;
-    size_t heads;
-    size_t head_size;
+    size_t heads;     /* of queries */
+    size_t head_size; /* hidden_size / heads, where the family has no other */
     size_t intermediate_size;
     size_t max_positions; /* tokens of a text that have a position */
     size_t token_types;   /* 0 = the family has none */
@@ -32,7 +32,19 @@ typedef struct model_config {
         max_tokens; /* per text, special tokens included: sentence_bert_config.json, at most max_positions */
 } model_config;
 
-/* Rows of the position embeddings. */
+/* Numbers of a token's queries, and of its keys and of its values. */
+static inline size_t model_query_size(const model_config *config)
+{
+    return config->heads * config->head_size;
+}
+
+static inline size_t model_key_size(const model_config *config)
+{
+    const size_t heads = config->graph.key_value_heads;
+    return (heads > 0 ? heads : config->heads) * config->head_size;
+}
+
+/* Rows of the position embeddings, where the family has them. */
 static inline size_t model_position_rows(const model_config *config)
 {
     return model_first_position(&config->graph) + config->max_positions;
@@ -48,27 +60,31 @@ typedef struct model_tensor {
     size_t rows, columns; /* a vector has rows = 1 */
 } model_tensor;
 
-/* y = x W^T + b, W: [out][in], b: [out]. */
+/* y = x W^T + b, W: [out][in], b: [out]; a bias that the family does not have is all zero. */
 typedef struct model_linear {
     model_tensor weight, bias;
 } model_linear;
 
 typedef struct model_norm {
-    model_tensor gamma, beta; /* [hidden] */
+    model_tensor gamma, beta; /* [hidden]; a beta that the family does not have is all zero, as is a norm */
 } model_norm;
 
 /* The tensors of a layer. Those that the family does not have are all zero. `tensors` is the list of all, for what is done to
  * each alike. */
 typedef union model_layer {
     struct {
-        model_linear query, key, value; /* [hidden][hidden] */
-        model_linear attention_output;  /* [hidden][hidden] */
+        model_linear query;            /* [model_query_size][hidden] */
+        model_linear key, value;       /* [model_key_size][hidden] */
+        model_linear attention_output; /* [hidden][model_query_size] */
         model_norm attention_norm;
         model_linear intermediate; /* [intermediate][hidden] */
         model_linear output;       /* [hidden][intermediate] */
         model_norm output_norm;
+        model_linear gate; /* [intermediate][hidden] */
+        model_norm before_attention, before_feed_forward;
+        model_tensor query_norm, key_norm; /* [head_size]: RMSNorm of each head, before it is turned */
     };
-    model_tensor tensors[16];
+    model_tensor tensors[24];
 } model_layer;
 
 /* All tensors of a model, listed likewise. */
@@ -80,8 +96,9 @@ typedef struct model_weights {
             model_tensor type_embeddings;     /* [token_types][hidden] */
             model_norm embedding_norm;
             model_tensor relative_bias; /* [MODEL_RELATIVE_BUCKETS][heads] */
+            model_norm final_norm;
         };
-        model_tensor tensors[6];
+        model_tensor tensors[8];
     };
     model_layer *layers; /* [layers] */
 } model_weights;

@@ -37,6 +37,12 @@ static size_t length_of(const model_config *config, tensor_extent e)
         return config->heads;
     case TENSOR_BUCKETS:
         return MODEL_RELATIVE_BUCKETS;
+    case TENSOR_QUERY:
+        return model_query_size(config);
+    case TENSOR_KEY:
+        return model_key_size(config);
+    case TENSOR_HEAD:
+        return config->head_size;
     case TENSOR_NONE:
         break;
     }
@@ -58,6 +64,7 @@ static aki_status check_shape(const binder *b, const safetensors_entry *entry, c
     if (r->rows != TENSOR_NONE)
         expected[rank++] = length_of(b->config, r->rows);
     expected[rank++] = length_of(b->config, r->columns);
+    expected[0] *= r->parts > 0 ? r->parts : 1;
     if (entry->rank == rank && memcmp(entry->shape, expected, rank * sizeof expected[0]) == 0)
         return AKI_OK;
     char found_text[MODEL_MAX_RANK * 22 + 3], expected_text[2 * 22 + 3];
@@ -90,6 +97,18 @@ static const safetensors_entry *find(const binder *b, const char *stem, const ch
     return safetensors_find(b->file, full);
 }
 
+/* The part of the file's tensor that is meant. */
+static model_tensor view(const binder *b, const safetensors_entry *entry, const tensor_row *r,
+                         model_dtype dtype)
+{
+    const size_t rows = length_of(b->config, r->rows), columns = length_of(b->config, r->columns);
+    const size_t width = dtype == MODEL_F32 ? sizeof(float) : sizeof(uint16_t);
+    return (model_tensor){.data = b->data + entry->begin + r->part * rows * columns * width,
+                          .dtype = dtype,
+                          .rows = rows,
+                          .columns = columns};
+}
+
 static aki_status bind_row(const binder *b, const char *stem, const tensor_row *r, void *target)
 {
     const safetensors_entry *entry = find(b, stem, r->name);
@@ -101,20 +120,25 @@ static aki_status bind_row(const binder *b, const char *stem, const tensor_row *
     aki_status status = check_shape(b, entry, r);
     if (status != AKI_OK)
         return status;
-    model_tensor tensor = {.data = b->data + entry->begin,
-                           .rows = length_of(b->config, r->rows),
-                           .columns = length_of(b->config, r->columns)};
-    status = weights_dtype(entry, b->path, &tensor.dtype, b->error);
-    if (status == AKI_OK)
+    model_dtype dtype;
+    status = weights_dtype(entry, b->path, &dtype, b->error);
+    if (status == AKI_OK) {
+        const model_tensor tensor = view(b, entry, r, dtype);
         memcpy((char *)target + r->field, &tensor, sizeof tensor);
+    }
     return status;
 }
 
-static aki_status bind_table(const binder *b, const char *stem, const tensor_table *table, void *target)
+/* layer: 0 outside of layers too. */
+static aki_status bind_table(const binder *b, const char *stem, const tensor_table *table, size_t layer,
+                             void *target)
 {
     aki_status status = AKI_OK;
-    for (size_t i = 0; i < table->count && status == AKI_OK; i++)
-        status = bind_row(b, stem, &table->rows[i], target);
+    for (size_t i = 0; i < table->count && status == AKI_OK; i++) {
+        const tensor_row *r = &table->rows[i];
+        if (length_of(b->config, r->rows) > 0 && !(r->not_in_first_layer && layer == 0))
+            status = bind_row(b, stem, r, target);
+    }
     return status;
 }
 
@@ -134,11 +158,11 @@ aki_status weights_bind(model_weights *weights, const model_config *config, cons
     if (weights->layers == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for %zu layers", config->layers);
     binder b = {config, file, data, path, prefix_of(family, file), error};
-    aki_status status = bind_table(&b, "", family->embeddings, weights);
+    aki_status status = bind_table(&b, "", family->embeddings, 0, weights);
     for (size_t i = 0; i < config->layers && status == AKI_OK; i++) {
         char stem[NAME_BYTES];
         snprintf(stem, sizeof stem, "%s%zu.", family->layers_prefix, i);
-        status = bind_table(&b, stem, family->layer, &weights->layers[i]);
+        status = bind_table(&b, stem, family->layer, i, &weights->layers[i]);
     }
     return status;
 }
@@ -161,9 +185,14 @@ static bool is_finite(const model_tensor *tensor, size_t *at)
 
 static const char *find_not_finite(const tensor_table *table, const void *target, size_t *at)
 {
-    for (size_t i = 0; i < table->count; i++)
-        if (!is_finite((const model_tensor *)((const char *)target + table->rows[i].field), at))
-            return table->rows[i].name;
+    for (size_t i = 0; i < table->count; i++) { /* one that is not there has no rows */
+        const tensor_row *r = &table->rows[i];
+        const model_tensor *tensor = (const model_tensor *)((const char *)target + r->field);
+        if (!is_finite(tensor, at)) {
+            *at += r->part * tensor->rows;
+            return r->name;
+        }
+    }
     return NULL;
 }
 

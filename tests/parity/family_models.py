@@ -9,6 +9,7 @@ import pathlib
 import numpy
 from safetensors.numpy import save_file
 
+import graph_models
 from unigram_models import precompiled, tokenizer_json, trained, write_model
 
 REFERENCE = pathlib.Path(__file__).resolve().parent / "family_vectors.json"
@@ -43,6 +44,7 @@ FAMILIES = {
     "xlm-roberta": row("xlm-roberta", ROBERTA_KEYS, types=1, seed=7),
     "camembert": row("camembert", ROBERTA_KEYS, types=1, seed=8),
     "mpnet": row("mpnet", {**BERT_KEYS, "layer_norm_eps": 1e-5, "relative_attention_num_buckets": 32}, MPNET_LAYER, buckets=32, seed=9),
+    **graph_models.FAMILIES,
 }
 
 
@@ -50,6 +52,8 @@ def tensors(family, vocabulary):
     """Spread so that each bias, norm, position and bucket shows in the vectors."""
     generator = numpy.random.Generator(numpy.random.PCG64(family["seed"]))
     found = {}
+    if "tensors" in family:
+        return graph_models.draw(family, vocabulary, generator)
 
     def draw(name, *shape, scale=1.0, around=0.0):
         found[family["prefix"] + name] = (around + scale * generator.standard_normal(shape)).astype(numpy.float32)
@@ -95,7 +99,7 @@ def write_family(folder, name, **changed):
         "sentence_bert_config.json": {"max_seq_length": LIMIT, "do_lower_case": False},
         "modules.json": [{"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"}
                          for number, (path, kind) in enumerate([("", "Transformer"), ("1_Pooling", "Pooling")])],
-        "1_Pooling/config.json": {"word_embedding_dimension": HIDDEN, "pooling_mode_mean_tokens": True},
+        "1_Pooling/config.json": {"word_embedding_dimension": HIDDEN, f"pooling_mode_{family.get('pooling', 'mean')}{'' if family.get('pooling') == 'lasttoken' else '_tokens'}": True},
     }
     (folder / "1_Pooling").mkdir(exist_ok=True)
     for path, value in files.items():

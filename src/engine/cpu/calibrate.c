@@ -135,7 +135,8 @@ static void try_matrix(calibration *c, cpu_matrix *matrix, const cpu_plan *plan,
                        const void *rows, size_t stride)
 {
     const kernel_int8 *int8 = c->device->int8;
-    const kernel_activation activation = plan->activates ? c->device->activation : KERNEL_IDENTITY;
+    const kernel_activation activation =
+        plan->activates && !c->device->config.graph.gated ? c->device->activation : KERNEL_IDENTITY;
     const bool narrows = number != c->linear.number;
     if (narrows)
         c->linear.narrow(c->tokens, matrix->inputs, rows, stride, c->numbers, c->widest);

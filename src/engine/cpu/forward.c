@@ -1,11 +1,13 @@
 /* The forward pass of all families, which follows the graph: embeddings, then per layer attention and feed-forward net, each
- * followed by residual addition and LayerNorm. Rows go through a layer's products in blocks, so that what one product writes is in the L2 cache when the
+ * followed by residual addition and norm, or with the norms before them. Rows go through a layer's products in blocks, so that what one product writes is in the L2 cache when the
  * next reads it. How rows fall into blocks has no influence on any result (see kernels.h).
  *
  * The pass is written as phases of chunks, see base/team.h: rows of norms, columns of products, heads of attention. A
  * worker alone does each phase in one piece; a team shares it out. Every number is computed by the same arithmetic either
  * way, so the vectors are bit-identical. */
 #include "engine/cpu/internal.h"
+
+#include <string.h>
 
 #include "base/memory.h"
 #include "kernels/int4.h"
@@ -23,6 +25,7 @@ typedef struct product {
     size_t rows;
     kernel_activation activation;
     int8_form form;
+    bool gated; /* to numbers, through the worker's own state->gated */
     void
         *output; /* f32 or numbers, output_stride apart; INT8_TO_INT8 goes to the state's intermediate_int8 */
     size_t output_stride;
@@ -51,7 +54,11 @@ typedef struct walk {
     /* What the phase at hand does. */
     product product;
     kernel_norm norm;
+    const cpu_norm *inner; /* of what w->norm adds to the residual stream; NULL = none */
     preparation preparation;
+    const cpu_layer *layer;
+    model_reach reach;
+    size_t first_row;
     const cpu_observer *observer; /* NULL = nobody looks on */
 } walk;
 
@@ -104,7 +111,7 @@ static preparation of_hidden(const walk *w, const cpu_matrix *matrix, size_t fir
     return (preparation){
         .matrix = matrix,
         .number = KERNEL_F32,
-        .rows = state->hidden + first * state->hidden_stride,
+        .rows = state->normed + first * state->hidden_stride,
         .stride = state->hidden_stride,
         .int8 = int8_from(state->quantised, first),
         .numbers = row_of(w, state->narrowed, first, state->context_stride),
@@ -134,28 +141,64 @@ static bool prepare(walk *w, const preparation *p, size_t rows)
     return takes(w, p->matrix, p->number) || team_phase(&w->member, rows, prepare_chunk, w);
 }
 
+/* `norm` of rows of f32, [rows][hidden], hidden_stride apart. */
+static kernel_norm norm_of(const walk *w, const cpu_norm *norm, const float *input, float *output,
+                           size_t rows)
+{
+    const cpu_device *device = w->device;
+    return (kernel_norm){
+        .rows = rows,
+        .columns = device->config.hidden_size,
+        .input = input,
+        .input_stride = w->state->hidden_stride,
+        .residual = device->zeros,
+        .gamma = norm->gamma,
+        .beta = norm->beta,
+        .epsilon = device->config.layer_norm_epsilon,
+        .output = output,
+        .output_stride = w->state->hidden_stride,
+        .rms = device->config.graph.norm != MODEL_LAYER_NORM,
+    };
+}
+
 /* Rows of the pass that have consecutive rows of the table of positions, from `position` on. */
 static void embed_run(const walk *w, size_t row, size_t rows, size_t position)
 {
     const cpu_device *device = w->device;
     const size_t hidden = device->config.hidden_size, stride = w->state->hidden_stride;
+    const size_t position_stride = device->position_rows > 1 ? hidden : 0;
+    const float *positions = device->positions + position * position_stride;
+    const float scale = device->config.graph.embedding_scale;
     float *to = w->state->hidden + row * stride;
-    for (size_t r = 0; r < rows; r++)
+    for (size_t r = 0; r < rows; r++) {
         tensor_read_f32(&device->word_embeddings, (size_t)w->batch.token_ids[row + r] * hidden, hidden,
                         to + r * stride);
-    device->kernels->norm(&(kernel_norm){
-        .rows = rows,
-        .columns = hidden,
-        .input = to,
-        .input_stride = stride,
-        .residual = device->positions + position * hidden,
-        .residual_stride = hidden,
-        .gamma = device->embedding_norm.gamma,
-        .beta = device->embedding_norm.beta,
-        .epsilon = device->config.layer_norm_epsilon,
-        .output = to,
-        .output_stride = stride,
-    });
+        for (size_t i = 0; i < hidden && scale > 0.0f; i++)
+            to[r * stride + i] *= scale;
+        for (size_t i = 0; i < hidden && device->embedding_norm.gamma == NULL; i++)
+            to[r * stride + i] += positions[r * position_stride + i];
+    }
+    if (device->embedding_norm.gamma == NULL)
+        return;
+    kernel_norm norm = norm_of(w, &device->embedding_norm, to, to, rows);
+    norm.residual = positions;
+    norm.residual_stride = position_stride;
+    device->kernels->norm(&norm);
+}
+
+/* Rows of the residual stream as the first layer takes them. */
+static void enter_first_layer(const walk *w, size_t first, size_t rows)
+{
+    const size_t at = first * w->state->hidden_stride;
+    const cpu_norm *before = &w->device->layers[0].norms[CPU_BEFORE_ATTENTION];
+    if (!w->device->config.graph.pre_norm)
+        return;
+    if (before->gamma == NULL) {
+        memcpy(w->state->normed + at, w->state->hidden + at, rows * w->state->hidden_stride * sizeof(float));
+        return;
+    }
+    const kernel_norm norm = norm_of(w, before, w->state->hidden + at, w->state->normed + at, rows);
+    w->device->kernels->norm(&norm);
 }
 
 /* Rows first .. end - 1 of the pass, of the text that begins at row `start`. */
@@ -193,6 +236,7 @@ static void embed_rows(void *cookie, size_t first, size_t count)
         next = offsets[text + 1] < end ? offsets[text + 1] : end;
         embed_text(w, offsets[text], row, next);
     }
+    enter_first_layer(w, first, count);
     if (!takes(w, w->preparation.matrix, KERNEL_F32))
         prepare_rows(w, first, count);
 }
@@ -239,17 +283,13 @@ static void multiply_stored(const walk *w, const kernel_product *whole, size_t n
     }
 }
 
-/* Chunks: column steps of w->product. */
-static void multiply_columns(void *cookie, size_t first, size_t count)
+/* Outputs column .. column + columns - 1 of w->product, in that form; column is a column step. */
+static void multiply_part(const walk *w, size_t column, size_t columns, int8_form form,
+                          kernel_activation activation, void *output, size_t output_stride)
 {
-    const walk *w = cookie;
     const product *p = &w->product;
     const cpu_matrix *matrix = p->matrix;
-    const size_t step = column_step(w), column = first * step, left = matrix->outputs - column;
-    const size_t columns = count * step < left ? count * step : left;
-    const size_t number = p->form == INT8_TO_F32 ? sizeof(float) : cpu_number_size(w->device);
     const unsigned char *weights = matrix->packed;
-    unsigned char *output = p->form == INT8_TO_INT8 ? NULL : (unsigned char *)p->output + column * number;
     if (matrix->int8) {
         int8_rows output_int8 = w->state->intermediate_int8;
         output_int8.values += column;
@@ -260,30 +300,65 @@ static void multiply_columns(void *cookie, size_t first, size_t count)
             .outputs = columns,
             .input = p->input.int8,
             .weights = column > 0 ? weights + w->device->int8->packed_bytes(column, matrix->inputs) : weights,
-            .activation = p->activation,
-            .form = p->form,
+            .activation = activation,
+            .form = form,
             .output = output,
-            .output_stride = p->output_stride,
+            .output_stride = output_stride,
             .output_int8 = output_int8,
             .scratch = w->own->int8_scratch,
         });
-    } else {
-        const kernel_product part = {
+        return;
+    }
+    const kernel_product part = {
+        .rows = p->rows,
+        .inputs = matrix->inputs,
+        .outputs = columns,
+        .input = p->input.numbers,
+        .input_stride = p->input.stride,
+        .weights = column > 0 ? weights + packed_before(w, column) : weights,
+        .output = output,
+        .output_stride = output_stride,
+        .activation = activation,
+        .narrow_output = form == INT8_TO_NUMBERS,
+    };
+    if (matrix->int4)
+        multiply_stored(w, &part, form == INT8_TO_F32 ? sizeof(float) : cpu_number_size(w->device));
+    else
+        w->device->linear->multiply(&part);
+}
+
+/* Chunks: column steps of w->product. */
+static void multiply_columns(void *cookie, size_t first, size_t count)
+{
+    const walk *w = cookie;
+    const product *p = &w->product;
+    const size_t step = column_step(w), column = first * step, left = p->matrix->outputs - column;
+    const size_t number = p->form == INT8_TO_F32 ? sizeof(float) : cpu_number_size(w->device);
+    void *output = p->form == INT8_TO_INT8 ? NULL : (unsigned char *)p->output + column * number;
+    multiply_part(w, column, count * step < left ? count * step : left, p->form, p->activation, output,
+                  p->output_stride);
+}
+
+/* Chunks: turns of CPU_GATE_STEP outputs of w->product, which is gated. */
+static void multiply_turns(void *cookie, size_t first, size_t count)
+{
+    const walk *w = cookie;
+    const product *p = &w->product;
+    for (size_t turn = first; turn < first + count; turn++) {
+        const size_t column = turn * CPU_GATE_STEP, left = p->matrix->outputs / 2 - column;
+        const size_t columns = left < CPU_GATE_STEP ? left : CPU_GATE_STEP;
+        multiply_part(w, 2 * column, 2 * columns, INT8_TO_F32, KERNEL_IDENTITY, w->own->gated,
+                      CPU_GATED_STRIDE);
+        w->device->linear->gate(&(kernel_gate){
             .rows = p->rows,
-            .inputs = matrix->inputs,
-            .outputs = columns,
-            .input = p->input.numbers,
-            .input_stride = p->input.stride,
-            .weights = column > 0 ? weights + packed_before(w, column) : weights,
-            .output = output,
-            .output_stride = p->output_stride,
+            .columns = columns,
+            .gate = w->own->gated,
+            .up = w->own->gated + columns,
+            .stride = CPU_GATED_STRIDE,
             .activation = p->activation,
-            .narrow_output = p->form == INT8_TO_NUMBERS,
-        };
-        if (matrix->int4)
-            multiply_stored(w, &part, number);
-        else
-            w->device->linear->multiply(&part);
+            .output = (unsigned char *)p->output + column * cpu_number_size(w->device),
+            .output_stride = p->output_stride,
+        });
     }
 }
 
@@ -295,6 +370,9 @@ static bool multiply(walk *w, const preparation *from, const product *p)
     w->product.input = prepared(w, from);
     if (w->observer != NULL)
         w->observer->before(w->observer->cookie, from->rows, from->number, from->stride);
+    if (p->gated)
+        return team_phase(&w->member, (from->matrix->outputs / 2 + CPU_GATE_STEP - 1) / CPU_GATE_STEP,
+                          multiply_turns, w);
     const size_t step = column_step(w);
     return team_phase(&w->member, (from->matrix->outputs + step - 1) / step, multiply_columns, w);
 }
@@ -308,32 +386,81 @@ static void norm_rows(void *cookie, size_t first, size_t count)
     part.input += first * part.input_stride;
     part.residual += first * part.residual_stride;
     part.output += first * part.output_stride;
+    part.sum = part.sum != NULL ? part.sum + first * part.sum_stride : NULL;
+    if (w->inner != NULL) {
+        float *added = w->state->projected + first * w->state->hidden_stride;
+        const kernel_norm inner = norm_of(w, w->inner, added, added, count);
+        w->device->kernels->norm(&inner);
+    }
     w->device->kernels->norm(&part);
     if (w->preparation.matrix != NULL && !takes(w, w->preparation.matrix, KERNEL_F32))
         prepare_rows(w, first, count);
 }
 
-/* Adds state->projected to rows of the residual stream and normalises them: in place and prepared for the matrix that
- * takes them next, or into the pass's result where there is none. */
-static bool add_norm(walk *w, const cpu_norm *norm, size_t first, size_t rows, const cpu_matrix *next)
+/* Adds state->projected to rows of the residual stream, prepares them for the matrix that takes them next, or makes them the
+ * pass's result where there is none. behind: the layer's norm that follows; before: that of what comes next, with pre-norm. */
+static bool add_norm(walk *w, const cpu_norm *behind, const cpu_norm *before, size_t first, size_t rows,
+                     const cpu_matrix *next)
 {
     const cpu_state *state = w->state;
+    const bool pre_norm = w->device->config.graph.pre_norm;
     const size_t hidden = w->device->config.hidden_size, stride = state->hidden_stride;
     float *residual = state->hidden + first * stride;
     w->preparation = next != NULL ? of_hidden(w, next, first) : (preparation){.matrix = NULL};
-    w->norm = (kernel_norm){
-        .columns = hidden,
-        .input = state->projected,
-        .input_stride = stride,
-        .residual = residual,
-        .residual_stride = stride,
-        .gamma = norm->gamma,
-        .beta = norm->beta,
-        .epsilon = w->device->config.layer_norm_epsilon,
-        .output = next != NULL ? residual : state->output + first * hidden,
-        .output_stride = next != NULL ? stride : hidden,
-    };
+    w->inner = pre_norm && behind->gamma != NULL ? behind : NULL;
+    w->norm = norm_of(w, pre_norm ? before : behind, state->projected, state->normed + first * stride, rows);
+    w->norm.residual = residual;
+    w->norm.residual_stride = stride;
+    if (next == NULL) {
+        w->norm.output = state->output + first * hidden;
+        w->norm.output_stride = hidden;
+    }
+    if (pre_norm) {
+        w->norm.sum = residual;
+        w->norm.sum_stride = stride;
+    }
     return team_phase(&w->member, rows, norm_rows, w);
+}
+
+/* Chunks: rows of the pass from w->first_row on. Norms and positions of w->layer's queries and keys. */
+static void turn_rows(void *cookie, size_t first, size_t count)
+{
+    const walk *w = cookie;
+    const cpu_device *device = w->device;
+    const model_config *config = &device->config;
+    const uint32_t *offsets = w->batch.offsets;
+    const float *table = device->rotary[w->reach];
+    const size_t end = w->first_row + first + count;
+    size_t text = 0;
+    for (size_t row = w->first_row + first, next; row < end; row = next) {
+        while (offsets[text + 1] <= row)
+            text++;
+        next = offsets[text + 1] < end ? offsets[text + 1] : end;
+        unsigned char *queries = row_of(w, w->state->qkv, row, w->state->qkv_stride);
+        kernel_rotary part = {
+            .rows = next - row,
+            .heads = config->heads,
+            .head_size = config->head_size,
+            .numbers = queries,
+            .stride = w->state->qkv_stride,
+            .gamma = w->layer->query_norm,
+            .epsilon = config->layer_norm_epsilon,
+            .table = table != NULL ? table + (row - offsets[text]) * config->head_size : NULL,
+        };
+        device->linear->rotary(&part);
+        part.numbers = queries + model_query_size(config) * cpu_number_size(device);
+        part.heads = model_key_size(config) / config->head_size;
+        part.gamma = w->layer->key_norm;
+        device->linear->rotary(&part);
+    }
+}
+
+static bool turn(walk *w, size_t first, size_t rows)
+{
+    if (w->device->rotary[w->reach] == NULL && w->layer->query_norm == NULL && w->layer->key_norm == NULL)
+        return true;
+    w->first_row = first;
+    return team_phase(&w->member, rows, turn_rows, w);
 }
 
 /* Chunks: heads of one text after the other. */
@@ -342,6 +469,7 @@ static void attend_heads(void *cookie, size_t first, size_t count)
     const walk *w = cookie;
     const cpu_state *state = w->state;
     const uint32_t *offsets = w->batch.offsets;
+    const model_graph *graph = &w->device->config.graph;
     const size_t heads = w->device->config.heads;
     const float *bias =
         w->device->relative != NULL ? w->device->relative + w->device->config.max_positions - 1 : NULL;
@@ -352,6 +480,9 @@ static void attend_heads(void *cookie, size_t first, size_t count)
             .tokens = offsets[text + 1] - row,
             .heads = heads,
             .head_size = w->device->config.head_size,
+            .key_value_heads = graph->key_value_heads,
+            .causal = graph->causal,
+            .window = w->reach == MODEL_LOCAL ? graph->window : 0,
             .first_head = head % heads,
             .head_count = next - head,
             .qkv = row_of(w, state->qkv, row, state->qkv_stride),
@@ -370,17 +501,18 @@ static bool attend(walk *w)
     return team_phase(&w->member, w->batch.texts * w->device->config.heads, attend_heads, w);
 }
 
-static bool project_qkv(walk *w, const cpu_layer *layer, size_t first, size_t rows)
+static bool project_qkv(walk *w, size_t first, size_t rows)
 {
     const cpu_state *state = w->state;
-    const preparation from = of_hidden(w, &layer->matrices[CPU_QKV], first); /* done by the norm before */
+    const preparation from = of_hidden(w, &w->layer->matrices[CPU_QKV], first); /* done by the norm before */
     return multiply(w, &from,
                     &(product){
                         .rows = rows,
                         .form = INT8_TO_NUMBERS,
                         .output = row_of(w, state->qkv, first, state->qkv_stride),
                         .output_stride = state->qkv_stride,
-                    });
+                    }) &&
+           turn(w, first, rows);
 }
 
 /* A product that goes to the residual stream, through state->projected. */
@@ -396,9 +528,10 @@ static bool project(walk *w, const preparation *from, size_t rows)
 }
 
 /* From the attention's result to the residual stream. */
-static bool project_context(walk *w, const cpu_layer *layer, size_t first, size_t rows)
+static bool project_context(walk *w, size_t first, size_t rows)
 {
     const cpu_state *state = w->state;
+    const cpu_layer *layer = w->layer;
     const preparation from = {
         .matrix = &layer->matrices[CPU_ATTENTION_OUTPUT],
         .number = w->device->linear->number,
@@ -407,13 +540,15 @@ static bool project_context(walk *w, const cpu_layer *layer, size_t first, size_
         .int8 = int8_from(state->quantised, first),
     };
     return prepare(w, &from, rows) && project(w, &from, rows) &&
-           add_norm(w, &layer->norms[CPU_ATTENTION_NORM], first, rows, &layer->matrices[CPU_INTERMEDIATE]);
+           add_norm(w, &layer->norms[CPU_ATTENTION_NORM], &layer->norms[CPU_BEFORE_FEED_FORWARD], first, rows,
+                    &layer->matrices[CPU_INTERMEDIATE]);
 }
 
-/* next: the matrix after this layer, NULL = none. */
-static bool feed_forward(walk *w, const cpu_layer *layer, size_t first, size_t rows, const cpu_matrix *next)
+/* after: the next layer, NULL = none. */
+static bool feed_forward(walk *w, size_t first, size_t rows, const cpu_layer *after)
 {
     const cpu_state *state = w->state;
+    const cpu_layer *layer = w->layer;
     const cpu_matrix *in = &layer->matrices[CPU_INTERMEDIATE], *out = &layer->matrices[CPU_OUTPUT];
     const preparation from = of_hidden(w, in, first); /* done by the norm before */
     const preparation middle = {
@@ -423,17 +558,21 @@ static bool feed_forward(walk *w, const cpu_layer *layer, size_t first, size_t r
         .stride = state->intermediate_stride,
         .int8 = state->intermediate_int8,
     };
-    const bool stays_int8 = in->int8 && out->int8;
+    const bool gated = w->device->config.graph.gated;
+    const bool stays_int8 = in->int8 && out->int8 && !gated;
     return multiply(w, &from,
                     &(product){
                         .rows = rows,
                         .activation = w->device->activation,
                         .form = stays_int8 ? INT8_TO_INT8 : INT8_TO_NUMBERS,
+                        .gated = gated,
                         .output = state->intermediate,
                         .output_stride = state->intermediate_stride,
                     }) &&
            (stays_int8 || prepare(w, &middle, rows)) && project(w, &middle, rows) &&
-           add_norm(w, &layer->norms[CPU_OUTPUT_NORM], first, rows, next);
+           add_norm(w, &layer->norms[CPU_OUTPUT_NORM],
+                    after != NULL ? &after->norms[CPU_BEFORE_ATTENTION] : &w->device->final_norm, first, rows,
+                    after != NULL ? &after->matrices[CPU_QKV] : NULL);
 }
 
 /* Until the pass is over, or this worker is called away from it. */
@@ -444,17 +583,17 @@ static void walk_through(walk *w)
     const size_t blocks = (rows + w->state->row_block - 1) / w->state->row_block;
     bool going = embed(w);
     for (size_t l = 0; l < layers && going; l++) {
-        const cpu_layer *layer = &w->device->layers[l];
-        const cpu_matrix *next = l + 1 < layers ? &w->device->layers[l + 1].matrices[CPU_QKV] : NULL;
+        const cpu_layer *after = l + 1 < layers ? &w->device->layers[l + 1] : NULL;
+        w->layer = &w->device->layers[l];
+        w->reach = model_layer_reach(&w->device->config.graph, l);
         for (size_t b = 0; b < blocks && going; b++) {
             size_t first = rows * b / blocks, end = rows * (b + 1) / blocks;
-            going = project_qkv(w, layer, first, end - first);
+            going = project_qkv(w, first, end - first);
         }
         going = going && attend(w);
         for (size_t b = 0; b < blocks && going; b++) {
             size_t first = rows * b / blocks, end = rows * (b + 1) / blocks;
-            going = project_context(w, layer, first, end - first) &&
-                    feed_forward(w, layer, first, end - first, next);
+            going = project_context(w, first, end - first) && feed_forward(w, first, end - first, after);
         }
     }
 }

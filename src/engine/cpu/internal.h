@@ -8,7 +8,7 @@
 #include "kernels/kernels.h"
 
 typedef struct cpu_norm {
-    float *gamma, *beta; /* [hidden] */
+    float *gamma, *beta; /* [hidden]; gamma NULL = there is none */
 } cpu_norm;
 
 /* A packed matrix with its bias. */
@@ -23,18 +23,30 @@ typedef struct cpu_matrix {
 
 /* The matrices of a layer in the order in which a pass reads them. */
 typedef enum cpu_place {
-    CPU_QKV,              /* [3 * hidden][hidden]: query (scaled, see kernel_attention), key, value */
-    CPU_ATTENTION_OUTPUT, /* [hidden][hidden] */
-    CPU_INTERMEDIATE,     /* [intermediate][hidden] */
-    CPU_OUTPUT,           /* [hidden][intermediate] */
+    CPU_QKV,              /* [cpu_qkv_size][hidden]: query (scaled, see kernel_attention), key, value */
+    CPU_ATTENTION_OUTPUT, /* [hidden][queries] */
+    CPU_INTERMEDIATE, /* [intermediate][hidden]; where it is gated [2 * intermediate][hidden], see CPU_GATE_STEP */
+    CPU_OUTPUT,       /* [hidden][intermediate] */
     CPU_MATRICES,
 } cpu_place;
 
-typedef enum cpu_norm_place { CPU_ATTENTION_NORM, CPU_OUTPUT_NORM, CPU_NORMS } cpu_norm_place;
+/* Outputs of the gate and outputs that it is multiplied by stand in turns of this many in one matrix, so that both are at hand while
+ * they are in the cache. A multiple of every tier's column step. */
+#define CPU_GATE_STEP 128
+#define CPU_GATED_STRIDE (2 * CPU_GATE_STEP + KERNEL_ALIGNMENT / sizeof(float))
+
+typedef enum cpu_norm_place {
+    CPU_ATTENTION_NORM,
+    CPU_OUTPUT_NORM,
+    CPU_BEFORE_ATTENTION,
+    CPU_BEFORE_FEED_FORWARD,
+    CPU_NORMS
+} cpu_norm_place;
 
 typedef struct cpu_layer {
     cpu_matrix matrices[CPU_MATRICES];
     cpu_norm norms[CPU_NORMS];
+    float *query_norm, *key_norm; /* [head_size]; the query's is scaled. NULL = there is none */
 } cpu_layer;
 
 /* How a matrix is made of the model's. */
@@ -59,8 +71,13 @@ struct cpu_device {
     model_config config;
     model_tensor word_embeddings; /* a view of the model's file */
     kernel_activation activation;
-    cpu_norm embedding_norm;
-    float *positions; /* [model_position_rows][hidden]: position + type 0 embedding */
+    cpu_norm embedding_norm, final_norm;
+    float *
+        positions; /* [position_rows][hidden]: position + type 0 embedding; one row where no table of positions is */
+    size_t position_rows;
+    float *zeros; /* [hidden] */
+    /* [max_positions] of [head_size / 2] cosines and as many sines; NULL = nothing is turned. One table for both where they are equal. */
+    float *rotary[MODEL_REACHES];
     /* [heads], relative_stride apart: the bias of a key behind the query by -max_positions + 1 .. max_positions - 1, in base 2;
      * NULL = the graph has none */
     float *relative;
@@ -94,6 +111,7 @@ typedef struct cpu_part {
 typedef struct cpu_parts {
     cpu_part list[3];
     size_t count;
+    size_t turn; /* > 0: so many outputs of each in turn; 0: all of one, then all of the next */
 } cpu_parts;
 
 /* Room for conversion: rows: [PACK_ROWS][the most inputs], biases: [PACK_ROWS]. */
@@ -132,16 +150,19 @@ struct cpu_state {
     unsigned char *block; /* [bytes]: all that follows, each 64-byte aligned */
     size_t bytes;
     float *hidden; /* [max_tokens][hidden]: the residual stream */
+    float *normed; /* [max_tokens][hidden]: what products take of it; `hidden` itself without pre-norm */
     void *qkv,
-        *context;   /* [max_tokens][3 * hidden], [max_tokens][hidden] numbers: attention's input and output */
-    void *narrowed; /* [max_tokens][hidden] numbers: `hidden` as products take it; none in fp32 */
-    void *intermediate;  /* [row_block][intermediate] numbers: inside the feed-forward net */
-    int8_rows quantised; /* [max_tokens][hidden]: `hidden`, then the context, as products in int8 take them */
+        *context; /* [max_tokens][cpu_qkv_size], [max_tokens][queries] numbers: attention's input and output */
+    void *
+        narrowed; /* [max_tokens][hidden] numbers, context_stride apart: `normed` as products take it; none in fp32 */
+    void *intermediate;          /* [row_block][intermediate] numbers: inside the feed-forward net */
+    int8_rows quantised;         /* [max_tokens]: `normed`, then the context, as products in int8 take them */
     int8_rows intermediate_int8; /* [row_block][intermediate]: `intermediate`, in int8 */
     float *projected;            /* [row_block][hidden]: a product before its norm */
-    float *output;               /* [max_tokens][hidden] dense */
-    void *scratch;               /* of the attention */
-    void *int8_scratch;          /* of products in int8 */
+    float *gated;  /* [row_block][2 * CPU_GATE_STEP], CPU_GATED_STRIDE apart: a step of a gated product */
+    float *output; /* [max_tokens][hidden] dense */
+    void *scratch; /* of the attention */
+    void *int8_scratch; /* of products in int8 */
     void *expanded; /* [column_step outputs][the most inputs]: of a matrix stored as int4, packed by linear */
     size_t hidden_stride;                                   /* of hidden and projected */
     size_t qkv_stride, context_stride, intermediate_stride; /* context_stride: of narrowed too */
@@ -152,6 +173,20 @@ struct cpu_state {
     device_batch batch;
     size_t rows;
 };
+
+/* Numbers of a token that attention takes. */
+static inline size_t cpu_qkv_size(const model_config *config)
+{
+    return model_query_size(config) + 2 * model_key_size(config);
+}
+
+/* Of any matrix of a layer. */
+static inline size_t cpu_most_inputs(const model_config *config)
+{
+    const size_t queries = model_query_size(config);
+    const size_t most = config->hidden_size > queries ? config->hidden_size : queries;
+    return most > config->intermediate_size ? most : config->intermediate_size;
+}
 
 /* Bytes of one number. */
 static inline size_t cpu_number_size(const cpu_device *device)

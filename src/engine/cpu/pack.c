@@ -40,56 +40,88 @@ const cpu_plan cpu_plans[CPU_MATRICES] = {
 static const size_t norms[CPU_NORMS] = {
     [CPU_ATTENTION_NORM] = offsetof(model_layer, attention_norm),
     [CPU_OUTPUT_NORM] = offsetof(model_layer, output_norm),
+    [CPU_BEFORE_ATTENTION] = offsetof(model_layer, before_attention),
+    [CPU_BEFORE_FEED_FORWARD] = offsetof(model_layer, before_feed_forward),
 };
 
-/* The layout of cpu_device.packed; run once to count, once to place. */
-static void place_matrices(cpu_device *device, carver *c)
+static const model_norm *norm_of(const model_layer *layer, cpu_norm_place place)
 {
+    return (const model_norm *)((const char *)layer + norms[place]);
+}
+
+/* The layout of cpu_device.packed; run once to count, once to place. */
+static void place_matrices(cpu_device *device, const model_weights *weights, carver *c)
+{
+    (void)weights;
     for (size_t l = 0; l < device->config.layers; l++)
         for (size_t m = 0; m < CPU_MATRICES; m++)
             carve_matrix(device, c, &device->layers[l].matrices[m]);
 }
 
-static void place_norm(cpu_norm *norm, size_t hidden, carver *c)
+static void place_norm(const model_norm *from, cpu_norm *norm, size_t hidden, carver *c)
 {
+    if (from->gamma.data == NULL)
+        return;
     norm->gamma = carve(c, hidden, sizeof(float));
     norm->beta = carve(c, hidden, sizeof(float));
 }
 
-static void place_vectors(cpu_device *device, carver *c)
+static void place_rotary(cpu_device *device, carver *c)
 {
-    const size_t hidden = device->config.hidden_size;
-    place_norm(&device->embedding_norm, hidden, c);
+    const model_rotary *kinds = device->config.graph.rotary;
+    for (size_t k = 0; k < MODEL_REACHES; k++) {
+        const bool known = k > 0 && kinds[k].theta == kinds[0].theta && kinds[k].divisor == kinds[0].divisor;
+        if (kinds[k].theta > 0.0f)
+            device->rotary[k] =
+                known ? device->rotary[0]
+                      : carve(c, device->config.max_positions, device->config.head_size * sizeof(float));
+    }
+}
+
+static void place_vectors(cpu_device *device, const model_weights *weights, carver *c)
+{
+    const size_t hidden = device->config.hidden_size, size = device->config.head_size;
+    place_norm(&weights->embedding_norm, &device->embedding_norm, hidden, c);
+    place_norm(&weights->final_norm, &device->final_norm, hidden, c);
     for (size_t l = 0; l < device->config.layers; l++) {
+        const model_layer *layer = &weights->layers[l];
         for (size_t n = 0; n < CPU_NORMS; n++)
-            place_norm(&device->layers[l].norms[n], hidden, c);
+            place_norm(norm_of(layer, n), &device->layers[l].norms[n], hidden, c);
+        if (layer->query_norm.data != NULL)
+            device->layers[l].query_norm = carve(c, size, sizeof(float));
+        if (layer->key_norm.data != NULL)
+            device->layers[l].key_norm = carve(c, size, sizeof(float));
         for (size_t m = 0; m < CPU_MATRICES && device->int8 != NULL; m++)
             if (cpu_plans[m].follows_norm)
                 device->layers[l].matrices[m].factors =
                     carve(c, device->layers[l].matrices[m].inputs, sizeof(float));
     }
-    device->positions = carve(c, model_position_rows(&device->config) * hidden, sizeof(float));
-    if (device->config.graph.relative_bias)
+    device->positions = carve(c, device->position_rows * hidden, sizeof(float));
+    device->zeros = carve(c, hidden, sizeof(float));
+    place_rotary(device, c);
+    if (device->config.graph.relative_bias || device->config.graph.alibi)
         device->relative = carve(c, device->config.heads * device->relative_stride, sizeof(float));
 }
 
+typedef void placer(cpu_device *device, const model_weights *weights, carver *c);
+
 /* Counts; place with base NULL. */
-static aki_status count(cpu_device *device, void (*place)(cpu_device *device, carver *c), carver *c,
+static aki_status count(cpu_device *device, const model_weights *weights, placer *place, carver *c,
                         aki_error *error)
 {
     *c = (carver){0};
-    place(device, c);
+    place(device, weights, c);
     return c->overflow ? error_set(error, AKI_MODEL_UNSUPPORTED,
                                    "the model's weights do not fit this machine's addresses")
                        : AKI_OK;
 }
 
 /* Counts, allocates and places; fills nothing. */
-static aki_status allocate(cpu_device *device, void (*place)(cpu_device *device, carver *c), void **block,
+static aki_status allocate(cpu_device *device, const model_weights *weights, placer *place, void **block,
                            size_t *bytes, aki_error *error)
 {
     carver c;
-    aki_status status = count(device, place, &c, error);
+    aki_status status = count(device, weights, place, &c, error);
     if (status != AKI_OK)
         return status;
     *block = mem_alloc_aligned(c.used, 1);
@@ -97,7 +129,7 @@ static aki_status allocate(cpu_device *device, void (*place)(cpu_device *device,
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for %zu bytes of packed weights", c.used);
     *bytes = c.used;
     c = (carver){.base = *block};
-    place(device, &c);
+    place(device, weights, &c);
     return AKI_OK;
 }
 
@@ -106,7 +138,10 @@ static void read_rows(const cpu_part *part, size_t first, size_t count, const pa
 {
     const size_t inputs = part->linear->weight.columns;
     tensor_read_f32(&part->linear->weight, first * inputs, count * inputs, room->rows);
-    tensor_read_f32(&part->linear->bias, first, count, room->biases);
+    if (part->linear->bias.data != NULL)
+        tensor_read_f32(&part->linear->bias, first, count, room->biases);
+    else
+        memset(room->biases, 0, count * sizeof *room->biases);
     if (part->scale == 1.0f)
         return;
     for (size_t i = 0; i < count * inputs; i++)
@@ -115,28 +150,39 @@ static void read_rows(const cpu_part *part, size_t first, size_t count, const pa
         room->biases[i] *= part->scale;
 }
 
+/* Outputs first .. end - 1 of a part become outputs of the matrix from `output` on. */
+static void pack_run(const cpu_device *device, const cpu_matrix *matrix, const cpu_part *part, size_t first,
+                     size_t end, size_t output, const pack_room *room)
+{
+    const size_t inputs = matrix->inputs;
+    for (size_t row = first; row < end; row += PACK_ROWS) {
+        const size_t count = end - row < PACK_ROWS ? end - row : PACK_ROWS;
+        read_rows(part, row, count, room);
+        for (size_t r = 0; matrix->int8 && matrix->factors != NULL && r < count; r++)
+            for (size_t i = 0; i < inputs; i++)
+                room->rows[r * inputs + i] /= matrix->factors[i];
+        if (matrix->int4)
+            int4_pack(device->linear->column_step, matrix->packed, inputs, output, count, room->rows,
+                      room->biases);
+        else
+            (matrix->int8 ? device->int8->pack : device->linear->pack)(
+                matrix->packed, matrix->outputs, inputs, output, count, room->rows, room->biases);
+        output += count;
+    }
+}
+
 void cpu_pack_matrix(const cpu_device *device, const cpu_matrix *matrix, const cpu_parts *parts,
                      const pack_room *room)
 {
-    const size_t inputs = matrix->inputs;
+    const size_t turn = parts->turn > 0 ? parts->turn : matrix->outputs;
     size_t output = 0;
-    for (size_t p = 0; p < parts->count; p++) {
-        const size_t rows = parts->list[p].linear->weight.rows;
-        for (size_t row = 0; row < rows; row += PACK_ROWS) {
-            const size_t count = rows - row < PACK_ROWS ? rows - row : PACK_ROWS;
-            read_rows(&parts->list[p], row, count, room);
-            for (size_t r = 0; matrix->int8 && matrix->factors != NULL && r < count; r++)
-                for (size_t i = 0; i < inputs; i++)
-                    room->rows[r * inputs + i] /= matrix->factors[i];
-            if (matrix->int4)
-                int4_pack(device->linear->column_step, matrix->packed, inputs, output, count, room->rows,
-                          room->biases);
-            else
-                (matrix->int8 ? device->int8->pack : device->linear->pack)(
-                    matrix->packed, matrix->outputs, inputs, output, count, room->rows, room->biases);
-            output += count;
+    for (size_t first = 0; output < matrix->outputs; first += turn)
+        for (size_t p = 0; p < parts->count; p++) {
+            const size_t rows = parts->list[p].linear->weight.rows;
+            const size_t end = rows - first < turn ? rows : first + turn;
+            pack_run(device, matrix, &parts->list[p], first, end, output, room);
+            output += end - first;
         }
-    }
 }
 
 void cpu_column_magnitudes(const cpu_parts *parts, float *greatest, const pack_room *room)
@@ -158,50 +204,107 @@ void cpu_column_magnitudes(const cpu_parts *parts, float *greatest, const pack_r
     }
 }
 
+/* What queries are multiplied by: attention takes scores in base 2. A norm of the queries would undo it and has it itself. */
+static float score_scale(const model_config *config)
+{
+    const double divisor = config->graph.score_divisor;
+    return (float)(M_LOG2E / (divisor > 0.0 ? divisor : sqrt((double)config->head_size)));
+}
+
 cpu_parts cpu_matrix_parts(const cpu_device *device, const model_layer *layer, cpu_place place)
 {
     const cpu_plan *plan = &cpu_plans[place];
+    if (place == CPU_INTERMEDIATE && device->config.graph.gated)
+        return (cpu_parts){
+            .list = {{&layer->gate, 1.0f}, {&layer->intermediate, 1.0f}}, .count = 2, .turn = CPU_GATE_STEP};
     cpu_parts parts = {.count = plan->count};
     for (size_t i = 0; i < plan->count; i++) {
         const model_linear *linear = (const model_linear *)((const char *)layer + plan->parts[i]);
-        const bool is_query = linear == &layer->query;
-        parts.list[i] =
-            (cpu_part){linear, is_query ? (float)(M_LOG2E / sqrt((double)device->config.head_size)) : 1.0f};
+        const bool scaled = linear == &layer->query && layer->query_norm.data == NULL;
+        parts.list[i] = (cpu_part){linear, scaled ? score_scale(&device->config) : 1.0f};
     }
     return parts;
 }
 
-static void read_norm(const model_norm *norm, cpu_norm *out, size_t hidden)
+/* The weight of a norm, `count` numbers times `scale`. */
+static void read_gamma(const cpu_device *device, const model_tensor *gamma, size_t count, float scale,
+                       float *out)
 {
-    tensor_read_f32(&norm->gamma, 0, hidden, out->gamma);
-    tensor_read_f32(&norm->beta, 0, hidden, out->beta);
+    const float more = device->config.graph.norm == MODEL_RMS_NORM_FROM_ONE ? 1.0f : 0.0f;
+    tensor_read_f32(gamma, 0, count, out);
+    for (size_t i = 0; i < count && (more != 0.0f || scale != 1.0f); i++)
+        out[i] = (out[i] + more) * scale;
 }
 
-/* By distance, so that a kernel adds a run of it to a row of scores. */
+static void read_norm(const cpu_device *device, const model_norm *norm, cpu_norm *out)
+{
+    const size_t hidden = device->config.hidden_size;
+    if (out->gamma == NULL)
+        return;
+    read_gamma(device, &norm->gamma, hidden, 1.0f, out->gamma);
+    if (norm->beta.data != NULL)
+        tensor_read_f32(&norm->beta, 0, hidden, out->beta);
+    else
+        memset(out->beta, 0, hidden * sizeof *out->beta);
+}
+
+/* By distance, so that a kernel adds a run of it to a row of scores. bias: without data for ALiBi. */
 static void read_relative(cpu_device *device, const model_tensor *bias)
 {
     const size_t heads = device->config.heads;
     const ptrdiff_t reach = (ptrdiff_t)device->config.max_positions - 1;
     for (ptrdiff_t distance = -reach; distance <= reach; distance++)
         for (size_t h = 0; h < heads; h++) {
-            float value;
-            tensor_read_f32(bias, model_relative_bucket(distance) * heads + h, 1, &value);
+            float value = 0.0f;
+            if (bias->data != NULL)
+                tensor_read_f32(bias, model_relative_bucket(distance) * heads + h, 1, &value);
+            const double away = device->config.graph.alibi ? fabs((double)distance) : 0.0;
             device->relative[h * device->relative_stride + (size_t)(distance + reach)] =
-                (float)(M_LOG2E * (double)value);
+                (float)(M_LOG2E * ((double)value - model_alibi_slope(h, heads) * away));
         }
+}
+
+/* Frequencies and angles are rounded to f32, as in the reference: at thousands of tokens that moves an angle by more than f32
+ * resolves of its sine. */
+static void fill_rotary(const cpu_device *device, const model_rotary *kind, float *table)
+{
+    const size_t size = device->config.head_size, half = size / 2;
+    for (size_t i = 0; i < half; i++) {
+        const float exponent = (float)(2 * i) / (float)size;
+        float frequency = 1.0f / (float)pow((double)kind->theta, (double)exponent);
+        if (kind->divisor > 0.0f)
+            frequency /= kind->divisor;
+        for (size_t p = 0; p < device->config.max_positions; p++) {
+            const double angle = (double)((float)p * frequency);
+            table[p * size + i] = (float)cos(angle);
+            table[p * size + half + i] = (float)sin(angle);
+        }
+    }
 }
 
 static void read_vectors(cpu_device *device, const model_weights *weights, float *row)
 {
     const size_t hidden = device->config.hidden_size;
-    read_norm(&weights->embedding_norm, &device->embedding_norm, hidden);
-    for (size_t l = 0; l < device->config.layers; l++)
+    read_norm(device, &weights->embedding_norm, &device->embedding_norm);
+    read_norm(device, &weights->final_norm, &device->final_norm);
+    for (size_t l = 0; l < device->config.layers; l++) {
+        const model_layer *from = &weights->layers[l];
+        const cpu_layer *layer = &device->layers[l];
         for (size_t n = 0; n < CPU_NORMS; n++)
-            read_norm((const model_norm *)((const char *)&weights->layers[l] + norms[n]),
-                      &device->layers[l].norms[n], hidden);
-    const size_t rows = model_position_rows(&device->config);
+            read_norm(device, norm_of(from, n), &device->layers[l].norms[n]);
+        if (layer->query_norm != NULL)
+            read_gamma(device, &from->query_norm, device->config.head_size, score_scale(&device->config),
+                       layer->query_norm);
+        if (layer->key_norm != NULL)
+            read_gamma(device, &from->key_norm, device->config.head_size, 1.0f, layer->key_norm);
+    }
+    const size_t rows = device->position_rows;
     float *positions = device->positions;
-    tensor_read_f32(&weights->position_embeddings, 0, rows * hidden, positions);
+    memset(device->zeros, 0, hidden * sizeof *device->zeros);
+    if (weights->position_embeddings.data != NULL)
+        tensor_read_f32(&weights->position_embeddings, 0, rows * hidden, positions);
+    else
+        memset(positions, 0, rows * hidden * sizeof *positions);
     if (device->config.token_types > 0) {
         tensor_read_f32(&weights->type_embeddings, 0, hidden, row);
         for (size_t p = 0; p < rows; p++)
@@ -210,6 +313,9 @@ static void read_vectors(cpu_device *device, const model_weights *weights, float
     }
     if (device->relative != NULL)
         read_relative(device, &weights->relative_bias);
+    for (size_t k = 0; k < MODEL_REACHES; k++)
+        if (device->rotary[k] != NULL && (k == 0 || device->rotary[k] != device->rotary[0]))
+            fill_rotary(device, &device->config.graph.rotary[k], device->rotary[k]);
 }
 
 static void read_layers(cpu_device *device, const model_weights *weights, const pack_room *room)
@@ -237,7 +343,7 @@ static void shape_layers(cpu_device *device, const model_weights *weights)
 
 aki_status cpu_place_packed(cpu_device *device, aki_error *error)
 {
-    return allocate(device, place_matrices, &device->packed, &device->packed_bytes, error);
+    return allocate(device, NULL, place_matrices, &device->packed, &device->packed_bytes, error);
 }
 
 /* Chooses what int8 is for, and packs the matrices. */
@@ -259,17 +365,18 @@ static aki_status compute_packed(cpu_device *device, const model_weights *weight
 aki_status cpu_pack(cpu_device *device, const model_weights *weights, const char *weights_cache,
                     const log_sink *log, aki_error *error)
 {
-    const size_t hidden = device->config.hidden_size, intermediate = device->config.intermediate_size;
-    const size_t widest = hidden > intermediate ? hidden : intermediate;
+    const size_t widest = cpu_most_inputs(&device->config);
+    device->position_rows =
+        weights->position_embeddings.data != NULL ? model_position_rows(&device->config) : 1;
     device->layers = mem_zalloc(device->config.layers, sizeof *device->layers);
     if (device->layers == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for %zu layers", device->config.layers);
     shape_layers(device, weights);
     device->relative_stride = 2 * device->config.max_positions + KERNEL_BIAS_ROOM;
     carver counted; /* before anything of these sizes is asked for */
-    aki_status status = count(device, place_matrices, &counted, error);
+    aki_status status = count(device, weights, place_matrices, &counted, error);
     if (status == AKI_OK)
-        status = allocate(device, place_vectors, &device->vectors, &device->vector_bytes, error);
+        status = allocate(device, weights, place_vectors, &device->vectors, &device->vector_bytes, error);
     if (status != AKI_OK)
         return status;
     pack_room room = {mem_alloc_aligned(widest, PACK_ROWS * sizeof(float)),

@@ -44,9 +44,7 @@ static void place_int8(int8_rows *rows, unsigned char *start, size_t count)
 /* Of the largest part of a matrix that is expanded at once. */
 static size_t expanded_bytes(const cpu_device *device)
 {
-    const size_t hidden = device->config.hidden_size, intermediate = device->config.intermediate_size;
-    return device->linear->packed_bytes(device->linear->column_step,
-                                        hidden > intermediate ? hidden : intermediate);
+    return device->linear->packed_bytes(device->linear->column_step, cpu_most_inputs(&device->config));
 }
 
 aki_status cpu_state_open(cpu_state **out, const cpu_device *device, size_t max_tokens, aki_error *error)
@@ -63,23 +61,30 @@ aki_status cpu_state_open(cpu_state **out, const cpu_device *device, size_t max_
     const size_t row_block = int8 != NULL ? int8->row_block : device->linear->row_block;
     state->row_block = row_block < max_tokens ? row_block : max_tokens;
     state->hidden_stride = stride_of(config->hidden_size, sizeof(float));
-    state->qkv_stride = stride_of(3 * config->hidden_size, size);
-    state->context_stride = stride_of(config->hidden_size, size);
+    state->qkv_stride = stride_of(cpu_qkv_size(config), size);
+    const size_t queries = model_query_size(config);
+    const size_t widest_row = config->hidden_size > queries ? config->hidden_size : queries;
+    state->context_stride = stride_of(widest_row, size);
     state->intermediate_stride = stride_of(config->intermediate_size, size);
 
     bool overflow = false;
     size_t bytes = 0;
     size_t hidden = reserve(&bytes, max_tokens, state->hidden_stride, sizeof(float), &overflow);
+    const bool pre_norm = config->graph.pre_norm;
+    size_t normed =
+        reserve(&bytes, pre_norm ? max_tokens : 0, state->hidden_stride, sizeof(float), &overflow);
     size_t qkv = reserve(&bytes, max_tokens, state->qkv_stride, size, &overflow);
     size_t context = reserve(&bytes, max_tokens, state->context_stride, size, &overflow);
     size_t narrowed = reserve(&bytes, device->linear->narrow != NULL ? max_tokens : 0, state->context_stride,
                               size, &overflow);
     size_t intermediate = reserve(&bytes, state->row_block, state->intermediate_stride, size, &overflow);
-    size_t quantised = reserve_int8(&bytes, int8 != NULL ? max_tokens : 0, config->hidden_size,
-                                    &state->quantised, &overflow);
+    size_t quantised =
+        reserve_int8(&bytes, int8 != NULL ? max_tokens : 0, widest_row, &state->quantised, &overflow);
     size_t intermediate_int8 = reserve_int8(&bytes, int8 != NULL ? state->row_block : 0,
                                             config->intermediate_size, &state->intermediate_int8, &overflow);
     size_t projected = reserve(&bytes, state->row_block, state->hidden_stride, sizeof(float), &overflow);
+    size_t gated = reserve(&bytes, config->graph.gated ? state->row_block : 0, CPU_GATED_STRIDE,
+                           sizeof(float), &overflow);
     size_t output = reserve(&bytes, max_tokens, config->hidden_size, sizeof(float), &overflow);
     size_t scratch_bytes = device->linear->attention_scratch_bytes(longest, config->head_size);
     size_t scratch = reserve(&bytes, scratch_bytes, 1, 1, &overflow);
@@ -99,11 +104,13 @@ aki_status cpu_state_open(cpu_state **out, const cpu_device *device, size_t max_
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a pass of %zu tokens", max_tokens);
     }
     state->hidden = (float *)(state->block + hidden);
+    state->normed = pre_norm ? (float *)(state->block + normed) : state->hidden;
     state->qkv = state->block + qkv;
     state->context = state->block + context;
     state->narrowed = state->block + narrowed;
     state->intermediate = state->block + intermediate;
     state->projected = (float *)(state->block + projected);
+    state->gated = (float *)(state->block + gated);
     state->output = (float *)(state->block + output);
     state->scratch = state->block + scratch;
     state->int8_scratch = state->block + int8_scratch;

@@ -86,6 +86,8 @@ static kernel_activation activation_of(model_activation activation)
         return KERNEL_GELU_TANH;
     case MODEL_RELU:
         return KERNEL_RELU;
+    case MODEL_SILU:
+        return KERNEL_SILU;
     case MODEL_GELU_ERF:
         break;
     }

@@ -33,8 +33,13 @@ void ref_attention_bf16(const kernel_attention *attention);
 
 float ref_activate(float x, kernel_activation activation);
 
+void ref_rotary_f32(const kernel_rotary *rotary);
+void ref_rotary_bf16(const kernel_rotary *rotary);
+void ref_gate_f32(const kernel_gate *gate);
+void ref_gate_bf16(const kernel_gate *gate);
+
 void ref_norm(const kernel_norm *norm);
-/* One row, in place: row holds input + residual, [columns]. In f64: no sum of finite numbers overflows. */
-void ref_norm_row(const kernel_norm *norm, float *row);
+/* One row, [columns]; sum holds input + residual and may be the output. In f64: no sum of finite numbers overflows. */
+void ref_norm_row(const kernel_norm *norm, const float *sum, float *output);
 
 #endif

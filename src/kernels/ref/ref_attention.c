@@ -15,7 +15,7 @@ size_t ref_attention_scratch_bytes(size_t tokens, size_t head_size)
     return bytes;
 }
 
-/* scores: [tokens], left as exp2(score - greatest score), rounded to the number. Returns the sum of what was rounded. */
+/* scores: of the keys that are seen, left as exp2(score - greatest score), rounded to the number. Returns the sum of what was rounded. */
 static double weigh(kernel_number number, float *scores, size_t tokens)
 {
     float greatest = scores[0];
@@ -33,27 +33,29 @@ static double weigh(kernel_number number, float *scores, size_t tokens)
 
 static inline void attend(const kernel_attention *attention, const kernel_number number)
 {
-    const size_t tokens = attention->tokens, size = attention->head_size, hidden = attention->heads * size;
-    const size_t stride = attention->qkv_stride;
+    const size_t size = attention->head_size, stride = attention->qkv_stride;
+    const size_t pairs = kernel_key_value_heads(attention), group = attention->heads / pairs;
     const void *qkv = attention->qkv;
     float *scores = attention->scratch;
     for (size_t h = attention->first_head; h < attention->first_head + attention->head_count; h++) {
-        const size_t queries = h * size, keys = queries + hidden, values = keys + hidden;
-        for (size_t t = 0; t < tokens; t++) {
-            for (size_t s = 0; s < tokens; s++) {
+        const size_t queries = h * size, keys = (attention->heads + h / group) * size;
+        const size_t values = keys + pairs * size;
+        for (size_t t = 0; t < attention->tokens; t++) {
+            const kernel_keys seen = kernel_visible_keys(attention, t);
+            for (size_t s = seen.first; s < seen.end; s++) {
                 float score = 0.0f;
                 for (size_t d = 0; d < size; d++)
                     score += ref_get(number, qkv, queries + t * stride + d) *
                              ref_get(number, qkv, keys + s * stride + d);
                 if (attention->bias != NULL)
                     score += (attention->bias + h * attention->bias_stride + s)[-(ptrdiff_t)t];
-                scores[s] = score;
+                scores[s - seen.first] = score;
             }
-            double sum = weigh(number, scores, tokens);
+            double sum = weigh(number, scores, seen.end - seen.first);
             for (size_t d = 0; d < size; d++) {
                 double mixed = 0.0;
-                for (size_t s = 0; s < tokens; s++)
-                    mixed += (double)scores[s] * ref_get(number, qkv, values + s * stride + d);
+                for (size_t s = seen.first; s < seen.end; s++)
+                    mixed += (double)scores[s - seen.first] * ref_get(number, qkv, values + s * stride + d);
                 ref_put(number, attention->output, t * attention->output_stride + h * size + d,
                         (float)(mixed / sum));
             }

@@ -65,6 +65,8 @@ float ref_activate(float value, kernel_activation activation)
         return (float)(0.5 * x * (1.0 + tanh(M_2_SQRTPI * M_SQRT1_2 * (x + 0.044715 * x * x * x))));
     case KERNEL_RELU:
         return value < 0.0f && !isinf(value) ? 0.0f : value; /* NaN and infinities stay */
+    case KERNEL_SILU:
+        return (float)(isinf(x) ? x : x / (1.0 + exp(-x)));
     case KERNEL_IDENTITY:
         break;
     }
@@ -105,4 +107,26 @@ void ref_multiply_f32(const kernel_product *product)
 void ref_multiply_bf16(const kernel_product *product)
 {
     multiply(product, KERNEL_BF16);
+}
+
+static void gate(const kernel_gate *g, kernel_number number)
+{
+    for (size_t r = 0; r < g->rows; r++) {
+        const size_t from = r * g->stride, to = r * g->output_stride;
+        for (size_t j = 0; j < g->columns; j++)
+            ref_put(number, g->output, to + j,
+                    ref_activate(g->gate[from + j], g->activation) * g->up[from + j]);
+        if (number == KERNEL_BF16 && g->columns % 2 != 0)
+            ref_put(number, g->output, to + g->columns, 0.0f);
+    }
+}
+
+void ref_gate_f32(const kernel_gate *g)
+{
+    gate(g, KERNEL_F32);
+}
+
+void ref_gate_bf16(const kernel_gate *g)
+{
+    gate(g, KERNEL_BF16);
 }

@@ -30,6 +30,8 @@ const kernel_precision ref_fp32 = {
     .multiply = ref_multiply_f32,
     .attention_scratch_bytes = ref_attention_scratch_bytes,
     .attention = ref_attention_f32,
+    .rotary = ref_rotary_f32,
+    .gate = ref_gate_f32,
     .burst = burst,
 };
 
@@ -44,6 +46,8 @@ const kernel_precision ref_bf16 = {
     .multiply = ref_multiply_bf16,
     .attention_scratch_bytes = ref_attention_scratch_bytes,
     .attention = ref_attention_bf16,
+    .rotary = ref_rotary_bf16,
+    .gate = ref_gate_bf16,
     .burst = burst,
 };
 

@@ -14,6 +14,8 @@ static inline __attribute__((always_inline)) vf32 simd_activate(vf32 x, const ke
         return vf_gelu_tanh(x);
     case KERNEL_RELU:
         return vf_relu(x);
+    case KERNEL_SILU:
+        return vf_silu(x);
     case KERNEL_IDENTITY:
         break;
     }

@@ -2,7 +2,8 @@
  *
  * Per head, keys are laid out as panels [units of head_size][PANEL] and values as panels [units of tokens][PANEL], so that
  * both products run on the tile. A block of TILE_ROWS queries is taken through scores, softmax and the mixing of values
- * while its scores are in cache; all scores of a row are held at once, so the softmax is the plain two-pass one. */
+ * while its scores are in cache; all scores of a row are held at once, so the softmax is the plain two-pass one. Panels of keys that
+ * none of the block's queries sees are left out; sums begin at a panel, so that a row does not depend on its block. */
 #ifndef KERNELS_SIMD_ATTENTION_H
 #define KERNELS_SIMD_ATTENTION_H
 
@@ -74,11 +75,13 @@ static void simd_lay_out_values(const number *values, size_t stride, size_t toke
         }
 }
 
+/* head: of keys and values */
 static void simd_lay_out(const kernel_attention *a, size_t head, const simd_attention_scratch *scratch)
 {
-    const size_t tokens = a->tokens, size = a->head_size, hidden = a->heads * size;
+    const size_t tokens = a->tokens, size = a->head_size;
     const size_t units = simd_units(size), stride = a->qkv_stride / UNIT_NUMBERS;
-    const number *keys = (const number *)a->qkv + hidden + head * size, *values = keys + hidden;
+    const number *keys = (const number *)a->qkv + (a->heads + head) * size;
+    const number *values = keys + kernel_key_value_heads(a) * size;
     for (size_t first = 0; first < tokens; first += PANEL)
         simd_lay_out_keys((const tile_unit *)keys + first * stride, stride,
                           tokens - first < PANEL ? tokens - first : PANEL, units,
@@ -94,31 +97,38 @@ static void simd_attend_rows(const kernel_attention *a, size_t head, size_t firs
                              const simd_attention_scratch *scratch)
 {
     const size_t size = a->head_size, units = simd_units(size), depth = simd_units(a->tokens);
+    const bool masked = a->causal || a->window > 0;
+    const size_t start = kernel_visible_keys(a, first).first / PANEL * PANEL;
+    const size_t end = kernel_visible_keys(a, first + rows - 1).end, span = end - start;
     const number *queries = (const number *)a->qkv + first * a->qkv_stride + head * size;
     _Alignas(KERNEL_ALIGNMENT) float mixed[TILE_ROWS * PANEL];
     float factors[TILE_ROWS];
-    for (size_t s = 0; s < a->tokens; s += PANEL) {
+    for (size_t s = start; s < end; s += PANEL) {
         tile t = {
             .depth = units,
             .a = (const tile_unit *)queries,
             .a_stride = a->qkv_stride / UNIT_NUMBERS,
             .panel = scratch->keys + s * units,
             .start = simd_zeros,
-            .c = scratch->scores + s,
+            .c = scratch->scores + s - start,
             .c_stride = scratch->scores_stride,
             .ahead = {scratch->keys + s * units, scratch->keys + s * units},
         };
         tile_run(&t, rows);
     }
     for (size_t r = 0; r < rows && a->bias != NULL; r++)
-        simd_add_bias(a, head, first + r, scratch->scores + r * scratch->scores_stride);
-    for (size_t r = 0; r < rows; r++)
-        factors[r] = simd_weigh(scratch->scores + r * scratch->scores_stride, a->tokens);
+        simd_add_bias(a, head, first + r, start, end, scratch->scores + r * scratch->scores_stride);
+    for (size_t r = 0; r < rows; r++) {
+        float *scores = scratch->scores + r * scratch->scores_stride;
+        const kernel_keys seen = kernel_visible_keys(a, first + r);
+        factors[r] = masked ? simd_weigh_between(scores, seen.first - start, seen.end - start, span)
+                            : simd_weigh(scores, span);
+    }
     for (size_t d = 0; d < size; d += PANEL) {
         const size_t columns = size - d < PANEL ? size - d : PANEL;
-        const tile_unit *panel = scratch->values + d * depth;
+        const tile_unit *panel = scratch->values + d * depth + start / UNIT_NUMBERS * PANEL;
         tile t = {
-            .depth = depth,
+            .depth = simd_units(span),
             .a = scratch->scores,
             .a_stride = scratch->scores_stride,
             .panel = panel,
@@ -152,8 +162,10 @@ static void simd_attention(const kernel_attention *a)
     scratch.scores = (float *)scratch.values + simd_round_up(a->head_size) * simd_units(a->tokens);
     /* One vector more than the scores need: rows a power of two apart would share the sets of the L1 cache. */
     scratch.scores_stride = simd_round_up(a->tokens) + VF_LANES;
+    const size_t group = a->heads / kernel_key_value_heads(a);
     for (size_t head = a->first_head; head < a->first_head + a->head_count; head++) {
-        simd_lay_out(a, head, &scratch);
+        if (head == a->first_head || head % group == 0)
+            simd_lay_out(a, head / group, &scratch);
         for (size_t b = 0; b < blocks; b++) {
             const size_t first = tile_first_row(a->tokens, blocks, b);
             simd_attend_rows(a, head, first, tile_first_row(a->tokens, blocks, b + 1) - first, &scratch);

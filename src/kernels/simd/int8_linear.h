@@ -89,6 +89,9 @@ static inline __attribute__((always_inline)) void int8_finish_tile(const int8_fi
     case KERNEL_RELU:
         int8_finish_as(f, narrow, KERNEL_RELU);
         break;
+    case KERNEL_SILU:
+        int8_finish_as(f, narrow, KERNEL_SILU);
+        break;
     case KERNEL_IDENTITY:
         if (narrow || f->from != f->to)
             int8_finish_as(f, narrow, KERNEL_IDENTITY);

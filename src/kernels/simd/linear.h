@@ -90,6 +90,9 @@ static inline __attribute__((always_inline)) void simd_finish_tile(const simd_fi
     case KERNEL_RELU:
         simd_finish_as(f, narrow, KERNEL_RELU);
         break;
+    case KERNEL_SILU:
+        simd_finish_as(f, narrow, KERNEL_SILU);
+        break;
     case KERNEL_IDENTITY:
         if (narrow)
             simd_finish_as(f, narrow, KERNEL_IDENTITY);

@@ -59,4 +59,12 @@ static inline vf32 vf_gelu_tanh(vf32 x)
     return vf_div(x, vf_add(vf_set1(1.0f), vf_exp2(exponent)));
 }
 
+/* x / (1 + exp(-x)) */
+static inline vf32 vf_silu(vf32 x)
+{
+    vf32 exponent = vf_mul(x, vf_set1((float)-M_LOG2E));
+    exponent = vf_if_less(exponent, vf_set1(126.0f), exponent, vf_set1(126.0f));
+    return vf_div(x, vf_add(vf_set1(1.0f), vf_exp2(exponent)));
+}
+
 #endif

@@ -32,4 +32,34 @@ static float simd_weigh(float *scores, size_t tokens)
     return 1.0f / vf_sum(sum);
 }
 
+/* The same of the scores first .. end - 1, the numbers of the others up to `span` being zero. */
+static float simd_weigh_between(float *scores, size_t first, size_t end, size_t span)
+{
+    const vf32 lowest = vf_set1(-INFINITY), zero = vf_set1(0.0f);
+    number *weights = (number *)scores;
+    vf32 greatest = lowest, sum = zero;
+    for (size_t s = first / VF_LANES * VF_LANES; s < end; s += VF_LANES) {
+        vf32 x = vf_load(scores + s);
+        if (end - s < VF_LANES)
+            x = vf_first(x, end - s, lowest);
+        if (s < first)
+            x = vf_first(lowest, first - s, x);
+        greatest = vf_max(greatest, x);
+    }
+    greatest = vf_set1(vf_greatest(greatest));
+    for (size_t s = 0; s < span; s += VF_LANES) {
+        vf32 x = zero;
+        if (s + VF_LANES > first && s < end) {
+            x = number_exp2(vf_sub(vf_load(scores + s), greatest));
+            if (end - s < VF_LANES)
+                x = vf_first(x, end - s, zero);
+            if (s < first)
+                x = vf_first(zero, first - s, x);
+            sum = vf_add(sum, x);
+        }
+        vf_store_numbers(weights + s, x);
+    }
+    return 1.0f / vf_sum(sum);
+}
+
 #endif

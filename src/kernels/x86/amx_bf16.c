@@ -5,6 +5,7 @@
 #include "kernels/simd/bf16.h"
 
 #include "kernels/simd/narrow.h"
+#include "kernels/simd/rotary.h"
 
 #define AMX_DOT amx_dot_bf16
 #include "kernels/x86/amx_burst.h"
@@ -33,5 +34,7 @@ const kernel_precision amx_bf16 = {
     .multiply = amx_bf16_multiply,
     .attention_scratch_bytes = amx_bf16_attention_scratch_bytes,
     .attention = amx_bf16_attention,
+    .rotary = simd_rotary,
+    .gate = simd_gate,
     .burst = burst,
 };

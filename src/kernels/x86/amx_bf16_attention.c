@@ -151,8 +151,21 @@ typedef struct queries {
     size_t first[2]; /* token; of a half that is not there that of the other one */
 } queries;
 
-/* scores[r][s] for all tokens s, and what is left of the last panel. */
-static void score(const kernel_attention *a, size_t head, const queries *q, const attention_scratch *scratch)
+/* The panels of keys that any of the queries sees, and with them all that it sees. */
+typedef struct panel_range {
+    size_t first, end;
+} panel_range;
+
+static panel_range panels_seen(const kernel_attention *a, const queries *q)
+{
+    const size_t last = q->first[q->halves - 1] + q->height - 1;
+    return (panel_range){.first = kernel_visible_keys(a, q->first[0]).first / AMX_PANEL,
+                         .end = panels_of(kernel_visible_keys(a, last).end)};
+}
+
+/* scores[r][s] for the tokens s of these panels. */
+static void score(const kernel_attention *a, size_t head, const queries *q, panel_range panels,
+                  const attention_scratch *scratch)
 {
     const size_t size = a->head_size, rest = size % TILE_NUMBERS, depth = panels_of(size);
     const number *all = (const number *)a->qkv + head * size;
@@ -171,21 +184,25 @@ static void score(const kernel_attention *a, size_t head, const queries *q, cons
             memcpy(tails[h][r], rows + r * a->qkv_stride + size - rest, rest * sizeof(number));
         }
     }
-    for (size_t s = 0; s < panels_of(a->tokens); s++) {
+    for (size_t s = panels.first; s < panels.end; s++) {
         b.panels[0] = b.panels[1] = scratch->keys + s * depth * AMX_PANEL_STEP;
-        b.sums[0] = scratch->scores + s * AMX_PANEL;
-        b.sums[1] = scratch->scores + q->height * scratch->scores_stride + s * AMX_PANEL;
+        b.sums[0] = scratch->scores + (s - panels.first) * AMX_PANEL;
+        b.sums[1] = scratch->scores + q->height * scratch->scores_stride + (s - panels.first) * AMX_PANEL;
         run(&b, q->halves);
     }
 }
 
-/* Scores of a query become numbers, filled up to whole panels with zeros. */
-static float weigh(const kernel_attention *a, size_t head, size_t query, float *scores)
+/* Scores of a query with these panels become numbers, filled up to whole panels with zeros. */
+static float weigh(const kernel_attention *a, size_t head, size_t query, panel_range panels, float *scores)
 {
-    const size_t tokens = a->tokens;
+    const size_t first = panels.first * AMX_PANEL;
+    const size_t end = at_most(panels.end * AMX_PANEL, a->tokens), tokens = end - first;
+    const kernel_keys seen = kernel_visible_keys(a, query);
     if (a->bias != NULL)
-        simd_add_bias(a, head, query, scores);
-    const float factor = simd_weigh(scores, tokens);
+        simd_add_bias(a, head, query, first, end, scores);
+    const float factor = a->causal || a->window > 0
+                             ? simd_weigh_between(scores, seen.first - first, seen.end - first, tokens)
+                             : simd_weigh(scores, tokens);
     number *weights = (number *)scores;
     const size_t filled = (tokens + VF_LANES - 1) / VF_LANES * VF_LANES;
     if (filled % AMX_PANEL != 0)
@@ -193,15 +210,16 @@ static float weigh(const kernel_attention *a, size_t head, size_t query, float *
     return factor;
 }
 
-static void mix(const kernel_attention *a, size_t head, const queries *q, const attention_scratch *scratch,
-                const float *factors)
+static void mix(const kernel_attention *a, size_t head, const queries *q, panel_range panels,
+                const attention_scratch *scratch, const float *factors)
 {
     const size_t size = a->head_size, depth = panels_of(a->tokens);
     _Alignas(KERNEL_ALIGNMENT) float mixed[2][AMX_ROWS][AMX_PANEL];
     for (size_t d = 0; d < size; d += AMX_PANEL) {
-        const unsigned char *panel = scratch->values + d / AMX_PANEL * depth * AMX_PANEL_STEP;
+        const unsigned char *panel =
+            scratch->values + (d / AMX_PANEL * depth + panels.first) * AMX_PANEL_STEP;
         const amx_block b = {
-            .steps = depth,
+            .steps = panels.end - panels.first,
             .rows = {scratch->scores, scratch->scores + q->height * scratch->scores_stride},
             .row_stride = scratch->scores_stride * sizeof(float),
             .panels = {panel, panel},
@@ -225,24 +243,27 @@ static void mix(const kernel_attention *a, size_t head, const queries *q, const 
 void amx_bf16_attention(const kernel_attention *a)
 {
     const attention_scratch scratch = place(a);
-    const size_t hidden = a->heads * a->head_size;
+    const size_t pairs = kernel_key_value_heads(a), group = a->heads / pairs;
     const amx_cut cut = amx_cut_rows(a->tokens);
     const number *qkv = a->qkv;
     float factors[2 * AMX_ROWS];
     amx_configure_for(cut);
     for (size_t head = a->first_head; head < a->first_head + a->head_count; head++) {
-        lay_out_keys(a, qkv + hidden + head * a->head_size, scratch.keys);
-        lay_out_values(a, qkv + 2 * hidden + head * a->head_size, scratch.values);
+        if (head == a->first_head || head % group == 0) {
+            lay_out_keys(a, qkv + (a->heads + head / group) * a->head_size, scratch.keys);
+            lay_out_values(a, qkv + (a->heads + pairs + head / group) * a->head_size, scratch.values);
+        }
         for (size_t tile = 0; tile < cut.tiles; tile += 2) {
             const size_t first = amx_first_row(cut, a->tokens, tile);
             queries q = {.halves = cut.tiles == 1 ? 1 : 2, .height = cut.height, .first = {first, first}};
             if (q.halves == 2)
                 q.first[1] = amx_first_row(cut, a->tokens, tile + 1);
-            score(a, head, &q, &scratch);
+            const panel_range panels = panels_seen(a, &q);
+            score(a, head, &q, panels, &scratch);
             for (size_t r = 0; r < q.halves * q.height; r++)
-                factors[r] = weigh(a, head, q.first[r / q.height] + r % q.height,
+                factors[r] = weigh(a, head, q.first[r / q.height] + r % q.height, panels,
                                    scratch.scores + r * scratch.scores_stride);
-            mix(a, head, &q, &scratch, factors);
+            mix(a, head, &q, panels, &scratch, factors);
         }
     }
     amx_release();

@@ -45,6 +45,7 @@ VARIANTS(identity, KERNEL_IDENTITY)
 VARIANTS(gelu_erf, KERNEL_GELU_ERF)
 VARIANTS(gelu_tanh, KERNEL_GELU_TANH)
 VARIANTS(relu, KERNEL_RELU)
+VARIANTS(silu, KERNEL_SILU)
 
 static const variants *variants_of(kernel_activation activation)
 {
@@ -55,6 +56,8 @@ static const variants *variants_of(kernel_activation activation)
         return &gelu_tanh;
     case KERNEL_RELU:
         return &relu;
+    case KERNEL_SILU:
+        return &silu;
     case KERNEL_IDENTITY:
         break;
     }

@@ -9,6 +9,7 @@
 #include "kernels/simd/burst.h"
 #include "kernels/simd/expand.h"
 #include "kernels/simd/linear.h"
+#include "kernels/simd/rotary.h"
 
 const kernel_precision avx2_fp32 = {
     .number = NUMBER,
@@ -20,5 +21,7 @@ const kernel_precision avx2_fp32 = {
     .multiply = simd_multiply,
     .attention_scratch_bytes = simd_attention_scratch_bytes,
     .attention = simd_attention,
+    .rotary = simd_rotary,
+    .gate = simd_gate,
     .burst = simd_burst,
 };

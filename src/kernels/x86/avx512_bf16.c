@@ -10,6 +10,7 @@
 #include "kernels/simd/expand.h"
 #include "kernels/simd/linear.h"
 #include "kernels/simd/narrow.h"
+#include "kernels/simd/rotary.h"
 
 const kernel_precision avx512_bf16 = {
     .number = NUMBER,
@@ -22,5 +23,7 @@ const kernel_precision avx512_bf16 = {
     .multiply = simd_multiply,
     .attention_scratch_bytes = simd_attention_scratch_bytes,
     .attention = simd_attention,
+    .rotary = simd_rotary,
+    .gate = simd_gate,
     .burst = simd_burst,
 };

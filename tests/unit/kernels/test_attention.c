@@ -6,7 +6,28 @@ typedef struct problem {
     float *qkv;  /* [tokens][3][heads][head_size], values that the precision holds */
     float *bias; /* NULL, or [heads][bias_stride] from distance -tokens + 1 on */
     size_t bias_stride;
+    size_t pairs; /* heads of keys and values; 0 = heads */
+    bool causal;
+    size_t window;
 } problem;
+
+static size_t pairs_of(const problem *p)
+{
+    return p->pairs > 0 ? p->pairs : p->heads;
+}
+
+/* Numbers of a row of qkv. */
+static size_t width_of(const problem *p)
+{
+    return (p->heads + 2 * pairs_of(p)) * p->head_size;
+}
+
+/* By the definition, apart from kernel_visible_keys. */
+static bool sees(const problem *p, size_t query, size_t key)
+{
+    const size_t away = key > query ? key - query : query - key;
+    return !(p->causal && key > query) && !(p->window > 0 && away > p->window);
+}
 
 /* Queries and keys are multiplied by `sharpness`: 0 makes all weights even, large values pick one token. */
 static problem make_problem(const kernel_precision *precision, size_t tokens, size_t heads, size_t head_size,
@@ -36,15 +57,16 @@ static void attend_in_turns(const kernel_precision *precision, kernel_attention 
 static float *attend_split(const kernel_precision *precision, const problem *p, size_t output_stride,
                            size_t turns)
 {
-    const size_t hidden = p->heads * p->head_size, count = check_extent(p->tokens, hidden, output_stride);
+    const size_t hidden = p->heads * p->head_size, width = width_of(p);
+    const size_t count = check_extent(p->tokens, hidden, output_stride);
     size_t bytes = precision->attention_scratch_bytes(p->tokens, p->head_size);
     assert_true(bytes > 0 && bytes % KERNEL_ALIGNMENT == 0);
     void *scratch = mem_alloc_aligned(bytes, 1);
     assert_non_null(scratch);
     memset(scratch, 0xff, bytes); /* NaN: whoever reads what was not written shows it */
-    void *numbers = check_numbers_of(precision, p->qkv, p->tokens, 3 * hidden, p->stride);
+    void *numbers = check_numbers_of(precision, p->qkv, p->tokens, width, p->stride);
     size_t number_bytes =
-        check_numbers(precision, p->tokens, 3 * hidden, p->stride) * check_number_size(precision);
+        check_numbers(precision, p->tokens, width, p->stride) * check_number_size(precision);
     size_t offset = 4 * check_below(16);
     unsigned char *block = mem_alloc(offset + number_bytes, 1), *qkv = block + offset;
     assert_non_null(block);
@@ -53,7 +75,10 @@ static float *attend_split(const kernel_precision *precision, const problem *p, 
     kernel_attention attention = {.tokens = p->tokens,
                                   .heads = p->heads,
                                   .head_size = p->head_size,
+                                  .key_value_heads = p->pairs,
                                   .head_count = p->heads,
+                                  .causal = p->causal,
+                                  .window = p->window,
                                   .qkv = qkv,
                                   .qkv_stride = p->stride,
                                   .output = output,
@@ -81,6 +106,7 @@ static float *attend(const kernel_precision *precision, const problem *p, size_t
 static void check_problem(const kernel_table *tier, const kernel_precision *precision, const problem *p)
 {
     const size_t hidden = p->heads * p->head_size, output_stride = check_stride(precision, hidden);
+    const size_t group = p->heads / pairs_of(p), to_values = pairs_of(p) * p->head_size;
     float *output = attend(precision, p, output_stride);
     double *scores = mem_alloc(p->tokens, sizeof *scores);
     assert_non_null(scores);
@@ -89,8 +115,11 @@ static void check_problem(const kernel_table *tier, const kernel_precision *prec
             const float *query = p->qkv + t * p->stride + h * p->head_size;
             double greatest = -INFINITY, magnitude = 0.0, sum = 0.0;
             for (size_t s = 0; s < p->tokens; s++) {
-                const float *key = p->qkv + s * p->stride + hidden + h * p->head_size;
+                const float *key = p->qkv + s * p->stride + hidden + h / group * p->head_size;
                 double size = 0.0;
+                scores[s] = -INFINITY;
+                if (!sees(p, t, s))
+                    continue;
                 scores[s] = 0.0;
                 for (size_t d = 0; d < p->head_size; d++) {
                     scores[s] += (double)query[d] * key[d];
@@ -111,7 +140,7 @@ static void check_problem(const kernel_table *tier, const kernel_precision *prec
             for (size_t d = 0; d < p->head_size; d++) {
                 double mixed = 0.0, largest = 0.0;
                 for (size_t s = 0; s < p->tokens; s++) {
-                    double value = p->qkv[s * p->stride + 2 * hidden + h * p->head_size + d];
+                    double value = p->qkv[s * p->stride + hidden + to_values + h / group * p->head_size + d];
                     mixed += scores[s] / sum * value;
                     largest = fmax(largest, fabs(value));
                 }
@@ -332,6 +361,77 @@ static void heads_do_not_depend_on_each_other(void **state)
     }
 }
 
+/* A problem whose rows are those of grouped heads. */
+static problem make_grouped(const kernel_precision *precision, size_t tokens, size_t heads, size_t pairs,
+                            size_t head_size)
+{
+    problem p = {.tokens = tokens, .heads = heads, .head_size = head_size, .pairs = pairs};
+    p.stride = check_stride(precision, width_of(&p));
+    p.qkv = check_floats(check_extent(tokens, width_of(&p), p.stride), CHECK_USUAL);
+    for (size_t t = 0; t < tokens; t++)
+        for (size_t i = 0; i < (heads + pairs) * head_size; i++)
+            p.qkv[t * p.stride + i] *= 0.3f;
+    check_hold(precision, p.qkv, check_extent(tokens, width_of(&p), p.stride));
+    return p;
+}
+
+/* Windows of every side of a panel, causal and not, over texts shorter and longer than them, with grouped heads and a bias. */
+static void attends_behind_masks(void **state)
+{
+    (void)state;
+    static const size_t windows[] = {0, 1, 2, 7, 15, 16, 31, 32, 33, 64, 100};
+    CHECK_EACH_PRECISION(tier, precision)
+    for (size_t w = 0; w < sizeof windows / sizeof *windows; w++)
+        for (size_t tokens = 1; tokens <= 150; tokens += unit_is_emulated() ? 47 : tokens < 20 ? 6 : 29) {
+            problem p = make_grouped(precision, tokens, 4, 1 + w % 2, 16 + 2 * (w % 3));
+            p.window = windows[w];
+            for (int causal = 0; causal < 2; causal++) {
+                p.causal = causal != 0;
+                check_problem(tier, precision, &p);
+            }
+            p.bias_stride = 2 * tokens;
+            p.bias = check_floats(4 * p.bias_stride + KERNEL_BIAS_ROOM, CHECK_USUAL);
+            check_problem(tier, precision, &p);
+            mem_free(p.bias);
+            mem_free(p.qkv);
+        }
+}
+
+static void attends_with_large_grouped_heads(void **state)
+{
+    (void)state;
+    CHECK_EACH_PRECISION(tier, precision)
+    for (size_t size = 128; size <= 256; size += 128) {
+        problem p = make_grouped(precision, unit_is_emulated() ? 40 : 300, 3, 1, size);
+        p.window = 70;
+        check_problem(tier, precision, &p);
+        p.causal = true;
+        p.window = 0;
+        check_problem(tier, precision, &p);
+        mem_free(p.qkv);
+    }
+}
+
+/* The first tokens of a causal text have the same bits whatever comes behind them. */
+static void causal_rows_do_not_depend_on_what_follows(void **state)
+{
+    (void)state;
+    CHECK_EACH_PRECISION(tier, precision)
+    for (size_t tokens = 2; tokens <= 130; tokens += 32) {
+        problem p = make_grouped(precision, tokens, 2, 1, 32);
+        p.causal = true;
+        float *whole = attend(precision, &p, 64);
+        for (size_t first = 1; first < tokens; first += 1 + tokens / 7) {
+            p.tokens = first;
+            float *beginning = attend(precision, &p, 64);
+            assert_memory_equal(beginning, whole, first * 64 * sizeof *whole);
+            mem_free(beginning);
+        }
+        mem_free(whole);
+        mem_free(p.qkv);
+    }
+}
+
 static void refuses_sizes_that_overflow(void **state)
 {
     (void)state;
@@ -355,6 +455,9 @@ int main(void)
         cmocka_unit_test(keeps_nan),
         cmocka_unit_test(does_not_depend_on_addresses),
         cmocka_unit_test(heads_do_not_depend_on_each_other),
+        cmocka_unit_test(attends_behind_masks),
+        cmocka_unit_test(attends_with_large_grouped_heads),
+        cmocka_unit_test(causal_rows_do_not_depend_on_what_follows),
         cmocka_unit_test(refuses_sizes_that_overflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

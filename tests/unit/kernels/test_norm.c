@@ -8,7 +8,7 @@ static void check_row(const kernel_table *tier, const kernel_norm *norm, const f
     double mean = 0.0, variance = 0.0, greatest = 0.0;
     for (size_t i = 0; i < columns; i++) {
         double x = (double)input[i] + residual[i];
-        mean += x / (double)columns;
+        mean += norm->rms ? 0.0 : x / (double)columns;
         greatest = fmax(greatest, fabs(x));
     }
     for (size_t i = 0; i < columns; i++) {
@@ -24,9 +24,37 @@ static void check_row(const kernel_table *tier, const kernel_norm *norm, const f
     }
 }
 
+/* The sum over the residual, and the same bits of output as without it. */
+static void check_sum(const kernel_table *tier, const kernel_norm *given, const float *input, float *residual,
+                      const float *expected, size_t expected_stride)
+{
+    const size_t columns = given->columns, stride = columns + 3;
+    const size_t count = check_extent(given->rows, columns, given->residual_stride);
+    float *output = check_untouched(check_extent(given->rows, columns, stride));
+    float *before = mem_alloc(count, sizeof *before);
+    assert_non_null(before);
+    memcpy(before, residual, count * sizeof *before);
+    kernel_norm norm = *given;
+    norm.input = input;
+    norm.residual = norm.sum = residual;
+    norm.sum_stride = norm.residual_stride;
+    norm.output = output;
+    norm.output_stride = stride;
+    tier->norm(&norm);
+    check_gaps_untouched(output, norm.rows, columns, stride);
+    for (size_t r = 0; r < norm.rows; r++) {
+        assert_memory_equal(output + r * stride, expected + r * expected_stride, columns * sizeof *output);
+        for (size_t i = 0; i < columns; i++)
+            assert_true(residual[r * norm.sum_stride + i] ==
+                        input[r * norm.input_stride + i] + before[r * norm.sum_stride + i]);
+    }
+    mem_free(before);
+    mem_free(output);
+}
+
 /* Takes input [rows], stride columns .. columns + 4, and residual, whose stride is one more. */
-static void check_given(const kernel_table *tier, size_t rows, size_t columns, size_t stride, float *input,
-                        float *residual)
+static void check_given_as(const kernel_table *tier, bool rms, size_t rows, size_t columns, size_t stride,
+                           float *input, float *residual)
 {
     float *gamma = check_floats(columns, CHECK_USUAL), *beta = check_floats(columns, CHECK_USUAL);
     float *output = check_untouched(check_extent(rows, columns, stride + 2));
@@ -40,7 +68,8 @@ static void check_given(const kernel_table *tier, size_t rows, size_t columns, s
                         .beta = beta,
                         .epsilon = 1e-12f,
                         .output = output,
-                        .output_stride = stride + 2};
+                        .output_stride = stride + 2,
+                        .rms = rms};
     tier->norm(&norm);
     check_gaps_untouched(output, rows, columns, stride + 2);
     for (size_t r = 0; r < rows; r++)
@@ -59,15 +88,35 @@ static void check_given(const kernel_table *tier, size_t rows, size_t columns, s
     for (size_t r = 0; r < rows; r++)
         assert_memory_equal(over + r * (stride + 1), rows_before + r * (stride + 2), columns * sizeof(float));
     norm.output_stride = stride;
+    float *kept = mem_alloc(check_extent(rows, columns, stride), sizeof *kept);
+    assert_non_null(kept);
+    memcpy(kept, input, check_extent(rows, columns, stride) * sizeof *kept);
     tier->norm(&norm);
     for (size_t r = 0; r < rows; r++)
         assert_memory_equal(input + r * stride, rows_before + r * (stride + 2), columns * sizeof(float));
     mem_free(over);
+    memcpy(input, kept, check_extent(rows, columns, stride) * sizeof *kept);
+    mem_free(kept);
+    check_sum(tier, &norm, input, residual, rows_before, stride + 2);
     mem_free(output);
     mem_free(beta);
     mem_free(gamma);
-    mem_free(residual);
+}
+
+static void check_given(const kernel_table *tier, size_t rows, size_t columns, size_t stride, float *input,
+                        float *residual)
+{
+    const size_t inputs = check_extent(rows, columns, stride);
+    const size_t residuals = check_extent(rows, columns, stride + 1);
+    float *again = mem_alloc(inputs + residuals, sizeof *again);
+    assert_non_null(again);
+    memcpy(again, input, inputs * sizeof *again);
+    memcpy(again + inputs, residual, residuals * sizeof *again);
+    check_given_as(tier, false, rows, columns, stride, input, residual);
+    check_given_as(tier, true, rows, columns, stride, again, again + inputs);
+    mem_free(again);
     mem_free(input);
+    mem_free(residual);
 }
 
 static void check_norm(const kernel_table *tier, size_t rows, size_t columns, check_kind kind, float offset)
