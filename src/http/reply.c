@@ -11,11 +11,13 @@ void http_reply_init(http_reply *reply, unsigned status)
 {
     *reply = (http_reply){.status = status};
     buf_init(&reply->fields, MAX_FIELD_BYTES);
+    buf_init(&reply->trailers, MAX_FIELD_BYTES);
 }
 
 void http_reply_free(http_reply *reply)
 {
     buf_free(&reply->fields);
+    buf_free(&reply->trailers);
     mem_free(reply->body);
     *reply = (http_reply){0};
 }
@@ -26,6 +28,13 @@ void http_reply_add(http_reply *reply, const char *name, const char *value)
         (void)buf_reserve(&reply->fields, USUAL_FIELD_BYTES);
     buf_append(&reply->fields, name, strlen(name) + 1);
     buf_append(&reply->fields, value, strlen(value) + 1);
+}
+
+void http_reply_add_trailer(http_reply *reply, const char *name, const char *value)
+{
+    if (!buf_append(&reply->trailers, name, strlen(name) + 1) ||
+        !buf_append(&reply->trailers, value, strlen(value) + 1))
+        reply->fields.failed = true;
 }
 
 bool http_reply_take_body(http_reply *reply, buf *body)
@@ -46,15 +55,25 @@ bool http_reply_take_body(http_reply *reply, buf *body)
     return true;
 }
 
-bool http_reply_next(const http_reply *reply, const char **at, const char **name, const char **value)
+static bool next_of(const buf *fields, const char **at, const char **name, const char **value)
 {
-    *at = *at != NULL ? *at : reply->fields.data;
-    if (*at == NULL || *at >= reply->fields.data + reply->fields.length)
+    *at = *at != NULL ? *at : fields->data;
+    if (*at == NULL || *at >= fields->data + fields->length)
         return false;
     *name = *at;
     *value = *name + strlen(*name) + 1;
     *at = *value + strlen(*value) + 1;
     return true;
+}
+
+bool http_reply_next(const http_reply *reply, const char **at, const char **name, const char **value)
+{
+    return next_of(&reply->fields, at, name, value);
+}
+
+bool http_reply_next_trailer(const http_reply *reply, const char **at, const char **name, const char **value)
+{
+    return next_of(&reply->trailers, at, name, value);
 }
 
 const char *http_reply_reason(unsigned status)

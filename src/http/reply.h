@@ -9,6 +9,7 @@ typedef struct http_reply {
     buf fields;        /* name NUL value NUL, for each */
     char *body;        /* [body_bytes], to be freed by mem_free; NULL where there is none */
     size_t body_bytes; /* also where the request was HEAD */
+    buf trailers;      /* as fields; they follow the body over HTTP/2, and are left out over HTTP/1 */
     bool closes;       /* the connection ends with it */
 } http_reply;
 
@@ -18,12 +19,16 @@ void http_reply_free(http_reply *reply);
 /* Adds a field; where memory runs out reply->fields.failed is set, and the reply is replaced by the one for lack of memory. The
  * texts are copied; a value must have no line ends. */
 void http_reply_add(http_reply *reply, const char *name, const char *value);
+/* Likewise for a trailer. */
+void http_reply_add_trailer(http_reply *reply, const char *name, const char *value);
 
 /* Hands over what the buffer holds, and leaves it empty. False when there is no memory. */
 bool http_reply_take_body(http_reply *reply, buf *body);
 
 /* The next field from *at on, which begins as NULL; false after the last. */
 bool http_reply_next(const http_reply *reply, const char **at, const char **name, const char **value);
+/* Likewise of the trailers. */
+bool http_reply_next_trailer(const http_reply *reply, const char **at, const char **name, const char **value);
 
 /* "Not Found"; "" for a status that is not among ours. */
 const char *http_reply_reason(unsigned status);

@@ -26,6 +26,10 @@ typedef struct http_handler {
     /* The request is whole, or its body is not what it should be (fault). */
     void (*complete)(void *cookie, http_stream *stream, const http_fault *fault);
     void (*resumed)(void *cookie, http_stream *stream);
+    /* Of a reply that http_stream_begin began; NULL = not told. */
+    void (*drained)(void *cookie,
+                    http_stream *stream); /* all that was sent is taken. To be left by http_stream_resume */
+    void (*late)(void *cookie, http_stream *stream); /* its deadline has come, and it is not aborted */
     /* The stream's end, once for each `head`; whole: its reply was handed to the system to the last byte. */
     void (*end)(void *cookie, http_stream *stream, bool whole);
     /* A connection is not taken: writes the reply that its client gets. */
@@ -46,6 +50,22 @@ void http_stream_reply(http_stream *stream, http_reply *reply);
 void http_stream_reply_out_of_memory(http_stream *stream);
 /* Ends the stream without a reply, before one was sent. */
 void http_stream_abort(http_stream *stream);
+
+/* A reply whose body is sent piece by piece, before and while the request's body comes: over HTTP/2 only. From here on the stream
+ * is kept, as that of a whole request is, until http_stream_finish or http_stream_abort, though its client may be gone
+ * (http_stream_expect). These functions are called on the stream's thread. */
+#define HTTP_STREAM_MAX_UNSENT_BYTES ((size_t)64 << 20)
+/* Sends the reply's head, which is taken over; its body must be empty. False = not over this version of HTTP. */
+bool http_stream_begin(http_stream *stream, http_reply *reply);
+/* False = no memory, or more than the maximum waits for the client. */
+bool http_stream_send(http_stream *stream, const char *data, size_t bytes);
+/* Bytes that the client has not taken yet. */
+size_t http_stream_unsent(const http_stream *stream);
+/* Ends the body; the trailers of `end` follow, which is taken over. Once. The stream may have ended when it returns. */
+void http_stream_finish(http_stream *stream, http_reply *end);
+/* While held, what comes of the body uses up the client's window, so that it stops sending. */
+void http_stream_hold(http_stream *stream, bool held);
+
 /* Until when the body must go on coming: then the stream is aborted. By clock_monotonic_ns. */
 void http_stream_set_deadline(http_stream *stream, int64_t due_ns);
 /* Has `resumed` called. From any thread, once for each complete request at the most until it was called. */

@@ -81,6 +81,13 @@ static int on_data(nghttp2_session *library, uint8_t flags, int32_t id, const ui
     (void)flags;
     (void)cookie;
     h2_stream *h = nghttp2_session_get_stream_user_data(library, id);
+    const bool held = h != NULL && h->held && !h->replied;
+    const int consumed = held ? nghttp2_session_consume_connection(library, length)
+                              : nghttp2_session_consume(library, id, length);
+    if (consumed != 0)
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    if (held)
+        h->kept_back += length;
     if (h != NULL && !h->replied && !h->completed && length > 0)
         connection_stream_tell_body(&h->stream, (const char *)data, length);
     return 0;
@@ -248,7 +255,9 @@ static void late(http_connection *c)
     for (h2_stream *h = s->first; h != NULL; h = h->next)
         if (h->due_ns <= now_ns) {
             h->due_ns = TIMER_WHEEL_NEVER;
-            (void)nghttp2_submit_rst_stream(s->library, NGHTTP2_FLAG_NONE, h->id, NGHTTP2_CANCEL);
+            const bool asked = h->began && !h->replied && h->body_sent == h->pieces.length;
+            if (!asked || !connection_stream_tell_late(&h->stream))
+                (void)nghttp2_submit_rst_stream(s->library, NGHTTP2_FLAG_NONE, h->id, NGHTTP2_CANCEL);
         }
     h2_session_set_timer(c);
     http_connection_advance(c);
@@ -311,15 +320,22 @@ static bool open_library(http_connection *c, h2_session *s)
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)c->rules->max_header_bytes},
     };
     nghttp2_session_callbacks *callbacks;
-    if (nghttp2_session_callbacks_new(&callbacks) != 0)
+    nghttp2_option *options;
+    if (nghttp2_option_new(&options) != 0)
         return false;
+    if (nghttp2_session_callbacks_new(&callbacks) != 0) {
+        nghttp2_option_del(options);
+        return false;
+    }
+    nghttp2_option_set_no_auto_window_update(options, 1); /* on_data gives windows back */
     h2_head_receive(callbacks);
     h2_reply_send(callbacks);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
-    const bool made = nghttp2_session_server_new(&s->library, callbacks, c) == 0;
+    const bool made = nghttp2_session_server_new2(&s->library, callbacks, c, options) == 0;
     nghttp2_session_callbacks_del(callbacks);
+    nghttp2_option_del(options);
     return made &&
            nghttp2_submit_settings(s->library, NGHTTP2_FLAG_NONE, settings,
                                    sizeof settings / sizeof *settings) == 0 &&

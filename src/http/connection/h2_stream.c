@@ -58,6 +58,7 @@ void h2_stream_end(h2_stream *h, bool whole)
     s->orphans -= h->orphan;
     connection_stream_destroy(&h->stream);
     buf_free(&h->text);
+    buf_free(&h->pieces);
     mem_free(h);
     if (s->first == NULL)
         c->idle_since_ns = clock_monotonic_ns();
@@ -67,7 +68,7 @@ void h2_stream_end(h2_stream *h, bool whole)
 void h2_stream_lose(h2_stream *h)
 {
     h2_session *s = h2_session_of(h->stream.connection);
-    if (h->streaming && h->completed && !h->replied) {
+    if (h->streaming && (h->completed || h->began) && !h->replied) {
         s->orphans += !h->orphan;
         h->orphan = true;
         h->due_ns = TIMER_WHEEL_NEVER;
@@ -82,6 +83,7 @@ void h2_stream_complete(h2_stream *h, const http_fault *fault)
     if (h->completed || h->replied)
         return;
     h->completed = true;
-    h2_stream_set_due(h, TIMER_WHEEL_NEVER);
+    if (!h->began)
+        h2_stream_set_due(h, TIMER_WHEEL_NEVER);
     connection_stream_tell_complete(&h->stream, fault);
 }

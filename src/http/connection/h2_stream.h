@@ -40,6 +40,10 @@ struct h2_stream {
     bool whole;     /* the client has ended it */
     bool completed, replied, sent_all, orphan, expects;
     size_t body_sent;
+    bool began;       /* the reply's body goes out in pieces, until `replied` */
+    buf pieces;       /* of it; `body_sent` bytes of them are sent */
+    bool held;        /* what comes is not given back to the client's window */
+    size_t kept_back; /* bytes of the window */
 };
 
 static inline h2_session *h2_session_of(const http_connection *c)

@@ -59,6 +59,20 @@ void connection_stream_tell_complete(connection_stream *stream, const http_fault
     stream->handler->complete(stream->handler->cookie, &stream->face, fault);
 }
 
+void connection_stream_tell_drained(connection_stream *stream)
+{
+    if (stream->handler->drained != NULL)
+        stream->handler->drained(stream->handler->cookie, &stream->face);
+}
+
+bool connection_stream_tell_late(connection_stream *stream)
+{
+    if (stream->handler->late == NULL)
+        return false;
+    stream->handler->late(stream->handler->cookie, &stream->face);
+    return true;
+}
+
 void connection_stream_tell_end(connection_stream *stream, bool whole)
 {
     stream->handler->end(stream->handler->cookie, &stream->face, whole);
@@ -88,6 +102,45 @@ void http_stream_abort(http_stream *face)
 {
     connection_stream *stream = whole_of(face);
     stream->ways->abort(stream);
+}
+
+bool http_stream_begin(http_stream *face, http_reply *reply)
+{
+    connection_stream *stream = whole_of(face);
+    if (stream->ways->begin == NULL)
+        return false;
+    stream->answer = *reply;
+    *reply = (http_reply){0};
+    stream->ways->begin(stream);
+    return true;
+}
+
+bool http_stream_send(http_stream *face, const char *data, size_t bytes)
+{
+    connection_stream *stream = whole_of(face);
+    return stream->ways->send(stream, data, bytes);
+}
+
+size_t http_stream_unsent(const http_stream *face)
+{
+    const connection_stream *stream = (const connection_stream *)face;
+    return stream->ways->unsent(stream);
+}
+
+void http_stream_finish(http_stream *face, http_reply *end)
+{
+    connection_stream *stream = whole_of(face);
+    buf_free(&stream->answer.trailers);
+    stream->answer.trailers = end->trailers;
+    end->trailers = (buf){0};
+    http_reply_free(end);
+    stream->ways->finish(stream);
+}
+
+void http_stream_hold(http_stream *face, bool held)
+{
+    connection_stream *stream = whole_of(face);
+    stream->ways->hold(stream, held);
 }
 
 void http_stream_set_deadline(http_stream *face, int64_t due_ns)

@@ -16,6 +16,12 @@ typedef struct connection_stream_ways {
     void (*reply)(connection_stream *stream); /* stream->answer; status 0: out of memory */
     void (*abort)(connection_stream *stream);
     void (*set_deadline)(connection_stream *stream, int64_t due_ns);
+    /* For replies in pieces; NULL = there are none. */
+    void (*begin)(connection_stream *stream); /* stream->answer: the head, and room for trailers */
+    bool (*send)(connection_stream *stream, const char *data, size_t bytes);
+    size_t (*unsent)(const connection_stream *stream);
+    void (*finish)(connection_stream *stream);
+    void (*hold)(connection_stream *stream, bool held);
 } connection_stream_ways;
 
 struct connection_stream {
@@ -41,6 +47,9 @@ void connection_stream_note_end(connection_stream *stream);
 void connection_stream_tell_head(connection_stream *stream, const http_fault *fault);
 void connection_stream_tell_body(connection_stream *stream, const char *data, size_t bytes);
 void connection_stream_tell_complete(connection_stream *stream, const http_fault *fault);
+void connection_stream_tell_drained(connection_stream *stream);
+/* False: the handler wants to know nothing of deadlines. */
+bool connection_stream_tell_late(connection_stream *stream);
 void connection_stream_tell_end(connection_stream *stream, bool whole);
 
 #endif
