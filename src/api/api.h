@@ -40,6 +40,9 @@ typedef struct api_service {
     bool takes_ids;            /* OpenAI's token ids are the model's own */
     const cl100k *foreign_ids; /* or these; NULL, and not takes_ids = they are refused */
     size_t max_body_bytes;
+    const void *server; /* of the next two: what health says */
+    bool (*is_live)(const void *server);
+    bool (*is_ready)(const void *server);
 } api_service;
 
 typedef struct api_request {
@@ -47,6 +50,7 @@ typedef struct api_request {
     size_t length;
     const char *name;        /* what the path has in the place of {model}; "" = nothing */
     const char *head_length; /* the header Inference-Header-Content-Length; NULL = none */
+    const char *encoding;    /* the header grpc-encoding; NULL = none */
 } api_request;
 
 typedef struct api_call {
@@ -75,6 +79,7 @@ typedef struct api_result {
     const scheduler_item_error *item_errors; /* [item_errors_count], rising: texts without a vector */
     size_t item_errors_count;
     int64_t duration_ns; /* since the request came */
+    int64_t tokenize_ns, queue_ns, inference_ns;
     const char *request_id;
     size_t *head_length; /* `write` sets it where bytes follow the JSON: how long that is; else it stays 0 */
 } api_result;
@@ -89,6 +94,11 @@ typedef struct api_dialect {
     unsigned (*write_error)(const http_error *error, const api_service *service, const char *request_id,
                             buf *out);
     const char *const (*headers)[2]; /* name and value, of each reply; ends with a NULL name; NULL = none */
+    const char *retry_field; /* is told in milliseconds when to try again; NULL = by none but HTTP's */
+    const char *media_type;  /* of replies; NULL = application/json, or bytes behind it */
+    /* Appends the trailers of a reply, name NUL value NUL for each; error NULL: it went well. They say what became of the request,
+     * so the reply of an error has them in its head, status 200 and no body. NULL = no trailers; else there is no write_error. */
+    void (*write_trailers)(const http_error *error, buf *out);
 } api_dialect;
 
 /* How bodies and replies look, for /openapi.json. JSON is written with ' in the place of ". */
@@ -112,6 +122,7 @@ typedef struct api_operation {
     aki_status (*write)(const api_call *call, const api_result *result, const api_service *service, buf *out,
                         aki_error *error);
     const api_description *description;
+    bool without_model; /* needs no model, and no room in the queue */
 } api_operation;
 
 #define API_SMALL_REPLY_BYTES ((size_t)64 << 10)

@@ -42,6 +42,8 @@
       "Shorten or split the text, or send \"truncate\":true.")                                               \
     X(HTTP_ERROR_INVALID_ENCODING, "invalid_encoding", 400, HTTP_TYPE_INVALID,                               \
       "Compress the body with gzip, whole, or send it without Content-Encoding.")                            \
+    X(HTTP_ERROR_INVALID_MESSAGE, "invalid_message", 400, HTTP_TYPE_INVALID,                                 \
+      "Send messages of the service's .proto file, each behind its five bytes of gRPC's framing.")           \
     X(HTTP_ERROR_UNAUTHORIZED, "invalid_api_key", 401, HTTP_TYPE_AUTHENTICATION,                             \
       "Send a valid API key: Authorization: Bearer KEY, or x-api-key: KEY.")                                 \
     X(HTTP_ERROR_ROLE_MISSING, "role_missing", 403, HTTP_TYPE_PERMISSION,                                    \
@@ -79,7 +81,8 @@
       "Restore the model's files on the server and restart it.")                                             \
     X(HTTP_ERROR_NOT_IMPLEMENTED, "not_implemented", 501, HTTP_TYPE_INVALID,                                 \
       "Use a method that HTTP has, and send the body as it is or with Transfer-Encoding: chunked.")          \
-    X(HTTP_ERROR_VERSION, "version_not_supported", 505, HTTP_TYPE_INVALID, "Send HTTP/1.1.")                 \
+    X(HTTP_ERROR_VERSION, "version_not_supported", 505, HTTP_TYPE_INVALID,                                   \
+      "Send HTTP/1.1; gRPC takes HTTP/2.")                                                                   \
     X(HTTP_ERROR_LOADING, "loading", 503, HTTP_TYPE_UNAVAILABLE,                                             \
       "Retry after the time given in Retry-After; GET /health/ready tells when the model is there.")         \
     X(HTTP_ERROR_SHUTTING_DOWN, "shutting_down", 503, HTTP_TYPE_UNAVAILABLE,                                 \

@@ -4,25 +4,21 @@
  * The model has one input, a BYTES tensor of texts under any name and of any shape, and one output, "embedding", FP32. The
  * request's "parameters" hold the options that all dialects share. In a body with bytes the header
  * Inference-Header-Content-Length says how long the JSON is; a reply's says so too. */
-#include "api/api.h"
+#include "api/kserve.h"
 
 #include "api/field.h"
 #include "api/input.h"
 #include "api/options.h"
 #include "api/vector_json.h"
-#include "base/error.h"
 #include "base/json_text.h"
 
-#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are little-endian, as are floats here");
 
-enum { KSERVE_JSON, KSERVE_BINARY };
 #define TAIL_BYTES 1024
-#define OUTPUT_NAME "embedding"
 #define LENGTH_BYTES ((size_t)4) /* before each element of a BYTES tensor */
 
 static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
@@ -41,7 +37,7 @@ static bool refuse(http_error *error, const char *param, const char *message)
 }
 
 /* The model's name, with or without the one version that there is. */
-static bool check_name(const char *name, const api_service *service, http_error *error)
+bool kserve_check_name(const char *name, const api_service *service, http_error *error)
 {
     static const char version[] = "/versions/1";
     char bare[256];
@@ -225,12 +221,12 @@ static bool read_outputs(api_call *call, http_error *error)
     if (outputs != NULL && !json_is_array(outputs))
         return field_refuse_type(error, "outputs", "a list", outputs);
     if (json_array_size(outputs) > 1)
-        return refuse(error, "outputs", "the model has one output, \"" OUTPUT_NAME "\"");
+        return refuse(error, "outputs", "the model has one output, \"" KSERVE_OUTPUT_NAME "\"");
     if (output != NULL) {
         const char *name = json_string_value(json_object_get(output, "name"));
         const json_t *parameters = json_object_get(output, "parameters");
-        if (name == NULL || strcmp(name, OUTPUT_NAME) != 0)
-            return refuse(error, "outputs[0].name", "the model has one output, \"" OUTPUT_NAME "\"");
+        if (name == NULL || strcmp(name, KSERVE_OUTPUT_NAME) != 0)
+            return refuse(error, "outputs[0].name", "the model has one output, \"" KSERVE_OUTPUT_NAME "\"");
         if (json_object_get(parameters, "classification") != NULL ||
             json_object_get(parameters, "shared_memory_region") != NULL)
             return refuse(error, "outputs[0].parameters",
@@ -248,13 +244,9 @@ static const api_field fields[] = {{"truncate", option_truncate},
                                    {"dimensions", option_dimensions},
                                    {NULL, NULL}};
 
-static bool read_infer(api_call *call, const api_request *request, const api_service *service,
-                       http_error *error)
+bool kserve_infer_fields(api_call *call, const char *bytes, size_t length, const api_service *service,
+                         http_error *error)
 {
-    api_request head = *request;
-    if (!check_name(request->name, service, error) || !read_head(request, &head.length, error) ||
-        !input_load(call, &head, "inputs", service, error))
-        return false;
     const json_t *id = json_object_get(call->root, "id"),
                  *parameters = json_object_get(call->root, "parameters");
     if (id != NULL && !json_is_string(id))
@@ -262,11 +254,20 @@ static bool read_infer(api_call *call, const api_request *request, const api_ser
     if (parameters != NULL && !json_is_object(parameters))
         return field_refuse_type(error, "parameters", "an object", parameters);
     call->keeps_input = true; /* the reply repeats the id */
-    return take_texts(call->root, request->body + head.length, request->length - head.length, service,
-                      error) &&
-           read_outputs(call, error) && options_read(call, parameters, fields, service, error) &&
+    return take_texts(call->root, bytes, length, service, error) && read_outputs(call, error) &&
+           options_read(call, parameters, fields, service, error) &&
            input_read(call, "inputs", json_object_get(call->root, "texts"), INPUT_EMPTY, service, error) &&
            input_cut(call, service, error);
+}
+
+static bool read_infer(api_call *call, const api_request *request, const api_service *service,
+                       http_error *error)
+{
+    api_request head = *request;
+    return kserve_check_name(request->name, service, error) && read_head(request, &head.length, error) &&
+           input_load(call, &head, "inputs", service, error) &&
+           kserve_infer_fields(call, request->body + head.length, request->length - head.length, service,
+                               error);
 }
 
 static size_t bound_infer(const api_call *call, const api_result *result, const api_service *service)
@@ -281,17 +282,17 @@ static aki_status append_floats(vector_json_writer *w, size_t index, size_t dime
                                 aki_error *error)
 {
     const float *vector = vector_json_get(w, index);
-    for (size_t d = 0; d < dimension; d++)
-        if (!isfinite(vector[d]))
-            return error_set(error, AKI_NOT_FINITE, "the vector of text %zu holds NaN or infinity", index);
-    buf_append(out, vector, dimension * sizeof *vector);
-    return AKI_OK;
+    const aki_status status = vector_json_check(vector, dimension, index, error);
+    if (status == AKI_OK)
+        buf_append(out, vector, dimension * sizeof *vector);
+    return status;
 }
 
 static aki_status append_output(vector_json_writer *w, const api_result *result, bool binary,
                                 size_t dimension, buf *out, aki_error *error)
 {
-    buf_printf(out, "\"outputs\":[{\"name\":\"" OUTPUT_NAME "\",\"datatype\":\"FP32\",\"shape\":[%zu,%zu],",
+    buf_printf(out,
+               "\"outputs\":[{\"name\":\"" KSERVE_OUTPUT_NAME "\",\"datatype\":\"FP32\",\"shape\":[%zu,%zu],",
                result->count, dimension);
     aki_status status = AKI_OK;
     if (binary) {
@@ -335,7 +336,7 @@ static bool read_model(api_call *call, const api_request *request, const api_ser
                        http_error *error)
 {
     (void)call;
-    if (!check_name(request->name, service, error))
+    if (!kserve_check_name(request->name, service, error))
         return false;
     if (service->enc == NULL)
         http_error_set(error, HTTP_ERROR_LOADING, NULL, "the model is still being loaded");
@@ -358,9 +359,10 @@ static aki_status write_model(const api_call *call, const api_result *result, co
     buf_append_string(out, "{\"name\":");
     json_text_append_string(out, service->model_name);
     buf_printf(out,
-               ",\"versions\":[\"1\"],\"platform\":\"akidb-embed\","
+               ",\"versions\":[\"1\"],\"platform\":\"" KSERVE_PLATFORM "\","
                "\"inputs\":[{\"name\":\"text\",\"datatype\":\"BYTES\",\"shape\":[-1]}],"
-               "\"outputs\":[{\"name\":\"" OUTPUT_NAME "\",\"datatype\":\"FP32\",\"shape\":[-1,%zu]}]}\n",
+               "\"outputs\":[{\"name\":\"" KSERVE_OUTPUT_NAME
+               "\",\"datatype\":\"FP32\",\"shape\":[-1,%zu]}]}\n",
                encoder_dimension(service->enc));
     return AKI_OK;
 }
@@ -396,7 +398,7 @@ static const api_description infer_form = {
                "'data':{'type':'array'},"
                "'parameters':{'type':'object','properties':{'binary_data_size':{'type':'integer'}}}}}},"
                "'outputs':{'type':'array','maxItems':1,'items':{'type':'object','properties':{"
-               "'name':{'const':'" OUTPUT_NAME "'},"
+               "'name':{'const':'" KSERVE_OUTPUT_NAME "'},"
                "'parameters':{'type':'object','properties':{'binary_data':{'type':'boolean'}}}}}}",
     .nested = "parameters",
     .nested_members = "'binary_data_output':{'type':'boolean'}",

@@ -3,7 +3,7 @@
  *
  * One of its clients repeats a 503 at once and for ever. What passes is therefore 429, which none repeats: overload as in
  * TEI, and a model that is loading or a server that stops as well. */
-#include "api/api.h"
+#include "api/tei.h"
 
 #include "api/field.h"
 #include "api/float_text.h"
@@ -13,7 +13,6 @@
 #include "base/error.h"
 #include "base/json_text.h"
 #include "base/memory.h"
-#include "tokenizer/offsets.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -22,8 +21,6 @@
 
 enum { TEI_EMBED, TEI_SIMILARITY };
 #define TAIL_BYTES 64
-/* Of one request to /tokenize or /decode. */
-#define MAX_TOKENS ((size_t)300000)
 /* {"id":…,"text":"…","special":false,"start":…,"stop":…}, without the text. */
 #define TOKEN_BYTES 104
 /* A vocabulary's longest token, with all its bytes escaped. */
@@ -44,7 +41,7 @@ static const api_field fields[] = {{"truncate", option_truncate},     {"truncati
 
 /* ---- Vectors ------------------------------------------------------------------------------------------ */
 
-static bool read_embed_inputs(api_call *call, const api_service *service, http_error *error)
+bool tei_embed_fields(api_call *call, const api_service *service, http_error *error)
 {
     return options_read(call, call->root, fields, service, error) &&
            input_read(call, "inputs", json_object_get(call->root, "inputs"), INPUT_STRING | INPUT_IDS,
@@ -55,7 +52,7 @@ static bool read_embed_inputs(api_call *call, const api_service *service, http_e
 static bool read_embed(api_call *call, const api_request *request, const api_service *service,
                        http_error *error)
 {
-    return input_load(call, request, "inputs", service, error) && read_embed_inputs(call, service, error);
+    return input_load(call, request, "inputs", service, error) && tei_embed_fields(call, service, error);
 }
 
 /* The list of the source and the sentences, kept in the tree. */
@@ -118,7 +115,7 @@ static bool read_root(api_call *call, const api_request *request, const api_serv
     if (!input_load(call, request, "inputs", service, error))
         return false;
     return json_is_object(json_object_get(call->root, "inputs")) ? read_sentences(call, service, error)
-                                                                 : read_embed_inputs(call, service, error);
+                                                                 : tei_embed_fields(call, service, error);
 }
 
 static size_t bound_vectors(const api_call *call, const api_result *result, const api_service *service)
@@ -175,12 +172,10 @@ static aki_status write_vectors(const api_call *call, const api_result *result, 
 static const api_field tokenize_fields[] = {{"prompt_name", option_prompt}, {NULL, NULL}};
 
 /* A call without texts for the scheduler: its strings are read again when the reply is written. */
-static bool read_tokenize(api_call *call, const api_request *request, const api_service *service,
-                          http_error *error)
+bool tei_tokenize_fields(api_call *call, const api_service *service, http_error *error)
 {
     bool special = true;
-    if (!input_load(call, request, "inputs", service, error) ||
-        !options_read(call, call->root, tokenize_fields, service, error))
+    if (!options_read(call, call->root, tokenize_fields, service, error))
         return false;
     json_t *inputs = json_object_get(call->root, "inputs");
     const json_t *flag = json_object_get(call->root, "add_special_tokens");
@@ -197,6 +192,12 @@ static bool read_tokenize(api_call *call, const api_request *request, const api_
     return true;
 }
 
+static bool read_tokenize(api_call *call, const api_request *request, const api_service *service,
+                          http_error *error)
+{
+    return input_load(call, request, "inputs", service, error) && tei_tokenize_fields(call, service, error);
+}
+
 /* `inputs` as a list of texts, whatever its shape. */
 static size_t count_inputs(const json_t *inputs)
 {
@@ -207,31 +208,19 @@ static size_t bound_tokens(const api_call *call, const api_result *result, const
 {
     (void)result, (void)service;
     return TAIL_BYTES + 8 * count_inputs(json_object_get(call->root, "inputs")) +
-           MAX_TOKENS * (TOKEN_BYTES + TOKEN_TEXT_BYTES);
+           TEI_MAX_TOKENS * (TOKEN_BYTES + TOKEN_TEXT_BYTES);
 }
 
-static void write_token(const tokenizer *tok, int32_t id, token_place place, const char *separator, buf *out)
-{
-    const char *text = tokenizer_token_text(tok, id);
-    buf_printf(out, "%s{\"id\":%d,\"text\":", separator, (int)id);
-    json_text_append_string(out, text != NULL ? text : "");
-    buf_printf(out, ",\"special\":%s,", tokenizer_is_special(tok, id) ? "true" : "false");
-    if (place.start == TOKEN_PLACE_NONE)
-        buf_append_string(out, "\"start\":null,\"stop\":null}");
-    else
-        buf_printf(out, "\"start\":%u,\"stop\":%u}", place.start, place.end);
-}
-
-/* The tokens of one text; *left: how many more the reply may have. */
-static aki_status write_text_tokens(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text,
-                                    bool special, size_t *left, buf *out, aki_error *error)
+static aki_status tell_tokens(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text, bool special,
+                              size_t *left, void (*tell)(void *cookie, const tei_token *token), void *cookie,
+                              aki_error *error)
 {
     token_span span;
     aki_status status = tokenizer_encode(tok, scratch, text, 0, &span, error);
     if (status != AKI_OK)
         return status;
     if (span.count > *left)
-        return error_set(error, AKI_REQUEST_TOO_LONG, "the inputs have more than %zu tokens", MAX_TOKENS);
+        return error_set(error, AKI_REQUEST_TOO_LONG, "the inputs have more than %zu tokens", TEI_MAX_TOKENS);
     *left -= span.count;
     token_place *places = mem_alloc(span.count, sizeof *places);
     if (places == NULL || !token_offsets(tok, text, &span, places)) {
@@ -240,12 +229,49 @@ static aki_status write_text_tokens(const tokenizer *tok, tokenizer_scratch *scr
     }
     const size_t before = tokenizer_special_before(tok), all = tokenizer_special_count(tok);
     const size_t from = special ? 0 : before, to = special ? span.count : span.count - (all - before);
-    buf_append_char(out, '[');
-    for (size_t i = from; i < to; i++)
-        write_token(tok, span.ids[i], places[i], i > from ? "," : "", out);
+    for (size_t i = from; i < to; i++) {
+        const char *spelt = tokenizer_token_text(tok, span.ids[i]);
+        tell(cookie, &(tei_token){.id = span.ids[i],
+                                  .text = spelt != NULL ? spelt : "",
+                                  .special = tokenizer_is_special(tok, span.ids[i]),
+                                  .place = places[i]});
+    }
     mem_free(places);
-    buf_append_char(out, ']');
     return AKI_OK;
+}
+
+aki_status tei_each_token(const api_call *call, size_t index, const api_service *service, size_t *left,
+                          void (*tell)(void *cookie, const tei_token *token), void *cookie, aki_error *error)
+{
+    const tokenizer *tok = encoder_tokenizer(service->enc);
+    aki_text prompt;
+    buf room;
+    buf_init(&room, 0);
+    aki_status status = encoder_read_options(service->enc, &call->options, &prompt, error);
+    if (status != AKI_OK)
+        return status;
+    tokenizer_scratch *scratch = tokenizer_scratch_open();
+    const aki_text text = encoder_join(&room, prompt, call->texts[index]);
+    status = scratch != NULL && text.data != NULL
+                 ? tell_tokens(tok, scratch, text, call->variant != 0, left, tell, cookie, error)
+                 : error_set(error, AKI_OUT_OF_MEMORY, "no memory to tokenize");
+    buf_free(&room);
+    tokenizer_scratch_close(scratch);
+    return status;
+}
+
+static void write_token(void *cookie, const tei_token *token)
+{
+    buf *out = cookie;
+    if (out->data[out->length - 1] != '[')
+        buf_append_char(out, ',');
+    buf_printf(out, "{\"id\":%d,\"text\":", (int)token->id);
+    json_text_append_string(out, token->text);
+    buf_printf(out, ",\"special\":%s,", token->special ? "true" : "false");
+    if (token->place.start == TOKEN_PLACE_NONE)
+        buf_append_string(out, "\"start\":null,\"stop\":null}");
+    else
+        buf_printf(out, "\"start\":%u,\"stop\":%u}", token->place.start, token->place.end);
 }
 
 static aki_status write_tokens(const api_call *call, const api_result *result, const api_service *service,
@@ -253,26 +279,15 @@ static aki_status write_tokens(const api_call *call, const api_result *result, c
 {
     (void)result;
     const json_t *inputs = json_object_get(call->root, "inputs");
-    const tokenizer *tok = encoder_tokenizer(service->enc);
-    size_t left = MAX_TOKENS;
-    tokenizer_scratch *scratch = tokenizer_scratch_open();
-    aki_text prompt;
-    buf room;
-    buf_init(&room, 0);
-    aki_status status = encoder_read_options(service->enc, &call->options, &prompt, error);
-    if (status == AKI_OK && scratch == NULL)
-        status = error_set(error, AKI_OUT_OF_MEMORY, "no memory to tokenize");
+    size_t left = TEI_MAX_TOKENS;
+    aki_status status = AKI_OK;
     buf_append_char(out, '[');
     for (size_t i = 0; i < count_inputs(inputs) && status == AKI_OK; i++) {
-        if (i > 0)
-            buf_append_char(out, ',');
-        const aki_text text = encoder_join(&room, prompt, call->texts[i]);
-        status = text.data != NULL
-                     ? write_text_tokens(tok, scratch, text, call->variant != 0, &left, out, error)
-                     : error_set(error, AKI_OUT_OF_MEMORY, "no memory to tokenize");
+        buf_append_string(out, i > 0 ? ",[" : "[");
+        status = out->failed ? error_set(error, AKI_OUT_OF_MEMORY, "no memory for the reply")
+                             : tei_each_token(call, i, service, &left, write_token, out, error);
+        buf_append_char(out, ']');
     }
-    buf_free(&room);
-    tokenizer_scratch_close(scratch);
     if (!buf_append_string(out, "]\n") && status == AKI_OK)
         status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for the reply");
     return status;
@@ -290,21 +305,18 @@ static bool check_ids(const json_t *list, size_t *left, http_error *error)
             http_error_set(error, HTTP_ERROR_INVALID_VALUE, "ids",
                            "ids holds a number that is no token id, or more "
                            "than %zu of them",
-                           MAX_TOKENS);
+                           TEI_MAX_TOKENS);
             return false;
         }
     }
     return true;
 }
 
-static bool read_decode(api_call *call, const api_request *request, const api_service *service,
-                        http_error *error)
+bool tei_decode_fields(api_call *call, const api_service *service, http_error *error)
 {
     bool skip = true;
-    size_t left = MAX_TOKENS, index;
+    size_t left = TEI_MAX_TOKENS, index;
     const json_t *item;
-    if (!input_load(call, request, "ids", service, error))
-        return false;
     if (!tokenizer_decodes(encoder_tokenizer(service->enc))) {
         http_error_set(error, HTTP_ERROR_INVALID_VALUE, "ids",
                        "the model's tokenizer.json has a decoder of a kind that is not implemented here");
@@ -338,14 +350,20 @@ static bool read_decode(api_call *call, const api_request *request, const api_se
     return true;
 }
 
+static bool read_decode(api_call *call, const api_request *request, const api_service *service,
+                        http_error *error)
+{
+    return input_load(call, request, "ids", service, error) && tei_decode_fields(call, service, error);
+}
+
 static size_t bound_decoded(const api_call *call, const api_result *result, const api_service *service)
 {
     (void)result, (void)service;
     return TAIL_BYTES + 8 * json_array_size(json_object_get(call->root, "ids")) +
-           MAX_TOKENS * TOKEN_TEXT_BYTES;
+           TEI_MAX_TOKENS * TOKEN_TEXT_BYTES;
 }
 
-static bool write_decoded_list(const tokenizer *tok, const json_t *list, bool skip, buf *text, buf *out)
+bool tei_decode_list(const api_service *service, const json_t *list, bool skips_special, buf *text)
 {
     size_t index;
     const json_t *id;
@@ -356,10 +374,10 @@ static bool write_decoded_list(const tokenizer *tok, const json_t *list, bool sk
     {
         ids[index] = (int32_t)json_integer_value(id);
     }
-    buf_clear(text);
-    const bool done = tokenizer_decode(tok, ids, json_array_size(list), skip, text);
+    const bool done =
+        tokenizer_decode(encoder_tokenizer(service->enc), ids, json_array_size(list), skips_special, text);
     mem_free(ids);
-    return done && json_text_append(out, text->data != NULL ? text->data : "", text->length);
+    return done;
 }
 
 static aki_status write_decoded(const api_call *call, const api_result *result, const api_service *service,
@@ -367,16 +385,17 @@ static aki_status write_decoded(const api_call *call, const api_result *result, 
 {
     (void)result;
     const json_t *ids = json_object_get(call->root, "ids");
-    const tokenizer *tok = encoder_tokenizer(service->enc);
     const bool nested = json_is_array(json_array_get(ids, 0));
     bool done = true;
     buf text;
-    buf_init(&text, MAX_TOKENS * TOKEN_TEXT_BYTES);
+    buf_init(&text, TEI_MAX_TOKENS * TOKEN_TEXT_BYTES);
     buf_append_char(out, '[');
     for (size_t i = 0; i < (nested ? json_array_size(ids) : 1) && done; i++) {
         if (i > 0)
             buf_append_char(out, ',');
-        done = write_decoded_list(tok, nested ? json_array_get(ids, i) : ids, call->variant != 0, &text, out);
+        buf_clear(&text);
+        done = tei_decode_list(service, nested ? json_array_get(ids, i) : ids, call->variant != 0, &text) &&
+               json_text_append(out, text.data != NULL ? text.data : "", text.length);
     }
     buf_free(&text);
     if (!buf_append_string(out, "]\n") || !done)
@@ -395,7 +414,7 @@ static bool read_info(api_call *call, const api_request *request, const api_serv
     return service->enc != NULL;
 }
 
-static const char *type_of(aki_precision precision)
+const char *tei_type_name(aki_precision precision)
 {
     switch (precision) {
     case AKI_PRECISION_BF16:
@@ -433,7 +452,7 @@ static aki_status write_info(const api_call *call, const api_result *result, con
         "\"max_concurrent_requests\":%zu,\"max_input_length\":%zu,\"max_batch_tokens\":%zu,"
         "\"max_batch_requests\":null,\"max_client_batch_size\":%zu,\"auto_truncate\":true,"
         "\"tokenization_workers\":%u,\"version\":\"%s\",\"sha\":null,\"docker_label\":null}\n",
-        type_of(info.precision), pooling_of(info.default_pooling), service->max_requests,
+        tei_type_name(info.precision), pooling_of(info.default_pooling), service->max_requests,
         encoder_max_tokens(service->enc), info.max_pass_tokens, service->max_texts, service->http_threads,
         aki_version());
     return AKI_OK;

@@ -35,7 +35,7 @@ aki_status vector_json_write_numbers(const float *vector, size_t dimension, size
     return AKI_OK;
 }
 
-static aki_status check_finite(const float *vector, size_t dimension, size_t index, aki_error *error)
+aki_status vector_json_check(const float *vector, size_t dimension, size_t index, aki_error *error)
 {
     for (size_t d = 0; d < dimension; d++)
         if (!isfinite(vector[d]))
@@ -46,7 +46,7 @@ static aki_status check_finite(const float *vector, size_t dimension, size_t ind
 aki_status vector_json_write_base64(const float *vector, size_t dimension, size_t index, buf *out,
                                     aki_error *error)
 {
-    aki_status status = check_finite(vector, dimension, index, error);
+    aki_status status = vector_json_check(vector, dimension, index, error);
     if (status != AKI_OK)
         return status;
     buf_append_char(out, '"');
@@ -131,7 +131,7 @@ static aki_status append_whole(vector_json_writer *w, const float *vector, size_
                                buf *out, aki_error *error)
 {
     const size_t dimension = vector_json_dimension(w->call, w->result);
-    aki_status status = check_finite(vector, dimension, index, error);
+    aki_status status = vector_json_check(vector, dimension, index, error);
     if (status != AKI_OK)
         return status;
     const size_t count = quantise(w, vector, dimension, output);

@@ -10,6 +10,10 @@ AKI_MUST_CHECK aki_status vector_json_write_numbers(const float *vector, size_t 
 AKI_MUST_CHECK aki_status vector_json_write_base64(const float *vector, size_t dimension, size_t index,
                                                    buf *out, aki_error *error);
 
+/* Error: AKI_NOT_FINITE. */
+AKI_MUST_CHECK aki_status vector_json_check(const float *vector, size_t dimension, size_t index,
+                                            aki_error *error);
+
 /* The first `dimension` numbers in `out` ([dimension]), which is returned; of length 1 where they are normalised. */
 const float *vector_json_cut(const float *vector, size_t dimension, bool normalize, float *out);
 

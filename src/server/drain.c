@@ -1,6 +1,7 @@
 #include "server/drain.h"
 
 #include "server/listening.h"
+#include "server/message_stream.h"
 
 #include <errno.h>
 #include <time.h>
@@ -38,10 +39,13 @@ static void finish_connections(const server *s, int64_t until_ns)
 bool server_drain(server *s)
 {
     atomic_store(&s->phase, SERVER_DRAINING);
+    message_streams_wake(s);
     if (s->settings.drain_delay_ms > 0)
         pause_ms(s->settings.drain_delay_ms);
     const int64_t until_ns = clock_monotonic_ns() + s->settings.drain_timeout_ms * NS_PER_MS;
     listening_stop(s);
+    atomic_store(&s->ending, true);
+    message_streams_wake(s);
     finish_connections(s, until_ns);
     return drain_wait(s, 0);
 }

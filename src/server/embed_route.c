@@ -37,6 +37,9 @@ static api_result result_of(const exchange *x)
     result.dimension = encoder_dimension(server_encoder(x->owner));
     result.item_errors = x->result->item_errors;
     result.item_errors_count = x->result->item_errors_count;
+    result.tokenize_ns = x->result->tokenize_ns;
+    result.queue_ns = x->result->queue_ns;
+    result.inference_ns = x->result->inference_ns;
     return result;
 }
 
@@ -70,7 +73,7 @@ static void write_reply(exchange *x)
 {
     http_stream_forget(x->stream);
     request_facts_take(&x->facts, x->result);
-    server_metrics_result(x);
+    server_metrics_result(x, x->result);
     x->served_by = x->result->served_by;
     write_body(x);
     scheduler_request_free(x->work);
@@ -156,7 +159,8 @@ static bool read_call(exchange *x)
     const api_request request = {.body = x->body.length > 0 ? x->body.data : "",
                                  .length = x->body.length,
                                  .name = x->model,
-                                 .head_length = exchange_header(x, "inference-header-content-length")};
+                                 .head_length = exchange_header(x, "inference-header-content-length"),
+                                 .encoding = exchange_header(x, "grpc-encoding")};
     return api->read == NULL || api->read(&x->call, &request, &service, &x->error);
 }
 

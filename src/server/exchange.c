@@ -87,6 +87,8 @@ static void on_end(void *cookie, http_stream *stream, bool whole)
     x->ended_ns = clock_monotonic_ns();
     TELL(x, ended, x, whole);
     exchange_release_body(x);
+    if (x->messages != NULL)
+        x->route->stream->end(x);
     api_call_free(&x->call);
     memory_promise_end(x);
     buf_free(&x->reply);
@@ -99,6 +101,24 @@ static void on_end(void *cookie, http_stream *stream, bool whole)
     pthread_mutex_unlock(&s->lock);
 }
 
+bool exchange_hold_more(exchange *x, size_t bytes)
+{
+    const size_t limit = x->owner->settings.max_body_bytes;
+    const size_t most = limit * HELD_BODIES > HELD_FLOOR_BYTES ? limit * HELD_BODIES : HELD_FLOOR_BYTES;
+    x->body_held += bytes;
+    if (atomic_fetch_add(&x->owner->body_bytes, bytes) + bytes <= most || bytes == 0)
+        return true;
+    http_error_set(&x->error, HTTP_ERROR_OVERLOADED, NULL,
+                   "too many large bodies are being received at once");
+    return false;
+}
+
+void exchange_hold_less(exchange *x, size_t bytes)
+{
+    x->body_held -= bytes;
+    atomic_fetch_sub(&x->owner->body_bytes, bytes);
+}
+
 static void fail_body(exchange *x, http_error_code code, const char *message)
 {
     x->failed = true;
@@ -108,8 +128,7 @@ static void fail_body(exchange *x, http_error_code code, const char *message)
 
 static void keep_body(exchange *x, const char *data, size_t size)
 {
-    server *s = x->owner;
-    size_t limit = s->settings.max_body_bytes;
+    const size_t limit = x->owner->settings.max_body_bytes;
     if (x->body_seen > limit) {
         fail_body(x, HTTP_ERROR_BODY_TOO_LARGE, "");
         http_error_set(&x->error, HTTP_ERROR_BODY_TOO_LARGE, NULL,
@@ -120,15 +139,18 @@ static void keep_body(exchange *x, const char *data, size_t size)
         fail_body(x, HTTP_ERROR_OUT_OF_MEMORY, "no memory for the body");
         return;
     }
-    size_t more = x->body.capacity - x->body_held;
-    size_t most = limit * HELD_BODIES > HELD_FLOOR_BYTES ? limit * HELD_BODIES : HELD_FLOOR_BYTES;
-    x->body_held += more;
-    if (more > 0 && atomic_fetch_add(&s->body_bytes, more) + more > most)
-        fail_body(x, HTTP_ERROR_OVERLOADED, "too many large bodies are being received at once");
-    else if (more > 0 && !memory_promise_body(x, x->body.capacity)) {
+    const size_t more = x->body.capacity - x->body_held;
+    if (!exchange_hold_more(x, more) || (more > 0 && !memory_promise_body(x, x->body.capacity))) {
         x->failed = true;
         exchange_release_body(x);
     }
+}
+
+/* A client that streams may wait for the reply before it ends its body; over HTTP/2 it need not be read away first, and only gRPC
+ * has dialects with trailers. */
+static bool tells_at_once(const exchange *x)
+{
+    return !x->stream->request.announced && x->api != NULL && x->api->dialect->write_trailers != NULL;
 }
 
 static void on_body(void *cookie, http_stream *stream, const char *data, size_t size)
@@ -136,6 +158,10 @@ static void on_body(void *cookie, http_stream *stream, const char *data, size_t 
     (void)cookie;
     exchange *x = stream->context;
     x->body_seen += size;
+    if (x->messages != NULL) {
+        x->route->stream->body(x, data, size);
+        return;
+    }
     /* The sender is not worth waiting for any longer: too slow, or far beyond any limit. */
     if (x->body_seen > MAX_DISCARDED_BYTES || clock_monotonic_ns() > x->deadline_ns) {
         http_stream_abort(stream);
@@ -144,6 +170,8 @@ static void on_body(void *cookie, http_stream *stream, const char *data, size_t 
     watch_body(x);
     if (!x->failed && strcmp(x->route->method, "POST") == 0)
         keep_body(x, data, size);
+    if (x->failed && tells_at_once(x))
+        exchange_fail(x);
 }
 
 /* The HTTP reader refused the request: replies with its fault, and ends the connection. */
@@ -176,9 +204,12 @@ static void on_head(void *cookie, http_stream *stream, const http_fault *fault)
     }
     request_id_choose(exchange_header(x, "x-request-id"), x->request_id);
     TELL(x, begun, x);
-    watch_body(x);
-    if (at_once)
+    if (x->failed && (at_once || (fault == NULL && tells_at_once(x))))
         exchange_fail(x);
+    else if (!x->failed && x->route->stream != NULL)
+        x->route->stream->begin(x);
+    else
+        watch_body(x);
 }
 
 static void on_complete(void *cookie, http_stream *stream, const http_fault *fault)
@@ -187,7 +218,7 @@ static void on_complete(void *cookie, http_stream *stream, const http_fault *fau
     exchange *x = stream->context;
     if (fault != NULL)
         take_fault(x, fault);
-    if (x->failed)
+    if (x->failed && x->messages == NULL)
         exchange_fail(x);
     else
         x->route->handle(x);
@@ -200,12 +231,28 @@ static void on_resumed(void *cookie, http_stream *stream)
     x->route->resume(x);
 }
 
+static void on_drained(void *cookie, http_stream *stream)
+{
+    (void)cookie;
+    exchange *x = stream->context;
+    x->route->stream->drained(x);
+}
+
+static void on_late(void *cookie, http_stream *stream)
+{
+    (void)cookie;
+    exchange *x = stream->context;
+    x->route->stream->late(x);
+}
+
 void exchange_handle(http_handler *handler)
 {
     handler->head = on_head;
     handler->body = on_body;
     handler->complete = on_complete;
     handler->resumed = on_resumed;
+    handler->drained = on_drained;
+    handler->late = on_late;
     handler->end = on_end;
     handler->out_of_memory = OUT_OF_MEMORY_BODY;
 }
@@ -232,6 +279,8 @@ static void add_retry_after(const exchange *x, http_reply *reply)
     http_reply_add(reply, "Retry-After", text);
     snprintf(text, sizeof text, "%lld", (long long)after.ms);
     http_reply_add(reply, "retry-after-ms", text);
+    if (x->api != NULL && x->api->dialect->retry_field != NULL)
+        http_reply_add(reply, x->api->dialect->retry_field, text);
 }
 
 static void add_server_timing(const exchange *x, http_reply *reply)
@@ -243,7 +292,8 @@ static void add_server_timing(const exchange *x, http_reply *reply)
 
 static void add_headers(const exchange *x, http_reply *reply)
 {
-    const unsigned status = reply->status;
+    const unsigned status =
+        x->failed && reply->status == 200 ? http_error_status(x->error.code) : reply->status;
     http_reply_add(reply, "x-request-id", x->request_id);
     if (status == 405)
         http_reply_add(reply, "Allow", x->allow);
@@ -269,7 +319,9 @@ static void add_headers(const exchange *x, http_reply *reply)
 void exchange_send(exchange *x, http_reply *reply)
 {
     add_headers(x, reply);
-    x->status = reply->fields.failed ? 503 : reply->status;
+    x->status = reply->fields.failed                ? 503
+                : x->failed && reply->status == 200 ? http_error_status(x->error.code)
+                                                    : reply->status;
     TELL(x, replied, x);
     http_stream_reply(x->stream, reply);
 }
@@ -287,7 +339,11 @@ void exchange_reply(exchange *x, unsigned status, buf *body)
     x->reply_held = reply.body_bytes;
     atomic_fetch_add(&x->owner->reply_bytes, x->reply_held);
     http_reply_add(&reply, "Content-Type",
-                   x->reply_head > 0 ? "application/octet-stream" : "application/json");
+                   x->api != NULL && x->api->dialect->media_type != NULL ? x->api->dialect->media_type
+                   : x->reply_head > 0                                   ? "application/octet-stream"
+                                                                         : "application/json");
+    if (!x->failed && x->api != NULL && x->api->dialect->write_trailers != NULL)
+        x->api->dialect->write_trailers(NULL, &reply.trailers);
     if (x->reply_head > 0) {
         char length[24];
         snprintf(length, sizeof length, "%zu", x->reply_head);
@@ -296,9 +352,40 @@ void exchange_reply(exchange *x, unsigned status, buf *body)
     exchange_send(x, &reply);
 }
 
+void exchange_begin(exchange *x)
+{
+    http_reply reply;
+    http_reply_init(&reply, 200);
+    http_reply_add(&reply, "Content-Type", x->api->dialect->media_type);
+    add_headers(x, &reply);
+    (void)http_stream_begin(x->stream, &reply);
+}
+
+void exchange_finish(exchange *x)
+{
+    http_reply end;
+    http_reply_init(&end, 200);
+    if (x->failed)
+        TELL(x, failed, x);
+    x->api->dialect->write_trailers(x->failed ? &x->error : NULL, &end.trailers);
+    x->status = x->failed ? http_error_status(x->error.code) : 200;
+    TELL(x, replied, x);
+    http_stream_finish(x->stream, &end);
+}
+
 bool exchange_replies_pile_up(const server *s)
 {
     return atomic_load(&s->reply_bytes) > MAX_HELD_REPLY_BYTES;
+}
+
+/* In the log and the metrics the error has the status that it has over HTTP. */
+static void fail_in_head(exchange *x)
+{
+    http_reply reply;
+    http_reply_init(&reply, 200);
+    http_reply_add(&reply, "Content-Type", x->api->dialect->media_type);
+    x->api->dialect->write_trailers(&x->error, &reply.fields);
+    exchange_send(x, &reply);
 }
 
 void exchange_fail(exchange *x)
@@ -308,6 +395,10 @@ void exchange_fail(exchange *x)
     buf body;
     buf_init(&body, MAX_ERROR_BYTES);
     unsigned status = http_error_status(x->error.code);
+    if (x->api != NULL && x->api->dialect->write_trailers != NULL) {
+        fail_in_head(x);
+        return;
+    }
     if (x->api != NULL) {
         const api_service service = service_api(x->owner);
         status = x->api->dialect->write_error(&x->error, &service, x->request_id, &body);

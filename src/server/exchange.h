@@ -35,8 +35,19 @@ typedef struct route {
     /* Answers after exchange_resume; NULL for routes that answer at once. */
     void (*resume)(exchange *x);
     route_place place;
-    const api_operation *api; /* what embed_route does; NULL for other handlers */
+    const api_operation *api;             /* what embed_route does; NULL for other handlers */
+    const struct exchange_stream *stream; /* NULL: one body, one reply */
 } route;
+
+/* Of routes whose body is a stream of messages that are answered as they come. `handle` is told of the body's end then, and
+ * `resume` of each exchange_resume. */
+typedef struct exchange_stream {
+    void (*begin)(exchange *x); /* the head was read and is well */
+    void (*body)(exchange *x, const char *data, size_t bytes);
+    void (*drained)(exchange *x); /* as those of http_handler */
+    void (*late)(exchange *x);
+    void (*end)(exchange *x); /* frees x->messages */
+} exchange_stream;
 
 /* Is told of each exchange, on its HTTP thread. Members may be NULL. */
 typedef struct exchange_observer {
@@ -85,12 +96,14 @@ struct exchange {
     atomic_uint holders;            /* of submitter and `done`, those not through with it yet */
     atomic_bool gone;               /* the client went while the work was under way */
     request_facts facts;
-    trace_root trace;          /* all zero where it is not traced */
-    char *trace_state;         /* of the caller; NULL = none */
-    api_call call;             /* of the body, once it was read */
-    scheduler_level served_by; /* NONE = nothing was computed */
-    buf reply;                 /* written, to be sent */
-    size_t reply_head;         /* of it, JSON that bytes follow; 0 = it is all JSON */
+    trace_root trace;                /* all zero where it is not traced */
+    char *trace_state;               /* of the caller; NULL = none */
+    api_call call;                   /* of the body, once it was read */
+    scheduler_level served_by;       /* NONE = nothing was computed */
+    buf reply;                       /* written, to be sent */
+    size_t reply_head;               /* of it, JSON that bytes follow; 0 = it is all JSON */
+    struct message_stream *messages; /* NULL: not a stream, or not begun */
+    size_t reply_told;               /* bytes of a stream's replies */
 };
 
 /* Fills all of it but turn_away and the cookie, which is a way_in. */
@@ -110,7 +123,13 @@ void exchange_send(exchange *x, http_reply *reply);
 bool exchange_replies_pile_up(const server *s);
 /* Sends x->error. */
 void exchange_fail(exchange *x);
+/* Sends the head of a reply in pieces (http_stream_begin); exchange_finish ends it, with x->error where x->failed is set. */
+void exchange_begin(exchange *x);
+void exchange_finish(exchange *x);
 
+/* Counts bytes of a body that are kept, and that are not any more. False with x->error: there are too many, of all exchanges. */
+bool exchange_hold_more(exchange *x, size_t bytes);
+void exchange_hold_less(exchange *x, size_t bytes);
 /* Frees the collected body before the reply. */
 void exchange_release_body(exchange *x);
 

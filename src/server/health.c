@@ -5,6 +5,16 @@
 #define MAX_HEALTH_BYTES 1024
 #define MEGABYTE 1000000
 
+bool service_is_live(const void *s)
+{
+    return watchdog_alive(((const server *)s)->watchdog);
+}
+
+bool service_is_ready(const void *s)
+{
+    return health_is_ready(s);
+}
+
 void health_live(exchange *x)
 {
     const bool alive = watchdog_alive(x->owner->watchdog);

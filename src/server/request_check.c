@@ -1,5 +1,6 @@
 #include "server/request_check.h"
 
+#include "grpc/methods.h"
 #include "http/cors.h"
 #include "http/page_guard.h"
 #include "http/request_timeout.h"
@@ -34,12 +35,30 @@ static void copy_path(const exchange *x, char path[PATH_BYTES])
     snprintf(path, PATH_BYTES, "%.*s", (int)length, begin);
 }
 
+static bool has_trailers(const api_operation *api)
+{
+    return api != NULL && api->dialect->write_trailers != NULL;
+}
+
+/* Errors of a path have the form of its dialect. gRPC's is for who speaks gRPC, and then also where there is no such path. */
+static void choose_form(exchange *x, const char *path)
+{
+    const http_request *request = &x->stream->request;
+    const bool speaks = request->version == HTTP_VERSION_2 &&
+                        grpc_is_media_type(http_request_header(request, "content-type"));
+    x->api = routes_api(path, http_request_method(request));
+    if (x->api == NULL && speaks && x->kind == METRIC_ROUTE_OTHER)
+        x->api = &grpc_unknown;
+    else if (has_trailers(x->api) && !speaks)
+        x->api = NULL;
+}
+
 void request_check_kind(exchange *x)
 {
     char path[PATH_BYTES];
     copy_path(x, path);
     x->kind = routes_kind(path);
-    x->api = routes_api(path, http_request_method(&x->stream->request));
+    choose_form(x, path);
 }
 
 /* OPTIONS for the server as a whole (RFC 9110 section 9.3.7). */
@@ -157,7 +176,7 @@ static void check_route(exchange *x)
     const char *method = http_request_method(&x->stream->request);
     copy_path(x, path);
     x->kind = routes_kind(path);
-    x->api = routes_api(path, method);
+    choose_form(x, path);
     find_route(x, method, path);
     if (x->route == NULL && x->allow != NULL &&
         cors_is_preflight(x->owner->settings.cors_origins, &x->stream->request))
@@ -182,6 +201,25 @@ static bool is_json(const char *content_type)
         return false;
     char next = content_type[length];
     return next == '\0' || next == ';' || next == ' ' || next == '\t';
+}
+
+/* What gRPC asks of a head (grpc/grpc doc/PROTOCOL-HTTP2.md). */
+static void check_grpc(exchange *x)
+{
+    const char *type = header(x, "Content-Type"), *te = header(x, "te");
+    if (!has_trailers(x->route->api))
+        return;
+    if (x->stream->request.version != HTTP_VERSION_2)
+        fail(x, HTTP_ERROR_VERSION, "the path is a call of gRPC, which takes HTTP/2");
+    else if (!grpc_is_media_type(type)) {
+        x->failed = true;
+        http_error_set(&x->error, HTTP_ERROR_UNSUPPORTED_MEDIA_TYPE, NULL,
+                       "the path is a call of gRPC, whose Content-Type is " GRPC_MEDIA_TYPE
+                       ", not %s%.100s%s",
+                       type != NULL ? "\"" : "missing", type != NULL ? type : "", type != NULL ? "\"" : "");
+    } else if (te == NULL || strcasecmp(te, "trailers") != 0)
+        fail(x, HTTP_ERROR_BAD_REQUEST,
+             "the header te: trailers is missing: what is between client and server may drop trailers");
 }
 
 static void check_body_headers(exchange *x, uint64_t length)
@@ -288,13 +326,15 @@ bool request_check_headers(exchange *x)
 {
     const uint64_t length = x->stream->request.body_bytes;
     check_route(x);
+    if (!x->failed)
+        check_grpc(x);
     if (!x->failed && strcmp(x->route->method, "POST") == 0 && x->route->resume != NULL)
         check_body_headers(x, length);
     if (!x->failed && x->route->resume != NULL)
         check_timeout(x);
     if (!x->failed && x->route->resume != NULL)
         check_priority(x);
-    if (!x->failed && x->route->resume != NULL)
+    if (!x->failed && x->route->resume != NULL && (x->route->api == NULL || !x->route->api->without_model))
         check_phase(x, length);
     const char *expect = header(x, "Expect");
     return x->failed &&

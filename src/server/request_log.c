@@ -80,7 +80,7 @@ static void add_timings(const exchange *x, int64_t total_ns, line *l)
     }
     add(l, log_real("total_ms", milliseconds(total_ns)));
     add(l, log_integer("bytes_in", (int64_t)x->body_seen));
-    add(l, log_integer("bytes_out", (int64_t)x->reply_held));
+    add(l, log_integer("bytes_out", (int64_t)(x->reply_held + x->reply_told)));
     if (x->client_name[0] != '\0')
         add(l, log_text("client", x->client_name));
     if (facts->first_text[0] != '\0')

@@ -3,6 +3,7 @@
 #include "http/route_path.h"
 #include "server/breaker_route.h"
 #include "server/embed_route.h"
+#include "server/grpc_routes.h"
 #include "server/health.h"
 #include "server/index_route.h"
 #include "server/metrics_route.h"
@@ -122,10 +123,22 @@ bool routes_visible(const route *r, bool admin, bool has_keys)
     return false;
 }
 
+/* The rows of both tables, one after the other: from NULL to NULL. */
+static const route *next_row(const route *r)
+{
+    static const route *const last = &route_table[sizeof route_table / sizeof route_table[0] - 1];
+    if (r == NULL)
+        return route_table;
+    r++;
+    if (r == last)
+        r = grpc_route_table;
+    return r->path != NULL ? r : NULL;
+}
+
 const route *routes_find(const char *method, const char *path, const char **allow)
 {
     *allow = NULL;
-    for (const route *r = route_table; r->path != NULL; r++) {
+    for (const route *r = next_row(NULL); r != NULL; r = next_row(r)) {
         if (!route_path_matches(r->path, path))
             continue;
         if (serves(r, method)) {
@@ -143,7 +156,7 @@ const route *routes_find(const char *method, const char *path, const char **allo
 
 metric_route routes_kind(const char *path)
 {
-    for (const route *r = route_table; r->path != NULL; r++)
+    for (const route *r = next_row(NULL); r != NULL; r = next_row(r))
         if (route_path_matches(r->path, path))
             return r->metric;
     return METRIC_ROUTE_OTHER;
@@ -152,7 +165,7 @@ metric_route routes_kind(const char *path)
 const api_operation *routes_api(const char *path, const char *method)
 {
     const route *found = NULL;
-    for (const route *r = route_table; r->path != NULL; r++)
+    for (const route *r = next_row(NULL); r != NULL; r = next_row(r))
         if (route_path_matches(r->path, path) && (found == NULL || serves(r, method)))
             found = r;
     return found != NULL ? found->api : NULL;

@@ -7,7 +7,9 @@
 #include "base/memory.h"
 #include "server/exchange.h"
 #include "server/drain.h"
+#include "server/health.h"
 #include "server/listening.h"
+#include "server/message_stream.h"
 #include "serving/reference_vector.h"
 #include "server/server_metrics.h"
 #include "server/service.h"
@@ -81,14 +83,25 @@ static aki_status open_tls(server *s, aki_error *error)
     return status;
 }
 
+/* A change of health is told to those who watch it. */
+static void on_round(void *cookie, bool alive)
+{
+    server *s = cookie;
+    const bool ready = health_is_ready(s);
+    if (atomic_exchange(&s->was_ready, ready) != ready)
+        message_streams_wake(s);
+    if (s->settings.on_heartbeat != NULL)
+        s->settings.on_heartbeat(s->settings.cookie, alive);
+}
+
 static aki_status open_watchdog(server *s, aki_error *error)
 {
     const server_settings *settings = &s->settings;
     const watchdog_settings watching = {.stuck_timeout_ms = settings->stuck_timeout_ms,
                                         .probe_interval_ms = settings->probe_interval_ms,
                                         .memory_limit_bytes = settings->memory_limit_bytes,
-                                        .on_round = settings->on_heartbeat,
-                                        .on_round_cookie = settings->cookie,
+                                        .on_round = on_round,
+                                        .on_round_cookie = s,
                                         .log = settings->log};
     return watchdog_open(&s->watchdog, &watching, error);
 }
@@ -129,6 +142,7 @@ aki_status server_open(server **out, const server_settings *settings, aki_error 
     jitter_init(&s->jitter, (uint64_t)clock_wall_ns());
     access_sampler_init(&s->access, settings->access_log_rate);
     pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->streams_lock, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -258,7 +272,9 @@ void server_stop(server *s)
         return;
     s->stopped = true;
     atomic_store(&s->phase, SERVER_DRAINING);
+    atomic_store(&s->ending, true);
     listening_stop(s);
+    message_streams_wake(s);
     watchdog_stop(s->watchdog);
     scheduler *work = atomic_load(&s->scheduler);
     if (work != NULL) {
@@ -285,6 +301,7 @@ void server_close(server *s)
     probe_close(s->probe);
     pthread_cond_destroy(&s->idle);
     pthread_mutex_destroy(&s->lock);
+    pthread_mutex_destroy(&s->streams_lock);
     metrics_close(s->metrics);
     mem_free(s->model_name);
     mem_free(s);

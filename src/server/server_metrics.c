@@ -227,13 +227,17 @@ void server_metrics_end(exchange *x, bool whole)
                     seconds(duration_ns), keep ? &exemplar : NULL);
 }
 
-void server_metrics_result(const exchange *x)
+void server_metrics_result(const exchange *x, const scheduler_result *result)
 {
     metric_shard *shard = metrics_shard(x->owner->metrics);
-    const scheduler_result *result = x->result;
+    size_t tokens = 0, truncated = 0;
+    for (size_t i = 0; i < result->count; i++) {
+        tokens += result->info[i].tokens;
+        truncated += result->info[i].truncated;
+    }
     metrics_add(shard, METRIC_TEXTS, 0, result->count - result->item_errors_count);
-    metrics_add(shard, METRIC_TOKENS, 0, x->facts.tokens);
-    metrics_add(shard, METRIC_TRUNCATIONS, 0, x->facts.truncated);
+    metrics_add(shard, METRIC_TOKENS, 0, tokens);
+    metrics_add(shard, METRIC_TRUNCATIONS, 0, truncated);
     metrics_observe(shard, METRIC_TOKENIZE_DURATION, 0, seconds(result->tokenize_ns), NULL);
     if (result->inference_ns > 0)
         metrics_observe(shard, METRIC_BATCH_WAIT, 0, seconds(result->queue_ns), NULL);

@@ -13,8 +13,8 @@ AKI_MUST_CHECK aki_status server_metrics_describe(server *s, const encoder *enc,
 void server_metrics_begin(exchange *x);
 /* The request has ended; whole: its reply was sent to the end. */
 void server_metrics_end(exchange *x, bool whole);
-/* x->result holds the vectors of an embedding request, x->facts what is known of it. */
-void server_metrics_result(const exchange *x);
+/* Texts of the exchange have their vectors. */
+void server_metrics_result(const exchange *x, const scheduler_result *result);
 /* x->error is the reply. */
 void server_metrics_failed(exchange *x);
 void server_metrics_connection_refused(const server *s);

@@ -57,6 +57,10 @@ struct server {
     atomic_size_t promised_bytes;   /* memory that requests under way may take: memory_promise.h */
     atomic_size_t reply_bytes;      /* replies not yet taken by their readers, all together */
 
+    struct message_stream *streams; /* that are open; of message_stream.c */
+    pthread_mutex_t streams_lock;
+    atomic_bool was_ready; /* at the watchdog's last round */
+    atomic_bool ending;    /* the service listens no more, and its streams end */
     pthread_mutex_t lock;
     pthread_cond_t idle;
     size_t requests; /* under way */
@@ -67,6 +71,10 @@ static inline const encoder *server_encoder(const server *s)
 {
     return atomic_load(&s->scheduler) != NULL ? s->enc : NULL;
 }
+
+/* What health says of a server, for api_service. */
+bool service_is_live(const void *s);
+bool service_is_ready(const void *s);
 
 /* Given to each call of the API. */
 static inline api_service service_api(const server *s)
@@ -79,7 +87,10 @@ static inline api_service service_api(const server *s)
                          .started_s = s->started_s,
                          .takes_ids = s->settings.takes_token_ids,
                          .foreign_ids = s->foreign_ids,
-                         .max_body_bytes = s->settings.max_body_bytes};
+                         .max_body_bytes = s->settings.max_body_bytes,
+                         .server = s,
+                         .is_live = service_is_live,
+                         .is_ready = service_is_ready};
 }
 
 static inline server_phase server_phase_now(const server *s)

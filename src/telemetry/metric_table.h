@@ -68,7 +68,11 @@ typedef enum metric_route {
     METRIC_ROUTE_COHERE_V2,
     METRIC_ROUTE_KSERVE_INFER,
     METRIC_ROUTE_WEAVIATE,
-    METRIC_ROUTE_LLAMACPP, /* the last one that embeds */
+    METRIC_ROUTE_GRPC_EMBED,
+    METRIC_ROUTE_GRPC_INFER,
+    METRIC_ROUTE_LLAMACPP,          /* the last one that embeds */
+    METRIC_ROUTE_GRPC_EMBED_STREAM, /* as long as its client wants, so its time says nothing */
+    METRIC_ROUTE_GRPC_OTHER,
     METRIC_ROUTE_MODELS,
     METRIC_ROUTE_TOKENIZE,
     METRIC_ROUTE_DECODE,

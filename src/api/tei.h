@@ -1,0 +1,35 @@
+/* What TEI's dialect does with a body once it is JSON, for TEI's other interface, gRPC: fields, limits and errors are the same. */
+#ifndef API_TEI_H
+#define API_TEI_H
+
+#include "api/api.h"
+#include "tokenizer/offsets.h"
+
+/* Tokens of one request for them, in or out. */
+#define TEI_MAX_TOKENS ((size_t)300000)
+
+/* Each reads call->root, an object, as the body of POST /embed, /tokenize or /decode. */
+bool tei_embed_fields(api_call *call, const api_service *service, http_error *error);
+bool tei_tokenize_fields(api_call *call, const api_service *service, http_error *error);
+bool tei_decode_fields(api_call *call, const api_service *service, http_error *error);
+
+typedef struct tei_token {
+    int32_t id;
+    const char *text;
+    bool special;
+    token_place place;
+} tei_token;
+
+/* Tells the tokens of text `index` of a call for them, in their order, with the prompt before it. *left: how many more the reply may
+ * have. Errors: AKI_REQUEST_TOO_LONG, AKI_OUT_OF_MEMORY, those of tokenizing. */
+AKI_MUST_CHECK aki_status tei_each_token(const api_call *call, size_t index, const api_service *service,
+                                         size_t *left, void (*tell)(void *cookie, const tei_token *token),
+                                         void *cookie, aki_error *error);
+
+/* Appends the text of a list of ids. False = out of memory. */
+bool tei_decode_list(const api_service *service, const json_t *ids, bool skips_special, buf *text);
+
+/* The model's numbers and pooling, as both interfaces name them. Static storage. */
+const char *tei_type_name(aki_precision precision);
+
+#endif

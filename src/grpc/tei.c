@@ -1,0 +1,302 @@
+/* TEI's service tei.v1. A message becomes the JSON that TEI's HTTP interface takes and is read by its reader (api/tei.h). As in TEI
+ * a field that is left out is false or zero: texts are not truncated and vectors not normalised unless the message says so. */
+#include "grpc/methods.h"
+
+#include "api/tei.h"
+#include "api/vector_json.h"
+#include "base/error.h"
+#include "grpc/message.h"
+#include "grpc/tei.pb-c.h"
+
+#include <limits.h>
+
+/* Of a reply, beside the numbers or the tokens. */
+#define REST_BYTES ((size_t)256)
+/* Of a token in a reply: its text and the numbers. */
+#define TOKEN_BYTES ((size_t)256)
+
+static uint32_t clamp(size_t number)
+{
+    return number < UINT32_MAX ? (uint32_t)number : UINT32_MAX;
+}
+
+static uint64_t nanoseconds(int64_t ns)
+{
+    return ns > 0 ? (uint64_t)ns : 0;
+}
+
+/* Code points of valid UTF-8. */
+static size_t count_characters(ProtobufCBinaryData text)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < text.len; i++)
+        count += (text.data[i] & 0xC0) != 0x80;
+    return count;
+}
+
+/* ---- Vectors --------------------------------------------------------------------------------------------------- */
+
+static bool set_options(json_t *root, const Tei__V1__EmbedRequest *message, http_error *error)
+{
+    const bool left =
+        message->truncation_direction == TEI__V1__TRUNCATION_DIRECTION__TRUNCATION_DIRECTION_LEFT;
+    return grpc_json_set(root, "inputs", grpc_json_string(message->inputs, "inputs", error), error) &&
+           grpc_json_set(root, "truncate", json_boolean(message->truncate), error) &&
+           grpc_json_set(root, "normalize", json_boolean(message->normalize), error) &&
+           grpc_json_set(root, "truncation_direction", json_string(left ? "left" : "right"), error) &&
+           (message->has_prompt_name_case == TEI__V1__EMBED_REQUEST__HAS_PROMPT_NAME__NOT_SET ||
+            grpc_json_set(root, "prompt_name", grpc_json_string(message->prompt_name, "prompt_name", error),
+                          error)) &&
+           (message->has_dimensions_case == TEI__V1__EMBED_REQUEST__HAS_DIMENSIONS__NOT_SET ||
+            grpc_json_set(root, "dimensions", json_integer(message->dimensions), error));
+}
+
+static bool begin(api_call *call, http_error *error)
+{
+    call->options = (aki_embed_options){.pooling = AKI_POOLING_MODEL, .normalize = AKI_ON};
+    call->root = json_object();
+    if (call->root == NULL)
+        http_error_set(error, HTTP_ERROR_OUT_OF_MEMORY, NULL, "no memory for the call");
+    return call->root != NULL;
+}
+
+static bool read_embed(api_call *call, const api_request *request, const api_service *service,
+                       http_error *error)
+{
+    Tei__V1__EmbedRequest *message =
+        grpc_message_read(&tei__v1__embed_request__descriptor, request, service, error);
+    if (message == NULL)
+        return false;
+    const size_t characters = count_characters(message->inputs);
+    const bool done = begin(call, error) && set_options(call->root, message, error) &&
+                      tei_embed_fields(call, service, error);
+    call->variant = characters < INT_MAX ? (int)characters : INT_MAX;
+    grpc_message_free(message);
+    return done;
+}
+
+static size_t bound_embed(const api_call *call, const api_result *result, const api_service *service)
+{
+    (void)service;
+    return REST_BYTES + vector_json_dimension(call, result) * sizeof(float);
+}
+
+static aki_status write_embed(const api_call *call, const api_result *result, const api_service *service,
+                              buf *out, aki_error *error)
+{
+    (void)service;
+    Tei__V1__EmbedResponse reply = TEI__V1__EMBED_RESPONSE__INIT;
+    Tei__V1__Metadata metadata = TEI__V1__METADATA__INIT;
+    vector_json_writer w;
+    aki_status status = vector_json_writer_open(&w, call, result, error);
+    if (status == AKI_OK) {
+        const float *vector = vector_json_get(&w, 0);
+        reply.n_embeddings = vector_json_dimension(call, result);
+        reply.embeddings = (float *)(uintptr_t)vector;
+        status = vector_json_check(vector, reply.n_embeddings, 0, error);
+    }
+    metadata.compute_chars = (uint32_t)call->variant;
+    metadata.compute_tokens = clamp(api_tokens(result));
+    metadata.total_time_ns = nanoseconds(result->duration_ns);
+    metadata.tokenization_time_ns = nanoseconds(result->tokenize_ns);
+    metadata.queue_time_ns = nanoseconds(result->queue_ns);
+    metadata.inference_time_ns = nanoseconds(result->inference_ns);
+    reply.metadata = &metadata;
+    if (status == AKI_OK)
+        status = grpc_message_append(out, &reply.base, error);
+    vector_json_writer_close(&w);
+    return status;
+}
+
+/* ---- Tokens ---------------------------------------------------------------------------------------------------- */
+
+static bool read_tokenize(api_call *call, const api_request *request, const api_service *service,
+                          http_error *error)
+{
+    Tei__V1__EncodeRequest *message =
+        grpc_message_read(&tei__v1__encode_request__descriptor, request, service, error);
+    if (message == NULL)
+        return false;
+    const bool done =
+        begin(call, error) &&
+        grpc_json_set(call->root, "inputs", grpc_json_string(message->inputs, "inputs", error), error) &&
+        grpc_json_set(call->root, "add_special_tokens", json_boolean(message->add_special_tokens), error) &&
+        (message->has_prompt_name_case == TEI__V1__ENCODE_REQUEST__HAS_PROMPT_NAME__NOT_SET ||
+         grpc_json_set(call->root, "prompt_name",
+                       grpc_json_string(message->prompt_name, "prompt_name", error), error)) &&
+        tei_tokenize_fields(call, service, error);
+    grpc_message_free(message);
+    return done;
+}
+
+static size_t bound_tokens(const api_call *call, const api_result *result, const api_service *service)
+{
+    (void)call, (void)result, (void)service;
+    return REST_BYTES + TEI_MAX_TOKENS * TOKEN_BYTES;
+}
+
+static void append_varint(buf *out, size_t number)
+{
+    for (; number >= 0x80; number >>= 7)
+        buf_append_char(out, (char)(number | 0x80));
+    buf_append_char(out, (char)number);
+}
+
+/* A reply is one field, again and again; so the tokens are appended one by one and no list of them is kept. */
+static void append_token(void *cookie, const tei_token *token)
+{
+    buf *out = cookie;
+    Tei__V1__SimpleToken message = TEI__V1__SIMPLE_TOKEN__INIT;
+    message.id = (uint32_t)token->id;
+    message.text = grpc_text(token->text);
+    message.special = token->special;
+    if (token->place.start != TOKEN_PLACE_NONE) {
+        message.has_start_case = TEI__V1__SIMPLE_TOKEN__HAS_START_START;
+        message.start = token->place.start;
+        message.has_stop_case = TEI__V1__SIMPLE_TOKEN__HAS_STOP_STOP;
+        message.stop = token->place.end;
+    }
+    const size_t bytes = tei__v1__simple_token__get_packed_size(&message);
+    buf_append_char(out, 1 << 3 | 2); /* EncodeResponse.tokens, with its length */
+    append_varint(out, bytes);
+    char *room = buf_reserve(out, bytes);
+    if (room != NULL)
+        buf_commit(out, tei__v1__simple_token__pack(&message, (uint8_t *)room));
+}
+
+static aki_status write_tokens(const api_call *call, const api_result *result, const api_service *service,
+                               buf *out, aki_error *error)
+{
+    (void)result;
+    size_t left = TEI_MAX_TOKENS;
+    const size_t at = grpc_frame_begin(out);
+    const aki_status status = tei_each_token(call, 0, service, &left, append_token, out, error);
+    grpc_frame_end(out, at);
+    return status;
+}
+
+static bool set_ids(json_t *root, const Tei__V1__DecodeRequest *message, http_error *error)
+{
+    json_t *ids = json_array();
+    bool fits = ids != NULL;
+    for (size_t i = 0; i < message->n_ids && i <= TEI_MAX_TOKENS && fits; i++)
+        fits = json_array_append_new(ids, json_integer(message->ids[i])) == 0;
+    if (!fits) {
+        json_decref(ids);
+        ids = NULL;
+        http_error_set(error, HTTP_ERROR_OUT_OF_MEMORY, NULL, "no memory for the ids");
+    }
+    return grpc_json_set(root, "ids", ids, error);
+}
+
+static bool read_decode(api_call *call, const api_request *request, const api_service *service,
+                        http_error *error)
+{
+    Tei__V1__DecodeRequest *message =
+        grpc_message_read(&tei__v1__decode_request__descriptor, request, service, error);
+    if (message == NULL)
+        return false;
+    const bool done =
+        begin(call, error) && set_ids(call->root, message, error) &&
+        grpc_json_set(call->root, "skip_special_tokens", json_boolean(message->skip_special_tokens), error) &&
+        tei_decode_fields(call, service, error);
+    grpc_message_free(message);
+    return done;
+}
+
+static aki_status write_decoded(const api_call *call, const api_result *result, const api_service *service,
+                                buf *out, aki_error *error)
+{
+    (void)result;
+    Tei__V1__DecodeResponse reply = TEI__V1__DECODE_RESPONSE__INIT;
+    buf text;
+    buf_init(&text, TEI_MAX_TOKENS * TOKEN_BYTES);
+    aki_status status =
+        tei_decode_list(service, json_object_get(call->root, "ids"), call->variant != 0, &text)
+            ? AKI_OK
+            : error_set(error, AKI_OUT_OF_MEMORY, "no memory for the reply");
+    reply.text = (ProtobufCBinaryData){text.length, (uint8_t *)text.data};
+    if (status == AKI_OK)
+        status = grpc_message_append(out, &reply.base, error);
+    buf_free(&text);
+    return status;
+}
+
+/* ---- The model ------------------------------------------------------------------------------------------------- */
+
+static bool read_info(api_call *call, const api_request *request, const api_service *service,
+                      http_error *error)
+{
+    (void)call;
+    Tei__V1__InfoRequest *message =
+        grpc_message_read(&tei__v1__info_request__descriptor, request, service, error);
+    grpc_message_free(message);
+    return message != NULL;
+}
+
+static aki_status write_info(const api_call *call, const api_result *result, const api_service *service,
+                             buf *out, aki_error *error)
+{
+    (void)call, (void)result;
+    Tei__V1__InfoResponse reply;
+    aki_model_info info;
+    encoder_describe(service->enc, &info);
+    tei__v1__info_response__init(&reply);
+    reply.version = grpc_text(aki_version());
+    reply.model_id = grpc_text(service->model_name);
+    reply.model_dtype = grpc_text(tei_type_name(info.precision));
+    reply.model_type = TEI__V1__MODEL_TYPE__MODEL_TYPE_EMBEDDING;
+    reply.max_concurrent_requests = clamp(service->max_requests);
+    reply.max_input_length = clamp(encoder_max_tokens(service->enc));
+    reply.max_batch_tokens = clamp(info.max_pass_tokens);
+    reply.max_client_batch_size = clamp(service->max_texts);
+    reply.tokenization_workers = service->http_threads;
+    return grpc_message_append(out, &reply.base, error);
+}
+
+/* ---- Calls that are not answered ------------------------------------------------------------------------------- */
+
+static bool refuse(http_error *error, const char *what)
+{
+    http_error_set(error, HTTP_ERROR_NOT_IMPLEMENTED, NULL,
+                   "%s: the served model gives one vector for a text", what);
+    return false;
+}
+
+static bool refuse_sparse(api_call *call, const api_request *request, const api_service *service,
+                          http_error *error)
+{
+    (void)call, (void)request, (void)service;
+    return refuse(error, "sparse vectors are not computed");
+}
+
+static bool refuse_all(api_call *call, const api_request *request, const api_service *service,
+                       http_error *error)
+{
+    (void)call, (void)request, (void)service;
+    return refuse(error, "the vectors of a text's tokens are not told");
+}
+
+static bool refuse_predict(api_call *call, const api_request *request, const api_service *service,
+                           http_error *error)
+{
+    (void)call, (void)request, (void)service;
+    return refuse(error, "texts are not classified");
+}
+
+static bool refuse_rerank(api_call *call, const api_request *request, const api_service *service,
+                          http_error *error)
+{
+    (void)call, (void)request, (void)service;
+    return refuse(error, "texts are not ranked");
+}
+
+const api_operation grpc_tei_info = {&grpc_dialect, read_info, NULL, write_info, NULL, false};
+const api_operation grpc_tei_embed = {&grpc_dialect, read_embed, bound_embed, write_embed, NULL, false};
+const api_operation grpc_tei_embed_sparse = {&grpc_dialect, refuse_sparse, NULL, NULL, NULL, true};
+const api_operation grpc_tei_embed_all = {&grpc_dialect, refuse_all, NULL, NULL, NULL, true};
+const api_operation grpc_tei_predict = {&grpc_dialect, refuse_predict, NULL, NULL, NULL, true};
+const api_operation grpc_tei_rerank = {&grpc_dialect, refuse_rerank, NULL, NULL, NULL, true};
+const api_operation grpc_tei_tokenize = {&grpc_dialect, read_tokenize, bound_tokens,
+                                         write_tokens,  NULL,          false};
+const api_operation grpc_tei_decode = {&grpc_dialect, read_decode, bound_tokens, write_decoded, NULL, false};
