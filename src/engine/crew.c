@@ -33,7 +33,8 @@ struct crew_source {
 struct crew_worker {
     crew *owner;
     unsigned index;
-    crew_source *source;   /* of the pass that it computes */
+    crew_source *source;   /* of the pass that it computes, */
+    turns_class of_class;  /* which is of that class */
     int64_t away_since_ns; /* doing something without the lock; 0 = not; under the lock */
     pthread_t thread;
     bool started;
@@ -201,6 +202,7 @@ static void help(crew *c, crew_worker *w, unsigned leader, int64_t now_ns)
         equip(c, w, s, now_ns);
         return;
     }
+    const turns_class of_class = c->workers[leader].of_class;
     atomic_store(&c->help.call_away, 0);
     const uint64_t number = helping_enter(&c->help, leader);
     go(c, w, s, now_ns);
@@ -208,7 +210,7 @@ static void help(crew *c, crew_worker *w, unsigned leader, int64_t now_ns)
     const int64_t end_ns = clock_monotonic_ns();
     pthread_mutex_lock(&c->lock);
     helping_leave(&c->help, leader, number);
-    turns_charge(&s->turn, end_ns - now_ns);
+    turns_charge(&s->turn, of_class, end_ns - now_ns);
     come_back(c, w, s);
 }
 
@@ -220,9 +222,9 @@ static void compute(crew *c, crew_worker *w, crew_source *s, int64_t now_ns)
     }
     void *pass = s->buffers[w->index].pass;
     s->calls.take(s->calls.cookie, pass, 1 + c->idle, now_ns);
-    const turns_class of_class = s->turn.offer.of_class;
     const int64_t booked_ns = turns_begin(&c->turns, &s->turn);
     w->source = s;
+    w->of_class = s->turn.offer.of_class;
     if (c->idle > 0 && anything_waits(c))
         wake(c, 1);
     go(c, w, s, now_ns);
@@ -230,7 +232,7 @@ static void compute(crew *c, crew_worker *w, crew_source *s, int64_t now_ns)
     const int64_t end_ns = clock_monotonic_ns();
     pthread_mutex_lock(&c->lock);
     helping_end(&c->help, w->index);
-    turns_end(&s->turn, of_class, booked_ns, end_ns - now_ns);
+    turns_end(&s->turn, w->of_class, booked_ns, end_ns - now_ns);
     s->calls.settle(s->calls.cookie, pass);
     come_back(c, w, s);
 }
@@ -418,6 +420,11 @@ void crew_remove(crew_source *s)
         close_buffers(s, &s->buffers[i]);
     mem_free(s->buffers);
     mem_free(s);
+}
+
+unsigned crew_sharers(const crew_source *s)
+{
+    return s != NULL ? 1 + turns_others(&s->owner->turns, &s->turn) : 1;
 }
 
 size_t crew_source_bytes(const crew_source *s)

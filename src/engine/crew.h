@@ -75,6 +75,9 @@ void crew_remove(crew_source *s);
 /* With the lock held: what the workers' buffers for the source take, as far as they are open. */
 size_t crew_source_bytes(const crew_source *s);
 
+/* With the lock held: how many sources share the workers at the moment, this one included; 1 where s is NULL. */
+unsigned crew_sharers(const crew_source *s);
+
 /* With the lock held: something was queued or finished, so `shares` workers are to look, whether they wait or help. */
 void crew_call(crew *c, size_t shares);
 /* With the lock held: when interactive work last came, to any source, so that bulk passes of all are kept short

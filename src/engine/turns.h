@@ -2,8 +2,8 @@
  *
  * By class first: health checks, then interactive work, then bulk work, which gets at least one part in
  * TURNS_BULK_ONE_IN of the computing time while both wait. Within a class the source goes first that has had the least
- * computing time, counted from when it last began to have work: so each gets an equal share, and a source that was
- * idle neither saves up time nor owes any. A source whose request has an earlier deadline may go before it, if it is
+ * computing time for it, counted from when it last began to have such work: so each gets an equal share, and a source
+ * that was idle neither saves up time nor owes any. A source whose request has an earlier deadline may go before it, if it is
  * less than one of its passes ahead.
  *
  * The source that is due is overtaken once at most, whatever the reason. So a query of a quiet source begins after the
@@ -38,18 +38,18 @@ struct turn {
     turns_offer offer; /* filled in before turns_pick */
     bool barred;       /* not to be picked now, whatever it offers */
 
-    int64_t used_ns;                /* of computing time, on a scale that all sources share */
-    int64_t cost_ns[TURNS_CLASSES]; /* of a pass, recently; 0 = not known */
-    unsigned running;               /* passes begun and not ended */
-    bool active;                    /* has work waiting or running */
-    bool overtaken;                 /* since its last pass, or since it became active */
-    uint64_t last;                  /* number of its last pass; 0 = none */
+    int64_t used_ns[TURNS_CLASSES];  /* of computing time, on a scale that all sources share */
+    int64_t cost_ns[TURNS_CLASSES];  /* of a pass, recently; 0 = not known */
+    unsigned running[TURNS_CLASSES]; /* passes begun and not ended */
+    bool active[TURNS_CLASSES];      /* offers such work, or it is running */
+    bool overtaken;                  /* since its last pass, or since it became active */
+    uint64_t last;                   /* number of its last pass; 0 = none */
     turn *next;
 };
 
 typedef struct turn_order {
     turn *first;
-    int64_t now_used_ns; /* the least used_ns of active sources, which never falls */
+    int64_t now_used_ns[TURNS_CLASSES]; /* the least used_ns of active sources, which never falls */
     int64_t
         bulk_due_ns; /* computing time * (TURNS_BULK_ONE_IN - 1) that bulk work has to get; negative = had more */
     uint64_t passes; /* begun so far */
@@ -65,7 +65,9 @@ turn *turns_pick(turn_order *t, int64_t now_ns);
 int64_t turns_begin(turn_order *t, turn *source);
 /* The pass of that class has ended after duration_ns. */
 void turns_end(turn *source, turns_class of_class, int64_t booked_ns, int64_t duration_ns);
-/* Books computing time beside a pass of its own: of a worker that helped. */
-void turns_charge(turn *source, int64_t duration_ns);
+/* How many other sources have work waiting or running, as of the last pick. */
+unsigned turns_others(const turn_order *t, const turn *source);
+/* Books computing time for a pass of that class beside the worker that began it: of one that helped. */
+void turns_charge(turn *source, turns_class of_class, int64_t duration_ns);
 
 #endif

@@ -14,6 +14,7 @@ void admission_init(admission *a, const scheduler_settings *settings)
         .workers = settings->workers,
         .max_wait_ns = settings->max_queue_wait_ms > 0 ? settings->max_queue_wait_ms * NS_PER_MS : INT64_MAX,
         .adaptive = settings->adaptive_limit,
+        .sharers = 1,
     };
     for (size_t i = 0; i < SCHEDULER_CLASSES; i++)
         gradient_limit_init(&a->limits[i], &gradient_limit_defaults);
@@ -23,7 +24,7 @@ int64_t admission_duration_ns(const admission *a, size_t tokens)
 {
     if (a->rate_tokens <= 0)
         return 0;
-    return (int64_t)((double)tokens * a->rate_ns / a->rate_tokens / a->workers);
+    return (int64_t)((double)tokens * a->rate_ns / a->rate_tokens / a->workers * a->sharers);
 }
 
 void admission_measure(admission *a, size_t tokens, int64_t duration_ns)

@@ -144,6 +144,7 @@ static aki_status admit(scheduler *s, const admission_request *request, bool pro
         return error_set(error, AKI_CANCELLED, "the service is stopping and takes no new work");
     if (probe)
         return AKI_OK;
+    s->gate.sharers = crew_sharers(s->source);
     return admission_check(&s->gate, &s->q, request, s->running_tokens, clock_monotonic_ns(), error);
 }
 

@@ -13,6 +13,7 @@ const char *scheduler_level_name(scheduler_level level)
 int64_t scheduler_backlog_ms(scheduler *s)
 {
     pthread_mutex_lock(s->lock);
+    s->gate.sharers = crew_sharers(s->source);
     int64_t ns = admission_duration_ns(&s->gate, queue_tokens(&s->q) + s->running_tokens);
     pthread_mutex_unlock(s->lock);
     return ns / NS_PER_MS;

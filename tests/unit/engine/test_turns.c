@@ -190,6 +190,50 @@ static void a_nearer_deadline_goes_first_by_one_pass_at_most(void **state)
     assert_in_range(a->passes - b->passes - before + 2, 0, 4);
 }
 
+static void near_deadlines_do_not_change_the_shares(void **state)
+{
+    (void)state;
+    sim s = {.workers_count = 1};
+    fake_source *hasty = add(&s, TURNS_INTERACTIVE, 10, 100000);
+    add(&s, TURNS_INTERACTIVE, 10, 100000);
+    add(&s, TURNS_INTERACTIVE, 10, 100000);
+    hasty->deadline_ns = 1;
+    run(&s, 3000);
+    assert_in_range(hasty->passes, 990, 1010);
+}
+
+/* Neither class makes the other pay for a time in which it was alone, or could not be served. */
+static void what_is_due_to_bulk_work_is_bounded_both_ways(void **state)
+{
+    (void)state;
+    sim s = {.workers_count = 1};
+    fake_source *queries = add(&s, TURNS_INTERACTIVE, 10, 0), *bulk = add(&s, TURNS_BULK, 10, 100000);
+    run(&s, 1000);
+    queries->waiting = 100000;
+    size_t before = bulk->passes;
+    run(&s, 40);
+    assert_true(bulk->passes - before >= 5);
+    bulk->turn.barred = true;
+    run(&s, 1000);
+    bulk->turn.barred = false;
+    before = bulk->passes;
+    run(&s, 40);
+    assert_true(bulk->passes - before <= 11);
+}
+
+static void a_pass_counts_for_what_it_took(void **state)
+{
+    (void)state;
+    sim s = {.workers_count = 1};
+    fake_source *a = add(&s, TURNS_INTERACTIVE, 10, 100);
+    run(&s, 5);
+    a->pass_ns = 50;
+    run(&s, 1);
+    assert_int_equal(a->turn.used_ns[TURNS_INTERACTIVE], 100);
+    run(&s, 30);
+    assert_in_range(a->turn.cost_ns[TURNS_INTERACTIVE], 45, 50);
+}
+
 static void who_was_idle_has_saved_up_nothing_and_owes_nothing(void **state)
 {
     (void)state;
@@ -213,11 +257,26 @@ static void time_of_helpers_counts(void **state)
     sim s = {.workers_count = 1};
     fake_source *a = add(&s, TURNS_INTERACTIVE, 10, 1000), *b = add(&s, TURNS_INTERACTIVE, 10, 1000);
     run(&s, 20);
-    turns_charge(&a->turn, 100);
+    turns_charge(&a->turn, TURNS_INTERACTIVE, 100);
     const size_t a_before = a->passes, b_before = b->passes;
     run(&s, 10);
     assert_true(a->passes - a_before <= 1);
     assert_true(b->passes - b_before >= 9);
+}
+
+static void sources_with_work_are_counted(void **state)
+{
+    (void)state;
+    sim s = {.workers_count = 2};
+    fake_source *a = add(&s, TURNS_INTERACTIVE, 10, 3), *b = add(&s, TURNS_BULK, 10, 1);
+    add(&s, TURNS_INTERACTIVE, 10, 0);
+    assert_int_equal(turns_others(&s.t, &a->turn), 0);
+    begin_passes(&s);
+    assert_int_equal(turns_others(&s.t, &a->turn), 1);
+    assert_int_equal(turns_others(&s.t, &b->turn), 1);
+    run(&s, 4);
+    assert_null(pick(&s));
+    assert_int_equal(turns_others(&s.t, &b->turn), 0);
 }
 
 static void checks_go_before_all(void **state)
@@ -270,8 +329,12 @@ int main(void)
         cmocka_unit_test(interactive_work_of_any_source_goes_before_bulk_work_of_any),
         cmocka_unit_test(bulk_work_gets_its_part_beside_queries_of_others),
         cmocka_unit_test(a_nearer_deadline_goes_first_by_one_pass_at_most),
+        cmocka_unit_test(near_deadlines_do_not_change_the_shares),
+        cmocka_unit_test(what_is_due_to_bulk_work_is_bounded_both_ways),
+        cmocka_unit_test(a_pass_counts_for_what_it_took),
         cmocka_unit_test(who_was_idle_has_saved_up_nothing_and_owes_nothing),
         cmocka_unit_test(time_of_helpers_counts),
+        cmocka_unit_test(sources_with_work_are_counted),
         cmocka_unit_test(checks_go_before_all),
         cmocka_unit_test(what_is_barred_or_not_to_begin_yet_is_left),
         cmocka_unit_test(a_source_that_is_removed_is_not_picked),

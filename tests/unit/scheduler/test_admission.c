@@ -16,6 +16,9 @@ static admission open_gate(int64_t max_wait_ms, bool adaptive)
     assert_int_equal(admission_duration_ns(&a, 1000000), 0);
     admission_measure(&a, 1000, 10 * MS);
     assert_int_equal(admission_duration_ns(&a, 200), MS);
+    a.sharers = 3; /* two other models have work */
+    assert_int_equal(admission_duration_ns(&a, 200), 3 * MS);
+    a.sharers = 1;
     return a;
 }
 
