@@ -35,11 +35,6 @@ bool otel_joins_traces(const otel_values *values)
     return (values->of[OTEL_PROPAGATORS].number & OTEL_PROPAGATE_TRACECONTEXT) != 0;
 }
 
-bool otel_reads_baggage(const otel_values *values)
-{
-    return (values->of[OTEL_PROPAGATORS].number & OTEL_PROPAGATE_BAGGAGE) != 0;
-}
-
 /* The variable of this kind (as OTEL_ALL_...) that counts for the signal. */
 static otel_id pick(const otel_values *values, otlp_signal signal, otel_id of_all)
 {

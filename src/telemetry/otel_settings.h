@@ -9,9 +9,8 @@
 
 bool otel_traces_on(const otel_values *values);
 bool otel_metrics_on(const otel_values *values);
-/* True where a caller's traceparent and tracestate, or its baggage, are read. */
+/* True where a caller's traceparent and tracestate are read. */
 bool otel_joins_traces(const otel_values *values);
-bool otel_reads_baggage(const otel_values *values);
 
 /* Error: AKI_OUT_OF_MEMORY, AKI_INVALID_ARGUMENT (an endpoint that is no URL). Free with otlp_target_free, also after a failure. */
 AKI_MUST_CHECK aki_status otel_target(const otel_values *values, otlp_signal signal, otlp_target *out,

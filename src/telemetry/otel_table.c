@@ -61,9 +61,9 @@ const otel_row otel_table[] = {
         TEXT("OTEL_SERVICE_NAME", "akidb-rest", "service.name; wins over that of OTEL_RESOURCE_ATTRIBUTES"),
     [OTEL_RESOURCE_ATTRIBUTES] =
         PAIRS("OTEL_RESOURCE_ATTRIBUTES", "further attributes of this process, as name=value,name=value"),
-    [OTEL_PROPAGATORS] =
-        SET("OTEL_PROPAGATORS", "tracecontext|baggage|none", "tracecontext,baggage",
-            "headers of callers that are read; without tracecontext no caller's trace is joined"),
+    [OTEL_PROPAGATORS] = SET("OTEL_PROPAGATORS", "tracecontext|baggage|none", "tracecontext,baggage",
+                             "headers of callers that are read; without tracecontext no caller's trace is "
+                             "joined; baggage is accepted, but nothing uses it"),
     [OTEL_TRACES_EXPORTER] = CHOICE("OTEL_TRACES_EXPORTER", "otlp|none", "otlp", "where traces go"),
     [OTEL_METRICS_EXPORTER] =
         CHOICE("OTEL_METRICS_EXPORTER", "otlp|none", "none",

@@ -58,7 +58,13 @@ static void hurry(void *cookie, int64_t deadline_ns)
     otlp_sender_hurry(e->sender, deadline_ns);
 }
 
+static bool listens(void *cookie, int64_t deadline_ns)
+{
+    otlp_exporter *e = cookie;
+    return otlp_sender_listens(e->sender, deadline_ns);
+}
+
 span_exporter otlp_exporter_of(otlp_exporter *e)
 {
-    return (span_exporter){export_spans, hurry, e};
+    return (span_exporter){.export = export_spans, .hurry = hurry, .listens = listens, .cookie = e};
 }

@@ -165,6 +165,22 @@ static bool deliver(otlp_sender *s, int64_t deadline_ns, otlp_reply *reply)
     }
 }
 
+bool otlp_sender_listens(otlp_sender *s, int64_t deadline_ns)
+{
+    otlp_reply reply;
+    buf nothing;
+    if (!s->settings.target->by_default)
+        return true;
+    buf_init(&nothing, 1);
+    if (!otlp_frame(&nothing, s->settings.target->grpc, s->settings.target->gzip, &s->body))
+        return false;
+    otlp_client_send(s->client, &s->body, deadline_ns, &reply);
+    if (reply.outcome != OTLP_ACCEPTED)
+        return false;
+    note_success(s, &reply);
+    return true;
+}
+
 bool otlp_sender_send(otlp_sender *s, const buf *message, size_t items, int64_t deadline_ns, size_t *rejected)
 {
     otlp_reply reply;

@@ -29,6 +29,10 @@ void otlp_sender_close(otlp_sender *sender);
 bool otlp_sender_send(otlp_sender *sender, const buf *message, size_t items, int64_t deadline_ns,
                       size_t *rejected);
 
+/* False where nobody named the collector and there is none at the default place, as an empty message shows: then there is
+ * nothing to record for. Blocks until deadline_ns at most. */
+bool otlp_sender_listens(otlp_sender *sender, int64_t deadline_ns);
+
 /* From any thread: no more waits between attempts, and all is over by deadline_ns. */
 void otlp_sender_hurry(otlp_sender *sender, int64_t deadline_ns);
 

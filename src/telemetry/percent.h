@@ -1,4 +1,4 @@
-/* The list form that OTEL_* variables, OTLP headers and W3C baggage share: "name=value,name=value" with percent-encoded values. */
+/* The list form that OTEL_* variables and OTLP headers share: "name=value,name=value" with percent-encoded values. */
 #ifndef TELEMETRY_PERCENT_H
 #define TELEMETRY_PERCENT_H
 

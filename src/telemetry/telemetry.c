@@ -87,11 +87,6 @@ bool telemetry_joins_traces(const telemetry *t)
     return otel_joins_traces(&t->values);
 }
 
-bool telemetry_reads_baggage(const telemetry *t)
-{
-    return otel_reads_baggage(&t->values);
-}
-
 bool telemetry_keeps_exemplars(const telemetry *t)
 {
     return t->values.of[OTEL_METRICS_EXEMPLAR_FILTER].number == OTEL_EXEMPLARS_TRACE_BASED;

@@ -22,9 +22,8 @@ AKI_MUST_CHECK aki_status telemetry_open(telemetry **out, const telemetry_settin
 
 /* NULL = traces are off. Lives until telemetry_close. */
 tracer *telemetry_tracer(telemetry *t);
-/* Which headers of callers count: traceparent with tracestate, baggage. */
+/* True where callers' traceparent and tracestate are read. */
 bool telemetry_joins_traces(const telemetry *t);
-bool telemetry_reads_baggage(const telemetry *t);
 /* True where histograms shall keep the ids of sampled requests. */
 bool telemetry_keeps_exemplars(const telemetry *t);
 

@@ -24,6 +24,7 @@ struct tracer {
     bool started, finished;
     sem_t wake;
     atomic_bool stopping;
+    atomic_bool paused; /* nobody listens: nothing is sampled */
     _Atomic int64_t stop_deadline_ns;
     _Atomic uint64_t exported, failed, rejected;
     /* the exporting thread's */
@@ -40,6 +41,7 @@ void tracer_settings_init(tracer_settings *settings)
         .batch_spans = 512,
         .delay_ms = 5000,
         .export_timeout_ms = 30000,
+        .probe_ms = 10000,
         .max_attributes = SPAN_MAX_ATTRIBUTES,
         .max_text = SPAN_TEXT_MAX,
     };
@@ -69,24 +71,38 @@ static void collect(tracer *t)
     span_batch_finish(&t->batch);
 }
 
+static int64_t export_deadline_ns(const tracer *t)
+{
+    return clock_monotonic_ns() + t->settings.export_timeout_ms * NS_PER_MS;
+}
+
+/* Pauses sampling while nobody listens. */
+static void look_for_listener(tracer *t)
+{
+    const span_exporter *to = &t->settings.exporter;
+    atomic_store(&t->paused, to->listens != NULL && !to->listens(to->cookie, export_deadline_ns(t)));
+}
+
 static void export_batch(tracer *t)
 {
     const span_exporter *to = &t->settings.exporter;
     follow_wall_clock(t);
-    const int64_t deadline = clock_monotonic_ns() + t->settings.export_timeout_ms * NS_PER_MS;
+    const int64_t deadline = export_deadline_ns(t);
     const export_result result =
         to->export(to->cookie, t->batch.spans, t->batch.count, t->wall_offset_ns, deadline);
     atomic_fetch_add(&t->exported, result.exported);
     atomic_fetch_add(&t->rejected, result.rejected);
     atomic_fetch_add(&t->failed, result.failed);
+    if (result.failed == t->batch.count && !atomic_load(&t->stopping))
+        look_for_listener(t);
 }
 
-/* Until the delay has passed, a thread's ring asks for it, or the end has come. */
-static void wait_for_work(tracer *t)
+/* Until the time has passed, a thread's ring asks for it where that counts, or the end has come. */
+static void wait_for_work(tracer *t, int64_t wait_ms, bool until_full)
 {
-    const int64_t until = clock_monotonic_ns() + t->settings.delay_ms * NS_PER_MS;
+    const int64_t until = clock_monotonic_ns() + wait_ms * NS_PER_MS;
     const struct timespec deadline = {.tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S};
-    while (!atomic_load(&t->stopping) && waiting(t) < t->wake_spans)
+    while (!atomic_load(&t->stopping) && !(until_full && waiting(t) >= t->wake_spans))
         if (sem_clockwait(&t->wake, CLOCK_MONOTONIC, &deadline) != 0 && errno == ETIMEDOUT)
             return;
 }
@@ -101,9 +117,16 @@ static void export_waiting(tracer *t)
             return;
         export_batch(t);
         owed -= owed < t->batch.count ? owed : t->batch.count;
-        if (atomic_load(&t->stopping))
+        if (atomic_load(&t->stopping) || atomic_load(&t->paused))
             return;
     }
+}
+
+/* What requests that began before the pause have put since is lost. */
+static void let_go(tracer *t)
+{
+    for (collect(t); t->batch.count > 0; collect(t))
+        atomic_fetch_add(&t->failed, t->batch.count);
 }
 
 /* After the last span: all of them, or as many as the time allows. */
@@ -125,9 +148,16 @@ static void *run(void *argument)
     tracer *t = argument;
     thread_defer();
     while (!atomic_load(&t->stopping)) {
-        wait_for_work(t);
-        if (!atomic_load(&t->stopping)) /* what is left is for flush, which knows how much time there is */
+        const bool paused = atomic_load(&t->paused);
+        wait_for_work(t, paused ? t->settings.probe_ms : t->settings.delay_ms, !paused);
+        if (atomic_load(&t->stopping))
+            break; /* what is left is for flush, which knows how much time there is */
+        if (paused) {
+            let_go(t);
+            look_for_listener(t);
+        } else {
             export_waiting(t);
+        }
     }
     flush(t);
     return NULL;
@@ -223,6 +253,7 @@ void tracer_begin(tracer *t, const trace_context *parent, trace_root *out)
     }
     new_ids(source, parent, out);
     out->sampled =
+        !atomic_load_explicit(&t->paused, memory_order_relaxed) &&
         sampler_decide(&t->settings.sampler, t->settings.trust_parent ? parent : NULL, out->trace_id);
 }
 

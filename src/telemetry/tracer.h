@@ -25,6 +25,9 @@
  * Batches are as OpenTelemetry's batch span processor makes them: when delay_ms has passed or batch_spans wait, one export at
  * a time. queue_spans bounds what each thread has waiting.
  *
+ * Where the exporter says that nobody listens, sampling pauses: requests then cost as much as without a tracer, but for
+ * their ids, which logs have in any case.
+ *
  * A tracer may be NULL: then nothing is sampled and emitting does nothing, at the cost of a comparison. */
 #ifndef TELEMETRY_TRACER_H
 #define TELEMETRY_TRACER_H
@@ -52,6 +55,9 @@ typedef struct span_exporter {
     /* From another thread: an export under way, and all later ones, must end by deadline_ns and wait for nothing but the
      * collector's reply. NULL = they always do. */
     void (*hurry)(void *cookie, int64_t deadline_ns);
+    /* Asked after a batch that failed as a whole, and then every probe_ms until it is true: does anybody take spans? While
+     * nobody does, no trace is sampled. Returns by deadline_ns. NULL = somebody always might. */
+    bool (*listens)(void *cookie, int64_t deadline_ns);
     void *cookie;
 } span_exporter;
 
@@ -60,12 +66,13 @@ typedef struct tracer_settings {
     bool trust_parent; /* false: the caller's sampling flag counts for nothing; its trace is still joined */
     size_t queue_spans, batch_spans;
     int64_t delay_ms, export_timeout_ms;
+    int64_t probe_ms;        /* between two looks for somebody who listens */
     uint32_t max_attributes; /* per span */
     uint32_t max_text;       /* bytes of a text value */
     span_exporter exporter;
 } tracer_settings;
 
-/* Standard defaults: parent-based always on, 2048, 512, 5 s, 30 s; the exporter is left to be filled. */
+/* Standard defaults: parent-based always on, 2048, 512, 5 s, 30 s; probes every 10 s; the exporter is left to be filled. */
 void tracer_settings_init(tracer_settings *settings);
 
 /* Starts the exporting thread. Errors: AKI_OUT_OF_MEMORY, AKI_INTERNAL (no thread). */

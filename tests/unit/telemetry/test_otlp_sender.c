@@ -1,11 +1,8 @@
 /* The sender at a port that refuses: how long it tries, and what it says. Collectors that answer are the integration tests'. */
-#include "unit.h"
+#include "telemetry/collector.h"
 
 #include "base/clock.h"
 #include "telemetry/otlp_sender.h"
-
-#include <arpa/inet.h>
-#include <sys/socket.h>
 
 typedef struct lines {
     size_t warnings, others;
@@ -102,6 +99,39 @@ static void says_little_of_a_collector_that_nobody_named(void **state)
     close_fixture(&f);
 }
 
+static void knows_whether_somebody_listens_where_nobody_was_named(void **state)
+{
+    (void)state;
+    fixture f;
+    open_fixture(&f, true, 1);
+    assert_false(otlp_sender_listens(f.sender, clock_monotonic_ns() + 60 * NS_PER_S));
+    assert_int_equal(f.seen.warnings + f.seen.others, 0);
+    close_fixture(&f);
+    open_fixture(&f, false, 1); /* that one is waited for */
+    assert_true(otlp_sender_listens(f.sender, clock_monotonic_ns() + 60 * NS_PER_S));
+    close_fixture(&f);
+
+    collector c;
+    collector_open(&c, COLLECTOR_TAKES_ALL);
+    open_fixture(&f, true, 1);
+    otlp_sender_close(f.sender);
+    f.target.url = f.target.endpoint = c.url;
+    for (unsigned gzip = 0; gzip <= 1; gzip++) {
+        otlp_sender_settings settings;
+        otlp_sender_settings_init(&settings);
+        f.target.gzip = gzip > 0;
+        settings.target = &f.target;
+        settings.noun = "spans";
+        assert_int_equal(otlp_sender_open(&f.sender, &settings, NULL), AKI_OK);
+        assert_true(otlp_sender_listens(f.sender, clock_monotonic_ns() + 60 * NS_PER_S));
+        assert_true(gzip > 0 || c.body.length == 0);
+        if (gzip == 0)
+            otlp_sender_close(f.sender);
+    }
+    collector_close(&c);
+    close_fixture(&f);
+}
+
 static void waits_no_longer_when_in_a_hurry(void **state)
 {
     (void)state;
@@ -120,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tries_until_the_deadline_and_warns_once),
         cmocka_unit_test(says_little_of_a_collector_that_nobody_named),
+        cmocka_unit_test(knows_whether_somebody_listens_where_nobody_was_named),
         cmocka_unit_test(waits_no_longer_when_in_a_hurry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

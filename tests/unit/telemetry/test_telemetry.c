@@ -45,7 +45,7 @@ static void is_nothing_when_disabled(void **state)
     metrics *registry = open_registry();
     telemetry *t = open_with(disabled);
     assert_null(telemetry_tracer(t));
-    assert_true(telemetry_joins_traces(t) && telemetry_reads_baggage(t) && telemetry_keeps_exemplars(t));
+    assert_true(telemetry_joins_traces(t) && telemetry_keeps_exemplars(t));
     assert_int_equal(telemetry_watch(t, registry, NULL), AKI_OK);
     telemetry_finish(t, 0);
     telemetry_close(t);
@@ -61,7 +61,6 @@ static void tells_what_became_of_spans(void **state)
     telemetry *t = open_with(on);
     assert_non_null(telemetry_tracer(t));
     assert_false(telemetry_joins_traces(t) || telemetry_keeps_exemplars(t));
-    assert_true(telemetry_reads_baggage(t));
     assert_int_equal(telemetry_watch(t, registry, NULL), AKI_OK);
     tracer_emit(telemetry_tracer(t), &(span){.name = "s"});
     telemetry_finish(t, 10000);

@@ -19,6 +19,8 @@ typedef struct collector {
     export_result answer; /* all zero = everything exported */
     span spans[KEPT];
     int64_t hurried_until_ns;
+    bool absent; /* nobody listens */
+    size_t asked;
 } collector;
 
 static export_result take_batch(void *cookie, const span *const *spans, size_t count, int64_t wall_offset_ns,
@@ -54,6 +56,27 @@ static void hurry(void *cookie, int64_t deadline_ns)
     pthread_mutex_unlock(&c->lock);
 }
 
+static bool listens(void *cookie, int64_t deadline_ns)
+{
+    collector *c = cookie;
+    (void)deadline_ns;
+    pthread_mutex_lock(&c->lock);
+    c->asked++;
+    const bool absent = c->absent;
+    pthread_cond_broadcast(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+    return !absent;
+}
+
+/* Waits until it was asked `times` times more, the last answer having been taken. */
+static void wait_asked(collector *c, size_t times)
+{
+    pthread_mutex_lock(&c->lock);
+    for (const size_t until = c->asked + times + 1; c->asked < until;)
+        pthread_cond_wait(&c->changed, &c->lock);
+    pthread_mutex_unlock(&c->lock);
+}
+
 static collector *collector_new(void)
 {
     collector *c = calloc(1, sizeof *c);
@@ -68,7 +91,7 @@ static tracer_settings settings_for(collector *c)
     tracer_settings settings;
     tracer_settings_init(&settings);
     settings.delay_ms = 3600000; /* nothing happens by itself */
-    settings.exporter = (span_exporter){take_batch, hurry, c};
+    settings.exporter = (span_exporter){.export = take_batch, .hurry = hurry, .cookie = c};
     return settings;
 }
 
@@ -285,6 +308,51 @@ static void counts_what_was_refused_and_what_time_did_not_allow(void **state)
     free(c);
 }
 
+static void samples_nothing_while_nobody_listens(void **state)
+{
+    (void)state;
+    collector *c = collector_new();
+    tracer_settings settings = settings_for(c);
+    settings.exporter.listens = listens;
+    settings.delay_ms = settings.probe_ms = 1;
+    c->absent = true;
+    c->answer = (export_result){.failed = 1};
+    tracer *t = open_tracer(&settings);
+    trace_root root;
+    trace_context parent;
+    const span s = {.name = "s"};
+    tracer_begin(t, NULL, &root);
+    assert_true(root.sampled);
+    tracer_emit(t, &s);
+    wait_asked(c, 1);
+    tracer_begin(t, NULL, &root);
+    assert_true(root.traced); /* ids for the log */
+    assert_false(root.sampled);
+    assert_true(trace_context_parse(&parent, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+    tracer_begin(t, &parent, &root);
+    assert_false(root.sampled);
+    tracer_emit(t, &s); /* of a request that began before */
+    wait_asked(c, 1);
+    tracer_counts counts;
+    tracer_read_counts(t, &counts);
+    assert_int_equal(counts.dropped_failed, 2);
+    assert_int_equal(c->batches, 1);
+    pthread_mutex_lock(&c->lock);
+    c->absent = false;
+    c->answer = (export_result){0};
+    const size_t asked = c->asked;
+    while (c->asked == asked)
+        pthread_cond_wait(&c->changed, &c->lock);
+    pthread_mutex_unlock(&c->lock);
+    do /* the answer is on its way */
+        tracer_begin(t, &parent, &root);
+    while (!root.sampled);
+    tracer_emit(t, &s);
+    tracer_close(t, 10000);
+    assert_int_equal(c->count, 2); /* the first, and the last */
+    free(c);
+}
+
 #define THREADS 8
 #define PER_THREAD 400
 
@@ -324,6 +392,7 @@ int main(void)
         cmocka_unit_test(exports_by_itself_when_the_delay_has_passed),
         cmocka_unit_test(drops_and_counts_while_the_exporter_hangs),
         cmocka_unit_test(counts_what_was_refused_and_what_time_did_not_allow),
+        cmocka_unit_test(samples_nothing_while_nobody_listens),
         cmocka_unit_test(loses_nothing_of_threads_that_come_and_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
