@@ -162,8 +162,7 @@ static size_t pass_tokens_of(const device *d, size_t cpu_tokens)
 
 aki_status encoder_choose_device(encoder *enc, const device_choice *choice, aki_error *error)
 {
-    enc->loaded = (device_model){.struct_size = sizeof enc->loaded,
-                                 .config = model_configuration(enc->files),
+    enc->loaded = (device_model){.config = model_configuration(enc->files),
                                  .weights = model_weights_of(enc->files),
                                  .precision = enc->settings.precision,
                                  .folder = enc->folder,

@@ -300,13 +300,12 @@ int main(int argc, char **argv)
     if (model_open(&r.files, argv[2], &error) != AKI_OK ||
         device_plugin_load(&plugin, argv[3], &error) != AKI_OK)
         fail("loading", error.message);
-    const device_model m = {.struct_size = sizeof m,
-                            .config = model_configuration(r.files),
+    const device_model m = {.config = model_configuration(r.files),
                             .weights = model_weights_of(r.files),
                             .precision =
                                 strcmp(argv[4], "fp32") == 0 ? AKI_PRECISION_FP32 : AKI_PRECISION_AUTO};
     char message[DEVICE_MESSAGE_BYTES] = "";
-    const device_host host = {.struct_size = sizeof host, .log = log, .read_tensor = tensor_read_f32};
+    const device_host host = {.log = log, .read_tensor = tensor_read_f32};
     r.api = plugin.api;
     if (r.api->score(&m, message) <= 0 || r.api->open(&r.device, &m, &host, message) != DEVICE_OK)
         fail("opening", message);

@@ -236,7 +236,6 @@ const device_api aki_device_plugin = {
     .abi_version = DEVICE_ABI_VERSION,
     .struct_size = sizeof(device_api),
     .name = "fault",
-    .kind = DEVICE_GPU,
     .score = score,
     .open = open_device,
     .close = close_device,

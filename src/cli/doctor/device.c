@@ -43,8 +43,7 @@ void doctor_check_device(doctor_report *report, const options *o, const char *fo
     }
     status = model_open(&files, folder, &error);
     if (status == AKI_OK) {
-        const device_model m = {.struct_size = sizeof m,
-                                .config = model_configuration(files),
+        const device_model m = {.config = model_configuration(files),
                                 .weights = model_weights_of(files),
                                 .precision = model_open_settings(o, log).precision,
                                 .folder = folder};

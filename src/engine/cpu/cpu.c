@@ -71,7 +71,6 @@ const device_api device_cpu_api = {
     .abi_version = DEVICE_ABI_VERSION,
     .struct_size = sizeof(device_api),
     .name = "cpu",
-    .kind = DEVICE_CPU,
     .score = score,
     .open = open_device,
     .close = close_device,

@@ -165,7 +165,6 @@ const device_api aki_device_plugin = {
     .abi_version = DEVICE_ABI_VERSION,
     .struct_size = sizeof(device_api),
     .name = "cuda",
-    .kind = DEVICE_GPU,
     .pools = true,
     .score = score,
     .open = open_device,

@@ -25,8 +25,6 @@
 #define DEVICE_MESSAGE_BYTES 256
 #define DEVICE_CPU_SCORE 100
 
-typedef enum device_kind { DEVICE_CPU, DEVICE_GPU } device_kind;
-
 /* X(symbol, name) */
 #define DEVICE_STATUSES(X)                                                                                   \
     X(DEVICE_OK, "ok")                                                                                       \
@@ -46,7 +44,6 @@ typedef enum device_status {
 
 /* What the host offers. */
 typedef struct device_host {
-    size_t struct_size;
     log_sink log;
     /* tensor_read_f32 of model/model.h. */
     void (*read_tensor)(const model_tensor *tensor, size_t first, size_t count, float *out);
@@ -54,7 +51,6 @@ typedef struct device_host {
 
 /* What is to be computed. Outlives the device; the tensors are views into a mapped file. */
 typedef struct device_model {
-    size_t struct_size;
     const model_config *config;
     const model_weights *weights;
     aki_precision precision; /* as asked for, AUTO included: the device's own best */
@@ -82,8 +78,7 @@ typedef struct device_api {
     uint32_t abi_version; /* DEVICE_ABI_VERSION */
     uint32_t struct_size; /* sizeof(device_api) */
     const char *name;     /* "cuda": lower case, what --device takes */
-    device_kind kind;
-    bool pools; /* `forward` gives one pooled vector per text instead of the tokens' states */
+    bool pools;           /* `forward` gives one pooled vector per text instead of the tokens' states */
 
     /* How good it is for this model here: the CPU has DEVICE_CPU_SCORE, more is better, 0 = not usable and message
      * ([DEVICE_MESSAGE_BYTES], as in all calls) says why. */

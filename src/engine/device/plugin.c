@@ -51,9 +51,9 @@ static aki_status check_api(const device_api *api, const char *path, aki_error *
              api->state_open == NULL || api->state_close == NULL || api->forward == NULL ||
              api->memory == NULL)
         status = error_set(error, AKI_INVALID_ARGUMENT, "the device plugin '%s' lacks functions", path);
-    else if (api->kind != DEVICE_GPU || strcmp(api->name, "cpu") == 0 || strcmp(api->name, "auto") == 0)
-        status = error_set(error, AKI_INVALID_ARGUMENT,
-                           "the device plugin '%s' must be of the kind GPU, with a name of its own", path);
+    else if (strcmp(api->name, "cpu") == 0 || strcmp(api->name, "auto") == 0)
+        status = error_set(error, AKI_INVALID_ARGUMENT, "the device plugin '%s' must have a name of its own",
+                           path);
     if (status != AKI_OK)
         error_hint(error, "Use the plugin that came with this version of the program.");
     return status;

@@ -57,8 +57,7 @@ static void find_score(server *s, const char *folder, process_hello *hello)
 static bool open_device(server *s)
 {
     process_answer answer = {0};
-    const device_host host = {
-        .struct_size = sizeof host, .log = {.write = note_log, .cookie = s}, .read_tensor = tensor_read_f32};
+    const device_host host = {.log = {.write = note_log, .cookie = s}, .read_tensor = tensor_read_f32};
     answer.status = s->plugin.api->open(&s->device, &s->model, &host, answer.message);
     if (answer.status == DEVICE_OK && model_damaged(s->files)) {
         answer.status = DEVICE_FAILED;
@@ -168,7 +167,7 @@ bool process_serve(const char *folder, aki_precision precision)
     process_hello hello = {0};
     process_request request;
     int descriptors[2];
-    s.model = (device_model){.struct_size = sizeof s.model, .folder = folder, .precision = precision};
+    s.model = (device_model){.folder = folder, .precision = precision};
     if (!process_receive(PROCESS_CONTROL, &cpus, sizeof cpus))
         return false;
     cpus_apply_mask(&cpus);

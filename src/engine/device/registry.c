@@ -67,9 +67,7 @@ static bool isolate(device *d, const device_model *m)
 /* description: why not. */
 static device_status open_self(device *d, const device_model *m, const log_sink *log)
 {
-    const device_host host = {.struct_size = sizeof host,
-                              .log = log != NULL ? *log : (log_sink){0},
-                              .read_tensor = tensor_read_f32};
+    const device_host host = {.log = log != NULL ? *log : (log_sink){0}, .read_tensor = tensor_read_f32};
     char message[DEVICE_MESSAGE_BYTES] = "";
     const device_status status = d->api.isolated ? process_device_open(d->self, &host.log, message)
                                                  : d->api.open(&d->self, m, &host, message);

@@ -118,7 +118,7 @@ static void a_device_that_pools_is_refused_for_other_poolings(void **state)
         model_heads heads = {.steps = {{.kind = MODEL_HEAD_POOLING, .poolings_count = models[i].count}},
                              .count = 1};
         memcpy(heads.steps[0].poolings, models[i].poolings, sizeof models[i].poolings);
-        const device_model m = {.struct_size = sizeof m, .heads = &heads};
+        const device_model m = {.heads = &heads};
         device_plugin plugin = {.api = fake_device_interface()};
         device *d = NULL;
         aki_error error = {.message = ""};

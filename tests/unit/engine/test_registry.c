@@ -48,10 +48,8 @@ static synthetic made;
 
 static aki_status choose(device **out, const char *name, const char *plugin, aki_error *error)
 {
-    const device_model m = {.struct_size = sizeof m,
-                            .config = &made.config,
-                            .weights = &made.weights,
-                            .precision = AKI_PRECISION_AUTO};
+    const device_model m = {
+        .config = &made.config, .weights = &made.weights, .precision = AKI_PRECISION_AUTO};
     const log_sink silent = {0};
     return device_choose(out, &(device_choice){name, plugin}, &m, &silent, error);
 }
@@ -182,7 +180,7 @@ static void reads_of_an_older_plugin_only_what_it_has(void **state)
     older.struct_size = offsetof(device_api, pass_tokens);
     older.pass_tokens = 777;
     older.isolated = true;
-    const device_model m = {.struct_size = sizeof m, .config = &made.config, .weights = &made.weights};
+    const device_model m = {.config = &made.config, .weights = &made.weights};
     device *d;
     aki_error error;
     device_plugin plugin = {.api = &older};

@@ -164,7 +164,6 @@ static inline const device_api *fake_device_interface(void)
         .abi_version = DEVICE_ABI_VERSION,
         .struct_size = sizeof api,
         .name = "fake",
-        .kind = DEVICE_GPU,
         .pools = true,
         .score = fake_score,
         .open = fake_open,
