@@ -19,7 +19,7 @@
 #define TURNS_BULK_ONE_IN 5
 
 typedef enum turns_class {
-    TURNS_CHECK, /* health checks and measurements: short, and nothing goes before them */
+    TURNS_CHECK, /* health checks: short, and nothing goes before them */
     TURNS_INTERACTIVE,
     TURNS_BULK,
     TURNS_CLASSES

@@ -210,14 +210,16 @@ static scheduler_priority next_class(const queue *q)
                                                                      : SCHEDULER_PRIORITY_BULK;
 }
 
-void queue_look(queue *q, queue_next *next)
+void queue_look(queue *q, turns_offer *out)
 {
-    const bool probe = q->probes.turn != NULL;
-    *next = (queue_next){
-        .probe = probe,
-        .interactive_waits = queue_class(q, SCHEDULER_PRIORITY_INTERACTIVE)->turn != NULL,
-        .expires_ns = class_queue_head(probe ? &q->probes : queue_class(q, next_class(q)))->expires_ns,
-    };
+    const bool probes = q->probes.turn != NULL,
+               queries = queue_class(q, SCHEDULER_PRIORITY_INTERACTIVE)->turn != NULL;
+    const scheduler_request *first = class_queue_head(probes ? &q->probes : queue_class(q, next_class(q)));
+    out->deadline_ns = first->expires_ns;
+    if (probes && first->count == 1)
+        out->of_class = TURNS_CHECK;
+    else
+        out->of_class = probes || queries ? TURNS_INTERACTIVE : TURNS_BULK;
 }
 
 void queue_note_interactive(queue *q, int64_t came_ns)

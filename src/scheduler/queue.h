@@ -19,6 +19,7 @@
 #ifndef SCHEDULER_QUEUE_H
 #define SCHEDULER_QUEUE_H
 
+#include "engine/turns.h"
 #include "scheduler/class_queue.h"
 #include "scheduler/deadline_heap.h"
 #include "scheduler/pass.h"
@@ -101,16 +102,11 @@ void queue_drop(queue *q, scheduler_request *request, const aki_error *error, in
 
 /* When the next pass should begin: at once (<= now_ns), at the end of the window, or never (INT64_MAX, empty). */
 int64_t queue_start_ns(const queue *q);
-/* The pass that queue_take would make up. */
-typedef struct queue_next {
-    bool probe; /* a health probe */
-    bool
-        interactive_waits; /* interactive work waits, whether the pass is of it or of bulk work that is due */
-    int64_t expires_ns;    /* of its first request */
-} queue_next;
-
-/* Tells what the next pass is. The queue is not empty. */
-void queue_look(queue *q, queue_next *next);
+/* Tells what the next pass is, for the choice among sources. A health probe is a check; measurements of more texts, as
+ * a model needs them when it is loaded, count as interactive. So does bulk work whose turn has come while interactive
+ * work waits too: it has earned that within its own queue, and what waits behind it must not wait for the other
+ * sources' as well. The deadline is that of its first request. The queue is not empty. */
+void queue_look(queue *q, turns_offer *out);
 /* Interactive work came to somebody who shares the workers, at that time: it counts like the queue's own. */
 void queue_note_interactive(queue *q, int64_t came_ns);
 /* Fills the pass with the next sequences: the tokens of the chosen class that fall to one of `takers` workers, never more

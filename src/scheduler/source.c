@@ -31,8 +31,6 @@ static bool waits(void *cookie)
     return !queue_is_empty(&s->q);
 }
 
-/* Bulk work whose turn has come while interactive work waits too counts as interactive: it has earned that within its
- * own queue, and what waits behind it must not wait for the other sources' as well. */
 static void offer(void *cookie, int64_t now_ns, turns_offer *out)
 {
     scheduler *s = cookie;
@@ -42,10 +40,7 @@ static void offer(void *cookie, int64_t now_ns, turns_offer *out)
         return;
     if (s->stopping)
         out->start_ns = now_ns;
-    queue_next next;
-    queue_look(&s->q, &next);
-    out->deadline_ns = next.expires_ns;
-    out->of_class = next.probe ? TURNS_CHECK : next.interactive_waits ? TURNS_INTERACTIVE : TURNS_BULK;
+    queue_look(&s->q, out);
 }
 
 static void take(void *cookie, void *own, unsigned takers, int64_t now_ns)

@@ -477,6 +477,64 @@ static void says_how_much_is_ahead(void **state)
     empty(&q);
 }
 
+static turns_offer next_of(queue *q)
+{
+    turns_offer offer = {.start_ns = 0};
+    queue_look(q, &offer);
+    return offer;
+}
+
+static scheduler_request *push_probe(queue *q, size_t count)
+{
+    scheduler_request *r = make_request(SCHEDULER_PRIORITY_INTERACTIVE, 0, count, 10);
+    r->probe = true;
+    aki_error error;
+    assert_int_equal(queue_push(q, r, &error), AKI_OK);
+    return r;
+}
+
+static void tells_the_class_and_the_deadline_of_the_next_pass(void **state)
+{
+    (void)state;
+    queue q = open_queue(100, 100000);
+    aki_error error;
+    error_set(&error, AKI_CANCELLED, "the test drops it");
+    push(&q, SCHEDULER_PRIORITY_BULK, 0, 1, 10, 0, 7000 * MS);
+    assert_int_equal(next_of(&q).of_class, TURNS_BULK);
+    assert_int_equal(next_of(&q).deadline_ns, 7000 * MS);
+    push(&q, SCHEDULER_PRIORITY_INTERACTIVE, 0, 1, 10, 0, 9000 * MS);
+    assert_int_equal(next_of(&q).of_class, TURNS_INTERACTIVE);
+    assert_int_equal(next_of(&q).deadline_ns, 9000 * MS);
+    q.bulk_due = INT64_MAX; /* bulk work is next, and the query waits behind it */
+    assert_int_equal(next_of(&q).of_class, TURNS_INTERACTIVE);
+    assert_int_equal(next_of(&q).deadline_ns, 7000 * MS);
+    scheduler_request *check = push_probe(&q, 1);
+    assert_int_equal(next_of(&q).of_class, TURNS_CHECK);
+    queue_drop(&q, check, &error, 0);
+    push_probe(&q, 3); /* a measurement waits its turn among sources */
+    assert_int_equal(next_of(&q).of_class, TURNS_INTERACTIVE);
+    empty(&q);
+}
+
+static void queries_elsewhere_keep_bulk_passes_short(void **state)
+{
+    (void)state;
+    queue q = open_queue(100, 100000);
+    pass p;
+    assert_true(pass_init(&p, PASS_TOKENS));
+    push(&q, SCHEDULER_PRIORITY_BULK, 0, 100, 10, 0, INT64_MAX);
+    queue_note_interactive(&q, 500 * MS);
+    queue_note_interactive(&q, 400 * MS); /* the later one counts */
+    queue_take(&q, &p, 1, QUEUE_INTERACTIVE_MEMORY_NS + 450 * MS);
+    assert_in_range(p.tokens, 1, QUEUE_BULK_BESIDE_TOKENS(PASS_TOKENS) + 9);
+    settle(&q, &p, 0);
+    queue_take(&q, &p, 1, QUEUE_INTERACTIVE_MEMORY_NS + 501 * MS);
+    assert_true(p.tokens > PASS_TOKENS / 2);
+    settle(&q, &p, 0);
+    pass_free(&p);
+    empty(&q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -495,6 +553,8 @@ int main(void)
         cmocka_unit_test(leaves_room_for_other_clients),
         cmocka_unit_test(opens_the_window_only_for_passes_that_are_not_full),
         cmocka_unit_test(says_how_much_is_ahead),
+        cmocka_unit_test(tells_the_class_and_the_deadline_of_the_next_pass),
+        cmocka_unit_test(queries_elsewhere_keep_bulk_passes_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
