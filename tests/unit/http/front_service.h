@@ -9,6 +9,8 @@
  *   n (nothing)  there is no memory for its reply
  *   w (wait)     waits until it is resumed
  *   r (resume)   resumes all that wait, and is answered
+ *   s (stream)   its body is sent back piece by piece as it comes, behind it the trailer x-end; over HTTP/1 as others are
+ *   h (hold)     likewise, but nothing is given back to the client's window
  * Others are answered by 200 and a text: "METHOD TARGET [BODY]" where the test has none of its own. A request with the header
  * x-last has the connection's last reply. */
 #ifndef HTTP_FRONT_SERVICE_H
@@ -38,6 +40,7 @@ typedef struct service_counts {
     unsigned begun, ended, whole; /* streams; whole: their reply was sent */
     unsigned waits, gone;         /* requests that have waited; clients that have left meanwhile */
     unsigned turned_away;
+    unsigned drained;  /* how often all of a stream was taken */
     uint64_t requests; /* a hash of what they were, whatever the pieces that they came in */
 } service_counts;
 
@@ -55,6 +58,7 @@ static struct {
 
 typedef struct service_request {
     bool faulty, completed, replied, aborted, waits;
+    bool streams, gone;
     buf body;
 } service_request;
 
@@ -114,6 +118,61 @@ static inline void service_answer(http_stream *stream)
     SERVICE_CHECK(http_reply_take_body(&reply, &text));
     reply.closes = http_request_header(request, "x-last") != NULL;
     service_reply(stream, &reply);
+}
+
+/* ---- Streams --------------------------------------------------------------------------------------------------------- */
+
+/* On the stream's thread, as all of these. The stream ends when it has been resumed. */
+static inline void service_on_stream_gone(void *cookie)
+{
+    http_stream *stream = cookie;
+    service_request *r = stream->context;
+    SERVICE_CHECK(!r->gone);
+    r->gone = true;
+    service_count(&service.counts.gone);
+    http_stream_resume(stream);
+}
+
+static inline void service_begin_stream(http_stream *stream)
+{
+    service_request *r = stream->context;
+    http_reply reply;
+    http_reply_init(&reply, 200);
+    http_reply_add(&reply, "X-Note", "n");
+    r->streams = http_stream_begin(stream, &reply);
+    http_reply_free(&reply);
+    if (!r->streams)
+        return;
+    if (service_kind(stream) == 'h')
+        http_stream_hold(stream, true);
+    if (!http_stream_expect(stream, service_on_stream_gone, stream))
+        service_on_stream_gone(stream);
+}
+
+static inline void service_end_stream(http_stream *stream, const char *end)
+{
+    service_request *r = stream->context;
+    http_reply reply;
+    http_stream_forget(stream);
+    http_reply_init(&reply, 200);
+    http_reply_add_trailer(&reply, "X-End", end);
+    r->replied = true;
+    http_stream_finish(stream, &reply);
+}
+
+static inline void service_on_drained(void *cookie, http_stream *stream)
+{
+    (void)cookie;
+    SERVICE_CHECK(http_stream_unsent(stream) == 0);
+    service_count(&service.counts.drained);
+}
+
+static inline void service_on_late(void *cookie, http_stream *stream)
+{
+    (void)cookie;
+    service_request *r = stream->context;
+    if (!r->gone)
+        service_end_stream(stream, "late");
 }
 
 /* ---- Requests that wait -------------------------------------------------------------------------------------------- */
@@ -201,6 +260,8 @@ static inline void service_on_head(void *cookie, http_stream *stream, const http
         service_refuse(stream, 413);
     else if (service_kind(stream) == 'x')
         service_abort(stream);
+    else if (service_kind(stream) == 's' || service_kind(stream) == 'h')
+        service_begin_stream(stream);
 }
 
 static inline void service_on_body(void *cookie, http_stream *stream, const char *data, size_t bytes)
@@ -213,7 +274,7 @@ static inline void service_on_body(void *cookie, http_stream *stream, const char
         return;
     }
     service_hash(data, bytes);
-    SERVICE_CHECK(buf_append(&r->body, data, bytes));
+    SERVICE_CHECK(r->streams ? http_stream_send(stream, data, bytes) : buf_append(&r->body, data, bytes));
     SERVICE_CHECK(!stream->request.announced || r->body.length <= stream->request.body_bytes);
 }
 
@@ -229,6 +290,11 @@ static inline void service_on_complete(void *cookie, http_stream *stream, const 
     service_hash(http_request_target(request), strlen(http_request_target(request)) + 1);
     /* Which of several things that are wrong is told first depends on the pieces. */
     service_hash(fault != NULL ? &fault->kind : &none, sizeof none);
+    if (r->streams) {
+        if (!r->gone)
+            service_end_stream(stream, "done");
+        return;
+    }
     if (fault != NULL) {
         service_refuse(stream, fault->kind == HTTP_FAULT_MALFORMED ? 400 : 431);
         return;
@@ -251,6 +317,10 @@ static inline void service_on_resumed(void *cookie, http_stream *stream)
 {
     (void)cookie;
     service_request *r = stream->context;
+    if (r->streams) {
+        service_end_stream(stream, "gone");
+        return;
+    }
     http_stream_forget(stream);
     pthread_mutex_lock(&service.lock);
     r->waits = false;
@@ -293,6 +363,8 @@ static inline http_front_settings service_settings(void)
                                              .body = service_on_body,
                                              .complete = service_on_complete,
                                              .resumed = service_on_resumed,
+                                             .drained = service_on_drained,
+                                             .late = service_on_late,
                                              .end = service_on_end,
                                              .turn_away = service_turn_away,
                                              .out_of_memory = SERVICE_OUT_OF_MEMORY},
