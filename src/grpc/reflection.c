@@ -128,6 +128,7 @@ static bool read_question(api_call *call, const api_request *request, const api_
     answer a = {.list = {.count = 0}};
     aki_error own;
     buf reply;
+    call->keeps_input = true;
     buf_init(&reply, service->max_body_bytes + MAX_REPLY_BYTES);
     fill(&a, asked);
     const bool written = grpc_message_append(&reply, &a.reply.base, &own) == AKI_OK;
