@@ -94,6 +94,9 @@ test-kube-api: test-deps build $(TEST_ENV)/.ready ## Has a real API server of Ku
 test-h2spec: test-deps build-all $(TEST_ENV)/.ready ## Tries HTTP/2 with h2spec, built from its Go module
 	@scripts/run-tests $(BUILD) $(TEST_ENV) h2spec $(PYTEST_ARGS)
 
+test-grpc: test-deps build-all $(TEST_ENV)/.ready ## Tries gRPC with Go's client, built from its Go modules
+	@scripts/run-tests $(BUILD) $(TEST_ENV) grpc $(PYTEST_ARGS)
+
 $(OPENAPI_ENV)/.ready: tests/openapi/requirements.txt
 	@scripts/make-python-env $(OPENAPI_ENV) tests/openapi/requirements.txt
 
