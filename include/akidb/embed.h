@@ -274,6 +274,9 @@ typedef struct aki_embed_options {
     /* The prompt that stands before each text. NULL and no prompt below: the model's default prompt, if it has one. */
     const char *prompt_name;
     aki_text prompt; /* its text, instead of a name; length 0 with data not NULL = no prompt */
+    /* NULL = none. Where another thread or a signal handler sets it to other than 0, texts that are not yet being
+     * computed are left out, and the call fails with AKI_CANCELLED. It lives until the call returns. */
+    const volatile int *cancel;
 } aki_embed_options;
 
 typedef struct aki_text_info {
@@ -287,7 +290,7 @@ typedef struct aki_text_info {
  * info are unspecified and error->text_index names the text at fault where there is one.
  * options_size, info_size: of the structs in the caller's header; info's elements are info_size bytes apart.
  * Errors: AKI_INVALID_ARGUMENT (NULL or count 0, options that do not fit the model), AKI_EMPTY_TEXT, AKI_INVALID_UTF8, AKI_TEXT_TOO_LONG, AKI_NO_TOKENS,
- * AKI_OUT_OF_MEMORY, AKI_NOT_FINITE, AKI_MODEL_CHANGED, AKI_FORKED. */
+ * AKI_OUT_OF_MEMORY, AKI_NOT_FINITE, AKI_MODEL_CHANGED, AKI_CANCELLED, AKI_FORKED. */
 AKI_API AKI_MUST_CHECK aki_status aki_embed_sized(aki_model *model, const aki_text *texts, size_t count,
                                                   const aki_embed_options *options, size_t options_size,
                                                   float *vectors, aki_text_info *info, size_t info_size,

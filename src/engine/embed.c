@@ -156,7 +156,7 @@ static aki_status tokenize_one(const aki_model *model, tokenizer_scratch *scratc
 
 /* Fills sequences[i].count and the store; sequences[i].ids are set once the store no longer moves. */
 static aki_status tokenize_all(aki_model *model, const aki_text *texts, size_t count, aki_text prompt,
-                               bool refuse_long, encoder_sequence *sequences, id_store *store,
+                               const aki_embed_options *options, encoder_sequence *sequences, id_store *store,
                                const info_list *info, aki_error *error)
 {
     tokenizer_scratch *scratch = scratch_pool_take(&model->scratches);
@@ -167,10 +167,16 @@ static aki_status tokenize_all(aki_model *model, const aki_text *texts, size_t c
     aki_status status = AKI_OK;
     for (size_t i = 0; i < count && status == AKI_OK; i++) {
         token_span span;
+        if (options->cancel != NULL && *options->cancel != 0) {
+            status =
+                error_set(error, AKI_CANCELLED, "cancelled after %zu of %zu texts were tokenized", i, count);
+            break;
+        }
         if (texts[i].data == NULL && texts[i].length > 0)
             status = error_set(error, AKI_INVALID_ARGUMENT, "texts[%zu].data is NULL", i);
         else
-            status = tokenize_one(model, scratch, prompt, texts[i], &room, refuse_long, &span, error);
+            status =
+                tokenize_one(model, scratch, prompt, texts[i], &room, options->refuse_long, &span, error);
         if (status == AKI_OK && !store_ids(store, span.ids, span.count))
             status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for the tokens of %zu texts", count);
         if (status != AKI_OK) {
@@ -223,7 +229,7 @@ aki_status aki_embed_sized(aki_model *model, const aki_text *texts, size_t count
     encoder_sequence *sequences = mem_zalloc(count, sizeof *sequences);
     if (sequences == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for %zu texts", count);
-    status = tokenize_all(model, texts, count, prompt, own.refuse_long, sequences, &store, &infos, error);
+    status = tokenize_all(model, texts, count, prompt, &own, sequences, &store, &infos, error);
     if (status == AKI_OK) {
         const size_t dimension = own.dimensions > 0 ? own.dimensions : aki_dimension(model);
         const int32_t *ids = store.ids;
@@ -235,7 +241,7 @@ aki_status aki_embed_sized(aki_model *model, const aki_text *texts, size_t count
             sequences[i].vector = vectors + i * dimension;
             ids += sequences[i].count;
         }
-        status = worker_pool_run(model->workers, sequences, count, error);
+        status = worker_pool_run(model->workers, sequences, count, own.cancel, error);
     }
     if (status == AKI_OK)
         status = first_failure(model->enc, sequences, count, error);

@@ -15,7 +15,8 @@ typedef struct job {
     size_t taken;          /* sequences handed to workers so far */
     size_t budget_tokens;  /* of each pass of this job */
     size_t passes_running; /* handed out and not yet finished */
-    aki_status status;     /* first failure */
+    const volatile int *cancel;
+    aki_status status; /* first failure */
     aki_error error;
     pthread_cond_t finished;
     struct job *next;
@@ -49,7 +50,19 @@ static void offer(void *cookie, int64_t now_ns, turns_offer *out)
     out->start_ns = waits(cookie) ? now_ns : INT64_MAX;
 }
 
-/* The next pass of the first job; the job leaves the queue with its last sequence. */
+/* True where the caller has given the job up: what no pass has taken is left out. */
+static bool give_up(job *j)
+{
+    if (j->cancel == NULL || *j->cancel == 0)
+        return false;
+    if (j->status == AKI_OK)
+        j->status =
+            error_set(&j->error, AKI_CANCELLED, "cancelled after %zu of %zu texts", j->taken, j->count);
+    j->taken = j->count;
+    return true;
+}
+
+/* The next pass of the first job, without sequences where the job was given up; the job leaves the queue with its last one. */
 static void take(void *cookie, void *pass, unsigned takers, int64_t now_ns)
 {
     worker_pool *pool = cookie;
@@ -59,7 +72,7 @@ static void take(void *cookie, void *pass, unsigned takers, int64_t now_ns)
     (void)now_ns;
     p->of = j;
     p->sequences = j->sequences + j->taken;
-    p->count = encoder_plan_tokens(p->sequences, j->count - j->taken, j->budget_tokens);
+    p->count = give_up(j) ? 0 : encoder_plan_tokens(p->sequences, j->count - j->taken, j->budget_tokens);
     j->taken += p->count;
     j->passes_running++;
     if (j->taken == j->count) {
@@ -72,7 +85,7 @@ static void compute(void *cookie, void *pass, crew_worker *w)
 {
     job_pass *p = pass;
     (void)cookie;
-    p->status = crew_compute(w, p->sequences, p->count, NULL, &p->error);
+    p->status = p->count > 0 ? crew_compute(w, p->sequences, p->count, NULL, &p->error) : AKI_OK;
 }
 
 static void settle(void *cookie, void *pass)
@@ -154,12 +167,16 @@ static size_t pass_budget(const worker_pool *pool, const encoder_sequence *seque
     return share < most ? share : most;
 }
 
-aki_status worker_pool_run(worker_pool *pool, encoder_sequence *sequences, size_t count, aki_error *error)
+aki_status worker_pool_run(worker_pool *pool, encoder_sequence *sequences, size_t count,
+                           const volatile int *cancel, aki_error *error)
 {
     if (count == 0)
         return AKI_OK;
     pthread_mutex_t *lock = crew_lock(pool->workers);
-    job j = {.sequences = sequences, .count = count, .budget_tokens = pass_budget(pool, sequences, count)};
+    job j = {.sequences = sequences,
+             .count = count,
+             .budget_tokens = pass_budget(pool, sequences, count),
+             .cancel = cancel};
     pthread_cond_init(&j.finished, NULL);
     pthread_mutex_lock(lock);
     if (pool->last != NULL)

@@ -15,8 +15,9 @@ AKI_MUST_CHECK aki_status worker_pool_open(worker_pool **out, const encoder *enc
 void worker_pool_close(worker_pool *pool);
 
 /* Computes all sequences, split into passes over the workers, and returns when the last is done. Callable from any
- * number of threads. Errors as encoder_run; per-sequence outcomes are in sequences[i].status. */
+ * number of threads. Once *cancel (NULL = never) is not 0, no further pass is begun. Errors as encoder_run, AKI_CANCELLED;
+ * per-sequence outcomes are in sequences[i].status. */
 AKI_MUST_CHECK aki_status worker_pool_run(worker_pool *pool, encoder_sequence *sequences, size_t count,
-                                          aki_error *error);
+                                          const volatile int *cancel, aki_error *error);
 
 #endif
