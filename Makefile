@@ -21,6 +21,8 @@ CUDA_BUILD := build/cuda
 PEERS_ENV := build/peers-env
 # The environment of the programs that check a release's documents.
 RELEASE_ENV := build/release-env
+# meson-python and auditwheel
+WHEEL_ENV := build/wheel-env
 FORMATTED = $(shell git ls-files '*.c' '*.h' '*.cu' '*.cuh')
 
 .DEFAULT_GOAL := help
@@ -55,7 +57,7 @@ test-deps:
 
 test: test-deps check build-all $(TEST_ENV)/.ready ## Installs what tests need and runs all tests
 	@scripts/run-tests $(BUILD) $(TEST_ENV) unit integration $(PYTEST_ARGS)
-	@$(MAKE) --no-print-directory test-old-cpu test-arm
+	@$(MAKE) --no-print-directory test-old-cpu test-arm test-python
 
 test-unit: test-deps build-all $(TEST_ENV)/.ready ## Runs the C unit tests only
 	@scripts/run-tests $(BUILD) $(TEST_ENV) unit
@@ -250,11 +252,37 @@ deb: deps ## Builds Debian packages of program, library and header into build/pa
 test-deb: test-deps deb $(TEST_ENV)/.ready ## Installs, starts, upgrades under load and purges the packages in a bare Debian 12 (needs root)
 	@scripts/run-tests $(BUILD) $(TEST_ENV) packages $(PYTEST_ARGS)
 
+$(WHEEL_ENV)/.ready: python/build-requirements.txt
+	@scripts/make-python-env $(WHEEL_ENV) python/build-requirements.txt
+
+wheel: cross-deps $(WHEEL_ENV)/.ready ## Builds wheels of the Python package for amd64 and arm64 into build/wheels, and tries the latter (ARCHITECTURES)
+	@scripts/make-wheel build/wheels $(ARCHITECTURES)
+	@$(if $(filter arm64,$(ARCHITECTURES)),scripts/try-arm64-wheel build/wheels)
+
+sdist: deps $(WHEEL_ENV)/.ready ## Makes the Python package's source distribution in build/wheels, of what is committed
+	@scripts/make-wheel build/wheels sdist
+
+test-python: test-deps build $(WHEEL_ENV)/.ready ## Builds the Python package's wheel and tests it in environments of its own (AKIDB_PYTHONS="python3.10 python3.13")
+	@scripts/make-wheel build/wheels
+	@scripts/test-python $(BUILD) core $(PYTEST_ARGS)
+
+test-python-adapters: test-deps build $(WHEEL_ENV)/.ready ## Tests the adapters with the real LangChain, LlamaIndex, Haystack and Chroma, and vector databases
+	@scripts/make-wheel build/wheels
+	@scripts/test-python $(BUILD) adapters $(PYTEST_ARGS)
+
+test-clusters: test-deps build $(WHEEL_ENV)/.ready ## Tests the Python package with real Ray and PySpark on this machine
+	@scripts/install-packages clusters
+	@scripts/make-wheel build/wheels
+	@scripts/test-python $(BUILD) clusters $(PYTEST_ARGS)
+
 # The kinds of machine that a release is made for: make check-reproducible ARCHITECTURES=amd64
 ARCHITECTURES ?= amd64 arm64
 export ARCHITECTURES
-release-deps: deps $(RELEASE_ENV)/.ready
-	@scripts/install-packages packages $(if $(filter arm64,$(ARCHITECTURES)),emulation arm)
+release-deps: cross-deps $(RELEASE_ENV)/.ready
+	@scripts/install-packages packages
+
+cross-deps: deps
+	@$(if $(filter arm64,$(ARCHITECTURES)),scripts/install-packages emulation arm)
 	@$(if $(filter arm64,$(ARCHITECTURES)),scripts/make-arm64-sysroot build/arm64-sysroot)
 
 $(RELEASE_ENV)/.ready: scripts/release-requirements.txt

@@ -1,0 +1,68 @@
+"""Spark: vectors of a column, by Arrow batches. Each of Spark's Python workers opens a model once and keeps it."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from . import parquet
+from .model import Model
+
+# Of this process: what Spark sends to a worker is unpickled for each task, so a model must be kept outside of it.
+_models: dict[str, Model] = {}
+
+
+def _model(name: str, settings: dict[str, Any]) -> Model:
+    key = repr((name, sorted(settings.items())))
+    if key not in _models:
+        _models[key] = Model(name, **settings)
+    return _models[key]
+
+
+def _settings(session: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    """``threads`` is what a task may use, unless it is said: Spark runs as many tasks at once as there are cores for."""
+    return {"threads": int(session.sparkContext.getConf().get("spark.task.cpus", "1")), **settings}
+
+
+def embed(frame: Any, model: str, *, text_column: str = "text", vector_column: str = "embedding", **settings: Any) -> Any:
+    """A data frame with the vectors of a column, ``array<float>``; all other columns are kept, order too. Null has the vector null.
+
+    Args:
+        frame: a data frame of PySpark.
+        model: a model's name or folder; its files must be there on each node, or be downloadable.
+        settings: of ``Model``. ``threads`` is ``spark.task.cpus`` unless it is said.
+    """
+    from pyspark.sql.types import ArrayType, FloatType, StructField, StructType
+
+    own = _settings(frame.sparkSession, settings)
+    schema = StructType([*frame.schema.fields, StructField(vector_column, ArrayType(FloatType(), containsNull=False))])
+
+    def add(batches: Iterator[Any]) -> Iterator[Any]:
+        import pyarrow as pa
+
+        opened = _model(model, own)
+        for batch in batches:
+            made = parquet.with_vectors(opened, batch, text_column, vector_column)
+            columns = [*made.columns[:-1], made.columns[-1].cast(pa.list_(pa.field("element", pa.float32(), nullable=False)))]
+            yield pa.RecordBatch.from_arrays(columns, names=made.schema.names)
+
+    return frame.mapInArrow(add, schema)
+
+
+def embed_udf(session: Any, model: str, **settings: Any) -> Callable[..., Any]:
+    """A function of columns, from texts to ``array<float>``, for ``select`` and SQL."""
+    import pandas as pd
+    from pyspark.sql.functions import pandas_udf
+    from pyspark.sql.types import ArrayType, FloatType
+
+    own = _settings(session, settings)
+
+    def vectors(texts):  # type: ignore[no-untyped-def]
+        given = texts.dropna()
+        made = pd.Series([None] * len(texts), index=texts.index, dtype=object)
+        if len(given) > 0:
+            made[given.index] = list(_model(model, own).encode(given.tolist()))
+        return made
+
+    vectors.__annotations__ = {"texts": pd.Series, "return": pd.Series}
+    function: Callable[..., Any] = pandas_udf(vectors, ArrayType(FloatType()))
+    return function
