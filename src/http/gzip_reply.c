@@ -1,9 +1,8 @@
 #include "http/gzip_reply.h"
 
+#include "base/accept.h"
+
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <strings.h>
 #include <zlib.h>
 
 /* zlib: a window of 8 KiB, and a gzip header in front. With the largest one and its tables zlib takes 256 KiB, which the allocator maps
@@ -11,28 +10,18 @@
 #define WINDOW_BITS (13 + 16)
 #define MEMORY_LEVEL 6
 
-/* The weight of a coding, [at, end) being what stands behind its name. */
-static double weight_of(const char *at, const char *end)
-{
-    while (at < end && (*at == ' ' || *at == '\t' || *at == ';'))
-        at++;
-    return end - at > 2 && strncasecmp(at, "q=", 2) == 0 ? strtod(at + 2, NULL) : 1;
-}
-
 bool gzip_reply_accepted(const char *accept_encoding)
 {
-    double named = -1, any = -1;
-    for (const char *at = accept_encoding; at != NULL && *at != '\0';) {
-        at += strspn(at, " \t,");
-        const char *end = at + strcspn(at, ","), *name_end = at + strcspn(at, " \t,;");
-        const size_t length = (size_t)(name_end - at);
-        if (length == 4 && strncasecmp(at, "gzip", 4) == 0)
-            named = weight_of(name_end, end);
-        else if (length == 1 && *at == '*')
-            any = weight_of(name_end, end);
-        at = end;
+    bool named = false;
+    double weight = 0;
+    accept_entry entry;
+    for (const char *at = accept_encoding; accept_next(&at, &entry);) {
+        if (!accept_is(&entry, "gzip") && (named || !accept_is(&entry, "*")))
+            continue;
+        named = named || accept_is(&entry, "gzip");
+        weight = entry.weight;
     }
-    return named >= 0 ? named > 0 : any > 0;
+    return weight > 0;
 }
 
 bool gzip_reply_deflate(buf *body)

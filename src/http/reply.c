@@ -84,6 +84,7 @@ const char *http_reply_reason(unsigned status)
     } rows[] = {
         {200, "OK"},
         {204, "No Content"},
+        {304, "Not Modified"},
         {400, "Bad Request"},
         {401, "Unauthorized"},
         {403, "Forbidden"},

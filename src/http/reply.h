@@ -30,6 +30,13 @@ bool http_reply_next(const http_reply *reply, const char **at, const char **name
 /* Likewise of the trailers. */
 bool http_reply_next_trailer(const http_reply *reply, const char **at, const char **name, const char **value);
 
+/* True for the statuses of replies that have no body and do not say how long it is: a 304's would be that of the reply which it
+ * stands for (RFC 9110 section 8.6). */
+static inline bool http_reply_is_bare(const http_reply *reply)
+{
+    return reply->status == 204 || reply->status == 304;
+}
+
 /* "Not Found"; "" for a status that is not among ours. */
 const char *http_reply_reason(unsigned status);
 

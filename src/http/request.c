@@ -48,6 +48,15 @@ const char *http_request_header(const http_request *request, const char *name)
     return NULL;
 }
 
+void http_request_join(const http_request *request, const char *name, buf *out)
+{
+    for (size_t i = 0; i < request->count; i++)
+        if (strcasecmp(http_field_name(request, i), name) == 0) {
+            buf_append_string(out, http_field_value(request, i));
+            buf_append_char(out, ',');
+        }
+}
+
 bool http_list_has(const char *value, const char *token)
 {
     const size_t length = strlen(token);

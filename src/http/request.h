@@ -3,6 +3,8 @@
 #ifndef HTTP_REQUEST_H
 #define HTTP_REQUEST_H
 
+#include "base/buf.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,6 +54,9 @@ static inline const char *http_field_value(const http_request *request, size_t i
 {
     return request->text + request->fields[index].value;
 }
+
+/* Appends all fields of that name as one list, as if they had been one (RFC 9110 section 5.3), in any letter case. */
+void http_request_join(const http_request *request, const char *name, buf *out);
 
 /* True where the list of tokens `value` (RFC 9110 section 5.6.1) has this one, in any letter case. NULL allowed: false. */
 bool http_list_has(const char *value, const char *token);

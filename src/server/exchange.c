@@ -306,7 +306,7 @@ static void add_headers(const exchange *x, http_reply *reply)
     if (x->served_by != SCHEDULER_LEVEL_NONE)
         http_reply_add(reply, "x-akidb-served-by", scheduler_level_name(x->served_by));
     if (strcmp(x->method, "POST") != 0) /* those to POST are kept by nobody who is not told to */
-        http_reply_add(reply, "Cache-Control", "no-store");
+        http_reply_add(reply, "Cache-Control", x->revalidates ? "no-cache" : "no-store");
     reply->closes = x->closes || server_phase_now(x->owner) == SERVER_DRAINING;
     for (size_t i = 0;
          x->api != NULL && x->api->dialect->headers != NULL && x->api->dialect->headers[i][0] != NULL; i++)

@@ -22,6 +22,7 @@ typedef enum route_place {
     ROUTE_EVERYWHERE,
     ROUTE_NOT_ADMIN, /* not on the admin port */
     ROUTE_OPERATORS, /* on the admin port; on others only where an API key is asked for */
+    ROUTE_PAGE,      /* not on the admin port, which serves no pages, nor where they are switched off */
 } route_place;
 
 typedef struct route {
@@ -80,6 +81,8 @@ struct exchange {
 
     bool failed; /* `error` is to be the reply; the body is thrown away */
     bool closes; /* the connection ends with the reply */
+    bool
+        revalidates; /* the reply may be kept by who asks before each use whether it still holds: it has an ETag */
     http_error error;
     const char *allow; /* for the Allow header of a 405 */
     buf body;

@@ -14,7 +14,7 @@ void index_route(exchange *x)
     buf_append_string(&body, ",\"routes\":[");
     const char *separator = "";
     for (const route *r = route_table; r->path != NULL; r++) {
-        if (!routes_visible(r, x->admin, x->owner->keys != NULL))
+        if (!routes_visible(r, x->owner, x->admin))
             continue;
         buf_printf(&body, "%s{\"method\":\"%s\",\"path\":\"%s\",\"description\":\"%s\"}", separator,
                    r->method, r->path, r->description);

@@ -3,22 +3,14 @@
 #include "http/gzip_reply.h"
 #include "telemetry/metrics_text.h"
 
-#include <strings.h>
-
 #define MAX_METRICS_BYTES ((size_t)4 << 20)
 
-/* The Accept headers as one list, as if they had been one header; empty when there is none. */
 static metrics_format wanted_format(const exchange *x)
 {
-    const http_request *request = &x->stream->request;
     buf list;
     buf_init(&list, x->owner->settings.max_header_bytes * 2);
-    for (size_t i = 0; i < request->count; i++)
-        if (strcasecmp(http_field_name(request, i), "Accept") == 0) {
-            buf_append_string(&list, http_field_value(request, i));
-            buf_append_char(&list, ',');
-        }
-    metrics_format format = metrics_format_accepted(list.data);
+    http_request_join(&x->stream->request, "Accept", &list);
+    const metrics_format format = metrics_format_accepted(list.data);
     buf_free(&list);
     return format;
 }

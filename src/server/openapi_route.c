@@ -112,11 +112,13 @@ static void append_parameters(buf *out, const route *r, const char *model)
     buf_append_string(out, "}]");
 }
 
-static void append_replies(buf *out, const route *r)
+static void append_replies(buf *out, const route *r, bool has_pages)
 {
     buf_append_string(out, ",\"responses\":{\"200\":{\"description\":\"done\",\"content\":{");
     if (r->metric == METRIC_ROUTE_METRICS) {
         buf_append_string(out, "\"text/plain\":{\"schema\":{\"type\":\"string\"}}");
+    } else if (r->place == ROUTE_PAGE) {
+        buf_append_string(out, "\"text/html\":{\"schema\":{\"type\":\"string\"}}");
     } else {
         buf_append_string(out, "\"application/json\":{\"schema\":");
         append_quoted(out, r->api != NULL ? r->api->description->reply : "{'type':'object'}");
@@ -124,6 +126,8 @@ static void append_replies(buf *out, const route *r)
     }
     if (r->metric == METRIC_ROUTE_KSERVE_INFER)
         buf_append_string(out, ",\"application/octet-stream\":{}");
+    if (r->metric == METRIC_ROUTE_INDEX && has_pages)
+        buf_append_string(out, ",\"text/html\":{}");
     buf_append_string(out, "}},\"default\":{\"description\":\"an error\",\"content\":{\"application/json\":{"
                            "\"schema\":{\"$ref\":\"#/components/schemas/Error\"}}}}}");
 }
@@ -146,7 +150,7 @@ static void append_operation(buf *out, const route *r, const server *s)
     append_parameters(out, r, s->model_name);
     if (r->api != NULL && strcmp(r->method, "POST") == 0)
         append_body(out, r->api, s->model_name);
-    append_replies(out, r);
+    append_replies(out, r, s->settings.has_pages);
     if (s->keys != NULL && r->roles != 0)
         buf_append_string(out, ",\"security\":[{\"bearer\":[]},{\"header\":[]}]");
     buf_append_char(out, '}');
@@ -165,7 +169,7 @@ static void append_path(buf *out, const route *first, const exchange *x)
     const char *separator = "";
     buf_printf(out, "\"%s\":{", first->path);
     for (const route *r = first; r->path != NULL; r++) {
-        if (strcmp(r->path, first->path) != 0 || !routes_visible(r, x->admin, x->owner->keys != NULL))
+        if (strcmp(r->path, first->path) != 0 || !routes_visible(r, x->owner, x->admin))
             continue;
         buf_append_string(out, separator);
         append_operation(out, r, x->owner);
@@ -177,7 +181,7 @@ static void append_path(buf *out, const route *first, const exchange *x)
 static bool has_visible(const route *first, const exchange *x)
 {
     for (const route *r = first; r->path != NULL; r++)
-        if (strcmp(r->path, first->path) == 0 && routes_visible(r, x->admin, x->owner->keys != NULL))
+        if (strcmp(r->path, first->path) == 0 && routes_visible(r, x->owner, x->admin))
             return true;
     return false;
 }

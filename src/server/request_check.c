@@ -6,6 +6,7 @@
 #include "http/request_timeout.h"
 #include "http/route_path.h"
 #include "server/memory_promise.h"
+#include "server/pages/page_route.h"
 #include "server/routes.h"
 
 #include <stdint.h>
@@ -136,14 +137,14 @@ static void find_route(exchange *x, const char *method, const char *path)
 {
     const char *others = NULL;
     const route *found = routes_find(method, path, &x->allow);
-    const route *named = found != NULL      ? found
-                         : x->allow != NULL ? routes_find(x->allow, path, &others)
-                                            : NULL;
-    if (named != NULL && !routes_visible(named, x->admin, x->owner->keys != NULL)) {
+    const route *named = found != NULL ? found : routes_find("GET", path, &others);
+    if (named == NULL)
+        named = routes_find("POST", path, &others);
+    if (named != NULL && !routes_visible(named, x->owner, x->admin)) {
         x->allow = NULL;
         return;
     }
-    x->route = found;
+    x->route = found != NULL ? page_route_choose(x, found) : NULL;
 }
 
 /* The admin port asks for no key. */

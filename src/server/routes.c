@@ -8,6 +8,7 @@
 #include "server/index_route.h"
 #include "server/metrics_route.h"
 #include "server/openapi_route.h"
+#include "server/pages/page_route.h"
 
 #include <string.h>
 
@@ -100,6 +101,12 @@ const route route_table[] = {
      API_ROLE_OPERATOR, METRIC_ROUTE_ADMIN, breaker_route_watch, NULL, ROUTE_OPERATORS},
     {"GET", "/openapi.json", "these routes in OpenAPI 3.1", API_ROLES_ANY, METRIC_ROUTE_OPENAPI,
      openapi_route, NULL, ROUTE_EVERYWHERE, NULL},
+    {"GET", "/docs", "for people: these routes, to read and to try", 0, METRIC_ROUTE_PAGES, page_route, NULL,
+     ROUTE_PAGE, NULL},
+    {"GET", "/ui", "for people: texts compared by their vectors", 0, METRIC_ROUTE_PAGES, page_route, NULL,
+     ROUTE_PAGE, NULL},
+    {"GET", "/ui/live", "for people: the metrics as live plots", 0, METRIC_ROUTE_PAGES, page_route, NULL,
+     ROUTE_PAGE, NULL},
     {"GET", "/", "this list", API_ROLES_ANY, METRIC_ROUTE_INDEX, index_route, NULL, ROUTE_EVERYWHERE},
     EMBEDS("/", "TEI: vectors, or similarities", METRIC_ROUTE_TEI_EMBED, tei_root),
     {0},
@@ -110,7 +117,7 @@ static bool serves(const route *r, const char *method)
     return strcmp(r->method, method) == 0 || (strcmp(r->method, "GET") == 0 && strcmp(method, "HEAD") == 0);
 }
 
-bool routes_visible(const route *r, bool admin, bool has_keys)
+bool routes_visible(const route *r, const server *s, bool admin)
 {
     switch (r->place) {
     case ROUTE_EVERYWHERE:
@@ -118,7 +125,9 @@ bool routes_visible(const route *r, bool admin, bool has_keys)
     case ROUTE_NOT_ADMIN:
         return !admin;
     case ROUTE_OPERATORS:
-        return admin || (has_keys);
+        return admin || s->keys != NULL;
+    case ROUTE_PAGE:
+        return !admin && s->settings.has_pages;
     }
     return false;
 }

@@ -10,8 +10,8 @@ extern const route route_table[];
 /* NULL when there is none; then *allow names the methods of the path, or is NULL where the path is unknown. */
 const route *routes_find(const char *method, const char *path, const char **allow);
 
-/* True where the route is served on the admin port, or on another one; has_keys: API keys are asked for. */
-bool routes_visible(const route *r, bool admin, bool has_keys);
+/* True where the service has the route on its admin port, or else on its other ones. */
+bool routes_visible(const route *r, const server *s, bool admin);
 /* The metrics' label of a path, whatever the method. */
 metric_route routes_kind(const char *path);
 

@@ -34,6 +34,7 @@ void server_settings_init(server_settings *settings)
     *settings = (server_settings){.host = "127.0.0.1",
                                   .port = 8080,
                                   .model_name = "default",
+                                  .has_pages = true,
                                   .max_texts = 2048,
                                   .max_body_bytes = (size_t)8 << 20,
                                   .max_header_bytes = (size_t)16 << 10,

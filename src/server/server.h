@@ -26,6 +26,7 @@ typedef struct server_settings {
     const char *api_keys_file;             /* NULL = everybody may use the service */
     bool takes_token_ids;                  /* OpenAI's dialect takes ids of the model's own tokenizer */
     const char *cl100k_file;               /* or of this vocabulary; NULL = not */
+    bool has_pages;                        /* pages for people are served */
     const char *cors_origins;              /* "*", or origins with commas between them; NULL = none */
     const char *model_name; /* what replies call the model; a request naming another one gets 404 */
     size_t max_texts;       /* per request */

@@ -71,6 +71,7 @@ typedef enum option_id {
     OPTION_TLS_OCSP,
     OPTION_API_KEYS,
     OPTION_CORS_ORIGIN,
+    OPTION_UI,
     OPTION_H2C,
     OPTION_TOKEN_IDS,
     OPTION_CL100K_FILE,

@@ -473,6 +473,13 @@ const option_row option_table[OPTION_TOTAL] = {
                             .help =
                                 "let scripts of web pages from here use the service: https://example.org, "
                                 "several separated by commas, or * for all"},
+    [OPTION_UI] = {.section = "Access",
+                   .flag = "ui",
+                   .variable = "AKIDB_UI",
+                   .type = OPTION_TYPE_SWITCH,
+                   .commands = SERVE,
+                   .default_text = "true",
+                   .help = "serve the pages for people: / in a browser, /docs, /ui and /ui/live"},
     /* ---- Dialects ---- */
     [OPTION_TOKEN_IDS] =
         {.section = "Dialects",

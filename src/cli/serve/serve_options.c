@@ -89,6 +89,7 @@ void serve_options_read(const options *o, server_settings *settings)
     settings->takes_token_ids = strcmp(option_text(o, OPTION_TOKEN_IDS), "native") == 0;
     settings->cl100k_file = takes_cl100k(o) ? option_text(o, OPTION_CL100K_FILE) : NULL;
     settings->cors_origins = option_text(o, OPTION_CORS_ORIGIN);
+    settings->has_pages = option_on(o, OPTION_UI);
     settings->max_texts = option_size(o, OPTION_MAX_TEXTS);
     settings->max_body_bytes = option_size(o, OPTION_MAX_BODY_BYTES);
     settings->max_header_bytes = option_size(o, OPTION_MAX_HEADER_BYTES);

@@ -1,7 +1,6 @@
 #include "http/connection/h1_write.h"
 
 #define USUAL_HEAD_BYTES 1000
-#define NO_CONTENT 204
 
 bool h1_write_head(buf *out, const http_reply *reply, const char *date, h1_connection_field connection)
 {
@@ -19,7 +18,7 @@ bool h1_write_head(buf *out, const http_reply *reply, const char *date, h1_conne
         buf_append_string(out, value);
         buf_append_string(out, "\r\n");
     }
-    if (reply->status != NO_CONTENT)
+    if (!http_reply_is_bare(reply))
         buf_printf(out, "Content-Length: %zu\r\n", reply->body_bytes);
     return buf_append_string(out, "\r\n");
 }

@@ -119,7 +119,7 @@ static bool submit(h2_session *s, h2_stream *h)
     while (http_reply_next(answer, &at, &name, &value))
         add_field(&list, name, value);
     snprintf(length, sizeof length, "%zu", answer->body_bytes);
-    if (answer->status != 204 && !h->began &&
+    if (!http_reply_is_bare(answer) && !h->began &&
         answer->trailers.length == 0) /* some clients stop reading there */
         list.pairs[list.count++] = pair("content-length", length);
     const bool empty = (answer->body_bytes == 0 && answer->trailers.length == 0 && !h->began) ||

@@ -20,6 +20,7 @@ static void heads_are_written_as_they_should_be(void **state)
          "7\r\n\r\n"},
         {204, H1_CONNECTION_KEEP,
          "HTTP/1.1 204 No Content\r\nDate: D\r\nConnection: keep-alive\r\nA: b\r\nC: \r\n\r\n"},
+        {304, H1_CONNECTION_NONE, "HTTP/1.1 304 Not Modified\r\nDate: D\r\nA: b\r\nC: \r\n\r\n"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         http_reply reply;

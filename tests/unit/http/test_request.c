@@ -44,6 +44,22 @@ static void a_target_has_a_path(void **state)
     }
 }
 
+static void fields_of_one_name_are_joined(void **state)
+{
+    (void)state;
+    static const char text[] = "GET\0/p\0Accept\0x\0ACCEPT\0y, z\0A\0";
+    static const http_field fields[] = {{7, 14}, {16, 23}, {28, 30}};
+    const http_request request = {.text = text, .method = 1, .target = 5, .fields = fields, .count = 3};
+    buf list;
+    buf_init(&list, 100);
+    http_request_join(&request, "accept", &list);
+    assert_string_equal(list.data, "x,y, z,");
+    buf_clear(&list);
+    http_request_join(&request, "Host", &list);
+    assert_int_equal(list.length, 0);
+    buf_free(&list);
+}
+
 static void methods_are_known(void **state)
 {
     (void)state;
@@ -73,6 +89,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(headers_are_found_in_any_letter_case),
         cmocka_unit_test(a_target_has_a_path),
+        cmocka_unit_test(fields_of_one_name_are_joined),
         cmocka_unit_test(methods_are_known),
         cmocka_unit_test(tokens_are_found_in_lists),
     };

@@ -131,12 +131,26 @@ static void shows_operators_what_is_theirs(void **state)
     const route *embed = routes_find("POST", "/api/v1/embed", &allow),
                 *live = routes_find("GET", "/health/live", &allow),
                 *reset = routes_find("POST", "/admin/breaker/reset", &allow);
+    api_keys *any = (api_keys *)&live; /* is never looked into */
     for (int keys = 0; keys < 2; keys++) {
-        assert_true(routes_visible(embed, false, keys));
-        assert_false(routes_visible(embed, true, keys));
-        assert_true(routes_visible(live, false, keys) && routes_visible(live, true, keys));
-        assert_true(routes_visible(reset, true, keys));
-        assert_int_equal(routes_visible(reset, false, keys), keys);
+        const server s = {.keys = keys ? any : NULL};
+        assert_true(routes_visible(embed, &s, false));
+        assert_false(routes_visible(embed, &s, true));
+        assert_true(routes_visible(live, &s, false) && routes_visible(live, &s, true));
+        assert_true(routes_visible(reset, &s, true));
+        assert_int_equal(routes_visible(reset, &s, false), keys);
+    }
+}
+
+static void shows_pages_where_they_are_switched_on(void **state)
+{
+    (void)state;
+    const char *allow;
+    const route *ui = routes_find("GET", "/ui", &allow);
+    for (int on = 0; on < 2; on++) {
+        const server s = {.settings.has_pages = on};
+        assert_int_equal(routes_visible(ui, &s, false), on);
+        assert_false(routes_visible(ui, &s, true));
     }
 }
 
@@ -150,6 +164,7 @@ int main(void)
         cmocka_unit_test(tells_whose_form_errors_have),
         cmocka_unit_test(describes_every_operation),
         cmocka_unit_test(shows_operators_what_is_theirs),
+        cmocka_unit_test(shows_pages_where_they_are_switched_on),
         cmocka_unit_test(tells_what_a_path_counts_as),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
