@@ -14,7 +14,7 @@ Usage, from the repository root, with the `tokenizers` version of tests/requirem
 """
 
 import tokenizers
-from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from character_tables import ROOT, ranges, table, write_or_check
 
@@ -131,6 +131,38 @@ def sweep_combining_classes(decomposed):
     return {c: rank for rank, group in enumerate(groups, 1) for c in group}
 
 
+def sweep_compatible(canonical):
+    """[(code point, full compatibility decomposition)] of those whose canonical one is another."""
+    nfkd, found, canonical = normalizers.NFKD().normalize_str, [], dict(canonical)
+    for c in SCALARS:
+        out = [ord(o) for o in nfkd(chr(c))]
+        if c not in HANGUL and out != canonical.get(c, [c]):
+            found.append((c, out))
+    return found
+
+
+def sweep_compositions(canonical):
+    """[(first, second, what they compose to)], Hangul left out."""
+    nfc, found = normalizers.NFC().normalize_str, []
+    for c, out in canonical:
+        if nfc(chr(c)) != chr(c):
+            continue
+        first = nfc("".join(map(chr, out[:-1])))
+        assert len(first) == 1 and nfc(first + chr(out[-1])) == chr(c), hex(c)
+        found.append((ord(first), out[-1], c))
+    return sorted(found)
+
+
+def sweep_pattern(pattern):
+    split = pre_tokenizers.Split(Regex(pattern), behavior="isolated", invert=False).pre_tokenize_str
+    return [c for c in SCALARS if len(split(f"<{chr(c)}<")) == 3]
+
+
+def sweep_digits():
+    split = pre_tokenizers.Digits(individual_digits=True).pre_tokenize_str
+    return [c for c in SCALARS if len(split(f"<{chr(c)}<")) == 3]
+
+
 def sweep_nonspacing(decomposed):
     strip = bert(strip_accents=True)
     return [c for c in SCALARS if c not in decomposed and c not in HANGUL and strip(chr(c)) == ""]
@@ -174,6 +206,14 @@ def generate():
     nonspacing = sweep_nonspacing(decomposed)
     word = sweep_added_tokens(spaces)
 
+    compatible = sweep_compatible(decompositions)
+    compositions = sweep_compositions(decompositions)
+    letters, numbers, marks, digits = (*map(sweep_pattern, (r"\p{L}", r"\p{N}", r"\p{M}")), sweep_digits())
+    assert sweep_pattern(r"\s") == spaces
+    starts = [0]
+    for _, out in compatible:
+        starts.append(starts[-1] + len(out))
+
     # What the C code counts on: marks have no lower case, and a class number fits a byte beside a code point.
     assert not any(bert(lowercase=True)(chr(c)) != chr(c) for c in classes)
     assert max(classes.values()) < 255
@@ -194,7 +234,8 @@ def generate():
         f" * What `tokenizers` {tokenizers.__version__} does with each character; unicode_data.h says what the tables mean.\n"
         " * Its crates follow these Unicode versions: unicode_categories 0.1.1 (removed, nonspacing, punctuation) 8.0,\n"
         " * unicode-normalization-alignments 0.1.12 (decompositions, classes) 9.0, the Rust library (spaces, lower\n"
-        " * case) 17.0, regex-syntax 0.8.11 (word) 16.0; docs/TOKENIZER.md says how that was told. */\n"
+        " * case, digits) 17.0, regex-syntax 0.8.11 (word) 16.0, Oniguruma (letters, numbers, marks) 16.0;\n"
+        " * docs/TOKENIZER.md says how that was told. */\n"
         "/* clang-format off */\n"
         '#include "tokenizer/unicode_data.h"\n',
         table("unicode_range", "unicode_removed", range_items(removed)),
@@ -209,6 +250,14 @@ def generate():
               [f"{{0x{a:X}, 0x{b:X}, {step}, {delta}}}" for a, b, step, delta in lower]),
         table("unicode_sequence", "unicode_lowercase_sequences", sequence_items(lower_sequences)),
         table("unicode_sequence", "unicode_decompositions", sequence_items(decompositions)),
+        table("unicode_range", "unicode_letters", range_items(letters)),
+        table("unicode_range", "unicode_numbers", range_items(numbers)),
+        table("unicode_range", "unicode_marks", range_items(marks)),
+        table("unicode_range", "unicode_digits", range_items(digits)),
+        table("unicode_composition", "unicode_compositions", [f"{{0x{a:X}, 0x{b:X}, 0x{c:X}}}" for a, b, c in compositions]),
+        table("unicode_compatible", "unicode_compatibles",
+              [f"{{0x{c:X}, {start}, {len(out)}}}" for (c, out), start in zip(compatible, starts)]),
+        table("uint32_t", "unicode_compatible_texts", [f"0x{o:X}" for _, out in compatible for o in out]),
     ])
 
 

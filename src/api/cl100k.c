@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "base/utf8_repair.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -115,40 +116,13 @@ const char *cl100k_token(const cl100k *vocabulary, int64_t id, size_t *length)
     return vocabulary->bytes.data + start;
 }
 
-static bool is_between(unsigned char byte, unsigned char low, unsigned char high)
-{
-    return byte >= low && byte <= high;
-}
-
-/* Length of the bytes that one U+FFFD stands for: the longest beginning of a character, else one byte (Unicode 3.9,
- * "maximal subparts", as Python has it). bytes[0..left) begins with what is not UTF-8. */
-static size_t bad_length(const unsigned char *bytes, size_t left)
-{
-    const unsigned char lead = bytes[0];
-    const unsigned char low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-    const unsigned char high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-    if (!is_between(lead, 0xE0, 0xF4) || left < 2 || !is_between(bytes[1], low, high))
-        return 1;
-    return lead >= 0xF0 && left > 2 && is_between(bytes[2], 0x80, 0xBF) ? 3 : 2;
-}
-
 static json_t *to_string(const char *bytes, size_t length)
 {
-    static const char replacement[] = "\xEF\xBF\xBD";
-    size_t bad;
-    if (utf8_valid(bytes, length, &bad))
+    if (utf8_valid(bytes, length, NULL))
         return json_stringn_nocheck(bytes, length);
     buf text;
     buf_init(&text, 3 * length);
-    while (!utf8_valid(bytes, length, &bad)) {
-        buf_append(&text, bytes, bad);
-        buf_append_string(&text, replacement);
-        const size_t done = bad + bad_length((const unsigned char *)bytes + bad, length - bad);
-        bytes += done;
-        length -= done;
-    }
-    buf_append(&text, bytes, length);
-    json_t *string = text.failed ? NULL : json_stringn_nocheck(text.data, text.length);
+    json_t *string = utf8_repair(bytes, length, &text) ? json_stringn_nocheck(text.data, text.length) : NULL;
     buf_free(&text);
     return string;
 }

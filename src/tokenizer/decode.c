@@ -3,6 +3,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "base/utf8_repair.h"
+#include "tokenizer/byte_level.h"
 
 #include <string.h>
 
@@ -185,6 +187,23 @@ static bool join_bytes(const decode_texts *tokens, decode_texts *out)
     return end_bytes(out, start);
 }
 
+/* All tokens are the bytes of one text. A token with a character that stands for no byte is its own bytes. */
+static bool join_byte_level(const decode_texts *tokens, decode_texts *out)
+{
+    buf bytes;
+    buf_init(&bytes, SIZE_MAX / 2);
+    for (size_t i = 0; i < count_of(tokens) && !bytes.failed; i++) {
+        const text token = text_at(tokens, i);
+        if (!byte_level_bytes(token.data, token.length, &bytes))
+            buf_append(&bytes, token.data, token.length);
+    }
+    const bool done = !bytes.failed &&
+                      (bytes.length == 0 || utf8_repair(bytes.data, bytes.length, &out->bytes)) &&
+                      decode_texts_end(out);
+    buf_free(&bytes);
+    return done;
+}
+
 static bool run_on_token(const decode_stage *stage, text token, size_t index, decode_texts *out)
 {
     switch (stage->kind) {
@@ -203,6 +222,7 @@ static bool run_on_token(const decode_stage *stage, text token, size_t index, de
         break;
     case DECODE_FUSE:
     case DECODE_BYTE_FALLBACK:
+    case DECODE_BYTE_LEVEL:
         break;
     }
     return decode_texts_end(out);
@@ -212,6 +232,8 @@ static bool run_stage(const decode_stage *stage, const decode_texts *tokens, dec
 {
     if (stage->kind == DECODE_BYTE_FALLBACK)
         return join_bytes(tokens, out);
+    if (stage->kind == DECODE_BYTE_LEVEL)
+        return join_byte_level(tokens, out);
     if (stage->kind == DECODE_FUSE)
         return (tokens->bytes.length == 0 ||
                 buf_append(&out->bytes, tokens->bytes.data, tokens->bytes.length)) &&
@@ -321,6 +343,13 @@ static reading read_bytes(decode_stage *stage, const json_t *object)
     return READ;
 }
 
+static reading read_byte_level(decode_stage *stage, const json_t *object)
+{
+    (void)object;
+    stage->kind = DECODE_BYTE_LEVEL;
+    return READ;
+}
+
 static reading read_fuse(decode_stage *stage, const json_t *object)
 {
     (void)object;
@@ -334,7 +363,8 @@ static reading read_stage(token_decoder *out, const json_t *object)
         const char *type;
         reading (*read)(decode_stage *stage, const json_t *object);
     } types[] = {{"WordPiece", read_wordpiece}, {"Metaspace", read_metaspace}, {"Replace", read_replace},
-                 {"Strip", read_strip},         {"ByteFallback", read_bytes},  {"Fuse", read_fuse}};
+                 {"Strip", read_strip},         {"ByteFallback", read_bytes},  {"Fuse", read_fuse},
+                 {"ByteLevel", read_byte_level}};
     const char *type = json_string_value(json_object_get(object, "type"));
     for (size_t i = 0; i < sizeof types / sizeof types[0] && type != NULL && out->count < DECODE_STAGES_MAX;
          i++)

@@ -1,5 +1,5 @@
 /* From token texts back to text, as the "decoder" of tokenizer.json says: WordPiece, Metaspace, Replace of a string,
- * ByteFallback, Fuse, Strip, and sequences of them, equal to `tokenizers`. Tokens without a decoder are joined by blanks.
+ * ByteFallback, Fuse, Strip, ByteLevel, and sequences of them, equal to `tokenizers`. Tokens without a decoder are joined by blanks.
  *
  * Another decoder, or one that is malformed, makes the whole unsupported and no error: ids do not depend on it. Each stage
  * turns a list of texts into another, in time linear in their bytes. Const after reading. */
@@ -19,6 +19,7 @@ typedef struct decode_stage {
         DECODE_REPLACE,       /* from, to */
         DECODE_BYTE_FALLBACK, /* "<0x41>" is a byte */
         DECODE_FUSE,          /* all texts become one */
+        DECODE_BYTE_LEVEL,    /* the same, of tokens in the alphabet of byte_level.h */
         DECODE_STRIP,         /* from: a character, of which up to `start` and `stop` ones are cut off */
     } kind;
     char *from, *to;

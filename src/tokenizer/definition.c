@@ -9,6 +9,7 @@ void definition_free(definition *def)
     mem_free(def->prefix);
     normal_stages_free(&def->normal);
     split_stages_free(&def->split);
+    mem_free(def->bpe.merges);
     mem_free(def->scores);
     mem_free(def->exact_scores);
     mem_free(def->added);

@@ -27,6 +27,7 @@ typedef struct special_ids {
 typedef enum definition_model {
     MODEL_WORDPIECE, /* with BertNormalizer and BertPreTokenizer */
     MODEL_UNIGRAM,   /* with stages */
+    MODEL_BPE,       /* with stages */
 } definition_model;
 
 typedef struct definition {
@@ -37,9 +38,12 @@ typedef struct definition {
     normalizer_flags flags;
     char *unknown, *prefix;
     size_t max_chars;
-    /* Unigram */
+    /* Unigram and BPE */
     normal_stages normal;
     split_stages split;
+    /* BPE */
+    bpe_settings bpe;
+    /* Unigram */
     double *scores;       /* [model_count] as `tokenizers` reads them from tokenizer.json */
     double *exact_scores; /* [model_count] as the file says: what Python hands to `tokenizers` */
     size_t unknown_id;
@@ -54,12 +58,22 @@ typedef struct definition {
     bool has_empty_lines;         /* of vocab.txt: ids of further tokens cannot be told */
 } definition;
 
+/* Reads "normalizer" and "pre_tokenizer" of a Unigram or a BPE tokenizer. Errors as tokenizer_open. */
+AKI_MUST_CHECK aki_status definition_read_stages(definition *def, const json_t *root, const char *path,
+                                                 aki_error *error);
 /* Reads "model", "normalizer" and "pre_tokenizer" of a Unigram tokenizer into an empty definition, with room in the
  * vocabulary for the added tokens that the model does not have. known: an empty index, which becomes that of the
  * model's tokens and is the caller's to free; its texts are those of `root`. Errors as tokenizer_open. */
 AKI_MUST_CHECK aki_status definition_read_unigram(definition *def, const json_t *root, const char *path,
                                                   size_t vocabulary_limit, token_index *known,
                                                   aki_error *error);
+
+/* Reads "model", "normalizer" and "pre_tokenizer" of a BPE tokenizer into a definition that has the vocabulary. Errors as
+ * tokenizer_open. */
+AKI_MUST_CHECK aki_status definition_read_bpe(definition *def, const json_t *root, const char *path,
+                                              aki_error *error);
+/* Sets what follows from the pre-tokenizers, and checks that they go together with the model. */
+AKI_MUST_CHECK aki_status definition_check_bpe(definition *def, const char *path, aki_error *error);
 
 /* The word limit of BERT. */
 #define DEFINITION_USUAL_CHARS ((size_t)100)
@@ -70,6 +84,10 @@ AKI_MUST_CHECK aki_status definition_read_json(definition *out, const char *path
 /* The vocabulary alone, with the word limit and the prefix of BERT. */
 AKI_MUST_CHECK aki_status definition_read_vocab(definition *out, const char *path, size_t vocabulary_limit,
                                                 aki_error *error);
+/* vocab.json and merges.txt, of a BPE model. Everything else about the tokenizer comes from definition_apply. */
+AKI_MUST_CHECK aki_status definition_read_pair_files(definition *out, const char *vocab_path,
+                                                     const char *merges_path, size_t vocabulary_limit,
+                                                     aki_error *error);
 /* Corrects what was read by the files beside it. On failure *def is still to be freed. Errors as tokenizer_open. */
 AKI_MUST_CHECK aki_status definition_apply(definition *def, const side_files *side, size_t vocabulary_limit,
                                            aki_error *error);

@@ -1,12 +1,14 @@
-/* tokenizer.json as `tokenizers` writes it. Understood: WordPiece with BertNormalizer and BertPreTokenizer, Unigram with
+/* tokenizer.json as `tokenizers` writes it. Understood: WordPiece with BertNormalizer and BertPreTokenizer, Unigram and BPE with
  * the stages of normal_stages.c and split_stages.c, TemplateProcessing, BertProcessing and RobertaProcessing; anything else
  * is refused by name, since guessing would give other ids without a word. Of "truncation" and "padding" only the side
  * counts; "decoder" has no bearing on the ids of a text, so any one is taken (decode.h). */
 #include "tokenizer/definition.h"
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json_file.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "tokenizer/token_json.h"
 
 #include <string.h>
@@ -144,20 +146,29 @@ static aki_status read_unigram(reader *in, const json_t *root, size_t limit)
     return definition_read_unigram(in->def, root, in->path, limit, &in->known, in->error);
 }
 
+static aki_status read_bpe(reader *in, const json_t *root, size_t limit)
+{
+    aki_status status =
+        read_vocabulary(in, json_object_get(root, "model"), json_object_get(root, "added_tokens"), limit);
+    return status == AKI_OK ? definition_read_bpe(in->def, root, in->path, in->error) : status;
+}
+
 static aki_status read_model(reader *in, const json_t *root, size_t limit)
 {
     static const struct {
         const char *type;
         aki_status (*read)(reader *in, const json_t *root, size_t limit);
-    } models[] = {{"WordPiece", read_wordpiece}, {"Unigram", read_unigram}};
+    } models[] = {{"WordPiece", read_wordpiece}, {"Unigram", read_unigram}, {"BPE", read_bpe}};
     const json_t *model = json_object_get(root, "model"), *given = json_object_get(model, "type");
     const char *type = json_string_value(given);
     if (json_is_object(model) && given == NULL) /* old files leave the type out */
-        type = json_is_array(json_object_get(model, "vocab")) ? "Unigram" : "WordPiece";
+        type = json_is_array(json_object_get(model, "vocab")) ? "Unigram"
+               : json_object_get(model, "merges") != NULL     ? "BPE"
+                                                              : "WordPiece";
     for (size_t i = 0; i < sizeof models / sizeof models[0] && type != NULL; i++)
         if (strcmp(models[i].type, type) == 0)
             return models[i].read(in, root, limit);
-    return read_part(in, root, "model", "WordPiece or a Unigram", &model);
+    return read_part(in, root, "model", "WordPiece, a Unigram or a BPE", &model);
 }
 
 /* The id of a model's token, or -1. */
@@ -306,15 +317,49 @@ static aki_status read_template(const reader *in, const json_t *part)
     return AKI_OK;
 }
 
+/* True for a post-processor that only moves offsets. */
+static bool adds_nothing(const reader *in, const json_t *part)
+{
+    const char *type = json_string_value(json_object_get(part, "type"));
+    return in->def->model == MODEL_BPE &&
+           (part == NULL || json_is_null(part) || (type != NULL && strcmp(type, "ByteLevel") == 0));
+}
+
+/* The one of a Sequence that adds tokens, or NULL. */
+static aki_status adding_part(const reader *in, const json_t *list, const json_t **part)
+{
+    *part = NULL;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *each = json_array_get(list, i);
+        if (adds_nothing(in, each))
+            continue;
+        if (*part != NULL)
+            return error_set(
+                in->error, AKI_MODEL_UNSUPPORTED,
+                "'%s': \"post_processor\" is a Sequence of several that add tokens; this program runs one",
+                in->path);
+        *part = each;
+    }
+    return AKI_OK;
+}
+
 static aki_status read_post_processor(const reader *in, const json_t *root)
 {
     definition *def = in->def;
-    const json_t *part = json_object_get(root, "post_processor");
+    const json_t *part = json_object_get(root, "post_processor"), *list = json_object_get(part, "processors");
     const char *type = json_string_value(json_object_get(part, "type"));
-    if (type == NULL || (strcmp(type, "BertProcessing") != 0 && strcmp(type, "RobertaProcessing") != 0)) {
-        aki_status status = read_part(in, root, "post_processor", "TemplateProcessing", &part);
-        return status == AKI_OK ? read_template(in, part) : status;
+    if (type != NULL && strcmp(type, "Sequence") == 0 && json_is_array(list)) {
+        aki_status status = adding_part(in, list, &part);
+        if (status != AKI_OK)
+            return status;
+        type = json_string_value(json_object_get(part, "type"));
     }
+    if (adds_nothing(in, part))
+        return AKI_OK;
+    if (type != NULL && strcmp(type, "TemplateProcessing") == 0)
+        return read_template(in, part);
+    if (type == NULL || (strcmp(type, "BertProcessing") != 0 && strcmp(type, "RobertaProcessing") != 0))
+        return read_part(in, root, "post_processor", "TemplateProcessing", &part);
     const json_t *cls = json_object_get(part, "cls"), *sep = json_object_get(part, "sep");
     aki_status status = add_special(in, &def->before, json_array_get(cls, 0), json_array_get(cls, 1));
     if (status == AKI_OK)
@@ -390,6 +435,62 @@ aki_status definition_read_json(definition *out, const char *path, size_t vocabu
         status = read_root(&in, root, vocabulary_limit);
     token_index_free(&in.known);
     json_decref(root);
+    if (status != AKI_OK)
+        definition_free(out);
+    return status;
+}
+
+/* The lines of merges.txt as rows of "merges". NULL = out of memory. */
+static json_t *merge_rows(const buf *text)
+{
+    json_t *rows = json_array();
+    for (size_t at = 0; at < text->length && rows != NULL;) {
+        const char *line = text->data + at, *newline = memchr(line, '\n', text->length - at);
+        size_t length = newline != NULL ? (size_t)(newline - line) : text->length - at;
+        at += length + 1;
+        length -= length > 0 && line[length - 1] == '\r';
+        if (json_array_append_new(rows, json_stringn(line, length)) != 0) {
+            json_decref(rows);
+            rows = NULL;
+        }
+    }
+    return rows;
+}
+
+static aki_status read_merge_file(const char *path, json_t **rows, aki_error *error)
+{
+    size_t bad;
+    buf text;
+    buf_init(&text, TOKENIZER_FILE_BYTES_MAX);
+    aki_status status = file_read(path, &text, error);
+    if (status == AKI_OK && !utf8_valid(text.data, text.length, &bad))
+        status = error_set(error, AKI_MODEL_INVALID, "'%s' is not valid UTF-8 at byte %zu", path, bad);
+    if (status == AKI_OK) {
+        *rows = merge_rows(&text);
+        if (*rows == NULL)
+            status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for '%s'", path);
+    }
+    buf_free(&text);
+    return status;
+}
+
+aki_status definition_read_pair_files(definition *out, const char *vocab_path, const char *merges_path,
+                                      size_t vocabulary_limit, aki_error *error)
+{
+    *out = (definition){0};
+    json_t *vocab = NULL, *merges = NULL, *root = NULL;
+    reader in = {.def = out, .path = vocab_path, .error = error};
+    aki_status status = json_file_read(vocab_path, TOKENIZER_FILE_BYTES_MAX, &vocab, error);
+    if (status == AKI_OK)
+        status = read_merge_file(merges_path, &merges, error);
+    if (status == AKI_OK) {
+        root = json_pack("{s:{s:s, s:O, s:O}}", "model", "type", "BPE", "vocab", vocab, "merges", merges);
+        status = root != NULL ? read_root(&in, root, vocabulary_limit)
+                              : error_set(error, AKI_OUT_OF_MEMORY, "no memory for '%s'", vocab_path);
+    }
+    json_decref(root);
+    json_decref(merges);
+    json_decref(vocab);
     if (status != AKI_OK)
         definition_free(out);
     return status;

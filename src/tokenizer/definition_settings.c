@@ -1,11 +1,12 @@
 /* Corrects a definition by the files beside the vocabulary, as `transformers` does when it loads a tokenizer:
- * BertTokenizer and XLMRobertaTokenizer take only the vocabulary, the latter also the character map, and build the rest
+ * BertTokenizer, XLMRobertaTokenizer and the classes of BPE take only the model, the second also the character map, and build the rest
  * from the settings; any class adds the tokens that the files name. */
 #include "tokenizer/definition.h"
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "tokenizer/side_tokens.h"
+#include "tokenizer/split_pattern.h"
 
 #include <string.h>
 
@@ -214,6 +215,76 @@ static aki_status build_xlm_roberta(const adder *in)
     return AKI_OK;
 }
 
+/* Replaces the stages of the file by those of a class. split: is taken over. */
+static aki_status put_stages(const adder *in, const char *form, json_t *split)
+{
+    definition *def = in->def;
+    json_t *normal = form != NULL ? json_loads(form, 0, NULL) : NULL;
+    normal_stages_free(&def->normal);
+    split_stages_free(&def->split);
+    aki_status status = split == NULL || (form != NULL && normal == NULL)
+                            ? no_memory(in)
+                            : normal_stages_read(&def->normal, normal, def->vocab.path, in->error);
+    if (status == AKI_OK)
+        status = split_stages_read(&def->split, split, def->vocab.path, in->error);
+    json_decref(normal);
+    json_decref(split);
+    return status;
+}
+
+static json_t *byte_level(bool prefix, bool pattern)
+{
+    return json_pack("{s:s, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", prefix, "use_regex",
+                     pattern);
+}
+
+/* Builds everything of RobertaTokenizer, GPT2Tokenizer and Qwen2Tokenizer but the added tokens, and the last two's
+ * post-processor. */
+static aki_status build_byte_level(const adder *in)
+{
+    definition *def = in->def;
+    bool prefix = false;
+    const bool is_qwen = in->side->class == TOKENIZER_CLASS_QWEN2;
+    aki_status status = side_files_bool(in->side, "add_prefix_space", &prefix, in->error);
+    if (status == AKI_OK && in->side->class == TOKENIZER_CLASS_ROBERTA)
+        status = put_around(in, USE_CLS, &def->before);
+    if (status == AKI_OK && in->side->class == TOKENIZER_CLASS_ROBERTA)
+        status = put_around(in, USE_SEP, &def->after);
+    if (status == AKI_OK)
+        status = is_qwen ? put_stages(in, "{\"type\":\"NFC\"}",
+                                      json_pack("{s:s, s:[{s:s, s:{s:s}, s:s}, o]}", "type", "Sequence",
+                                                "pretokenizers", "type", "Split", "pattern", "Regex",
+                                                SPLIT_PATTERN_QWEN2, "behavior", "Isolated",
+                                                byte_level(prefix, false)))
+                         : put_stages(in, NULL, byte_level(prefix, true));
+    def->bpe.unknown = -1;
+    def->bpe.byte_fallback = def->bpe.fuse_unknown = def->bpe.ignore_merges = false;
+    return status == AKI_OK ? definition_check_bpe(def, def->vocab.path, in->error) : status;
+}
+
+/* Builds everything of GemmaTokenizer but the added tokens and the post-processor. */
+static aki_status build_gemma(const adder *in)
+{
+    definition *def = in->def;
+    const char *unknown;
+    aki_status status = needed_name(in, USE_UNK, &unknown);
+    if (status == AKI_OK)
+        status = put_stages(
+            in, "{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"\xE2\x96\x81\"}",
+            json_pack("{s:s, s:{s:s}, s:s}", "type", "Split", "pattern", "String", " ", "behavior",
+                      "MergedWithPrevious"));
+    if (status != AKI_OK)
+        return status;
+    const int32_t id = token_index_find(&in->known, unknown, strlen(unknown));
+    if (id == TOKEN_INDEX_NONE || (size_t)id >= def->model_count)
+        return error_set(in->error, AKI_MODEL_INVALID, "'%s' has no token '%s', the model's unk_token",
+                         def->vocab.path, unknown);
+    def->bpe.unknown = id;
+    def->bpe.byte_fallback = def->bpe.fuse_unknown = true;
+    def->bpe.ignore_merges = false;
+    return definition_check_bpe(def, def->vocab.path, in->error);
+}
+
 static aki_status build_class(const adder *in)
 {
     switch (in->side->class) {
@@ -222,9 +293,30 @@ static aki_status build_class(const adder *in)
         return build_bert(in);
     case TOKENIZER_CLASS_XLM_ROBERTA:
         return build_xlm_roberta(in);
+    case TOKENIZER_CLASS_ROBERTA:
+    case TOKENIZER_CLASS_GPT2:
+    case TOKENIZER_CLASS_QWEN2:
+        return build_byte_level(in);
+    case TOKENIZER_CLASS_GEMMA:
+        return build_gemma(in);
     case TOKENIZER_CLASS_FILE:
         break;
     }
+    return AKI_OK;
+}
+
+/* A post-processor of the file may name tokens that the settings do not add again. */
+static aki_status check_around(const adder *in)
+{
+    const definition *def = in->def;
+    const special_ids *sides[] = {&def->before, &def->after};
+    for (size_t side = 0; side < 2; side++)
+        for (size_t i = 0; i < sides[side]->count; i++)
+            if ((size_t)sides[side]->ids[i] >= def->vocab.count)
+                return error_set(
+                    in->error, AKI_MODEL_INVALID,
+                    "'%s': \"post_processor\" names the token %d, which the settings beside it do not have",
+                    def->vocab.path, (int)sides[side]->ids[i]);
     return AKI_OK;
 }
 
@@ -242,7 +334,7 @@ static aki_status add_all(adder *in, const side_tokens *tokens)
     aki_status status = build_class(in);
     for (size_t i = 0; i < in->new_count && status == AKI_OK; i++)
         status = vocabulary_append(&def->vocab, in->news[i]->text, in->news[i]->length, in->error);
-    return status;
+    return status == AKI_OK ? check_around(in) : status;
 }
 
 static aki_status read_sides(const adder *in)
@@ -254,7 +346,7 @@ static aki_status read_sides(const adder *in)
         status = side_files_side(in->side, "padding_side", &pad_left, in->error);
     if (status != AKI_OK)
         return status;
-    if (pad_left)
+    if (pad_left && !side_files_relative(in->side))
         return error_set(
             in->error, AKI_MODEL_UNSUPPORTED,
             "'%s': texts are padded on the left, so that a vector depends on the other texts of its "
@@ -276,14 +368,18 @@ static aki_status check_model(const adder *in)
         const char *name;
     } classes[] = {[TOKENIZER_CLASS_BERT] = {MODEL_WORDPIECE, "WordPiece"},
                    [TOKENIZER_CLASS_MPNET] = {MODEL_WORDPIECE, "WordPiece"},
-                   [TOKENIZER_CLASS_XLM_ROBERTA] = {MODEL_UNIGRAM, "Unigram"}};
+                   [TOKENIZER_CLASS_XLM_ROBERTA] = {MODEL_UNIGRAM, "Unigram"},
+                   [TOKENIZER_CLASS_ROBERTA] = {MODEL_BPE, "BPE"},
+                   [TOKENIZER_CLASS_GPT2] = {MODEL_BPE, "BPE"},
+                   [TOKENIZER_CLASS_QWEN2] = {MODEL_BPE, "BPE"},
+                   [TOKENIZER_CLASS_GEMMA] = {MODEL_BPE, "BPE"}};
     tokenizer_class class = in->side->class;
     if (class == TOKENIZER_CLASS_FILE || classes[class].model == in->def->model)
         return AKI_OK;
     return error_set(
         in->error, AKI_MODEL_UNSUPPORTED,
         "'%s': the \"tokenizer_class\" %s makes a %s of \"model\", which is another one", in->def->vocab.path,
-        in->side->class_name != NULL ? in->side->class_name : "BertTokenizer", classes[class].name);
+        in->side->class_name != NULL ? in->side->class_name : "of the \"model_type\"", classes[class].name);
 }
 
 aki_status definition_apply(definition *def, const side_files *side, size_t vocabulary_limit,

@@ -131,11 +131,8 @@ static aki_status read_model(const reader *in, const json_t *root, size_t limit,
     return status == AKI_OK ? read_tokens(in, vocab) : status;
 }
 
-aki_status definition_read_unigram(definition *def, const json_t *root, const char *path,
-                                   size_t vocabulary_limit, token_index *known, aki_error *error)
+aki_status definition_read_stages(definition *def, const json_t *root, const char *path, aki_error *error)
 {
-    const reader in = {def, path, error};
-    def->model = MODEL_UNIGRAM;
     aki_status status = normal_stages_read(&def->normal, json_object_get(root, "normalizer"), path, error);
     if (status == AKI_OK)
         status = split_stages_read(&def->split, json_object_get(root, "pre_tokenizer"), path, error);
@@ -145,5 +142,18 @@ aki_status definition_read_unigram(definition *def, const json_t *root, const ch
                       "'%s': a Metaspace pre-tokenizer has the \"prepend_scheme\" 'first' behind another "
                       "normalizer than Precompiled",
                       path);
+    return status;
+}
+
+aki_status definition_read_unigram(definition *def, const json_t *root, const char *path,
+                                   size_t vocabulary_limit, token_index *known, aki_error *error)
+{
+    const reader in = {def, path, error};
+    bool last;
+    def->model = MODEL_UNIGRAM;
+    aki_status status = definition_read_stages(def, root, path, error);
+    if (status == AKI_OK && (split_stages_byte_level(&def->split, &last) || !last))
+        status = error_set(error, AKI_MODEL_UNSUPPORTED,
+                           "'%s': a Unigram model has a ByteLevel pre-tokenizer", path);
     return status == AKI_OK ? read_model(&in, root, vocabulary_limit, known) : status;
 }

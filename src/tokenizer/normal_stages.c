@@ -4,7 +4,9 @@
 
 #include <string.h>
 
-static const normal_kind *const kinds[] = {&normal_precompiled, &normal_replace, &normal_strip};
+static const normal_kind *const kinds[] = {&normal_precompiled, &normal_replace,   &normal_strip,
+                                           &normal_prepend,     &normal_lowercase, &normal_nfc,
+                                           &normal_nfd,         &normal_nfkc,      &normal_nfkd};
 
 static aki_status read_one(normal_stages *stages, const json_t *part, const char *path, aki_error *error)
 {
@@ -14,10 +16,12 @@ static aki_status read_one(normal_stages *stages, const json_t *part, const char
         if (strcmp(kinds[i]->type, type) == 0)
             kind = kinds[i];
     if (kind == NULL)
-        return error_set(error, AKI_MODEL_UNSUPPORTED,
-                         "'%s' has the \"normalizer\" type '%.100s'; with a Unigram model this program runs "
-                         "Precompiled, Replace, Strip and a Sequence of them",
-                         path, type != NULL ? type : "(none)");
+        return error_set(
+            error, AKI_MODEL_UNSUPPORTED,
+            "'%s' has the \"normalizer\" type '%.100s'; with a Unigram or a BPE model this "
+            "program runs Precompiled, Replace, Strip, Prepend, Lowercase, NFC, NFD, NFKC, NFKD and a "
+            "Sequence of them",
+            path, type != NULL ? type : "(none)");
     if (stages->count == TOKENIZER_STAGES_MAX)
         return error_set(error, AKI_MODEL_UNSUPPORTED, "'%s' has more than %d normalizers in a row", path,
                          TOKENIZER_STAGES_MAX);

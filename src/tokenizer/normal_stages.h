@@ -1,5 +1,6 @@
-/* The normalizers of tokenizer.json that are run one after another, each over the whole text: Precompiled, Replace and
- * Strip. (BERT's own, which WordPiece needs, is normalizer.h.) A normalizer is a file and a row in normal_stages.c.
+/* The normalizers of tokenizer.json that are run one after another, each over the whole text: Precompiled, Replace, Strip,
+ * Prepend, Lowercase, NFC, NFD, NFKC and NFKD. (BERT's own, which WordPiece needs, is normalizer.h.) A normalizer is a kind
+ * in a file and a row in normal_stages.c.
  *
  * Const after reading. */
 #ifndef TOKENIZER_NORMAL_STAGES_H
@@ -23,7 +24,8 @@ typedef struct normal_kind {
     bool (*cuts_at_space)(const void *data);
 } normal_kind;
 
-extern const normal_kind normal_precompiled, normal_replace, normal_strip;
+extern const normal_kind normal_precompiled, normal_replace, normal_strip, normal_prepend, normal_lowercase,
+    normal_nfc, normal_nfd, normal_nfkc, normal_nfkd;
 
 typedef struct normal_stages {
     struct {

@@ -1,10 +1,13 @@
-/* The Strip normalizer: drops the white space that a text begins or ends with. */
+/* The normalizers of a text's ends: Strip drops the white space that it begins or ends with, Prepend puts a text before
+ * it. */
 #include "tokenizer/normal_stages.h"
 
 #include "base/error.h"
 #include "base/json_file.h"
 #include "base/memory.h"
 #include "tokenizer/white_space.h"
+
+#include <string.h>
 
 typedef struct strip {
     bool left, right;
@@ -34,3 +37,25 @@ static bool run_strip(const void *data, const char *text, size_t length, buf *ou
 }
 
 const normal_kind normal_strip = {"Strip", read_strip, mem_free, run_strip, NULL};
+
+static aki_status read_prepend(void **data, const json_t *part, const char *path, aki_error *error)
+{
+    const json_t *text = json_object_get(part, "prepend");
+    const char *given = json_string_value(text);
+    if (given == NULL || strlen(given) != json_string_length(text) ||
+        json_string_length(text) > TOKENIZER_REPLACEMENT_BYTES_MAX)
+        return error_set(
+            error, AKI_MODEL_UNSUPPORTED,
+            "'%s': a Prepend normalizer needs \"prepend\", a string of up to %d bytes without U+0000", path,
+            TOKENIZER_REPLACEMENT_BYTES_MAX);
+    *data = mem_copy_string(given);
+    return *data != NULL ? AKI_OK
+                         : error_set(error, AKI_OUT_OF_MEMORY, "no memory for a normalizer of '%s'", path);
+}
+
+static bool run_prepend(const void *data, const char *text, size_t length, buf *out)
+{
+    return buf_append_string(out, data) && buf_append(out, text, length);
+}
+
+const normal_kind normal_prepend = {"Prepend", read_prepend, mem_free, run_prepend, NULL};

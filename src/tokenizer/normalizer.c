@@ -30,23 +30,11 @@ static bool hold_back(normalizer_state *state, uint32_t element)
     return true;
 }
 
-/* Stable, in linear time: counts each rank, then puts the marks where they belong. */
-static void sort_marks(normalizer_state *state)
-{
-    size_t start[257] = {0};
-    for (size_t i = 0; i < state->count; i++)
-        start[ELEMENT_RANK(state->marks[i]) + 1]++;
-    for (size_t rank = 0; rank < 256; rank++)
-        start[rank + 1] += start[rank];
-    for (size_t i = 0; i < state->count; i++)
-        state->sorted[start[ELEMENT_RANK(state->marks[i])]++] = state->marks[i];
-}
-
 static char *write_marks(normalizer_state *state, char *at)
 {
     const uint32_t *marks = state->marks;
     if (state->count > 1) {
-        sort_marks(state);
+        mark_order(state->marks, state->count, state->sorted);
         marks = state->sorted;
     }
     for (size_t i = 0; i < state->count; i++)

@@ -3,6 +3,7 @@
 #ifndef TOKENIZER_NORMALIZER_ACTION_H
 #define TOKENIZER_NORMALIZER_ACTION_H
 
+#include "tokenizer/mark_order.h"
 #include "tokenizer/unicode_data.h"
 
 typedef enum normalizer_kind {
@@ -20,10 +21,7 @@ typedef enum normalizer_kind {
 #define ACTION_KIND(action) ((normalizer_kind)((action)&7))
 #define ACTION_OPERAND(action) ((action) >> 3)
 
-/* Elements of sequences and marks held back: rank in the top byte (0: keeps its place), code point below. */
-#define ELEMENT(rank, code_point) ((uint32_t)(rank) << 24 | (code_point))
-#define ELEMENT_RANK(element) ((element) >> 24)
-#define ELEMENT_CODE_POINT(element) ((element)&0xFFFFFF)
+/* Elements of sequences and marks held back are those of mark_order.h; one more stands where marks must not pass. */
 #define ELEMENT_BARRIER ELEMENT(255, 0)
 /* The longest: a decomposed Chinese character between two spaces. */
 #define SEQUENCE_ELEMENTS_MAX (UNICODE_SEQUENCE_MAX * UNICODE_SEQUENCE_MAX + 2)

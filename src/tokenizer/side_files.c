@@ -89,6 +89,45 @@ static size_t length_without_fast(const char *name)
     return length > 4 && strcmp(name + length - 4, "Fast") == 0 ? length - 4 : length;
 }
 
+static const char *model_type_of(const side_files *side)
+{
+    const char *type = json_string_value(json_object_get(side->model.root, "model_type"));
+    return type != NULL ? type : "";
+}
+
+bool side_files_relative(const side_files *side)
+{
+    static const char *const types[] = {"roberta",    "xlm-roberta", "camembert", "mpnet",
+                                        "modernbert", "nomic_bert",  "qwen2",     "qwen3",
+                                        "llama",      "mistral",     "eurobert",  "gemma3_text"};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (strcmp(types[i], model_type_of(side)) == 0)
+            return true;
+    return false;
+}
+
+/* The class of a model whose files name none, or another one that does not count. */
+static tokenizer_class class_by_type(const side_files *side, bool *always)
+{
+    static const struct {
+        const char *model_type;
+        tokenizer_class class;
+        bool always; /* whatever class the files name */
+    } known[] = {
+        {"roberta", TOKENIZER_CLASS_ROBERTA, false}, {"xlm-roberta", TOKENIZER_CLASS_XLM_ROBERTA, false},
+        {"mpnet", TOKENIZER_CLASS_MPNET, false},     {"gpt2", TOKENIZER_CLASS_GPT2, false},
+        {"qwen2", TOKENIZER_CLASS_QWEN2, true},      {"qwen3", TOKENIZER_CLASS_QWEN2, false},
+        {"modernbert", TOKENIZER_CLASS_FILE, true},  {"gemma3_text", TOKENIZER_CLASS_GEMMA, false},
+    };
+    *always = false;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(known[i].model_type, model_type_of(side)) == 0) {
+            *always = known[i].always;
+            return known[i].class;
+        }
+    return TOKENIZER_CLASS_BERT;
+}
+
 static aki_status read_class(side_files *side, aki_error *error)
 {
     static const struct {
@@ -100,19 +139,22 @@ static aki_status read_class(side_files *side, aki_error *error)
         {"LayoutLMTokenizer", TOKENIZER_CLASS_BERT}, {"SqueezeBertTokenizer", TOKENIZER_CLASS_BERT},
         {"LxmertTokenizer", TOKENIZER_CLASS_BERT},   {"PreTrainedTokenizer", TOKENIZER_CLASS_FILE},
         {"TokenizersBackend", TOKENIZER_CLASS_FILE}, {"XLMRobertaTokenizer", TOKENIZER_CLASS_XLM_ROBERTA},
-        {"MPNetTokenizer", TOKENIZER_CLASS_MPNET},
+        {"MPNetTokenizer", TOKENIZER_CLASS_MPNET},   {"RobertaTokenizer", TOKENIZER_CLASS_ROBERTA},
+        {"GPT2Tokenizer", TOKENIZER_CLASS_GPT2},     {"Qwen2Tokenizer", TOKENIZER_CLASS_QWEN2},
+        {"GemmaTokenizer", TOKENIZER_CLASS_GEMMA},
     };
     static const char key[] = "tokenizer_class";
     const side_file *files[] = {&side->config, &side->model};
     const char *path = NULL;
+    bool always;
     for (size_t i = 0; i < 2 && side->class_name == NULL; i++) {
         path = files[i]->path;
         aki_status status = json_field_string(files[i]->root, path, key, &side->class_name, error);
         if (status != AKI_OK)
             return status;
     }
-    side->class = TOKENIZER_CLASS_BERT;
-    if (side->class_name == NULL)
+    side->class = class_by_type(side, &always);
+    if (side->class_name == NULL || always)
         return AKI_OK;
     size_t length = length_without_fast(side->class_name);
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
@@ -123,7 +165,8 @@ static aki_status read_class(side_files *side, aki_error *error)
     }
     return error_set(error, AKI_MODEL_UNSUPPORTED,
                      "'%s': \"tokenizer_class\" is '%.100s'; this program runs BertTokenizer, "
-                     "MPNetTokenizer, XLMRobertaTokenizer and PreTrainedTokenizerFast",
+                     "MPNetTokenizer, XLMRobertaTokenizer, RobertaTokenizer, GPT2Tokenizer, Qwen2Tokenizer, "
+                     "GemmaTokenizer and PreTrainedTokenizerFast",
                      path, side->class_name);
 }
 
@@ -164,6 +207,17 @@ static aki_status refuse_arguments(const side_files *side, aki_error *error)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (is_set(side_files_get(side, rows[i].key)))
             return unsupported(side_files_of(side, rows[i].key), rows[i].key, rows[i].effect, error);
+    return AKI_OK;
+}
+
+/* Where there is a tokenizer.json these have no effect; RobertaTokenizer has its own post-processor. */
+aki_status side_files_refuse_pair(const side_files *side, aki_error *error)
+{
+    static const char *const keys[] = {"add_bos_token", "add_eos_token"};
+    for (size_t i = 0; i < 2 && side->class != TOKENIZER_CLASS_ROBERTA; i++)
+        if (is_set(side_files_get(side, keys[i])))
+            return unsupported(side_files_of(side, keys[i]), keys[i], "a post-processor from the settings",
+                               error);
     return AKI_OK;
 }
 

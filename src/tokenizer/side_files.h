@@ -21,6 +21,14 @@ typedef enum tokenizer_class {
     /* XLMRobertaTokenizer: as BertTokenizer, but for Unigram. Of the normalizers only the first Precompiled is used; words are cut
      * at white space, and the unknown token is the one with the id 3. */
     TOKENIZER_CLASS_XLM_ROBERTA,
+    /* RobertaTokenizer: as BertTokenizer, but for a byte-level BPE cut by GPT-2's pattern. */
+    TOKENIZER_CLASS_ROBERTA,
+    /* GPT2Tokenizer: as that, but with the post-processor of the file. */
+    TOKENIZER_CLASS_GPT2,
+    /* Qwen2Tokenizer: as GPT2Tokenizer, with NFC and a pattern of its own. */
+    TOKENIZER_CLASS_QWEN2,
+    /* GemmaTokenizer: BPE over characters, with a token per byte for those that have none. */
+    TOKENIZER_CLASS_GEMMA,
     /* PreTrainedTokenizerFast: tokenizer.json as it stands; the settings only add tokens. */
     TOKENIZER_CLASS_FILE,
 } tokenizer_class;
@@ -42,6 +50,10 @@ typedef struct side_files {
 AKI_MUST_CHECK aki_status side_files_read(side_files *side, const char *folder, aki_error *error);
 void side_files_free(side_files *side);
 
+/* Refuses what counts only where a model has vocab.json and merges.txt in the place of tokenizer.json. Error:
+ * AKI_MODEL_UNSUPPORTED. */
+AKI_MUST_CHECK aki_status side_files_refuse_pair(const side_files *side, aki_error *error);
+
 /* The file that decides `key`: special_tokens_map.json where it has the key, else tokenizer_config.json. */
 const side_file *side_files_of(const side_files *side, const char *key);
 
@@ -54,6 +66,9 @@ AKI_MUST_CHECK aki_status side_files_bool(const side_files *side, const char *ke
 
 /* True when the model is given the token types that a template says. */
 bool side_files_pass_types(const side_files *side);
+
+/* True where positions count from the text's beginning whatever padding stands before it, by the "model_type". */
+bool side_files_relative(const side_files *side);
 
 /* "truncation_side" or "padding_side"; *left is kept where the settings are silent. Error: AKI_MODEL_INVALID. */
 AKI_MUST_CHECK aki_status side_files_side(const side_files *side, const char *key, bool *left,

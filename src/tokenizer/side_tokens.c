@@ -15,21 +15,24 @@ static const struct {
     const char *key;
     const char *by_default[TOKENIZER_CLASS_FILE + 1]; /* of each class; NULL = none */
 } uses[USE_COUNT] = {
-#define USE(key, bert, mpnet, xlm_roberta)                                                                   \
+#define USE(key, bert, mpnet, roberta, gpt2, qwen2, gemma)                                                   \
     {                                                                                                        \
         key,                                                                                                 \
         {                                                                                                    \
             [TOKENIZER_CLASS_BERT] = bert, [TOKENIZER_CLASS_MPNET] = mpnet,                                  \
-            [TOKENIZER_CLASS_XLM_ROBERTA] = xlm_roberta                                                      \
+            [TOKENIZER_CLASS_XLM_ROBERTA] = roberta, [TOKENIZER_CLASS_ROBERTA] = roberta,                    \
+            [TOKENIZER_CLASS_GPT2] = gpt2, [TOKENIZER_CLASS_QWEN2] = qwen2, [TOKENIZER_CLASS_GEMMA] = gemma  \
         }                                                                                                    \
     }
-    [USE_BOS] = USE("bos_token", NULL, "<s>", "<s>"),
-    [USE_EOS] = USE("eos_token", NULL, "</s>", "</s>"),
-    [USE_UNK] = USE("unk_token", "[UNK]", "[UNK]", "<unk>"),
-    [USE_SEP] = USE("sep_token", "[SEP]", "</s>", "</s>"),
-    [USE_PAD] = USE("pad_token", "[PAD]", "<pad>", "<pad>"),
-    [USE_CLS] = USE("cls_token", "[CLS]", "<s>", "<s>"),
-    [USE_MASK] = USE("mask_token", "[MASK]", "<mask>", "<mask>"),
+#define END "<|endoftext|>"
+    [USE_BOS] = USE("bos_token", NULL, "<s>", "<s>", END, NULL, "<bos>"),
+    [USE_EOS] = USE("eos_token", NULL, "</s>", "</s>", END, END, "<eos>"),
+    [USE_UNK] = USE("unk_token", "[UNK]", "[UNK]", "<unk>", END, END, "<unk>"),
+    [USE_SEP] = USE("sep_token", "[SEP]", "</s>", "</s>", NULL, NULL, NULL),
+    [USE_PAD] = USE("pad_token", "[PAD]", "<pad>", "<pad>", NULL, END, "<pad>"),
+    [USE_CLS] = USE("cls_token", "[CLS]", "<s>", "<s>", NULL, NULL, NULL),
+    [USE_MASK] = USE("mask_token", "[MASK]", "<mask>", "<mask>", NULL, NULL, "<mask>"),
+#undef END
 #undef USE
 };
 

@@ -140,4 +140,4 @@ static bool run_metaspace(const void *data, split_run *run, size_t stage, split_
     return true;
 }
 
-const split_kind split_metaspace = {"Metaspace", read_metaspace, mem_free, run_metaspace};
+const split_kind split_metaspace = {"Metaspace", read_metaspace, mem_free, run_metaspace, NULL};

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-static const split_kind *const kinds[] = {&split_whitespace, &split_metaspace};
+static const split_kind *const kinds[] = {&split_whitespace, &split_metaspace,   &split_split,
+                                          &split_digits,     &split_punctuation, &split_byte_level};
 
 static aki_status read_one(split_stages *stages, const json_t *part, const char *path, aki_error *error)
 {
@@ -16,8 +17,8 @@ static aki_status read_one(split_stages *stages, const json_t *part, const char 
     if (kind == NULL)
         return error_set(
             error, AKI_MODEL_UNSUPPORTED,
-            "'%s' has the \"pre_tokenizer\" type '%.100s'; with a Unigram model this program runs "
-            "WhitespaceSplit, Metaspace and a Sequence of them",
+            "'%s' has the \"pre_tokenizer\" type '%.100s'; with a Unigram or a BPE model this program runs "
+            "WhitespaceSplit, Metaspace, Split, Digits, Punctuation, ByteLevel and a Sequence of them",
             path, type != NULL ? type : "(none)");
     if (stages->count == TOKENIZER_STAGES_MAX)
         return error_set(error, AKI_MODEL_UNSUPPORTED, "'%s' has more than %d pre-tokenizers in a row", path,
@@ -70,7 +71,19 @@ void split_stages_free(split_stages *stages)
 
 bool split_stages_cut_at_space(const split_stages *stages)
 {
-    return stages->count > 0 && stages->items[0].kind == &split_whitespace;
+    return stages->count > 0 && stages->items[0].kind->cuts_at_space != NULL &&
+           stages->items[0].kind->cuts_at_space(stages->items[0].data);
+}
+
+bool split_stages_byte_level(const split_stages *stages, bool *last)
+{
+    bool found = false;
+    *last = true;
+    for (size_t i = 0; i < stages->count; i++) {
+        found = stages->items[i].kind == &split_byte_level;
+        *last = *last && (!found || i + 1 == stages->count);
+    }
+    return found;
 }
 
 bool split_stages_ask_first(const split_stages *stages)
@@ -87,6 +100,9 @@ bool split_run_piece(split_run *run, size_t stage, split_piece piece)
     if (split_run_stopped(run))
         return true;
     if (stage == run->stages->count)
-        return unigram_encode(run->model, run->scratch, piece.text, piece.length, run->out);
+        return run->model->is_bpe ? bpe_encode(&run->model->bpe, &run->scratch->bpe, piece.text, piece.length,
+                                               run->out, run->stop_count)
+                                  : unigram_encode(&run->model->unigram, &run->scratch->unigram, piece.text,
+                                                   piece.length, run->out);
     return run->stages->items[stage].kind->run(run->stages->items[stage].data, run, stage, piece);
 }

@@ -1,23 +1,37 @@
-/* The pre-tokenizers of tokenizer.json that cut a normalised text into the pieces that a Unigram model takes, one after
- * another: WhitespaceSplit and Metaspace. (BERT's own, which WordPiece needs, is word_splitter.h.) A pre-tokenizer is a
- * file and a row in split_stages.c.
+/* The pre-tokenizers of tokenizer.json that cut a normalised text into the pieces that a Unigram or a BPE model takes, one
+ * after another: WhitespaceSplit, Metaspace, Split, Digits, Punctuation and ByteLevel. (BERT's own, which WordPiece needs, is
+ * word_splitter.h.) A pre-tokenizer is a kind in a file and a row in split_stages.c.
  *
  * Each stage hands the pieces that it makes to the next (split_run_piece), the last ones to the model. Const after
  * reading. */
 #ifndef TOKENIZER_SPLIT_STAGES_H
 #define TOKENIZER_SPLIT_STAGES_H
 
+#include "tokenizer/bpe.h"
 #include "tokenizer/tokenizer_limits.h"
 #include "tokenizer/unigram.h"
 #include "tokenizer/word_splitter.h"
 
 #include <jansson.h>
 
+/* What the pieces go to: one of the two. */
+typedef struct piece_model {
+    bool is_bpe;
+    unigram unigram;
+    bpe bpe;
+} piece_model;
+
+/* A zeroed one is ready for use. */
+typedef struct piece_scratch {
+    unigram_scratch unigram;
+    bpe_scratch bpe;
+} piece_scratch;
+
 typedef struct split_run {
     const struct split_stages *stages;
     const word_classes *classes;
-    const unigram *model;
-    unigram_scratch *scratch;
+    const piece_model *model;
+    piece_scratch *scratch;
     buf *texts; /* [TOKENIZER_STAGES_MAX]: each stage's own */
     id_list *out;
     size_t stop_count; /* no further piece is begun once `out` has this many ids */
@@ -37,9 +51,13 @@ typedef struct split_kind {
     void (*free)(void *data);
     /* Hands what becomes of the piece to split_run_piece(run, stage + 1, …). False = out of memory. */
     bool (*run)(const void *data, split_run *run, size_t stage, split_piece piece);
+    /* True when a space that follows another character than white space begins a piece, whatever stands before and behind
+     * it, or none. NULL = never. */
+    bool (*cuts_at_space)(const void *data);
 } split_kind;
 
-extern const split_kind split_whitespace, split_metaspace;
+extern const split_kind split_whitespace, split_metaspace, split_split, split_digits, split_punctuation,
+    split_byte_level;
 
 typedef struct split_stages {
     struct {
@@ -59,8 +77,11 @@ bool split_stages_words(split_stages *stages, bool prefix);
 /* Zeroed stages are allowed. */
 void split_stages_free(split_stages *stages);
 
-/* True when white space ends every piece, whatever stands before and behind it. */
+/* True when a piece ends before each space that follows another character than white space, whatever stands before and
+ * behind it. */
 bool split_stages_cut_at_space(const split_stages *stages);
+/* True when ByteLevel is the last one; *last: it is not elsewhere. */
+bool split_stages_byte_level(const split_stages *stages, bool *last);
 /* True when it matters whether a piece is the first. */
 bool split_stages_ask_first(const split_stages *stages);
 

@@ -41,4 +41,10 @@ static bool run_whitespace(const void *data, split_run *run, size_t stage, split
                            (split_piece){piece.text + start, at - start, piece.first && start == 0});
 }
 
-const split_kind split_whitespace = {"WhitespaceSplit", read_nothing, NULL, run_whitespace};
+static bool cuts_at_space(const void *data)
+{
+    (void)data;
+    return true;
+}
+
+const split_kind split_whitespace = {"WhitespaceSplit", read_nothing, NULL, run_whitespace, cuts_at_space};

@@ -12,15 +12,18 @@ aki_status staged_build(staged *stages, definition *def, const vocabulary *vocab
     def->split = (split_stages){0};
     stages->windows =
         normal_stages_cut_at_space(&stages->normal) && split_stages_cut_at_space(&stages->split);
-    return unigram_build(&stages->model, vocab, def->model_count, def->scores, def->unknown_id,
-                         def->byte_fallback, error);
+    stages->model.is_bpe = def->model == MODEL_BPE;
+    return stages->model.is_bpe ? bpe_build(&stages->model.bpe, vocab, def->model_count, &def->bpe, error)
+                                : unigram_build(&stages->model.unigram, vocab, def->model_count, def->scores,
+                                                def->unknown_id, def->byte_fallback, error);
 }
 
 void staged_free(staged *stages)
 {
     normal_stages_free(&stages->normal);
     split_stages_free(&stages->split);
-    unigram_free(&stages->model);
+    unigram_free(&stages->model.unigram);
+    bpe_free(&stages->model.bpe);
 }
 
 void staged_scratch_init(staged_scratch *scratch)
@@ -38,7 +41,8 @@ void staged_scratch_free(staged_scratch *scratch)
         buf_free(&scratch->normal[i]);
     for (size_t i = 0; i < TOKENIZER_STAGES_MAX; i++)
         buf_free(&scratch->texts[i]);
-    unigram_scratch_free(&scratch->model);
+    unigram_scratch_free(&scratch->model.unigram);
+    bpe_scratch_free(&scratch->model.bpe);
 }
 
 bool staged_normalize(const staged *stages, staged_scratch *scratch, const char *text, size_t length,
@@ -60,8 +64,8 @@ bool staged_split(const staged *stages, staged_scratch *scratch, const word_clas
     return text.length == 0 || split_run_piece(&run, 0, text);
 }
 
-/* Length of the next window: to before the first space behind TOKENIZER_WINDOW_BYTES that follows an ASCII character, or
- * to the end. Nothing joins the two: a mark would have to stand between them. */
+/* Length of the next window: to before the first space behind TOKENIZER_WINDOW_BYTES that follows an ASCII character other
+ * than white space, or to the end. Nothing joins the two: a mark would have to stand between them. */
 static size_t window_of(const staged *stages, const char *text, size_t length)
 {
     if (!stages->windows)
@@ -70,7 +74,7 @@ static size_t window_of(const staged *stages, const char *text, size_t length)
         const char *space = memchr(text + from, ' ', length - from);
         if (space == NULL)
             return length;
-        if ((unsigned char)space[-1] < 0x80)
+        if (space[-1] > ' ' && (unsigned char)space[-1] < 0x80)
             return (size_t)(space - text);
         from = (size_t)(space - text) + 1;
     }

@@ -1,4 +1,4 @@
-/* A tokenizer of stages: normalizers, pre-tokenizers and a Unigram model, each read from tokenizer.json (definition.h).
+/* A tokenizer of stages: normalizers, pre-tokenizers and a Unigram or a BPE model, each read from tokenizer.json (definition.h).
  *
  * A stretch of text is normalised as a whole and then cut into pieces. Only where white space separates the words
  * whatever stands around it, is it taken a window at a time, so that a text that is cut costs no more than the part that
@@ -7,12 +7,11 @@
 #define TOKENIZER_STAGED_H
 
 #include "tokenizer/definition.h"
-#include "tokenizer/unigram.h"
 
 typedef struct staged {
     normal_stages normal;
     split_stages split;
-    unigram model;
+    piece_model model;
     bool windows;
 } staged;
 
@@ -20,7 +19,7 @@ typedef struct staged {
 typedef struct staged_scratch {
     buf normal[2];
     buf texts[TOKENIZER_STAGES_MAX];
-    unigram_scratch model;
+    piece_scratch model;
 } staged_scratch;
 
 /* Takes the stages out of the definition. vocab: the tokens. Error: AKI_OUT_OF_MEMORY. */

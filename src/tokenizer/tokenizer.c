@@ -103,10 +103,10 @@ static aki_status build(tokenizer *tok, definition *def, const char *path, aki_e
     tok->truncate_left = def->truncate_left;
     tok->kind = def->model;
     tok->prefix_length = def->prefix != NULL ? strlen(def->prefix) : 0;
-    aki_status status = def->model == MODEL_UNIGRAM
-                            ? staged_build(&tok->stages, def, &tok->vocab, error)
-                            : wordpiece_build(&tok->model, &tok->vocab, def->model_count, def->prefix,
-                                              def->unknown, def->max_chars, error);
+    aki_status status = def->model == MODEL_WORDPIECE
+                            ? wordpiece_build(&tok->model, &tok->vocab, def->model_count, def->prefix,
+                                              def->unknown, def->max_chars, error)
+                            : staged_build(&tok->stages, def, &tok->vocab, error);
     tok->vocab.path = NULL; /* the caller's, for messages while loading */
     if (status != AKI_OK)
         return status;
@@ -141,27 +141,48 @@ static aki_status read_vocab(definition *def, const char *path, const char *fold
     if (side->class != TOKENIZER_CLASS_BERT)
         return error_set(error, AKI_MODEL_UNSUPPORTED,
                          "'%s' has no tokenizer.json, which the tokenizer class '%s' needs", folder,
-                         side->class_name);
+                         side->class_name != NULL ? side->class_name : "of its \"model_type\"");
     aki_status status = refuse_other_vocabularies(folder, error);
     return status == AKI_OK ? definition_read_vocab(def, path, vocabulary_limit, error) : status;
 }
 
-static aki_status open_files(tokenizer *tok, const char *json_path, const char *vocab_path,
-                             const char *folder, size_t vocabulary_limit, aki_error *error)
+static bool takes_pair_files(const side_files *side)
 {
-    bool has_json = file_listed(json_path);
-    if (!has_json && !file_listed(vocab_path))
-        return error_set(error, AKI_MODEL_NOT_FOUND, "'%s' has neither tokenizer.json nor vocab.txt", folder);
+    return side->class == TOKENIZER_CLASS_ROBERTA || side->class == TOKENIZER_CLASS_GPT2 ||
+           side->class == TOKENIZER_CLASS_QWEN2;
+}
+
+/* Files that a tokenizer is read from, by preference. */
+typedef struct source_paths {
+    char *json, *vocab, *pair_vocab, *pair_merges;
+} source_paths;
+
+static aki_status open_files(tokenizer *tok, const source_paths *paths, const char *folder,
+                             size_t vocabulary_limit, aki_error *error)
+{
+    const bool has_json = file_listed(paths->json);
+    const bool has_pair = !has_json && file_listed(paths->pair_vocab) && file_listed(paths->pair_merges);
+    if (!has_json && !has_pair && !file_listed(paths->vocab))
+        return error_set(error, AKI_MODEL_NOT_FOUND,
+                         "'%s' has neither tokenizer.json nor vocab.txt, nor vocab.json with merges.txt",
+                         folder);
     definition def = {0};
     side_files side;
+    const char *path = has_json ? paths->json : paths->vocab;
     aki_status status = side_files_read(&side, folder, error);
-    if (status == AKI_OK)
-        status = has_json ? definition_read_json(&def, json_path, vocabulary_limit, error)
-                          : read_vocab(&def, vocab_path, folder, &side, vocabulary_limit, error);
+    if (status == AKI_OK && has_pair && takes_pair_files(&side)) {
+        path = paths->pair_vocab;
+        status = side_files_refuse_pair(&side, error);
+        if (status == AKI_OK)
+            status = definition_read_pair_files(&def, path, paths->pair_merges, vocabulary_limit, error);
+    } else if (status == AKI_OK) {
+        status = has_json ? definition_read_json(&def, path, vocabulary_limit, error)
+                          : read_vocab(&def, path, folder, &side, vocabulary_limit, error);
+    }
     if (status == AKI_OK)
         status = definition_apply(&def, &side, vocabulary_limit, error);
     if (status == AKI_OK)
-        status = build(tok, &def, has_json ? json_path : vocab_path, error);
+        status = build(tok, &def, path, error);
     definition_free(&def);
     side_files_free(&side);
     return status;
@@ -171,15 +192,18 @@ aki_status tokenizer_open(tokenizer **out, const char *folder, size_t vocabulary
 {
     *out = NULL;
     tokenizer *tok = mem_zalloc(1, sizeof *tok);
-    char *json_path = path_join(folder, "tokenizer.json");
-    char *vocab_path = path_join(folder, "vocab.txt");
+    const source_paths paths = {path_join(folder, "tokenizer.json"), path_join(folder, "vocab.txt"),
+                                path_join(folder, "vocab.json"), path_join(folder, "merges.txt")};
     aki_status status;
-    if (tok == NULL || json_path == NULL || vocab_path == NULL)
+    if (tok == NULL || paths.json == NULL || paths.vocab == NULL || paths.pair_vocab == NULL ||
+        paths.pair_merges == NULL)
         status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for the tokenizer of '%s'", folder);
     else
-        status = open_files(tok, json_path, vocab_path, folder, vocabulary_limit, error);
-    mem_free(json_path);
-    mem_free(vocab_path);
+        status = open_files(tok, &paths, folder, vocabulary_limit, error);
+    mem_free(paths.json);
+    mem_free(paths.vocab);
+    mem_free(paths.pair_vocab);
+    mem_free(paths.pair_merges);
     if (status == AKI_OK)
         *out = tok;
     else
@@ -393,7 +417,7 @@ static bool encode_stretch(const tokenizer *tok, tokenizer_scratch *scratch, wor
                            const char *start, size_t length, bool first)
 {
     scratch->marks.count = 0; /* a text that was cut may have left some */
-    if (tok->kind == MODEL_UNIGRAM)
+    if (tok->kind != MODEL_WORDPIECE)
         return encode_stages(tok, scratch, splitter, (split_piece){start, length, first});
     return tok->normalized.count > 0 ? encode_whole(tok, scratch, splitter, start, length)
                                      : encode_windows(tok, scratch, splitter, start, length);

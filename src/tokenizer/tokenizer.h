@@ -1,4 +1,4 @@
-/* WordPiece and Unigram tokenization, id for id equal to the Hugging Face `tokenizers` library.
+/* WordPiece, Unigram and BPE tokenization, id for id equal to the Hugging Face `tokenizers` library.
  *
  * Reads what `transformers` reads: tokenizer.json (vocabulary, normalizer flags, added tokens, post-processor) or, where
  * there is none, vocab.txt, and the settings beside them (side_files.h). The lengths to which tokenizer.json cuts and

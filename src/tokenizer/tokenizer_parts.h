@@ -13,7 +13,7 @@ struct tokenizer {
     normalizer norm; /* WordPiece's */
     wordpiece model;
     size_t prefix_length; /* of tokens that continue a word */
-    staged stages;        /* Unigram's */
+    staged stages;        /* Unigram's and BPE's */
     added_tokens raw, normalized;
     buf *normalized_texts; /* [normalized.count], what `normalized` points to */
     special_ids before, after;

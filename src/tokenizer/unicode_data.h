@@ -32,6 +32,17 @@ typedef struct unicode_sequence {
     uint32_t to[UNICODE_SEQUENCE_MAX];
 } unicode_sequence;
 
+/* Two characters that become one in composition. */
+typedef struct unicode_composition {
+    uint32_t first, second, result;
+} unicode_composition;
+
+/* What a character becomes: unicode_compatible_texts[start .. start + count). */
+typedef struct unicode_compatible {
+    uint32_t from;
+    uint16_t start, count;
+} unicode_compatible;
+
 #define UNICODE_DECLARE(kind, name)                                                                          \
     extern const kind name[];                                                                                \
     extern const size_t name##_count;
@@ -45,7 +56,15 @@ UNICODE_DECLARE(unicode_range, unicode_word) /* \w of regular expressions: forbi
 UNICODE_DECLARE(unicode_class_range, unicode_combining)
 UNICODE_DECLARE(unicode_case_range, unicode_lowercase)
 UNICODE_DECLARE(unicode_sequence,
-                unicode_lowercase_sequences)              /* where the lower case is several characters */
-UNICODE_DECLARE(unicode_sequence, unicode_decompositions) /* full canonical, Hangul syllables left out */
+                unicode_lowercase_sequences)               /* where the lower case is several characters */
+UNICODE_DECLARE(unicode_sequence, unicode_decompositions)  /* full canonical, Hangul syllables left out */
+UNICODE_DECLARE(unicode_range, unicode_letters)            /* \p{L} of regular expressions */
+UNICODE_DECLARE(unicode_range, unicode_numbers)            /* \p{N} */
+UNICODE_DECLARE(unicode_range, unicode_marks)              /* \p{M} */
+UNICODE_DECLARE(unicode_range, unicode_digits)             /* what the Digits pre-tokenizer cuts at */
+UNICODE_DECLARE(unicode_composition, unicode_compositions) /* by first, then second */
+/* Full compatibility decomposition, where it is another than the canonical one. */
+UNICODE_DECLARE(unicode_compatible, unicode_compatibles)
+UNICODE_DECLARE(uint32_t, unicode_compatible_texts)
 
 #endif

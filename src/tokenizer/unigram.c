@@ -82,7 +82,7 @@ void unigram_free(unigram *model)
 void unigram_scratch_free(unigram_scratch *scratch)
 {
     mem_free(scratch->steps);
-    mem_free(scratch->cache);
+    piece_cache_free(&scratch->cache);
     *scratch = (unigram_scratch){0};
 }
 
@@ -210,55 +210,21 @@ static bool cut(const unigram *model, unigram_scratch *scratch, const char *text
     return true;
 }
 
-/* The place of a piece of 1 to UNIGRAM_CACHE_TEXT bytes, which are copied to key, zeros behind. */
-static unigram_cached *cache_place(unigram_scratch *scratch, const char *text, size_t length, char *key)
-{
-    uint64_t part[3] = {0};
-    memcpy(part, text, length);
-    memcpy(key, part, UNIGRAM_CACHE_TEXT);
-    uint64_t hash = (part[0] ^ part[1] * UINT64_C(0xD6E8FEB86659FD93)) * UINT64_C(0x9E3779B97F4A7C15);
-    hash = (hash ^ hash >> 32 ^ part[2]) * UINT64_C(0xD6E8FEB86659FD93);
-    return &scratch->cache[hash >> 32 & (UNIGRAM_CACHE_ENTRIES - 1)];
-}
-
-static bool ready_cache(const unigram *model, unigram_scratch *scratch)
-{
-    if (scratch->cache != NULL && scratch->cached_for == model->fingerprint)
-        return true;
-    if (scratch->cache == NULL)
-        scratch->cache = mem_alloc_aligned(UNIGRAM_CACHE_ENTRIES, sizeof *scratch->cache);
-    if (scratch->cache == NULL)
-        return false;
-    memset(scratch->cache, 0, UNIGRAM_CACHE_BYTES);
-    scratch->cached_for = model->fingerprint;
-    return true;
-}
-
 bool unigram_encode(const unigram *model, unigram_scratch *scratch, const char *text, size_t length,
                     id_list *out)
 {
     if (length == 0)
         return true;
-    if (length > UNIGRAM_CACHE_TEXT)
+    if (length > PIECE_CACHE_TEXT)
         return cut(model, scratch, text, length, out);
-    if (!ready_cache(model, scratch) || !id_list_reserve(out, UNIGRAM_CACHE_TEXT))
+    if (!piece_cache_ready(&scratch->cache, model->fingerprint) || !id_list_reserve(out, PIECE_CACHE_IDS))
         return false;
-    char key[UNIGRAM_CACHE_TEXT];
-    unigram_cached *cached = cache_place(scratch, text, length, key);
-    if (cached->length != length || memcmp(cached->text, key, sizeof key) != 0) {
-        size_t before = out->count;
-        if (!cut(model, scratch, text, length, out))
-            return false;
-        size_t count = out->count - before;
-        if (count <= UNIGRAM_CACHE_IDS) {
-            cached->length = (uint8_t)length;
-            cached->count = (uint8_t)count;
-            memcpy(cached->text, key, sizeof key);
-            memcpy(cached->ids, out->ids + before, count * sizeof *cached->ids);
-        }
+    const piece_place place = piece_cache_find(&scratch->cache, text, length);
+    if (piece_cache_get(&place, out))
         return true;
-    }
-    memcpy(out->ids + out->count, cached->ids, sizeof cached->ids);
-    out->count += cached->count;
+    const size_t before = out->count;
+    if (!cut(model, scratch, text, length, out))
+        return false;
+    piece_cache_put(&place, out->ids + before, out->count - before);
     return true;
 }

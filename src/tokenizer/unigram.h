@@ -3,28 +3,15 @@
  * than the worst token; neighbouring unknown ones become one token, or with byte_fallback a token per byte.
  *
  * Time is linear in the piece, times the longest token at worst. Memory in the scratch is four bytes per byte of the
- * longest piece, and a cache of short pieces of UNIGRAM_CACHE_BYTES. Const after building. */
+ * longest piece, and a cache of short pieces. Const after building. */
 #ifndef TOKENIZER_UNIGRAM_H
 #define TOKENIZER_UNIGRAM_H
 
+#include "tokenizer/piece_cache.h"
 #include "tokenizer/piece_trie.h"
 #include "tokenizer/vocabulary.h"
-#include "tokenizer/word_splitter.h"
 
 #define UNIGRAM_UNKNOWN_PENALTY 10.0
-
-/* A piece of up to UNIGRAM_CACHE_TEXT bytes that became up to UNIGRAM_CACHE_IDS tokens: a cache line. */
-#define UNIGRAM_CACHE_TEXT 22
-#define UNIGRAM_CACHE_IDS 10
-#define UNIGRAM_CACHE_ENTRIES ((size_t)4096)
-#define UNIGRAM_CACHE_BYTES (UNIGRAM_CACHE_ENTRIES * sizeof(unigram_cached))
-
-typedef struct unigram_cached {
-    uint8_t length; /* 0 = free */
-    uint8_t count;
-    char text[UNIGRAM_CACHE_TEXT]; /* zeros behind */
-    int32_t ids[UNIGRAM_CACHE_IDS];
-} unigram_cached;
 
 typedef struct unigram {
     piece_trie trie;
@@ -40,8 +27,7 @@ typedef struct unigram {
 typedef struct unigram_scratch {
     uint32_t *steps; /* [capacity] */
     size_t capacity;
-    unigram_cached *cache; /* [UNIGRAM_CACHE_ENTRIES], or NULL */
-    uint64_t cached_for;   /* fingerprint of the model */
+    piece_cache cache;
 } unigram_scratch;
 
 /* Over the first `count` tokens of the vocabulary. scores: [count], finite. unknown < count.

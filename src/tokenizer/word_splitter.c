@@ -24,8 +24,16 @@ bool word_classes_build(word_classes *classes)
     add_class(values, unicode_spaces, unicode_spaces_count, CLASS_SPACE);
     add_class(values, unicode_punctuation, unicode_punctuation_count, CLASS_PUNCTUATION);
     add_class(values, unicode_word, unicode_word_count, CLASS_WORD);
-    for (size_t c = 0; c < 128; c++)
+    add_class(values, unicode_letters, unicode_letters_count, CLASS_LETTER);
+    add_class(values, unicode_numbers, unicode_numbers_count, CLASS_NUMBER);
+    add_class(values, unicode_marks, unicode_marks_count, CLASS_MARK);
+    add_class(values, unicode_digits, unicode_digits_count, CLASS_DIGIT);
+    values['\r'] |= CLASS_NEWLINE;
+    values['\n'] |= CLASS_NEWLINE;
+    for (size_t c = 0; c < 128; c++) {
         classes->ascii[c] = (uint8_t)(values[c] & CLASS_ENDS_WORD);
+        classes->ascii_all[c] = (uint8_t)values[c];
+    }
     bool done = char_table_build(&classes->table, values);
     mem_free(values);
     return done;

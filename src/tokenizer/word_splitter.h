@@ -7,6 +7,7 @@
 #ifndef TOKENIZER_WORD_SPLITTER_H
 #define TOKENIZER_WORD_SPLITTER_H
 
+#include "base/utf8.h"
 #include "tokenizer/char_table.h"
 #include "tokenizer/wordpiece.h"
 
@@ -14,14 +15,31 @@
 #define CLASS_SPACE 1U
 #define CLASS_PUNCTUATION 2U
 #define CLASS_WORD 4U /* \w of regular expressions */
+#define CLASS_LETTER 8U
+#define CLASS_NUMBER 16U
+#define CLASS_MARK 32U
+#define CLASS_DIGIT 64U
+#define CLASS_NEWLINE 128U /* CR and LF */
 
 typedef struct word_classes {
     char_table table;
     uint8_t ascii[128]; /* CLASS_SPACE, CLASS_PUNCTUATION or 0: what ends a word */
+    uint8_t ascii_all[128];
 } word_classes;
 
 /* false = out of memory, and the classes are empty. */
 bool word_classes_build(word_classes *classes);
+/* The class of the character that text begins with, and its length in bytes. */
+static inline uint32_t word_classes_at(const word_classes *classes, const char *text, size_t *bytes)
+{
+    const unsigned char byte = (unsigned char)text[0];
+    uint32_t code_point;
+    *bytes = 1;
+    if (byte < 0x80)
+        return classes->ascii_all[byte];
+    *bytes = utf8_decode(text, &code_point);
+    return char_table_get(&classes->table, code_point);
+}
 /* Empty (zeroed) classes are allowed. */
 void word_classes_free(word_classes *classes);
 

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+import bpe_models
 from tokenizer_pipe import build_folder, model_folder, reference
 from unigram_models import precompiled, tokenizer_json, trained, write_model
 
@@ -23,6 +24,7 @@ def chain(*parts):
     return {"type": "Sequence", "decoders": list(parts)}
 
 
+BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
 BYTES, FUSE = {"type": "ByteFallback"}, {"type": "Fuse"}
 DECODERS = {
     "none": None,
@@ -41,11 +43,12 @@ DECODERS = {
     "strip": strip("▁", 1, 0),
     "strip-both": chain(FUSE, replace("▁", "é"), strip("é", 3, 2)),
     "strip-tokens": chain(replace("▁", "ee"), strip("e", 2, 0)),
+    "byte-level": BYTE_LEVEL,
+    "byte-level-chain": chain(replace("▁", "Ġ"), BYTE_LEVEL, replace("e", "é")),
     "replace": replace("er", "▁▁"),
     "replace-nothing": chain(replace("e", ""), METASPACE),
 }
 UNSUPPORTED = {
-    "byte-level": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
     "bpe": {"type": "BPEDecoder", "suffix": "</w>"},
     "regex": {"type": "Replace", "pattern": {"Regex": "e+"}, "content": ""},
     "one-of-them": chain(METASPACE, {"type": "CTC", "pad_token": "<pad>", "word_delimiter_token": "|", "cleanup": True}),
@@ -98,6 +101,17 @@ def test_texts_are_equal(tmp_path, name):
     for skip in (True, False):
         expected = [library.decode([number for number in ids if 0 <= number], skip_special_tokens=skip) for ids in lists]
         assert decode(folder, lists, skip) == expected
+
+
+@pytest.mark.parametrize("decoder", [None, bpe_models.byte_level(), chain(BYTE_LEVEL, FUSE)])
+def test_texts_of_byte_level_tokens_are_equal(tmp_path, decoder):
+    """Most lists of ids are no text: their bytes are no whole characters."""
+    folder = bpe_models.write_model(tmp_path, bpe_models.tokenizer_json(bpe_models.trained()) | {"decoder": decoder})
+    library, generator = reference(folder), random.Random(7)
+    lists = [[generator.randrange(library.get_vocab_size() if generator.randrange(2) else 270) for _ in range(generator.randrange(1, 30))] for _ in range(500)]
+    lists += [encoding.ids for encoding in library.encode_batch(["Hello world, it 's  a test .", "日本 x", " é☃", "<mask>🙂 "])]
+    for skip in (True, False):
+        assert decode(folder, lists, skip) == library.decode_batch(lists, skip_special_tokens=skip)
 
 
 @pytest.mark.parametrize("name", UNSUPPORTED)

@@ -136,7 +136,7 @@ static const struct {
      AKI_MODEL_UNSUPPORTED,
      "\"pre_tokenizer\" type 'Whitespace'"},
     {{.pre_tokenizer = "7"}, AKI_MODEL_UNSUPPORTED, "no \"pre_tokenizer\""},
-    {{.model = "{\"type\":\"BPE\",\"vocab\":{}}"}, AKI_MODEL_UNSUPPORTED, "\"model\" type 'BPE'"},
+    {{.model = "{\"type\":\"WordLevel\",\"vocab\":{}}"}, AKI_MODEL_UNSUPPORTED, "\"model\" type 'WordLevel'"},
     {{.model = ""}, AKI_MODEL_UNSUPPORTED, "no \"model\""},
     {{.model = MODEL("", TINY_VOCAB)}, AKI_MODEL_INVALID, "\"unk_token\""},
     {{.model = MODEL("\"unk_token\":\"[UNK]\",", TINY_VOCAB)},

@@ -95,7 +95,7 @@ static const struct {
     aki_status status;
     const char *message; /* must be part of it */
 } defects[] = {
-    {{.normalizer = "{\"type\":\"NFKC\"}"}, AKI_MODEL_UNSUPPORTED, "type 'NFKC'"},
+    {{.normalizer = "{\"type\":\"Nmt\"}"}, AKI_MODEL_UNSUPPORTED, "type 'Nmt'"},
     {{.normalizer = "{\"type\":\"Sequence\"}"}, AKI_MODEL_INVALID, "\"normalizers\""},
     {{.normalizer = "{\"type\":\"Precompiled\"}"}, AKI_MODEL_INVALID, "\"precompiled_charsmap\""},
     {{.normalizer = MAP("A")}, AKI_MODEL_INVALID, "not base64"},
@@ -118,7 +118,8 @@ static const struct {
      "empty string"},
     {{.normalizer = "{\"type\":\"Replace\",\"content\":\"\"}"}, AKI_MODEL_INVALID, "\"pattern\""},
     {{.normalizer = "{\"type\":\"Strip\",\"strip_left\":true}"}, AKI_MODEL_INVALID, "\"strip_right\""},
-    {{.pre_tokenizer = "{\"type\":\"Digits\"}"}, AKI_MODEL_UNSUPPORTED, "type 'Digits'"},
+    {{.pre_tokenizer = "{\"type\":\"Nothing\"}"}, AKI_MODEL_UNSUPPORTED, "type 'Nothing'"},
+    {{.pre_tokenizer = "{\"type\":\"ByteLevel\"}"}, AKI_MODEL_UNSUPPORTED, "ByteLevel"},
     {{.pre_tokenizer = "{\"type\":\"Metaspace\",\"replacement\":\"__\"}"},
      AKI_MODEL_INVALID,
      "one character"},

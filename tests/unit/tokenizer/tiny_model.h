@@ -85,9 +85,14 @@ static inline int tiny_setup(void **state)
 static inline int tiny_reset(void **state)
 {
     (void)state;
-    static const char *const names[] = {"tokenizer.json",        "vocab.txt",
-                                        "tokenizer_config.json", "special_tokens_map.json",
-                                        "added_tokens.json",     "config.json"};
+    static const char *const names[] = {"tokenizer.json",
+                                        "vocab.txt",
+                                        "tokenizer_config.json",
+                                        "special_tokens_map.json",
+                                        "added_tokens.json",
+                                        "config.json",
+                                        "vocab.json",
+                                        "merges.txt"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (unlink(tiny_file(names[i])) != 0)
             rmdir(tiny_file(names[i]));

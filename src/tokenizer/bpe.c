@@ -1,0 +1,283 @@
+#include "tokenizer/bpe.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/utf8.h"
+#include "base/xxhash64.h"
+#include "tokenizer/byte_level.h"
+#include "tokenizer/tokenizer_limits.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What stands for a space where the model works on characters. */
+#define SPACE_SIGN "\xE2\x96\x81"
+#define SPACE_SIGN_BYTES ((size_t)3)
+
+/* ---- Building ----------------------------------------------------------------------------------------- */
+
+/* Adds the texts that the tokens stand for to the index. */
+static bool index_tokens(bpe *model, const vocabulary *vocab, size_t count)
+{
+    buf_init(&model->texts, SIZE_MAX / 2);
+    if (!token_index_init(&model->tokens, count))
+        return false;
+    if (!model->byte_level) {
+        for (size_t id = 0; id < count; id++)
+            if (vocab->length[id] > 0)
+                token_index_add(&model->tokens, vocabulary_text(vocab, (int32_t)id), vocab->length[id],
+                                (int32_t)id);
+        return true;
+    }
+    if (buf_reserve(&model->texts, vocab->texts.length) ==
+        NULL) /* so that it does not move: bytes are no more than their characters */
+        return false;
+    for (size_t id = 0; id < count; id++) {
+        const size_t start = model->texts.length;
+        if (byte_level_bytes(vocabulary_text(vocab, (int32_t)id), vocab->length[id], &model->texts) &&
+            model->texts.length > start)
+            token_index_add(&model->tokens, model->texts.data + start, model->texts.length - start,
+                            (int32_t)id);
+    }
+    return !model->texts.failed;
+}
+
+static void find_bytes(bpe *model)
+{
+    for (unsigned byte = 0; byte < 256; byte++) {
+        char text[8] = {(char)byte};
+        const size_t length = model->byte_level ? 1 : (size_t)snprintf(text, sizeof text, "<0x%02X>", byte);
+        model->byte_ids[byte] = token_index_find(&model->tokens, text, length);
+    }
+    for (unsigned c = 0; c < 128; c++) {
+        const char text[1] = {(char)c};
+        model->ascii[c] = token_index_find(&model->tokens, text, 1);
+    }
+}
+
+static bool ends_with(const vocabulary *vocab, int32_t id, int32_t end)
+{
+    const size_t length = vocab->length[id], end_length = vocab->length[end];
+    return length >= end_length && memcmp(vocabulary_text(vocab, id) + length - end_length,
+                                          vocabulary_text(vocab, end), end_length) == 0;
+}
+
+/* True where the token ends with one that stands for a character without a token, so that its text is not that of what it
+ * stands for. */
+static bool ends_with_substitute(const bpe *model, const vocabulary *vocab, int32_t id)
+{
+    for (size_t byte = 0; byte < 256 && model->byte_fallback; byte++)
+        if (model->byte_ids[byte] >= 0 && ends_with(vocab, id, model->byte_ids[byte]))
+            return true;
+    return model->unknown >= 0 && ends_with(vocab, id, model->unknown);
+}
+
+/* True where a character may be left out, so that those beside it become neighbours. */
+static bool leaves_out(const bpe *model)
+{
+    bool bytes = model->byte_fallback;
+    for (size_t byte = 0; byte < 256; byte++)
+        bytes = bytes && model->byte_ids[byte] >= 0;
+    return model->unknown < 0 && !bytes;
+}
+
+/* Finds the characters that a merge joins with a U+2581 behind them. */
+static void find_joined(bpe *model, const vocabulary *vocab, const bpe_settings *settings)
+{
+    /* Without a token it would be part of a run of unknown characters. */
+    bool all = token_index_find(&model->tokens, SPACE_SIGN, SPACE_SIGN_BYTES) == TOKEN_INDEX_NONE ||
+               leaves_out(model);
+    for (size_t i = 0; i < settings->merge_count && !all; i++) {
+        const bpe_merge *merge = &settings->merges[i];
+        const size_t left_length = vocab->length[merge->left];
+        if (left_length == 0 || vocab->length[merge->right] < SPACE_SIGN_BYTES ||
+            memcmp(vocabulary_text(vocab, merge->right), SPACE_SIGN, SPACE_SIGN_BYTES) != 0)
+            continue;
+        model->joined[(unsigned char)vocabulary_text(vocab, merge->left)[left_length - 1]] = true;
+        all = ends_with_substitute(model, vocab, merge->left);
+    }
+    if (all)
+        memset(model->joined, true, sizeof model->joined);
+}
+
+static uint64_t fingerprint_of(const vocabulary *vocab, size_t count, const bpe_settings *settings)
+{
+    const uint32_t flags[] = {settings->byte_level, settings->byte_fallback, settings->fuse_unknown,
+                              settings->ignore_merges, (uint32_t)settings->unknown};
+    uint64_t hash = xxhash64(count, vocab->texts.data, vocab->texts.length);
+    hash = xxhash64(hash, vocab->offset, count * sizeof *vocab->offset);
+    hash = xxhash64(hash, settings->merges, settings->merge_count * sizeof *settings->merges);
+    return xxhash64(hash, flags, sizeof flags);
+}
+
+aki_status bpe_build(bpe *model, const vocabulary *vocab, size_t count, const bpe_settings *settings,
+                     aki_error *error)
+{
+    *model = (bpe){.unknown = settings->unknown,
+                   .byte_level = settings->byte_level,
+                   .byte_fallback = settings->byte_fallback,
+                   .fuse_unknown = settings->fuse_unknown,
+                   .ignore_merges = settings->ignore_merges};
+    if (!index_tokens(model, vocab, count) ||
+        !bpe_merges_build(&model->merges, settings->merges, settings->merge_count)) {
+        bpe_free(model);
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the vocabulary of '%s'", vocab->path);
+    }
+    find_bytes(model);
+    if (!model->byte_level)
+        find_joined(model, vocab, settings);
+    model->fingerprint = fingerprint_of(vocab, count, settings);
+    return AKI_OK;
+}
+
+void bpe_free(bpe *model)
+{
+    bpe_merges_free(&model->merges);
+    token_index_free(&model->tokens);
+    buf_free(&model->texts);
+}
+
+void bpe_scratch_free(bpe_scratch *scratch)
+{
+    mem_free(scratch->symbols);
+    bpe_merge_scratch_free(&scratch->merges);
+    piece_cache_free(&scratch->cache);
+    *scratch = (bpe_scratch){0};
+}
+
+/* ---- Symbols ------------------------------------------------------------------------------------------ */
+
+static bool reserve_symbols(bpe_scratch *scratch, size_t wanted)
+{
+    if (wanted <= scratch->capacity)
+        return true;
+    const size_t capacity = wanted > 2 * scratch->capacity ? wanted : 2 * scratch->capacity;
+    int32_t *symbols = mem_realloc(scratch->symbols, capacity, sizeof *symbols);
+    if (symbols == NULL)
+        return false;
+    scratch->symbols = symbols;
+    scratch->capacity = capacity;
+    return true;
+}
+
+/* Where the symbols of a piece go. An unknown token is written only when a known character follows, so that it stands
+ * behind the bytes of characters that are between the two, as in `tokenizers`. */
+typedef struct writer {
+    int32_t *symbols;
+    size_t count;
+    bool unknown; /* one is to be written */
+} writer;
+
+static inline void write_known(const bpe *model, writer *to, int32_t id)
+{
+    if (to->unknown)
+        to->symbols[to->count++] = model->unknown;
+    to->unknown = false;
+    to->symbols[to->count++] = id;
+}
+
+static void write_unknown(const bpe *model, writer *to)
+{
+    if (to->unknown && !model->fuse_unknown)
+        to->symbols[to->count++] = model->unknown;
+    to->unknown = model->unknown >= 0;
+}
+
+static bool write_bytes(const bpe *model, writer *to, const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (model->byte_ids[(unsigned char)text[i]] < 0)
+            return false;
+    for (size_t i = 0; i < length; i++)
+        to->symbols[to->count++] = model->byte_ids[(unsigned char)text[i]];
+    return true;
+}
+
+/* Writes the symbols of text[0..length): no more than bytes. */
+static size_t write_symbols(const bpe *model, const char *text, size_t length, int32_t *symbols)
+{
+    writer to = {.symbols = symbols};
+    for (size_t at = 0, bytes; at < length; at += bytes) {
+        const unsigned char byte = (unsigned char)text[at];
+        uint32_t code_point;
+        bytes = model->byte_level || byte < 0x80 ? 1 : utf8_decode(text + at, &code_point);
+        const int32_t id = model->byte_level ? model->byte_ids[byte]
+                           : byte < 0x80     ? model->ascii[byte]
+                                             : token_index_find(&model->tokens, text + at, bytes);
+        if (id >= 0)
+            write_known(model, &to, id);
+        else if (!model->byte_fallback || !write_bytes(model, &to, text + at, bytes))
+            write_unknown(model, &to);
+    }
+    if (to.unknown)
+        to.symbols[to.count++] = model->unknown;
+    return to.count;
+}
+
+/* ---- Pieces ------------------------------------------------------------------------------------------- */
+
+static bool push(id_list *out, int32_t id)
+{
+    if (!id_list_reserve(out, 1))
+        return false;
+    out->ids[out->count++] = id;
+    return true;
+}
+
+static bool merge_piece(const bpe *model, bpe_scratch *scratch, const char *text, size_t length, id_list *out)
+{
+    const int32_t whole =
+        model->ignore_merges ? token_index_find(&model->tokens, text, length) : TOKEN_INDEX_NONE;
+    if (whole != TOKEN_INDEX_NONE)
+        return push(out, whole);
+    return reserve_symbols(scratch, length) &&
+           bpe_merge_word(&model->merges, &scratch->merges, scratch->symbols,
+                          write_symbols(model, text, length, scratch->symbols), out);
+}
+
+static bool encode_piece(const bpe *model, bpe_scratch *scratch, const char *text, size_t length,
+                         id_list *out)
+{
+    if (length > PIECE_CACHE_TEXT)
+        return merge_piece(model, scratch, text, length, out);
+    if (!id_list_reserve(out, PIECE_CACHE_IDS))
+        return false;
+    const piece_place place = piece_cache_find(&scratch->cache, text, length);
+    if (piece_cache_get(&place, out))
+        return true;
+    const size_t before = out->count;
+    if (!merge_piece(model, scratch, text, length, out))
+        return false;
+    piece_cache_put(&place, out->ids + before, out->count - before);
+    return true;
+}
+
+/* Length of the piece that text[0..length) begins with: to before a U+2581 that nothing joins with what is before it. */
+static size_t piece_of(const bpe *model, const char *text, size_t length)
+{
+    for (size_t at = 1; at < length; at++) {
+        const char *found = memchr(text + at, SPACE_SIGN[0], length - at);
+        if (found == NULL)
+            return length;
+        at = (size_t)(found - text);
+        if (length - at >= SPACE_SIGN_BYTES && memcmp(found, SPACE_SIGN, SPACE_SIGN_BYTES) == 0 &&
+            !model->joined[(unsigned char)found[-1]])
+            return at;
+    }
+    return length;
+}
+
+bool bpe_encode(const bpe *model, bpe_scratch *scratch, const char *text, size_t length, id_list *out,
+                size_t stop_count)
+{
+    if (length >= UINT32_MAX || !piece_cache_ready(&scratch->cache, model->fingerprint))
+        return false;
+    if (model->byte_level || model->ignore_merges)
+        return encode_piece(model, scratch, text, length, out);
+    for (size_t piece; length > 0 && out->count < stop_count; text += piece, length -= piece) {
+        piece = piece_of(model, text, length);
+        if (!encode_piece(model, scratch, text, piece, out))
+            return false;
+    }
+    return true;
+}

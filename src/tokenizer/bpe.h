@@ -1,0 +1,61 @@
+/* Byte pair encoding: a piece of text becomes a token per byte (byte-level, GPT-2's and its descendants') or per character
+ * (SentencePiece's, Gemma's), and neighbours are merged by the table of merges (bpe_merges.h).
+ *
+ * A character without a token becomes a token per byte with byte_fallback, else the unknown token, else nothing. Short
+ * pieces are kept in a cache. Where the model works on characters, a piece is cut before U+2581, which stands for a
+ * space, wherever no merge of the model joins it with what stands before it; that changes no id, and words are then found
+ * in the cache. Const after building. */
+#ifndef TOKENIZER_BPE_H
+#define TOKENIZER_BPE_H
+
+#include "akidb/embed.h"
+#include "tokenizer/bpe_merges.h"
+#include "tokenizer/piece_cache.h"
+#include "tokenizer/token_index.h"
+#include "tokenizer/vocabulary.h"
+
+/* What a definition says of the model. */
+typedef struct bpe_settings {
+    bpe_merge *merges; /* [merge_count] */
+    size_t merge_count;
+    int32_t unknown; /* id, or -1 */
+    bool byte_level; /* the vocabulary is written in the alphabet of byte_level.h */
+    bool byte_fallback;
+    bool fuse_unknown;  /* neighbouring unknown characters are one token */
+    bool ignore_merges; /* a piece that is a token is that token, whatever the merges say */
+} bpe_settings;
+
+typedef struct bpe {
+    bpe_merges merges;
+    token_index
+        tokens; /* by the text that they stand for; byte-level ones that stand for no bytes are left out */
+    buf texts;  /* byte-level: what `tokens` points to */
+    int32_t byte_ids[256]; /* of each byte; of "<0x00>" … where the model works on characters; or -1 */
+    int32_t ascii[128];    /* of each ASCII character, or -1 */
+    bool joined[256];      /* U+2581 may be merged with a character before it that ends with this byte */
+    int32_t unknown;       /* or -1 */
+    bool byte_level, byte_fallback, fuse_unknown, ignore_merges;
+    uint64_t fingerprint; /* of all that decides the ids */
+} bpe;
+
+/* A zeroed one is ready for use; for any number of models, one after another. */
+typedef struct bpe_scratch {
+    int32_t *symbols; /* [capacity] */
+    size_t capacity;
+    bpe_merge_scratch merges;
+    piece_cache cache;
+} bpe_scratch;
+
+/* Over the first `count` tokens of the vocabulary. Error: AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status bpe_build(bpe *model, const vocabulary *vocab, size_t count,
+                                    const bpe_settings *settings, aki_error *error);
+/* A zeroed model is allowed. */
+void bpe_free(bpe *model);
+
+/* Appends the ids of text[0..length), valid UTF-8, or of its beginning once there are stop_count. False = out of memory. */
+bool bpe_encode(const bpe *model, bpe_scratch *scratch, const char *text, size_t length, id_list *out,
+                size_t stop_count);
+
+void bpe_scratch_free(bpe_scratch *scratch);
+
+#endif

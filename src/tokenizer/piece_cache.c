@@ -1,0 +1,33 @@
+#include "tokenizer/piece_cache.h"
+
+#include "base/memory.h"
+
+bool piece_cache_ready(piece_cache *cache, uint64_t model)
+{
+    if (cache->entries != NULL && cache->model == model)
+        return true;
+    if (cache->entries == NULL)
+        cache->entries = mem_alloc_aligned(PIECE_CACHE_ENTRIES, sizeof *cache->entries);
+    if (cache->entries == NULL)
+        return false;
+    memset(cache->entries, 0, PIECE_CACHE_ENTRIES * sizeof *cache->entries);
+    cache->model = model;
+    return true;
+}
+
+void piece_cache_free(piece_cache *cache)
+{
+    mem_free(cache->entries);
+    *cache = (piece_cache){0};
+}
+
+void piece_cache_put(const piece_place *place, const int32_t *ids, size_t count)
+{
+    piece_cached *entry = place->entry;
+    if (count > PIECE_CACHE_IDS)
+        return;
+    entry->length = place->length;
+    entry->count = (uint8_t)count;
+    memcpy(entry->text, place->text, PIECE_CACHE_TEXT);
+    memcpy(entry->ids, ids, count * sizeof *ids);
+}
