@@ -20,19 +20,22 @@ static aki_status refuse_adapter(const char *folder, aki_error *error)
     return AKI_MODEL_UNSUPPORTED;
 }
 
-/* True where the publisher's code, "REPOSITORY--FILE.CLASS", is what the family computes. */
-static bool computes(const model_family *family, const json_t *code)
+/* Class of the publisher's code for AutoModel, "REPOSITORY--FILE.CLASS"; NULL = there is none. */
+static const char *code_of(const config_fields *fields)
 {
-    const char *text = json_string_value(code), *dot = text != NULL ? strrchr(text, '.') : NULL;
-    return dot != NULL && family->code != NULL && strcmp(dot + 1, family->code) == 0;
+    const char *text =
+        json_string_value(json_object_get(json_object_get(fields->file.root, "auto_map"), "AutoModel"));
+    const char *dot = text != NULL ? strrchr(text, '.') : NULL;
+    return dot != NULL ? dot + 1 : NULL;
 }
 
 /* A model that brings code of its own, or whose tensors are not the numbers that are computed with. */
 static aki_status refuse_own_ways(const config_fields *fields, const model_family *family, aki_error *error)
 {
     const json_t *classes = json_object_get(fields->file.root, "auto_map");
-    if (json_object_get(classes, "AutoModel") != NULL &&
-        !computes(family, json_object_get(classes, "AutoModel"))) {
+    const char *code = code_of(fields);
+    const bool is_known = code != NULL && family->code != NULL && strcmp(code, family->code) == 0;
+    if (json_object_get(classes, "AutoModel") != NULL && !is_known) {
         error_set(error, AKI_MODEL_UNSUPPORTED,
                   "'%s': \"auto_map\" names code of the model's own for AutoModel; supported are models that "
                   "transformers has code for",
@@ -55,7 +58,7 @@ static aki_status find_family(const model_family **family, const config_fields *
         return status;
     if (type == NULL)
         return error_set(error, AKI_MODEL_INVALID, "'%s' has no \"model_type\"", fields->file.path);
-    *family = model_family_find(type);
+    *family = model_family_find(type, code_of(fields));
     model_family_list(list, sizeof list);
     return *family != NULL ? AKI_OK : config_unsupported(fields, "model_type", type, list, error);
 }

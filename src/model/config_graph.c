@@ -171,6 +171,15 @@ aki_status config_read_layer_types(model_config *config, const config_fields *fi
     return AKI_OK;
 }
 
+aki_status config_only_full(model_config *config, const config_fields *fields, aki_error *error)
+{
+    aki_status status = config_read_layer_types(config, fields, NULL, 0, 0, error);
+    for (size_t l = 0; l < config->layers && status == AKI_OK; l++)
+        if (model_layer_reach(&config->graph, l) == MODEL_LOCAL)
+            status = config_unsupported(fields, "layer_types", "sliding_attention", "full_attention", error);
+    return status;
+}
+
 aki_status config_read_heads(model_config *config, const config_fields *fields, size_t key_value_heads,
                              size_t head_size, aki_error *error)
 {

@@ -28,6 +28,10 @@ AKI_MUST_CHECK aki_status config_read_layer_types(model_config *config, const co
                                                   const char *every_key, size_t every, size_t offset,
                                                   aki_error *error);
 
+/* Refuses layers that are local. Needs config->layers. */
+AKI_MUST_CHECK aki_status config_only_full(model_config *config, const config_fields *fields,
+                                           aki_error *error);
+
 /* num_key_value_heads and head_dim. Needs config->heads and hidden_size. key_value_heads 0: as many as query heads; head_size 0:
  * hidden_size / heads. */
 AKI_MUST_CHECK aki_status config_read_heads(model_config *config, const config_fields *fields,

@@ -4,22 +4,30 @@
 #include <string.h>
 
 static const model_family *const families[] = {
-    &family_bert,  &family_camembert,  &family_distilbert, &family_electra,
-    &family_mpnet, &family_nomic_bert, &family_roberta,    &family_xlm_roberta,
+    &family_bert,        &family_jina_bert, &family_camembert,  &family_distilbert,  &family_electra,
+    &family_gemma3_text, &family_gte,       &family_modernbert, &family_mpnet,       &family_new,
+    &family_nomic_bert,  &family_qwen3,     &family_roberta,    &family_xlm_roberta,
 };
 #define FAMILIES (sizeof families / sizeof families[0])
 
-const model_family *model_family_find(const char *type)
+const model_family *model_family_find(const char *type, const char *code)
 {
-    for (size_t i = 0; i < FAMILIES; i++)
-        if (strcmp(families[i]->type, type) == 0)
-            return families[i];
-    return NULL;
+    const model_family *found = NULL;
+    for (size_t i = 0; i < FAMILIES; i++) {
+        const model_family *f = families[i];
+        if (strcmp(f->type, type) != 0)
+            continue;
+        if (code != NULL && f->code != NULL && strcmp(f->code, code) == 0)
+            return f;
+        found = found == NULL ? f : found;
+    }
+    return found;
 }
 
 void model_family_list(char *list, size_t room)
 {
     size_t used = 0;
     for (size_t i = 0; i < FAMILIES && used < room; i++)
-        used += (size_t)snprintf(list + used, room - used, "%s%s", i > 0 ? ", " : "", families[i]->type);
+        if (i == 0 || strcmp(families[i]->type, families[i - 1]->type) != 0)
+            used += (size_t)snprintf(list + used, room - used, "%s%s", i > 0 ? ", " : "", families[i]->type);
 }

@@ -79,15 +79,16 @@ typedef struct model_family {
     const tensor_table *layer;      /* fields of model_layer */
 } model_family;
 
-/* By model_type; NULL = there is none. */
-const model_family *model_family_find(const char *type);
+/* By model_type, and where several have it by the class of the publisher's code (NULL = none), else the first; NULL = there is none. */
+const model_family *model_family_find(const char *type, const char *code);
 /* Their types with commas between, in the order of the alphabet, cut to `room`. */
 void model_family_list(char *list, size_t room);
 
 /* ---- the rows, and what they share ---- */
 
-extern const model_family family_bert, family_camembert, family_distilbert, family_electra, family_mpnet,
-    family_nomic_bert, family_roberta, family_xlm_roberta;
+extern const model_family family_bert, family_camembert, family_distilbert, family_electra,
+    family_gemma3_text, family_gte, family_jina_bert, family_modernbert, family_mpnet, family_new,
+    family_nomic_bert, family_qwen3, family_roberta, family_xlm_roberta;
 
 /* The fields of BertConfig, with BERT's graph. */
 AKI_MUST_CHECK aki_status family_bert_read(model_config *config, const config_fields *fields,

@@ -14,6 +14,7 @@ from unigram_models import precompiled, tokenizer_json, trained, write_model
 
 REFERENCE = pathlib.Path(__file__).resolve().parent / "family_vectors.json"
 HIDDEN, LAYERS, HEADS, INNER, LIMIT = 48, 2, 3, 80, 64
+POOLINGS = {"mean": "mean_tokens", "cls": "cls_token", "lasttoken": "lasttoken"}
 PADDING = 1  # <pad> in the tokenizer
 TEXTS = ["query: what is a vector?", "  leading and   inner    spaces  ", "naïve café — “quoted” text… ½ ﬁ Å", "数据库里的向量需要归一化。",
          "literal <pad> and <pad><pad> in <s> a </s> text <mask>", "<pad>", "words " * 200, "a"]
@@ -99,7 +100,7 @@ def write_family(folder, name, **changed):
         "sentence_bert_config.json": {"max_seq_length": LIMIT, "do_lower_case": False},
         "modules.json": [{"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"}
                          for number, (path, kind) in enumerate([("", "Transformer"), ("1_Pooling", "Pooling")])],
-        "1_Pooling/config.json": {"word_embedding_dimension": HIDDEN, f"pooling_mode_{family.get('pooling', 'mean')}{'' if family.get('pooling') == 'lasttoken' else '_tokens'}": True},
+        "1_Pooling/config.json": {"word_embedding_dimension": HIDDEN, f"pooling_mode_{POOLINGS[family.get('pooling', 'mean')]}": True},
     }
     (folder / "1_Pooling").mkdir(exist_ok=True)
     for path, value in files.items():

@@ -33,16 +33,107 @@ def nomic_bert(vocabulary, layers):
     return found
 
 
-def row(model_type, keys, tensors, layers=2, pooling="mean", seed=1, prefix=""):
+def modernbert(vocabulary, layers):
+    found = words("embeddings.tok_embeddings.weight", vocabulary) + gains("", "embeddings.norm", "final_norm")
+    for number in range(layers):
+        stem = f"layers.{number}."
+        found += gains(stem, *(["attn_norm"] if number else []), "mlp_norm")
+        found += matrices(stem, ("attn.Wqkv", 3 * HIDDEN, HIDDEN), ("attn.Wo", HIDDEN, HIDDEN), ("mlp.Wi", 2 * INNER, HIDDEN),
+                          ("mlp.Wo", HIDDEN, INNER))
+    return found
+
+
+def decoder(vocabulary, layers, heads, pairs, size, norms, kind="gain"):
+    """Llama's names."""
+    found = words("embed_tokens.weight", vocabulary) + gains("", "norm", kind=kind)
+    for number in range(layers):
+        stem = f"layers.{number}."
+        found += gains(stem, *norms, kind=kind) + gains(stem, "self_attn.q_norm", "self_attn.k_norm", width=size, kind=kind)
+        found += matrices(stem, ("self_attn.q_proj", heads * size, HIDDEN), ("self_attn.k_proj", pairs * size, HIDDEN),
+                          ("self_attn.v_proj", pairs * size, HIDDEN), ("self_attn.o_proj", HIDDEN, heads * size),
+                          ("mlp.gate_proj", INNER, HIDDEN), ("mlp.up_proj", INNER, HIDDEN), ("mlp.down_proj", HIDDEN, INNER))
+    return found
+
+
+def qwen3(vocabulary, layers):
+    return decoder(vocabulary, layers, 4, 2, 32, ["input_layernorm", "post_attention_layernorm"])
+
+
+def gemma3(vocabulary, layers):
+    return decoder(vocabulary, layers, 4, 1, 32, ["input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm",
+                                                   "post_feedforward_layernorm"], kind="from_one")
+
+
+def linear(stem, name, out, inner):
+    return matrices(stem, (name, out, inner)) + [(f"{stem}{name}.bias", [out], "bias")]
+
+
+def bert_embeddings(vocabulary, types):
+    found = words("embeddings.word_embeddings.weight", vocabulary) + layer_norms("", "embeddings.LayerNorm")
+    return found + ([("embeddings.token_type_embeddings.weight", [types, HIDDEN], "table")] if types else [])
+
+
+def gte(types):
+    def tensors(vocabulary, layers):
+        found = bert_embeddings(vocabulary, types)
+        for number in range(layers):
+            stem = f"encoder.layer.{number}."
+            found += linear(stem, "attention.qkv_proj", 3 * HIDDEN, HIDDEN) + linear(stem, "attention.o_proj", HIDDEN, HIDDEN)
+            found += matrices(stem, ("mlp.up_gate_proj", 2 * INNER, HIDDEN)) + linear(stem, "mlp.down_proj", HIDDEN, INNER)
+            found += layer_norms(stem, "attn_ln", "mlp_ln")
+        return found
+    return tensors
+
+
+def jina(vocabulary, layers):
+    found = bert_embeddings(vocabulary, 2)
+    for number in range(layers):
+        stem = f"encoder.layer.{number}."
+        for name in ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"):
+            found += linear(stem, name, HIDDEN, HIDDEN)
+        found += matrices(stem, ("mlp.gated_layers", 2 * INNER, HIDDEN)) + linear(stem, "mlp.wo", HIDDEN, INNER)
+        found += layer_norms(stem, "attention.output.LayerNorm", "mlp.layernorm")
+    return found
+
+
+def row(model_type, keys, tensors, layers=2, pooling="mean", seed=1, prefix="", reference=None):
+    """reference: fields that give sentence-transformers the same model, where it does not know the family's own."""
     return {"keys": {"model_type": model_type, "num_hidden_layers": layers, **COMMON, **keys}, "tensors": tensors, "layers": layers,
-            "pooling": pooling, "seed": seed, "prefix": prefix}
+            "pooling": pooling, "seed": seed, "prefix": prefix, "reference": reference or {}}
 
 
+GEMMA = {"num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 32, "query_pre_attn_scalar": 24, "sliding_window": 16,
+         "sliding_window_pattern": 3, "rope_theta": 1000000.0, "rope_local_base_freq": 10000.0, "hidden_activation": "gelu_pytorch_tanh"}
+JINA = {"auto_map": {"AutoModel": "jinaai/jina-bert-implementation--modeling_bert.JinaBertModel"}, "position_embedding_type": "alibi",
+        "type_vocab_size": 2, "layer_norm_eps": 1e-12, "hidden_act": "gelu"}
 FAMILIES = {
     "nomic_bert": row("nomic_bert", {"num_attention_heads": 3, "hidden_act": "silu", "type_vocab_size": 2, "layer_norm_eps": 1e-12,
                                      "rope_parameters": {"rope_type": "default", "rope_theta": 1000.0}}, nomic_bert, seed=20),
     "nomic_bert-linear": row("nomic_bert", {"num_attention_heads": 2, "type_vocab_size": 2, "rope_parameters":
                                             {"rope_type": "linear", "factor": 4.0, "rope_theta": 10000.0}}, nomic_bert, seed=21),
+    "modernbert": row("modernbert", {"num_attention_heads": 3, "local_attention": 16, "global_attn_every_n_layers": 3, "global_rope_theta": 160000.0,
+                                     "local_rope_theta": 10000.0, "hidden_activation": "gelu"}, modernbert, layers=4, pooling="cls", seed=22),
+    "modernbert-types": row("modernbert", {"num_attention_heads": 2, "local_attention": 6, "norm_eps": 1e-4, "hidden_activation": "gelu_new",
+                                           "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+                                           "rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": 5000.0},
+                                                               "sliding_attention": {"rope_type": "default", "rope_theta": 200.0}}},
+                            modernbert, layers=3, seed=23, prefix="model."),
+    "qwen3": row("qwen3", {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 32, "rope_theta": 1000000.0, "rms_norm_eps": 1e-6,
+                           "hidden_act": "silu", "attention_bias": False, "use_sliding_window": False, "sliding_window": None, "max_window_layers": 2},
+                 qwen3, pooling="lasttoken", seed=24),
+    "qwen3-bidirectional": row("qwen3", {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 32, "is_causal": False,
+                                         "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}}, qwen3, seed=25, prefix="model."),
+    "gemma3": row("gemma3_text", {**GEMMA, "use_bidirectional_attention": True}, gemma3, layers=4, seed=26),
+    "gemma3-causal": row("gemma3_text", {**GEMMA, "sliding_window": 9}, gemma3, layers=3, pooling="lasttoken", seed=27),
+    "gte": row("gte", {"num_attention_heads": 3, "type_vocab_size": 1, "hidden_act": "gelu", "rope_parameters": {"rope_type": "default",
+                       "rope_theta": 20000.0}}, gte(1), pooling="cls", seed=28),
+    "gte-ntk": row("new", {"num_attention_heads": 3, "type_vocab_size": 0, "rope_theta": 20000.0, "rope_scaling": {"type": "ntk", "factor": 8.0},
+                           "position_embedding_type": "rope", "layer_norm_type": "layer_norm", "pack_qkv": True, "auto_map":
+                           {"AutoModel": "Alibaba-NLP/new-impl--modeling.NewModel"}}, gte(0), seed=29,
+                   reference={"model_type": "gte", "auto_map": None, "rope_scaling": None, "rope_theta": None, "rope_parameters":
+                              {"rope_type": "linear", "factor": 8 ** (2 / 16), "rope_theta": 160000.0}}),
+    "jina_bert": row("bert", {"num_attention_heads": 3, **JINA, "feed_forward_type": "geglu"}, jina, seed=30),
+    "jina_bert-reglu": row("bert", {"num_attention_heads": 4, **JINA, "feed_forward_type": "reglu"}, jina, seed=31, prefix="bert."),
 }
 
 

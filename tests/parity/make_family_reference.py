@@ -5,16 +5,35 @@ Needs the packages of reference-requirements.txt.
 """
 
 import json
+import pathlib
 import tempfile
 
+import tokenizers
+from safetensors.numpy import load_file
+
 import family_models
+import jina_reference
+
+
+def own_vectors(folder):
+    """Means of the tokens' states where transformers has no class."""
+    tokenizer = tokenizers.Tokenizer.from_file(f"{folder}/tokenizer.json")
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(family_models.LIMIT)
+    config, tensors = json.loads(pathlib.Path(folder, "config.json").read_text()), load_file(f"{folder}/model.safetensors")
+    states = [jina_reference.hidden_states(tokenizer.encode(text).ids, tensors, config) for text in family_models.TEXTS]
+    return [[round(float(x), 6) for x in rows.mean(0)] for rows in states]
 
 
 def vectors(name):
     from sentence_transformers import SentenceTransformer
 
     with tempfile.TemporaryDirectory() as folder:
-        model = SentenceTransformer(str(family_models.write_family(folder, name)), device="cpu")
+        changed = family_models.FAMILIES[name].get("reference", {})
+        written = str(family_models.write_family(folder, name, **changed))
+        if name.startswith("jina"):
+            return own_vectors(written)
+        model = SentenceTransformer(written, device="cpu")
         return [[round(float(x), 6) for x in model.encode([text])[0]] for text in family_models.TEXTS]
 
 

@@ -30,6 +30,19 @@ static const struct family_case {
      "\"type_vocab_size\":0,\"activation_function\":\"swiglu\",\"rotary_emb_base\":1000,\"auto_map\":"
      "{\"AutoModel\":\"nomic-ai/nomic-bert-2048--modeling_hf_nomic_bert.NomicBertModel\"}",
      10, 0, false, false, "hidden_act", 0, 0},
+    {"modernbert", SIZES, 10, 0, false, false, "hidden_activation", 0, 0},
+    {"qwen3", SIZES ",\"num_key_value_heads\":1,\"head_dim\":6", 10, 0, false, false, "hidden_act", 6, 1},
+    {"gemma3_text", SIZES ",\"num_key_value_heads\":1,\"head_dim\":4", 10, 0, false, false,
+     "hidden_activation", 4, 1},
+    {"gte", SIZES, 10, 1, false, false, "hidden_act", 0, 0},
+    {"new",
+     SIZES ",\"type_vocab_size\":0,\"auto_map\":{\"AutoModel\":\"Alibaba-NLP/new-impl--modeling.NewModel\"}",
+     10, 0, false, false, "hidden_act", 0, 0},
+    {"bert",
+     SIZES
+     ",\"feed_forward_type\":\"geglu\",\"position_embedding_type\":\"alibi\",\"auto_map\":{\"AutoModel\":"
+     "\"jinaai/jina-bert-implementation--modeling_bert.JinaBertModel\"}",
+     10, 2, false, false, NULL, 0, 0},
     {"distilbert",
      "\"dim\":4,\"hidden_dim\":6,\"max_position_embeddings\":10,\"n_heads\":2,\"n_layers\":2,\"vocab_size\":"
      "5",
@@ -37,9 +50,14 @@ static const struct family_case {
 };
 #define CASES (sizeof cases / sizeof cases[0])
 
+static const model_family *find(const struct family_case *c)
+{
+    return model_family_find(c->type, strstr(c->fields, "JinaBertModel") != NULL ? "JinaBertModel" : NULL);
+}
+
 static void put_config(const struct family_case *c, const char *more)
 {
-    char text[700];
+    char text[1500];
     snprintf(text, sizeof text, "{\"model_type\":\"%s\",%s%s}", c->type, c->fields, more);
     tiny_put(folder, "config.json", text);
 }
@@ -104,7 +122,7 @@ static void add_table(weights_maker *w, const tensor_table *table, const char *s
 
 static weights_maker put_weights(const struct family_case *c, bool prefixed, size_t left_out)
 {
-    const model_family *family = model_family_find(c->type);
+    const model_family *family = find(c);
     char path[PATH_MAX], stem[100];
     weights_maker w = {.c = c, .left_out = left_out};
     tensor_file_begin(&w.file);
@@ -196,7 +214,7 @@ static void refuses_what_is_not_implemented(void **state)
       };
     for (size_t i = 0; i < CASES; i++) {
         const struct family_case *c = &cases[i];
-        for (size_t a = 0; a < sizeof activations / sizeof activations[0]; a++) {
+        for (size_t a = 0; c->activation_key != NULL && a < sizeof activations / sizeof activations[0]; a++) {
             char field[100], message[100];
             snprintf(field, sizeof field, ",\"%s\":\"%s\"", c->activation_key, activations[a]);
             snprintf(message, sizeof message, "\"%s\" is '%s'; supported: gelu,", c->activation_key,
@@ -207,7 +225,7 @@ static void refuses_what_is_not_implemented(void **state)
             if (strstr(c->fields, "auto_map") == NULL || strstr(all[f].field, "auto_map") == NULL)
                 refuse(c, all[f].field, all[f].message);
         for (size_t f = 0; f < sizeof of_bert / sizeof of_bert[0]; f++)
-            if (model_family_find(c->type)->layer == &family_bert_layer)
+            if (find(c)->layer == &family_bert_layer)
                 refuse(c, of_bert[f].field, of_bert[f].message);
     }
 }
@@ -260,6 +278,132 @@ static const struct family_refusal {
      "\"rope_parameters.mrope_section\" is set"},
     {"nomic_bert", ",\"rope_parameters\":{\"full_attention\":{\"rope_theta\":1}}",
      "is given by kind of layer"},
+    {"modernbert", ",\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"yarn\"}}",
+     "\"rope_parameters.rope_type\" is 'yarn'; supported: default, linear"},
+    {"modernbert", ",\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"dynamic\"}}",
+     "\"rope_parameters.rope_type\" is 'dynamic'; supported: default, linear"},
+    {"modernbert", ",\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"llama3\"}}",
+     "\"rope_parameters.rope_type\" is 'llama3'; supported: default, linear"},
+    {"modernbert", ",\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"longrope\"}}",
+     "\"rope_parameters.rope_type\" is 'longrope'; supported: default, linear"},
+    {"modernbert", ",\"rope_parameters\":{\"sliding_attention\":{\"rope_type\":\"yarn\"}}",
+     "is 'yarn'; supported: default, linear"},
+    {"modernbert", ",\"rope_parameters\":{\"rope_theta\":5.0}",
+     "\"rope_parameters\" is not given by kind of layer"},
+    {"modernbert", ",\"rope_parameters\":{\"full_attention\":{\"partial_rotary_factor\":0.5}}",
+     "\"rope_parameters.partial_rotary_factor\" is 0.5"},
+    {"modernbert", ",\"rope_parameters\":{\"full_attention\":{\"attention_factor\":2}}",
+     "\"rope_parameters.attention_factor\" is set"},
+    {"gemma3_text", ",\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"yarn\"}}",
+     "\"rope_parameters.rope_type\" is 'yarn'; supported: default, linear"},
+    {"gemma3_text", ",\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"dynamic\"}}",
+     "\"rope_parameters.rope_type\" is 'dynamic'; supported: default, linear"},
+    {"gemma3_text", ",\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"llama3\"}}",
+     "\"rope_parameters.rope_type\" is 'llama3'; supported: default, linear"},
+    {"gemma3_text", ",\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"longrope\"}}",
+     "\"rope_parameters.rope_type\" is 'longrope'; supported: default, linear"},
+    {"gemma3_text", ",\"rope_parameters\":{\"sliding_attention\":{\"rope_type\":\"yarn\"}}",
+     "is 'yarn'; supported: default, linear"},
+    {"gemma3_text", ",\"rope_parameters\":{\"rope_theta\":5.0}",
+     "\"rope_parameters\" is not given by kind of layer"},
+    {"gemma3_text", ",\"rope_parameters\":{\"full_attention\":{\"partial_rotary_factor\":0.5}}",
+     "\"rope_parameters.partial_rotary_factor\" is 0.5"},
+    {"gemma3_text", ",\"rope_parameters\":{\"full_attention\":{\"attention_factor\":2}}",
+     "\"rope_parameters.attention_factor\" is set"},
+    {"qwen3", ",\"rope_parameters\":{\"rope_type\":\"yarn\"}",
+     "\"rope_parameters.rope_type\" is 'yarn'; supported: default, linear"},
+    {"qwen3", ",\"rope_parameters\":{\"rope_type\":\"dynamic\"}",
+     "\"rope_parameters.rope_type\" is 'dynamic'; supported: default, linear"},
+    {"qwen3", ",\"rope_parameters\":{\"rope_type\":\"llama3\"}",
+     "\"rope_parameters.rope_type\" is 'llama3'; supported: default, linear"},
+    {"qwen3", ",\"rope_parameters\":{\"rope_type\":\"longrope\"}",
+     "\"rope_parameters.rope_type\" is 'longrope'; supported: default, linear"},
+    {"qwen3", ",\"rope_parameters\":{\"sliding_attention\":{\"rope_theta\":5.0}}",
+     "\"rope_parameters\" is given by kind of layer"},
+    {"qwen3", ",\"rope_parameters\":{\"partial_rotary_factor\":0.5}",
+     "\"rope_parameters.partial_rotary_factor\" is 0.5"},
+    {"qwen3", ",\"rope_parameters\":{\"attention_factor\":2}", "\"rope_parameters.attention_factor\" is set"},
+    {"qwen3", ",\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2}",
+     "\"rope_scaling.rope_type\" is 'dynamic'"},
+    {"qwen3", ",\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":2}",
+     "\"rope_scaling.rope_type\" is 'yarn'"},
+    {"qwen3", ",\"rope_scaling\":{\"type\":\"linear\",\"mixed_b\":1}", "\"rope_scaling.mixed_b\" is set"},
+    {"gte", ",\"rope_parameters\":{\"rope_type\":\"yarn\"}",
+     "\"rope_parameters.rope_type\" is 'yarn'; supported: default, linear, ntk"},
+    {"gte", ",\"rope_parameters\":{\"rope_type\":\"dynamic\"}",
+     "\"rope_parameters.rope_type\" is 'dynamic'; supported: default, linear, ntk"},
+    {"gte", ",\"rope_parameters\":{\"rope_type\":\"llama3\"}",
+     "\"rope_parameters.rope_type\" is 'llama3'; supported: default, linear, ntk"},
+    {"gte", ",\"rope_parameters\":{\"rope_type\":\"longrope\"}",
+     "\"rope_parameters.rope_type\" is 'longrope'; supported: default, linear, ntk"},
+    {"gte", ",\"rope_parameters\":{\"sliding_attention\":{\"rope_theta\":5.0}}",
+     "\"rope_parameters\" is given by kind of layer"},
+    {"gte", ",\"rope_parameters\":{\"partial_rotary_factor\":0.5}",
+     "\"rope_parameters.partial_rotary_factor\" is 0.5"},
+    {"gte", ",\"rope_parameters\":{\"attention_factor\":2}", "\"rope_parameters.attention_factor\" is set"},
+    {"gte", ",\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2}",
+     "\"rope_scaling.rope_type\" is 'dynamic'"},
+    {"gte", ",\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":2}",
+     "\"rope_scaling.rope_type\" is 'yarn'"},
+    {"gte", ",\"rope_scaling\":{\"type\":\"linear\",\"mixed_b\":1}", "\"rope_scaling.mixed_b\" is set"},
+    {"modernbert", ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":2}", "\"rope_scaling\" is set"},
+    {"gemma3_text", ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":2}", "\"rope_scaling\" is set"},
+    {"modernbert", ",\"layer_types\":[\"full_attention\",\"chunked_attention\"]",
+     "\"layer_types\" is 'chunked_attention'; supported: full_attention, sliding_attention"},
+    {"modernbert", ",\"layer_types\":[\"linear_attention\",\"full_attention\"]",
+     "\"layer_types\" is 'linear_attention'"},
+    {"gemma3_text", ",\"layer_types\":[\"full_attention\",\"chunked_attention\"]",
+     "\"layer_types\" is 'chunked_attention'; supported: full_attention, sliding_attention"},
+    {"gemma3_text", ",\"layer_types\":[\"linear_attention\",\"full_attention\"]",
+     "\"layer_types\" is 'linear_attention'"},
+    {"qwen3", ",\"layer_types\":[\"full_attention\",\"chunked_attention\"]",
+     "\"layer_types\" is 'chunked_attention'; supported: full_attention, sliding_attention"},
+    {"qwen3", ",\"layer_types\":[\"linear_attention\",\"full_attention\"]",
+     "\"layer_types\" is 'linear_attention'"},
+    {"qwen3", ",\"layer_types\":[\"full_attention\",\"sliding_attention\"]",
+     "\"layer_types\" is 'sliding_attention'; supported: full_attention"},
+    FLAGS("modernbert", "attention_bias"),
+    FLAGS("modernbert", "mlp_bias"),
+    FLAGS("modernbert", "norm_bias"),
+    FLAGS("modernbert", "is_decoder"),
+    FLAGS("modernbert", "add_cross_attention"),
+    FLAGS("modernbert", "is_causal"),
+    {"modernbert", ",\"num_key_value_heads\":1", "\"num_key_value_heads\" is set"},
+    {"modernbert", ",\"head_dim\":4", "\"head_dim\" is set"},
+    FLAGS("qwen3", "attention_bias"),
+    FLAGS("qwen3", "mlp_bias"),
+    FLAGS("qwen3", "use_sliding_window"),
+    FLAGS("qwen3", "use_bidirectional_attention"),
+    FLAGS("qwen3", "add_cross_attention"),
+    FLAGS("qwen3", "use_mrope"),
+    {"qwen3", ",\"num_experts\":8", "\"num_experts\" is 8; supported: 0"},
+    {"qwen3", ",\"partial_rotary_factor\":0.5", "\"partial_rotary_factor\" is 0.5; supported: 1"},
+    {"qwen3", ",\"attn_logit_softcapping\":50.0", "\"attn_logit_softcapping\" is set"},
+    {"gemma3_text", ",\"num_experts\":8", "\"num_experts\" is 8; supported: 0"},
+    {"gemma3_text", ",\"partial_rotary_factor\":0.5", "\"partial_rotary_factor\" is 0.5; supported: 1"},
+    {"gemma3_text", ",\"attn_logit_softcapping\":50.0", "\"attn_logit_softcapping\" is set"},
+    {"qwen3", ",\"rope_scaling\":{\"rope_type\":\"ntk\",\"factor\":2}",
+     "\"rope_scaling.rope_type\" is 'ntk'; supported: default, linear"},
+    FLAGS("gemma3_text", "attention_bias"),
+    FLAGS("gemma3_text", "mlp_bias"),
+    FLAGS("gemma3_text", "add_cross_attention"),
+    {"gemma3_text", ",\"hidden_size_per_layer_input\":4", "\"hidden_size_per_layer_input\" is set"},
+    {"gemma3_text", ",\"laurel_rank\":4", "\"laurel_rank\" is set"},
+    {"gemma3_text", ",\"global_head_dim\":4", "\"global_head_dim\" is set"},
+    {"gemma3_text", ",\"num_kv_shared_layers\":2", "\"num_kv_shared_layers\" is 2; supported: 0"},
+    FLAGS("gte", "logn_attention_scale"),
+    FLAGS("gte", "logn_attention_clip1"),
+    FLAGS("gte", "is_decoder"),
+    FLAGS("gte", "add_cross_attention"),
+    {"gte", ",\"position_embedding_type\":\"absolute\"",
+     "\"position_embedding_type\" is 'absolute'; supported: rope"},
+    {"gte", ",\"position_embedding_type\":\"alibi\"",
+     "\"position_embedding_type\" is 'alibi'; supported: rope"},
+    {"gte", ",\"layer_norm_type\":\"rms_norm\"", "\"layer_norm_type\" is 'rms_norm'; supported: layer_norm"},
+    {"gte", ",\"pack_qkv\":false", "\"pack_qkv\" is 'false'; supported: true"},
+    {"gte", ",\"num_key_value_heads\":1", "\"num_key_value_heads\" is set"},
+    {"gte", ",\"head_dim\":4", "\"head_dim\" is set"},
+    {"gte", ",\"partial_rotary_factor\":0.25", "\"partial_rotary_factor\" is 0.25"},
 };
 
 static void refuses_fields_of_single_families(void **state)
@@ -292,13 +436,39 @@ static void refuses_single_fields(void **state)
          "\"num_attention_heads\" is set"},
         {"\"model_type\":\"distilbert\",\"dim\":5,\"n_heads\":2", AKI_MODEL_INVALID,
          "\"dim\" (5) is not a multiple of \"n_heads\" (2)"},
+#define JINA                                                                                                 \
+    "\"model_type\":\"bert\",\"auto_map\":{\"AutoModel\":\"jinaai/x--modeling_bert.JinaBertModel\"}," SIZES
+        {JINA, AKI_MODEL_UNSUPPORTED, "\"position_embedding_type\" is 'absolute'; supported: alibi"},
+        {JINA ",\"position_embedding_type\":\"alibi\"", AKI_MODEL_UNSUPPORTED,
+         "\"feed_forward_type\" is 'original'; supported: geglu, reglu"},
+        {JINA ",\"position_embedding_type\":\"alibi\",\"feed_forward_type\":\"glu\"", AKI_MODEL_UNSUPPORTED,
+         "\"feed_forward_type\" is 'glu'"},
+        {"\"model_type\":\"bert\",\"auto_map\":{\"AutoModel\":"
+         "\"jinaai/jina-bert-v2-qk-post-norm--modeling_bert.JinaBertModel\"}," SIZES,
+         AKI_MODEL_UNSUPPORTED, "\"auto_map\" names JinaBERT with norms of queries and keys"},
+        {JINA ",\"use_qk_norm\":true", AKI_MODEL_UNSUPPORTED, "\"use_qk_norm\" is 'true'"},
+        {JINA ",\"is_decoder\":true", AKI_MODEL_UNSUPPORTED, "\"is_decoder\" is 'true'"},
+        {JINA ",\"add_cross_attention\":true", AKI_MODEL_UNSUPPORTED, "\"add_cross_attention\" is 'true'"},
+        {JINA ",\"use_flash_attn_rotary\":true", AKI_MODEL_UNSUPPORTED,
+         "\"use_flash_attn_rotary\" is 'true'"},
+        {JINA ",\"lora_adaptations\":[\"a\"]", AKI_MODEL_UNSUPPORTED, "\"lora_adaptations\" is set"},
+        {JINA ",\"rope_scaling\":{\"type\":\"linear\"}", AKI_MODEL_UNSUPPORTED, "\"rope_scaling\" is set"},
+        {JINA ",\"num_key_value_heads\":1", AKI_MODEL_UNSUPPORTED, "\"num_key_value_heads\" is set"},
+        {"\"model_type\":\"qwen3\",\"num_key_value_heads\":3," SIZES, AKI_MODEL_INVALID,
+         "\"num_attention_heads\" (2) is not a multiple of \"num_key_value_heads\" (3)"},
+        {"\"model_type\":\"qwen3\",\"num_key_value_heads\":2,\"head_dim\":3," SIZES, AKI_MODEL_INVALID,
+         "rotary positions need heads of even size, not 3"},
+        {"\"model_type\":\"modernbert\",\"layer_types\":[\"full_attention\"]," SIZES, AKI_MODEL_INVALID,
+         "\"layer_types\" must be an array of 2 texts"},
+        {"\"model_type\":\"gte\",\"rope_parameters\":[1]," SIZES, AKI_MODEL_INVALID,
+         "\"rope_parameters\" must be an object"},
         {"\"model_type\":\"roberta\",\"pad_token_id\":-1," SIZES, AKI_MODEL_INVALID,
          "\"pad_token_id\" must be a whole number"},
         {"\"model_type\":\"roberta\",\"pad_token_id\":8," SIZES, AKI_MODEL_INVALID,
          "\"max_position_embeddings\" (10) leaves no positions behind that of padding (8)"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char text[500];
+        char text[700];
         snprintf(text, sizeof text, "{%s}", rows[i].config);
         tiny_put(folder, "config.json", text);
         tiny_expect(folder, text, rows[i].status, rows[i].message);
@@ -308,12 +478,12 @@ static void refuses_single_fields(void **state)
 static void refuses_other_families_by_name(void **state)
 {
     (void)state;
-    static const char *const types[] = {"modernbert",
-                                        "new",
-                                        "gte",
+    static const char *const types[] = {"modernbert-decoder",
                                         "qwen2",
-                                        "qwen3",
-                                        "gemma3_text",
+                                        "qwen3_moe",
+                                        "gemma3",
+                                        "gemma2",
+                                        "jina_bert",
                                         "mistral",
                                         "llama",
                                         "albert",
@@ -343,11 +513,11 @@ static void refuses_other_families_by_name(void **state)
                                         "BERT",
                                         ""};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        char message[200];
+        char message[300];
         const struct family_case c = {.type = types[i], .fields = SIZES};
         snprintf(message, sizeof message,
-                 "\"model_type\" is '%s'; supported: bert, camembert, distilbert, electra, mpnet, "
-                 "nomic_bert, roberta, xlm-roberta",
+                 "\"model_type\" is '%s'; supported: bert, camembert, distilbert, electra, "
+                 "gemma3_text, gte, modernbert, mpnet, new, nomic_bert, qwen3, roberta, xlm-roberta",
                  types[i]);
         refuse(&c, "", message);
     }
