@@ -15,7 +15,8 @@
 static void check_model(const model *m)
 {
     const model_config *c = model_configuration(m);
-    FUZZ_CHECK(c->heads > 0 && c->heads * c->head_size == c->hidden_size);
+    FUZZ_CHECK(c->heads > 0 && c->head_size > 0);
+    FUZZ_CHECK(c->graph.key_value_heads == 0 || c->heads % c->graph.key_value_heads == 0);
     FUZZ_CHECK(c->max_tokens >= MODEL_MIN_TOKENS && c->max_tokens <= c->max_positions);
     FUZZ_CHECK(c->layers > 0 && c->layers <= MODEL_MAX_LAYERS);
     FUZZ_CHECK(c->layer_norm_epsilon >= 0 && c->layer_norm_epsilon < 1e30F);
@@ -40,7 +41,8 @@ static void check_model(const model *m)
     const model_weights *w = model_weights_of(m);
     float last;
     tensor_read_f32(&w->word_embeddings, c->vocabulary_size * c->hidden_size - 1, 1, &last);
-    tensor_read_f32(&w->position_embeddings, c->max_positions * c->hidden_size - 1, 1, &last);
+    if (w->position_embeddings.data != NULL)
+        tensor_read_f32(&w->position_embeddings, c->max_positions * c->hidden_size - 1, 1, &last);
     tensor_read_f32(&w->layers[c->layers - 1].output.weight, c->hidden_size * c->intermediate_size - 1, 1,
                     &last);
 }

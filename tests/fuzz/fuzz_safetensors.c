@@ -83,6 +83,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_binding(&family_bert, file, data);
         check_binding(&family_distilbert, file, data);
         check_binding(&family_mpnet, file, data);
+        check_binding(&family_gemma3_text, file, data);
+        check_binding(&family_gte, file, data);
+        check_binding(&family_modernbert, file, data);
+        check_binding(&family_nomic_bert, file, data);
     } else {
         FUZZ_CHECK(file == NULL && error.message[0] != '\0' && error.hint[0] != '\0');
     }

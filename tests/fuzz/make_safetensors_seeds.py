@@ -54,6 +54,18 @@ def bert(prefix: str = "", weight: str = "weight", bias: str = "bias", dtype: st
     return tensors(shapes, {"format": "pt"})
 
 
+def fused() -> bytes:
+    """The same sizes as GTE has them, whose tensors consist of parts."""
+    layer = "encoder.layer.0."
+    shapes = {"embeddings.word_embeddings.weight": [3, 2], "embeddings.token_type_embeddings.weight": [1, 2],
+              layer + "attention.qkv_proj.weight": [6, 2], layer + "attention.qkv_proj.bias": [6],
+              layer + "attention.o_proj.weight": [2, 2], layer + "attention.o_proj.bias": [2],
+              layer + "mlp.up_gate_proj.weight": [6, 2], layer + "mlp.down_proj.weight": [2, 3], layer + "mlp.down_proj.bias": [2]}
+    for name in ("embeddings.LayerNorm", layer + "attn_ln", layer + "mlp_ln"):
+        shapes |= {f"{name}.weight": [2], f"{name}.bias": [2]}
+    return tensors({name: ("F32", shape) for name, shape in shapes.items()})
+
+
 def one(description: str, data: bytes = b"1234") -> bytes:
     return file_of('{"a":%s}' % description, data)
 
@@ -65,6 +77,7 @@ SEEDS = {
     "bert_prefixed_f16": bert("bert.", dtype="F16"),
     "bert_gamma_bf16": bert(weight="gamma", bias="beta", dtype="BF16"),
     "bert_f64": bert(dtype="F64"),
+    "fused": fused(),
     "bert_wrong_hidden": bert().replace(b"[3, 2]", b"[2, 3]"),
     "all_types": tensors({dtype: (dtype, [2, 3]) for dtype in WIDTH}, {"a": "b"}, pad=3),
     "scalar_and_empty": tensors({"s": ("F32", []), "e": ("F16", [0, 5]), "u": ("U8", [3])}),

@@ -10,6 +10,7 @@ import numpy
 from safetensors.numpy import save_file
 
 import graph_models
+from graph_models import LONG, LONG_TEXT
 from unigram_models import precompiled, tokenizer_json, trained, write_model
 
 REFERENCE = pathlib.Path(__file__).resolve().parent / "family_vectors.json"
@@ -85,8 +86,8 @@ def tensors(family, vocabulary):
     return found
 
 
-def write_family(folder, name, **changed):
-    """changed: fields of config.json; None leaves one out."""
+def write_family(folder, name, limit=LIMIT, **changed):
+    """limit: tokens of a text; changed: fields of config.json; None leaves one out."""
     folder, family, data = pathlib.Path(folder), FAMILIES[name], trained()
     vocabulary = len(data["vocab"])
     write_model(folder, tokenizer_json(data["vocab"], precompiled(data["charsmap"])))
@@ -95,9 +96,9 @@ def write_family(folder, name, **changed):
     config = {"vocab_size": vocabulary, **family["keys"], **changed}
     files = {
         "config.json": {key: value for key, value in config.items() if value is not None},
-        "tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 512,
+        "tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": max(limit, 512),
                                   "model_input_names": ["input_ids", "attention_mask"], **names},
-        "sentence_bert_config.json": {"max_seq_length": LIMIT, "do_lower_case": False},
+        "sentence_bert_config.json": {"max_seq_length": limit, "do_lower_case": False},
         "modules.json": [{"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"}
                          for number, (path, kind) in enumerate([("", "Transformer"), ("1_Pooling", "Pooling")])],
         "1_Pooling/config.json": {"word_embedding_dimension": HIDDEN, f"pooling_mode_{POOLINGS[family.get('pooling', 'mean')]}": True},

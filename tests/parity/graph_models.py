@@ -136,6 +136,10 @@ FAMILIES = {
     "jina_bert-reglu": row("bert", {"num_attention_heads": 4, **JINA, "feed_forward_type": "reglu"}, jina, seed=31, prefix="bert."),
 }
 
+# Models that a long text is computed with as well: what it is made of, and how many tokens of it count.
+LONG = {"modernbert": 8192, "qwen3": 8192, "gte-ntk": 3000}
+LONG_TEXT = "query: what is a vector of numbers, and where in a long text does it begin? " * 700
+
 
 def draw(family, vocabulary, generator):
     """Numbers spread so that every tensor shows in the vectors."""

@@ -25,18 +25,21 @@ def own_vectors(folder):
     return [[round(float(x), 6) for x in rows.mean(0)] for rows in states]
 
 
-def vectors(name):
+def vectors(name, texts=family_models.TEXTS, limit=family_models.LIMIT):
     from sentence_transformers import SentenceTransformer
 
     with tempfile.TemporaryDirectory() as folder:
-        changed = family_models.FAMILIES[name].get("reference", {})
-        written = str(family_models.write_family(folder, name, **changed))
+        changed = dict(family_models.FAMILIES[name].get("reference", {}))
+        if limit > family_models.LIMIT:
+            changed["max_position_embeddings"] = limit
+        written = str(family_models.write_family(folder, name, limit, **changed))
         if name.startswith("jina"):
             return own_vectors(written)
         model = SentenceTransformer(written, device="cpu")
-        return [[round(float(x), 6) for x in model.encode([text])[0]] for text in family_models.TEXTS]
+        return [[round(float(x), 6) for x in model.encode([text])[0]] for text in texts]
 
 
 if __name__ == "__main__":
     rows = [f"{json.dumps(name)}: {json.dumps(vectors(name))}" for name in family_models.FAMILIES]
+    rows += [f"{json.dumps(name + ' long')}: {json.dumps(vectors(name, [family_models.LONG_TEXT], limit))}" for name, limit in family_models.LONG.items()]
     family_models.REFERENCE.write_text("{\n" + ",\n".join(rows) + "\n}\n")

@@ -8,7 +8,7 @@ import pytest
 
 import parity  # conftest puts tests/integration on the path
 from cli_program import json_lines, run
-from family_models import FAMILIES, REFERENCE, TEXTS, write_family
+from family_models import FAMILIES, LONG, LONG_TEXT, REFERENCE, TEXTS, write_family
 
 COSINES = {"fp32": 1 - 1e-7, "bf16": 0.999, "int8": 0.98, "int4": 0.8}  # int8 and int4 of so small a model lose more than of a real one
 
@@ -54,6 +54,17 @@ def test_bits_do_not_depend_on_batches_and_threads(family):
     texts = [text for text in TEXTS for _ in range(3)][::-1]
     together = embed(folder, "--precision", "fp32", "--threads", "2", texts=texts)
     assert (together[::-1][::3] == alone).all() and (together[::-1][1::3] == alone).all()
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_long_texts(name, reference, tmp_path):
+    """Up to 8,192 tokens, beside shorter ones and shared out between threads: the library's vector, and the same bits as alone."""
+    folder = write_family(tmp_path / name, name, LONG[name], max_position_embeddings=LONG[name])
+    together = embed(folder, "--precision", "fp32", "--threads", "2", texts=[TEXTS[0], LONG_TEXT, TEXTS[1]])
+    expected = numpy.array(reference[f"{name} long"])
+    assert numpy.abs(together[1:2] - expected).max() <= 1e-4 and cosines(together[1:2], expected).min() >= COSINES["fp32"]
+    assert (embed(folder, "--precision", "fp32", "--threads", "1", texts=[LONG_TEXT]) == together[1:2]).all()
+    assert cosines(embed(folder, "--precision", "int8", texts=[LONG_TEXT]), expected).min() >= COSINES["int8"]
 
 
 def test_the_documented_families_are_those_of_the_program(tmp_path):

@@ -73,12 +73,52 @@ static void changes_with_the_configuration(void **state)
     synthetic_close(&s);
 }
 
+/* A graph that computes otherwise must not take another's packed weights from the cache. */
+static void changes_with_the_graph(void **state)
+{
+    (void)state;
+    const model_graph graphs[] = {
+        {0},
+        {.positions_skip_padding = true},
+        {.padding_id = 1},
+        {.relative_bias = true},
+        {.alibi = true},
+        {.rotary = {{.theta = 1000.0f}}},
+        {.rotary = {{.theta = 1000.0f, .divisor = 2.0f}}},
+        {.rotary = {{0}, {.theta = 1000.0f}}},
+        {.rotary = {{0}, {.theta = 1000.0f, .divisor = 2.0f}}},
+        {.local_layers = {1}},
+        {.local_layers = {0, 1}},
+        {.window = 64},
+        {.causal = true},
+        {.key_value_heads = 2},
+        {.score_divisor = 5.0f},
+        {.norm = MODEL_RMS_NORM},
+        {.norm = MODEL_RMS_NORM_FROM_ONE},
+        {.pre_norm = true},
+        {.gated = true},
+        {.embedding_scale = 8.0f},
+    };
+    enum { COUNT = sizeof graphs / sizeof graphs[0] };
+    uint64_t found[COUNT];
+    synthetic s;
+    synthetic_open(&s, 64, 4, 128, MODEL_GELU_ERF);
+    for (size_t i = 0; i < COUNT; i++) {
+        s.config.graph = graphs[i];
+        found[i] = model_fingerprint(&s.config, &s.weights, SIZE_MAX);
+        for (size_t j = 0; j < i; j++)
+            assert_true(found[i] != found[j]);
+    }
+    synthetic_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(is_the_same_for_equal_models),
         cmocka_unit_test(changes_with_every_tensor),
         cmocka_unit_test(changes_with_the_configuration),
+        cmocka_unit_test(changes_with_the_graph),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
