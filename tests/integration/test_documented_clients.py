@@ -5,7 +5,7 @@ import re
 import numpy
 import pytest
 
-from embed_server import EMBED
+from embed_server import EMBED, PATIENT, Server
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "CLIENTS.md").read_text(encoding="utf-8")
@@ -23,12 +23,19 @@ def test_every_section_has_lines():
     assert all(block.count("\n") <= 4 for _, block in BLOCKS)
 
 
+@pytest.fixture(scope="module")
+def speaks_grpc():
+    with Server("--h2c", *PATIENT) as running:
+        yield running
+
+
 @pytest.mark.parametrize("title, block", BLOCKS, ids=lambda value: value.partition("\n")[0][:30])
-def test_lines_work(server, client, title, block, monkeypatch):
+def test_lines_work(request, server, client, title, block, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     if title == "huggingface_hub":  # another test module may have asked for no network
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    address = server.url.removeprefix("http://")
+    running = request.getfixturevalue("speaks_grpc") if "grpc" in block else server
+    address = running.url.removeprefix("http://")
     assert "127.0.0.1:8080" in block
     names = {}
     exec(compile(block.replace("127.0.0.1:8080", address), f"docs/CLIENTS.md: {title}", "exec"), names)
