@@ -16,6 +16,8 @@
 #define WINDOW_BYTES ((size_t)1 << 20)
 /* A message is read on the connection's thread up to this size, and on the task pool beyond. */
 #define LARGE_MESSAGE_BYTES ((size_t)32 << 10)
+/* Before a message that was refused for load is submitted again, where no other one of the stream ends before. */
+#define REFUSED_PAUSE_NS (20 * NS_PER_MS)
 /* For the next message, once the service ends. */
 #define LAST_MESSAGE_NS NS_PER_S
 
@@ -33,6 +35,7 @@ typedef struct message_call {
     buf reply;
     http_error error;
     bool failed, refused; /* refused: for load, to be submitted again */
+    int64_t give_up_ns;   /* until when; 0 = not refused yet */
     unsigned holds;       /* of threads that work for it; under the stream's lock */
     bool submitted;       /* `work` can be cancelled; likewise */
 } message_call;
@@ -186,8 +189,10 @@ static void submit(message_call *c)
         c->holds--;
         m->holds--;
     }
-    c->refused = status == AKI_OVERLOADED && m->holds > c->holds;
     pthread_mutex_unlock(&m->lock);
+    if (status == AKI_OVERLOADED && c->give_up_ns == 0)
+        c->give_up_ns = submission.begin_by_ns;
+    c->refused = status == AKI_OVERLOADED && clock_monotonic_ns() < c->give_up_ns;
     if (c->submitted && cancelled)
         scheduler_cancel(c->work);
     if (c->submitted || c->refused)
@@ -410,14 +415,17 @@ static bool close_stream(message_stream_state *m)
     return closes;
 }
 
-static void set_deadline(const message_stream_state *m)
+static void set_deadline(message_stream_state *m)
 {
     const exchange *x = m->x;
     const int64_t now_ns = clock_monotonic_ns();
     int64_t due_ns = INT64_MAX;
-    if (m->count > 0 && !m->watches)
+    const bool waits = m->first != NULL && m->first->refused && !is_held(m->first);
+    if (m->count > 0 && !waits && !m->watches)
         return; /* the scheduler looks after it */
-    if (!m->watches)
+    if (waits)
+        due_ns = now_ns + REFUSED_PAUSE_NS;
+    else if (!m->watches)
         due_ns = now_ns + (atomic_load(&x->owner->ending) ? LAST_MESSAGE_NS
                                                           : x->owner->settings.idle_timeout_ms * NS_PER_MS);
     if (x->caller_deadline_ns > 0 && x->caller_deadline_ns < due_ns)
@@ -526,6 +534,8 @@ static void late(exchange *x)
     message_stream_state *m = x->messages;
     if (x->caller_deadline_ns > 0 && clock_monotonic_ns() >= x->caller_deadline_ns)
         fail_with(m, HTTP_ERROR_DEADLINE_EXCEEDED, "the time that the caller allows is over");
+    else if (m->first != NULL && !m->watches)
+        ; /* the first one is submitted again */
     else if (atomic_load(&x->owner->ending))
         fail_with(m, HTTP_ERROR_SHUTTING_DOWN, "the service is shutting down");
     else

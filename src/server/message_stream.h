@@ -3,7 +3,7 @@
  * as soon as they are there. The first that fails ends the stream with its error, after the replies before it.
  *
  * A stream has a few messages under way at a time; while it has, or while its client does not take replies, the client's window
- * stays shut. Where the scheduler is full, a message waits for those before it instead of being refused. A client that cancels or
+ * stays shut. Where the scheduler is full, a message waits as long as a request may for its first pass, instead of being refused at once. A client that cancels or
  * leaves has its work dropped. A stream that is quiet for as long as an idle connection may be ends; while the service ends, after
  * a moment.
  *

@@ -368,24 +368,27 @@ def test_many_streams_at_a_time(plain, rest):
         assert [floats(future.result().embeddings) for future in single] == [expected[number % 20] for number in range(24)]
 
 
-def test_a_client_that_does_not_read_stops_its_stream_and_no_other(plain, calls):
-    """Its messages stay with it once the windows are shut: the server does not compute what nobody takes."""
-    sent = itertools.count()
-    count = [0]
-    ended = threading.Event()
+def test_a_client_that_reads_late_gets_all(plain, calls, rest):
+    """More replies than the server keeps for a client: its window is shut, and opened again when it reads. Others go on meanwhile."""
+    count, begun, computed = 1500, threading.Event(), "akidb_embed_texts_total"
+
+    def texts():
+        return float(next(line for line in rest.get("/metrics").text.splitlines() if line.startswith(computed)).split()[1])
+
+    before = texts()
 
     def messages():
-        for count[0] in sent:
-            if ended.is_set():
-                return
-            yield asks(EMBED, inputs=f"{count[0]} " + "x" * 20000, truncate=True)
+        for number in range(count):
+            yield asks(EMBED, inputs=f"text {number % 10}", normalize=True)
+        begun.set()
 
-    with Calls(target_of(plain), options=[("grpc.http2.lookahead_bytes", 65536), ("grpc.http2.bdp_probe", 0)]) as own:
+    with Calls(target_of(plain)) as own:
         replies = own.stream(EMBED_STREAM, messages())
-        next(replies)
+        wait_until(lambda: texts() - before >= 300, "some are computed", plain)
         assert len(calls(EMBED, inputs="hello").embeddings) == 384
-        ended.set()
-        replies.cancel()
+        expected = wanted(rest, [f"text {number}" for number in range(10)])
+        found = [floats(reply.embeddings) for reply in replies]
+    assert begun.is_set() and found == [expected[number % 10] for number in range(count)]
 
 
 def test_cancelled_streams_and_calls_leave_nothing_behind(plain, calls, rest):
@@ -455,6 +458,43 @@ def test_calls_are_logged_counted_and_labelled(plain, calls, rest):
         assert f'akidb_embed_http_requests_total{{route="{route}",code="{code}"}}' in text, route
 
 
+def test_what_there_is_no_room_for_is_told_when_to_come_again(tmp_path):
+    """A queue of one request, and a stream that keeps the only worker busy: what a stream has waits, other calls are refused."""
+    with Server("--h2c", "--threads", "1", "--max-queue-requests", "1", *PATIENT) as server, Calls(target_of(server)) as own:
+        text = "word " * 250
+        replies = own.stream(EMBED_STREAM, [asks(EMBED, inputs=f"{number} {text}", truncate=True) for number in range(10)])
+        next(replies)
+        calls = [own.stub(EMBED).future(asks(EMBED, inputs=f"{number} {text}", truncate=True), timeout=DEADLINE_S) for number in range(30)]
+        failed = next(call for call in calls if call.exception() is not None)
+        assert failed.code() == Code.RESOURCE_EXHAUSTED
+        told = dict(failed.initial_metadata()) | dict(failed.trailing_metadata())
+        assert int(told["grpc-retry-pushback-ms"]) > 0
+        assert sum(1 for _ in replies) == 9
+
+
+def test_quiet_streams_end():
+    with Server("--h2c", "--idle-timeout", "1s", *PATIENT) as server, Calls(target_of(server)) as own:
+        quiet = own.stream(EMBED_STREAM, (asks(EMBED, inputs="a") if number == 0 else threading.Event().wait(DEADLINE_S) for number in range(2)))
+        assert len(next(quiet).embeddings) == 384
+        with pytest.raises(grpc.RpcError) as error:
+            next(quiet)
+        assert error.value.code() == Code.DEADLINE_EXCEEDED and "no message came" in error.value.details()
+        with pytest.raises(grpc.RpcError) as error:  # the caller's own time
+            next(own.stream(EMBED_STREAM, (threading.Event().wait(DEADLINE_S) for _ in range(1)), timeout=0.2))
+        assert error.value.code() == Code.DEADLINE_EXCEEDED
+
+
+def test_watchers_see_the_model_come():
+    with Server("--h2c", *PATIENT, until="listening") as server, Calls(target_of(server)) as own:
+        states = []
+        for reply in own(WATCH):
+            states.append(reply.status)
+            if reply.status == 1:
+                break
+        assert states in ([1], [2, 1])
+        assert own(CHECK).status == 1
+
+
 # ---- The end -------------------------------------------------------------------------------------------------------
 
 
@@ -479,3 +519,30 @@ def test_the_end_of_the_service():
                 next(ending)
             assert error.value.code() == Code.UNAVAILABLE
         quiet.cancel()
+
+
+def test_no_call_is_lost():
+    """Clients that call all the time: each call is answered, until the port refuses connections."""
+    with Server("--h2c", "--drain-timeout", "60s", *PATIENT) as server:
+        served, failures = [0] * 6, []
+
+        def call_on(place):
+            with Calls(target_of(server)) as own:
+                while True:
+                    try:
+                        own(EMBED, inputs=f"text {served[place]}")
+                        served[place] += 1
+                    except grpc.RpcError as error:
+                        failures.append((error.code(), error.details()))
+                        return
+
+        threads = [threading.Thread(target=call_on, args=(place,)) for place in range(len(served))]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: all(count > 5 for count in served), "every client is served", server)
+        server.process.terminate()
+        for thread in threads:
+            thread.join()
+        assert len(failures) == len(served)
+        for code, details in failures:
+            assert code == Code.UNAVAILABLE and "refused" in details.lower(), failures
