@@ -6,6 +6,7 @@
 #include "server/memory_promise.h"
 #include "server/server_metrics.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Messages of one stream that are under way or whose reply waits for an earlier one. */
@@ -48,6 +49,7 @@ struct message_stream {
     message_call *first, **last;
     size_t count;
     bool completed;       /* the client has ended its side */
+    bool broken;          /* no message can follow what came: the last call says so */
     buf told;             /* watched: the last reply */
     pthread_mutex_t lock; /* of what follows, and where that is said */
     bool posted;          /* message_stream_resume is about to be called */
@@ -254,57 +256,81 @@ static void fail_with(message_stream_state *m, http_error_code code, const char 
     fail(m, &error);
 }
 
+/* A place behind the calls that there are. NULL = no memory, and the stream fails. */
+static message_call *append_call(message_stream_state *m)
+{
+    message_call *c = mem_zalloc(1, sizeof *c);
+    if (c == NULL) {
+        fail_with(m, HTTP_ERROR_OUT_OF_MEMORY, "no memory for a message");
+        return NULL;
+    }
+    c->stream = m;
+    buf_init(&c->reply, 0);
+    *m->last = c;
+    m->last = &c->next;
+    m->count++;
+    return c;
+}
+
+/* What came is no message, nor the beginning of one: a call that fails, after those before it. */
+static void take_fault(message_stream_state *m, http_error_code code, const char *message)
+{
+    message_call *c = append_call(m);
+    m->broken = true;
+    exchange_hold_less(m->x, m->partial.length);
+    buf_free(&m->partial);
+    if (c == NULL)
+        return;
+    c->failed = true;
+    http_error_set(&c->error, code, NULL, "%s", message);
+}
+
 /* Takes a frame off the front of the bytes, as a new call. */
 static void take_message(message_stream_state *m, size_t bytes)
 {
-    exchange *x = m->x;
-    message_call *c = mem_zalloc(1, sizeof *c);
-    bool kept = c != NULL;
-    if (kept) {
-        c->stream = m;
-        buf_init(&c->message, bytes);
-        buf_init(&c->reply, 0);
-        *m->last = c;
-        m->last = &c->next;
-        m->count++;
-        kept = buf_append(&c->message, m->partial.data, bytes);
-    }
+    message_call *c = append_call(m);
+    if (c == NULL)
+        return;
+    buf_init(&c->message, bytes);
+    c->failed = !buf_append(&c->message, m->partial.data, bytes);
     memmove(m->partial.data, m->partial.data + bytes, m->partial.length - bytes);
     m->partial.length -= bytes;
+    exchange_hold_less(m->x, bytes);
     if (m->partial.length == 0)
         buf_free(&m->partial);
-    exchange_hold_less(x, bytes);
-    if (!kept) {
-        fail_with(m, HTTP_ERROR_OUT_OF_MEMORY, "no memory for a message");
+    if (c->failed) {
+        http_error_set(&c->error, HTTP_ERROR_OUT_OF_MEMORY, NULL, "no memory for a message");
     } else if (bytes > LARGE_MESSAGE_BYTES) {
         hold(c);
         c->task.run = read_message_task;
-        task_pool_submit(x->owner->tasks, &c->task);
+        task_pool_submit(m->x->owner->tasks, &c->task);
     } else {
         read_message(c);
     }
 }
 
+static bool has_place(const message_stream_state *m)
+{
+    return !m->x->failed && !m->broken && m->count < (m->watches ? 1 : MAX_MESSAGES);
+}
+
 static void take_messages(message_stream_state *m)
 {
     const size_t limit = m->x->owner->settings.max_body_bytes;
-    while (!m->x->failed && m->partial.length >= GRPC_PREFIX_BYTES) {
+    while (has_place(m) && m->partial.length >= GRPC_PREFIX_BYTES) {
         const size_t bytes = grpc_frame_length(m->partial.data);
         if (bytes > limit) {
-            http_error error;
-            http_error_set(&error, HTTP_ERROR_BODY_TOO_LARGE, NULL,
-                           "a message has %zu bytes; at most %zu are taken", bytes, limit);
-            fail(m, &error);
-        } else if (m->watches && m->first != NULL) {
-            fail_with(m, HTTP_ERROR_NOT_IMPLEMENTED, "the call takes one message");
-        } else if (m->count >= MAX_MESSAGES || m->partial.length - GRPC_PREFIX_BYTES < bytes) {
+            char message[100];
+            snprintf(message, sizeof message, "a message has %zu bytes; at most %zu are taken", bytes, limit);
+            take_fault(m, HTTP_ERROR_BODY_TOO_LARGE, message);
+        } else if (m->partial.length - GRPC_PREFIX_BYTES < bytes) {
             break;
         } else {
             take_message(m, GRPC_PREFIX_BYTES + bytes);
         }
     }
-    if (m->completed && m->partial.length > 0 && m->count < MAX_MESSAGES)
-        fail_with(m, HTTP_ERROR_INVALID_MESSAGE, "the body ends within a message");
+    if (m->completed && m->partial.length > 0 && has_place(m))
+        take_fault(m, HTTP_ERROR_INVALID_MESSAGE, "the body ends within a message");
 }
 
 static void note_result(exchange *x, const message_call *c)
@@ -450,6 +476,8 @@ static void advance(message_stream_state *m)
     if (m->watches) {
         take_messages(m);
         tell_change(m);
+        if (m->first != NULL && m->partial.length > 0)
+            fail_with(m, HTTP_ERROR_NOT_IMPLEMENTED, "the call takes one message");
         if (atomic_load(&x->owner->ending))
             fail_with(m, HTTP_ERROR_SHUTTING_DOWN, "the service is shutting down");
     } else {
@@ -515,7 +543,7 @@ static void begin_watched(exchange *x)
 static void take_bytes(exchange *x, const char *data, size_t bytes)
 {
     message_stream_state *m = x->messages;
-    if (x->failed)
+    if (x->failed || m->broken)
         return;
     if (!buf_append(&m->partial, data, bytes))
         fail_with(m, HTTP_ERROR_OUT_OF_MEMORY, "no memory for a message");

@@ -39,7 +39,7 @@ static bool read_caller(const exchange *x, trace_context *context)
 
 void request_trace_begin(exchange *x)
 {
-    if (!metric_route_embeds(x->kind))
+    if (!metric_route_embeds(x->kind) && x->kind != METRIC_ROUTE_GRPC_EMBED_STREAM)
         return;
     trace_context context;
     const bool called = read_caller(x, &context);
@@ -109,7 +109,7 @@ void request_trace_end(exchange *x, bool whole)
                                           : NULL,
             .whole = whole,
             .bytes_in = x->body_seen,
-            .bytes_out = x->reply_held,
+            .bytes_out = x->reply_held + x->reply_told,
         };
         request_spans_emit(x->owner->settings.tracer, &subject);
     }

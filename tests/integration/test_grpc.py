@@ -395,7 +395,7 @@ def test_cancelled_streams_and_calls_leave_nothing_behind(plain, calls, rest):
     def in_flight():
         return "candle_requests_in_flight 0" in rest.get("/metrics").text
 
-    for _ in range(30):
+    for _ in range(10):
         replies = calls.stream(EMBED_STREAM, (asks(EMBED, inputs=f"text {number} " * 30, truncate=True) for number in itertools.count()))
         next(replies)
         replies.cancel()

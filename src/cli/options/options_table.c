@@ -506,8 +506,8 @@ const option_row option_table[OPTION_TOTAL] = {
                     .type = OPTION_TYPE_SWITCH,
                     .commands = SERVE,
                     .default_text = "false",
-                    .help = "speak HTTP/2 without TLS as well, to clients that begin with it; over TLS it is "
-                            "always offered"},
+                    .help = "speak HTTP/2, and gRPC over it, without TLS as well, to clients that begin with "
+                            "it; over TLS it is always offered"},
     [OPTION_MAX_TEXTS] = {.section = "Limits",
                           .flag = "max-texts",
                           .variable = "AKIDB_MAX_TEXTS",
