@@ -408,7 +408,7 @@ static void answer(message_stream_state *m)
         free_call(c);
     }
     for (message_call *c = m->first; c != NULL && !m->x->failed; c = c->next)
-        if (c->refused && !is_held(c)) {
+        if (!is_held(c) && c->refused) {
             c->refused = false;
             submit(c);
             if (c->refused)
@@ -446,7 +446,7 @@ static void set_deadline(message_stream_state *m)
     const exchange *x = m->x;
     const int64_t now_ns = clock_monotonic_ns();
     int64_t due_ns = INT64_MAX;
-    const bool waits = m->first != NULL && m->first->refused && !is_held(m->first);
+    const bool waits = m->first != NULL && !is_held(m->first) && m->first->refused;
     if (m->count > 0 && !waits && !m->watches)
         return; /* the scheduler looks after it */
     if (waits)
