@@ -22,6 +22,7 @@ class _Embedder:
         self._source.open()
 
 
+# The decorator makes another class of each, for which super() without arguments has no meaning.
 @component
 class AkidbTextEmbedder(_Embedder):
     """Embeds a query.
@@ -35,7 +36,7 @@ class AkidbTextEmbedder(_Embedder):
 
     def __init__(self, model: str | None = None, url: str | None = None, prompt_name: str | None = None,
                  settings: dict[str, Any] | None = None) -> None:
-        super().__init__(model, url, prompt_name, settings)
+        _Embedder.__init__(self, model, url, prompt_name, settings)
 
     @component.output_types(embedding=list[float])
     def run(self, text: str) -> dict[str, Any]:
@@ -63,7 +64,7 @@ class AkidbDocumentEmbedder(_Embedder):
 
     def __init__(self, model: str | None = None, url: str | None = None, prompt_name: str | None = None,
                  settings: dict[str, Any] | None = None, meta_fields_to_embed: list[str] | None = None) -> None:
-        super().__init__(model, url, prompt_name, settings)
+        _Embedder.__init__(self, model, url, prompt_name, settings)
         self.meta_fields_to_embed = meta_fields_to_embed or []
 
     def _text(self, document: Any) -> str:

@@ -23,6 +23,28 @@ def _settings(session: Any, settings: dict[str, Any]) -> dict[str, Any]:
     return {"threads": int(session.sparkContext.getConf().get("spark.task.cpus", "1")), **settings}
 
 
+def mapper(model: str, text_column: str, vector_column: str, settings: dict[str, Any]) -> Callable[[Iterator[Any]], Iterator[Any]]:
+    """For ``DataFrame.mapInArrow``: adds the vectors to each record batch."""
+
+    def add(batches: Iterator[Any]) -> Iterator[Any]:
+        import pyarrow as pa
+
+        opened = _model(model, settings)
+        vectors = pa.list_(pa.field("element", pa.float32(), nullable=False))
+        for batch in batches:
+            made = parquet.with_vectors(opened, batch, text_column, vector_column)
+            yield pa.RecordBatch.from_arrays([*made.columns[:-1], made.columns[-1].cast(vectors)], names=made.schema.names)
+
+    return add
+
+
+def with_vector_column(schema: Any, vector_column: str) -> Any:
+    """The schema of a data frame with one more column, ``array<float>``."""
+    from pyspark.sql.types import ArrayType, FloatType, StructField, StructType
+
+    return StructType([*schema.fields, StructField(vector_column, ArrayType(FloatType(), containsNull=False))])
+
+
 def embed(frame: Any, model: str, *, text_column: str = "text", vector_column: str = "embedding", **settings: Any) -> Any:
     """A data frame with the vectors of a column, ``array<float>``; all other columns are kept, order too. Null has the vector null.
 
@@ -31,21 +53,8 @@ def embed(frame: Any, model: str, *, text_column: str = "text", vector_column: s
         model: a model's name or folder; its files must be there on each node, or be downloadable.
         settings: of ``Model``. ``threads`` is ``spark.task.cpus`` unless it is said.
     """
-    from pyspark.sql.types import ArrayType, FloatType, StructField, StructType
-
     own = _settings(frame.sparkSession, settings)
-    schema = StructType([*frame.schema.fields, StructField(vector_column, ArrayType(FloatType(), containsNull=False))])
-
-    def add(batches: Iterator[Any]) -> Iterator[Any]:
-        import pyarrow as pa
-
-        opened = _model(model, own)
-        for batch in batches:
-            made = parquet.with_vectors(opened, batch, text_column, vector_column)
-            columns = [*made.columns[:-1], made.columns[-1].cast(pa.list_(pa.field("element", pa.float32(), nullable=False)))]
-            yield pa.RecordBatch.from_arrays(columns, names=made.schema.names)
-
-    return frame.mapInArrow(add, schema)
+    return frame.mapInArrow(mapper(model, text_column, vector_column, own), with_vector_column(frame.schema, vector_column))
 
 
 def embed_udf(session: Any, model: str, **settings: Any) -> Callable[..., Any]:
