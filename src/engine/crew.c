@@ -12,7 +12,7 @@
 /* A worker that had no memory for a source's buffers tries again after this time. */
 #define REOPEN_NS NS_PER_S
 
-/* What one worker computes the passes of one source with. */
+/* Memory that one worker needs for the passes of one source. */
 typedef struct worker_buffers {
     encoder_state *state; /* NULL = not open */
     void *pass;           /* the source's own */

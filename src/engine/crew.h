@@ -31,7 +31,7 @@ typedef struct crew_settings {
     log_sink log;
 } crew_settings;
 
-/* What a source does for the crew. `pass`: what its `open` has made for the worker that calls. */
+/* The functions of a source, which workers call. `pass`: what its `open` has made for the worker that calls. */
 typedef struct crew_calls {
     /* With the lock held; must be short and not let go of it. */
     bool (*waits)(void *cookie); /* true when anything waits for a pass, however long it is to wait */

@@ -25,7 +25,7 @@ typedef enum turns_class {
     TURNS_CLASSES
 } turns_class;
 
-/* What a source has waiting. */
+/* The next pass that a source has waiting. */
 typedef struct turns_offer {
     turns_class of_class;
     int64_t start_ns;    /* when its next pass should begin; INT64_MAX = nothing waits */

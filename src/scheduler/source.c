@@ -11,7 +11,7 @@
 /* Time between two lines in the log about the progress of one request. */
 #define PROGRESS_NS (2 * NS_PER_S)
 
-/* What one worker has for the scheduler's passes. */
+/* One worker's memory for the scheduler's passes. */
 typedef struct worker_pass {
     scheduler *owner;
     crew_worker *worker; /* that computes it */

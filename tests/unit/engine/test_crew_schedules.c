@@ -427,7 +427,7 @@ static void a_helper_leaves_for_another_source(scenario *s)
     crew_close(s->c);
 }
 
-/* What waits in a source stays there when it is removed, whoever is inside. */
+/* Passes that wait in a source stay there when it is removed, whoever is inside. */
 static void a_source_is_removed_under_load(scenario *s)
 {
     open_crew(s);
