@@ -122,7 +122,9 @@ extern "C" {
     X(AKI_REQUEST_TOO_LONG, 20, "request_too_long", "the request's work takes longer than it may",           \
       "Send fewer texts at once, or allow more time; the message says how many can be computed.")            \
     X(AKI_FORKED, 21, "forked", "the model was opened before this process was forked",                       \
-      "Open the model in the child process, or start the child with exec.")
+      "Open the model in the child process, or start the child with exec.")                                  \
+    X(AKI_WRONG_TASK, 22, "wrong_task", "the model does something else than what is asked of it",            \
+      "Use a model of the kind that the message names.")
 
 typedef enum aki_status {
 #define AKI_STATUS_ENUM(symbol, number, name, text, hint) symbol = number,
@@ -226,7 +228,7 @@ AKI_API AKI_MUST_CHECK aki_status aki_open(aki_model **model, const char *folder
  * be using the handle. */
 AKI_API void aki_close(aki_model **model);
 
-/* Length of a vector; limit of tokens per text ([CLS] and [SEP] included). */
+/* Length of a vector, or number of a classifier's labels; limit of tokens per text or pair ([CLS] and [SEP] included). */
 AKI_API size_t aki_dimension(const aki_model *model);
 AKI_API size_t aki_max_tokens(const aki_model *model);
 
@@ -289,7 +291,8 @@ typedef struct aki_text_info {
  * done; calls of several threads share the model's threads. All or nothing: on failure the contents of vectors and
  * info are unspecified and error->text_index names the text at fault where there is one.
  * options_size, info_size: of the structs in the caller's header; info's elements are info_size bytes apart.
- * Errors: AKI_INVALID_ARGUMENT (NULL or count 0, options that do not fit the model), AKI_EMPTY_TEXT, AKI_INVALID_UTF8, AKI_TEXT_TOO_LONG, AKI_NO_TOKENS,
+ * Errors: AKI_INVALID_ARGUMENT (NULL or count 0, options that do not fit the model), AKI_WRONG_TASK (the model gives no vectors), AKI_EMPTY_TEXT,
+ * AKI_INVALID_UTF8, AKI_TEXT_TOO_LONG, AKI_NO_TOKENS,
  * AKI_OUT_OF_MEMORY, AKI_NOT_FINITE, AKI_MODEL_CHANGED, AKI_CANCELLED, AKI_FORKED. */
 AKI_API AKI_MUST_CHECK aki_status aki_embed_sized(aki_model *model, const aki_text *texts, size_t count,
                                                   const aki_embed_options *options, size_t options_size,
@@ -300,6 +303,79 @@ static inline AKI_MUST_CHECK aki_status aki_embed(aki_model *model, const aki_te
                                                   aki_text_info *info, aki_error *error)
 {
     return aki_embed_sized(model, texts, count, options, sizeof *options, vectors, info, sizeof *info, error);
+}
+
+/* ---- Reranking and classification --------------------------------------------------------------------- */
+
+/* A complete use of a reranker:
+ *
+ *     const char *query = "how do cats purr", *words[] = {"Cats purr with the larynx.", "Dogs bark."};
+ *     aki_text documents[2] = {{words[0], strlen(words[0])}, {words[1], strlen(words[1])}};
+ *     float scores[2];
+ *     size_t order[2];
+ *     if (aki_rerank(model, (aki_text){query, strlen(query)}, documents, 2, NULL, scores, order, NULL, &error) == AKI_OK)
+ *         printf("%s (%f)\n", words[order[0]], scores[order[0]]); // the best one
+ */
+
+/* What a model does. */
+typedef enum aki_task {
+    AKI_TASK_EMBED,    /* aki_embed */
+    AKI_TASK_CLASSIFY, /* aki_classify; with one label it is a reranker: aki_rerank */
+} aki_task;
+AKI_API aki_task aki_model_task(const aki_model *model);
+
+/* The name of a classifier's label `index`; NULL: there are no more. Their number is aki_dimension. Lives as long as the handle. */
+AKI_API const char *aki_label(const aki_model *model, size_t index);
+
+/* What becomes of a classifier's logits. */
+typedef enum aki_scores {
+    AKI_SCORES_MODEL, /* as the model says, and CrossEncoder.predict does: sigmoid, or the logits themselves */
+    AKI_SCORES_RAW,   /* the logits */
+    AKI_SCORES_PROBABILITY, /* from 0 to 1: sigmoid of a single label, softmax over several */
+} aki_scores;
+
+typedef struct aki_score_options {
+    aki_scores scores; /* default AKI_SCORES_MODEL */
+    /* false: cut a pair at the model's limit, the longer text first; true: fail with AKI_TEXT_TOO_LONG */
+    bool refuse_long;
+    const volatile int *cancel; /* as in aki_embed_options */
+} aki_score_options;
+
+/* Scores `count` documents by how well they answer the query. options NULL = all defaults. Writes scores[i] for documents[i]
+ * ([count], caller-owned); to `order`, when it is not NULL, the indexes of the documents, best first, equal ones in the order in
+ * which they were given ([count]); and info[i] of the pair, when it is not NULL ([count]). Blocks until done; calls of several
+ * threads share the model's threads. All or nothing: on failure the contents are unspecified, and error->text_index names the
+ * document at fault, where there is one. A score depends on its pair, the model, the precision and the CPU tier only.
+ * A document may be empty, the query may not. options_size, info_size: as in aki_embed_sized.
+ * Errors: AKI_WRONG_TASK (the model is no reranker), AKI_MODEL_UNSUPPORTED (its tokenizer has no pairs), and as aki_embed. */
+AKI_API AKI_MUST_CHECK aki_status aki_rerank_sized(aki_model *model, aki_text query,
+                                                   const aki_text *documents, size_t count,
+                                                   const aki_score_options *options, size_t options_size,
+                                                   float *scores, size_t *order, aki_text_info *info,
+                                                   size_t info_size, aki_error *error);
+static inline AKI_MUST_CHECK aki_status aki_rerank(aki_model *model, aki_text query,
+                                                   const aki_text *documents, size_t count,
+                                                   const aki_score_options *options, float *scores,
+                                                   size_t *order, aki_text_info *info, aki_error *error)
+{
+    return aki_rerank_sized(model, query, documents, count, options, sizeof *options, scores, order, info,
+                            sizeof *info, error);
+}
+
+/* Scores every label of a classifier for `count` texts or, where `seconds` is not NULL, for the pairs of texts[i] and
+ * seconds[i]. Writes scores[i][label] for texts[i] ([count][aki_dimension], row-major). All else as aki_rerank. */
+AKI_API AKI_MUST_CHECK aki_status aki_classify_sized(aki_model *model, const aki_text *texts,
+                                                     const aki_text *seconds, size_t count,
+                                                     const aki_score_options *options, size_t options_size,
+                                                     float *scores, aki_text_info *info, size_t info_size,
+                                                     aki_error *error);
+static inline AKI_MUST_CHECK aki_status aki_classify(aki_model *model, const aki_text *texts,
+                                                     const aki_text *seconds, size_t count,
+                                                     const aki_score_options *options, float *scores,
+                                                     aki_text_info *info, aki_error *error)
+{
+    return aki_classify_sized(model, texts, seconds, count, options, sizeof *options, scores, info,
+                              sizeof *info, error);
 }
 
 /* ---- Tokens ------------------------------------------------------------------------------------------- */

@@ -26,6 +26,19 @@ void api_call_free(api_call *call)
     *call = (api_call){0};
 }
 
+bool api_read(const api_operation *operation, api_call *call, const api_request *request,
+              const api_service *service, http_error *error)
+{
+    aki_error own;
+    if (operation->read != NULL && !operation->read(call, request, service, error))
+        return false;
+    const encoder_use use = call->as != NULL ? call->as->use : operation->use;
+    if (call->count == 0 || encoder_check_use(service->enc, use, &own) == AKI_OK)
+        return true;
+    http_error_from(error, &own);
+    return false;
+}
+
 bool api_model_matches(const char *served, const char *asked)
 {
     if (strcmp(served, asked) == 0)

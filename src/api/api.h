@@ -69,6 +69,13 @@ typedef struct api_call {
     bool keeps_input;   /* `write` reads texts or root */
     int variant;        /* the dialect's own: which of its forms the reply has */
     json_t *root;
+    /* Of pairs of texts, for classifiers (ranking.h): */
+    aki_scores scores;
+    size_t top;             /* results in the reply, at most; 0 = all */
+    bool returns_documents; /* the reply repeats them */
+    size_t second_tokens;   /* to which each document is cut; 0 = not */
+    /* The operation that the body turned out to be for, where a path has several; NULL = the route's. */
+    const struct api_operation *as;
 } api_call;
 
 /* The call's vectors; all zero but request_id and duration_ns for a call without texts. */
@@ -123,9 +130,19 @@ typedef struct api_operation {
                         aki_error *error);
     const api_description *description;
     bool without_model; /* needs no model, and no room in the queue */
+    encoder_use use;    /* what it asks of the model, where it needs vectors */
 } api_operation;
 
+/* `read` of the operation, and the check that the model does what it asks for. False with *error filled. */
+bool api_read(const api_operation *operation, api_call *call, const api_request *request,
+              const api_service *service, http_error *error);
+
 #define API_SMALL_REPLY_BYTES ((size_t)64 << 10)
+
+/* Parts of tei_rerank.c: reads /rerank where call->root is there, and where the model is a classifier also POST /, for which it
+ * returns true with *done, the outcome. */
+bool tei_rerank_read(api_call *call, const api_service *service, http_error *error);
+bool tei_root_classifies(api_call *call, const api_service *service, bool *done, http_error *error);
 
 /* Frees what was sent, unless the reply needs it: after the call was submitted. */
 void api_call_release_input(api_call *call);
@@ -152,6 +169,11 @@ extern const api_operation tei_embed, tei_root, tei_similarity, tei_tokenize, te
 extern const api_operation ollama_embed, ollama_embeddings, ollama_tags, ollama_show, ollama_ps,
     ollama_version, ollama_pull;
 extern const api_operation cohere_v1_embed, cohere_v2_embed;
+extern const api_dialect tei_dialect;
+extern const api_operation native_rerank;
+extern const api_operation cohere_v1_rerank, cohere_v2_rerank, voyage_rerank, weaviate_rerank;
+extern const api_operation tei_rerank, tei_predict;
+extern const api_operation vllm_score;
 extern const api_operation kserve_infer, kserve_server, kserve_model, kserve_ready;
 extern const api_operation weaviate_vectors, weaviate_meta;
 extern const api_operation llamacpp_embedding, llamacpp_embeddings;

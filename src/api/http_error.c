@@ -75,6 +75,8 @@ http_error_code http_error_of_status(aki_status status)
         return HTTP_ERROR_MODEL_CHANGED;
     case AKI_UNAVAILABLE:
         return HTTP_ERROR_SERVICE_UNAVAILABLE;
+    case AKI_WRONG_TASK:
+        return HTTP_ERROR_WRONG_TASK;
     case AKI_OK:
     case AKI_INVALID_ARGUMENT: /* requests are checked before: reaching the engine is a fault of this program */
     case AKI_FORKED:

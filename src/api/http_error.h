@@ -38,6 +38,8 @@
       "Leave texts of only white space and control characters out; this model adds no tokens of its own.")   \
     X(HTTP_ERROR_TOO_MANY_TEXTS, "too_many_texts", 400, HTTP_TYPE_INVALID,                                   \
       "Split the texts over several requests.")                                                              \
+    X(HTTP_ERROR_WRONG_TASK, "wrong_task", 400, HTTP_TYPE_INVALID,                                           \
+      "Send the request to a service with a model of that kind.")                                            \
     X(HTTP_ERROR_TEXT_TOO_LONG, "text_too_long", 400, HTTP_TYPE_INVALID,                                     \
       "Shorten or split the text, or send \"truncate\":true.")                                               \
     X(HTTP_ERROR_INVALID_ENCODING, "invalid_encoding", 400, HTTP_TYPE_INVALID,                               \

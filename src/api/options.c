@@ -263,6 +263,58 @@ bool option_without_effect(api_call *call, const char *name, const json_t *value
     return json_is_string(value) || field_refuse_type(error, name, "a string", value);
 }
 
+bool option_top(api_call *call, const char *name, const json_t *value, const api_service *service,
+                http_error *error)
+{
+    (void)service;
+    json_int_t asked;
+    if (!field_read_number(value, name, 0, &asked, error))
+        return false;
+    call->top = (size_t)asked;
+    return true;
+}
+
+bool option_returns(api_call *call, const char *name, const json_t *value, const api_service *service,
+                    http_error *error)
+{
+    (void)service;
+    return field_read_switch(value, name, &call->returns_documents, error);
+}
+
+static bool read_raw(api_call *call, const char *name, const json_t *value, bool raw_is, http_error *error)
+{
+    bool on = false;
+    if (!field_read_switch(value, name, &on, error))
+        return false;
+    call->scores = on == raw_is ? AKI_SCORES_RAW : AKI_SCORES_PROBABILITY;
+    return true;
+}
+
+bool option_raw(api_call *call, const char *name, const json_t *value, const api_service *service,
+                http_error *error)
+{
+    (void)service;
+    return read_raw(call, name, value, true, error);
+}
+
+bool option_activation(api_call *call, const char *name, const json_t *value, const api_service *service,
+                       http_error *error)
+{
+    (void)service;
+    return read_raw(call, name, value, false, error);
+}
+
+bool option_second_tokens(api_call *call, const char *name, const json_t *value, const api_service *service,
+                          http_error *error)
+{
+    (void)service;
+    json_int_t asked;
+    if (!field_read_number(value, name, 1, &asked, error))
+        return false;
+    call->second_tokens = (size_t)asked;
+    return true;
+}
+
 bool option_prompt(api_call *call, const char *name, const json_t *value, const api_service *service,
                    http_error *error)
 {
@@ -314,6 +366,11 @@ const char *option_schema(api_option read)
         {option_normalize, "{'type':['boolean','null']}"},
         {option_priority, "{'anyOf':[{'type':['integer','null']},{'enum':['auto','interactive','bulk']}]}"},
         {option_purpose, "{'type':['string','null']}"},
+        {option_top, "{'type':['integer','null'],'minimum':0}"},
+        {option_returns, "{'type':['boolean','null']}"},
+        {option_raw, "{'type':['boolean','null']}"},
+        {option_activation, "{'type':['boolean','null']}"},
+        {option_second_tokens, "{'type':['integer','null'],'minimum':1}"},
         {option_without_effect, "{'type':['string','null']}"},
         {option_prompt, "{'type':['string','null']}"},
         {option_refused, "{'enum':[false,null]}"},

@@ -55,6 +55,20 @@ bool option_purpose(api_call *call, const char *name, const json_t *value, const
 /* A string that changes nothing. */
 bool option_without_effect(api_call *call, const char *name, const json_t *value, const api_service *service,
                            http_error *error);
+/* Results in a reply of ranked documents, at most; 0, and more than there are, is all of them. */
+bool option_top(api_call *call, const char *name, const json_t *value, const api_service *service,
+                http_error *error);
+/* The reply repeats the documents. */
+bool option_returns(api_call *call, const char *name, const json_t *value, const api_service *service,
+                    http_error *error);
+/* Scores: true = a classifier's logits, false = from 0 to 1. option_activation: the other way round. */
+bool option_raw(api_call *call, const char *name, const json_t *value, const api_service *service,
+                http_error *error);
+bool option_activation(api_call *call, const char *name, const json_t *value, const api_service *service,
+                       http_error *error);
+/* Tokens that are kept of each document, without special ones. */
+bool option_second_tokens(api_call *call, const char *name, const json_t *value, const api_service *service,
+                          http_error *error);
 /* A prompt's name; an unknown one is an error. */
 bool option_prompt(api_call *call, const char *name, const json_t *value, const api_service *service,
                    http_error *error);

@@ -29,11 +29,11 @@ enum { TEI_EMBED, TEI_SIMILARITY };
 static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
                             buf *out);
 
-static const api_dialect tei = {.text_field = "inputs",
-                                .example = "{\"inputs\":[\"hello\"]}",
-                                .any_media_type = true,
-                                .bare_key = true,
-                                .write_error = write_error};
+const api_dialect tei_dialect = {.text_field = "inputs",
+                                 .example = "{\"inputs\":[\"hello\"]}",
+                                 .any_media_type = true,
+                                 .bare_key = true,
+                                 .write_error = write_error};
 
 static const api_field fields[] = {{"truncate", option_truncate},     {"truncation_direction", option_side},
                                    {"prompt_name", option_prompt},    {"normalize", option_normalize},
@@ -112,8 +112,11 @@ static bool read_similarity(api_call *call, const api_request *request, const ap
 static bool read_root(api_call *call, const api_request *request, const api_service *service,
                       http_error *error)
 {
+    bool done;
     if (!input_load(call, request, "inputs", service, error))
         return false;
+    if (tei_root_classifies(call, service, &done, error))
+        return done;
     return json_is_object(json_object_get(call->root, "inputs")) ? read_sentences(call, service, error)
                                                                  : tei_embed_fields(call, service, error);
 }
@@ -438,6 +441,41 @@ static const char *pooling_of(aki_pooling pooling)
                                          : "mean";
 }
 
+/* "model_type": the pooling of an embedding model, the labels of a classifier. */
+static void write_type(const api_service *service, aki_pooling pooling, buf *out)
+{
+    if (encoder_task(service->enc) == AKI_TASK_EMBED) {
+        buf_printf(out, "{\"embedding\":{\"pooling\":\"%s\"}}", pooling_of(pooling));
+        return;
+    }
+    const char *label;
+    buf_printf(out, "{\"%s\":{\"id2label\":{",
+               encoder_dimension(service->enc) == 1 ? "reranker" : "classifier");
+    for (size_t i = 0; (label = encoder_label(service->enc, i)) != NULL; i++) {
+        buf_printf(out, "%s\"%zu\":", i > 0 ? "," : "", i);
+        json_text_append_string(out, label);
+    }
+    buf_append_string(out, "},\"label2id\":{");
+    for (size_t i = 0; (label = encoder_label(service->enc, i)) != NULL; i++) {
+        if (i > 0)
+            buf_append_char(out, ',');
+        json_text_append_string(out, label);
+        buf_printf(out, ":%zu", i);
+    }
+    buf_append_string(out, "}}}");
+}
+
+/* Labels stand there twice. */
+static size_t bound_info(const api_call *call, const api_result *result, const api_service *service)
+{
+    (void)call, (void)result;
+    size_t all = API_SMALL_REPLY_BYTES;
+    const char *label;
+    for (size_t i = 0; (label = encoder_label(service->enc, i)) != NULL; i++)
+        all += 2 * (6 * strlen(label) + 32);
+    return all;
+}
+
 static aki_status write_info(const api_call *call, const api_result *result, const api_service *service,
                              buf *out, aki_error *error)
 {
@@ -446,15 +484,16 @@ static aki_status write_info(const api_call *call, const api_result *result, con
     encoder_describe(service->enc, &info);
     buf_append_string(out, "{\"model_id\":");
     json_text_append_string(out, service->model_name);
-    buf_printf(
-        out,
-        ",\"model_sha\":null,\"model_dtype\":\"%s\",\"model_type\":{\"embedding\":{\"pooling\":\"%s\"}},"
-        "\"max_concurrent_requests\":%zu,\"max_input_length\":%zu,\"max_batch_tokens\":%zu,"
-        "\"max_batch_requests\":null,\"max_client_batch_size\":%zu,\"auto_truncate\":true,"
-        "\"tokenization_workers\":%u,\"version\":\"%s\",\"sha\":null,\"docker_label\":null}\n",
-        tei_type_name(info.precision), pooling_of(info.default_pooling), service->max_requests,
-        encoder_max_tokens(service->enc), info.max_pass_tokens, service->max_texts, service->http_threads,
-        aki_version());
+    buf_printf(out,
+               ",\"model_sha\":null,\"model_dtype\":\"%s\",\"model_type\":", tei_type_name(info.precision));
+    write_type(service, info.default_pooling, out);
+    buf_printf(out,
+               ","
+               "\"max_concurrent_requests\":%zu,\"max_input_length\":%zu,\"max_batch_tokens\":%zu,"
+               "\"max_batch_requests\":null,\"max_client_batch_size\":%zu,\"auto_truncate\":true,"
+               "\"tokenization_workers\":%u,\"version\":\"%s\",\"sha\":null,\"docker_label\":null}\n",
+               service->max_requests, encoder_max_tokens(service->enc), info.max_pass_tokens,
+               service->max_texts, service->http_threads, aki_version());
     return AKI_OK;
 }
 
@@ -470,6 +509,8 @@ static tei_kind kind_of(http_error_code code)
     const unsigned status = http_error_status(code);
     if (code == HTTP_ERROR_EMPTY_INPUT || code == HTTP_ERROR_EMPTY_TEXT)
         return (tei_kind){400, "Empty"};
+    if (code == HTTP_ERROR_WRONG_TASK)
+        return (tei_kind){424, "Backend"};
     if (code == HTTP_ERROR_NO_TOKENS)
         return (tei_kind){422, "Tokenizer"};
     if (status == 400 && code != HTTP_ERROR_BAD_REQUEST && code != HTTP_ERROR_INVALID_ENCODING)
@@ -487,7 +528,7 @@ static unsigned write_error(const http_error *error, const api_service *service,
     (void)service, (void)request_id;
     char text[API_ERROR_TEXT_BYTES];
     const tei_kind kind = kind_of(error->code);
-    api_error_text(error, &tei, text);
+    api_error_text(error, &tei_dialect, text);
     buf_append_string(out, "{\"error\":");
     json_text_append_visible(out, text, strlen(text));
     buf_printf(out, ",\"error_type\":\"%s\"}\n", kind.name);
@@ -528,9 +569,10 @@ static const api_description decode_form = {
 static const api_description info_form = {
     .reply = "{'type':'object','required':['model_id','model_type','max_input_length','version']}"};
 
-const api_operation tei_embed = {&tei, read_embed, bound_vectors, write_vectors, &embed_form};
-const api_operation tei_root = {&tei, read_root, bound_vectors, write_vectors, &root_form};
-const api_operation tei_similarity = {&tei, read_similarity, bound_vectors, write_vectors, &similarity_form};
-const api_operation tei_tokenize = {&tei, read_tokenize, bound_tokens, write_tokens, &tokenize_form};
-const api_operation tei_decode = {&tei, read_decode, bound_decoded, write_decoded, &decode_form};
-const api_operation tei_info = {&tei, read_info, NULL, write_info, &info_form};
+const api_operation tei_embed = {&tei_dialect, read_embed, bound_vectors, write_vectors, &embed_form};
+const api_operation tei_root = {&tei_dialect, read_root, bound_vectors, write_vectors, &root_form};
+const api_operation tei_similarity = {&tei_dialect, read_similarity, bound_vectors, write_vectors,
+                                      &similarity_form};
+const api_operation tei_tokenize = {&tei_dialect, read_tokenize, bound_tokens, write_tokens, &tokenize_form};
+const api_operation tei_decode = {&tei_dialect, read_decode, bound_decoded, write_decoded, &decode_form};
+const api_operation tei_info = {&tei_dialect, read_info, bound_info, write_info, &info_form};

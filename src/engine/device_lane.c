@@ -26,6 +26,7 @@ struct device_lane {
     int32_t *ids;         /* [max_tokens] */
     uint32_t *offsets;    /* [max_tokens + 1] */
     aki_pooling *pooling; /* [max_tokens] */
+    uint32_t *second;     /* [max_tokens] */
     device_batch batch;
 
     /* Its outcome. */
@@ -46,6 +47,7 @@ static void destroy(device_lane *lane)
     mem_free(lane->ids);
     mem_free(lane->offsets);
     mem_free(lane->pooling);
+    mem_free(lane->second);
     mem_free(lane->scratch);
     mem_free(lane);
 }
@@ -129,9 +131,11 @@ aki_status device_lane_open(device_lane **out, const device_lane_settings *setti
     lane->ids = mem_alloc(settings->max_tokens, sizeof *lane->ids);
     lane->offsets = mem_alloc(settings->max_tokens + 1, sizeof *lane->offsets);
     lane->pooling = mem_alloc(settings->max_tokens, sizeof *lane->pooling);
+    lane->second = mem_alloc(settings->max_tokens, sizeof *lane->second);
     lane->scratch = mem_alloc_aligned(head_chain_scratch(settings->heads), sizeof *lane->scratch);
     aki_status status = AKI_OK;
-    if (lane->ids == NULL || lane->offsets == NULL || lane->pooling == NULL || lane->scratch == NULL)
+    if (lane->ids == NULL || lane->offsets == NULL || lane->pooling == NULL || lane->second == NULL ||
+        lane->scratch == NULL)
         status =
             error_set(error, AKI_OUT_OF_MEMORY, "no memory for passes of %zu tokens", settings->max_tokens);
     else if (!thread_start(&lane->thread, run, lane, "aki-device"))
@@ -190,9 +194,11 @@ static void fail(device_lane_result *result, device_status status, const char *m
 static bool gather(device_lane *lane, const encoder_sequence *sequences, size_t count,
                    device_lane_result *result)
 {
-    const bool pools = device_interface(lane->settings.device)->pools;
+    const device_api *api = device_interface(lane->settings.device);
+    const bool pools = api->pools;
     const model_head *pooling = head_chain_pooling(lane->settings.heads);
     size_t total = 0;
+    bool typed = false;
     for (size_t i = 0; i < count; i++) {
         if (sequences[i].count == 0 || sequences[i].count > lane->settings.max_tokens - total) {
             fail(result, DEVICE_INVALID, "the pass has more tokens than was planned for");
@@ -204,15 +210,22 @@ static bool gather(device_lane *lane, const encoder_sequence *sequences, size_t 
             fail(result, DEVICE_INVALID, "it pools by cls, max or mean only");
             return false;
         }
+        lane->second[i] = (uint32_t)(sequences[i].second > 0 ? sequences[i].second : sequences[i].count);
+        typed |= sequences[i].second > 0;
         for (size_t t = 0; t < sequences[i].count; t++)
             lane->ids[total + t] = sequences[i].ids[t];
         total += sequences[i].count;
+    }
+    if (typed && !api->token_types) {
+        fail(result, DEVICE_INVALID, "it takes no pairs of texts");
+        return false;
     }
     lane->offsets[count] = (uint32_t)total;
     lane->batch = (device_batch){.token_ids = lane->ids,
                                  .offsets = lane->offsets,
                                  .texts = count,
-                                 .pooling = pools ? lane->pooling : NULL};
+                                 .pooling = pools ? lane->pooling : NULL,
+                                 .second = typed ? lane->second : NULL};
     return true;
 }
 

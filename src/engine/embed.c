@@ -8,6 +8,7 @@
 #include "engine/encoder.h"
 #include "engine/scratch_pool.h"
 #include "engine/worker_pool.h"
+#include "tokenizer/token_pair.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -122,17 +123,21 @@ static bool store_ids(id_store *store, const int32_t *ids, size_t count)
     return true;
 }
 
+static aki_status unknown_field(aki_error *error)
+{
+    return error_set(error, AKI_INVALID_ARGUMENT,
+                     "the options have a field that this library (%s) does not know: leave it zero, or use a "
+                     "library as new as the header",
+                     aki_version());
+}
+
 /* The caller's options, completed by defaults. */
 static aki_status read_options(aki_embed_options *own, const aki_embed_options *options, size_t size,
                                aki_error *error)
 {
     *own = (aki_embed_options){.pooling = AKI_POOLING_MODEL};
     if (options != NULL && !sized_take(own, sizeof *own, options, size))
-        return error_set(
-            error, AKI_INVALID_ARGUMENT,
-            "the options have a field that this library (%s) does not know: leave it zero, or use a "
-            "library as new as the header",
-            aki_version());
+        return unknown_field(error);
     return AKI_OK;
 }
 
@@ -141,6 +146,13 @@ typedef struct info_list {
     char *items;
     size_t size;
 } info_list;
+
+static aki_status check_text(const aki_text *texts, size_t index, aki_error *error)
+{
+    return texts[index].data != NULL || texts[index].length == 0
+               ? AKI_OK
+               : error_set(error, AKI_INVALID_ARGUMENT, "texts[%zu].data is NULL", index);
+}
 
 /* Tokens of a text behind the prompt; `room` holds both. An error of the text names its place in the text itself. */
 static aki_status tokenize_one(const aki_model *model, tokenizer_scratch *scratch, aki_text prompt,
@@ -152,45 +164,6 @@ static aki_status tokenize_one(const aki_model *model, tokenizer_scratch *scratc
     aki_status status = encoder_tokenize(model->enc, scratch, whole, refuse_long, span, error);
     return status == AKI_INVALID_UTF8 ? encoder_tokenize(model->enc, scratch, text, refuse_long, span, error)
                                       : status;
-}
-
-/* Fills sequences[i].count and the store; sequences[i].ids are set once the store no longer moves. */
-static aki_status tokenize_all(aki_model *model, const aki_text *texts, size_t count, aki_text prompt,
-                               const aki_embed_options *options, encoder_sequence *sequences, id_store *store,
-                               const info_list *info, aki_error *error)
-{
-    tokenizer_scratch *scratch = scratch_pool_take(&model->scratches);
-    if (scratch == NULL)
-        return error_set(error, AKI_OUT_OF_MEMORY, "no memory to tokenize");
-    buf room;
-    buf_init(&room, 0);
-    aki_status status = AKI_OK;
-    for (size_t i = 0; i < count && status == AKI_OK; i++) {
-        token_span span;
-        if (options->cancel != NULL && *options->cancel != 0) {
-            status =
-                error_set(error, AKI_CANCELLED, "cancelled after %zu of %zu texts were tokenized", i, count);
-            break;
-        }
-        if (texts[i].data == NULL && texts[i].length > 0)
-            status = error_set(error, AKI_INVALID_ARGUMENT, "texts[%zu].data is NULL", i);
-        else
-            status =
-                tokenize_one(model, scratch, prompt, texts[i], &room, options->refuse_long, &span, error);
-        if (status == AKI_OK && !store_ids(store, span.ids, span.count))
-            status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for the tokens of %zu texts", count);
-        if (status != AKI_OK) {
-            error_at_text(error, i);
-            break;
-        }
-        sequences[i].count = span.count;
-        const aki_text_info own = {(uint32_t)span.count, span.truncated};
-        if (info->items != NULL)
-            sized_put(info->items + i * info->size, info->size, &own, sizeof own);
-    }
-    buf_free(&room);
-    scratch_pool_give(&model->scratches, scratch);
-    return status;
 }
 
 static aki_status first_failure(const encoder *enc, const encoder_sequence *sequences, size_t count,
@@ -207,6 +180,99 @@ static aki_status first_failure(const encoder *enc, const encoder_sequence *sequ
     return AKI_OK;
 }
 
+/* The call under way: what all of its kinds have. */
+typedef struct text_call {
+    aki_model *model;
+    size_t count;
+    encoder_sequence *sequences; /* [count] */
+    id_store store;
+    info_list info;
+    const volatile int *cancel; /* NULL = never */
+} text_call;
+
+static aki_status begin(text_call *call, aki_model *model, const char *function, size_t count,
+                        aki_text_info *info, size_t info_size, aki_error *error)
+{
+    *call = (text_call){.model = model, .count = count, .info = {(char *)info, info_size}};
+    if (was_forked(model))
+        return error_set(error, AKI_FORKED, "%s: the model was opened by process %ld, before a fork",
+                         function, (long)model->process);
+    call->sequences = mem_zalloc(count, sizeof *call->sequences);
+    return call->sequences != NULL ? AKI_OK
+                                   : error_set(error, AKI_OUT_OF_MEMORY, "no memory for %zu texts", count);
+}
+
+static void end(text_call *call)
+{
+    mem_free(call->store.ids);
+    mem_free(call->sequences);
+}
+
+/* Takes over the tokens of text `index`. */
+static aki_status keep_tokens(text_call *call, size_t index, const token_span *span, aki_error *error)
+{
+    if (!store_ids(&call->store, span->ids, span->count))
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the tokens of %zu texts", call->count);
+    call->sequences[index].count = span->count;
+    call->sequences[index].second = span->second;
+    const aki_text_info own = {(uint32_t)span->count, span->truncated};
+    if (call->info.items != NULL)
+        sized_put(call->info.items + index * call->info.size, call->info.size, &own, sizeof own);
+    return AKI_OK;
+}
+
+/* True with the error: the caller has cancelled before text `index` was tokenized. */
+static bool cancelled(const text_call *call, size_t index, aki_error *error)
+{
+    if (call->cancel == NULL || *call->cancel == 0)
+        return false;
+    error_set(error, AKI_CANCELLED, "cancelled after %zu of %zu texts were tokenized", index, call->count);
+    return true;
+}
+
+/* Tokenizes the texts of the call behind the prompt. */
+static aki_status tokenize_all(text_call *call, const aki_text *texts, aki_text prompt, bool refuse_long,
+                               aki_error *error)
+{
+    tokenizer_scratch *scratch = scratch_pool_take(&call->model->scratches);
+    if (scratch == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory to tokenize");
+    buf room;
+    buf_init(&room, 0);
+    aki_status status = AKI_OK;
+    for (size_t i = 0; i < call->count && status == AKI_OK; i++) {
+        token_span span;
+        if (cancelled(call, i, error)) {
+            status = AKI_CANCELLED;
+            break;
+        }
+        status = check_text(texts, i, error);
+        if (status == AKI_OK)
+            status = tokenize_one(call->model, scratch, prompt, texts[i], &room, refuse_long, &span, error);
+        if (status == AKI_OK)
+            status = keep_tokens(call, i, &span, error);
+        if (status != AKI_OK)
+            error_at_text(error, i);
+    }
+    buf_free(&room);
+    scratch_pool_give(&call->model->scratches, scratch);
+    return status;
+}
+
+/* Computes vectors [count][dimension] of what was tokenized. */
+static aki_status compute(text_call *call, float *vectors, size_t dimension, aki_error *error)
+{
+    const int32_t *ids = call->store.ids;
+    for (size_t i = 0; i < call->count; i++) {
+        call->sequences[i].ids = ids;
+        call->sequences[i].vector = vectors + i * dimension;
+        ids += call->sequences[i].count;
+    }
+    aki_status status =
+        worker_pool_run(call->model->workers, call->sequences, call->count, call->cancel, error);
+    return status == AKI_OK ? first_failure(call->model->enc, call->sequences, call->count, error) : status;
+}
+
 aki_status aki_embed_sized(aki_model *model, const aki_text *texts, size_t count,
                            const aki_embed_options *options, size_t options_size, float *vectors,
                            aki_text_info *info, size_t info_size, aki_error *error)
@@ -214,39 +280,150 @@ aki_status aki_embed_sized(aki_model *model, const aki_text *texts, size_t count
     if (model == NULL || texts == NULL || vectors == NULL || count == 0)
         return error_set(error, AKI_INVALID_ARGUMENT,
                          "aki_embed: model, texts and vectors must be given, count >= 1");
-    if (was_forked(model))
-        return error_set(error, AKI_FORKED, "aki_embed: the model was opened by process %ld, before a fork",
-                         (long)model->process);
-    const info_list infos = {(char *)info, info_size};
     aki_embed_options own;
     aki_text prompt = {NULL, 0};
-    aki_status status = read_options(&own, options, options_size, error);
+    text_call call;
+    aki_status status = begin(&call, model, "aki_embed", count, info, info_size, error);
+    if (status == AKI_OK)
+        status = encoder_check_use(model->enc, ENCODER_EMBEDS, error);
+    if (status == AKI_OK)
+        status = read_options(&own, options, options_size, error);
     if (status == AKI_OK)
         status = encoder_read_options(model->enc, &own, &prompt, error);
-    if (status != AKI_OK)
-        return status;
-    id_store store = {0};
-    encoder_sequence *sequences = mem_zalloc(count, sizeof *sequences);
-    if (sequences == NULL)
-        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for %zu texts", count);
-    status = tokenize_all(model, texts, count, prompt, &own, sequences, &store, &infos, error);
-    if (status == AKI_OK) {
-        const size_t dimension = own.dimensions > 0 ? own.dimensions : aki_dimension(model);
-        const int32_t *ids = store.ids;
-        for (size_t i = 0; i < count; i++) {
-            sequences[i].ids = ids;
-            sequences[i].pooling = own.pooling;
-            sequences[i].normalize = own.normalize;
-            sequences[i].dimensions = own.dimensions;
-            sequences[i].vector = vectors + i * dimension;
-            ids += sequences[i].count;
-        }
-        status = worker_pool_run(model->workers, sequences, count, own.cancel, error);
-    }
+    call.cancel = status == AKI_OK ? own.cancel : NULL;
     if (status == AKI_OK)
-        status = first_failure(model->enc, sequences, count, error);
-    mem_free(store.ids);
-    mem_free(sequences);
+        status = tokenize_all(&call, texts, prompt, own.refuse_long, error);
+    if (status == AKI_OK) {
+        for (size_t i = 0; i < count; i++) {
+            call.sequences[i].pooling = own.pooling;
+            call.sequences[i].normalize = own.normalize;
+            call.sequences[i].dimensions = own.dimensions;
+        }
+        status = compute(&call, vectors, own.dimensions > 0 ? own.dimensions : aki_dimension(model), error);
+    }
+    end(&call);
+    return status;
+}
+
+/* ---- Classifiers ---- */
+
+aki_task aki_model_task(const aki_model *model)
+{
+    return encoder_task(model->enc);
+}
+
+const char *aki_label(const aki_model *model, size_t index)
+{
+    return encoder_label(model->enc, index);
+}
+
+static aki_status read_score_options(aki_score_options *own, const aki_score_options *options, size_t size,
+                                     aki_error *error)
+{
+    *own = (aki_score_options){.scores = AKI_SCORES_MODEL};
+    if (options != NULL && !sized_take(own, sizeof *own, options, size))
+        return unknown_field(error);
+    if ((unsigned)own->scores > AKI_SCORES_PROBABILITY)
+        return error_set(error, AKI_INVALID_ARGUMENT, "options.scores %d is not known", (int)own->scores);
+    return AKI_OK;
+}
+
+/* The pair of firsts[index], or of the query where that is NULL, and seconds[index]. */
+static aki_status tokenize_pair(text_call *call, tokenizer_scratch *scratch, const aki_text *firsts,
+                                const aki_text *seconds, size_t index, bool refuse_long, aki_error *error)
+{
+    const token_pair_limits limits = {0};
+    const encoder *enc = call->model->enc;
+    token_span span;
+    aki_status status = check_text(seconds, index, error);
+    if (status == AKI_OK && firsts != NULL)
+        status = check_text(firsts, index, error);
+    if (status == AKI_OK && firsts != NULL)
+        status = encoder_pair_first(enc, scratch, firsts[index], error);
+    if (status == AKI_OK)
+        status = encoder_pair_second(enc, scratch, seconds[index], &limits, refuse_long, &span, error);
+    if (status == AKI_OK)
+        status = keep_tokens(call, index, &span, error);
+    if (status != AKI_OK)
+        error_at_text(error, index);
+    return status;
+}
+
+/* firsts NULL: `query` is the first text of each pair. */
+static aki_status tokenize_pairs(text_call *call, aki_text query, const aki_text *firsts,
+                                 const aki_text *seconds, bool refuse_long, aki_error *error)
+{
+    tokenizer_scratch *scratch = scratch_pool_take(&call->model->scratches);
+    if (scratch == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory to tokenize");
+    aki_status status = firsts == NULL ? encoder_pair_first(call->model->enc, scratch, query, error) : AKI_OK;
+    for (size_t i = 0; i < call->count && status == AKI_OK; i++)
+        status = cancelled(call, i, error)
+                     ? AKI_CANCELLED
+                     : tokenize_pair(call, scratch, firsts, seconds, i, refuse_long, error);
+    scratch_pool_give(&call->model->scratches, scratch);
+    return status;
+}
+
+static aki_status compute_scores(text_call *call, aki_scores scores, float *logits, aki_error *error)
+{
+    const size_t labels = aki_dimension(call->model);
+    aki_status status = compute(call, logits, labels, error);
+    for (size_t i = 0; i < call->count && status == AKI_OK; i++)
+        encoder_scores(call->model->enc, scores, logits + i * labels);
+    return status;
+}
+
+aki_status aki_rerank_sized(aki_model *model, aki_text query, const aki_text *documents, size_t count,
+                            const aki_score_options *options, size_t options_size, float *scores,
+                            size_t *order, aki_text_info *info, size_t info_size, aki_error *error)
+{
+    if (model == NULL || documents == NULL || scores == NULL || count == 0 ||
+        (query.data == NULL && query.length > 0))
+        return error_set(error, AKI_INVALID_ARGUMENT,
+                         "aki_rerank: model, query, documents and scores must be given, count >= 1");
+    aki_score_options own;
+    text_call call;
+    aki_status status = begin(&call, model, "aki_rerank", count, info, info_size, error);
+    if (status == AKI_OK)
+        status = encoder_check_use(model->enc, ENCODER_RERANKS, error);
+    if (status == AKI_OK)
+        status = read_score_options(&own, options, options_size, error);
+    call.cancel = status == AKI_OK ? own.cancel : NULL;
+    if (status == AKI_OK && query.length == 0)
+        status = error_set(error, AKI_EMPTY_TEXT, "the query is the empty string");
+    if (status == AKI_OK)
+        status = tokenize_pairs(&call, query, NULL, documents, own.refuse_long, error);
+    if (status == AKI_OK)
+        status = compute_scores(&call, own.scores, scores, error);
+    if (status == AKI_OK && order != NULL)
+        encoder_order(scores, count, order);
+    end(&call);
+    return status;
+}
+
+aki_status aki_classify_sized(aki_model *model, const aki_text *texts, const aki_text *seconds, size_t count,
+                              const aki_score_options *options, size_t options_size, float *scores,
+                              aki_text_info *info, size_t info_size, aki_error *error)
+{
+    if (model == NULL || texts == NULL || scores == NULL || count == 0)
+        return error_set(error, AKI_INVALID_ARGUMENT,
+                         "aki_classify: model, texts and scores must be given, count >= 1");
+    aki_score_options own;
+    text_call call;
+    aki_status status = begin(&call, model, "aki_classify", count, info, info_size, error);
+    if (status == AKI_OK)
+        status = encoder_check_use(model->enc, ENCODER_CLASSIFIES, error);
+    if (status == AKI_OK)
+        status = read_score_options(&own, options, options_size, error);
+    call.cancel = status == AKI_OK ? own.cancel : NULL;
+    if (status == AKI_OK)
+        status = seconds != NULL
+                     ? tokenize_pairs(&call, (aki_text){NULL, 0}, texts, seconds, own.refuse_long, error)
+                     : tokenize_all(&call, texts, (aki_text){NULL, 0}, own.refuse_long, error);
+    if (status == AKI_OK)
+        status = compute_scores(&call, own.scores, scores, error);
+    end(&call);
     return status;
 }
 

@@ -83,6 +83,10 @@ aki_status embed_options_read(const aki_embed_options *options, const model *m, 
                               aki_error *error)
 {
     const model_heads *heads = model_heads_of(m);
+    if (heads->task != MODEL_TASK_EMBED) {
+        *prompt = (aki_text){NULL, 0};
+        return AKI_OK;
+    }
     aki_status status = check_pooling(options, &heads->steps[0], error);
     if (status == AKI_OK)
         status = check_numbers(options, heads, error);

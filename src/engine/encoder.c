@@ -9,9 +9,11 @@
 #include "engine/device_lane.h"
 #include "engine/embed_options.h"
 #include "engine/head_chain.h"
+#include "engine/head_scores.h"
 #include "engine/not_finite.h"
 #include "engine/settings.h"
 #include "model/families.h"
+#include "tokenizer/token_pair.h"
 
 /* For calls that were given up to come back at the end. */
 #define DEVICE_CLOSE_MS 1000
@@ -34,8 +36,10 @@ struct encoder {
 
 struct encoder_state {
     cpu_state *device_state;
-    int32_t *ids;         /* [max_pass_tokens]: the pass's token ids, end to end */
-    uint32_t *offsets;    /* [max_pass_tokens + 1]: a sequence has at least one token */
+    int32_t *ids;      /* [max_pass_tokens]: the pass's token ids, end to end */
+    uint32_t *offsets; /* [max_pass_tokens + 1]: a sequence has at least one token */
+    uint32_t *second;  /* [max_pass_tokens]: the pass's device_batch.second, where it has one */
+    bool has_second;
     encoder_steps *steps; /* where passes are measured; NULL = nowhere */
     float *scratch;       /* of the head chain */
     size_t bytes;         /* of all that */
@@ -51,6 +55,19 @@ static aki_status end(encoder_times *times, encoder_stage stage, aki_status stat
     if (status == AKI_OK)
         times->of[stage].to_ns = clock_monotonic_ns();
     return status;
+}
+
+/* The second text of a pair is of token type 1, where the model has types at all. */
+static aki_status check_types(const encoder *enc, aki_error *error)
+{
+    if (model_heads_of(enc->files)->task != MODEL_TASK_CLASSIFY ||
+        model_configuration(enc->files)->token_types != 1 || !token_pair_typed(enc->tok))
+        return AKI_OK;
+    return error_set(
+        error, AKI_MODEL_INVALID,
+        "the tokenizer in '%s' gives token type 1 to the second text of a pair, but the model has one type "
+        "only (\"type_vocab_size\")",
+        enc->folder);
 }
 
 /* Kernels first, then the weights packed for them. */
@@ -88,6 +105,8 @@ static aki_status open_parts(encoder *enc, const char *folder, encoder_times *ti
     begin(times, ENCODER_LOAD_TOKENIZER);
     status = end(times, ENCODER_LOAD_TOKENIZER,
                  tokenizer_open(&enc->tok, model_folder(enc->files), config->vocabulary_size, error));
+    if (status == AKI_OK)
+        status = check_types(enc, error);
     if (status == AKI_OK)
         status = open_device(enc, times, error);
     if (status == AKI_OK)
@@ -289,6 +308,63 @@ aki_status encoder_tokenize(const encoder *enc, tokenizer_scratch *scratch, aki_
     return status;
 }
 
+aki_task encoder_task(const encoder *enc)
+{
+    return model_heads_of(enc->files)->task == MODEL_TASK_CLASSIFY ? AKI_TASK_CLASSIFY : AKI_TASK_EMBED;
+}
+
+const char *encoder_label(const encoder *enc, size_t index)
+{
+    const model_heads *heads = model_heads_of(enc->files);
+    return heads->labels != NULL && index < heads->dimension ? heads->labels[index] : NULL;
+}
+
+aki_status encoder_check_use(const encoder *enc, encoder_use use, aki_error *error)
+{
+    const bool classifies = encoder_task(enc) == AKI_TASK_CLASSIFY,
+               ranks = classifies && encoder_dimension(enc) == 1;
+    static const char *const wanted[] = {[ENCODER_EMBEDS] = "an embedding model",
+                                         [ENCODER_CLASSIFIES] = "a classifier or reranker",
+                                         [ENCODER_RERANKS] = "a reranker"};
+    if (use == ENCODER_EMBEDS ? !classifies : use == ENCODER_CLASSIFIES ? classifies : ranks)
+        return AKI_OK;
+    return error_set(error, AKI_WRONG_TASK, "the model is not %s but %s", wanted[use],
+                     ranks        ? "a reranker"
+                     : classifies ? "a classifier with several labels"
+                                  : "an embedding model");
+}
+
+void encoder_scores(const encoder *enc, aki_scores scores, float *logits)
+{
+    head_scores_apply(model_heads_of(enc->files), scores, logits, encoder_dimension(enc));
+}
+
+void encoder_order(const float *scores, size_t count, size_t *order)
+{
+    head_scores_order(scores, count, order);
+}
+
+aki_status encoder_pair_first(const encoder *enc, tokenizer_scratch *scratch, aki_text text, aki_error *error)
+{
+    return token_pair_first(enc->tok, scratch, text, error);
+}
+
+aki_status encoder_pair_second(const encoder *enc, tokenizer_scratch *scratch, aki_text text,
+                               const token_pair_limits *limits, bool refuse_long, token_span *out,
+                               aki_error *error)
+{
+    const size_t most = encoder_max_tokens(enc);
+    token_pair_limits own = *limits;
+    if (own.max_tokens == 0 || own.max_tokens > most)
+        own.max_tokens = most;
+    aki_status status = token_pair_second(enc->tok, scratch, text, &own, out, error);
+    if (status == AKI_OK && out->truncated && refuse_long)
+        return error_set(error, AKI_TEXT_TOO_LONG,
+                         "the two texts have more than the %zu tokens that are taken together",
+                         own.max_tokens);
+    return status;
+}
+
 aki_status encoder_state_open(encoder_state **out, const encoder *enc, aki_error *error)
 {
     *out = NULL;
@@ -300,8 +376,9 @@ aki_status encoder_state_open(encoder_state **out, const encoder *enc, aki_error
     if (status == AKI_OK) {
         state->ids = mem_alloc(tokens, sizeof *state->ids);
         state->offsets = mem_alloc(tokens + 1, sizeof *state->offsets);
+        state->second = mem_alloc(tokens, sizeof *state->second);
         state->scratch = mem_alloc_aligned(head_chain_scratch(enc->heads), sizeof *state->scratch);
-        if (state->ids == NULL || state->offsets == NULL || state->scratch == NULL)
+        if (state->ids == NULL || state->offsets == NULL || state->second == NULL || state->scratch == NULL)
             status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for passes of %zu tokens", tokens);
         else
             state->bytes = sizeof *state + cpu_state_bytes(state->device_state) +
@@ -323,6 +400,7 @@ void encoder_state_close(encoder_state *state)
     cpu_state_close(state->device_state);
     mem_free(state->ids);
     mem_free(state->offsets);
+    mem_free(state->second);
     mem_free(state->scratch);
     mem_free(state);
 }
@@ -332,24 +410,38 @@ size_t encoder_state_bytes(const encoder_state *state)
     return state->bytes;
 }
 
+/* What gather has put into the state. */
+static device_batch batch_of(const encoder_state *state, size_t count)
+{
+    return (device_batch){.token_ids = state->ids,
+                          .offsets = state->offsets,
+                          .texts = count,
+                          .second = state->has_second ? state->second : NULL};
+}
+
 /* Copies the token ids of the sequences one after another into the batch, which lives in the state. A worker that
  * helped with the pass before may still be inside; it reads nothing of this (cpu_team_run). */
 static aki_status gather(const encoder *enc, encoder_state *state, const encoder_sequence *sequences,
                          size_t count, device_batch *batch, aki_error *error)
 {
     size_t total = 0;
+    const bool has_types = model_configuration(enc->files)->token_types > 1;
+    state->has_second = false;
     for (size_t i = 0; i < count; i++) {
         if (sequences[i].count == 0 || sequences[i].count > encoder_max_tokens(enc) ||
             sequences[i].count > enc->settings.max_pass_tokens - total)
             return error_set(error, AKI_INTERNAL, "a pass was planned with more tokens than its %zu",
                              enc->settings.max_pass_tokens);
+        const bool typed = has_types && sequences[i].second > 0;
         state->offsets[i] = (uint32_t)total;
+        state->second[i] = (uint32_t)(typed ? sequences[i].second : sequences[i].count);
+        state->has_second |= typed;
         for (size_t t = 0; t < sequences[i].count; t++)
             state->ids[total + t] = sequences[i].ids[t];
         total += sequences[i].count;
     }
     state->offsets[count] = (uint32_t)total;
-    *batch = (device_batch){.token_ids = state->ids, .offsets = state->offsets, .texts = count};
+    *batch = batch_of(state, count);
     return AKI_OK;
 }
 
@@ -401,7 +493,7 @@ aki_status encoder_team_begin(const encoder *enc, encoder_state *state, const en
 aki_status encoder_team_run(const encoder *enc, encoder_state *state, encoder_sequence *sequences,
                             size_t count, aki_error *error)
 {
-    const device_batch batch = {.token_ids = state->ids, .offsets = state->offsets, .texts = count};
+    const device_batch batch = batch_of(state, count);
     const float *hidden = cpu_team_run(enc->cpu, state->device_state, &batch);
     return finish_all(enc, state, sequences, count, hidden, error);
 }

@@ -52,6 +52,26 @@ const tokenizer *encoder_tokenizer(const encoder *enc);
 AKI_MUST_CHECK aki_status encoder_tokenize(const encoder *enc, tokenizer_scratch *scratch, aki_text text,
                                            bool refuse_long, token_span *out, aki_error *error);
 
+/* What the model does, and a classifier's label: NULL = there are no more. */
+aki_task encoder_task(const encoder *enc);
+const char *encoder_label(const encoder *enc, size_t index);
+/* AKI_OK, or AKI_WRONG_TASK with what the model does instead. A reranker is a classifier with one label. */
+typedef enum encoder_use { ENCODER_EMBEDS, ENCODER_CLASSIFIES, ENCODER_RERANKS } encoder_use;
+AKI_MUST_CHECK aki_status encoder_check_use(const encoder *enc, encoder_use use, aki_error *error);
+/* Turns a classifier's logits of one text ([encoder_dimension], in place) into scores. */
+void encoder_scores(const encoder *enc, aki_scores scores, float *logits);
+/* Fills order[0..count) with the places of the scores, greatest first, equal ones as they stand. */
+void encoder_order(const float *scores, size_t count, size_t *order);
+
+/* Token ids of a pair of texts: the first is tokenized once, for any number of second ones. limits->max_tokens 0: the model's
+ * limit; a greater one is lowered to that. Errors as token_pair_first and token_pair_second, and AKI_TEXT_TOO_LONG if refuse_long. */
+struct token_pair_limits;
+AKI_MUST_CHECK aki_status encoder_pair_first(const encoder *enc, tokenizer_scratch *scratch, aki_text text,
+                                             aki_error *error);
+AKI_MUST_CHECK aki_status encoder_pair_second(const encoder *enc, tokenizer_scratch *scratch, aki_text text,
+                                              const struct token_pair_limits *limits, bool refuse_long,
+                                              token_span *out, aki_error *error);
+
 /* The prompt that the options ask for, or the model's default; length 0 = none. Lives as long as the options and the
  * encoder. Refuses what does not fit the model: an unknown prompt, pooling or number of dimensions. Error:
  * AKI_INVALID_ARGUMENT. */
@@ -65,7 +85,8 @@ aki_text encoder_join(buf *room, aki_text prompt, aki_text text);
 
 typedef struct encoder_sequence {
     const int32_t *ids;
-    size_t count; /* 1 .. encoder_max_tokens */
+    size_t count;  /* 1 .. encoder_max_tokens */
+    size_t second; /* the first token of type 1, as those behind it are; 0 = all are of type 0 */
     aki_pooling pooling;
     aki_switch normalize;
     size_t dimensions; /* the vector is cut to its first numbers and normalised again; 0 = not cut */

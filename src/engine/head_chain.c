@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "engine/head_scores.h"
 #include "engine/pooling.h"
 
 #include <math.h>
@@ -140,23 +141,6 @@ static void run_pooling(block *b, const model_head *step, const void *packed)
     }
 }
 
-static float activate(float x, model_head_activation activation)
-{
-    switch (activation) {
-    case MODEL_HEAD_TANH:
-        return tanhf(x);
-    case MODEL_HEAD_SIGMOID:
-        return 1.0F / (1.0F + expf(-x));
-    case MODEL_HEAD_SILU:
-        return x / (1.0F + expf(-x));
-    case MODEL_HEAD_IDENTITY:
-    case MODEL_HEAD_RELU:
-    case MODEL_HEAD_GELU:
-        break;
-    }
-    return x;
-}
-
 /* Those that the kernels have, they apply. */
 static kernel_activation kernel_activation_of(model_head_activation activation)
 {
@@ -186,7 +170,7 @@ static void run_dense(block *b, const model_head *step, const void *packed)
         return;
     for (size_t r = 0; r < b->rows; r++)
         for (size_t d = 0; d < step->outputs; d++)
-            done[r * stride + d] = activate(done[r * stride + d], step->activation);
+            done[r * stride + d] = head_activate(done[r * stride + d], step->activation);
 }
 
 static void run_layer_norm(block *b, const model_head *step, const void *packed)
@@ -268,8 +252,9 @@ void head_chain_conclude(const head_chain *chain, encoder_sequence *sequences, s
 {
     for (size_t i = 0; i < count; i++) {
         encoder_sequence *sequence = &sequences[i];
-        const bool normalize = sequence->normalize == AKI_MODEL_DEFAULT ? head_chain_normalizes(chain)
-                                                                        : sequence->normalize == AKI_ON;
+        const bool normalize = chain->list->task == MODEL_TASK_EMBED &&
+                               (sequence->normalize == AKI_MODEL_DEFAULT ? head_chain_normalizes(chain)
+                                                                         : sequence->normalize == AKI_ON);
         if (sequence->status == AKI_OK && normalize && !is_cut_after_normalize(chain, sequence))
             pooling_normalize(sequence->vector, dimensions_of(chain, sequence));
     }

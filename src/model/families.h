@@ -65,6 +65,15 @@ typedef struct tensor_table {
         rows, sizeof(rows) / sizeof((rows)[0])                                                               \
     }
 
+/* The head of the family's ...ForSequenceClassification: from the first token's state through `dense`, of hidden_size outputs, its
+ * activation, and `out`, which has an output for each label. */
+typedef struct model_classifier {
+    const char *architecture; /* "BertForSequenceClassification" */
+    const char *dense, *out;  /* names before ".weight" and ".bias" */
+    bool dense_in_body;       /* `dense` stands behind the family's prefix */
+    model_head_activation activation;
+} model_classifier;
+
 typedef struct model_family {
     const char *type; /* model_type */
     /* Class of the code that the model's publisher brings ("auto_map"), which this family computes; NULL = none. */
@@ -73,10 +82,11 @@ typedef struct model_family {
         arguments; /* that a sentence file may give for its config.json, as sentence_arguments_check takes them */
     /* Fills in what config.json decides: sizes, epsilon, activation and graph, which is zero before. */
     aki_status (*read)(model_config *config, const config_fields *fields, aki_error *error);
-    const char *prefix;             /* of the names in files of models with a head: "bert." */
-    const tensor_table *embeddings; /* fields of model_weights */
-    const char *layers_prefix;      /* "encoder.layer.", before the number of a layer */
-    const tensor_table *layer;      /* fields of model_layer */
+    const char *prefix;                 /* of the names in files of models with a head: "bert." */
+    const tensor_table *embeddings;     /* fields of model_weights */
+    const char *layers_prefix;          /* "encoder.layer.", before the number of a layer */
+    const tensor_table *layer;          /* fields of model_layer */
+    const model_classifier *classifier; /* NULL = not implemented for the family */
 } model_family;
 
 /* By model_type, and where several have it by the class of the publisher's code (NULL = none), else the first; NULL = there is none. */

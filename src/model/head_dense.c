@@ -35,6 +35,17 @@ static const char *class_in_torch(const char *path)
     return "";
 }
 
+bool head_activation_named(const char *path, model_head_activation *out)
+{
+    const char *name = class_in_torch(path);
+    for (size_t i = 0; i < sizeof activations / sizeof activations[0]; i++)
+        if (strcmp(name, activations[i].name) == 0) {
+            *out = activations[i].activation;
+            return true;
+        }
+    return false;
+}
+
 /* Without the field it is the constructor's default. */
 static aki_status read_activation(model_head *head, const folder_json *file, aki_error *error)
 {
@@ -45,15 +56,11 @@ static aki_status read_activation(model_head *head, const folder_json *file, aki
     aki_status status = json_field_string(file->root, file->path, key, &path, error);
     if (status != AKI_OK)
         return status;
-    const char *name = class_in_torch(path);
-    for (size_t i = 0; i < sizeof activations / sizeof activations[0]; i++)
-        if (strcmp(name, activations[i].name) == 0) {
-            head->activation = activations[i].activation;
-            return AKI_OK;
-        }
+    if (head_activation_named(path, &head->activation))
+        return AKI_OK;
     return error_set(error, AKI_MODEL_UNSUPPORTED,
-                     "'%s': \"%s\" is '%s'; supported of torch.nn: Identity, Tanh, ReLU, GELU, Sigmoid, SiLU",
-                     file->path, key, quote_name(path, strlen(path)).text);
+                     "'%s': \"%s\" is '%s'; supported of torch.nn: " HEAD_ACTIVATIONS, file->path, key,
+                     quote_name(path, strlen(path)).text);
 }
 
 /* Refuses fields that a later version may give a meaning. known: ended by NULL. */

@@ -85,8 +85,8 @@ static aki_status refuse_others(const head_tensor *wanted, size_t count, const s
     return AKI_OK;
 }
 
-static aki_status copy_all(const head_tensor *wanted, size_t count, const safetensors *file,
-                           const unsigned char *data, const char *path, aki_error *error)
+aki_status head_weights_copy(const head_tensor *wanted, size_t count, const safetensors *file,
+                             const unsigned char *data, const char *path, aki_error *error)
 {
     for (size_t i = 0; i < count; i++) {
         const safetensors_entry *entry = safetensors_find(file, wanted[i].name);
@@ -96,7 +96,7 @@ static aki_status copy_all(const head_tensor *wanted, size_t count, const safete
         if (status != AKI_OK)
             return status;
     }
-    return refuse_others(wanted, count, file, path, error);
+    return AKI_OK;
 }
 
 aki_status head_weights_read(const char *folder, const head_tensor *wanted, size_t count, aki_error *error)
@@ -112,7 +112,9 @@ aki_status head_weights_read(const char *folder, const head_tensor *wanted, size
     if (status == AKI_OK)
         status = safetensors_parse(&file, mapping_data(map), mapping_size(map), path, error);
     if (status == AKI_OK)
-        status = copy_all(wanted, count, file, mapping_data(map), path, error);
+        status = head_weights_copy(wanted, count, file, mapping_data(map), path, error);
+    if (status == AKI_OK)
+        status = refuse_others(wanted, count, file, path, error);
     if (map != NULL && mapping_damaged(map))
         status = error_set(error, AKI_MODEL_CHANGED, "'%s' was cut while it was being read", path);
     safetensors_close(file);

@@ -3,6 +3,7 @@
 #define MODEL_HEAD_WEIGHTS_H
 
 #include "akidb/embed.h"
+#include "model/safetensors.h"
 
 typedef struct head_tensor {
     const char *name;
@@ -14,5 +15,9 @@ typedef struct head_tensor {
  * heads_read; messages name the file and the tensor. */
 AKI_MUST_CHECK aki_status head_weights_read(const char *folder, const head_tensor *wanted, size_t count,
                                             aki_error *error);
+
+/* Takes them out of a file that is open, and that may hold others. data: the file's bytes; path: for messages. */
+AKI_MUST_CHECK aki_status head_weights_copy(const head_tensor *wanted, size_t count, const safetensors *file,
+                                            const unsigned char *data, const char *path, aki_error *error);
 
 #endif

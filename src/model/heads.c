@@ -67,5 +67,8 @@ void heads_free(model_heads *heads)
 {
     for (size_t i = 0; i < heads->count; i++)
         free_weights(&heads->steps[i]);
+    for (size_t i = 0; heads->labels != NULL && i < heads->dimension; i++)
+        mem_free(heads->labels[i]);
+    mem_free(heads->labels);
     *heads = (model_heads){0};
 }

@@ -8,6 +8,8 @@
 #include "model/model.h"
 #include "model/modules.h"
 
+#define HEAD_ACTIVATIONS "Identity, Tanh, ReLU, GELU, Sigmoid, SiLU"
+
 /* hidden_size: numbers of a token's vector. Whatever the result, release it with heads_free. Errors:
  * AKI_MODEL_NOT_FOUND, AKI_MODEL_INVALID (also: weights of another shape, or not finite), AKI_MODEL_UNSUPPORTED,
  * AKI_MODEL_CHANGED (a weight file was cut), AKI_IO_ERROR, AKI_OUT_OF_MEMORY. */
@@ -18,6 +20,9 @@ void heads_release_dense(model_heads *heads);
 
 /* Cuts the vectors as "truncate_dim" does: one that is no less than the last step's outputs changes nothing. */
 void heads_truncate(model_heads *heads, size_t dimension);
+
+/* By the path of its class: "torch.nn.modules.activation.Tanh". False = not one of HEAD_ACTIVATIONS. */
+bool head_activation_named(const char *path, model_head_activation *out);
 
 /* Readers of one step each, whose `inputs` are known; they fill the rest but `kind`. Errors as above. */
 AKI_MUST_CHECK aki_status head_read_pooling(model_head *head, const char *folder, aki_error *error);

@@ -21,6 +21,8 @@
 
 #define MODEL_MAX_MODULES ((size_t)16) /* behind the Transformer */
 #define MODEL_MAX_POOLINGS ((size_t)8) /* of one Pooling, side by side */
+#define MODEL_MAX_LABELS ((size_t)4096)
+#define MODEL_MAX_LABEL_BYTES ((size_t)256)
 #define MODEL_MAX_PROMPTS ((size_t)1024)
 #define MODEL_MAX_PROMPT_BYTES ((size_t)16 << 10)
 

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "model/config.h"
 #include "model/folder.h"
+#include "model/head_classifier.h"
 #include "model/heads.h"
 #include "model/root_file.h"
 #include "model/weights.h"
@@ -58,6 +59,8 @@ static aki_status read_weights(model *m, aki_error *error)
         status = safetensors_parse(&header, mapping_data(m->file), mapping_size(m->file), path, error);
     if (status == AKI_OK)
         status = weights_bind(&m->weights, &m->config, header, mapping_data(m->file), path, error);
+    if (status == AKI_OK && m->heads.task == MODEL_TASK_CLASSIFY)
+        status = classifier_bind(&m->heads, &m->config, header, mapping_data(m->file), path, error);
     if (m->file != NULL && mapping_damaged(m->file))
         status = error_set(error, AKI_MODEL_CHANGED, "'%s' was cut while it was being read", path);
     safetensors_close(header);
@@ -66,10 +69,15 @@ static aki_status read_weights(model *m, aki_error *error)
 }
 
 /* The steps behind the encoder, and what the root folder says of the whole. */
-static aki_status read_heads(model *m, const model_modules *modules, const char *folder, aki_error *error)
+static aki_status read_heads(model *m, const model_modules *modules, const sentence_file *sentence,
+                             const char *folder, aki_error *error)
 {
     root_file root = {0};
-    aki_status status = heads_read(&m->heads, modules, m->config.hidden_size, error);
+    bool classifies = false;
+    aki_status status = classifier_read(&m->heads, &classifies, modules, &m->config, sentence, folder, error);
+    if (status != AKI_OK || classifies)
+        return status;
+    status = heads_read(&m->heads, modules, m->config.hidden_size, error);
     if (status == AKI_OK)
         status = root_file_read(&root, modules, folder, m->heads.steps[0].leaves_prompt_out, error);
     m->prompts = root.prompts;
@@ -90,9 +98,9 @@ static aki_status read_configuration(model *m, const char *folder, aki_error *er
     if (status == AKI_OK)
         status = config_read_sentence(&m->config, &modules, &sentence, error);
     if (status == AKI_OK)
-        status = read_heads(m, &modules, folder, error);
+        status = read_heads(m, &modules, &sentence, folder, error);
     sentence_file_free(&sentence);
-    m->is_bare = modules.count == 0;
+    m->is_bare = modules.count == 0 && m->heads.task == MODEL_TASK_EMBED;
     m->folder = modules.transformer;
     modules.transformer = NULL;
     modules_free(&modules);

@@ -145,11 +145,21 @@ typedef struct model_head {
     float *bias;                      /* [outputs]; zeros where a Dense has none */
 } model_head;
 
-/* The modules behind the Transformer, in their order. */
+/* What the numbers of a text are. */
+typedef enum model_task {
+    MODEL_TASK_EMBED, /* a vector */
+    MODEL_TASK_CLASSIFY, /* a logit for each label; of a pair of texts, where there is one label, how well they match */
+} model_task;
+
+/* The modules behind the Transformer in their order, or the head of a classifier as the same kind of steps. */
 typedef struct model_heads {
     model_head steps[MODEL_MAX_MODULES];
     size_t count;     /* >= 1 */
     size_t dimension; /* of the vectors: the last step's outputs, or fewer by "truncate_dim" */
+    model_task task;
+    /* CLASSIFY: */
+    char **labels;                   /* [dimension]: "LABEL_0" */
+    model_head_activation scores_by; /* what makes scores of logits, where a caller does not say */
 } model_heads;
 
 typedef struct model_prompt {

@@ -143,9 +143,11 @@ static aki_status read_chain(model_modules *out, const char *folder, const folde
         if (status != AKI_OK)
             return status;
     }
-    if (out->count == 0)
-        return error_set(error, AKI_MODEL_UNSUPPORTED, "'%s' lists no %s module", file->path,
-                         out->transformer == NULL ? "Transformer" : "Pooling");
+    if (out->transformer == NULL)
+        return error_set(error, AKI_MODEL_UNSUPPORTED, "'%s' lists no Transformer module", file->path);
+    out->alone = count == 1;
+    if (out->count == 0 && !out->alone)
+        return error_set(error, AKI_MODEL_UNSUPPORTED, "'%s' lists no Pooling module", file->path);
     return check_names(file, error);
 }
 

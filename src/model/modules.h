@@ -1,6 +1,6 @@
 /* modules.json: which modules a sentence-transformers model is a chain of, and in which folders they lie.
  *
- * The chain is a Transformer, then one Pooling, then any number of Dense, LayerNorm and Normalize in the order of the
+ * The chain is a Transformer, then nothing (a CrossEncoder) or one Pooling, then any number of Dense, LayerNorm and Normalize in the order of the
  * file, as in the reference. Left out of the list is what changes no vector there: a Dropout, and a Normalize before
  * the Pooling, which finds nothing to normalise. A folder without modules.json is a bare transformer: mean pooling, no
  * normalisation. */
@@ -23,6 +23,7 @@ typedef struct model_modules {
     char *transformer;                     /* folder of config.json, weights and tokenizer */
     model_module heads[MODEL_MAX_MODULES]; /* the modules behind it, a Pooling first */
     size_t count;                          /* 0: a bare transformer */
+    bool alone;                            /* modules.json lists the Transformer and nothing behind it */
 } model_modules;
 
 /* Whatever the result, release it with modules_free. Errors: AKI_MODEL_NOT_FOUND (the folder), AKI_MODEL_INVALID,

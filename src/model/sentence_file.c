@@ -7,7 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define OUTPUT "token_embeddings" /* of the transformer, for the pooling */
+/* What the transformer gives: states for the pooling, or a classifier's logits. */
+typedef struct transformer_output {
+    const char *task, *name, *of_model;
+} transformer_output;
+static const transformer_output states = {"feature-extraction", "token_embeddings", "last_hidden_state"},
+                                logits = {"sequence-classification", "scores", "logits"};
 
 static const char *const file_names[] = {
     "sentence_bert_config.json",      "sentence_roberta_config.json", "sentence_distilbert_config.json",
@@ -100,8 +105,8 @@ static bool is_text(const json_t *value, const char *text)
     return json_is_string(value) && strcmp(json_string_value(value), text) == 0;
 }
 
-/* Requires that texts go through the model's forward and that its last layer is taken. */
-static aki_status check_modality(const folder_json *file, aki_error *error)
+/* Requires that texts go through the model's forward and that `output` is taken. */
+static aki_status check_modality(const folder_json *file, const transformer_output *output, aki_error *error)
 {
     const json_t *modalities = NULL;
     aki_status status = read_object(file, "modality_config", &modalities, error);
@@ -109,12 +114,12 @@ static aki_status check_modality(const folder_json *file, aki_error *error)
         return status;
     const json_t *text = json_object_get(modalities, "text");
     if (is_text(json_object_get(text, "method"), "forward") &&
-        is_text(json_object_get(text, "method_output_name"), "last_hidden_state"))
+        is_text(json_object_get(text, "method_output_name"), output->of_model))
         return AKI_OK;
     return error_set(error, AKI_MODEL_UNSUPPORTED,
-                     "'%s': \"modality_config\" does not take 'last_hidden_state' of 'forward' for \"text\"; "
+                     "'%s': \"modality_config\" does not take '%s' of 'forward' for \"text\"; "
                      "nothing else is supported",
-                     file->path);
+                     file->path, output->of_model);
 }
 
 /* Refuses arguments of the tokenizer's calls for texts; those for other inputs do not matter. */
@@ -131,7 +136,7 @@ static aki_status check_processing(const folder_json *file, aki_error *error)
 }
 
 /* Refuses unknown fields, as the reference does, and fields that would change vectors. */
-static aki_status check_fields(const folder_json *file, aki_error *error)
+static aki_status check_fields(const folder_json *file, const transformer_output *output, aki_error *error)
 {
     static const char *const known[] = {
         "max_seq_length", "do_lower_case",  "transformer_task", "modality_config",  "module_output_name",
@@ -160,11 +165,11 @@ static aki_status check_fields(const folder_json *file, aki_error *error)
                              "'%s': \"%s\" is no field that this program or sentence-transformers knows",
                              file->path, quote_name(key, strlen(key)).text);
     }
-    aki_status status = check_text(file, "transformer_task", "feature-extraction", error);
+    aki_status status = check_text(file, "transformer_task", output->task, error);
     if (status == AKI_OK)
-        status = check_text(file, "module_output_name", OUTPUT, error);
+        status = check_text(file, "module_output_name", output->name, error);
     if (status == AKI_OK)
-        status = check_modality(file, error);
+        status = check_modality(file, output, error);
     return status == AKI_OK ? check_processing(file, error) : status;
 }
 
@@ -183,11 +188,11 @@ static aki_status find_file(folder_json *out, const char *folder, aki_error *err
 aki_status sentence_file_read(sentence_file *out, const model_modules *modules, aki_error *error)
 {
     *out = (sentence_file){0};
-    if (modules->count == 0)
+    if (modules->count == 0 && !modules->alone)
         return AKI_OK;
     aki_status status = find_file(&out->file, modules->transformer, error);
     if (status == AKI_OK)
-        status = check_fields(&out->file, error);
+        status = check_fields(&out->file, modules->alone ? &logits : &states, error);
     if (status == AKI_OK)
         status = read_arguments(&out->file, "model_args", "model_kwargs", &out->model, error);
     if (status == AKI_OK)

@@ -143,7 +143,7 @@ static aki_status bind_table(const binder *b, const char *stem, const tensor_tab
 }
 
 /* The family's prefix where the file has its first tensor, which no family goes without, by that name. */
-static const char *prefix_of(const model_family *family, const safetensors *file)
+const char *weights_prefix(const model_family *family, const safetensors *file)
 {
     char name[NAME_BYTES];
     snprintf(name, sizeof name, "%s%s", family->prefix, family->embeddings->rows[0].name);
@@ -157,7 +157,7 @@ aki_status weights_bind(model_weights *weights, const model_config *config, cons
     *weights = (model_weights){.layers = mem_zalloc(config->layers, sizeof(model_layer))};
     if (weights->layers == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for %zu layers", config->layers);
-    binder b = {config, file, data, path, prefix_of(family, file), error};
+    binder b = {config, file, data, path, weights_prefix(family, file), error};
     aki_status status = bind_table(&b, "", family->embeddings, 0, weights);
     for (size_t i = 0; i < config->layers && status == AKI_OK; i++) {
         char stem[NAME_BYTES];

@@ -15,6 +15,9 @@
 AKI_MUST_CHECK aki_status weights_bind(model_weights *weights, const model_config *config,
                                        const safetensors *file, const unsigned char *data, const char *path,
                                        aki_error *error);
+/* What stands before the names of the family's tensors in this file: its prefix, or "". */
+struct model_family;
+const char *weights_prefix(const struct model_family *family, const safetensors *file);
 /* The element type of a tensor of the file `path`. Error: AKI_MODEL_UNSUPPORTED, one that is not read. */
 AKI_MUST_CHECK aki_status weights_dtype(const safetensors_entry *entry, const char *path, model_dtype *dtype,
                                         aki_error *error);

@@ -85,6 +85,7 @@ static aki_status take_ids(text_reader *reader, size_t index, const scheduler_id
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the token ids");
     request->info[index] = (aki_text_info){(uint32_t)span.count, span.truncated};
     request->sequences[request->count].count = span.count;
+    request->sequences[request->count].second = given->second;
     request->text_of[request->count++] = index;
     return AKI_OK;
 }

@@ -145,6 +145,7 @@ typedef struct scheduler_ids {
     int32_t *ids; /* [count]; NULL = the text itself counts */
     size_t count;
     bool truncated; /* for aki_text_info */
+    size_t second;  /* as in encoder_sequence */
 } scheduler_ids;
 
 /* All zero but texts, count and done is a plain request. */

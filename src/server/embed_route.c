@@ -43,9 +43,15 @@ static api_result result_of(const exchange *x)
     return result;
 }
 
+/* The body may be for another operation than the route's. */
+static const api_operation *operation_of(const exchange *x)
+{
+    return x->call.as != NULL ? x->call.as : x->route->api;
+}
+
 static size_t reply_bound(const exchange *x, const api_result *result, const api_service *service)
 {
-    const api_operation *api = x->route->api;
+    const api_operation *api = operation_of(x);
     return api->bound != NULL ? api->bound(&x->call, result, service) : API_SMALL_REPLY_BYTES;
 }
 
@@ -57,7 +63,7 @@ static void write_body(exchange *x)
     result.head_length = &x->reply_head;
     buf_init(&x->reply, reply_bound(x, &result, &service));
     aki_error error;
-    aki_status status = x->route->api->write(&x->call, &result, &service, &x->reply, &error);
+    aki_status status = operation_of(x)->write(&x->call, &result, &service, &x->reply, &error);
     if (status == AKI_OK && x->reply.failed)
         status = error_set(&error, AKI_OUT_OF_MEMORY, "no memory for the reply");
     if (status != AKI_OK) {
@@ -161,7 +167,9 @@ static bool read_call(exchange *x)
                                  .name = x->model,
                                  .head_length = exchange_header(x, "inference-header-content-length"),
                                  .encoding = exchange_header(x, "grpc-encoding")};
-    return api->read == NULL || api->read(&x->call, &request, &service, &x->error);
+    const bool read = api_read(api, &x->call, &request, &service, &x->error);
+    x->api = operation_of(x); /* whose form an error has */
+    return read;
 }
 
 /* False with x->error. */

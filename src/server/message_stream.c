@@ -213,7 +213,7 @@ static void read_message(message_call *c)
                                  .length = c->message.length,
                                  .name = "",
                                  .encoding = exchange_header(x, "grpc-encoding")};
-    c->failed = !x->route->api->read(&c->call, &request, &service, &c->error);
+    c->failed = !api_read(x->route->api, &c->call, &request, &service, &c->error);
     buf_free(&c->message);
     if (c->failed)
         return;

@@ -27,6 +27,8 @@
 const route route_table[] = {
     {"POST", "/api/v1/embed", "vectors for a list of texts", API_ROLE_EMBED, METRIC_ROUTE_EMBED,
      embed_route_handle, embed_route_resume, ROUTE_NOT_ADMIN, &native_embed},
+    {"POST", "/api/v1/rerank", "documents in the order in which they answer a query", API_ROLE_EMBED,
+     METRIC_ROUTE_RERANK, embed_route_handle, embed_route_resume, ROUTE_NOT_ADMIN, &native_rerank},
     /* OpenAI, Azure, Jina, Voyage */
     EMBEDS("/v1/embeddings", "OpenAI: embeddings", METRIC_ROUTE_OPENAI, openai_embeddings),
     EMBEDS("/embeddings", "as /v1/embeddings; with the field content as /embedding", METRIC_ROUTE_OPENAI,
@@ -42,6 +44,8 @@ const route route_table[] = {
     EMBEDS("/pipeline/feature-extraction/{model}", "as /embed", METRIC_ROUTE_TEI_EMBED, tei_embed),
     EMBEDS("/similarity", "TEI: cosines of a sentence to others", METRIC_ROUTE_TEI_SIMILARITY,
            tei_similarity),
+    EMBEDS("/rerank", "TEI: ranked texts; also in the forms of /v1/rerank", METRIC_ROUTE_RERANK, tei_rerank),
+    EMBEDS("/predict", "TEI: labels of texts or pairs", METRIC_ROUTE_PREDICT, tei_predict),
     EMBEDS("/tokenize", "TEI: tokens of texts", METRIC_ROUTE_TOKENIZE, tei_tokenize),
     EMBEDS("/decode", "TEI: texts of token ids", METRIC_ROUTE_DECODE, tei_decode),
     TELLS("/info", "TEI: the model and the limits", API_ROLES_ANY, METRIC_ROUTE_INFO, tei_info),
@@ -61,6 +65,12 @@ const route route_table[] = {
     /* Cohere */
     EMBEDS("/v1/embed", "Cohere: embeddings", METRIC_ROUTE_COHERE_V1, cohere_v1_embed),
     EMBEDS("/v2/embed", "Cohere: embeddings, second version", METRIC_ROUTE_COHERE_V2, cohere_v2_embed),
+    /* Cohere, Jina, Voyage, vLLM: reranking */
+    EMBEDS("/v1/rerank", "Cohere, Jina, Voyage, vLLM: ranked documents", METRIC_ROUTE_RERANK,
+           cohere_v1_rerank),
+    EMBEDS("/v2/rerank", "Cohere: ranked documents, second version", METRIC_ROUTE_RERANK, cohere_v2_rerank),
+    EMBEDS("/v1/score", "vLLM: scores of pairs", METRIC_ROUTE_SCORE, vllm_score),
+    EMBEDS("/score", "as /v1/score", METRIC_ROUTE_SCORE, vllm_score),
     /* KServe */
     TELLS("/v2", "KServe: the server", API_ROLES_ANY, METRIC_ROUTE_KSERVE, kserve_server),
     {"GET", "/v2/health/live", "as /health/live", 0, METRIC_ROUTE_LIVE, health_live, NULL, ROUTE_EVERYWHERE,

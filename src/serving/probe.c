@@ -17,6 +17,7 @@
 struct probe {
     log_sink log;
     size_t dimension;
+    bool classifies;         /* the vectors are a classifier's logits */
     aki_precision precision; /* of the CPU */
     float *vectors;          /* [1 + DEVICES][dimension] f32: the first reply, and each device's own */
     atomic_bool known[DEVICES];
@@ -59,6 +60,14 @@ static float *known_vector(const probe *p, scheduler_level level)
     return p->vectors + (1 + (size_t)(level - SCHEDULER_LEVEL_GPU)) * p->dimension;
 }
 
+static bool agrees(const probe *p, const float *vector, const float *expected, bool across)
+{
+    if (p->classifies)
+        return vector_logits_agree(vector, expected, p->dimension, p->precision, across);
+    return across ? vector_agrees_across(vector, expected, p->dimension, p->precision)
+                  : vector_agrees(vector, expected, p->dimension);
+}
+
 /* Compares a device's first vector with the CPU's, where that is known. Probes run one at a time, so nothing else
  * writes. */
 static bool judge(void *cookie, scheduler_level level, const float *vector)
@@ -68,11 +77,10 @@ static bool judge(void *cookie, scheduler_level level, const float *vector)
                  cpu = SCHEDULER_LEVEL_CPU - SCHEDULER_LEVEL_GPU;
     bool right = true;
     if (atomic_load(&p->known[device])) {
-        right = vector_agrees(vector, known_vector(p, level), p->dimension);
+        right = agrees(p, vector, known_vector(p, level), false);
     } else {
         if (atomic_load(&p->known[cpu]))
-            right = vector_agrees_across(vector, known_vector(p, SCHEDULER_LEVEL_CPU), p->dimension,
-                                         p->precision);
+            right = agrees(p, vector, known_vector(p, SCHEDULER_LEVEL_CPU), true);
         if (right)
             memcpy(known_vector(p, level), vector, p->dimension * sizeof *vector);
         atomic_store(&p->known[device], right);
@@ -146,6 +154,7 @@ aki_status probe_first(probe *p, scheduler *work, const encoder *enc, aki_precis
 {
     size_t floats;
     p->dimension = encoder_dimension(enc);
+    p->classifies = encoder_task(enc) == AKI_TASK_CLASSIFY;
     p->precision = precision;
     if (size_mul(p->dimension, 1 + DEVICES, &floats))
         p->vectors = mem_zalloc(floats, sizeof *p->vectors);

@@ -60,3 +60,19 @@ bool vector_agrees_across(const float *vector, const float *expected, size_t dim
     return vector_is_near(vector, expected, dimension,
                           vector_least_cosine(precision) - COSINE_BETWEEN_DEVICES);
 }
+
+bool vector_logits_agree(const float *logits, const float *expected, size_t count, aki_precision precision,
+                         bool across)
+{
+    /* The error of a vector of length 1 whose cosine is that, for logits of the size of the greatest one or of 1. */
+    const double cosine =
+        across ? vector_least_cosine(precision) - COSINE_BETWEEN_DEVICES : LEAST_COSINE_SAME_DEVICE;
+    double most = 1;
+    for (size_t i = 0; i < count; i++)
+        most = fabs((double)expected[i]) > most ? fabs((double)expected[i]) : most;
+    const double allowed = most * 2 * sqrt(1 - cosine * cosine);
+    for (size_t i = 0; i < count; i++)
+        if (!(fabs((double)logits[i] - expected[i]) <= allowed))
+            return false;
+    return true;
+}

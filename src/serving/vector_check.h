@@ -21,4 +21,9 @@ bool vector_agrees(const float *vector, const float *expected, size_t dimension)
 bool vector_agrees_across(const float *vector, const float *expected, size_t dimension,
                           aki_precision precision);
 
+/* Compares the logits of a classifier, of one device or (across) of two, of which one computes in this precision. A logit near 0 may
+ * differ by many times itself, so the bound is on the difference. False where one is not finite. */
+bool vector_logits_agree(const float *logits, const float *expected, size_t count, aki_precision precision,
+                         bool across);
+
 #endif

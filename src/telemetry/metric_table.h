@@ -70,7 +70,10 @@ typedef enum metric_route {
     METRIC_ROUTE_WEAVIATE,
     METRIC_ROUTE_GRPC_EMBED,
     METRIC_ROUTE_GRPC_INFER,
-    METRIC_ROUTE_LLAMACPP,          /* the last one that embeds */
+    METRIC_ROUTE_LLAMACPP,
+    METRIC_ROUTE_RERANK,
+    METRIC_ROUTE_SCORE,
+    METRIC_ROUTE_PREDICT,           /* the last one that computes */
     METRIC_ROUTE_GRPC_EMBED_STREAM, /* as long as its client wants, so its time says nothing */
     METRIC_ROUTE_GRPC_OTHER,
     METRIC_ROUTE_MODELS,
@@ -197,10 +200,10 @@ extern const metric metric_table[];
 
 /* The label's text. */
 const char *metric_route_name(metric_route route);
-/* True for routes whose requests are for vectors. */
+/* True for routes whose requests are for vectors or scores. */
 static inline bool metric_route_embeds(metric_route route)
 {
-    return route <= METRIC_ROUTE_LLAMACPP;
+    return route <= METRIC_ROUTE_PREDICT;
 }
 
 /* Combinations of label values; 1 without labels. domains: [METRIC_DOMAINS]. */

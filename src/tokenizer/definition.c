@@ -17,3 +17,14 @@ void definition_free(definition *def)
     token_decoder_free(&def->decoder);
     *def = (definition){0};
 }
+
+void definition_pair_texts(definition *def, size_t separators, bool typed)
+{
+    def->pair = (pair_ids){.before = def->before,
+                           .after = def->after,
+                           .known = def->after.count == 1 && separators <= TOKENIZER_SPECIAL_TOKENS_MAX,
+                           .typed = typed,
+                           .untyped_between = separators};
+    for (size_t i = 0; def->pair.known && i < separators; i++)
+        def->pair.between.ids[def->pair.between.count++] = def->after.ids[0];
+}

@@ -24,6 +24,14 @@ typedef struct special_ids {
     size_t count;
 } special_ids;
 
+/* How the post-processor puts two texts together: `before`, the first text, `between`, the second text, `after`. */
+typedef struct pair_ids {
+    special_ids before, between, after;
+    bool known; /* false: the post-processor does not say, or says something else than the above */
+    bool typed; /* the model is given token type 1 for the second text and what follows it */
+    size_t untyped_between; /* tokens of `between` that are of type 0 all the same */
+} pair_ids;
+
 typedef enum definition_model {
     MODEL_WORDPIECE, /* with BertNormalizer and BertPreTokenizer */
     MODEL_UNIGRAM,   /* with stages */
@@ -51,6 +59,7 @@ typedef struct definition {
     definition_added_token *added; /* [added_count], no text twice */
     size_t added_count;
     special_ids before, after;
+    pair_ids pair;
     token_decoder decoder;
     char *pad_token;              /* tokenizer.json's, or NULL */
     bool truncate_left, pad_left; /* from which side a text is cut, on which it is padded */
@@ -91,6 +100,10 @@ AKI_MUST_CHECK aki_status definition_read_pair_files(definition *out, const char
 /* Corrects what was read by the files beside it. On failure *def is still to be freed. Errors as tokenizer_open. */
 AKI_MUST_CHECK aki_status definition_apply(definition *def, const side_files *side, size_t vocabulary_limit,
                                            aki_error *error);
+
+/* The pair of BERT (one separator, types 0 and 1) or of RoBERTa (two separators, type 0 only), from the tokens around a single
+ * text. */
+void definition_pair_texts(definition *def, size_t separators, bool typed);
 
 /* A zeroed definition is allowed. */
 void definition_free(definition *def);

@@ -343,6 +343,52 @@ static aki_status adding_part(const reader *in, const json_t *list, const json_t
     return AKI_OK;
 }
 
+/* Where a piece of a template stands in a pair. */
+typedef enum pair_place { PAIR_BEFORE, PAIR_BETWEEN, PAIR_AFTER } pair_place;
+
+/* Takes a piece of "pair" over. False: the pair is of another form. */
+static bool add_pair_piece(const reader *in, pair_ids *pair, pair_place *place, const json_t *part,
+                           const json_t *piece)
+{
+    special_ids *const sides[] = {&pair->before, &pair->between, &pair->after};
+    const json_t *text = json_object_get(piece, "Sequence"),
+                 *special = json_object_get(piece, "SpecialToken");
+    const json_int_t type = json_integer_value(json_object_get(text != NULL ? text : special, "type_id"));
+    if (type != 0 && (type != 1 || *place == PAIR_BEFORE))
+        return false;
+    if (type == 0 && pair->typed)
+        return false; /* types do not go back */
+    if (type == 1)
+        pair->typed = true;
+    if (text == NULL) {
+        special_ids *side = sides[*place];
+        if (special == NULL || add_template_special(in, side, part, json_object_get(special, "id")) != AKI_OK)
+            return false;
+        if (*place == PAIR_BETWEEN && !pair->typed)
+            pair->untyped_between = side->count;
+        return true;
+    }
+    const char *name = json_string_value(json_object_get(text, "id"));
+    if (name == NULL || *place == PAIR_AFTER || strcmp(name, *place == PAIR_BEFORE ? "A" : "B") != 0)
+        return false;
+    ++*place;
+    return type == (pair->typed ? 1 : 0) && !(*place == PAIR_BETWEEN && type == 1);
+}
+
+/* A template whose pair is of another form than pair_ids serves single texts all the same. */
+static void read_pair(const reader *in, const json_t *part)
+{
+    const reader quiet = {.def = in->def, .path = in->path};
+    const json_t *pieces = json_object_get(part, "pair");
+    pair_ids pair = {0};
+    pair_place place = PAIR_BEFORE;
+    bool fits = true;
+    for (size_t i = 0; i < json_array_size(pieces) && fits; i++)
+        fits = add_pair_piece(&quiet, &pair, &place, part, json_array_get(pieces, i));
+    pair.known = fits && place == PAIR_AFTER;
+    in->def->pair = pair;
+}
+
 static aki_status read_post_processor(const reader *in, const json_t *root)
 {
     definition *def = in->def;
@@ -356,14 +402,18 @@ static aki_status read_post_processor(const reader *in, const json_t *root)
     }
     if (adds_nothing(in, part))
         return AKI_OK;
-    if (type != NULL && strcmp(type, "TemplateProcessing") == 0)
+    if (type != NULL && strcmp(type, "TemplateProcessing") == 0) {
+        read_pair(in, part);
         return read_template(in, part);
+    }
     if (type == NULL || (strcmp(type, "BertProcessing") != 0 && strcmp(type, "RobertaProcessing") != 0))
         return read_part(in, root, "post_processor", "TemplateProcessing", &part);
     const json_t *cls = json_object_get(part, "cls"), *sep = json_object_get(part, "sep");
     aki_status status = add_special(in, &def->before, json_array_get(cls, 0), json_array_get(cls, 1));
     if (status == AKI_OK)
         status = add_special(in, &def->after, json_array_get(sep, 0), json_array_get(sep, 1));
+    const bool is_bert = strcmp(type, "BertProcessing") == 0;
+    definition_pair_texts(def, is_bert ? 1 : 2, is_bert);
     return status;
 }
 

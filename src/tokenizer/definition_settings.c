@@ -172,6 +172,8 @@ static aki_status build_bert(const adder *in)
         status = put_around(in, USE_SEP, &def->after);
     if (status != AKI_OK)
         return status;
+    const bool is_mpnet = in->side->class == TOKENIZER_CLASS_MPNET;
+    definition_pair_texts(def, is_mpnet ? 2 : 1, !is_mpnet);
     int32_t unknown_id = token_index_find(&in->known, unknown, strlen(unknown));
     if (unknown_id == TOKEN_INDEX_NONE || (size_t)unknown_id >= def->model_count)
         return error_set(in->error, AKI_MODEL_INVALID, "'%s' has no token '%s', the model's unk_token",
@@ -199,6 +201,7 @@ static aki_status build_xlm_roberta(const adder *in)
         status = put_around(in, USE_EOS, &def->after);
     if (status != AKI_OK)
         return status;
+    definition_pair_texts(def, 2, false);
     if (def->model_count <= XLM_ROBERTA_UNKNOWN)
         return error_set(in->error, AKI_MODEL_INVALID,
                          "'%s' has %zu tokens; XLMRobertaTokenizer's unknown token has the id %d",
@@ -250,6 +253,8 @@ static aki_status build_byte_level(const adder *in)
         status = put_around(in, USE_CLS, &def->before);
     if (status == AKI_OK && in->side->class == TOKENIZER_CLASS_ROBERTA)
         status = put_around(in, USE_SEP, &def->after);
+    if (status == AKI_OK && in->side->class == TOKENIZER_CLASS_ROBERTA)
+        definition_pair_texts(def, 2, false);
     if (status == AKI_OK)
         status = is_qwen ? put_stages(in, "{\"type\":\"NFC\"}",
                                       json_pack("{s:s, s:[{s:s, s:{s:s}, s:s}, o]}", "type", "Sequence",
@@ -308,7 +313,12 @@ static aki_status build_class(const adder *in)
 /* A post-processor of the file may name tokens that the settings do not add again. */
 static aki_status check_around(const adder *in)
 {
-    const definition *def = in->def;
+    definition *def = in->def;
+    const special_ids *pair[] = {&def->pair.before, &def->pair.between, &def->pair.after};
+    for (size_t side = 0; side < 3; side++)
+        for (size_t i = 0; i < pair[side]->count; i++)
+            if ((size_t)pair[side]->ids[i] >= def->vocab.count)
+                def->pair.known = false;
     const special_ids *sides[] = {&def->before, &def->after};
     for (size_t side = 0; side < 2; side++)
         for (size_t i = 0; i < sides[side]->count; i++)
@@ -318,6 +328,14 @@ static aki_status check_around(const adder *in)
                     "'%s': \"post_processor\" names the token %d, which the settings beside it do not have",
                     def->vocab.path, (int)sides[side]->ids[i]);
     return AKI_OK;
+}
+
+/* Types that the template gives reach the model where its inputs are said to have them. */
+static bool passes_types(const side_files *side)
+{
+    if (side->class == TOKENIZER_CLASS_BERT && side_files_get(side, "model_input_names") == NULL)
+        return true; /* by default */
+    return side_files_pass_types(side);
 }
 
 static aki_status add_all(adder *in, const side_tokens *tokens)
@@ -332,6 +350,7 @@ static aki_status add_all(adder *in, const side_tokens *tokens)
             in->stated_count = def->added_count;
     }
     aki_status status = build_class(in);
+    def->pair.typed = def->pair.typed && passes_types(in->side);
     for (size_t i = 0; i < in->new_count && status == AKI_OK; i++)
         status = vocabulary_append(&def->vocab, in->news[i]->text, in->news[i]->length, in->error);
     return status == AKI_OK ? check_around(in) : status;

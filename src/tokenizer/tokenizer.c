@@ -12,13 +12,6 @@
 
 #include <string.h>
 
-struct tokenizer_scratch {
-    id_list ids;
-    buf normal; /* normalised text, from the open word on */
-    normalizer_state marks;
-    staged_scratch stages;
-};
-
 /* Appends what the model's normalizers make of a text. False = out of memory. */
 static bool normalize(const tokenizer *tok, const char *text, size_t length, buf *out)
 {
@@ -98,6 +91,7 @@ static aki_status build(tokenizer *tok, definition *def, const char *path, aki_e
     def->vocab = (vocabulary){0};
     tok->before = def->before;
     tok->after = def->after;
+    tok->pair = def->pair;
     tok->decoder = def->decoder;
     def->decoder = (token_decoder){0};
     tok->truncate_left = def->truncate_left;
@@ -302,6 +296,8 @@ void tokenizer_scratch_close(tokenizer_scratch *scratch)
     if (scratch == NULL)
         return;
     id_list_free(&scratch->ids);
+    id_list_free(&scratch->first);
+    id_list_free(&scratch->second);
     buf_free(&scratch->normal);
     normalizer_state_free(&scratch->marks);
     staged_scratch_free(&scratch->stages);
@@ -423,9 +419,12 @@ static bool encode_stretch(const tokenizer *tok, tokenizer_scratch *scratch, wor
                                      : encode_windows(tok, scratch, splitter, start, length);
 }
 
-static bool encode_content(const tokenizer *tok, tokenizer_scratch *scratch, word_splitter *splitter,
-                           aki_text text)
+bool tokenizer_encode_content(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text,
+                              size_t stop_count, id_list *out)
 {
+    word_splitter own = {
+        .classes = &tok->classes, .model = &tok->model, .out = out, .stop_count = stop_count};
+    word_splitter *splitter = &own;
     added_tokens_cursor cursor = added_tokens_search(&tok->raw, &tok->classes, text.data, text.length);
     added_tokens_piece piece;
     while (!word_splitter_stopped(splitter) && added_tokens_next(&cursor, &piece)) {
@@ -439,7 +438,7 @@ static bool encode_content(const tokenizer *tok, tokenizer_scratch *scratch, wor
     return true;
 }
 
-static bool append_special(id_list *list, const special_ids *special)
+bool tokenizer_append_special(id_list *list, const special_ids *special)
 {
     if (!id_list_reserve(list, special->count))
         return false;
@@ -468,14 +467,20 @@ static aki_status refuse_bytes(aki_text text, size_t bad, aki_error *error)
     return error_set(error, AKI_INVALID_UTF8, "the text is not valid UTF-8: byte %zu (0x%02X)", bad, at[0]);
 }
 
+aki_status tokenizer_check_text(aki_text text, aki_error *error)
+{
+    size_t bad;
+    return utf8_valid(text.data, text.length, &bad) ? AKI_OK : refuse_bytes(text, bad, error);
+}
+
 aki_status tokenizer_encode(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text,
                             size_t max_tokens, token_span *out, aki_error *error)
 {
-    size_t bad, special = tok->before.count + tok->after.count;
+    const size_t special = tok->before.count + tok->after.count;
     if (text.length == 0)
         return error_set(error, AKI_EMPTY_TEXT, "the text is the empty string");
-    if (!utf8_valid(text.data, text.length, &bad))
-        return refuse_bytes(text, bad, error);
+    if (tokenizer_check_text(text, error) != AKI_OK)
+        return AKI_INVALID_UTF8;
     if (max_tokens != 0 && max_tokens < special)
         return error_set(error, AKI_INVALID_ARGUMENT,
                          "a limit of %zu tokens has no room for the %zu special tokens", max_tokens, special);
@@ -483,22 +488,19 @@ aki_status tokenizer_encode(const tokenizer *tok, tokenizer_scratch *scratch, ak
     ids->count = 0;
     /* With the tokens before the text, and one more than fit: whether there is one is what `truncated` says. */
     size_t room = max_tokens != 0 ? max_tokens - tok->after.count : SIZE_MAX - 1;
-    word_splitter splitter = {.classes = &tok->classes,
-                              .model = &tok->model,
-                              .out = ids,
-                              .stop_count = tok->truncate_left ? SIZE_MAX : room + 1};
-    bool done = append_special(ids, &tok->before) && encode_content(tok, scratch, &splitter, text);
+    bool done = tokenizer_append_special(ids, &tok->before) &&
+                tokenizer_encode_content(tok, scratch, text, tok->truncate_left ? SIZE_MAX : room + 1, ids);
     bool truncated = ids->count > room;
     if (truncated && tok->truncate_left)
         keep_end(ids, tok->before.count, room);
     if (truncated)
         ids->count = room;
-    if (!done || !append_special(ids, &tok->after))
+    if (!done || !tokenizer_append_special(ids, &tok->after))
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the tokens of a text of %zu bytes",
                          text.length);
     if (ids->count == 0)
         return error_set(error, AKI_NO_TOKENS, "the text has no token: nothing is left of its %zu bytes",
                          text.length);
-    *out = (token_span){ids->ids, ids->count, truncated};
+    *out = (token_span){.ids = ids->ids, .count = ids->count, .truncated = truncated};
     return AKI_OK;
 }

@@ -53,6 +53,7 @@ typedef struct token_span {
     const int32_t *ids; /* in the scratch: valid until its next use */
     size_t count;       /* special tokens of the post-processor included */
     bool truncated;
+    size_t second; /* of a pair: the first token that is of type 1; 0 = all are of type 0 */
 } token_span;
 
 /* text: any bytes; refused with AKI_INVALID_UTF8 (message names the byte offset) unless valid UTF-8, over its whole

@@ -1,4 +1,4 @@
-/* The inside of a tokenizer, for the files that implement it (tokenizer.c, offsets.c). */
+/* The inside of a tokenizer, for the files that implement it (tokenizer.c, token_pair.c, offsets.c). */
 #ifndef TOKENIZER_TOKENIZER_PARTS_H
 #define TOKENIZER_TOKENIZER_PARTS_H
 
@@ -17,8 +17,25 @@ struct tokenizer {
     added_tokens raw, normalized;
     buf *normalized_texts; /* [normalized.count], what `normalized` points to */
     special_ids before, after;
+    pair_ids pair;
     token_decoder decoder;
     bool truncate_left; /* a text that is cut keeps its end */
 };
+
+struct tokenizer_scratch {
+    id_list ids;
+    id_list first, second; /* of a pair, without special tokens */
+    buf normal;            /* normalised text, from the open word on */
+    normalizer_state marks;
+    staged_scratch stages;
+};
+
+/* AKI_OK or AKI_INVALID_UTF8. */
+aki_status tokenizer_check_text(aki_text text, aki_error *error);
+/* Appends the text's ids without special tokens to `out`, until there are stop_count or a few more. False = out of memory. */
+bool tokenizer_encode_content(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text,
+                              size_t stop_count, id_list *out);
+/* False = out of memory. */
+bool tokenizer_append_special(id_list *list, const special_ids *special);
 
 #endif

@@ -6,7 +6,7 @@ import pytest
 
 from cli_program import PROGRAM, ROOT, VERSION, run
 
-COMMANDS = ["serve", "embed", "tokenize", "pull", "models", "doctor", "bench"]
+COMMANDS = ["serve", "embed", "rerank", "tokenize", "pull", "models", "doctor", "bench"]
 
 
 @pytest.mark.parametrize("flag", ["--version", "-V"])

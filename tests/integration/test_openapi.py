@@ -55,6 +55,10 @@ def resolved(document, schema):
     return jsonschema.Draft202012Validator({**schema, "components": document["components"]})
 
 
+# What an embedding model refuses; test_rerank.py tries these against models of their own.
+CLASSIFIERS = {"/api/v1/rerank", "/rerank", "/predict", "/v1/rerank", "/v2/rerank", "/score", "/v1/score"}
+
+
 def test_examples_work(client, document):
     """Each is what its own schema says, is answered with 200, and so is its reply."""
     bodies = 0
@@ -66,6 +70,9 @@ def test_examples_work(client, document):
         for parameter in operation.get("parameters", []):
             path = path.replace("{%s}" % parameter["name"], parameter["example"])
         reply = client.request(method, path, json=content["example"] if content else None)
+        if path in CLASSIFIERS:
+            assert reply.status_code in (400, 424) and "the model is not a" in reply.text
+            continue
         assert reply.status_code == 200, (method, path, reply.text[:500])
         described = operation["responses"]["200"]["content"]
         kind = reply.headers["content-type"].partition(";")[0]
@@ -81,5 +88,5 @@ def test_bodies_that_the_document_refuses_are_refused(client, document):
         schema = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
         if "required" in schema:
             reply = client.post(path.replace("{model}", NAME), json={})
-            assert reply.status_code in (400, 422), path
+            assert reply.status_code in ((400, 422, 424) if path in CLASSIFIERS else (400, 422)), path
             resolved(document, {"$ref": "#/components/schemas/Error"}).validate(reply.json())

@@ -48,6 +48,24 @@ const cli_command command_table[COMMAND_TOTAL] = {
              "  akidb-embed embed --input docs.jsonl --field body --output docs.fvecs --on-error skip\n"
              "  akidb-embed embed --input table.csv --column title --output - | head -1\n",
          .run = command_embed},
+    [COMMAND_RERANK] =
+        {.name = "rerank",
+         .summary = "put texts into the order in which they answer a query",
+         .argument_hint = "Texts come from stdin or a file: akidb-embed rerank --query TEXT --input FILE.",
+         .description =
+             "Reads texts as `embed` does, scores each together with --query by a cross-encoder, and writes "
+             "one "
+             "JSON\n"
+             "object for each, best first: {\"index\":3,\"score\":0.98,\"text\":\"...\"}. index counts the "
+             "input's "
+             "texts from 0;\n"
+             "the \"id\" of a JSONL input stands behind it. With --top-n only the best are kept in memory.\n",
+         .examples =
+             "  akidb-embed rerank --model cross-encoder/ms-marco-MiniLM-L6-v2 --query 'how do cats purr' "
+             "< texts.txt\n"
+             "  akidb-embed rerank --model ./reranker --query 'tax 2026' --input docs.jsonl --field body "
+             "--top-n 10\n",
+         .run = command_rerank},
     [COMMAND_TOKENIZE] = {.name = "tokenize",
                           .summary = "print the token ids of texts",
                           .argument_hint =

@@ -8,7 +8,7 @@
 #define EXIT_DONE 0
 #define EXIT_FAILED 1
 #define EXIT_USAGE 2
-#define EXIT_SKIPPED 3 /* embed, tokenize: done, but --on-error skip has left texts out */
+#define EXIT_SKIPPED 3 /* embed, rerank, tokenize: done, but --on-error skip has left texts out */
 
 typedef struct cli_command {
     const char *name;
@@ -26,6 +26,7 @@ extern const cli_command command_table[];
 
 int command_serve(const options *o);
 int command_embed(const options *o);
+int command_rerank(const options *o);
 int command_tokenize(const options *o);
 int command_pull(const options *o);
 int command_models(const options *o);

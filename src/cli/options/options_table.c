@@ -5,14 +5,15 @@
 
 #define SERVE (1U << COMMAND_SERVE)
 #define EMBED (1U << COMMAND_EMBED)
+#define RERANK (1U << COMMAND_RERANK)
 #define TOKENIZE (1U << COMMAND_TOKENIZE)
 #define PULL (1U << COMMAND_PULL)
 #define MODELS (1U << COMMAND_MODELS)
 #define DOCTOR (1U << COMMAND_DOCTOR)
 #define BENCH (1U << COMMAND_BENCH)
-#define READS_MODEL (SERVE | EMBED | TOKENIZE | DOCTOR | BENCH)
-#define COMPUTES (SERVE | EMBED | DOCTOR | BENCH)
-#define READS_TEXTS (EMBED | TOKENIZE)
+#define READS_MODEL (SERVE | EMBED | RERANK | TOKENIZE | DOCTOR | BENCH)
+#define COMPUTES (SERVE | EMBED | RERANK | DOCTOR | BENCH)
+#define READS_TEXTS (EMBED | RERANK | TOKENIZE)
 #define EVERY ((1U << COMMAND_TOTAL) - 1)
 
 #define KIB(n) (INT64_C(n) << 10)
@@ -837,7 +838,7 @@ const option_row option_table[OPTION_TOTAL] = {
                          .flag = "truncate",
                          .variable = "AKIDB_TRUNCATE",
                          .type = OPTION_TYPE_SWITCH,
-                         .commands = EMBED,
+                         .commands = EMBED | RERANK,
                          .default_text = "true",
                          .help =
                              "cut texts at the model's limit of tokens and count them; --no-truncate refuses "
@@ -854,6 +855,33 @@ const option_row option_table[OPTION_TOTAL] = {
          .default_text = "auto",
          .help = "texts that are read, computed and written together; auto goes by the threads. "
                  "Vectors do not depend on it"},
+    /* ---- Reranking ---- */
+    [OPTION_QUERY] = {.section = "Reranking",
+                      .flag = "query",
+                      .variable = "AKIDB_QUERY",
+                      .type = OPTION_TYPE_TEXT,
+                      .commands = RERANK,
+                      .value_name = "TEXT",
+                      .help = "what the texts are ranked by"},
+    [OPTION_TOP_N] = {.section = "Reranking",
+                      .flag = "top-n",
+                      .variable = "AKIDB_TOP_N",
+                      .type = OPTION_TYPE_NUMBER,
+                      .commands = RERANK,
+                      .maximum = 1000000000,
+                      .zero_word = "all",
+                      .default_text = "all",
+                      .help = "write only this many texts, the best ones"},
+    [OPTION_SCORES] =
+        {.section = "Reranking",
+         .flag = "scores",
+         .variable = "AKIDB_SCORES",
+         .type = OPTION_TYPE_CHOICE,
+         .commands = RERANK,
+         .choices = "model|raw|probability",
+         .default_text = "model",
+         .help = "what becomes of the model's logits: model is what its configuration says, raw the logits "
+                 "as they are, probability their sigmoid, from 0 to 1"},
     /* ---- Tokens ---- */
     [OPTION_MAX_LENGTH] = {.section = "Tokens",
                            .flag = "max-length",

@@ -161,8 +161,18 @@ static kernel_norm norm_of(const walk *w, const cpu_norm *norm, const float *inp
     };
 }
 
-/* Rows of the pass that have consecutive rows of the table of positions, from `position` on. */
-static void embed_run(const walk *w, size_t row, size_t rows, size_t position)
+/* Makes a token of type 0 one of type 1. row: [hidden] */
+static void add_type(const walk *w, float *row)
+{
+    const size_t hidden = w->device->config.hidden_size;
+    const float *step = w->device->type_step;
+    for (size_t i = 0; i < hidden; i++)
+        row[i] += step[i];
+}
+
+/* Rows of the pass that have consecutive rows of the table of positions, from `position` on; those from `second` on are of token
+ * type 1. */
+static void embed_run(const walk *w, size_t row, size_t rows, size_t position, size_t second)
 {
     const cpu_device *device = w->device;
     const size_t hidden = device->config.hidden_size, stride = w->state->hidden_stride;
@@ -175,6 +185,8 @@ static void embed_run(const walk *w, size_t row, size_t rows, size_t position)
                         to + r * stride);
         for (size_t i = 0; i < hidden && scale > 0.0f; i++)
             to[r * stride + i] *= scale;
+        if (row + r >= second)
+            add_type(w, to + r * stride);
         for (size_t i = 0; i < hidden && device->embedding_norm.gamma == NULL; i++)
             to[r * stride + i] += positions[r * position_stride + i];
     }
@@ -201,14 +213,16 @@ static void enter_first_layer(const walk *w, size_t first, size_t rows)
     w->device->kernels->norm(&norm);
 }
 
-/* Rows first .. end - 1 of the pass, of the text that begins at row `start`. */
-static void embed_text(const walk *w, size_t start, size_t first, size_t end)
+/* Rows first .. end - 1 of the pass, of text number `text`. */
+static void embed_text(const walk *w, size_t text, size_t first, size_t end)
 {
+    const size_t start = w->batch.offsets[text];
+    const size_t second = w->batch.second != NULL ? start + w->batch.second[text] : SIZE_MAX;
     const model_graph *graph = &w->device->config.graph;
     const int32_t *ids = w->batch.token_ids;
     size_t position = model_first_position(graph) + (first - start);
     if (!graph->positions_skip_padding) {
-        embed_run(w, first, end - first, position);
+        embed_run(w, first, end - first, position, second);
         return;
     }
     for (size_t row = start; row < first; row++)
@@ -218,7 +232,7 @@ static void embed_text(const walk *w, size_t start, size_t first, size_t end)
         next = row + 1;
         while (!is_padding && next < end && ids[next] != graph->padding_id)
             next++;
-        embed_run(w, row, next - row, is_padding ? (size_t)graph->padding_id : position);
+        embed_run(w, row, next - row, is_padding ? (size_t)graph->padding_id : position, second);
         position += is_padding ? 0 : next - row;
     }
 }
@@ -234,7 +248,7 @@ static void embed_rows(void *cookie, size_t first, size_t count)
         while (offsets[text + 1] <= row)
             text++;
         next = offsets[text + 1] < end ? offsets[text + 1] : end;
-        embed_text(w, offsets[text], row, next);
+        embed_text(w, text, row, next);
     }
     enter_first_layer(w, first, count);
     if (!takes(w, w->preparation.matrix, KERNEL_F32))

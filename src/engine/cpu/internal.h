@@ -75,7 +75,8 @@ struct cpu_device {
     float *
         positions; /* [position_rows][hidden]: position + type 0 embedding; one row where no table of positions is */
     size_t position_rows;
-    float *zeros; /* [hidden] */
+    float *type_step; /* [hidden]: type 1 less type 0 embedding; NULL where the model has no type 1 */
+    float *zeros;     /* [hidden] */
     /* [max_positions] of [head_size / 2] cosines and as many sines; NULL = nothing is turned. One table for both where they are equal. */
     float *rotary[MODEL_REACHES];
     /* [heads], relative_stride apart: the bias of a key behind the query by -max_positions + 1 .. max_positions - 1, in base 2;

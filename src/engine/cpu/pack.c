@@ -98,6 +98,8 @@ static void place_vectors(cpu_device *device, const model_weights *weights, carv
     }
     device->positions = carve(c, device->position_rows * hidden, sizeof(float));
     device->zeros = carve(c, hidden, sizeof(float));
+    if (device->config.token_types > 1)
+        device->type_step = carve(c, hidden, sizeof(float));
     place_rotary(device, c);
     if (device->config.graph.relative_bias || device->config.graph.alibi)
         device->relative = carve(c, device->config.heads * device->relative_stride, sizeof(float));
@@ -310,6 +312,11 @@ static void read_vectors(cpu_device *device, const model_weights *weights, float
         for (size_t p = 0; p < rows; p++)
             for (size_t i = 0; i < hidden; i++)
                 positions[p * hidden + i] += row[i];
+    }
+    if (device->type_step != NULL) {
+        tensor_read_f32(&weights->type_embeddings, hidden, hidden, device->type_step);
+        for (size_t i = 0; i < hidden; i++)
+            device->type_step[i] -= row[i];
     }
     if (device->relative != NULL)
         read_relative(device, &weights->relative_bias);

@@ -72,6 +72,9 @@ typedef struct device_batch {
         *offsets; /* [texts + 1], rising from 0; text i is token_ids[offsets[i] .. offsets[i + 1]) */
     size_t texts; /* >= 1; every text has 1 .. max_positions tokens */
     const aki_pooling *pooling; /* [texts], by device_has_pooling; NULL for devices that do not pool */
+    /* [texts]: the first token of each text that is of type 1, as the ones behind it are; the text's length = none. NULL = all tokens
+     * are of type 0, as always for devices without `token_types`. */
+    const uint32_t *second;
 } device_batch;
 
 typedef struct device_api {
@@ -100,6 +103,7 @@ typedef struct device_api {
     /* The device is called in a process of its own (engine/device/process_device.h), which DEVICE_UNAVAILABLE ends: for those whose failures
      * cost the process that meets them the device for good. */
     bool isolated;
+    bool token_types; /* it looks at device_batch.second; else the CPU computes pairs of texts */
 } device_api;
 
 #endif

@@ -330,12 +330,14 @@ device_status process_device_forward(void *device, void *state, const device_bat
 {
     process_state *s = state;
     const size_t tokens = batch->offsets[batch->texts];
-    const process_pass pass = {.texts = batch->texts};
+    const process_pass pass = {.texts = batch->texts, .typed = batch->second != NULL};
     process_answer answer;
     memcpy(s->memory.ids, batch->token_ids, tokens * sizeof *batch->token_ids);
     memcpy(s->memory.offsets, batch->offsets, (batch->texts + 1) * sizeof *batch->offsets);
     if (batch->pooling != NULL)
         memcpy(s->memory.pooling, batch->pooling, batch->texts * sizeof *batch->pooling);
+    if (pass.typed)
+        memcpy(s->memory.second, batch->second, batch->texts * sizeof *batch->second);
     if (!process_tell(s->socket, &pass, sizeof pass) || !process_receive(s->socket, &answer, sizeof answer)) {
         snprintf(message, DEVICE_MESSAGE_BYTES, "its process has ended");
         lose(device, s->number);

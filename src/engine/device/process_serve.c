@@ -78,7 +78,8 @@ static void serve_passes(const served_state *s, void *state, const process_memor
         const device_batch batch = {.token_ids = memory->ids,
                                     .offsets = memory->offsets,
                                     .texts = pass.texts,
-                                    .pooling = memory->pooling};
+                                    .pooling = memory->pooling,
+                                    .second = pass.typed ? memory->second : NULL};
         const float *output = NULL;
         answer = (process_answer){0};
         answer.status = api->forward(s->owner->device, state, &batch, &output, &answer.times, answer.message);

@@ -34,6 +34,7 @@ typedef struct process_answer {
 
 typedef struct process_pass {
     size_t texts;
+    bool typed; /* `second` is filled */
 } process_pass;
 
 /* One message, whole or not at all. */
@@ -48,6 +49,7 @@ typedef struct process_memory {
     int32_t *ids;         /* [max_tokens] */
     uint32_t *offsets;    /* [max_tokens + 1] */
     aki_pooling *pooling; /* [max_tokens] */
+    uint32_t *second;     /* [max_tokens]: device_batch.second */
 } process_memory;
 
 /* Where the parts lie; base NULL: only the bytes. False = too many. */
@@ -55,7 +57,7 @@ static inline bool process_memory_place(process_memory *m, void *base, size_t ma
 {
     size_t output, others;
     if (!size_mul(max_tokens, hidden, &output) || !size_mul(output, sizeof(float), &output) ||
-        !size_mul(max_tokens + 1, sizeof(int32_t) + sizeof(uint32_t) + sizeof(aki_pooling), &others) ||
+        !size_mul(max_tokens + 1, sizeof(int32_t) + 2 * sizeof(uint32_t) + sizeof(aki_pooling), &others) ||
         !size_add(output, others, &m->bytes))
         return false;
     m->base = base;
@@ -65,6 +67,7 @@ static inline bool process_memory_place(process_memory *m, void *base, size_t ma
     m->ids = (int32_t *)((char *)base + output);
     m->offsets = (uint32_t *)(m->ids + max_tokens + 1);
     m->pooling = (aki_pooling *)(m->offsets + max_tokens + 1);
+    m->second = (uint32_t *)(m->pooling + max_tokens + 1);
     return true;
 }
 

@@ -94,6 +94,16 @@ static aki_status check_pooling(const device_api *api, const device_model *m, ak
                      pooling->poolings_count > 1 ? " with others beside it" : "");
 }
 
+/* Pairs of texts have two token types, which not every device takes. */
+static aki_status check_types(const device_api *api, const device_model *m, aki_error *error)
+{
+    if (api->token_types || m->heads == NULL || m->heads->task == MODEL_TASK_EMBED ||
+        m->config->token_types < 2)
+        return AKI_OK;
+    return error_set(error, AKI_UNAVAILABLE,
+                     "device %s cannot be used for this model: it takes no pairs of texts", api->name);
+}
+
 aki_status device_open(device **out, device_plugin *plugin, int least, const device_model *m,
                        const log_sink *log, aki_error *error)
 {
@@ -108,6 +118,8 @@ aki_status device_open(device **out, device_plugin *plugin, int least, const dev
     }
     const char *name = d->api.name;
     aki_status status = check_pooling(&d->api, m, error);
+    if (status == AKI_OK)
+        status = check_types(&d->api, m, error);
     int score = 0;
     if (status == AKI_OK)
         score =

@@ -49,6 +49,12 @@ static const tensor_row layer[] = {
 
 const tensor_table family_bert_embeddings = TENSOR_TABLE(embeddings), family_bert_layer = TENSOR_TABLE(layer);
 
+static const model_classifier classifier = {.architecture = "BertForSequenceClassification",
+                                            .dense = "pooler.dense",
+                                            .dense_in_body = true,
+                                            .activation = MODEL_HEAD_TANH,
+                                            .out = "classifier"};
+
 const model_family family_bert = {
     .type = "bert",
     .arguments = FAMILY_BERT_ARGUMENTS,
@@ -57,4 +63,5 @@ const model_family family_bert = {
     .embeddings = &family_bert_embeddings,
     .layers_prefix = "encoder.layer.",
     .layer = &family_bert_layer,
+    .classifier = &classifier,
 };

@@ -47,6 +47,11 @@ static const tensor_row layer_rows[] = {
 
 static const tensor_table embeddings = TENSOR_TABLE(embedding_rows), layer = TENSOR_TABLE(layer_rows);
 
+static const model_classifier classifier = {.architecture = "DistilBertForSequenceClassification",
+                                            .dense = "pre_classifier",
+                                            .activation = MODEL_HEAD_RELU,
+                                            .out = "classifier"};
+
 const model_family family_distilbert = {
     .type = "distilbert",
     /* sinusoidal_pos_embds decides how the table of positions was made, which lies in the file either way. */
@@ -58,4 +63,5 @@ const model_family family_distilbert = {
     .embeddings = &embeddings,
     .layers_prefix = "transformer.layer.",
     .layer = &layer,
+    .classifier = &classifier,
 };

@@ -19,6 +19,12 @@ static aki_status read(model_config *config, const config_fields *fields, aki_er
     return status;
 }
 
+/* Its activation is always this one, whatever "hidden_act" says. */
+static const model_classifier classifier = {.architecture = "ElectraForSequenceClassification",
+                                            .dense = "classifier.dense",
+                                            .activation = MODEL_HEAD_GELU,
+                                            .out = "classifier.out_proj"};
+
 const model_family family_electra = {
     .type = "electra",
     .arguments = FAMILY_BERT_ARGUMENTS "embedding_size ",
@@ -27,4 +33,5 @@ const model_family family_electra = {
     .embeddings = &family_bert_embeddings,
     .layers_prefix = "encoder.layer.",
     .layer = &family_bert_layer,
+    .classifier = &classifier,
 };

@@ -55,6 +55,11 @@ static const tensor_row layer_rows[] = {
 
 static const tensor_table embeddings = TENSOR_TABLE(embedding_rows), layer = TENSOR_TABLE(layer_rows);
 
+static const model_classifier classifier = {.architecture = "MPNetForSequenceClassification",
+                                            .dense = "classifier.dense",
+                                            .activation = MODEL_HEAD_TANH,
+                                            .out = "classifier.out_proj"};
+
 const model_family family_mpnet = {
     .type = "mpnet",
     .arguments = CONFIG_ARGUMENTS "vocab_size hidden_size num_hidden_layers num_attention_heads "
@@ -66,4 +71,5 @@ const model_family family_mpnet = {
     .embeddings = &embeddings,
     .layers_prefix = "encoder.layer.",
     .layer = &layer,
+    .classifier = &classifier,
 };

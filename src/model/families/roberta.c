@@ -29,7 +29,11 @@ static aki_status read(model_config *config, const config_fields *fields, aki_er
     return status == AKI_OK ? family_roberta_positions(config, fields, padding_id, error) : status;
 }
 
-#define ROW(name, model_type)                                                                                \
+#define ROW(name, model_type, class)                                                                         \
+    static const model_classifier name##_classifier = {.architecture = class "ForSequenceClassification",    \
+                                                       .dense = "classifier.dense",                          \
+                                                       .activation = MODEL_HEAD_TANH,                        \
+                                                       .out = "classifier.out_proj"};                        \
     const model_family name = {                                                                              \
         .type = model_type,                                                                                  \
         .arguments = FAMILY_BERT_ARGUMENTS,                                                                  \
@@ -38,8 +42,9 @@ static aki_status read(model_config *config, const config_fields *fields, aki_er
         .embeddings = &family_bert_embeddings,                                                               \
         .layers_prefix = "encoder.layer.",                                                                   \
         .layer = &family_bert_layer,                                                                         \
+        .classifier = &name##_classifier,                                                                    \
     }
 
-ROW(family_roberta, "roberta");
-ROW(family_xlm_roberta, "xlm-roberta");
-ROW(family_camembert, "camembert");
+ROW(family_roberta, "roberta", "Roberta");
+ROW(family_xlm_roberta, "xlm-roberta", "XLMRoberta");
+ROW(family_camembert, "camembert", "Camembert");

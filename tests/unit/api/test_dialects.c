@@ -18,6 +18,13 @@ static const struct {
     {&cohere_v2_embed, "message", false, 429, 503, 504, 500, 400, 400},
     {&kserve_infer, "error", false, 429, 503, 504, 500, 400, 400},
     {&weaviate_vectors, "error", false, 429, 503, 504, 500, 400, 400},
+    {&cohere_v1_rerank, "message", true, 429, 503, 504, 500, 400, 400},
+    {&cohere_v2_rerank, "message", false, 429, 503, 504, 500, 400, 400},
+    {&voyage_rerank, "detail", false, 429, 503, 504, 500, 400, 400},
+    {&weaviate_rerank, "error", false, 429, 503, 504, 500, 400, 400},
+    {&tei_rerank, "error", false, 429, 429, 424, 424, 422, 400},
+    {&native_rerank, "message", true, 429, 503, 504, 500, 400, 400},
+    {&vllm_score, "message", true, 429, 503, 504, 500, 400, 400},
     {&llamacpp_embedding, "message", true, 429, 503, 504, 500, 400, 400},
 };
 #define DIALECTS (sizeof dialects / sizeof dialects[0])

@@ -132,6 +132,12 @@ size_t encoder_dimension(const encoder *enc)
     return FAKE_DIMENSION;
 }
 
+aki_task encoder_task(const encoder *enc)
+{
+    (void)enc;
+    return AKI_TASK_EMBED;
+}
+
 void encoder_describe(const encoder *enc, aki_model_info *info)
 {
     (void)enc;

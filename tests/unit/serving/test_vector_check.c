@@ -35,6 +35,18 @@ static void asks_most_of_the_widest_precision(void **state)
     assert_true(vector_least_cosine(AKI_PRECISION_INT8) > vector_least_cosine(AKI_PRECISION_INT4));
 }
 
+static void compares_logits_by_their_difference(void **state)
+{
+    (void)state;
+    const float expected[1] = {0.001F}, near[1] = {-0.001F}, far[1] = {0.1F}, wrong[1] = {NAN};
+    const float large[2] = {40, -1}, larger[2] = {40.5F, -1};
+    assert_true(vector_logits_agree(near, expected, 1, AKI_PRECISION_FP32, false));
+    assert_false(vector_logits_agree(far, expected, 1, AKI_PRECISION_FP32, false));
+    assert_false(vector_logits_agree(wrong, expected, 1, AKI_PRECISION_FP32, false));
+    assert_true(vector_logits_agree(far, expected, 1, AKI_PRECISION_BF16, true));
+    assert_true(vector_logits_agree(larger, large, 2, AKI_PRECISION_FP32, false));
+}
+
 static void has_a_reference_of_length_1(void **state)
 {
     (void)state;
@@ -51,6 +63,7 @@ int main(void)
         cmocka_unit_test(measures_the_angle_alone),
         cmocka_unit_test(lets_rounding_pass_and_nothing_else),
         cmocka_unit_test(asks_most_of_the_widest_precision),
+        cmocka_unit_test(compares_logits_by_their_difference),
         cmocka_unit_test(has_a_reference_of_length_1),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,250 @@
+#include "model/head_classifier.h"
+
+#include "base/error.h"
+#include "base/json_file.h"
+#include "base/memory.h"
+#include "model/families.h"
+#include "model/folder.h"
+#include "model/head_weights.h"
+#include "model/heads.h"
+#include "model/quote.h"
+#include "model/weights.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CLASSIFIER_ENDING "ForSequenceClassification"
+#define NAME_BYTES 160
+/* transformers' default where neither "id2label" nor "num_labels" is given. */
+#define USUAL_LABELS ((size_t)2)
+
+enum { STEP_POOLING, STEP_DENSE, STEP_OUT, STEPS };
+
+/* The first of "architectures", which is the class that wrote the weights; NULL = none. */
+static const char *architecture_of(const folder_json *file)
+{
+    return json_string_value(json_array_get(json_object_get(file->root, "architectures"), 0));
+}
+
+static bool ends_with(const char *text, const char *ending)
+{
+    const size_t length = strlen(text), wanted = strlen(ending);
+    return length >= wanted && strcmp(text + length - wanted, ending) == 0;
+}
+
+static aki_status check_architecture(const folder_json *file, const model_family *family, aki_error *error)
+{
+    const char *found = architecture_of(file);
+    if (family->classifier != NULL && strcmp(found, family->classifier->architecture) == 0)
+        return AKI_OK;
+    return error_set(error, AKI_MODEL_UNSUPPORTED, "'%s': \"architectures\" is '%s'; supported for '%s': %s",
+                     file->path, quote_name(found, strlen(found)).text, family->type,
+                     family->classifier != NULL ? family->classifier->architecture : "no classifier");
+}
+
+/* ---- Labels ---- */
+
+static aki_status count_labels(const folder_json *file, size_t *count, aki_error *error)
+{
+    const json_t *names = json_object_get(file->root, "id2label");
+    size_t stated = 0;
+    if (names != NULL && !json_is_null(names) && !json_is_object(names))
+        return error_set(error, AKI_MODEL_INVALID, "'%s': \"id2label\" must be an object", file->path);
+    *count = json_object_size(names);
+    aki_status status =
+        json_field_size(file->root, file->path, "num_labels", 1, MODEL_MAX_LABELS, &stated, error);
+    if (status != AKI_OK)
+        return status;
+    if (*count > MODEL_MAX_LABELS)
+        return error_set(error, AKI_MODEL_UNSUPPORTED,
+                         "'%s': \"id2label\" has %zu labels; supported are at most %zu", file->path, *count,
+                         MODEL_MAX_LABELS);
+    if (*count > 0 && stated > 0 && stated != *count)
+        return error_set(error, AKI_MODEL_INVALID,
+                         "'%s': \"num_labels\" is %zu, but \"id2label\" has %zu labels", file->path, stated,
+                         *count);
+    if (*count == 0)
+        *count = stated > 0 ? stated : USUAL_LABELS;
+    return AKI_OK;
+}
+
+static aki_status read_label(char **out, const folder_json *file, size_t index, aki_error *error)
+{
+    const json_t *names = json_object_get(file->root, "id2label");
+    char key[24], usual[32];
+    snprintf(key, sizeof key, "%zu", index);
+    snprintf(usual, sizeof usual, "LABEL_%zu", index);
+    const json_t *name = json_object_get(names, key);
+    if (json_object_size(names) > 0 && !json_is_string(name))
+        return error_set(error, AKI_MODEL_INVALID, "'%s': \"id2label\" has no string under \"%s\"",
+                         file->path, key);
+    if (json_string_length(name) > MODEL_MAX_LABEL_BYTES)
+        return error_set(error, AKI_MODEL_UNSUPPORTED,
+                         "'%s': \"id2label\" has a label of %zu bytes; supported are at most %zu", file->path,
+                         json_string_length(name), MODEL_MAX_LABEL_BYTES);
+    *out = mem_copy_string(name != NULL ? json_string_value(name) : usual);
+    return *out != NULL ? AKI_OK : error_set(error, AKI_OUT_OF_MEMORY, "no memory for the labels");
+}
+
+static aki_status read_labels(model_heads *out, const folder_json *file, aki_error *error)
+{
+    size_t count = 0;
+    aki_status status = count_labels(file, &count, error);
+    if (status != AKI_OK)
+        return status;
+    out->labels = mem_zalloc(count, sizeof *out->labels);
+    if (out->labels == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for %zu labels", count);
+    out->dimension = count;
+    for (size_t i = 0; i < count && status == AKI_OK; i++)
+        status = read_label(&out->labels[i], file, i, error);
+    return status;
+}
+
+/* ---- What makes scores of logits ---- */
+
+/* Sets *activation by a class path under `key` of `object`; *found says whether it has one. */
+static aki_status read_activation(const json_t *object, const char *path, const char *key,
+                                  model_head_activation *activation, bool *found, aki_error *error)
+{
+    const char *name = NULL;
+    aki_status status = json_field_string(object, path, key, &name, error);
+    if (status != AKI_OK || name == NULL)
+        return status;
+    *found = true;
+    if (head_activation_named(name, activation))
+        return AKI_OK;
+    return error_set(error, AKI_MODEL_UNSUPPORTED,
+                     "'%s': \"%s\" is '%s'; supported of torch.nn: " HEAD_ACTIVATIONS, path, key,
+                     quote_name(name, strlen(name)).text);
+}
+
+/* config_sentence_transformers.json, which counts beside a modules.json. */
+static aki_status read_root(model_heads *out, const char *folder, bool *found, aki_error *error)
+{
+    static const char supported_kind[] = "CrossEncoder";
+    const char *kind = supported_kind, *prompt = NULL;
+    folder_json file;
+    aki_status status = folder_json_read(&file, folder, "config_sentence_transformers.json", JSON_OBJECT,
+                                         FOLDER_OPTIONAL, error);
+    if (status == AKI_OK)
+        status = json_field_string(file.root, file.path, "model_type", &kind, error);
+    if (status == AKI_OK && strcmp(kind, supported_kind) != 0)
+        status = error_set(
+            error, AKI_MODEL_UNSUPPORTED,
+            "'%s': \"model_type\" is '%s', but modules.json lists a Transformer alone; supported is '%s'",
+            file.path, quote_name(kind, strlen(kind)).text, supported_kind);
+    if (status == AKI_OK)
+        status = json_field_string(file.root, file.path, "default_prompt_name", &prompt, error);
+    if (status == AKI_OK && prompt != NULL)
+        status =
+            error_set(error, AKI_MODEL_UNSUPPORTED,
+                      "'%s': \"default_prompt_name\" is set; a prompt before pairs of texts is not supported",
+                      file.path);
+    if (status == AKI_OK)
+        status = read_activation(file.root, file.path, "activation_fn", &out->scores_by, found, error);
+    folder_json_free(&file);
+    return status;
+}
+
+/* In the order of sentence-transformers: the first that says anything. */
+static aki_status read_scores(model_heads *out, const folder_json *file, const model_modules *modules,
+                              const char *folder, aki_error *error)
+{
+    bool found = false;
+    const json_t *nested = json_object_get(file->root, "sentence_transformers");
+    aki_status status = modules->alone ? read_root(out, folder, &found, error) : AKI_OK;
+    if (status == AKI_OK && nested != NULL && !json_is_null(nested) && !json_is_object(nested))
+        status = error_set(error, AKI_MODEL_INVALID, "'%s': \"sentence_transformers\" must be an object",
+                           file->path);
+    if (status == AKI_OK && !found && json_object_get(nested, "activation_fn") != NULL)
+        status = read_activation(nested, file->path, "activation_fn", &out->scores_by, &found, error);
+    else if (status == AKI_OK && !found)
+        status = read_activation(file->root, file->path, "sbert_ce_default_activation_function",
+                                 &out->scores_by, &found, error);
+    if (status == AKI_OK && !found)
+        out->scores_by = out->dimension == 1 ? MODEL_HEAD_SIGMOID : MODEL_HEAD_IDENTITY;
+    return status;
+}
+
+/* ---- The whole ---- */
+
+/* Arguments of the sentence file that the encoder passes over, but that change the head. */
+static aki_status refuse_arguments(const sentence_file *sentence, aki_error *error)
+{
+    static const char *const keys[] = {"num_labels", "id2label", "architectures"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (json_object_get(sentence->configuration.root, keys[i]) != NULL)
+            return error_set(error, AKI_MODEL_UNSUPPORTED,
+                             "'%s': \"%s\" sets \"%s\", which is not supported for a classifier",
+                             sentence->file.path, sentence->configuration.name, keys[i]);
+    return AKI_OK;
+}
+
+static void make_steps(model_heads *out, const model_config *config)
+{
+    const size_t hidden = config->hidden_size;
+    out->task = MODEL_TASK_CLASSIFY;
+    out->count = STEPS;
+    out->steps[STEP_POOLING] = (model_head){.kind = MODEL_HEAD_POOLING,
+                                            .inputs = hidden,
+                                            .outputs = hidden,
+                                            .poolings = {AKI_POOLING_CLS},
+                                            .poolings_count = 1};
+    out->steps[STEP_DENSE] = (model_head){.kind = MODEL_HEAD_DENSE,
+                                          .inputs = hidden,
+                                          .outputs = hidden,
+                                          .activation = config->family->classifier->activation};
+    out->steps[STEP_OUT] =
+        (model_head){.kind = MODEL_HEAD_DENSE, .inputs = hidden, .outputs = out->dimension};
+}
+
+aki_status classifier_read(model_heads *out, bool *found, const model_modules *modules,
+                           const model_config *config, const sentence_file *sentence, const char *folder,
+                           aki_error *error)
+{
+    *out = (model_heads){0};
+    *found = false;
+    if (modules->count > 0)
+        return AKI_OK;
+    folder_json file;
+    aki_status status =
+        folder_json_read(&file, modules->transformer, "config.json", JSON_OBJECT, FOLDER_REQUIRED, error);
+    const char *architecture = status == AKI_OK ? architecture_of(&file) : NULL;
+    *found = architecture != NULL && ends_with(architecture, CLASSIFIER_ENDING);
+    if (status == AKI_OK && !*found && modules->alone)
+        status = error_set(error, AKI_MODEL_UNSUPPORTED,
+                           "'%s' lists no Pooling module, and \"architectures\" of '%s' names no class that "
+                           "ends in " CLASSIFIER_ENDING,
+                           folder, file.path);
+    if (status == AKI_OK && *found)
+        status = check_architecture(&file, config->family, error);
+    if (status == AKI_OK && *found)
+        status = refuse_arguments(sentence, error);
+    if (status == AKI_OK && *found)
+        status = read_labels(out, &file, error);
+    if (status == AKI_OK && *found)
+        status = read_scores(out, &file, modules, folder, error);
+    folder_json_free(&file);
+    if (status == AKI_OK && *found)
+        make_steps(out, config);
+    return status;
+}
+
+aki_status classifier_bind(model_heads *heads, const model_config *config, const safetensors *file,
+                           const unsigned char *data, const char *path, aki_error *error)
+{
+    const model_classifier *names = config->family->classifier;
+    const char *prefix = names->dense_in_body ? weights_prefix(config->family, file) : "";
+    model_head *dense = &heads->steps[STEP_DENSE], *out = &heads->steps[STEP_OUT];
+    char written[4][NAME_BYTES];
+    snprintf(written[0], NAME_BYTES, "%s%s.weight", prefix, names->dense);
+    snprintf(written[1], NAME_BYTES, "%s%s.bias", prefix, names->dense);
+    snprintf(written[2], NAME_BYTES, "%s.weight", names->out);
+    snprintf(written[3], NAME_BYTES, "%s.bias", names->out);
+    const head_tensor wanted[] = {{written[0], dense->outputs, dense->inputs, &dense->weight},
+                                  {written[1], 0, dense->outputs, &dense->bias},
+                                  {written[2], out->outputs, out->inputs, &out->weight},
+                                  {written[3], 0, out->outputs, &out->bias}};
+    return head_weights_copy(wanted, sizeof wanted / sizeof wanted[0], file, data, path, error);
+}

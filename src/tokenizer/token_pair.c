@@ -1,0 +1,138 @@
+#include "tokenizer/token_pair.h"
+
+#include "base/error.h"
+#include "tokenizer/tokenizer_parts.h"
+
+#include <string.h>
+
+/* Ids that are kept of each text. */
+typedef struct kept {
+    size_t first, second;
+} kept;
+
+bool token_pair_known(const tokenizer *tok)
+{
+    return tok->pair.known;
+}
+
+bool token_pair_typed(const tokenizer *tok)
+{
+    return tok->pair.typed;
+}
+
+size_t token_pair_special_count(const tokenizer *tok)
+{
+    return tok->pair.before.count + tok->pair.between.count + tok->pair.after.count;
+}
+
+aki_status token_pair_first(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text, aki_error *error)
+{
+    if (!tok->pair.known)
+        return error_set(error, AKI_MODEL_UNSUPPORTED,
+                         "the model's tokenizer does not say how two texts become one sequence");
+    aki_status status = tokenizer_check_text(text, error);
+    scratch->first.count = 0;
+    if (status == AKI_OK && !tokenizer_encode_content(tok, scratch, text, SIZE_MAX, &scratch->first))
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the tokens of a text of %zu bytes",
+                         text.length);
+    return status;
+}
+
+static bool encode_second(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text, size_t stop_count)
+{
+    scratch->second.count = 0;
+    return tokenizer_encode_content(tok, scratch, text, stop_count, &scratch->second);
+}
+
+/* TruncationStrategy::LongestFirst of `tokenizers`, for texts that are longer than `room` together: the longer one is cut to
+ * what the other leaves; where both are longer than half of the room, each gets a half, and the longer one the odd token. */
+static kept cut_longest_first(kept whole, size_t room)
+{
+    const bool swap = whole.first > whole.second;
+    size_t shorter = swap ? whole.second : whole.first, longer;
+    longer = shorter > room || room - shorter < shorter ? shorter : room - shorter;
+    if (shorter + longer > room) {
+        shorter = room / 2;
+        longer = shorter + room % 2;
+    }
+    return swap ? (kept){longer, shorter} : (kept){shorter, longer};
+}
+
+/* The ids to keep, or AKI_TEXT_TOO_LONG. */
+static aki_status cut(kept *lengths, size_t room, bool second_only, aki_error *error)
+{
+    if (lengths->first + lengths->second <= room)
+        return AKI_OK;
+    if (!second_only) {
+        *lengths = cut_longest_first(*lengths, room);
+        return AKI_OK;
+    }
+    if (lengths->first >= room)
+        return error_set(error, AKI_TEXT_TOO_LONG,
+                         "the first text has %zu tokens, which leaves no room for the second one",
+                         lengths->first);
+    lengths->second = room - lengths->first;
+    return AKI_OK;
+}
+
+static bool append(id_list *to, const id_list *from, size_t count, bool tail)
+{
+    if (count == 0)
+        return true;
+    if (!id_list_reserve(to, count))
+        return false;
+    memcpy(to->ids + to->count, from->ids + (tail ? from->count - count : 0), count * sizeof *to->ids);
+    to->count += count;
+    return true;
+}
+
+/* Puts the parts together in scratch->ids. */
+static bool compose(const tokenizer *tok, tokenizer_scratch *scratch, kept lengths, bool tail,
+                    token_span *out)
+{
+    const pair_ids *pair = &tok->pair;
+    id_list *ids = &scratch->ids;
+    ids->count = 0;
+    bool done =
+        tokenizer_append_special(ids, &pair->before) && append(ids, &scratch->first, lengths.first, tail);
+    const size_t between = ids->count;
+    done = done && tokenizer_append_special(ids, &pair->between) &&
+           append(ids, &scratch->second, lengths.second, tail) && tokenizer_append_special(ids, &pair->after);
+    const size_t second = between + pair->untyped_between;
+    *out = (token_span){
+        .ids = ids->ids, .count = ids->count, .second = pair->typed && second < ids->count ? second : 0};
+    return done;
+}
+
+aki_status token_pair_second(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text,
+                             const token_pair_limits *limits, token_span *out, aki_error *error)
+{
+    const size_t special = token_pair_special_count(tok), first = scratch->first.count;
+    const bool tail = limits->keep_tail || tok->truncate_left;
+    aki_status status = tokenizer_check_text(text, error);
+    if (status != AKI_OK)
+        return status;
+    if (limits->max_tokens != 0 && limits->max_tokens < special)
+        return error_set(error, AKI_INVALID_ARGUMENT,
+                         "a limit of %zu tokens has no room for the %zu special tokens of a pair",
+                         limits->max_tokens, special);
+    const size_t room = limits->max_tokens != 0 ? limits->max_tokens - special : SIZE_MAX / 2;
+    const size_t most =
+        limits->second_tokens != 0 && limits->second_tokens < room ? limits->second_tokens : room;
+    bool done = encode_second(tok, scratch, text, tail ? SIZE_MAX : most + 1);
+    /* Which of two texts that are both too long gets the odd token depends on the whole length of both. */
+    if (done && !tail && most == room && first > room && scratch->second.count > room && room % 2 == 1)
+        done = encode_second(tok, scratch, text, SIZE_MAX);
+    kept lengths = {first, scratch->second.count};
+    if (limits->second_tokens != 0 && lengths.second > limits->second_tokens)
+        lengths.second = limits->second_tokens;
+    if (done)
+        status = cut(&lengths, room, limits->second_only, error);
+    if (status != AKI_OK)
+        return status;
+    if (!done || !compose(tok, scratch, lengths, tail, out))
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the tokens of a text of %zu bytes",
+                         text.length);
+    out->truncated = lengths.first < first || lengths.second < scratch->second.count;
+    return out->count > 0 ? AKI_OK : error_set(error, AKI_NO_TOKENS, "neither text of the pair has a token");
+}
