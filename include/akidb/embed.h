@@ -39,7 +39,7 @@
  *     where it writes, and where it reads the rest must be zero: else the call fails with AKI_INVALID_ARGUMENT.
  *     Languages that do not read this header, and callers that use dlsym, call the _sized functions.
  *     New fields are added behind the present end of a struct, padding included.
- *     aki_error, aki_text and aki_tokens never grow.
+ *     aki_error, aki_text, aki_tokens and aki_token_vectors never grow.
  *   - Anything not declared here is not part of the interface.
  *
  * What the library does to its process
@@ -304,6 +304,28 @@ static inline AKI_MUST_CHECK aki_status aki_embed(aki_model *model, const aki_te
 {
     return aki_embed_sized(model, texts, count, options, sizeof *options, vectors, info, sizeof *info, error);
 }
+
+/* The last hidden states of a text's tokens, special ones included. */
+typedef struct aki_token_vectors {
+    float *vectors; /* [count][hidden_size of aki_model_info] f32, row-major; owned by the struct */
+    size_t count;   /* tokens */
+    bool truncated; /* the text had more than the model's limit */
+} aki_token_vectors;
+
+/* Computes a vector for every token of `count` texts, neither pooled nor normalised. options as in aki_embed; of these only the prompt
+ * and refuse_long have an effect. Fills out[0..count), which the caller frees with aki_token_vectors_free; on failure there is
+ * nothing to free. All else, and errors, as aki_embed. */
+AKI_API AKI_MUST_CHECK aki_status aki_embed_tokens_sized(aki_model *model, const aki_text *texts,
+                                                         size_t count, const aki_embed_options *options,
+                                                         size_t options_size, aki_token_vectors *out,
+                                                         aki_error *error);
+static inline AKI_MUST_CHECK aki_status aki_embed_tokens(aki_model *model, const aki_text *texts,
+                                                         size_t count, const aki_embed_options *options,
+                                                         aki_token_vectors *out, aki_error *error)
+{
+    return aki_embed_tokens_sized(model, texts, count, options, sizeof *options, out, error);
+}
+AKI_API void aki_token_vectors_free(aki_token_vectors *vectors, size_t count);
 
 /* ---- Reranking and classification --------------------------------------------------------------------- */
 

@@ -67,7 +67,10 @@ typedef struct api_call {
     size_t max_tokens;  /* of a text, special tokens included; 0 = the model's limit */
     bool keep_tail;     /* a text that is too long keeps its end */
     bool keeps_input;   /* `write` reads texts or root */
-    int variant;        /* the dialect's own: which of its forms the reply has */
+    bool
+        every_token; /* a vector for each token instead: input_cut makes ids of all texts, and fills token_room */
+    size_t token_room; /* the most tokens of a text */
+    int variant;       /* the dialect's own: which of its forms the reply has */
     json_t *root;
     /* Of pairs of texts, for classifiers (ranking.h): */
     aki_scores scores;
@@ -80,7 +83,7 @@ typedef struct api_call {
 
 /* The call's vectors; all zero but request_id and duration_ns for a call without texts. */
 typedef struct api_result {
-    const float *vectors;      /* [count][dimension] f32 */
+    const float *vectors; /* [count][dimension] f32; of every token: [count][token_room][encoder_hidden] */
     const aki_text_info *info; /* [count] */
     size_t count, dimension;
     const scheduler_item_error *item_errors; /* [item_errors_count], rising: texts without a vector */
@@ -172,7 +175,7 @@ extern const api_operation cohere_v1_embed, cohere_v2_embed;
 extern const api_dialect tei_dialect;
 extern const api_operation native_rerank;
 extern const api_operation cohere_v1_rerank, cohere_v2_rerank, voyage_rerank, weaviate_rerank;
-extern const api_operation tei_rerank, tei_predict;
+extern const api_operation tei_rerank, tei_predict, tei_embed_all;
 extern const api_operation vllm_score;
 extern const api_operation kserve_infer, kserve_server, kserve_model, kserve_ready;
 extern const api_operation weaviate_vectors, weaviate_meta;

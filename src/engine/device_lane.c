@@ -210,6 +210,10 @@ static bool gather(device_lane *lane, const encoder_sequence *sequences, size_t 
             fail(result, DEVICE_INVALID, "it pools by cls, max or mean only");
             return false;
         }
+        if (pools && sequences[i].every_token) {
+            fail(result, DEVICE_INVALID, "it gives a vector for each text, not for each token");
+            return false;
+        }
         lane->second[i] = (uint32_t)(sequences[i].second > 0 ? sequences[i].second : sequences[i].count);
         typed |= sequences[i].second > 0;
         for (size_t t = 0; t < sequences[i].count; t++)

@@ -259,13 +259,14 @@ static aki_status tokenize_all(text_call *call, const aki_text *texts, aki_text 
     return status;
 }
 
-/* Computes vectors [count][dimension] of what was tokenized. */
+/* Computes vectors [count][dimension] of what was tokenized; NULL: the sequences have theirs. */
 static aki_status compute(text_call *call, float *vectors, size_t dimension, aki_error *error)
 {
     const int32_t *ids = call->store.ids;
     for (size_t i = 0; i < call->count; i++) {
         call->sequences[i].ids = ids;
-        call->sequences[i].vector = vectors + i * dimension;
+        if (vectors != NULL)
+            call->sequences[i].vector = vectors + i * dimension;
         ids += call->sequences[i].count;
     }
     aki_status status =
@@ -301,6 +302,66 @@ aki_status aki_embed_sized(aki_model *model, const aki_text *texts, size_t count
         }
         status = compute(&call, vectors, own.dimensions > 0 ? own.dimensions : aki_dimension(model), error);
     }
+    end(&call);
+    return status;
+}
+
+void aki_token_vectors_free(aki_token_vectors *vectors, size_t count)
+{
+    for (size_t i = 0; vectors != NULL && i < count; i++) {
+        mem_free(vectors[i].vectors);
+        vectors[i] = (aki_token_vectors){0};
+    }
+}
+
+static aki_status make_token_rooms(text_call *call, const aki_text_info *info, aki_token_vectors *out,
+                                   aki_error *error)
+{
+    const size_t hidden = encoder_hidden(call->model->enc);
+    for (size_t i = 0; i < call->count; i++) {
+        size_t floats;
+        out[i] = (aki_token_vectors){.count = info[i].tokens, .truncated = info[i].truncated};
+        if (size_mul(out[i].count, hidden, &floats))
+            out[i].vectors = mem_alloc(floats, sizeof *out[i].vectors);
+        if (out[i].vectors == NULL)
+            return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the vectors of %zu tokens",
+                             out[i].count);
+        call->sequences[i].every_token = true;
+        call->sequences[i].vector = out[i].vectors;
+    }
+    return AKI_OK;
+}
+
+aki_status aki_embed_tokens_sized(aki_model *model, const aki_text *texts, size_t count,
+                                  const aki_embed_options *options, size_t options_size,
+                                  aki_token_vectors *out, aki_error *error)
+{
+    if (model == NULL || texts == NULL || out == NULL || count == 0)
+        return error_set(error, AKI_INVALID_ARGUMENT,
+                         "aki_embed_tokens: model, texts and out must be given, count >= 1");
+    memset(out, 0, count * sizeof *out);
+    aki_embed_options own;
+    aki_text prompt = {NULL, 0};
+    text_call call;
+    aki_text_info *info = mem_zalloc(count, sizeof *info);
+    aki_status status = begin(&call, model, "aki_embed_tokens", count, info, sizeof *info, error);
+    if (status == AKI_OK && info == NULL)
+        status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for %zu texts", count);
+    if (status == AKI_OK)
+        status = encoder_check_use(model->enc, ENCODER_EMBEDS, error);
+    if (status == AKI_OK)
+        status = read_options(&own, options, options_size, error);
+    if (status == AKI_OK)
+        status = encoder_read_options(model->enc, &own, &prompt, error);
+    if (status == AKI_OK)
+        status = tokenize_all(&call, texts, prompt, own.refuse_long, error);
+    if (status == AKI_OK)
+        status = make_token_rooms(&call, info, out, error);
+    if (status == AKI_OK)
+        status = compute(&call, NULL, 0, error);
+    if (status != AKI_OK)
+        aki_token_vectors_free(out, count);
+    mem_free(info);
     end(&call);
     return status;
 }

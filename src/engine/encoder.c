@@ -251,6 +251,11 @@ size_t encoder_dimension(const encoder *enc)
     return head_chain_dimension(enc->heads);
 }
 
+size_t encoder_hidden(const encoder *enc)
+{
+    return head_chain_hidden(enc->heads);
+}
+
 size_t encoder_max_tokens(const encoder *enc)
 {
     return model_configuration(enc->files)->max_tokens;

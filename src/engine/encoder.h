@@ -40,6 +40,8 @@ AKI_MUST_CHECK aki_status encoder_open_timed(encoder **out, const char *folder, 
 void encoder_close(encoder *enc);
 void encoder_describe(const encoder *enc, aki_model_info *info); /* threads as in the settings */
 size_t encoder_dimension(const encoder *enc);
+/* Numbers of a token's last hidden state. */
+size_t encoder_hidden(const encoder *enc);
 size_t encoder_max_tokens(const encoder *enc);
 /* What passes are planned with, >= encoder_max_tokens: what the best device wants. The CPU may take less: encoder_plan_pass. */
 size_t encoder_max_pass_tokens(const encoder *enc);
@@ -90,7 +92,9 @@ typedef struct encoder_sequence {
     aki_pooling pooling;
     aki_switch normalize;
     size_t dimensions; /* the vector is cut to its first numbers and normalised again; 0 = not cut */
-    float *vector;     /* [dimensions, or else encoder_dimension] f32, written by encoder_run */
+    float *vector; /* [dimensions, or else encoder_dimension] f32, written by encoder_run; of every token: */
+    bool
+        every_token; /* vector is [count][encoder_hidden], the last hidden states of the tokens, and what is above has no effect */
     aki_status status; /* written by encoder_run: AKI_OK or AKI_NOT_FINITE */
 } encoder_sequence;
 

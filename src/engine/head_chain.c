@@ -130,11 +130,25 @@ static void pool_one(const block *b, size_t row, const model_head *step)
                       vector + i * hidden);
 }
 
+/* The states of every token go out as they are; zeros take their place in the steps that follow. */
+static void copy_states(const block *b, size_t row, const model_head *step)
+{
+    encoder_sequence *sequence = &b->sequences[row];
+    const size_t numbers = sequence->count * step->inputs;
+    memcpy(sequence->vector, b->states + b->offsets[row] * step->inputs, numbers * sizeof *sequence->vector);
+    sequence->status = pooling_is_finite(sequence->vector, numbers) ? AKI_OK : AKI_NOT_FINITE;
+    memset(b->now + row * b->chain->stride, 0, step->outputs * sizeof *b->now);
+}
+
 /* A later step may turn an infinity into a number, as tanh does: so it is looked for here too. */
 static void run_pooling(block *b, const model_head *step, const void *packed)
 {
     (void)packed;
     for (size_t r = 0; r < b->rows; r++) {
+        if (b->sequences[r].every_token) {
+            copy_states(b, r, step);
+            continue;
+        }
         pool_one(b, r, step);
         b->sequences[r].status =
             pooling_is_finite(b->now + r * b->chain->stride, step->outputs) ? AKI_OK : AKI_NOT_FINITE;
@@ -244,7 +258,8 @@ void head_chain_run(const head_chain *chain, float *scratch, encoder_sequence *s
             runners[step->kind](&b, step, chain->packed[i]);
         }
         for (size_t r = 0; r < rows; r++)
-            take_vector(chain, &b.sequences[r], b.now + r * chain->stride);
+            if (!b.sequences[r].every_token)
+                take_vector(chain, &b.sequences[r], b.now + r * chain->stride);
     }
 }
 
@@ -252,7 +267,7 @@ void head_chain_conclude(const head_chain *chain, encoder_sequence *sequences, s
 {
     for (size_t i = 0; i < count; i++) {
         encoder_sequence *sequence = &sequences[i];
-        const bool normalize = chain->list->task == MODEL_TASK_EMBED &&
+        const bool normalize = chain->list->task == MODEL_TASK_EMBED && !sequence->every_token &&
                                (sequence->normalize == AKI_MODEL_DEFAULT ? head_chain_normalizes(chain)
                                                                          : sequence->normalize == AKI_ON);
         if (sequence->status == AKI_OK && normalize && !is_cut_after_normalize(chain, sequence))

@@ -1,7 +1,8 @@
 /* One pass: the sequences that a worker computes at once, and the texts that wait for them.
  *
  * Equal sequences of whichever requests (same tokens, pooling and normalisation) are computed once: vectors do not
- * depend on their neighbours, so the copies are what computing again would give, bit for bit. */
+ * depend on their neighbours, so the copies are what computing again would give, bit for bit. Those that give a vector for every token are
+ * computed each. */
 #ifndef SCHEDULER_PASS_H
 #define SCHEDULER_PASS_H
 

@@ -59,7 +59,8 @@ aki_status request_open(scheduler_request **out, const request_context *context,
     request->traced = submission->traced;
     request->client = submission->client;
     request->deadline_ns = submission->deadline_ns != 0 ? submission->deadline_ns : INT64_MAX;
-    request->dimension = encoder_dimension(context->enc);
+    request->dimension = submission->token_room > 0 ? submission->token_room * encoder_hidden(context->enc)
+                                                    : encoder_dimension(context->enc);
     aki_status status = allocate(request, submission->count, context->cache != NULL, error);
     if (status == AKI_OK)
         status = request_read_texts(request, context, submission, error);

@@ -75,6 +75,9 @@ static aki_status take_ids(text_reader *reader, size_t index, const scheduler_id
     if (given->count == 0 || given->count > encoder_max_tokens(enc))
         return error_set(error, AKI_INVALID_ARGUMENT, "text %zu has %zu token ids; 1 to %zu are taken", index,
                          given->count, encoder_max_tokens(enc));
+    if (reader->submission->token_room > 0 && given->count > reader->submission->token_room)
+        return error_set(error, AKI_INVALID_ARGUMENT, "text %zu has %zu token ids; there is room for %zu",
+                         index, given->count, reader->submission->token_room);
     for (size_t i = 0; i < given->count; i++)
         if (given->ids[i] < 0 || (size_t)given->ids[i] >= model.vocabulary_size)
             return error_set(error, AKI_INVALID_ARGUMENT,
@@ -125,7 +128,7 @@ static aki_status read_text(text_reader *reader, size_t index, aki_error *error)
                      .normalize = submission->options.normalize};
     if (submission->ids != NULL && submission->ids[index].ids != NULL)
         return take_ids(reader, index, &submission->ids[index], error);
-    if (key.text.data == NULL)
+    if (key.text.data == NULL || submission->token_room > 0)
         return error_set(error, AKI_INVALID_ARGUMENT, "text %zu is not a string", index);
     if (key.text.length == 0)
         return error_set(error, AKI_EMPTY_TEXT, "text %zu is the empty string", index);
@@ -186,14 +189,16 @@ static bool open_table(text_reader *reader)
 }
 
 static void place_sequences(scheduler_request *request, const request_context *context,
-                            const aki_embed_options *options)
+                            const scheduler_submission *submission)
 {
+    const aki_embed_options *options = &submission->options;
     const int32_t *ids = request->ids;
     for (size_t i = 0; i < request->count; i++) {
         encoder_sequence *sequence = &request->sequences[i];
         sequence->ids = ids;
         sequence->pooling = options->pooling;
         sequence->normalize = options->normalize;
+        sequence->every_token = submission->token_room > 0;
         sequence->vector = request->vectors + request->text_of[i] * request->dimension;
         request->hashes[i] = siphash(context->hash_key, ids, sequence->count * sizeof *ids);
         ids += sequence->count;
@@ -217,6 +222,6 @@ aki_status request_read_texts(scheduler_request *request, const request_context 
     mem_free(reader.text_hashes);
     request->bytes += reader.ids_room * sizeof *request->ids;
     if (status == AKI_OK)
-        place_sequences(request, context, &submission->options);
+        place_sequences(request, context, submission);
     return status;
 }

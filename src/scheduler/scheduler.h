@@ -154,6 +154,9 @@ typedef struct scheduler_submission {
     const scheduler_ids
         *ids; /* [count]: embedded instead of the text, and not kept in the cache; NULL = none */
     size_t count;
+    /* Not 0: a vector of encoder_hidden numbers for every token, of which there are at most so many in a text. All texts must be given
+     * by their ids. scheduler_result.vectors is then [count][token_room][encoder_hidden], filled as far as info says. */
+    size_t token_room;
     /* Vectors are computed whole, so `dimensions` must be 0. A prompt stands before texts, never before ids. */
     aki_embed_options options;
     scheduler_priority priority;

@@ -44,6 +44,7 @@ const route route_table[] = {
     EMBEDS("/pipeline/feature-extraction/{model}", "as /embed", METRIC_ROUTE_TEI_EMBED, tei_embed),
     EMBEDS("/similarity", "TEI: cosines of a sentence to others", METRIC_ROUTE_TEI_SIMILARITY,
            tei_similarity),
+    EMBEDS("/embed_all", "TEI: a vector for every token", METRIC_ROUTE_TEI_EMBED_ALL, tei_embed_all),
     EMBEDS("/rerank", "TEI: ranked texts; also in the forms of /v1/rerank", METRIC_ROUTE_RERANK, tei_rerank),
     EMBEDS("/predict", "TEI: labels of texts or pairs", METRIC_ROUTE_PREDICT, tei_predict),
     EMBEDS("/tokenize", "TEI: tokens of texts", METRIC_ROUTE_TOKENIZE, tei_tokenize),

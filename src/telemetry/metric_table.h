@@ -71,6 +71,7 @@ typedef enum metric_route {
     METRIC_ROUTE_GRPC_EMBED,
     METRIC_ROUTE_GRPC_INFER,
     METRIC_ROUTE_LLAMACPP,
+    METRIC_ROUTE_TEI_EMBED_ALL,
     METRIC_ROUTE_RERANK,
     METRIC_ROUTE_SCORE,
     METRIC_ROUTE_PREDICT,           /* the last one that computes */

@@ -48,6 +48,52 @@ static void describes_what_was_loaded(void **state)
     assert_string_equal(aki_version(), AKI_VERSION);
 }
 
+static void the_mean_of_token_vectors_is_the_vector(void **state)
+{
+    (void)state;
+    NEED_MODEL();
+    aki_text texts[SENTENCES];
+    aki_token_vectors tokens[SENTENCES];
+    float vectors[SENTENCES][DIMENSION];
+    for (size_t i = 0; i < SENTENCES; i++)
+        texts[i] = text_of(sentences[i]);
+    assert_int_equal(aki_embed_tokens(model, texts, SENTENCES, NULL, tokens, NULL), AKI_OK);
+    const aki_embed_options plain = {.normalize = AKI_OFF};
+    assert_int_equal(aki_embed(model, texts, SENTENCES, &plain, vectors[0], NULL, NULL), AKI_OK);
+    for (size_t i = 0; i < SENTENCES; i++)
+        for (size_t d = 0; d < DIMENSION; d++) {
+            double sum = 0;
+            for (size_t k = 0; k < tokens[i].count; k++)
+                sum += tokens[i].vectors[k * DIMENSION + d];
+            assert_true(fabs(sum / (double)tokens[i].count - vectors[i][d]) < 1e-5);
+        }
+    aki_token_vectors_free(tokens, SENTENCES);
+    assert_null(tokens[0].vectors);
+    aki_error error;
+    const aki_text empty[2] = {texts[0], {"", 0}};
+    assert_int_equal(aki_embed_tokens(model, empty, 2, NULL, tokens, &error), AKI_EMPTY_TEXT);
+    assert_int_equal(error.text_index, 1);
+    assert_null(tokens[0].vectors);
+}
+
+static void an_embedding_model_ranks_and_classifies_nothing(void **state)
+{
+    (void)state;
+    NEED_MODEL();
+    aki_error error;
+    float score;
+    const aki_text text = text_of("x");
+    assert_int_equal(aki_model_task(model), AKI_TASK_EMBED);
+    assert_null(aki_label(model, 0));
+    assert_int_equal(aki_rerank(model, text, &text, 1, NULL, &score, NULL, NULL, &error), AKI_WRONG_TASK);
+    assert_string_equal(error.message, "the model is not a reranker but an embedding model");
+    assert_int_equal(aki_classify(model, &text, NULL, 1, NULL, &score, NULL, &error), AKI_WRONG_TASK);
+    assert_int_equal(aki_rerank(model, text, NULL, 1, NULL, &score, NULL, NULL, &error),
+                     AKI_INVALID_ARGUMENT);
+    assert_int_equal(aki_rerank(model, text, &text, 0, NULL, &score, NULL, NULL, &error),
+                     AKI_INVALID_ARGUMENT);
+}
+
 static void a_vector_does_not_depend_on_its_company(void **state)
 {
     (void)state;
@@ -375,6 +421,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(describes_what_was_loaded),
+        cmocka_unit_test(the_mean_of_token_vectors_is_the_vector),
+        cmocka_unit_test(an_embedding_model_ranks_and_classifies_nothing),
         cmocka_unit_test(a_vector_does_not_depend_on_its_company),
         cmocka_unit_test(many_threads_share_one_handle),
         cmocka_unit_test(long_texts_are_cut_or_refused),

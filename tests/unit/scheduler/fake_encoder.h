@@ -132,6 +132,12 @@ size_t encoder_dimension(const encoder *enc)
     return FAKE_DIMENSION;
 }
 
+size_t encoder_hidden(const encoder *enc)
+{
+    (void)enc;
+    return FAKE_DIMENSION;
+}
+
 aki_task encoder_task(const encoder *enc)
 {
     (void)enc;
