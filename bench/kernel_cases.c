@@ -127,7 +127,8 @@ void cases_activations(kernel_report *report, const kernel_subject *subject,
     } activations[] = {{"no activation", KERNEL_IDENTITY},
                        {"gelu", KERNEL_GELU_ERF},
                        {"gelu by tanh", KERNEL_GELU_TANH},
-                       {"relu", KERNEL_RELU}};
+                       {"relu", KERNEL_RELU},
+                       {"silu", KERNEL_SILU}};
     const size_t stride = case_stride(INTERMEDIATE);
     const case_shape shape = {.inputs = INPUTS, .outputs = INTERMEDIATE};
     void *input = random_numbers(precision, ROWS, INPUTS);

@@ -285,6 +285,8 @@ static double activate(double x, kernel_activation activation)
         return 0.5 * x * (1.0 + tanh(sqrt(2.0 / M_PI) * (x + 0.044715 * x * x * x)));
     case KERNEL_RELU:
         return x < 0.0 ? 0.0 : x;
+    case KERNEL_SILU:
+        return x / (1.0 + exp(-x));
     case KERNEL_IDENTITY:
         break;
     }
@@ -295,6 +297,7 @@ static double activation_bound(double x, kernel_activation activation)
 {
     return activation == KERNEL_GELU_ERF    ? 6e-4 + 16 * U * fabs(x)
            : activation == KERNEL_GELU_TANH ? 8 * U * fabs(x)
+           : activation == KERNEL_SILU      ? 8 * U * fabs(x)
                                             : 0.0;
 }
 
@@ -414,7 +417,7 @@ static void multiplies_over_several_chunks(void **state)
 static void activates_in_the_product(void **state)
 {
     (void)state;
-    const kernel_activation activations[] = {KERNEL_GELU_ERF, KERNEL_GELU_TANH, KERNEL_RELU};
+    const kernel_activation activations[] = {KERNEL_GELU_ERF, KERNEL_GELU_TANH, KERNEL_RELU, KERNEL_SILU};
     CHECK_EACH_INT8(tier, int8)
     for (size_t a = 0; a < 3; a++)
         for (size_t i = 0; i < 8; i++) {
@@ -430,7 +433,7 @@ static void activates_every_magnitude(void **state)
 {
     (void)state;
     enum { COUNT = 20000 };
-    const kernel_activation activations[] = {KERNEL_GELU_ERF, KERNEL_GELU_TANH, KERNEL_RELU};
+    const kernel_activation activations[] = {KERNEL_GELU_ERF, KERNEL_GELU_TANH, KERNEL_RELU, KERNEL_SILU};
     CHECK_EACH_INT8(tier, int8)
     {
         problem p = make_problem(tier, COUNT, 1, 1, CHECK_USUAL);
@@ -455,7 +458,8 @@ static void activates_every_magnitude(void **state)
 static void numbers_that_are_none_stay_in_their_row(void **state)
 {
     (void)state;
-    const kernel_activation activations[] = {KERNEL_IDENTITY, KERNEL_GELU_ERF, KERNEL_GELU_TANH, KERNEL_RELU};
+    const kernel_activation activations[] = {KERNEL_IDENTITY, KERNEL_GELU_ERF, KERNEL_GELU_TANH, KERNEL_RELU,
+                                             KERNEL_SILU};
     CHECK_EACH_INT8(tier, int8)
     for (size_t a = 0; a < 4; a++) {
         problem p = make_problem(tier, 15, 400, 37, CHECK_USUAL);
@@ -537,7 +541,8 @@ static void quantises_every_magnitude(void **state)
 static void a_sum_that_overflows_is_not_finite(void **state)
 {
     (void)state;
-    const kernel_activation activations[] = {KERNEL_IDENTITY, KERNEL_GELU_ERF, KERNEL_GELU_TANH, KERNEL_RELU};
+    const kernel_activation activations[] = {KERNEL_IDENTITY, KERNEL_GELU_ERF, KERNEL_GELU_TANH, KERNEL_RELU,
+                                             KERNEL_SILU};
     CHECK_EACH_INT8(tier, int8)
     for (size_t a = 0; a < 8; a++) {
         problem p = make_problem(tier, 5, 400, 37, CHECK_USUAL);

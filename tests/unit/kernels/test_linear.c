@@ -84,6 +84,8 @@ static double activate(double x, kernel_activation activation)
         return 0.5 * x * (1.0 + tanh(sqrt(2.0 / M_PI) * (x + 0.044715 * x * x * x)));
     case KERNEL_RELU:
         return x < 0.0 ? 0.0 : x;
+    case KERNEL_SILU:
+        return x / (1.0 + exp(-x));
     case KERNEL_IDENTITY:
         break;
     }
@@ -96,6 +98,7 @@ static double activation_bound(const kernel_precision *precision, double x, kern
     case KERNEL_GELU_ERF:
         return check_is_bf16(precision) ? 5e-5 + 20 * U * fabs(x) : 4 * U * fabs(x);
     case KERNEL_GELU_TANH:
+    case KERNEL_SILU:
         return 8 * U * fabs(x);
     case KERNEL_RELU:
     case KERNEL_IDENTITY:
@@ -184,7 +187,7 @@ static void multiplies_the_shapes_of_the_model(void **state)
 static void activates_in_the_product(void **state)
 {
     (void)state;
-    const kernel_activation activations[] = {KERNEL_GELU_ERF, KERNEL_GELU_TANH, KERNEL_RELU};
+    const kernel_activation activations[] = {KERNEL_GELU_ERF, KERNEL_GELU_TANH, KERNEL_RELU, KERNEL_SILU};
     CHECK_EACH_PRECISION(tier, precision)
     for (size_t a = 0; a < 3; a++)
         for (size_t i = 0; i < 8; i++) {
@@ -200,7 +203,7 @@ static void activates_every_magnitude(void **state)
 {
     (void)state;
     enum { COUNT = 60000 };
-    const kernel_activation activations[] = {KERNEL_GELU_ERF, KERNEL_GELU_TANH, KERNEL_RELU};
+    const kernel_activation activations[] = {KERNEL_GELU_ERF, KERNEL_GELU_TANH, KERNEL_RELU, KERNEL_SILU};
     CHECK_EACH_PRECISION(tier, precision)
     {
         problem p = make_problem(precision, COUNT, 1, 1, CHECK_USUAL);
@@ -221,7 +224,8 @@ static void activates_every_magnitude(void **state)
 static void keeps_nan(void **state)
 {
     (void)state;
-    const kernel_activation activations[] = {KERNEL_IDENTITY, KERNEL_GELU_ERF, KERNEL_GELU_TANH, KERNEL_RELU};
+    const kernel_activation activations[] = {KERNEL_IDENTITY, KERNEL_GELU_ERF, KERNEL_GELU_TANH, KERNEL_RELU,
+                                             KERNEL_SILU};
     CHECK_EACH_PRECISION(tier, precision)
     for (size_t a = 0; a < 8; a++) {
         const bool narrow = a >= 4;
@@ -248,7 +252,8 @@ static void keeps_nan(void **state)
 static void a_sum_that_overflows_is_not_finite(void **state)
 {
     (void)state;
-    const kernel_activation activations[] = {KERNEL_IDENTITY, KERNEL_GELU_ERF, KERNEL_GELU_TANH, KERNEL_RELU};
+    const kernel_activation activations[] = {KERNEL_IDENTITY, KERNEL_GELU_ERF, KERNEL_GELU_TANH, KERNEL_RELU,
+                                             KERNEL_SILU};
     CHECK_EACH_PRECISION(tier, precision)
     for (size_t a = 0; a < 16; a++) {
         const bool narrow = a % 2 == 0;
