@@ -14,6 +14,8 @@ TEST_ENV := build/test-env
 PYTHON := $(TEST_ENV)/bin/python
 # schemathesis, which make test does not need
 OPENAPI_ENV := build/openapi-env
+# What drives a browser.
+PAGES_ENV := build/pages-env
 # The CUDA compiler where the system has none, and the build with the plugin for GPUs.
 CUDA_ENV := build/cuda-env
 CUDA_BUILD := build/cuda
@@ -105,6 +107,19 @@ $(OPENAPI_ENV)/.ready: tests/openapi/requirements.txt
 OPENAPI_EXAMPLES ?= 100
 test-openapi: test-deps build-all $(OPENAPI_ENV)/.ready ## Sends requests that schemathesis makes from /openapi.json, OPENAPI_EXAMPLES for each route
 	@AKIDB_OPENAPI_EXAMPLES=$(OPENAPI_EXAMPLES) scripts/run-tests $(BUILD) $(OPENAPI_ENV) openapi $(PYTEST_ARGS)
+
+$(PAGES_ENV)/.ready: tests/pages/requirements.txt
+	@scripts/make-python-env $(PAGES_ENV) tests/pages/requirements.txt
+
+pages-deps: deps $(PAGES_ENV)/.ready
+	@scripts/install-packages pages
+
+test-pages: test-deps build-all pages-deps ## Tries the pages for people in a headless Chromium, and with axe-core
+	@scripts/run-tests $(BUILD) $(PAGES_ENV) pages $(PYTEST_ARGS)
+
+page-pictures: build pages-deps ## Draws the pages of a live server in a headless Chromium, into docs/pictures
+	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_PROGRAM=$(abspath $(BUILD))/akidb-embed \
+	    $(PAGES_ENV)/bin/python tests/pages/draw_pages.py
 
 game-day: test-deps build-all $(TEST_ENV)/.ready ## Injects faults under the real Prometheus: each raises its alert, which the runbook ends; into docs/GAME-DAY.md
 	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_BUILD=$(abspath $(BUILD)) AKIDB_PROGRAM=$(abspath $(BUILD))/akidb-embed \

@@ -3,8 +3,10 @@ dashboard, and are to be reached from a page."""
 import json
 import re
 import shutil
+import struct
 import subprocess
 import xml.etree.ElementTree as ElementTree
+import zlib
 
 import pytest
 
@@ -75,11 +77,36 @@ def test_each_panel_is_in_its_dashboards_picture(path):
 
 
 def test_each_picture_is_whole_and_a_page_leads_to_it():
-    shown = {path for page in PAGES for path in re.findall(r"\]\((?:docs/)?pictures/([\w-]+\.svg)\)", page.read_text(encoding="utf-8"))}
+    shown = {path for page in PAGES for path in re.findall(r"\]\((?:docs/)?pictures/([\w-]+\.(?:svg|png))\)", page.read_text(encoding="utf-8"))}
     assert shown == {path.name for path in PICTURES.iterdir()}
-    for path in PICTURES.iterdir():
+    for path in PICTURES.glob("*.svg"):
         tree = ElementTree.parse(path).getroot()
         assert tree.find(f"{SVG}title").text and tree.find(f"{SVG}desc").text
         text = path.read_text(encoding="utf-8")
         assert "prefers-color-scheme: dark" in text
         assert not re.search(r"href|url\(|<script", text), "nothing is fetched"
+
+
+def chunks(image):
+    """Type and contents of each chunk of a PNG, whose checksums must be right."""
+    assert image[:8] == b"\x89PNG\r\n\x1a\n"
+    at = 8
+    while at < len(image):
+        length, = struct.unpack_from(">I", image, at)
+        kind, data = image[at + 4:at + 8], image[at + 8:at + 8 + length]
+        assert zlib.crc32(kind + data) == struct.unpack_from(">I", image, at + 8 + length)[0]
+        yield kind, data
+        at += 12 + length
+
+
+@pytest.mark.parametrize("name", ["index", "docs", "ui", "live"])
+def test_the_picture_of_a_page_has_its_headings(name):
+    """make page-pictures draws them with a browser; their headings show whether that was before a change. Those of /docs come from the routes."""
+    image = (PICTURES / f"page-{name}.png").read_bytes()
+    parts = list(chunks(image))
+    assert parts[0][0] == b"IHDR" and parts[-1][0] == b"IEND" and len(image) < 400000
+    texts = [data.partition(b"\0")[2].decode("latin-1") for kind, data in parts if kind == b"tEXt" and data.startswith(b"Headings\0")]
+    page = (ROOT / "src" / "server" / "pages" / f"{name}.html").read_text(encoding="utf-8")
+    written = [re.sub(r" ?<.*", "", heading) for heading in re.findall(r"<h[12][^>]*>(.*?)</h[12]>", page)]
+    shown = texts[0].split("\n")
+    assert shown[0].startswith(written[0]) and (name == "docs" or shown[1:] == written[1:])
