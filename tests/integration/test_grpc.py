@@ -519,6 +519,7 @@ def test_the_end_of_the_service():
                 next(ending)
             assert error.value.code() == Code.UNAVAILABLE
         quiet.cancel()
+        assert server.process.wait(DEADLINE_S) == 0, server.log()[-4000:]
 
 
 def test_no_call_is_lost():
@@ -544,5 +545,6 @@ def test_no_call_is_lost():
         for thread in threads:
             thread.join()
         assert len(failures) == len(served)
+        assert server.process.wait(DEADLINE_S) == 0, server.log()[-4000:]
         for code, details in failures:
             assert code == Code.UNAVAILABLE and "refused" in details.lower(), failures
