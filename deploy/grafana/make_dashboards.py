@@ -365,6 +365,26 @@ ENGINE = Dashboard("engine", "akidb-embed: batching and engine", "How requests b
         Graph("Passes by device", [Query(total(rate("akidb_embed_device_calls_total"), "device"), "{{device}}")],
               "Passes given to a device per second; health probes count.", "ops", width=8, height=6, stacked=True),
     ],
+    "Models": [
+        Graph("Requests by model", [Query(total(rate("akidb_embed_model_requests_total"), "model"), "{{model}}")],
+              "Embedding requests that went to each model, per second.", "reqps"),
+        Graph("Memory of models", [Query(total(series("akidb_embed_model_resident_bytes"), "model"), "{{model}}"),
+                                   Query(total(series("akidb_embed_models_memory_budget_bytes")), "budget")],
+              "What each model takes of --models-memory-mb; a budget of 0 is none.", "bytes"),
+        Graph("Loaded", [Query(total(series("akidb_embed_model_ready"), "model"), "{{model}}")],
+              "On how many instances each model is loaded and checked.", "none"),
+        Graph("Loads", [Query(total(rate("akidb_embed_model_loads_total"), "model"), "{{model}}"),
+                        Query(total(rate("akidb_embed_model_load_failures_total"), "model"), "{{model}} failed")],
+              "Loads per second, and those that failed.", "ops"),
+        Graph("Time to load", [Query(ratio(total(rate("akidb_embed_model_load_seconds_total"), "model"),
+                                           total(rate("akidb_embed_model_loads_total"), "model")), "{{model}}")],
+              "Mean over the loads, warming up and checking included.", "s"),
+        Graph("Unloads", [Query(total(rate("akidb_embed_model_evictions_total"), "model"), "{{model}} for room"),
+                          Query(total(rate("akidb_embed_model_idle_unloads_total"), "model"), "{{model}} idle")],
+              "To make room for another model, or because nobody used it or an operator asked.", "ops"),
+        Graph("Requests that waited for a load", [Query(total(rate("akidb_embed_model_load_waits_total"), "model"), "{{model}}")],
+              "Per second.", "reqps", width=24),
+    ],
 })
 
 RESILIENCE = Dashboard("resilience", "akidb-embed: resilience", "Circuit breakers, fallbacks, retries and refusals, and whether telemetry is whole.", {

@@ -47,6 +47,68 @@ bool api_model_matches(const char *served, const char *asked)
     return slash != NULL && strcmp(slash + 1, asked) == 0;
 }
 
+static bool refuse_model(const api_service *service, const char *asked, const char *param, http_error *error)
+{
+    http_error_set(error, HTTP_ERROR_MODEL_NOT_FOUND, param,
+                   "there is no model \"%.128s\" here; served is \"%s\"", asked, service->model_name);
+    return false;
+}
+
+bool api_choose_model(const api_service *service, const char *asked, const char *param, http_error *error)
+{
+    if (service->models != NULL)
+        return service->models->choose(service->models->cookie, asked, param, error);
+    return api_model_matches(service->model_name, asked) || refuse_model(service, asked, param, error);
+}
+
+bool api_choose_model_of(const api_service *service, const json_t *value, const char *param,
+                         http_error *error)
+{
+    const char *asked = json_string_value(value);
+    return strlen(asked) == json_string_length(value) ? api_choose_model(service, asked, param, error)
+                                                      : refuse_model(service, asked, param, error);
+}
+
+void api_cut_tag(char *name, const char *tag)
+{
+    const size_t length = strlen(name), behind = strlen(tag);
+    if (length > behind && strcmp(name + length - behind, tag) == 0)
+        name[length - behind] = '\0';
+}
+
+void api_peek_model(const char *body, size_t length, char *name, size_t room)
+{
+    json_t *root = json_loadb(body, length, JSON_ALLOW_NUL, NULL);
+    const char *asked = json_string_value(json_object_get(root, "model"));
+    snprintf(name, room, "%s", asked != NULL ? asked : "");
+    json_decref(root);
+    api_cut_tag(name, API_OLLAMA_TAG);
+}
+
+static void list_loaded(const api_service *service, api_listed *out)
+{
+    aki_model_info info;
+    encoder_describe(service->enc, &info);
+    out->loaded = true;
+    out->phase = "ready";
+    out->architecture = info.architecture;
+    out->precision = info.precision;
+    out->dimension = encoder_dimension(service->enc);
+    out->max_tokens = encoder_max_tokens(service->enc);
+    out->bytes = out->weight_bytes = info.weight_bytes;
+}
+
+size_t api_list_models(const api_service *service, api_listed *models)
+{
+    if (service->models != NULL)
+        return service->models->list(service->models->cookie, models, API_LISTED_MAX);
+    models[0] =
+        (api_listed){.name = service->model_name, .phase = "loading", .by_default = true, .stays = true};
+    if (service->enc != NULL)
+        list_loaded(service, &models[0]);
+    return 1;
+}
+
 size_t api_tokens(const api_result *result)
 {
     size_t tokens = 0;

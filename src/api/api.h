@@ -29,10 +29,40 @@ typedef enum api_output {
 } api_output;
 #define API_OUTPUTS 6
 
+/* One of the served models, as lists tell of it. */
+#define API_PROMPTS_BYTES 512
+typedef struct api_listed {
+    const char *name, *phase; /* phase: "known", "loading", "ready", "draining", "failed" */
+    bool by_default;          /* the model of requests that name none */
+    bool stays;               /* is never unloaded by itself */
+    bool loaded;              /* the fields from here to `prompts` are filled */
+    const char *architecture; /* static storage */
+    aki_precision precision;
+    size_t dimension, max_tokens;
+    char prompts[API_PROMPTS_BYTES]; /* their names, each ended by NUL, behind the last one another NUL */
+    size_t weight_bytes;
+    size_t
+        bytes; /* of memory, with what its workers and caches take; also while it is being loaded or unloaded */
+    uint64_t requests;
+    int64_t last_use_s, expires_s; /* Unix time; 0 = never */
+    char failure[256];             /* of the last load; "" = none */
+} api_listed;
+
+/* The models of a service, for calls that name or list them. */
+typedef struct api_models {
+    /* Makes the model of that name the call's: model_name and enc of the service change. False with *error filled: there is none
+     * (HTTP_ERROR_MODEL_NOT_FOUND, with param), or it is not loaded. */
+    bool (*choose)(void *cookie, const char *name, const char *param, http_error *error);
+    /* Fills the first `room` models, and returns how many there are. */
+    size_t (*list)(void *cookie, api_listed *out, size_t room);
+    void *cookie;
+} api_models;
+
 /* The settings and the model of the service that a call reads. Lives longer than any call. */
 typedef struct api_service {
     const char *model_name;
-    const encoder *enc; /* NULL until the model is loaded; there whenever a call has a body */
+    const encoder *enc;       /* NULL until the model is loaded; there whenever a call has a body */
+    const api_models *models; /* NULL = this model is the only one */
     size_t max_texts;
     size_t max_requests; /* waiting */
     unsigned http_threads;
@@ -60,13 +90,15 @@ typedef struct api_call {
     size_t count;       /* 0 = the reply needs no vectors */
     aki_embed_options options;
     scheduler_priority priority;
-    bool on_error_item; /* texts that cannot be embedded fail alone */
-    unsigned outputs;   /* api_output bits; 0 = float */
-    bool packed;        /* whole numbers go as base64 of their bytes */
-    size_t dimensions;  /* the vector is cut to so many numbers; 0 = not */
-    size_t max_tokens;  /* of a text, special tokens included; 0 = the model's limit */
-    bool keep_tail;     /* a text that is too long keeps its end */
-    bool keeps_input;   /* `write` reads texts or root */
+    bool on_error_item;    /* texts that cannot be embedded fail alone */
+    unsigned outputs;      /* api_output bits; 0 = float */
+    bool packed;           /* whole numbers go as base64 of their bytes */
+    size_t dimensions;     /* the vector is cut to so many numbers; 0 = not */
+    size_t max_tokens;     /* of a text, special tokens included; 0 = the model's limit */
+    bool keep_tail;        /* a text that is too long keeps its end */
+    bool keeps_input;      /* `write` reads texts or root */
+    bool keeps_model;      /* keep_alive_ms says how long the model is to stay loaded after this call */
+    int64_t keep_alive_ms; /* INT64_MAX = for ever */
     bool
         every_token; /* a vector for each token instead: input_cut makes ids of all texts, and fills token_room */
     size_t token_room; /* the most tokens of a text */
@@ -154,6 +186,23 @@ void api_call_free(api_call *call);
 
 /* True for the served name itself and for its last path component. */
 bool api_model_matches(const char *served, const char *asked);
+/* Makes the model of that name the call's. False with *error filled: HTTP_ERROR_MODEL_NOT_FOUND about `param`, or another
+ * where the model is there but cannot be used now. */
+bool api_choose_model(const api_service *service, const char *asked, const char *param, http_error *error);
+/* api_choose_model with a string of JSON, which may hold a U+0000: no name does. */
+bool api_choose_model_of(const api_service *service, const json_t *value, const char *param,
+                         http_error *error);
+/* What dialects may put behind a model's name. */
+#define API_OLLAMA_TAG ":latest"
+#define API_KSERVE_TAG "/versions/1"
+/* Cuts the tag off the end of a name, where it has it. */
+void api_cut_tag(char *name, const char *tag);
+/* The model that a body names in its field "model", without Ollama's tag, whatever the dialect; "" = it names none, or is no JSON. For when no model is
+ * there to read the body with. Ends in NUL, cut to room - 1 bytes. */
+void api_peek_model(const char *body, size_t length, char *name, size_t room);
+/* The served models. `models` has room for API_LISTED_MAX; returns their number. */
+#define API_LISTED_MAX 128
+size_t api_list_models(const api_service *service, api_listed *models);
 
 /* The tokens of all texts together. */
 size_t api_tokens(const api_result *result);
@@ -165,7 +214,8 @@ void api_error_text(const http_error *error, const api_dialect *dialect, char te
 void api_error_param(const http_error *error, const api_dialect *dialect, char param[80]);
 
 /* The operations, by dialect. */
-extern const api_operation native_embed;
+extern const api_dialect native_dialect;
+extern const api_operation native_embed, native_models;
 extern const api_dialect openai_dialect;
 extern const api_operation openai_embeddings, openai_deployment_embeddings, openai_models, openai_model;
 extern const api_operation tei_embed, tei_root, tei_similarity, tei_tokenize, tei_decode, tei_info;

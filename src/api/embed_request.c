@@ -17,7 +17,7 @@
 #define POOLING_NAMES                                                                                        \
     "\"mean\", \"cls\", \"max\", \"lasttoken\", \"mean_sqrt_len_tokens\" or \"weightedmean\""
 
-static bool read_texts(embed_request *request, const json_t *texts, const embed_limits *limits,
+static bool read_texts(embed_request *request, const json_t *texts, const api_service *service,
                        http_error *error)
 {
     if (!json_is_array(texts))
@@ -27,9 +27,9 @@ static bool read_texts(embed_request *request, const json_t *texts, const embed_
         http_error_set(error, HTTP_ERROR_EMPTY_INPUT, "texts", "texts is empty");
         return false;
     }
-    if (count > limits->max_texts) {
+    if (count > service->max_texts) {
         http_error_set(error, HTTP_ERROR_TOO_MANY_TEXTS, "texts", "%zu texts; one request takes at most %zu",
-                       count, limits->max_texts);
+                       count, service->max_texts);
         return false;
     }
     request->texts = mem_alloc(count, sizeof *request->texts);
@@ -54,16 +54,11 @@ static bool read_texts(embed_request *request, const json_t *texts, const embed_
     return true;
 }
 
-static bool read_model(const json_t *value, const embed_limits *limits, http_error *error)
+static bool read_model(const json_t *value, const api_service *service, http_error *error)
 {
     if (!json_is_string(value))
         return field_refuse_type(error, "model", "a string", value);
-    const char *asked = json_string_value(value);
-    if (strlen(asked) == json_string_length(value) && api_model_matches(limits->model_name, asked))
-        return true;
-    http_error_set(error, HTTP_ERROR_MODEL_NOT_FOUND, "model",
-                   "there is no model \"%.128s\" here; served is \"%s\"", asked, limits->model_name);
-    return false;
+    return api_choose_model_of(service, value, "model", error);
 }
 
 /* A field with a choice of words; null counts as left out. */
@@ -146,7 +141,7 @@ static bool is_word_field(const char *key)
 
 /* An optional field; null counts as left out. */
 static bool read_option(embed_request *request, const char *key, const json_t *value,
-                        const embed_limits *limits, http_error *error)
+                        const api_service *service, http_error *error)
 {
     bool on = true;
     if (is_word_field(key))
@@ -154,7 +149,7 @@ static bool read_option(embed_request *request, const char *key, const json_t *v
     if (is_prompt_field(key))
         return read_prompt(request, key, value, error);
     if (strcmp(key, "model") == 0)
-        return json_is_null(value) || read_model(value, limits, error);
+        return json_is_null(value) || read_model(value, service, error);
     if (strcmp(key, "normalize") == 0) {
         if (!json_is_null(value) && !field_read_switch(value, key, &on, error))
             return false;
@@ -174,13 +169,13 @@ static bool read_option(embed_request *request, const char *key, const json_t *v
     return false;
 }
 
-static bool read_fields(embed_request *request, const embed_limits *limits, http_error *error)
+static bool read_fields(embed_request *request, const api_service *service, http_error *error)
 {
     const char *key;
     json_t *value;
     json_object_foreach(request->root, key, value)
     {
-        if (strcmp(key, "texts") != 0 && !read_option(request, key, value, limits, error))
+        if (strcmp(key, "texts") != 0 && !read_option(request, key, value, service, error))
             return false;
     }
     const json_t *texts = json_object_get(request->root, "texts");
@@ -188,18 +183,18 @@ static bool read_fields(embed_request *request, const embed_limits *limits, http
         http_error_set(error, HTTP_ERROR_MISSING_FIELD, "texts", "the field texts is missing");
         return false;
     }
-    return read_texts(request, texts, limits, error);
+    return read_texts(request, texts, service, error);
 }
 
-bool embed_request_parse(embed_request *out, const char *body, size_t length, const embed_limits *limits,
+bool embed_request_parse(embed_request *out, const char *body, size_t length, const api_service *service,
                          http_error *error)
 {
     *out = (embed_request){.options = {.pooling = AKI_POOLING_MODEL, .normalize = AKI_ON}};
     const body_shape shape = {.text_field = "texts",
-                              .max_texts = limits->max_texts,
-                              .max_values = limits->max_texts + SPARE_VALUES,
+                              .max_texts = service->max_texts,
+                              .max_values = service->max_texts + SPARE_VALUES,
                               .item_errors = true};
-    if (body_load(&out->root, body, length, &shape, error) && read_fields(out, limits, error))
+    if (body_load(&out->root, body, length, &shape, error) && read_fields(out, service, error))
         return true;
     embed_request_free(out);
     return false;

@@ -4,14 +4,9 @@
 
 #include "akidb/embed.h"
 #include "scheduler/scheduler.h"
-#include "api/http_error.h"
+#include "api/api.h"
 
 #include <jansson.h>
-
-typedef struct embed_limits {
-    size_t max_texts;
-    const char *model_name; /* as served */
-} embed_limits;
 
 typedef struct embed_request {
     aki_text *texts; /* [count], in the JSON tree; data NULL where on_error_item and not a string */
@@ -26,7 +21,7 @@ typedef struct embed_request {
 
 /* False with *error filled. On success the caller frees the request; the body may go at once. Empty texts and the
  * length in tokens are the encoder's to judge. */
-bool embed_request_parse(embed_request *out, const char *body, size_t length, const embed_limits *limits,
+bool embed_request_parse(embed_request *out, const char *body, size_t length, const api_service *service,
                          http_error *error);
 void embed_request_free(embed_request *request);
 

@@ -87,6 +87,8 @@
       "Send HTTP/1.1; gRPC takes HTTP/2.")                                                                   \
     X(HTTP_ERROR_LOADING, "loading", 503, HTTP_TYPE_UNAVAILABLE,                                             \
       "Retry after the time given in Retry-After; GET /health/ready tells when the model is there.")         \
+    X(HTTP_ERROR_MODEL_FAILED, "model_load_failed", 503, HTTP_TYPE_UNAVAILABLE,                              \
+      "Retry after the time given in Retry-After; operators mend the cause that is named.")                  \
     X(HTTP_ERROR_SHUTTING_DOWN, "shutting_down", 503, HTTP_TYPE_UNAVAILABLE,                                 \
       "Send the request to another instance, or again after the restart.")                                   \
     X(HTTP_ERROR_TOO_MANY_CONNECTIONS, "too_many_connections", 503, HTTP_TYPE_UNAVAILABLE,                   \

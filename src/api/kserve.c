@@ -39,16 +39,10 @@ static bool refuse(http_error *error, const char *param, const char *message)
 /* The model's name, with or without the one version that there is. */
 bool kserve_check_name(const char *name, const api_service *service, http_error *error)
 {
-    static const char version[] = "/versions/1";
     char bare[256];
-    const size_t length = strlen(name), tail = sizeof version - 1;
-    const bool versioned = length > tail && strcmp(name + length - tail, version) == 0;
-    snprintf(bare, sizeof bare, "%.*s", (int)(versioned ? length - tail : length), name);
-    if (api_model_matches(service->model_name, bare))
-        return true;
-    http_error_set(error, HTTP_ERROR_MODEL_NOT_FOUND, "model",
-                   "there is no model \"%.128s\" here; served is \"%s\"", name, service->model_name);
-    return false;
+    snprintf(bare, sizeof bare, "%s", name);
+    api_cut_tag(bare, API_KSERVE_TAG);
+    return api_choose_model(service, bare, "model", error);
 }
 
 /* ---- The input ---------------------------------------------------------------------------------------- */

@@ -20,9 +20,8 @@ static bool fits_model(const api_call *call, const api_service *service, http_er
 static bool read_embed(api_call *call, const api_request *request, const api_service *service,
                        http_error *error)
 {
-    const embed_limits limits = {.max_texts = service->max_texts, .model_name = service->model_name};
     embed_request own;
-    if (!embed_request_parse(&own, request->body, request->length, &limits, error))
+    if (!embed_request_parse(&own, request->body, request->length, service, error))
         return false;
     *call = (api_call){.texts = own.texts,
                        .count = own.count,
@@ -71,7 +70,7 @@ static unsigned write_error(const http_error *error, const api_service *service,
     return http_error_status(error->code);
 }
 
-static const api_dialect native = {
+const api_dialect native_dialect = {
     .text_field = "texts", .example = "{\"texts\":[\"hello\"]}", .write_error = write_error};
 
 static const api_description embed_form = {
@@ -89,4 +88,4 @@ static const api_description embed_form = {
              "'usage':{'type':'object'},'truncated':{'type':'array','items':{'type':'integer'}},"
              "'errors':{'type':'array','items':{'type':'object','required':['index','code','message']}}}}"};
 
-const api_operation native_embed = {&native, read_embed, bound_embed, write_embed, &embed_form};
+const api_operation native_embed = {&native_dialect, read_embed, bound_embed, write_embed, &embed_form};

@@ -1,23 +1,30 @@
 /* Ollama's dialect: POST /api/embed, /api/embeddings, /api/show and /api/pull, GET /api/tags, /api/ps and /api/version.
  *
- * One model is served, always loaded: keep_alive has no effect, and /api/ps lists it without end. Names have the tag
- * ":latest". Of "options" only num_ctx counts. Durations are whole nanoseconds: clients fail on fractions. */
+ * Names have the tag ":latest". keep_alive counts for models that may be unloaded; the others stay whatever it says. Of
+ * "options" only num_ctx counts. Durations are whole nanoseconds: clients fail on fractions. */
 #include "api/api.h"
 
 #include "api/field.h"
 #include "api/input.h"
 #include "api/options.h"
 #include "api/vector_json.h"
+#include "base/error.h"
 #include "base/json_text.h"
+#include "base/memory.h"
 
+#include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 /* The release whose interface this is; clients ask before they use what is newer. */
 #define OLLAMA_VERSION "0.17.4"
 #define TAIL_BYTES 512
-#define TAG ":latest"
+/* Of one model in a list, whose name JSON may make six times as long. */
+#define LISTED_BYTES ((size_t)6 << 10)
+/* Nobody means a longer one to end. */
+#define LONGEST_KEEP_MS 1e15
 
 static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
                             buf *out);
@@ -35,14 +42,64 @@ static bool read_name(api_call *call, const char *name, const json_t *value, con
     if (!json_is_string(value))
         return field_refuse_type(error, name, "a string", value);
     snprintf(asked, sizeof asked, "%s", json_string_value(value));
-    const size_t length = strlen(asked), tag = sizeof TAG - 1;
-    if (length > tag && strcmp(asked + length - tag, TAG) == 0)
-        asked[length - tag] = '\0';
-    if (asked[0] == '\0' || api_model_matches(service->model_name, asked))
+    api_cut_tag(asked, API_OLLAMA_TAG);
+    if (asked[0] == '\0' || api_choose_model(service, asked, name, error))
         return true;
-    http_error_set(error, HTTP_ERROR_MODEL_NOT_FOUND, name, "model '%.128s' not found",
-                   json_string_value(value));
+    if (error->code == HTTP_ERROR_MODEL_NOT_FOUND)
+        http_error_set(error, HTTP_ERROR_MODEL_NOT_FOUND, name, "model '%.128s' not found",
+                       json_string_value(value));
     return false;
+}
+
+/* "5m", "1h30m", "300ms"; a sign before it. False: it is none. */
+static bool parse_duration(const char *text, int64_t *ms)
+{
+    static const struct {
+        const char *name;
+        double ms;
+    } units[] = {{"ms", 1}, {"us", 1e-3}, {"ns", 1e-6}, {"h", 3600000}, {"m", 60000}, {"s", 1000}};
+    const double sign = *text == '-' ? -1 : 1;
+    double sum = 0;
+    text += *text == '-' || *text == '+';
+    do {
+        char *end;
+        size_t unit = 0;
+        if (!isdigit((unsigned char)*text) && *text != '.')
+            return false;
+        const double number = strtod(text, &end);
+        while (unit < sizeof units / sizeof units[0] &&
+               strncmp(end, units[unit].name, strlen(units[unit].name)) != 0)
+            unit++;
+        if (unit == sizeof units / sizeof units[0])
+            return false;
+        sum += number * units[unit].ms;
+        text = end + strlen(units[unit].name);
+    } while (*text != '\0');
+    *ms = sum < LONGEST_KEEP_MS ? (int64_t)(sign * sum) : sign < 0 ? -1 : INT64_MAX;
+    return true;
+}
+
+/* Seconds, or a duration; below 0 = for ever. */
+static bool read_keep_alive(api_call *call, const char *name, const json_t *value, const api_service *service,
+                            http_error *error)
+{
+    (void)service;
+    int64_t ms = 0;
+    const bool number = json_is_number(value);
+    if (!number && !json_is_string(value))
+        return field_refuse_type(error, name, "seconds, or a duration such as \"5m\"", value);
+    if (number) {
+        const double seconds = json_number_value(value);
+        ms = seconds * 1000 < LONGEST_KEEP_MS ? (int64_t)(seconds < 0 ? -1 : seconds * 1000) : INT64_MAX;
+    } else if (!parse_duration(json_string_value(value), &ms)) {
+        http_error_set(error, HTTP_ERROR_INVALID_VALUE, name,
+                       "%s is seconds, or a duration such as \"5m\", not \"%.64s\"", name,
+                       json_string_value(value));
+        return false;
+    }
+    call->keeps_model = true;
+    call->keep_alive_ms = ms < 0 ? INT64_MAX : ms;
+    return true;
 }
 
 /* "num_ctx" of the options: a text has no more tokens. Less than a text has at least is as good as nothing. */
@@ -62,11 +119,9 @@ static bool read_options(api_call *call, const char *name, const json_t *value, 
     return true;
 }
 
-static const api_field fields[] = {{"model", read_name},
-                                   {"truncate", option_truncate},
-                                   {"dimensions", option_dimensions_at_most},
-                                   {"options", read_options},
-                                   {NULL, NULL}};
+static const api_field fields[] = {{"model", read_name},          {"keep_alive", read_keep_alive},
+                                   {"truncate", option_truncate}, {"dimensions", option_dimensions_at_most},
+                                   {"options", read_options},     {NULL, NULL}};
 
 /* Nothing to embed is no error: clients load a model that way. */
 static bool is_nothing(const json_t *value)
@@ -121,10 +176,10 @@ static size_t bound_embed(const api_call *call, const api_result *result, const 
     return all < SIZE_MAX - tail ? all + tail : SIZE_MAX;
 }
 
-static void write_name(const api_service *service, buf *out)
+static void write_name(const char *model, buf *out)
 {
     char name[300];
-    snprintf(name, sizeof name, "%.280s" TAG, service->model_name);
+    snprintf(name, sizeof name, "%.280s" API_OLLAMA_TAG, model);
     json_text_append_string(out, name);
 }
 
@@ -171,13 +226,21 @@ static bool read_show(api_call *call, const api_request *request, const api_serv
            options_read(call, call->root, names, service, error);
 }
 
-static bool read_loaded(api_call *call, const api_request *request, const api_service *service,
-                        http_error *error)
+/* One model that is not loaded yet: clients come again. Of several, those are listed that there are. */
+static bool read_list(api_call *call, const api_request *request, const api_service *service,
+                      http_error *error)
 {
     (void)call, (void)request;
-    if (service->enc == NULL)
+    api_listed *models = mem_alloc(API_LISTED_MAX, sizeof *models);
+    if (models == NULL) {
+        http_error_set(error, HTTP_ERROR_OUT_OF_MEMORY, NULL, "no memory for the list of models");
+        return false;
+    }
+    const bool loading = api_list_models(service, models) == 1 && !models[0].loaded;
+    if (loading)
         http_error_set(error, HTTP_ERROR_LOADING, NULL, "the model is still being loaded");
-    return service->enc != NULL;
+    mem_free(models);
+    return !loading;
 }
 
 /* RFC 3339 with a zone: Go's client fails on less. */
@@ -208,53 +271,85 @@ static const char *level_of(aki_precision precision)
     return "unknown";
 }
 
-static void write_details(const api_service *service, buf *out)
+static void write_details(const api_listed *m, buf *out)
 {
-    aki_model_info info;
-    encoder_describe(service->enc, &info);
+    const char *family = m->loaded ? m->architecture : "";
     buf_printf(out,
                "\"details\":{\"parent_model\":\"\",\"format\":\"safetensors\",\"family\":\"%s\",\"families\":"
                "[\"%s\"],"
                "\"parameter_size\":\"\",\"quantization_level\":\"%s\",\"context_length\":%zu,"
                "\"embedding_length\":%zu}",
-               info.architecture, info.architecture, level_of(info.precision),
-               encoder_max_tokens(service->enc), encoder_dimension(service->enc));
+               family, family, m->loaded ? level_of(m->precision) : "unknown", m->max_tokens, m->dimension);
 }
 
 /* The digest is not that of anything: Ollama's command line cuts 12 characters off it without looking. */
-static void write_listed(const api_service *service, buf *out)
+static void write_listed(const api_listed *m, buf *out)
 {
-    aki_model_info info;
-    encoder_describe(service->enc, &info);
-    buf_append_string(out, "{\"models\":[{\"name\":");
-    write_name(service, out);
+    buf_append_string(out, "{\"name\":");
+    write_name(m->name, out);
     buf_append_string(out, ",\"model\":");
-    write_name(service, out);
-    buf_printf(out, ",\"size\":%zu,\"digest\":\"%064d\",", info.weight_bytes, 0);
-    write_details(service, out);
+    write_name(m->name, out);
+    buf_printf(out, ",\"size\":%zu,\"digest\":\"%064d\",", m->weight_bytes, 0);
+    write_details(m, out);
+}
+
+static void write_tag(const api_listed *m, const api_service *service, buf *out)
+{
+    write_listed(m, out);
+    buf_append_string(out, ",\"modified_at\":");
+    write_time(service->started_s, out);
+    buf_append_string(out, ",\"capabilities\":[\"embedding\"]}");
+}
+
+static void write_running(const api_listed *m, const api_service *service, buf *out)
+{
+    enum { YEARS_100_S = 3155760000 };
+    write_listed(m, out);
+    buf_append_string(out, ",\"expires_at\":");
+    write_time(m->expires_s > 0 ? m->expires_s : service->started_s + (int64_t)YEARS_100_S, out);
+    buf_printf(out, ",\"size_vram\":0,\"context_length\":%zu}", m->max_tokens);
+}
+
+static aki_status write_all(const api_service *service, bool loaded_alone,
+                            void (*write)(const api_listed *m, const api_service *service, buf *out),
+                            buf *out, aki_error *error)
+{
+    api_listed *models = mem_alloc(API_LISTED_MAX, sizeof *models);
+    if (models == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the list of models");
+    const size_t count = api_list_models(service, models);
+    const char *separator = "";
+    buf_append_string(out, "{\"models\":[");
+    for (size_t i = 0; i < count; i++) {
+        if (loaded_alone && !models[i].loaded)
+            continue;
+        buf_append_string(out, separator);
+        write(&models[i], service, out);
+        separator = ",";
+    }
+    buf_append_string(out, "]}\n");
+    mem_free(models);
+    return AKI_OK;
+}
+
+static size_t bound_list(const api_call *call, const api_result *result, const api_service *service)
+{
+    (void)call, (void)result, (void)service;
+    return API_LISTED_MAX * LISTED_BYTES;
 }
 
 static aki_status write_tags(const api_call *call, const api_result *result, const api_service *service,
                              buf *out, aki_error *error)
 {
-    (void)call, (void)result, (void)error;
-    write_listed(service, out);
-    buf_append_string(out, ",\"modified_at\":");
-    write_time(service->started_s, out);
-    buf_append_string(out, ",\"capabilities\":[\"embedding\"]}]}\n");
-    return AKI_OK;
+    (void)call, (void)result;
+    return write_all(service, false, write_tag, out, error);
 }
 
 static aki_status write_ps(const api_call *call, const api_result *result, const api_service *service,
                            buf *out, aki_error *error)
 {
-    (void)call, (void)result, (void)error;
-    enum { YEARS_100_S = 3155760000 };
-    write_listed(service, out);
-    buf_append_string(out, ",\"expires_at\":");
-    write_time(service->started_s + (int64_t)YEARS_100_S, out);
-    buf_printf(out, ",\"size_vram\":0,\"context_length\":%zu}]}\n", encoder_max_tokens(service->enc));
-    return AKI_OK;
+    (void)call, (void)result;
+    return write_all(service, true, write_running, out, error);
 }
 
 static aki_status write_show(const api_call *call, const api_result *result, const api_service *service,
@@ -265,7 +360,12 @@ static aki_status write_show(const api_call *call, const api_result *result, con
     encoder_describe(service->enc, &info);
     const char *a = info.architecture;
     buf_append_string(out, "{\"license\":\"\",\"modelfile\":\"\",\"parameters\":\"\",\"template\":\"\",");
-    write_details(service, out);
+    const api_listed listed = {.loaded = true,
+                               .architecture = a,
+                               .precision = info.precision,
+                               .dimension = encoder_dimension(service->enc),
+                               .max_tokens = encoder_max_tokens(service->enc)};
+    write_details(&listed, out);
     buf_printf(out, ",\"model_info\":{\"general.architecture\":\"%s\",\"general.basename\":", a);
     json_text_append_string(out, service->model_name);
     buf_printf(out,
@@ -320,15 +420,16 @@ static unsigned write_error(const http_error *error, const api_service *service,
 /* ---- For /openapi.json -------------------------------------------------------------------------------- */
 
 #define NAME "'model':{'type':['string','null']}"
+#define KEEP "'keep_alive':{'type':['string','number','null']}"
 #define OPTIONS "'options':{'type':['object','null'],'properties':{'num_ctx':{'type':['integer','null']}}}"
 #define MODELS_REPLY "{'type':'object','required':['models'],'properties':{'models':{'type':'array'}}}"
 
 static const api_description embed_form = {
-    .members = NAME ",'input':{'$ref':'#/components/schemas/Texts'}," OPTIONS,
+    .members = NAME ",'input':{'$ref':'#/components/schemas/Texts'}," KEEP "," OPTIONS,
     .fields = {fields},
     .reply = "{'type':'object','required':['model','embeddings','total_duration','load_duration',"
              "'prompt_eval_count'],'properties':{'embeddings':{'$ref':'#/components/schemas/Vectors'}}}"};
-static const api_description prompt_form = {.members = NAME ",'prompt':{'type':'string'}," OPTIONS,
+static const api_description prompt_form = {.members = NAME ",'prompt':{'type':'string'}," KEEP "," OPTIONS,
                                             .fields = {fields},
                                             .example = "{'model':'','prompt':'hello'}",
                                             .reply =
@@ -348,8 +449,8 @@ static const api_description version_form = {.reply = "{'type':'object','require
 
 const api_operation ollama_embed = {&ollama, read_embed, bound_embed, write_embed, &embed_form};
 const api_operation ollama_embeddings = {&ollama, read_prompt, bound_embed, write_embeddings, &prompt_form};
-const api_operation ollama_tags = {&ollama, read_loaded, NULL, write_tags, &models_form};
+const api_operation ollama_tags = {&ollama, read_list, bound_list, write_tags, &models_form};
 const api_operation ollama_show = {&ollama, read_show, NULL, write_show, &show_form};
 const api_operation ollama_pull = {&ollama, read_show, NULL, write_pull, &pull_form};
-const api_operation ollama_ps = {&ollama, read_loaded, NULL, write_ps, &models_form};
+const api_operation ollama_ps = {&ollama, read_list, bound_list, write_ps, &models_form};
 const api_operation ollama_version = {&ollama, NULL, NULL, write_version, &version_form};

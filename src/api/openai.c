@@ -9,7 +9,9 @@
 #include "api/input.h"
 #include "api/options.h"
 #include "api/vector_json.h"
+#include "base/error.h"
 #include "base/json_text.h"
+#include "base/memory.h"
 
 #include <string.h>
 
@@ -87,20 +89,12 @@ static bool read_embeddings(api_call *call, const api_request *request, const ap
            options_read(call, call->root, model_field, service, error) && read_input(call, service, error);
 }
 
-static bool check_name(const char *name, const api_service *service, http_error *error)
-{
-    if (api_model_matches(service->model_name, name))
-        return true;
-    http_error_set(error, HTTP_ERROR_MODEL_NOT_FOUND, "model",
-                   "there is no model \"%.128s\" here; served is \"%s\"", name, service->model_name);
-    return false;
-}
-
 /* Azure: the path names the model, whatever the body says. */
 static bool read_deployment(api_call *call, const api_request *request, const api_service *service,
                             http_error *error)
 {
-    return check_name(request->name, service, error) && input_load(call, request, "input", service, error) &&
+    return api_choose_model(service, request->name, "model", error) &&
+           input_load(call, request, "input", service, error) &&
            read_input(call, service, error);
 }
 
@@ -150,10 +144,10 @@ static aki_status write_embeddings(const api_call *call, const api_result *resul
     return status;
 }
 
-static void write_model(const api_service *service, buf *out)
+static void write_model(const char *name, const api_service *service, buf *out)
 {
     buf_append_string(out, "{\"id\":");
-    json_text_append_string(out, service->model_name);
+    json_text_append_string(out, name);
     buf_printf(out, ",\"object\":\"model\",\"created\":%lld,\"owned_by\":\"akidb-embed\"}",
                (long long)service->started_s);
 }
@@ -162,27 +156,41 @@ static void write_model(const api_service *service, buf *out)
 static aki_status write_models(const api_call *call, const api_result *result, const api_service *service,
                                buf *out, aki_error *error)
 {
-    (void)call, (void)result, (void)error;
+    (void)call, (void)result;
+    api_listed *models = mem_alloc(API_LISTED_MAX, sizeof *models);
+    if (models == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the list of models");
+    const size_t count = api_list_models(service, models);
     buf_append_string(out, "{\"object\":\"list\",\"data\":[");
-    write_model(service, out);
-    buf_append_string(out, "],\"models\":[{\"name\":");
-    json_text_append_string(out, service->model_name);
-    buf_append_string(out, ",\"endpoints\":[\"embed\"]}]}\n");
+    for (size_t i = 0; i < count; i++) {
+        buf_append_string(out, i > 0 ? "," : "");
+        write_model(models[i].name, service, out);
+    }
+    buf_append_string(out, "],\"models\":[");
+    for (size_t i = 0; i < count; i++) {
+        buf_append_string(out, i > 0 ? ",{\"name\":" : "{\"name\":");
+        json_text_append_string(out, models[i].name);
+        buf_append_string(out, ",\"endpoints\":[\"embed\"]}");
+    }
+    buf_append_string(out, "]}\n");
+    mem_free(models);
     return AKI_OK;
 }
 
+/* Tells of a model whether it is loaded or not. */
 static bool read_one(api_call *call, const api_request *request, const api_service *service,
                      http_error *error)
 {
     (void)call;
-    return check_name(request->name, service, error);
+    return api_choose_model(service, request->name, "model", error) || error->code == HTTP_ERROR_LOADING ||
+           error->code == HTTP_ERROR_MODEL_FAILED;
 }
 
 static aki_status write_one(const api_call *call, const api_result *result, const api_service *service,
                             buf *out, aki_error *error)
 {
     (void)call, (void)result, (void)error;
-    write_model(service, out);
+    write_model(service->model_name, service, out);
     buf_append_char(out, '\n');
     return AKI_OK;
 }

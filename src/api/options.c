@@ -32,13 +32,7 @@ bool option_model(api_call *call, const char *name, const json_t *value, const a
     (void)call;
     if (!json_is_string(value))
         return field_refuse_type(error, name, "a string", value);
-    const char *asked = json_string_value(value);
-    if (asked[0] == '\0' ||
-        (strlen(asked) == json_string_length(value) && api_model_matches(service->model_name, asked)))
-        return true;
-    http_error_set(error, HTTP_ERROR_MODEL_NOT_FOUND, name,
-                   "there is no model \"%.128s\" here; served is \"%s\"", asked, service->model_name);
-    return false;
+    return json_string_value(value)[0] == '\0' || api_choose_model_of(service, value, name, error);
 }
 
 bool option_format(api_call *call, const char *name, const json_t *value, const api_service *service,

@@ -1,14 +1,16 @@
-/* akidb-embed models: what is in the Hugging Face cache. */
+/* akidb-embed models: what is in the Hugging Face cache, what a service serves, and deleting from the cache. */
 #include "cli/options/commands.h"
 
 #include "base/error.h"
 #include "cli/message.h"
 #include "cli/model_source.h"
 #include "cli/progress.h"
+#include "cli/served_models.h"
 #include "base/json_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define OUTPUT_MAX_BYTES ((size_t)64 << 20)
@@ -34,7 +36,17 @@ static void append_json(buf *out, const char *cache, const hub_cached_model *mod
         buf_printf(out, ",\"bytes\":%" PRIu64 ",\"complete\":%s,\"default\":%s}", m->bytes,
                    m->complete ? "true" : "false", is_default(m) ? "true" : "false");
     }
-    buf_append_string(out, count > 0 ? "\n]}\n" : "]}\n");
+    buf_append_string(out, count > 0 ? "\n]" : "]");
+}
+
+static void append_served_json(buf *out, const json_t *served)
+{
+    char *text = served != NULL ? json_dumps(served, JSON_COMPACT) : NULL;
+    if (text != NULL)
+        buf_printf(out, ",\n\"served\":%s", text);
+    out->failed |= served != NULL && text == NULL;
+    free(text);
+    buf_append_string(out, "}\n");
 }
 
 static void append_text(buf *out, const char *cache, const hub_cached_model *models, size_t count)
@@ -59,27 +71,76 @@ static void append_text(buf *out, const char *cache, const hub_cached_model *mod
             cache, option_table[OPTION_MODEL].default_text);
 }
 
+static aki_status print(const buf *out, aki_error *error)
+{
+    if (out->failed)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the list of models");
+    if (fwrite(out->data, 1, out->length, stdout) != out->length || fflush(stdout) != 0)
+        return error_set(error, AKI_IO_ERROR, "cannot write to stdout");
+    return AKI_OK;
+}
+
+static aki_status list(const options *o, const hub_settings *settings, aki_error *error)
+{
+    hub_cached_model *models = NULL;
+    json_t *served = NULL;
+    size_t count = 0;
+    const char *server = option_text(o, OPTION_SERVER);
+    aki_status status = hub_list(settings, &models, &count, error);
+    if (status == AKI_OK && server != NULL)
+        status = served_models_ask(server, settings, &served, error);
+    if (status == AKI_OK) {
+        buf out;
+        buf_init(&out, OUTPUT_MAX_BYTES);
+        if (option_on(o, OPTION_JSON)) {
+            append_json(&out, settings->cache_folder, models, count);
+            append_served_json(&out, served);
+        } else {
+            append_text(&out, settings->cache_folder, models, count);
+            if (served != NULL)
+                served_models_append(&out, server, served);
+        }
+        status = print(&out, error);
+        buf_free(&out);
+    }
+    json_decref(served);
+    hub_list_free(models, count);
+    return status;
+}
+
+static bool is_stopped(void *cookie)
+{
+    return stop_signal(cookie) != 0;
+}
+
+static aki_status remove_model(const options *o, hub_settings *settings, aki_error *error)
+{
+    uint64_t bytes;
+    char size[40];
+    stop *s = NULL;
+    aki_status status = stop_open(&s, 0, error);
+    if (status != AKI_OK)
+        return status;
+    settings->cancelled = is_stopped;
+    settings->cookie = s;
+    status = hub_remove(o->argument, settings, &bytes, error);
+    if (status == AKI_OK) {
+        progress_write_bytes(bytes, size, sizeof size);
+        if (printf("%s deleted from %s: %s\n", o->argument, settings->cache_folder, size) < 0 ||
+            fflush(stdout) != 0)
+            status = error_set(error, AKI_IO_ERROR, "cannot write to stdout");
+    }
+    stop_close(s);
+    return status;
+}
+
 int command_models(const options *o)
 {
     aki_error error;
     hub_settings settings;
-    hub_cached_model *models = NULL;
-    size_t count = 0;
     aki_status status = model_hub_settings(&settings, o, &error);
     if (status == AKI_OK) {
-        status = hub_list(&settings, &models, &count, &error);
-        if (status == AKI_OK) {
-            buf out;
-            buf_init(&out, OUTPUT_MAX_BYTES);
-            (option_on(o, OPTION_JSON) ? append_json : append_text)(&out, settings.cache_folder, models,
-                                                                    count);
-            if (out.failed)
-                status = error_set(&error, AKI_OUT_OF_MEMORY, "no memory for the list of models");
-            else if (fwrite(out.data, 1, out.length, stdout) != out.length || fflush(stdout) != 0)
-                status = error_set(&error, AKI_IO_ERROR, "cannot write to stdout");
-            buf_free(&out);
-        }
-        hub_list_free(models, count);
+        status = o->argument != NULL ? remove_model(o, &settings, &error) : list(o, &settings, &error);
         hub_settings_free(&settings);
     }
     if (status != AKI_OK)

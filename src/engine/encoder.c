@@ -286,6 +286,16 @@ bool encoder_has_prompt(const encoder *enc, const char *name)
     return model_prompt_find(enc->files, name) != NULL;
 }
 
+aki_status encoder_choose_prompt(encoder *enc, const char *name, aki_error *error)
+{
+    const aki_embed_options options = {.prompt_name = name};
+    aki_text prompt;
+    aki_status status = encoder_read_options(enc, &options, &prompt, error);
+    if (status == AKI_OK)
+        model_choose_prompt(enc->files, name);
+    return status;
+}
+
 bool encoder_prompt(const encoder *enc, size_t index, const char **name, aki_text *text)
 {
     const model_prompts *prompts = model_prompts_of(enc->files);

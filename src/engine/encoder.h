@@ -105,6 +105,9 @@ AKI_MUST_CHECK aki_status encoder_state_open(encoder_state **out, const encoder 
 void encoder_state_close(encoder_state *state);
 /* Memory that the state takes. */
 size_t encoder_state_bytes(const encoder_state *state);
+/* The prompt that stands before texts that ask for none, instead of the model's default. Before the encoder is shared. Error:
+ * AKI_INVALID_ARGUMENT: the model has none of that name. */
+AKI_MUST_CHECK aki_status encoder_choose_prompt(encoder *enc, const char *name, aki_error *error);
 
 /* Which device passes are to go to first, beside the CPU, which is always there: see engine/device/registry.h, whose errors these
  * are, and AKI_MODEL_CHANGED. Once, before any state is opened. Without it: the CPU alone. */

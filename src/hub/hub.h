@@ -63,4 +63,10 @@ AKI_MUST_CHECK aki_status hub_list(const hub_settings *settings, hub_cached_mode
                                    aki_error *error);
 void hub_list_free(hub_cached_model *models, size_t count);
 
+/* Deletes the model from the cache, all revisions of it, once no download of it is under way. Nothing outside the cache is touched,
+ * links in it are not followed. *bytes: how many were freed. Errors: AKI_MODEL_NOT_FOUND (the cache has no such model),
+ * AKI_IO_ERROR (some of it could not be deleted), AKI_CANCELLED, AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status hub_remove(const char *id, const hub_settings *settings, uint64_t *bytes,
+                                     aki_error *error);
+
 #endif

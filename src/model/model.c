@@ -166,6 +166,11 @@ const model_prompt *model_prompt_find(const model *m, const char *name)
     return prompts_find(&m->prompts, name);
 }
 
+void model_choose_prompt(model *m, const char *name)
+{
+    m->prompts.by_default = prompts_find(&m->prompts, name);
+}
+
 const char *model_folder(const model *m)
 {
     return m->folder;

@@ -192,6 +192,8 @@ const char *model_pooling_name(aki_pooling pooling);
 const model_prompts *model_prompts_of(const model *m);
 /* NULL = the model has no prompt of that name. */
 const model_prompt *model_prompt_find(const model *m, const char *name);
+/* Makes the prompt of that name the default; one that the model does not have: none is. */
+void model_choose_prompt(model *m, const char *name);
 /* Where the tokenizer's files lie: the folder given to model_open, or the one in it that modules.json names. */
 const char *model_folder(const model *m);
 /* True for a folder without modules.json: mean pooling and no normalisation are this program's choice. */

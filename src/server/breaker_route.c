@@ -1,28 +1,48 @@
 #include "server/breaker_route.h"
 
+#include "server/models.h"
+
 #define LOG_TARGET "health"
 #define MAX_REPLY_BYTES 256
 
-/* name: of the state, as replies have it. */
+typedef struct forcing {
+    breaker_state state;
+    unsigned models, forced;
+} forcing;
+
+static void force_one(void *cookie, scheduler *work)
+{
+    forcing *f = cookie;
+    f->models++;
+    if (f->state == BREAKER_CLOSED)
+        scheduler_reset_breakers(work);
+    else
+        f->forced += scheduler_force_breaker(work, f->state);
+}
+
+static void refuse(exchange *x, http_error_code code, const char *message)
+{
+    x->failed = true;
+    http_error_set(&x->error, code, NULL, "%s", message);
+    exchange_fail(x);
+}
+
+/* Of all loaded models. name: of the state, as replies have it. */
 static void force(exchange *x, breaker_state state, const char *name)
 {
     const server *s = x->owner;
-    scheduler *work = atomic_load(&s->scheduler);
-    if (work == NULL) {
-        x->failed = true;
-        http_error_set(&x->error, HTTP_ERROR_LOADING, NULL, "the model is still being loaded");
-        exchange_fail(x);
+    forcing f = {.state = state};
+    models_each_scheduler(s, force_one, &f);
+    if (f.models == 0) {
+        refuse(x, HTTP_ERROR_LOADING, "the model is still being loaded");
         return;
     }
     if (state == BREAKER_CLOSED) {
-        scheduler_reset_breakers(work);
         log_write(&s->settings.log, AKI_LOG_INFO, LOG_TARGET, "an operator closed the circuit breakers");
-    } else if (!scheduler_force_breaker(work, state)) {
-        x->failed = true;
-        http_error_set(&x->error, HTTP_ERROR_LAST_DEVICE, NULL,
-                       "without this device nobody could be served: no other device is there, or its circuit "
-                       "breaker is open");
-        exchange_fail(x);
+    } else if (f.forced == 0) {
+        refuse(x, HTTP_ERROR_LAST_DEVICE,
+               "without this device nobody could be served: no other device is there, or its circuit "
+               "breaker is open");
         return;
     } else {
         log_write(

@@ -1,22 +1,25 @@
 #include "server/device_metrics.h"
 
+#include "server/models.h"
+
 _Static_assert(METRIC_BREAKER_STATES == (int)BREAKER_STATE_COUNT, "the labels name every state");
 
-/* False before the model is loaded, and where there is no such device. */
+/* False before a model is loaded, and where there is no such device. */
 static bool read_device(const server *s, size_t series, scheduler_device *out)
 {
-    scheduler *work = atomic_load(&s->scheduler);
-    const scheduler_level level = series == METRIC_DEVICE_GPU ? SCHEDULER_LEVEL_GPU : SCHEDULER_LEVEL_CPU;
-    return work != NULL && scheduler_read_device(work, level, out);
+    model_totals totals;
+    models_read_totals(s, &totals);
+    const size_t device =
+        (series == METRIC_DEVICE_GPU ? SCHEDULER_LEVEL_GPU : SCHEDULER_LEVEL_CPU) - SCHEDULER_LEVEL_GPU;
+    *out = totals.devices[device];
+    return totals.present[device];
 }
 
 static scheduler_stats stats_of(const server *s)
 {
-    scheduler_stats stats = {0};
-    scheduler *work = atomic_load(&s->scheduler);
-    if (work != NULL)
-        scheduler_read_stats(work, &stats);
-    return stats;
+    model_totals totals;
+    models_read_totals(s, &totals);
+    return totals.stats;
 }
 
 static double read_fallback(void *cookie, size_t series)
@@ -63,9 +66,7 @@ static double read_state(void *cookie, size_t series)
 static double read_primary_state(void *cookie, size_t series)
 {
     (void)series;
-    const server *s = cookie;
-    scheduler *work = atomic_load(&s->scheduler);
-    return work != NULL ? (double)scheduler_breaker_state(work) : 0;
+    return (double)models_breaker_state(cookie);
 }
 
 static double read_transitions(void *cookie, size_t series)

@@ -2,6 +2,9 @@
  * operation of its route (api/api.h). A call without texts is answered at once. Small bodies and replies are read and written on the connection's HTTP thread, which is quicker than
  * handing them on; large ones by the task pool, so that they hold up nobody else's request.
  *
+ * A request whose model is not loaded waits for it without a thread, with its body, which is read again when the model is there
+ * (model_set.h). Until a body names another model, the default reads it.
+ *
  * A request is resumed when both its submission has returned and its result is there; until then whoever is first
  * leaves it to the other. */
 #include "server/embed_route.h"
@@ -10,10 +13,12 @@
 #include "base/error.h"
 #include "http/gzip_body.h"
 #include "server/memory_promise.h"
+#include "server/models.h"
 #include "server/request_trace.h"
 #include "server/server_metrics.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* About a quarter of a millisecond of one core each; handing on costs a twentieth of that. */
 #define LARGE_BODY_BYTES ((size_t)32 << 10)
@@ -29,7 +34,7 @@ static exchange *exchange_of(task *self)
 /* For each text. */
 static size_t numbers_of(const exchange *x)
 {
-    const encoder *enc = server_encoder(x->owner);
+    const encoder *enc = exchange_encoder(x);
     return x->call.every_token ? x->call.token_room * encoder_hidden(enc) : encoder_dimension(enc);
 }
 
@@ -65,7 +70,9 @@ static size_t reply_bound(const exchange *x, const api_result *result, const api
 /* Fills x->reply or x->error. */
 static void write_body(exchange *x)
 {
-    const api_service service = service_api(x->owner);
+    const api_models models = {.list = models_list, .cookie = x->owner};
+    api_service service = exchange_service(x);
+    service.models = &models;
     api_result result = result_of(x);
     result.head_length = &x->reply_head;
     buf_init(&x->reply, reply_bound(x, &result, &service));
@@ -106,7 +113,7 @@ static void let_go(exchange *x)
     if (atomic_fetch_sub(&x->holders, 1) > 1)
         return;
     if (x->result->status == AKI_OK) {
-        const api_service service = service_api(x->owner);
+        const api_service service = exchange_service(x);
         const api_result result = result_of(x);
         if (reply_bound(x, &result, &service) > LARGE_REPLY_BYTES) {
             x->task.run = write_reply_task;
@@ -164,10 +171,156 @@ static bool fits_memory(exchange *x)
     return memory_promise_take(x, bytes, what);
 }
 
+/* ---- The model ------------------------------------------------------------------------------------------------------ */
+
+/* Of a route that answers at once: no model is loaded for it. */
+static bool can_wait(const exchange *x)
+{
+    return x->route->resume != NULL;
+}
+
+/* The model is not there. Waits for it where that is of use. False with x->error, or x->waits. */
+static bool refuse_unloaded(exchange *x, const char *name, model_answer answer, const aki_error *error)
+{
+    const int64_t now_ns = clock_monotonic_ns();
+    const bool waited = x->waits_until_ns != 0 && now_ns >= x->waits_until_ns;
+    if (answer == MODEL_REFUSED && error->status == AKI_CANCELLED) {
+        http_error_from(&x->error, error);
+    } else if (answer == MODEL_REFUSED) {
+        http_error_set(&x->error, HTTP_ERROR_MODEL_FAILED, NULL, "the model could not be loaded: %s",
+                       error->message);
+    } else {
+        http_error_set(&x->error, HTTP_ERROR_LOADING, NULL,
+                       waited ? "the model is still being loaded, after %lld s"
+                              : "the model is still being loaded",
+                       (long long)(x->owner->settings.model_load_timeout_ms / 1000));
+        x->waits = can_wait(x) && !waited;
+        snprintf(x->wanted, sizeof x->wanted, "%s", name != NULL ? name : "");
+    }
+    return false;
+}
+
+/* name NULL = the default. False with x->error, or x->waits. */
+static model_answer acquire(exchange *x, const char *name)
+{
+    model_use *use;
+    aki_error error;
+    const model_answer answer =
+        model_set_acquire(x->owner->models, name, can_wait(x), &use, &x->retry_ms, &error);
+    if (answer == MODEL_UNKNOWN)
+        return answer;
+    model_release(x->owner->models, x->use, MODEL_KEEP_UNCHANGED);
+    x->use = use;
+    if (answer != MODEL_ACQUIRED)
+        refuse_unloaded(x, name, answer, &error);
+    return answer;
+}
+
+/* The default reads bodies until they name another model. While it is not there, the model that the request names does, by the
+ * path or by the field that most dialects have for it. False with x->error, or x->waits. */
+static bool take_model(exchange *x)
+{
+    if (x->route->api->without_model || x->use != NULL || acquire(x, NULL) == MODEL_ACQUIRED)
+        return true;
+    if (!can_wait(x)) { /* the operation says what it can tell without a model */
+        x->waits = false;
+        return true;
+    }
+    char name[EXCHANGE_MODEL_BYTES + 1];
+    snprintf(name, sizeof name, "%s", x->model);
+    api_cut_tag(name, API_KSERVE_TAG);
+    if (name[0] == '\0' && x->body.length > 0)
+        api_peek_model(x->body.data, x->body.length, name, sizeof name);
+    const bool other = name[0] != '\0' && model_set_name(x->owner->models, name) != NULL;
+    if (!other)
+        return false;
+    x->waits = false;
+    return acquire(x, name) == MODEL_ACQUIRED;
+}
+
+typedef struct model_choice {
+    exchange *x;
+    api_service *service; /* of the call that is being read */
+} model_choice;
+
+/* For api_models. */
+static bool choose_model(void *cookie, const char *name, const char *param, http_error *error)
+{
+    const model_choice *c = cookie;
+    exchange *x = c->x;
+    const char *configured = model_set_name(x->owner->models, name);
+    if (configured == NULL) {
+        const size_t count = model_set_count(x->owner->models);
+        if (count == 1)
+            http_error_set(error, HTTP_ERROR_MODEL_NOT_FOUND, param,
+                           "there is no model \"%.128s\" here; served is \"%s\"", name,
+                           model_set_default_name(x->owner->models));
+        else
+            http_error_set(error, HTTP_ERROR_MODEL_NOT_FOUND, param,
+                           "there is no model \"%.128s\" here; GET /v1/models lists the %zu that are served",
+                           name, count);
+        return false;
+    }
+    c->service->model_name = configured;
+    if (x->use != NULL && strcmp(model_use_name(x->use), configured) == 0)
+        return true;
+    const model_answer answer = acquire(x, name);
+    c->service->enc = exchange_encoder(x);
+    if (answer != MODEL_ACQUIRED)
+        *error = x->error;
+    return answer == MODEL_ACQUIRED;
+}
+
+/* For api_models. */
+static size_t list_models(void *cookie, api_listed *out, size_t room)
+{
+    const model_choice *c = cookie;
+    return models_list(c->x->owner, out, room);
+}
+
+static void read_again(model_waiter *waiter)
+{
+    exchange *x = (exchange *)((char *)waiter - offsetof(exchange, waiter));
+    task_pool_submit(x->owner->tasks, &x->task);
+}
+
+static void read_and_submit_task(task *self);
+
+/* Has the body read again when the model is there, or the time is over. */
+static void wait_for_model(exchange *x)
+{
+    const int64_t now_ns = clock_monotonic_ns();
+    if (x->waits_until_ns == 0) {
+        x->waits_until_ns = now_ns + x->owner->settings.model_load_timeout_ms * NS_PER_MS;
+        if (x->caller_deadline_ns != 0 && x->caller_deadline_ns < x->waits_until_ns)
+            x->waits_until_ns = x->caller_deadline_ns;
+    }
+    x->waits = false;
+    x->task.run = read_and_submit_task;
+    x->waiter = (model_waiter){.deadline_ns = x->waits_until_ns, .done = read_again};
+    if (!model_set_wait(x->owner->models, x->wanted[0] != '\0' ? x->wanted : NULL, &x->waiter))
+        read_again(&x->waiter);
+}
+
+/* A request that has waited has its time from here on. */
+static void restart_time(exchange *x)
+{
+    const int64_t until_ns = clock_monotonic_ns() + x->owner->settings.request_timeout_ms * NS_PER_MS;
+    if (x->waits_until_ns != 0 && until_ns > x->deadline_ns)
+        x->deadline_ns = until_ns;
+}
+
+/* ---- The body ------------------------------------------------------------------------------------------------------- */
+
 static bool read_call(exchange *x)
 {
     const api_operation *api = x->route->api;
-    const api_service service = service_api(x->owner);
+    if (!take_model(x))
+        return false;
+    api_service service = exchange_service(x);
+    model_choice choice = {x, &service};
+    const api_models models = {.choose = choose_model, .list = list_models, .cookie = &choice};
+    service.models = &models;
     const api_request request = {.body = x->body.length > 0 ? x->body.data : "",
                                  .length = x->body.length,
                                  .name = x->model,
@@ -182,7 +335,13 @@ static bool read_call(exchange *x)
 static bool read_body(exchange *x)
 {
     x->facts.read_ns = request_trace_now(x);
-    const bool read = (!x->gzip || x->body.length == 0 || inflate_body(x)) && read_call(x) && fits_memory(x);
+    const bool plain = !x->gzip || x->body.length == 0 || inflate_body(x);
+    x->gzip &= !plain;
+    const bool read = plain && read_call(x) && fits_memory(x);
+    if (!read && x->waits) { /* for its model, with the body, of which nothing was done yet */
+        api_call_free(&x->call);
+        return false;
+    }
     exchange_release_body(x);
     x->facts.checked_ns = request_trace_now(x);
     x->failed = !read;
@@ -192,6 +351,7 @@ static bool read_body(exchange *x)
 static void submit(exchange *x)
 {
     const api_call *call = &x->call;
+    restart_time(x);
     if (x->owner->settings.log_texts)
         request_facts_quote(&x->facts, call->texts[0]);
     atomic_store(&x->holders, 2);
@@ -211,7 +371,8 @@ static void submit(exchange *x)
                                        .done = on_done,
                                        .cookie = x};
     aki_error error;
-    aki_status status = scheduler_submit(atomic_load(&x->owner->scheduler), &submission, &x->work, &error);
+    model_use_count(x->owner->models, x->use);
+    aki_status status = scheduler_submit(exchange_scheduler(x), &submission, &x->work, &error);
     api_call_release_input(&x->call);
     if (status != AKI_OK) {
         x->failed = true;
@@ -230,6 +391,10 @@ static void read_and_submit_task(task *self)
     const bool read = read_body(x);
     if (read && x->call.count > 0) {
         submit(x);
+        return;
+    }
+    if (!read && x->waits) {
+        wait_for_model(x);
         return;
     }
     if (read)
@@ -251,7 +416,10 @@ void embed_route_handle(exchange *x)
         x->task.run = read_and_submit_task;
         task_pool_submit(x->owner->tasks, &x->task);
     } else if (!read_body(x)) {
-        exchange_fail(x);
+        if (x->waits)
+            wait_for_model(x);
+        else
+            exchange_fail(x);
     } else if (x->call.count > 0) {
         submit(x);
     } else {

@@ -89,6 +89,7 @@ static void on_end(void *cookie, http_stream *stream, bool whole)
     exchange_release_body(x);
     if (x->messages != NULL)
         x->route->stream->end(x);
+    model_release(s->models, x->use, x->call.keeps_model ? x->call.keep_alive_ms : MODEL_KEEP_UNCHANGED);
     api_call_free(&x->call);
     memory_promise_end(x);
     buf_free(&x->reply);
@@ -257,6 +258,23 @@ void exchange_handle(http_handler *handler)
     handler->out_of_memory = OUT_OF_MEMORY_BODY;
 }
 
+api_service exchange_service(const exchange *x)
+{
+    const server *s = x->owner;
+    return (api_service){.model_name = exchange_model_name(x),
+                         .enc = exchange_encoder(x),
+                         .max_texts = s->settings.max_texts,
+                         .max_requests = s->settings.max_queue_requests,
+                         .http_threads = s->settings.http_threads,
+                         .started_s = s->started_s,
+                         .takes_ids = s->settings.takes_token_ids,
+                         .foreign_ids = s->foreign_ids,
+                         .max_body_bytes = s->settings.max_body_bytes,
+                         .server = s,
+                         .is_live = service_is_live,
+                         .is_ready = service_is_ready};
+}
+
 /* Nobody knows when an operator will let a device be called again. */
 static int64_t device_wait_ms(scheduler *work)
 {
@@ -267,8 +285,8 @@ static int64_t device_wait_ms(scheduler *work)
 
 static void add_retry_after(const exchange *x, http_reply *reply)
 {
-    scheduler *work = atomic_load(&x->owner->scheduler);
-    int64_t ms = RETRY_MS;
+    scheduler *work = exchange_scheduler(x);
+    int64_t ms = x->retry_ms > 0 ? x->retry_ms : RETRY_MS;
     if (x->error.code == HTTP_ERROR_OVERLOADED && work != NULL)
         ms = scheduler_backlog_ms(work);
     else if (x->error.code == HTTP_ERROR_SERVICE_UNAVAILABLE && work != NULL)
@@ -400,7 +418,7 @@ void exchange_fail(exchange *x)
         return;
     }
     if (x->api != NULL) {
-        const api_service service = service_api(x->owner);
+        const api_service service = exchange_service(x);
         status = x->api->dialect->write_error(&x->error, &service, x->request_id, &body);
     } else {
         http_error_write(&x->error, &body);

@@ -93,6 +93,13 @@ struct exchange {
     size_t reply_held;     /* share of server.reply_bytes */
     size_t promised_bytes; /* share of server.promised_bytes */
 
+    model_use *use; /* the model that the request is for, once it is there; NULL until then */
+    char wanted[EXCHANGE_MODEL_BYTES + 1]; /* the model that is to be waited for; "" = the default */
+    bool waits;                            /* for `wanted`, which is not loaded */
+    model_waiter waiter;
+    int64_t waits_until_ns; /* 0 = it has not waited yet */
+    int64_t retry_ms;       /* for Retry-After, where the model tells; 0 = it does not */
+
     task task;                      /* for what is done on the task pool */
     scheduler_request *work;        /* NULL unless submitted */
     const scheduler_result *result; /* set by `done` */
@@ -117,6 +124,26 @@ static inline const char *exchange_header(const exchange *x, const char *name)
 {
     return http_request_header(&x->stream->request, name);
 }
+
+/* Of x->use. */
+static inline const encoder *exchange_encoder(const exchange *x)
+{
+    return x->use != NULL ? served_model_encoder(model_use_model(x->use)) : NULL;
+}
+
+static inline scheduler *exchange_scheduler(const exchange *x)
+{
+    return x->use != NULL ? served_model_scheduler(model_use_model(x->use)) : NULL;
+}
+
+/* The name of the request's model; of the default until it has one. */
+static inline const char *exchange_model_name(const exchange *x)
+{
+    return x->use != NULL ? model_use_name(x->use) : model_set_default_name(x->owner->models);
+}
+
+/* Given to each call of the API: about x->use, and without the other models. */
+api_service exchange_service(const exchange *x);
 
 /* Sends the buffer's contents as JSON and leaves it empty. */
 void exchange_reply(exchange *x, unsigned status, buf *body);

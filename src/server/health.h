@@ -1,5 +1,5 @@
-/* GET /health/live and /health/ready: answered on the HTTP thread from what the watchdog saw last, without a lock and never
- * behind a queue. */
+/* GET /health/live and /health/ready: answered on the HTTP thread from what the watchdog saw last and from the set of models,
+ * whose lock nobody holds for long; never behind a queue. */
 #ifndef SERVER_HEALTH_H
 #define SERVER_HEALTH_H
 
@@ -8,7 +8,8 @@
 void health_live(exchange *x);
 void health_ready(exchange *x);
 
-/* Model there and its last health probe right, nothing stuck, memory under the limit, not draining. */
+/* The default and all pinned models there and their last health probes right, nothing stuck, memory under the limit, not
+ * draining. */
 bool health_is_ready(const server *s);
 
 #endif

@@ -10,7 +10,7 @@ void index_route(exchange *x)
     buf body;
     buf_init(&body, MAX_INDEX_BYTES);
     buf_printf(&body, "{\"name\":\"akidb-embed\",\"version\":\"%s\",\"model\":", aki_version());
-    json_text_append_string(&body, x->owner->model_name);
+    json_text_append_string(&body, model_set_default_name(x->owner->models));
     buf_append_string(&body, ",\"routes\":[");
     const char *separator = "";
     for (const route *r = route_table; r->path != NULL; r++) {

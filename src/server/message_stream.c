@@ -127,7 +127,7 @@ static void write_reply(message_call *c)
 {
     const exchange *x = c->stream->x;
     const api_operation *api = x->route->api;
-    const api_service service = service_api(x->owner);
+    const api_service service = exchange_service(x);
     api_result result = {.request_id = x->request_id, .duration_ns = clock_monotonic_ns() - x->arrived_ns};
     aki_error error;
     size_t none;
@@ -182,8 +182,8 @@ static void submit(message_call *c)
         .cookie = c};
     aki_error error;
     hold(c); /* for on_done */
-    const aki_status status =
-        scheduler_submit(atomic_load(&x->owner->scheduler), &submission, &c->work, &error);
+    model_use_count(x->owner->models, x->use);
+    const aki_status status = scheduler_submit(exchange_scheduler(x), &submission, &c->work, &error);
     pthread_mutex_lock(&m->lock);
     c->submitted = status == AKI_OK;
     const bool cancelled = m->cancelled;
@@ -208,7 +208,7 @@ static void submit(message_call *c)
 static void read_message(message_call *c)
 {
     const exchange *x = c->stream->x;
-    const api_service service = service_api(x->owner);
+    const api_service service = exchange_service(x);
     const api_request request = {.body = c->message.data,
                                  .length = c->message.length,
                                  .name = "",

@@ -147,9 +147,9 @@ static void append_operation(buf *out, const route *r, const server *s)
     buf_printf(out, "\"%s\":{\"summary\":", strcmp(r->method, "GET") == 0 ? "get" : "post");
     json_text_append_string(out, r->description);
     append_id(out, r);
-    append_parameters(out, r, s->model_name);
+    append_parameters(out, r, model_set_default_name(s->models));
     if (r->api != NULL && strcmp(r->method, "POST") == 0)
-        append_body(out, r->api, s->model_name);
+        append_body(out, r->api, model_set_default_name(s->models));
     append_replies(out, r, s->settings.has_pages);
     if (s->keys != NULL && r->roles != 0)
         buf_append_string(out, ",\"security\":[{\"bearer\":[]},{\"header\":[]}]");

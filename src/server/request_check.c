@@ -292,7 +292,7 @@ static void check_priority(exchange *x)
 }
 
 /* While there is no room for any text, the body need not come. */
-static void check_room(exchange *x, scheduler *work, uint64_t length)
+static void check_room(exchange *x, uint64_t length)
 {
     const scheduler_submission least = {.count = 1,
                                         .priority = x->priority,
@@ -304,23 +304,33 @@ static void check_room(exchange *x, scheduler *work, uint64_t length)
         fail(x, HTTP_ERROR_OVERLOADED, "too many replies wait for clients to read them");
     } else if (!memory_promise_body(x, (size_t)length)) {
         x->failed = true;
-    } else if (scheduler_admits(work, &least, &error) != AKI_OK) {
+    } else if (x->use != NULL && scheduler_admits(exchange_scheduler(x), &least, &error) != AKI_OK) {
         x->failed = true;
         http_error_from(&x->error, &error);
     }
 }
 
 /* Routes that suspend need the model, and room for their work. While the service drains they are served: who sends them has
- * not learnt of it yet. */
+ * not learnt of it yet. Of several models, the body says which: then only what holds for the whole service is asked here. A stream does not wait for
+ * its model, the default, and has it until it ends. */
 static void check_phase(exchange *x, uint64_t length)
 {
-    scheduler *work = atomic_load(&x->owner->scheduler);
-    if (work == NULL && server_phase_now(x->owner) == SERVER_DRAINING)
+    const server *s = x->owner;
+    int64_t retry_ms;
+    if (model_set_count(s->models) > 1 && x->route->stream == NULL) {
+        if (atomic_load(&s->opened))
+            check_room(x, length);
+        else
+            fail(x, HTTP_ERROR_LOADING, "the models are about to be loaded");
+        return;
+    }
+    if (model_set_acquire(s->models, NULL, x->route->stream != NULL, &x->use, &retry_ms, NULL) ==
+        MODEL_ACQUIRED)
+        check_room(x, length);
+    else if (server_phase_now(s) == SERVER_DRAINING)
         fail(x, HTTP_ERROR_SHUTTING_DOWN, "the service is shutting down");
-    else if (work == NULL)
-        fail(x, HTTP_ERROR_LOADING, "the model is still being loaded");
     else
-        check_room(x, work, length);
+        fail(x, HTTP_ERROR_LOADING, "the model is still being loaded");
 }
 
 bool request_check_headers(exchange *x)

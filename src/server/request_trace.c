@@ -85,7 +85,7 @@ void request_trace_end(exchange *x, bool whole)
 {
     if (x->trace.sampled) {
         char address[INET6_ADDRSTRLEN];
-        const encoder *enc = server_encoder(x->owner);
+        const encoder *enc = exchange_encoder(x);
         write_address(x, address, sizeof address);
         const request_spans_subject subject = {
             .facts = &x->facts,
@@ -101,7 +101,7 @@ void request_trace_end(exchange *x, bool whole)
             .user_agent = exchange_header(x, "user-agent"),
             .request_id = x->request_id,
             .client_name = x->client_name,
-            .model_name = x->owner->model_name,
+            .model_name = exchange_model_name(x),
             .dimension = enc != NULL ? encoder_dimension(enc) : 0,
             .status = x->status,
             .error = !whole && !x->failed ? http_error_name(HTTP_ERROR_CLIENT_GONE)

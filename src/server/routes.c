@@ -7,6 +7,7 @@
 #include "server/health.h"
 #include "server/index_route.h"
 #include "server/metrics_route.h"
+#include "server/models_route.h"
 #include "server/openapi_route.h"
 #include "server/pages/page_route.h"
 
@@ -29,6 +30,8 @@ const route route_table[] = {
      embed_route_handle, embed_route_resume, ROUTE_NOT_ADMIN, &native_embed},
     {"POST", "/api/v1/rerank", "documents in the order in which they answer a query", API_ROLE_EMBED,
      METRIC_ROUTE_RERANK, embed_route_handle, embed_route_resume, ROUTE_NOT_ADMIN, &native_rerank},
+    TELLS("/api/v1/models", "the served models, their phase and memory", API_ROLES_ANY, METRIC_ROUTE_MODELS,
+          native_models),
     /* OpenAI, Azure, Jina, Voyage */
     EMBEDS("/v1/embeddings", "OpenAI: embeddings", METRIC_ROUTE_OPENAI, openai_embeddings),
     EMBEDS("/embeddings", "as /v1/embeddings; with the field content as /embedding", METRIC_ROUTE_OPENAI,
@@ -110,6 +113,12 @@ const route route_table[] = {
     {"POST", "/admin/breaker/metrics-only",
      "lets all calls through and counts when the circuit breaker would have opened, until the reset",
      API_ROLE_OPERATOR, METRIC_ROUTE_ADMIN, breaker_route_watch, NULL, ROUTE_OPERATORS},
+    {"POST", "/admin/models/{model}/load", "loads the model", API_ROLE_OPERATOR, METRIC_ROUTE_ADMIN_MODELS,
+     models_route_load, NULL, ROUTE_OPERATORS, NULL},
+    {"POST", "/admin/models/{model}/unload", "unloads the model when no request uses it", API_ROLE_OPERATOR,
+     METRIC_ROUTE_ADMIN_MODELS, models_route_unload, NULL, ROUTE_OPERATORS, NULL},
+    {"POST", "/admin/models/{model}/reload", "loads the model's files anew beside the ones that serve",
+     API_ROLE_OPERATOR, METRIC_ROUTE_ADMIN_MODELS, models_route_reload, NULL, ROUTE_OPERATORS, NULL},
     {"GET", "/openapi.json", "these routes in OpenAPI 3.1", API_ROLES_ANY, METRIC_ROUTE_OPENAPI,
      openapi_route, NULL, ROUTE_EVERYWHERE, NULL},
     {"GET", "/docs", "for people: these routes, to read and to try", 0, METRIC_ROUTE_PAGES, page_route, NULL,

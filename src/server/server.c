@@ -2,7 +2,6 @@
 #include "server/server.h"
 
 #include "base/clock.h"
-#include "base/cpus.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "server/exchange.h"
@@ -10,18 +9,14 @@
 #include "server/health.h"
 #include "server/listening.h"
 #include "server/message_stream.h"
-#include "serving/reference_vector.h"
+#include "server/models.h"
 #include "server/server_metrics.h"
 #include "server/service.h"
-#include "serving/vector_check.h"
-#include "serving/warm_up.h"
 
 #include <jansson.h>
 #include <malloc.h>
 
 #define LOG_TARGET "server"
-/* Memory of token ids and vectors of requests that wait or are computed. */
-#define QUEUE_BYTES ((size_t)256 << 20)
 /* After a drain that ran out of time, for replies that were given up to leave. */
 #define LAST_REPLIES_MS 1000
 
@@ -35,6 +30,7 @@ void server_settings_init(server_settings *settings)
                                   .port = 8080,
                                   .model_name = "default",
                                   .has_pages = true,
+                                  .model_load_timeout_ms = 60000,
                                   .max_texts = 2048,
                                   .max_body_bytes = (size_t)8 << 20,
                                   .max_header_bytes = (size_t)16 << 10,
@@ -109,9 +105,6 @@ static aki_status open_watchdog(server *s, aki_error *error)
 
 static aki_status open_parts(server *s, aki_error *error)
 {
-    s->model_name = mem_copy_string(s->settings.model_name);
-    if (s->model_name == NULL)
-        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the server");
     json_object_seed(0); /* once, before threads parse */
     mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES);
     const server_settings *settings = &s->settings;
@@ -125,7 +118,7 @@ static aki_status open_parts(server *s, aki_error *error)
     if (status == AKI_OK)
         status = task_pool_open(&s->tasks, settings->http_threads, error);
     if (status == AKI_OK)
-        status = probe_open(&s->probe, settings->log, error);
+        status = models_open(s, error);
     if (status == AKI_OK)
         status = open_watchdog(s, error);
     return status;
@@ -150,8 +143,10 @@ aki_status server_open(server **out, const server_settings *settings, aki_error 
     pthread_cond_init(&s->idle, &attributes);
     pthread_condattr_destroy(&attributes);
     aki_status status = open_parts(s, error);
-    if (status == AKI_OK)
+    if (status == AKI_OK) {
+        watchdog_watch(s->watchdog, models_each_target, s);
         status = listening_start(s, error);
+    }
     if (status != AKI_OK) {
         server_close(s);
         return status;
@@ -160,65 +155,38 @@ aki_status server_open(server **out, const server_settings *settings, aki_error 
     return AKI_OK;
 }
 
-/* The first vector is held against the stored reference where the model is the one that has it. Asking whether it is takes
- * reading the weights, so that is only done for a vector that does not agree. */
-static aki_status check_first_vector(server *s, scheduler *work, const encoder *enc, aki_error *error)
+/* Loaded, or going to be: requests are taken. */
+static void open_doors(server *s)
 {
-    const float *vector;
-    const size_t dimension = encoder_dimension(enc);
-    aki_model_info info;
-    encoder_describe(enc, &info);
-    aki_status status = probe_first(s->probe, work, enc, info.precision, &vector, error);
-    if (status != AKI_OK || dimension != REFERENCE_DIMENSION || s->settings.weights_are_published == NULL)
-        return status;
-    const double cosine = vector_cosine(vector, reference_vector, dimension);
-    if (cosine >= vector_least_cosine(info.precision) ||
-        !s->settings.weights_are_published(s->settings.cookie))
-        return AKI_OK;
-    status =
-        error_set(error, AKI_INTERNAL,
-                  "the first vector is wrong: its cosine to that of sentence-transformers is %.6f", cosine);
-    error_hint(error, "Run `akidb-embed doctor`, and try --cpu-tier with another tier.");
+    int loading = SERVER_LOADING;
+    atomic_store(&s->opened, true);
+    atomic_compare_exchange_strong(&s->phase, &loading, SERVER_READY);
+}
+
+aki_status server_attach(server *s, encoder *enc, bool owned, const char *folder, aki_error *error)
+{
+    aki_status status = models_attach(s, enc, owned, folder, error);
+    if (status == AKI_OK)
+        open_doors(s);
     return status;
 }
 
-aki_status server_attach(server *s, const encoder *enc, aki_error *error)
+aki_status server_start_models(server *s, aki_error *error)
 {
-    scheduler_settings settings = {.on_pass = server_metrics_on_pass,
-                                   .on_pass_cookie = s,
-                                   .workers =
-                                       s->settings.workers > 0 ? s->settings.workers : cpus_available(),
-                                   .max_queue_requests = s->settings.max_queue_requests,
-                                   .max_queue_tokens = s->settings.max_queue_tokens,
-                                   .max_queue_bytes = QUEUE_BYTES,
-                                   .max_queue_wait_ms = s->settings.max_queue_wait_ms,
-                                   .request_timeout_ms = s->settings.request_timeout_ms,
-                                   .max_request_time_ms = s->settings.max_request_time_ms,
-                                   .inference_timeout_ms = s->settings.inference_timeout_ms,
-                                   .batch_window_ms = s->settings.batch_window_ms,
-                                   .cache_bytes = s->settings.cache_bytes,
-                                   .resilience = &s->settings.resilience,
-                                   .adaptive_limit = s->settings.adaptive_limit,
-                                   .log = s->settings.log};
-    scheduler *work = NULL;
-    aki_status status = server_metrics_describe(s, enc, error);
+    aki_status status = model_set_start(s->models, error);
     if (status == AKI_OK)
-        status = scheduler_open(&work, enc, &settings, error);
-    if (status != AKI_OK)
-        return status;
-    status = warm_up(work, settings.workers, encoder_max_pass_tokens(enc), error);
-    if (status == AKI_OK)
-        status = check_first_vector(s, work, enc, error);
-    if (status != AKI_OK) {
-        scheduler_close(work);
-        return status;
-    }
-    s->enc = enc;
-    atomic_store(&s->scheduler, work);
-    watchdog_watch(s->watchdog, work, s->probe);
-    int loading = SERVER_LOADING;
-    atomic_compare_exchange_strong(&s->phase, &loading, SERVER_READY);
-    return AKI_OK;
+        open_doors(s);
+    return status;
+}
+
+aki_status server_configure(server *s, const model_spec *specs, size_t count, aki_error *error)
+{
+    return models_configure(s, specs, count, error);
+}
+
+bool server_models_settled(server *s)
+{
+    return model_set_settled(s->models);
 }
 
 void server_note_load(server *s, int64_t duration_ns)
@@ -277,12 +245,14 @@ void server_stop(server *s)
     listening_stop(s);
     message_streams_wake(s);
     watchdog_stop(s->watchdog);
-    scheduler *work = atomic_load(&s->scheduler);
-    if (work != NULL) {
+    if (s->models != NULL) {
         /* Every request that waits is resumed by this. */
-        scheduler_stop(work, true);
-        task_pool_stop(s->tasks);
-        drain_wait(s, LAST_REPLIES_MS);
+        const bool served = atomic_load(&s->opened);
+        model_set_stop(s->models);
+        if (served) {
+            task_pool_stop(s->tasks);
+            drain_wait(s, LAST_REPLIES_MS);
+        }
     }
     listening_close(s);
 }
@@ -292,18 +262,17 @@ void server_close(server *s)
     if (s == NULL)
         return;
     server_stop(s);
-    scheduler *work = atomic_load(&s->scheduler);
     task_pool_close(s->tasks);
     tls_close(s->tls);
     api_keys_close(s->keys);
     cl100k_close(s->foreign_ids);
-    scheduler_close(work);
+    model_set_close(
+        s->models); /* before the crew, which computes for them, and before the watchdog, which it tells of freed memory */
+    crew_close(s->crew);
     watchdog_close(s->watchdog);
-    probe_close(s->probe);
     pthread_cond_destroy(&s->idle);
     pthread_mutex_destroy(&s->lock);
     pthread_mutex_destroy(&s->streams_lock);
     metrics_close(s->metrics);
-    mem_free(s->model_name);
     mem_free(s);
 }

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "engine/encoder.h"
 #include "scheduler/scheduler.h"
+#include "serving/model_spec.h"
 #include "telemetry/metrics.h"
 #include "telemetry/tracer.h"
 
@@ -28,8 +29,19 @@ typedef struct server_settings {
     const char *cl100k_file;               /* or of this vocabulary; NULL = not */
     bool has_pages;                        /* pages for people are served */
     const char *cors_origins;              /* "*", or origins with commas between them; NULL = none */
-    const char *model_name; /* what replies call the model; a request naming another one gets 404 */
-    size_t max_texts;       /* per request */
+    const char *model_name;   /* what replies call the model; a request naming another one gets 404 */
+    const model_spec *models; /* [models_count], the first is the default; instead of model_name. Copied */
+    size_t models_count;
+    bool models_change;            /* server_configure may be called */
+    size_t models_memory_bytes;    /* budget of all models; 0 = none */
+    unsigned model_loads;          /* at once; 0 = models are loaded by server_attach alone */
+    int64_t model_load_timeout_ms; /* that a request waits for its model */
+    /* Finds a model's files and opens them, from a thread of the set of models (model_driver); NULL where model_loads is 0. */
+    aki_status (*find_model)(void *cookie, const model_spec *spec, char **folder, size_t *bytes,
+                             aki_error *error);
+    aki_status (*open_model)(void *cookie, const model_spec *spec, const char *folder, encoder **out,
+                             aki_error *error);
+    size_t max_texts; /* per request */
     size_t max_body_bytes;
     size_t max_header_bytes;
     bool h2c; /* HTTP/2 without TLS, for clients that begin with it */
@@ -59,9 +71,10 @@ typedef struct server_settings {
     uint16_t admin_port;
     /* Called a few times a second with whether the service is alive, for a watchdog outside; NULL = nobody. */
     void (*on_heartbeat)(void *cookie, bool alive);
-    /* True where the weights are, byte for byte, those that the stored reference vector was made with; may take its time. */
-    bool (*weights_are_published)(void *cookie);
-    void *cookie;              /* of these two */
+    /* True where the weights in the folder are, byte for byte, those that the stored reference vector was made with; may take its
+     * time. */
+    bool (*weights_are_published)(void *cookie, const char *folder);
+    void *cookie;              /* of these four */
     size_t memory_limit_bytes; /* readiness fails above it */
     log_sink log;
     tracer *tracer;                        /* must outlive the server; NULL = no traces */
@@ -76,10 +89,22 @@ typedef struct server_settings {
 
 void server_settings_init(server_settings *settings);
 
-/* Opens the socket and answers /health/live at once and everything else with 503 until server_attach. */
+/* Opens the socket and answers /health/live at once and everything else with 503 until server_attach, or until
+ * server_start_models. */
 AKI_MUST_CHECK aki_status server_open(server **out, const server_settings *settings, aki_error *error);
-/* Hands the loaded model over: runs a real inference, then becomes ready. The encoder must outlive the server. */
-AKI_MUST_CHECK aki_status server_attach(server *s, const encoder *enc, aki_error *error);
+/* Hands the default model over, loaded: runs a real inference, then becomes ready. owned: the server closes the encoder, which
+ * else must outlive it; after an error it is the caller's in any case. folder: of its files, NULL = not known. */
+AKI_MUST_CHECK aki_status server_attach(server *s, encoder *enc, bool owned, const char *folder,
+                                        aki_error *error);
+/* Has the models loaded by threads of their own, which `settings` has the ways for. Without server_attach it loads the default
+ * as well, and the service takes requests from now on, which wait for their model. Error: AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status server_start_models(server *s, aki_error *error);
+/* Takes another list of models: those that are new, changed and removed, without a dropped request. Errors as
+ * model_set_configure. */
+AKI_MUST_CHECK aki_status server_configure(server *s, const model_spec *specs, size_t count,
+                                           aki_error *error);
+/* False while a model that is to be there has neither been loaded nor failed once. From any thread. */
+bool server_models_settled(server *s);
 /* For the metrics: how long opening the model took. */
 void server_note_load(server *s, int64_t duration_ns);
 /* What the server counts; lives as long as the server. */

@@ -4,6 +4,8 @@
 #include "kernels/precision.h"
 #include "server/device_metrics.h"
 #include "server/health.h"
+#include "server/model_metrics.h"
+#include "server/models.h"
 #include "serving/memory_usage.h"
 #include "telemetry/gpu_utilization.h"
 #include "telemetry/process_stats.h"
@@ -18,14 +20,11 @@ static double seconds(int64_t ns)
     return (double)ns / NS_PER_S;
 }
 
-/* All zero before the model is loaded. */
 static scheduler_stats stats_of(const server *s)
 {
-    scheduler_stats stats = {0};
-    scheduler *work = atomic_load(&s->scheduler);
-    if (work != NULL)
-        scheduler_read_stats(work, &stats);
-    return stats;
+    model_totals totals;
+    models_read_totals(s, &totals);
+    return totals.stats;
 }
 
 static const scheduler_class_stats *class_of(const scheduler_stats *stats, size_t series)
@@ -145,9 +144,13 @@ aki_status server_metrics_open(server *s, aki_error *error)
     const char *codes[HTTP_ERROR_TOTAL];
     for (size_t i = 0; i < HTTP_ERROR_TOTAL; i++)
         codes[i] = http_error_name((http_error_code)i);
-    const char *const model = s->settings.model_name;
+    /* Named when the models are configured; as many as may come to be. */
+    static const char *const unnamed[MODEL_SPECS_MAX] = {NULL};
+    const size_t models = s->settings.models_change      ? MODEL_SPECS_MAX
+                          : s->settings.models_count > 0 ? s->settings.models_count
+                                                         : 1;
     const metric_names domains[METRIC_DOMAINS] = {
-        [METRIC_MODELS] = {&model, 1}, [METRIC_ERROR_CODES] = {codes, HTTP_ERROR_TOTAL}};
+        [METRIC_MODELS] = {unnamed, models}, [METRIC_ERROR_CODES] = {codes, HTTP_ERROR_TOTAL}};
     aki_status status = metrics_open(&s->metrics, domains, error);
     if (status != AKI_OK)
         return status;
@@ -171,6 +174,7 @@ aki_status server_metrics_open(server *s, aki_error *error)
     metrics_read_by(m, METRIC_GROUP_MEMORY_USAGE, read_group_usage, s);
     metrics_read_by(m, METRIC_CERTIFICATE_END, read_certificate_end, s);
     device_metrics_register(s);
+    model_metrics_register(s);
     const char *const labels[] = {"version", aki_version(), NULL};
     return metrics_set_info(m, METRIC_BUILD_INFO, labels, error);
 }
@@ -180,7 +184,7 @@ aki_status server_metrics_describe(server *s, const encoder *enc, aki_error *err
     aki_model_info info;
     encoder_describe(enc, &info);
     const char *const labels[] = {
-        "version",  aki_version(), "model",     s->model_name,
+        "version",  aki_version(), "model",     model_set_default_name(s->models),
         "cpu_tier", info.cpu_tier, "precision", kernel_precision_name(info.precision),
         NULL};
     return metrics_set_info(s->metrics, METRIC_BUILD_INFO, labels, error);
@@ -235,8 +239,8 @@ void server_metrics_result(const exchange *x, const scheduler_result *result)
         tokens += result->info[i].tokens;
         truncated += result->info[i].truncated;
     }
-    metrics_add(shard, METRIC_TEXTS, 0, result->count - result->item_errors_count);
-    metrics_add(shard, METRIC_TOKENS, 0, tokens);
+    metrics_add(shard, METRIC_TEXTS, model_use_index(x->use), result->count - result->item_errors_count);
+    metrics_add(shard, METRIC_TOKENS, model_use_index(x->use), tokens);
     metrics_add(shard, METRIC_TRUNCATIONS, 0, truncated);
     metrics_observe(shard, METRIC_TOKENIZE_DURATION, 0, seconds(result->tokenize_ns), NULL);
     if (result->inference_ns > 0)

@@ -4,6 +4,7 @@
 
 #include "api/api.h"
 #include "base/clock.h"
+#include "engine/crew.h"
 #include "http/front.h"
 #include "resilience/jitter.h"
 #include "scheduler/scheduler.h"
@@ -11,6 +12,9 @@
 #include "http/api_keys.h"
 #include "server/server.h"
 #include "server/task_pool.h"
+#include "serving/model_set.h"
+#include "serving/model_totals.h"
+#include "serving/served_model.h"
 #include "serving/watchdog.h"
 #include "telemetry/metrics.h"
 
@@ -32,12 +36,13 @@ typedef struct way_in {
 
 struct server {
     server_settings settings;
-    char *model_name;
     metrics *metrics;
+    model_set *models;
+    crew *crew;           /* computes for all models; NULL until the first is opened. Written under `lock` */
+    model_totals retired; /* of models that were unloaded; under the lock of `models` */
     uint16_t port;
     task_pool *tasks;
     watchdog *watchdog;
-    probe *probe;
     tls *tls;            /* NULL: plain HTTP */
     api_keys *keys;      /* NULL: everybody may use the service */
     cl100k *foreign_ids; /* NULL: OpenAI's dialect takes no ids of that vocabulary */
@@ -50,12 +55,11 @@ struct server {
     jitter jitter;     /* of Retry-After */
     access_sampler access;
     atomic_int phase;
-    bool stopped;                   /* server_stop was called */
-    const encoder *enc;             /* set before the scheduler: by server_encoder only */
-    _Atomic(scheduler *) scheduler; /* set before phase leaves SERVER_LOADING; NULL until then */
-    atomic_size_t body_bytes;       /* buffered request bodies, all together */
-    atomic_size_t promised_bytes;   /* memory that requests under way may take: memory_promise.h */
-    atomic_size_t reply_bytes;      /* replies not yet taken by their readers, all together */
+    atomic_bool opened;           /* the phase has left SERVER_LOADING for SERVER_READY */
+    bool stopped;                 /* server_stop was called */
+    atomic_size_t body_bytes;     /* buffered request bodies, all together */
+    atomic_size_t promised_bytes; /* memory that requests under way may take: memory_promise.h */
+    atomic_size_t reply_bytes;    /* replies not yet taken by their readers, all together */
 
     struct message_stream *streams; /* that are open; of message_stream.c */
     pthread_mutex_t streams_lock;
@@ -66,32 +70,9 @@ struct server {
     size_t requests; /* under way */
 };
 
-/* NULL until the model is there. Requests come before: the field itself may only be read once the scheduler is seen. */
-static inline const encoder *server_encoder(const server *s)
-{
-    return atomic_load(&s->scheduler) != NULL ? s->enc : NULL;
-}
-
 /* What health says of a server, for api_service. */
 bool service_is_live(const void *s);
 bool service_is_ready(const void *s);
-
-/* Given to each call of the API. */
-static inline api_service service_api(const server *s)
-{
-    return (api_service){.model_name = s->model_name,
-                         .enc = server_encoder(s),
-                         .max_texts = s->settings.max_texts,
-                         .max_requests = s->settings.max_queue_requests,
-                         .http_threads = s->settings.http_threads,
-                         .started_s = s->started_s,
-                         .takes_ids = s->settings.takes_token_ids,
-                         .foreign_ids = s->foreign_ids,
-                         .max_body_bytes = s->settings.max_body_bytes,
-                         .server = s,
-                         .is_live = service_is_live,
-                         .is_ready = service_is_ready};
-}
 
 static inline server_phase server_phase_now(const server *s)
 {

@@ -18,11 +18,9 @@
 
 struct watchdog {
     watchdog_settings settings;
-    stuck_watch away;  /* of the thread, as are the two below */
-    int64_t probed_ns; /* when the last probe was begun */
-    bool was_stuck;
-    _Atomic(scheduler *) work;
-    _Atomic(probe *) probe;
+    bool was_stuck; /* of the thread */
+    void *each_cookie; /* set before `each` */
+    _Atomic(watch_each_fn) each; /* NULL = nothing is watched yet */
 
     _Atomic(int64_t) round_ns; /* when the last round ended */
     atomic_bool stuck, memory_fits;
@@ -38,7 +36,7 @@ struct watchdog {
     bool started;
 };
 
-static void look_at_memory(watchdog *w)
+void watchdog_look_at_memory(watchdog *w)
 {
     memory_budget budget;
     memory_budget_read(&budget);
@@ -59,52 +57,72 @@ static void look_at_memory(watchdog *w)
                   "memory in use is below the limit again: %zu MB", budget.resident_bytes / 1000000);
 }
 
-static void look_at_workers(watchdog *w, scheduler *work)
-{
-    const int64_t age_ns = scheduler_longest_absence_ms(work) * NS_PER_MS;
-    const int64_t counted_ns = stuck_watch_tick(&w->away, clock_monotonic_ns(), age_ns);
-    const bool stuck = counted_ns > w->settings.stuck_timeout_ms * NS_PER_MS;
-    atomic_store(&w->stuck, stuck);
-    if (stuck && !w->was_stuck)
-        log_write(&w->settings.log, AKI_LOG_ERROR, LOG_TARGET,
-                  "not alive: a worker has not come back for %lld s; the process should be restarted",
-                  (long long)(counted_ns / NS_PER_S));
-    else if (!stuck && w->was_stuck)
-        log_write(&w->settings.log, AKI_LOG_INFO, LOG_TARGET, "alive again: no worker is stuck any more");
-    w->was_stuck = stuck;
-}
-
-static void begin_probe(watchdog *w, scheduler *work, probe *p)
-{
-    const int64_t now_ns = clock_monotonic_ns();
-    int64_t interval_ms = w->settings.probe_interval_ms;
-    if (probe_last(p) == PROBE_WRONG && interval_ms > RETRY_PROBE_MS)
-        interval_ms = RETRY_PROBE_MS;
-    if (interval_ms == 0 || now_ns - w->probed_ns < interval_ms * NS_PER_MS)
-        return;
-    w->probed_ns = now_ns;
-    probe_begin(p, work);
-}
-
-static void look(watchdog *w)
-{
-    scheduler *work = atomic_load(&w->work);
-    probe *p = atomic_load(&w->probe);
-    look_at_memory(w);
-    if (work != NULL)
-        look_at_workers(w, work);
-    if (work != NULL && p != NULL)
-        begin_probe(w, work, p);
-    atomic_store(&w->round_ns, clock_monotonic_ns());
-    if (w->settings.on_round != NULL)
-        w->settings.on_round(w->settings.on_round_cookie, watchdog_alive(w));
-}
+typedef struct round {
+    watchdog *w;
+    int64_t now_ns;
+    int64_t longest_ns; /* that a worker has been away */
+} round;
 
 /* The shorter of the round and the time between probes. */
 static int64_t pause_ns(const watchdog *w)
 {
     const int64_t interval_ms = w->settings.probe_interval_ms;
     return (interval_ms > 0 && interval_ms < ROUND_MS ? interval_ms : ROUND_MS) * NS_PER_MS;
+}
+
+void watch_target_init(watch_target *target, scheduler *work, probe *p)
+{
+    *target = (watch_target){.work = work, .probe = p};
+}
+
+static void begin_probe(const round *r, watch_target *target)
+{
+    int64_t interval_ms = r->w->settings.probe_interval_ms;
+    if (probe_last(target->probe) == PROBE_WRONG && interval_ms > RETRY_PROBE_MS)
+        interval_ms = RETRY_PROBE_MS;
+    if (interval_ms == 0 || r->now_ns - target->probed_ns < interval_ms * NS_PER_MS)
+        return;
+    target->probed_ns = r->now_ns;
+    probe_begin(target->probe, target->work);
+}
+
+static void look_at(void *cookie, watch_target *target)
+{
+    round *r = cookie;
+    if (target->away.period_ns == 0)
+        stuck_watch_init(&target->away, pause_ns(r->w));
+    const int64_t age_ns = scheduler_longest_absence_ms(target->work) * NS_PER_MS;
+    const int64_t counted_ns = stuck_watch_tick(&target->away, r->now_ns, age_ns);
+    if (counted_ns > r->longest_ns)
+        r->longest_ns = counted_ns;
+    if (target->probe != NULL)
+        begin_probe(r, target);
+}
+
+static void look_at_targets(watchdog *w, watch_each_fn each)
+{
+    round r = {.w = w, .now_ns = clock_monotonic_ns()};
+    each(w->each_cookie, look_at, &r);
+    const bool stuck = r.longest_ns > w->settings.stuck_timeout_ms * NS_PER_MS;
+    atomic_store(&w->stuck, stuck);
+    if (stuck && !w->was_stuck)
+        log_write(&w->settings.log, AKI_LOG_ERROR, LOG_TARGET,
+                  "not alive: a worker has not come back for %lld s; the process should be restarted",
+                  (long long)(r.longest_ns / NS_PER_S));
+    else if (!stuck && w->was_stuck)
+        log_write(&w->settings.log, AKI_LOG_INFO, LOG_TARGET, "alive again: no worker is stuck any more");
+    w->was_stuck = stuck;
+}
+
+static void look(watchdog *w)
+{
+    const watch_each_fn each = atomic_load(&w->each);
+    watchdog_look_at_memory(w);
+    if (each != NULL)
+        look_at_targets(w, each);
+    atomic_store(&w->round_ns, clock_monotonic_ns());
+    if (w->settings.on_round != NULL)
+        w->settings.on_round(w->settings.on_round_cookie, watchdog_alive(w));
 }
 
 static void *run(void *argument)
@@ -131,7 +149,6 @@ aki_status watchdog_open(watchdog **out, const watchdog_settings *settings, aki_
     if (w == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the watchdog");
     w->settings = *settings;
-    stuck_watch_init(&w->away, pause_ns(w));
     atomic_store(&w->memory_fits, true);
     stuck_watch_init(&w->quiet,
                      settings->stuck_timeout_ms * NS_PER_MS / LATE_PARTS / STUCK_WATCH_MOST_PERIODS);
@@ -152,11 +169,10 @@ aki_status watchdog_open(watchdog **out, const watchdog_settings *settings, aki_
     return AKI_OK;
 }
 
-void watchdog_watch(watchdog *w, scheduler *work, probe *p)
+void watchdog_watch(watchdog *w, watch_each_fn each, void *cookie)
 {
-    look_at_memory(w); /* the model's */
-    atomic_store(&w->probe, p);
-    atomic_store(&w->work, work);
+    w->each_cookie = cookie;
+    atomic_store(&w->each, each);
 }
 
 void watchdog_stop(watchdog *w)

@@ -8,8 +8,23 @@
 #include "scheduler/scheduler.h"
 #include "serving/memory_budget.h"
 #include "serving/probe.h"
+#include "serving/stuck_watch.h"
 
 typedef struct watchdog watchdog;
+
+/* A scheduler whose workers are watched, with what the watchdog remembers of it between two rounds. */
+typedef struct watch_target {
+    scheduler *work;
+    probe *probe;      /* NULL = no probes */
+    stuck_watch away;  /* of the worker that has been busy for the longest */
+    int64_t probed_ns; /* when the last probe was begun; 0 = none yet */
+} watch_target;
+
+void watch_target_init(watch_target *target, scheduler *work, probe *p);
+
+/* Calls `see` for each target there is. From the watchdog's thread, once a round; a target may go when it returns. */
+typedef void (*watch_each_fn)(void *cookie, void (*see)(void *see_cookie, watch_target *target),
+                              void *see_cookie);
 
 typedef struct watchdog_settings {
     int64_t stuck_timeout_ms;  /* a worker that is busy for longer, or a round that takes longer, is stuck */
@@ -23,8 +38,10 @@ typedef struct watchdog_settings {
 
 /* Has looked once when it returns. Errors: AKI_OUT_OF_MEMORY (also: no thread to be had). */
 AKI_MUST_CHECK aki_status watchdog_open(watchdog **out, const watchdog_settings *settings, aki_error *error);
-/* Both must live until watchdog_stop. p NULL = no probes. */
-void watchdog_watch(watchdog *w, scheduler *work, probe *p);
+/* From now on, `each` is asked for what there is to be watched, until watchdog_stop. Once. */
+void watchdog_watch(watchdog *w, watch_each_fn each, void *cookie);
+/* Measures memory now: much of it was taken or freed. From any thread. */
+void watchdog_look_at_memory(watchdog *w);
 /* Looks no more and begins no more probes; what was seen last can still be asked for. NULL allowed. */
 void watchdog_stop(watchdog *w);
 /* NULL allowed. */

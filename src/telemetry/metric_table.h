@@ -96,6 +96,7 @@ typedef enum metric_route {
     METRIC_ROUTE_METRICS,
     METRIC_ROUTE_INDEX,
     METRIC_ROUTE_ADMIN,
+    METRIC_ROUTE_ADMIN_MODELS,
     METRIC_ROUTE_OTHER,
 } metric_route;
 /* The first digit of the HTTP status; ABORTED = the connection ended before a reply. */
@@ -158,6 +159,17 @@ typedef enum metric_id {
     METRIC_GROUP_MEMORY_LIMIT,
     METRIC_GROUP_MEMORY_USAGE,
     METRIC_CERTIFICATE_END,
+    /* models, each by its name */
+    METRIC_MODEL_READY,
+    METRIC_MODEL_REQUESTS,
+    METRIC_MODEL_RESIDENT_BYTES,
+    METRIC_MODEL_LOADS,
+    METRIC_MODEL_LOAD_SECONDS,
+    METRIC_MODEL_LOAD_FAILURES,
+    METRIC_MODEL_LOAD_WAITS,
+    METRIC_MODEL_EVICTIONS,
+    METRIC_MODEL_IDLE_UNLOADS,
+    METRIC_MODELS_MEMORY_BUDGET,
     /* scheduler */
     METRIC_QUEUE_REQUESTS, /* metric_class */
     METRIC_QUEUE_TOKENS,   /* metric_class */

@@ -45,11 +45,42 @@ static bool copy_names(metric_names *to, const metric_names *from)
         return false;
     to->names = (const char *const *)names;
     for (; to->count < from->count; to->count++) {
+        if (from->names[to->count] == NULL)
+            continue;
         names[to->count] = mem_copy_string(from->names[to->count]);
         if (names[to->count] == NULL)
             return false;
     }
     return true;
+}
+
+const char *metrics_label_text(const metrics *m, const metric_label *label, size_t value)
+{
+    return label->values != NULL
+               ? label->values[value]
+               : __atomic_load_n(m->domains[label->domain].names + value, __ATOMIC_ACQUIRE);
+}
+
+bool metrics_has_series(const metrics *m, const metric *row, size_t series)
+{
+    for (size_t i = METRIC_MAX_LABELS; i-- > 0;) {
+        if (row->labels[i] == NULL)
+            continue;
+        const size_t count = metric_label_values(row->labels[i], m->domains);
+        if (metrics_label_text(m, row->labels[i], series % count) == NULL)
+            return false;
+        series /= count;
+    }
+    return true;
+}
+
+void metrics_set_name(metrics *m, metric_domain domain, size_t index, const char *name)
+{
+    const metric_names *names = &m->domains[domain];
+    pthread_mutex_lock(&m->lock);
+    if (index < names->count && names->names[index] == NULL)
+        __atomic_store_n((const char **)names->names + index, mem_copy_string(name), __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&m->lock);
 }
 
 static void free_names(metric_names *names)

@@ -19,8 +19,12 @@ typedef struct metric_exemplar {
     uint8_t span_id[8];
 } metric_exemplar;
 
-/* domains: [METRIC_DOMAINS], copied; at least one model. Error: AKI_OUT_OF_MEMORY. */
+/* domains: [METRIC_DOMAINS], copied; at least one model. A name may be NULL: its series are left out until it is there. Error:
+ * AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status metrics_open(metrics **out, const metric_names *domains, aki_error *error);
+/* Gives a name that was NULL. Without an effect where it has one, where `index` lies beyond the domain, or without memory. From
+ * any thread. */
+void metrics_set_name(metrics *m, metric_domain domain, size_t index, const char *name);
 /* No thread may hold a shard any more, or ever use it again. NULL allowed. */
 void metrics_close(metrics *m);
 

@@ -44,6 +44,11 @@ uint64_t *metrics_collect(metrics *m);
 /* Appends name="value" with the value escaped. */
 bool metrics_write_label(buf *out, const char *name, const char *value);
 
+/* The text of a label's value; NULL = it has no name yet. */
+const char *metrics_label_text(const metrics *m, const metric_label *label, size_t value);
+/* False while a label of the series has no name. */
+bool metrics_has_series(const metrics *m, const metric *row, size_t series);
+
 static inline double metric_double(uint64_t bits)
 {
     double value;

@@ -90,8 +90,7 @@ static void write_labels(const metrics *m, const metric *row, size_t series, buf
         const metric_label *label = row->labels[i];
         if (i > 0)
             buf_append_char(labels, ',');
-        const char *const *names = label->values != NULL ? label->values : m->domains[label->domain].names;
-        metrics_write_label(labels, label->name, names[values[i]]);
+        metrics_write_label(labels, label->name, metrics_label_text(m, label, values[i]));
     }
 }
 
@@ -207,6 +206,8 @@ bool metrics_write(metrics *m, metrics_format format, buf *out)
         write_head(out, row, format);
         const size_t count = metric_series(row, m->domains);
         for (size_t series = 0; series < count; series++) {
+            if (!metrics_has_series(m, row, series))
+                continue;
             if (row->kind == METRIC_INFO)
                 read_info(m, (metric_id)id, &labels);
             else

@@ -42,8 +42,7 @@ static Otlp__KeyValue **labels_of(encoder *e, const metric *row, size_t series, 
     }
     for (*count = 0; *count < METRIC_MAX_LABELS && row->labels[*count] != NULL; (*count)++) {
         const metric_label *label = row->labels[*count];
-        const char *const *names = label->values != NULL ? label->values : e->m->domains[label->domain].names;
-        labels[*count] = span_name(label->name, names[values[*count]]);
+        labels[*count] = span_name(label->name, metrics_label_text(e->m, label, values[*count]));
     }
     return otlp_attributes(&e->a, labels, *count);
 }
@@ -77,7 +76,7 @@ static Otlp__NumberDataPoint **number_points(encoder *e, metric_id id, size_t se
     for (size_t i = 0; i < series && !e->a.failed; i++) {
         Otlp__NumberDataPoint *point = &filled[*count];
         otlp__number_data_point__init(point);
-        if (!set_number(e, id, i, point))
+        if (!metrics_has_series(e->m, &metric_table[id], i) || !set_number(e, id, i, point))
             continue;
         if (metric_table[id].kind == METRIC_COUNTER)
             point->start_time_unix_nano = e->start_ns;

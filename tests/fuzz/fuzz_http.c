@@ -172,7 +172,7 @@ static void open_target(target *t, bool strict, const char *socket_name, tracer 
     const aki_status opened = server_open(&t->server, &settings, &error);
     if (opened != AKI_OK)
         fprintf(stderr, "%s\n", error.message);
-    FUZZ_CHECK(opened == AKI_OK && server_attach(t->server, model_encoder, &error) == AKI_OK);
+    FUZZ_CHECK(opened == AKI_OK && server_attach(t->server, model_encoder, false, NULL, &error) == AKI_OK);
 }
 
 /* ---- A client ---------------------------------------------------------------------------------------------------- */

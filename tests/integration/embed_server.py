@@ -49,10 +49,11 @@ class Server:
     started = []  # by the test under way, for the report of its failure
 
     def __init__(self, *arguments, model=MODEL, environment=(), until="ready", prefix=(), program=PROGRAM, **popen):
-        """until: what to wait for, "ready", "listening" or None (the program is expected to fail, or the test waits itself).
+        """model: None = it is among the arguments. until: what to wait for, "ready", "listening" or None (the program is expected to fail, or the test waits itself).
         prefix: a command that starts the program. popen: more of subprocess.Popen's arguments."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AKIDB_", "HF_", "RUST_LOG", "OTEL_"))}
-        command = [program, "serve", "--host", "127.0.0.1", "--port", "0", "--model", model, "--log-format", "json"]
+        named = ["--model", model] if model is not None else []
+        command = [program, "serve", "--host", "127.0.0.1", "--port", "0", *named, "--log-format", "json"]
         self.output = tempfile.TemporaryFile()
         self.process = subprocess.Popen([*map(str, prefix), *map(str, command), *map(str, arguments)], stdin=subprocess.DEVNULL,
                                         stdout=self.output, stderr=self.output, env=kept | dict(environment), **popen)

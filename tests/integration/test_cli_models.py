@@ -1,4 +1,5 @@
 """`pull`, `models` and `doctor`: against a hub on this machine, an empty and a filled cache, sound and damaged models."""
+import fcntl
 import json
 import os
 import re
@@ -6,7 +7,8 @@ import shutil
 
 import pytest
 
-from cli_program import MODEL, json_lines, run
+from cli_program import MODEL, json_lines, run, start, wait_for
+from embed_server import Server
 from fake_hub import FakeHub, body
 
 ID = "sentence-transformers/all-MiniLM-L6-v2"
@@ -174,3 +176,75 @@ def test_doctor_does_not_download(hub):
     assert re.search(rf"^fail +model +{ID} is neither a folder nor complete in the cache$", done.stdout.decode(), re.M)
     assert f"akidb-embed pull {ID}" in done.stdout.decode() and "Something failed" in done.stdout.decode()
     assert not hub.fake.requests
+
+
+# ---- Deleting, and what is served -----------------------------------------------------------------------------------
+
+
+def test_a_model_is_deleted_from_the_cache_and_nothing_else(hub, tmp_path):
+    hub.run("pull", ID)
+    repo = hub.cache / ("models--" + ID.replace("/", "--"))
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").write_text("kept")
+    (repo / "snapshots" / "strange").symlink_to(outside)
+    other = hub.cache / "models--other--one"
+    other.mkdir()
+    done = hub.run("models", "remove", ID)
+    assert re.fullmatch(rf"{ID} deleted from {hub.cache}: \d+\.\d MB\n", done.stdout.decode())
+    assert not repo.exists() and other.is_dir() and (outside / "kept").read_text() == "kept"
+    assert sorted(path.name for path in hub.cache.iterdir() if path.name.startswith(("models", ".removed"))) == ["models--other--one"]
+    assert "error[model_not_found]" in hub.run("models", "remove", ID, code=1).stderr
+    assert hub.run("pull", ID).stdout  # and it can be had again
+
+
+@pytest.mark.parametrize("name", ["../outside", "a/b/c", "/etc", "", "."])
+def test_what_is_no_model_of_the_cache_is_not_deleted(tmp_path, name):
+    cache = tmp_path / "cache"
+    (cache / "models--a--b").mkdir(parents=True)
+    (tmp_path / "outside").mkdir()
+    run("models", "remove", name, code=1, variables={"HF_HUB_CACHE": str(cache)})
+    assert (cache / "models--a--b").is_dir() and (tmp_path / "outside").is_dir()
+
+
+def test_a_link_in_the_place_of_a_model_is_not_followed(tmp_path):
+    cache, elsewhere = tmp_path / "cache", tmp_path / "elsewhere"
+    cache.mkdir()
+    (elsewhere / "snapshots").mkdir(parents=True)
+    (cache / "models--a--b").symlink_to(elsewhere)
+    run("models", "remove", "a/b", code=1, variables={"HF_HUB_CACHE": str(cache)})
+    assert (elsewhere / "snapshots").is_dir()
+
+
+def test_deleting_waits_for_a_download_of_the_model(hub):
+    """Another process holds the lock of one of its files, as huggingface_hub does while it writes."""
+    hub.run("pull", ID)
+    locks = hub.cache / ".locks" / ("models--" + ID.replace("/", "--"))
+    lock = next(locks.iterdir())
+    with open(lock, "r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        removing = start("models", "remove", ID, variables=hub.variables)
+        files = f"/proc/{removing.pid}/fd"
+        assert wait_for(lambda: any(os.path.realpath(f"{files}/{number}") == str(lock) for number in os.listdir(files)), removing)
+        assert (hub.cache / ("models--" + ID.replace("/", "--"))).is_dir()
+        removing.terminate()
+        assert removing.wait(60) != 0
+    assert (hub.cache / ("models--" + ID.replace("/", "--"))).is_dir()
+    hub.run("models", "remove", ID)
+
+
+@pytest.mark.parametrize("arguments, message", [(["remove"], "models remove needs <id>"), (["remove", "a", "b"], "unexpected argument 'b'"),
+                                                (["drop", "a"], "unexpected argument 'a'"), (["drop"], "unexpected argument 'drop'")])
+def test_other_words_are_refused(arguments, message):
+    assert message in run("models", *arguments, code=2).stderr
+
+
+def test_served_models_are_listed_beside_the_cached_ones(tmp_path):
+    variables = {"HF_HUB_CACHE": str(tmp_path)}
+    with Server(model=f"{MODEL},name=mini", until="ready") as server:
+        text = run("models", "--server", server.url, variables=variables).stdout.decode()
+        assert re.search(r"^mini +ready +\d+\.\d MB +\w+ +0  default$", text, re.M), text
+        listed = json.loads(run("models", "--json", "--server", server.url + "/", variables=variables).stdout)
+        assert listed["models"] == [] and [model["name"] for model in listed["served"]] == ["mini"]
+    gone = run("models", "--server", server.url, code=1, variables=variables)
+    assert "did not list its models" in gone.stderr

@@ -62,6 +62,13 @@ static aki_status read_flag(command_line *line, command_id command, int count, c
     }
     line->given[id] = argument;
     line->values[id] = value;
+    if (!option_repeats(id, command))
+        return AKI_OK;
+    if (line->repeated_count == COMMAND_LINE_REPEATED_MAX)
+        return error_set(error, AKI_INVALID_ARGUMENT, "--%s is given more than %d times",
+                         option_table[id].flag, COMMAND_LINE_REPEATED_MAX);
+    line->repeated[line->repeated_count].id = id;
+    line->repeated[line->repeated_count++].value = value;
     return AKI_OK;
 }
 
@@ -85,8 +92,9 @@ aki_status command_line_read(command_line *line, command_id command, int count, 
             error_hint(error, "Options are written with two dashes; `akidb-embed help %s` lists them.",
                        command_table[command].name);
         } else {
+            if (line->argument_count++ == 0)
+                line->first = argument;
             line->argument = argument;
-            line->argument_count++;
         }
     }
     return status;
@@ -95,14 +103,16 @@ aki_status command_line_read(command_line *line, command_id command, int count, 
 aki_status command_line_check_arguments(const command_line *line, command_id command, aki_error *error)
 {
     const cli_command *c = &command_table[command];
-    int wanted = c->argument != NULL ? 1 : 0;
+    const bool verb = c->verb != NULL && line->first != NULL && strcmp(line->first, c->verb) == 0;
+    const int wanted = verb ? 2 : c->argument != NULL ? 1 : 0;
     if (line->argument_count > wanted) {
         error_set(error, AKI_INVALID_ARGUMENT, "unexpected argument '%s'", line->argument);
         error_hint(error, "%s", c->argument_hint);
         return AKI_INVALID_ARGUMENT;
     }
     if (line->argument_count < wanted) {
-        error_set(error, AKI_INVALID_ARGUMENT, "%s needs %s", c->name, c->argument);
+        error_set(error, AKI_INVALID_ARGUMENT, "%s%s%s needs %s", c->name, verb ? " " : "",
+                  verb ? c->verb : "", verb ? c->verb_argument : c->argument);
         error_hint(error, "%s", c->argument_hint);
         return AKI_INVALID_ARGUMENT;
     }

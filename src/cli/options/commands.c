@@ -94,13 +94,21 @@ const cli_command command_table[COMMAND_TOTAL] = {
                           "  HF_ENDPOINT=https://mirror.example akidb-embed pull me/model --revision v1.0\n",
                       .run = command_pull},
     [COMMAND_MODELS] = {.name = "models",
-                        .summary = "list the downloaded models",
-                        .argument_hint = "models takes options only.",
+                        .summary = "list the downloaded and the served models, or delete one",
+                        .verb = "remove",
+                        .verb_argument = "<id>",
+                        .argument_hint = "To delete a model: akidb-embed models remove <id>.",
                         .description =
                             "Lists the models in the Hugging Face cache: id, revision, size and whether "
-                            "all files are there.\n",
+                            "all files are there;\n"
+                            "with --server, also the models that a running service serves.\n"
+                            "remove deletes a model from the cache, once no download of it is under way. A "
+                            "service that has it\n"
+                            "loaded keeps serving it until it loads the model anew.\n",
                         .examples = "  akidb-embed models\n"
-                                    "  akidb-embed models --json\n",
+                                    "  akidb-embed models --json\n"
+                                    "  akidb-embed models --server http://127.0.0.1:8080\n"
+                                    "  akidb-embed models remove sentence-transformers/all-MiniLM-L6-v2\n",
                         .run = command_models},
     [COMMAND_DOCTOR] =
         {.name = "doctor",

@@ -1,5 +1,6 @@
 #include "cli/options/help.h"
 
+#include "base/memory.h"
 #include "cli/options/commands.h"
 
 #include <ctype.h>
@@ -98,9 +99,11 @@ void help_overview(buf *out)
 void help_command(buf *out, command_id command)
 {
     const cli_command *c = &command_table[command];
-    buf_printf(out, "akidb-embed %s - %s\n\nUsage: akidb-embed %s%s%s [options]\n\n%s\nExamples:\n%s",
-               c->name, c->summary, c->name, c->argument != NULL ? " " : "",
-               c->argument != NULL ? c->argument : "", c->description, c->examples);
+    buf_printf(out, "akidb-embed %s - %s\n\nUsage: akidb-embed %s%s%s [options]\n", c->name, c->summary,
+               c->name, c->argument != NULL ? " " : "", c->argument != NULL ? c->argument : "");
+    if (c->verb != NULL)
+        buf_printf(out, "       akidb-embed %s %s %s [options]\n", c->name, c->verb, c->verb_argument);
+    buf_printf(out, "\n%s\nExamples:\n%s", c->description, c->examples);
     const char *section = "";
     for (option_id id = 0; id < OPTION_TOTAL; id++) {
         const option_row *row = &option_table[id];
@@ -222,6 +225,21 @@ static void append_setting(buf *out, const char *key, const char *text)
     buf_printf(out, "%s = %s%s%s\n", key, quote, text, quote);
 }
 
+/* One for each line. */
+static void append_settings(buf *out, const char *key, const char *text)
+{
+    for (size_t length; *text != '\0'; text += length + (text[length] == '\n')) {
+        length = strcspn(text, "\n");
+        char *value = mem_copy_text(text, length);
+        if (value == NULL) {
+            out->failed = true;
+            return;
+        }
+        append_setting(out, key, value);
+        mem_free(value);
+    }
+}
+
 void help_effective_config(buf *out, const options *o)
 {
     buf_printf(out, "# akidb-embed %s %s: the values in force\n[%s]\n", AKI_VERSION,
@@ -234,9 +252,11 @@ void help_effective_config(buf *out, const options *o)
         option_key(id, key, sizeof key);
         if (value->origin != NULL)
             buf_printf(out, "# from %s\n", value->origin);
-        if (value->text != NULL)
-            append_setting(out, key, value->text);
-        else
+        if (value->text == NULL)
             buf_printf(out, "# %s is not set\n", key);
+        else if (option_repeats(id, o->command))
+            append_settings(out, key, value->text);
+        else
+            append_setting(out, key, value->text);
     }
 }

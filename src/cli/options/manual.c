@@ -212,7 +212,11 @@ void manual_command(buf *out, command_id command)
     buf_printf(out, ".SH SYNOPSIS\n.B akidb\\-embed %s\n", c->name);
     if (c->argument != NULL)
         buf_printf(out, ".I %s\n", c->argument);
-    buf_append_string(out, ".RI [ options ]\n.SH DESCRIPTION\n");
+    buf_append_string(out, ".RI [ options ]\n");
+    if (c->verb != NULL)
+        buf_printf(out, ".br\n.B akidb\\-embed %s %s\n.I %s\n.RI [ options ]\n", c->name, c->verb,
+                   c->verb_argument);
+    buf_append_string(out, ".SH DESCRIPTION\n");
     append_lines(out, c->description);
     append_options(out, command);
     append_exit_status(out, option_taken_by(OPTION_ON_ERROR, command));

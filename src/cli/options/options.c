@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Of all values of an option that repeats. */
+#define OPTION_TEXT_MAX ((size_t)4 << 20)
+
 option_id option_by_flag(const char *name, size_t length)
 {
     for (option_id id = 0; id < OPTION_TOTAL; id++)
@@ -38,6 +41,11 @@ option_id option_by_key(const char *key)
 bool option_taken_by(option_id id, command_id command)
 {
     return (option_table[id].commands >> command & 1) != 0;
+}
+
+bool option_repeats(option_id id, command_id command)
+{
+    return (option_table[id].repeats >> command & 1) != 0;
 }
 
 aki_status options_store(options *o, option_id id, option_source source, const char *origin,
@@ -81,12 +89,33 @@ static aki_status store_variable(options *o, option_id id, const char *const *en
     return AKI_OK;
 }
 
+/* One line for each value. */
+static aki_status store_repeated(options *o, option_id id, const command_line *line, const char *flag,
+                                 const char *label, aki_error *error)
+{
+    buf text;
+    buf_init(&text, OPTION_TEXT_MAX);
+    for (size_t i = 0; i < line->repeated_count; i++) {
+        if (line->repeated[i].id != id)
+            continue;
+        if (text.length > 0)
+            buf_append_char(&text, '\n');
+        buf_append_string(&text, line->repeated[i].value);
+    }
+    aki_status status = text.failed ? error_set(error, AKI_OUT_OF_MEMORY, "no memory for the options")
+                                    : options_store(o, id, OPTION_FROM_FLAG, flag, label, text.data, error);
+    buf_free(&text);
+    return status;
+}
+
 static aki_status store_flag(options *o, option_id id, const command_line *line, aki_error *error)
 {
     char label[200], flag[80];
     snprintf(flag, sizeof flag, "--%s", option_table[id].flag);
     snprintf(label, sizeof label, "%s=%.100s", flag, line->values[id]);
-    return options_store(o, id, OPTION_FROM_FLAG, flag, label, line->values[id], error);
+    return option_repeats(id, o->command)
+               ? store_repeated(o, id, line, flag, label, error)
+               : options_store(o, id, OPTION_FROM_FLAG, flag, label, line->values[id], error);
 }
 
 static aki_status store_defaults(options *o, aki_error *error)

@@ -51,6 +51,11 @@ typedef enum option_id {
     OPTION_UNIX_SOCKET,
     OPTION_UNIX_SOCKET_MODE,
     OPTION_MODEL_NAME,
+    OPTION_MODELS,
+    OPTION_MODELS_MEMORY_MB,
+    OPTION_MODEL_LOADS,
+    OPTION_MODEL_LOAD_TIMEOUT,
+    OPTION_KEEP_ALIVE,
     OPTION_REQUEST_TIMEOUT,
     OPTION_MAX_REQUEST_TIME,
     OPTION_INFERENCE_TIMEOUT,
@@ -121,6 +126,7 @@ typedef enum option_id {
     OPTION_CORPUS,
     OPTION_SECONDS,
     OPTION_ALL_PRECISIONS,
+    OPTION_SERVER,
     OPTION_JSON,
     OPTION_CONFIG,
     OPTION_PRINT_CONFIG,
@@ -153,6 +159,7 @@ typedef struct option_row {
     const char *value_name;   /* "FOLDER"; NULL = from the type */
     const char *help;         /* one sentence without a full stop */
     bool takes_empty;         /* of a text: the empty string is one */
+    unsigned repeats; /* bits of the commands that take it several times: its text has a line for each */
     /* Further check of a text, or NULL. On refusal writes what it must be. */
     bool (*check)(const char *text, char *must_be, size_t room);
 } option_row;
@@ -177,7 +184,8 @@ typedef struct option_value {
 typedef struct options {
     command_id command;
     option_value values[OPTION_TOTAL];
-    char *argument; /* what stands beside the options ("pull <id>"), or NULL */
+    char *
+        argument; /* what stands beside the options ("pull <id>"), behind the verb if there is one; or NULL */
 } options;
 
 /* Resolves all sources for `command`. arguments: what follows the command's name. environment: as environ. --help among
@@ -197,6 +205,9 @@ bool option_given(const options *o, option_id id); /* from any source but the de
 
 /* True when the command has this option. */
 bool option_taken_by(option_id id, command_id command);
+
+/* True when the command takes the option several times. */
+bool option_repeats(option_id id, command_id command);
 
 /* The row with this flag (without dashes) or config key; OPTION_TOTAL = none. */
 option_id option_by_flag(const char *name, size_t length);

@@ -28,10 +28,13 @@ const option_row option_table[OPTION_TOTAL] = {
                       .variable = "AKIDB_MODEL",
                       .type = OPTION_TYPE_TEXT,
                       .commands = READS_MODEL,
+                      .repeats = SERVE,
                       .default_text = "sentence-transformers/all-MiniLM-L6-v2",
                       .value_name = "ID|FOLDER",
                       .help =
-                          "model to use: a name on the Hugging Face hub, or a folder with the model's files"},
+                          "model to use: a name on the Hugging Face hub, or a folder with the model's files; "
+                          "`serve` takes it several times, each with options of its own behind commas: "
+                          "name=N, alias=A, precision=P, prompt=N, pin=true, keep_alive=10m"},
     [OPTION_REVISION] = {.section = "Model",
                          .flag = "revision",
                          .variable = "AKIDB_REVISION",
@@ -284,6 +287,56 @@ const option_row option_table[OPTION_TOTAL] = {
                            .value_name = "NAME",
                            .help = "what requests and replies call the model; without it the name given to "
                                    "--model, or the folder's last part"},
+    [OPTION_MODELS] = {.section = "Service",
+                       .flag = "models",
+                       .variable = "AKIDB_MODELS",
+                       .type = OPTION_TYPE_PATH,
+                       .commands = SERVE,
+                       .help = "file with a [section] for each model to serve, which is read again on SIGHUP "
+                               "(docs/MODELS-FILE.md); behind those of --model, where that is given"},
+    [OPTION_MODELS_MEMORY_MB] =
+        {.section = "Service",
+         .flag = "models-memory-mb",
+         .variable = "AKIDB_MODELS_MEMORY_MB",
+         .type = OPTION_TYPE_NUMBER,
+         .commands = SERVE,
+         .maximum = 100000000,
+         .default_text = "0",
+         .help = "megabytes that all loaded models may take; beyond them the least recently used one that is "
+                 "idle and not pinned is unloaded; 0 sets no limit"},
+    [OPTION_MODEL_LOADS] = {.section = "Service",
+                            .flag = "model-loads",
+                            .variable = "AKIDB_MODEL_LOADS",
+                            .type = OPTION_TYPE_NUMBER,
+                            .commands = SERVE,
+                            .minimum = 1,
+                            .maximum = 16,
+                            .default_text = "1",
+                            .help = "models that are loaded at once in the background"},
+    [OPTION_MODEL_LOAD_TIMEOUT] =
+        {.section = "Service",
+         .flag = "model-load-timeout",
+         .variable = "AKIDB_MODEL_LOAD_TIMEOUT",
+         .type = OPTION_TYPE_DURATION,
+         .commands = SERVE,
+         .minimum = 1,
+         .maximum = HOUR_MS,
+         .default_text = "60s",
+         .help = "longest time that a request waits for its model to be loaded; later is 503 with the code "
+                 "loading, and the load goes on"},
+    [OPTION_KEEP_ALIVE] =
+        {.section = "Service",
+         .flag = "keep-alive",
+         .variable = "AKIDB_KEEP_ALIVE",
+         .type = OPTION_TYPE_DURATION,
+         .commands = SERVE,
+         .minimum = 1,
+         .maximum =
+             24 * 365 * HOUR_MS,
+         .zero_word = "forever",
+         .default_text = "forever",
+         .help = "time without a request after which a model is unloaded that is neither pinned nor the "
+                 "first; with forever none is until its memory is needed"},
     [OPTION_REQUEST_TIMEOUT] = {.section = "Service",
                                 .flag = "request-timeout",
                                 .variable = "AKIDB_REQUEST_TIMEOUT",
@@ -931,6 +984,13 @@ const option_row option_table[OPTION_TOTAL] = {
                                    "measure every precision that this CPU, or the tier of --cpu-tier, has, "
                                    "one after the other"},
     /* ---- General ---- */
+    [OPTION_SERVER] = {.section = "General",
+                       .flag = "server",
+                       .variable = "AKIDB_SERVER",
+                       .type = OPTION_TYPE_TEXT,
+                       .commands = MODELS,
+                       .value_name = "URL",
+                       .help = "address of a running service, whose models are listed as well"},
     [OPTION_JSON] = {.section = "General",
                      .flag = "json",
                      .variable = "AKIDB_JSON",

@@ -9,24 +9,23 @@
 #include "cli/serve/hangup.h"
 #include "cli/serve/load_trace.h"
 #include "cli/message.h"
-#include "cli/model_source.h"
+#include "cli/serve/model_list.h"
+#include "cli/serve/model_loader.h"
 #include "cli/serve/notify.h"
 #include "cli/serve/published_weights.h"
 #include "cli/serve/announce.h"
 #include "cli/serve/serve_options.h"
 #include "engine/encoder.h"
 #include "kernels/precision.h"
-#include "model/modules.h"
-#include "serving/memory_budget.h"
 #include "server/server.h"
 #include "telemetry/log_writer.h"
 #include "telemetry/telemetry.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOG_TARGET "serve"
@@ -46,25 +45,57 @@ typedef struct service {
     log_sink log;
     telemetry *telemetry;
     server *server;
-    encoder *encoder;
-    char *model_name;
-    const char *folder; /* of the model, while it is loaded */
-    int64_t end_ns;     /* when a drain must be over; 0 = none was begun */
-    activation sockets; /* that the program was started with */
+    model_list models;
+    model_loader loader;
+    atomic_bool watching; /* the models are being loaded in the background */
+    atomic_bool ready;    /* that is told, and will not be told again */
+    int64_t end_ns;       /* when a drain must be over; 0 = none was begun */
+    activation sockets;   /* that the program was started with */
     notify manager;
 } service;
+
+/* One model, named on the command line: it is loaded before all else, and without it the program ends. */
+static bool serves_one(const service *sv)
+{
+    return sv->models.count == 1 && !sv->models.changes;
+}
+
+static void tell_ready(service *sv)
+{
+    atomic_store(&sv->ready, true);
+    log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "ready: models are served by their names, %zu in all",
+              sv->models.count);
+    notify_send(&sv->manager, READY_MESSAGE);
+}
 
 static void give_sign_of_life(void *cookie, bool alive)
 {
     service *sv = cookie;
     if (alive)
         notify_alive(&sv->manager);
+    if (!serves_one(sv) && atomic_load(&sv->watching) && !atomic_load(&sv->ready) &&
+        server_models_settled(sv->server))
+        tell_ready(sv);
 }
 
-static bool weights_are_published(void *cookie)
+static bool weights_are_published(void *cookie, const char *folder)
+{
+    (void)cookie;
+    return published_weights_in(folder);
+}
+
+static aki_status find_model(void *cookie, const model_spec *spec, char **folder, size_t *bytes,
+                             aki_error *error)
 {
     const service *sv = cookie;
-    return published_weights_in(sv->folder);
+    return model_loader_find(&sv->loader, spec, folder, bytes, error);
+}
+
+static aki_status open_model(void *cookie, const model_spec *spec, const char *folder, encoder **out,
+                             aki_error *error)
+{
+    const service *sv = cookie;
+    return model_loader_open_traced(&sv->loader, spec, folder, out, error);
 }
 
 static aki_status open_log(service *sv, aki_error *error)
@@ -107,7 +138,11 @@ static server_settings settings_of(service *sv)
     server_settings settings;
     server_settings_init(&settings);
     serve_options_read(sv->options, &settings);
-    settings.model_name = sv->model_name;
+    settings.models = sv->models.specs;
+    settings.models_count = sv->models.count;
+    settings.models_change = sv->models.changes;
+    settings.find_model = find_model;
+    settings.open_model = open_model;
     settings.inherited = sv->sockets.clients;
     settings.inherited_count = sv->sockets.clients_count;
     settings.inherited_admin = sv->sockets.admin;
@@ -124,84 +159,94 @@ static server_settings settings_of(service *sv)
     return settings;
 }
 
-/* The least that a model can take: its matrices, which are most of it, in the narrowest precision. What is hopeless is refused
- * before anything was read. */
-static aki_status check_memory(const char *folder, aki_error *error)
+/* Finds, opens and warms up the one model; the trace gets its times. The server has the encoder afterwards. */
+static aki_status open_one(service *sv, load_trace *trace, const encoder **loaded, aki_error *error)
 {
-    enum { NARROWEST_SHARE = 8 };
-    char *path = NULL;
-    struct stat info;
-    memory_budget budget;
-    bool found = modules_find_weights(&path, folder, NULL) == AKI_OK && stat(path, &info) == 0;
-    mem_free(path);
-    if (!found)
-        return AKI_OK; /* encoder_open says why */
-    memory_budget_read(&budget);
-    aki_status status =
-        memory_budget_allows(&budget, (size_t)info.st_size / NARROWEST_SHARE, "loading the model", error);
-    if (status != AKI_OK)
-        memory_budget_explain(&budget, error);
-    return status;
-}
-
-/* Finds, opens and warms up the model; the trace gets its times. */
-static aki_status open_model(service *sv, load_trace *trace, aki_error *error)
-{
-    const options *o = sv->options;
+    const model_spec *spec = sv->models.specs;
     char *folder = NULL;
-    aki_settings settings = model_open_settings(o, sv->log);
-    aki_status status =
-        model_locate(o, option_text(o, OPTION_MODEL), false, sv->stop, sv->log, &folder, error);
+    size_t bytes;
+    encoder *enc = NULL;
+    aki_status status = model_loader_find(&sv->loader, spec, &folder, &bytes, error);
     trace->located_ns = status == AKI_OK ? clock_monotonic_ns() : 0;
-    if (status == AKI_OK)
-        status = check_memory(folder, error);
     if (status == AKI_OK) {
-        log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "loading %s from %s", sv->model_name, folder);
-        int64_t open_ns = clock_monotonic_ns();
-        status = encoder_open_timed(&sv->encoder, folder, &settings, &trace->times, error);
-        device_source source;
-        device_source_read(&source, o);
-        if (status == AKI_OK)
-            status = encoder_choose_device(sv->encoder, &source.choice, error);
-        trace->opened_ns = clock_monotonic_ns();
-        server_note_load(sv->server, trace->opened_ns - open_ns);
+        status = model_loader_open(&sv->loader, spec, folder, trace, &enc, error);
+        server_note_load(sv->server, clock_monotonic_ns() - trace->located_ns);
     }
-    sv->folder = folder;
     if (status == AKI_OK)
-        status = server_attach(sv->server, sv->encoder, error);
-    sv->folder = NULL;
+        status = server_attach(sv->server, enc, true, folder, error);
+    if (status != AKI_OK)
+        encoder_close(enc);
+    *loaded = status == AKI_OK ? enc : NULL;
     mem_free(folder);
-    if (status == AKI_OUT_OF_MEMORY) {
-        memory_budget budget;
-        memory_budget_read(&budget);
-        memory_budget_explain(&budget, error);
-    }
     return status;
 }
 
-static aki_status load_model(service *sv, aki_error *error)
+static aki_status load_one(service *sv, aki_error *error)
 {
     aki_error own;
     aki_model_info info;
-    load_trace trace = {.model = sv->model_name, .start_ns = clock_monotonic_ns()};
-    aki_status status = open_model(sv, &trace, &own);
+    const encoder *enc;
+    const char *name = sv->models.specs[0].name;
+    load_trace trace = {.model = name, .start_ns = clock_monotonic_ns()};
+    aki_status status = open_one(sv, &trace, &enc, &own);
     trace.end_ns = clock_monotonic_ns();
-    load_trace_emit(&trace, telemetry_tracer(sv->telemetry), sv->encoder,
-                    status == AKI_OK ? NULL : own.message);
+    load_trace_emit(&trace, telemetry_tracer(sv->telemetry), enc, status == AKI_OK ? NULL : own.message);
     if (status != AKI_OK) {
         if (error != NULL)
             *error = own;
         return status;
     }
-    encoder_describe(sv->encoder, &info);
+    encoder_describe(enc, &info);
     log_write(
         &sv->log, AKI_LOG_INFO, LOG_TARGET,
         "ready: model %s, dimension %zu, at most %zu tokens per text, CPU tier %s, precision %s, threads %u, "
         "%.2f s to load",
-        sv->model_name, encoder_dimension(sv->encoder), encoder_max_tokens(sv->encoder), info.cpu_tier,
+        name, encoder_dimension(enc), encoder_max_tokens(enc), info.cpu_tier,
         kernel_precision_name(info.precision), info.threads,
         (double)(trace.end_ns - trace.start_ns) / NS_PER_S);
     return AKI_OK;
+}
+
+static aki_status load_models(service *sv, aki_error *error)
+{
+    aki_status status = serves_one(sv) ? load_one(sv, error) : AKI_OK;
+    if (stop_signal(sv->stop) != 0)
+        return AKI_OK; /* asked to end while loading: not a failure */
+    if (status == AKI_OK)
+        status = server_start_models(sv->server, error);
+    if (status != AKI_OK)
+        return status;
+    serve_announce_example(sv->options, sv->server, &sv->log);
+    if (serves_one(sv))
+        notify_send(&sv->manager, READY_MESSAGE);
+    atomic_store(&sv->watching, true);
+    return AKI_OK;
+}
+
+/* Those that the options and the file name now. */
+static void reload_models(service *sv)
+{
+    model_list fresh;
+    aki_error error;
+    aki_status status = model_list_read(&fresh, sv->options, &error);
+    if (status == AKI_OK)
+        status = server_configure(sv->server, fresh.specs, fresh.count, &error);
+    if (status == AKI_OK)
+        log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "%zu models read from %s", fresh.count,
+                  option_text(sv->options, OPTION_MODELS));
+    else
+        log_write(&sv->log, AKI_LOG_ERROR, LOG_TARGET, "the models stay as they were: %s. %s", error.message,
+                  error.hint);
+    model_list_free(&fresh);
+}
+
+static void reload(service *sv)
+{
+    notify_reloading(&sv->manager);
+    server_reload(sv->server);
+    if (sv->models.changes)
+        reload_models(sv);
+    notify_send(&sv->manager, READY_MESSAGE);
 }
 
 static aki_status serve(service *sv, aki_error *error)
@@ -209,13 +254,11 @@ static aki_status serve(service *sv, aki_error *error)
     aki_status status = open_log(sv, error);
     if (status != AKI_OK)
         return status;
-    sv->model_name = serve_options_model_name(sv->options);
-    if (sv->model_name == NULL)
-        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the model's name");
     log_write(&sv->log, AKI_LOG_INFO, LOG_TARGET, "akidb-embed %s", aki_version());
     status = open_telemetry(sv, error);
     if (status != AKI_OK)
         return status;
+    sv->loader = (model_loader){sv->options, sv->stop, sv->log, telemetry_tracer(sv->telemetry)};
     const server_settings settings = settings_of(sv);
     status = server_open(&sv->server, &settings, error);
     if (status == AKI_OK)
@@ -224,22 +267,14 @@ static aki_status serve(service *sv, aki_error *error)
         return status;
     serve_announce_listening(sv->options, sv->server, &sv->sockets, &sv->log);
     notify_send(&sv->manager, "STATUS=loading the model");
-    status = load_model(sv, error);
-    if (stop_signal(sv->stop) != 0)
-        status = AKI_OK; /* asked to end while loading: not a failure */
+    status = load_models(sv, error);
     if (status != AKI_OK)
         return status;
-    if (stop_signal(sv->stop) == 0)
-        serve_announce_example(sv->options, sv->server, &sv->log);
-    notify_send(&sv->manager, READY_MESSAGE);
     for (int asked; (asked = hangup_wait(sv->hangup, stop_descriptor(sv->stop))) != 0;) {
-        if (asked != SIGHUP) {
+        if (asked == SIGHUP)
+            reload(sv);
+        else
             log_writer_cycle_level(sv->writer);
-            continue;
-        }
-        notify_reloading(&sv->manager);
-        server_reload(sv->server);
-        notify_send(&sv->manager, READY_MESSAGE);
     }
     int signal_number = stop_wait(sv->stop);
     sv->end_ns = clock_monotonic_ns() + (settings.drain_delay_ms + settings.drain_timeout_ms) * NS_PER_MS;
@@ -268,7 +303,10 @@ int command_serve(const options *o)
     aki_error error;
     service sv = {.options = o};
     aki_status status = serve_options_check(o, &error);
+    if (status == AKI_OK)
+        status = model_list_read(&sv.models, o, &error);
     if (status != AKI_OK) {
+        model_list_free(&sv.models);
         message_error(&error);
         return EXIT_USAGE;
     }
@@ -288,12 +326,11 @@ int command_serve(const options *o)
     server_stop(sv.server); /* before the flush: a collector that hangs must not hold up the last replies */
     telemetry_finish(sv.telemetry, flush_ms(&sv));
     server_close(sv.server);
-    encoder_close(sv.encoder);
     telemetry_close(sv.telemetry);
     log_writer_close(sv.writer);
     notify_close(&sv.manager);
     stop_close(sv.stop);
     hangup_close(sv.hangup);
-    mem_free(sv.model_name);
+    model_list_free(&sv.models);
     return status == AKI_OK ? EXIT_DONE : EXIT_FAILED;
 }

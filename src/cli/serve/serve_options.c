@@ -2,9 +2,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/memory.h"
 #include "cli/options/file_mode.h"
-#include "cli/model_name.h"
 
 #include <string.h>
 
@@ -13,12 +11,6 @@
 bool serve_options_have_address(const options *o)
 {
     return strcmp(option_text(o, OPTION_HOST), NO_HOST) != 0;
-}
-
-char *serve_options_model_name(const options *o)
-{
-    const char *name = option_text(o, OPTION_MODEL_NAME);
-    return name != NULL ? mem_copy_string(name) : model_name_of(option_text(o, OPTION_MODEL));
 }
 
 static bool takes_cl100k(const options *o)
@@ -90,6 +82,9 @@ void serve_options_read(const options *o, server_settings *settings)
     settings->cl100k_file = takes_cl100k(o) ? option_text(o, OPTION_CL100K_FILE) : NULL;
     settings->cors_origins = option_text(o, OPTION_CORS_ORIGIN);
     settings->has_pages = option_on(o, OPTION_UI);
+    settings->models_memory_bytes = option_size(o, OPTION_MODELS_MEMORY_MB) * 1000000;
+    settings->model_loads = (unsigned)option_number(o, OPTION_MODEL_LOADS);
+    settings->model_load_timeout_ms = option_number(o, OPTION_MODEL_LOAD_TIMEOUT);
     settings->max_texts = option_size(o, OPTION_MAX_TEXTS);
     settings->max_body_bytes = option_size(o, OPTION_MAX_BODY_BYTES);
     settings->max_header_bytes = option_size(o, OPTION_MAX_HEADER_BYTES);

@@ -11,9 +11,6 @@ AKI_MUST_CHECK aki_status serve_options_check(const options *o, aki_error *error
 /* False with --host none: only the unix socket is listened on. */
 bool serve_options_have_address(const options *o);
 
-/* The model's name in replies: --model-name, else model_name_of. To be freed with mem_free; NULL = out of memory. */
-char *serve_options_model_name(const options *o);
-
 /* Sets all that is an option's; texts live as long as the options. */
 void serve_options_read(const options *o, server_settings *settings);
 

@@ -3,6 +3,7 @@
 #include "base/json_text.h"
 #include "kernels/precision.h"
 #include "server/health.h"
+#include "server/models.h"
 #include "server/routes.h"
 
 #include <stdio.h>
@@ -50,7 +51,7 @@ static void write_model(const exchange *x, buf *out)
     buf quoted, safe;
     buf_init(&quoted, MAX_NAME_BYTES);
     buf_init(&safe, MAX_NAME_BYTES);
-    json_text_append_string(&quoted, has_keys(x) ? "MODEL" : x->owner->model_name);
+    json_text_append_string(&quoted, has_keys(x) ? "MODEL" : model_set_default_name(x->owner->models));
     for (const char *c = quoted.data != NULL ? quoted.data : "\"MODEL\""; *c != '\0'; c++)
         if (*c == '\'')
             buf_append_string(&safe, "\\u0027");
@@ -65,7 +66,7 @@ static void write_model(const exchange *x, buf *out)
 static void write_model_path(const exchange *x, buf *out)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
-    for (const char *c = has_keys(x) ? "MODEL" : x->owner->model_name; *c != '\0'; c++)
+    for (const char *c = has_keys(x) ? "MODEL" : model_set_default_name(x->owner->models); *c != '\0'; c++)
         if (strchr(plain, *c) != NULL)
             buf_append_char(out, *c);
         else
@@ -124,8 +125,7 @@ static void write_memory(const exchange *x, buf *out)
 
 static void write_breaker(const exchange *x, buf *out)
 {
-    scheduler *work = atomic_load(&x->owner->scheduler);
-    buf_append_string(out, work != NULL ? breaker_state_name(scheduler_breaker_state(work)) : "closed");
+    buf_append_string(out, breaker_state_name(models_breaker_state(x->owner)));
 }
 
 static void write_prompts(const encoder *enc, buf *out)
@@ -141,22 +141,20 @@ static void write_prompts(const encoder *enc, buf *out)
         buf_append_string(out, "none");
 }
 
-/* A row for each model. */
-static void write_models(const exchange *x, buf *out)
+static void write_model_row(void *cookie, const model_view *view)
 {
-    if (has_keys(x)) {
-        buf_append_string(out, "<tr><td colspan=\"6\">This service asks for an API key before it tells its "
-                               "models.</td></tr>");
-        return;
-    }
-    const encoder *enc = server_encoder(x->owner);
+    buf *out = cookie;
     buf_append_string(out, "<tr><th scope=\"row\">");
-    append_html(out, x->owner->model_name);
+    append_html(out, view->name);
     buf_append_string(out, "</th>");
-    if (enc == NULL) {
-        buf_append_string(out, "<td colspan=\"5\">is being loaded</td></tr>");
+    if (view->model == NULL) {
+        buf_printf(out, "<td colspan=\"5\">%s</td></tr>",
+                   view->phase == MODEL_LOADING  ? "is being loaded"
+                   : view->phase == MODEL_FAILED ? "cannot be loaded"
+                                                 : "is not loaded");
         return;
     }
+    const encoder *enc = served_model_encoder(view->model);
     aki_model_info info;
     encoder_describe(enc, &info);
     buf_append_string(out, "<td>");
@@ -165,6 +163,17 @@ static void write_models(const exchange *x, buf *out)
                encoder_max_tokens(enc), kernel_precision_name(info.precision), info.cpu_tier);
     write_prompts(enc, out);
     buf_append_string(out, "</td></tr>");
+}
+
+/* A row for each model. */
+static void write_models(const exchange *x, buf *out)
+{
+    if (has_keys(x)) {
+        buf_append_string(out, "<tr><td colspan=\"6\">This service asks for an API key before it tells its "
+                               "models.</td></tr>");
+        return;
+    }
+    model_set_look(x->owner->models, write_model_row, out);
 }
 
 static void write_texts(const exchange *x, buf *out)

@@ -3,7 +3,7 @@
 #include "api/api.h"
 #include "api/embed_request.h"
 
-static const embed_limits limits = {.max_texts = 4, .model_name = "org/some-Model"};
+static const api_service limits = {.max_texts = 4, .model_name = "org/some-Model"};
 
 typedef struct bad_body {
     const char *body;

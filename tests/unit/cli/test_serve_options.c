@@ -72,29 +72,12 @@ static void no_host_leaves_the_unix_socket(void **state)
     options_free(&o);
 }
 
-static void a_model_is_called_as_told_or_by_its_id_or_folder(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *model, *given, *expected;
-    } rows[] = {{"some/id", NULL, "some/id"}, {"/usr/bin/", NULL, "bin"}, {"/usr/bin", "mine", "mine"}};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        options o = rows[i].given != NULL ? RESOLVED("--model", rows[i].model, "--model-name", rows[i].given)
-                                          : RESOLVED("--model", rows[i].model);
-        char *name = serve_options_model_name(&o);
-        assert_string_equal(name, rows[i].expected);
-        mem_free(name);
-        options_free(&o);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_breaker_is_the_standard_one_unless_asked_otherwise),
         cmocka_unit_test(the_cooldown_grows_and_spreads_as_asked),
         cmocka_unit_test(no_host_leaves_the_unix_socket),
-        cmocka_unit_test(a_model_is_called_as_told_or_by_its_id_or_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

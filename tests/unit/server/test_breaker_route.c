@@ -52,7 +52,7 @@ static void needs_a_model_and_tells_who_did_it(void **state)
     assert_reply(reply, "503", "\r\nRetry-After: ");
     assert_int_equal(atomic_load(&closings), 0);
 
-    assert_int_equal(server_attach(s, &enc, &error), AKI_OK);
+    assert_int_equal(server_attach(s, &enc, false, NULL, &error), AKI_OK);
     for (unsigned i = 1; i <= 2; i++) { /* also when they are closed already */
         http_ask(http_connect(server_admin_port(s)), "POST", RESET, reply, sizeof reply);
         assert_reply(reply, "200", "\r\n\r\n{\"circuit_breaker_state\":\"Closed\"}\n");

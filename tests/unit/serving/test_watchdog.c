@@ -29,13 +29,26 @@ static watchdog *open_watchdog(int64_t stuck_timeout_ms, int64_t probe_interval_
     return w;
 }
 
+static watch_target target;
+
+static void only_target(void *cookie, void (*see)(void *see_cookie, watch_target *target), void *see_cookie)
+{
+    see(see_cookie, cookie);
+}
+
+static void watch(watchdog *w, scheduler *s, probe *p)
+{
+    watch_target_init(&target, s, p);
+    watchdog_watch(w, only_target, &target);
+}
+
 static void sees_a_worker_that_does_not_come_back(void **state)
 {
     (void)state;
     scheduler *s = open_scheduler(1, 10, 1000, 1 << 20);
     watchdog *w = open_watchdog(500, 0, SIZE_MAX);
     outcome waiting;
-    watchdog_watch(w, s, NULL);
+    watch(w, s, NULL);
     fake_close_gate(&enc);
     submit_one(s, "a", &waiting);
     while (watchdog_alive(w) || atomic_load(&dead_rounds) == 0)
@@ -48,6 +61,45 @@ static void sees_a_worker_that_does_not_come_back(void **state)
     scheduler_close(s);
 }
 
+static watch_target two[2];
+
+static void both_targets(void *cookie, void (*see)(void *see_cookie, watch_target *target), void *see_cookie)
+{
+    (void)cookie;
+    see(see_cookie, &two[0]);
+    see(see_cookie, &two[1]);
+}
+
+/* Of two models, the other one goes on. */
+static void sees_a_worker_of_any_model(void **state)
+{
+    (void)state;
+    static encoder other;
+    aki_error error;
+    fake_init(&other);
+    const scheduler_settings settings = {
+        .workers = 1, .max_queue_requests = 10, .max_queue_tokens = 1000, .max_queue_bytes = 1 << 20};
+    scheduler *idle;
+    scheduler *s = open_scheduler(1, 10, 1000, 1 << 20);
+    assert_int_equal(scheduler_open(&idle, &other, &settings, &error), AKI_OK);
+    watchdog *w = open_watchdog(500, 0, SIZE_MAX);
+    outcome waiting;
+    watch_target_init(&two[0], s, NULL);
+    watch_target_init(&two[1], idle, NULL);
+    watchdog_watch(w, both_targets, NULL);
+    fake_close_gate(&enc);
+    submit_one(s, "a", &waiting);
+    while (watchdog_alive(w))
+        sched_yield();
+    fake_open_gate(&enc);
+    outcome_wait(&waiting);
+    while (!watchdog_alive(w))
+        sched_yield();
+    watchdog_close(w);
+    scheduler_close(s);
+    scheduler_close(idle);
+}
+
 /* The pass that it helped with is over, and its leader waits for work. */
 static void sees_a_helper_that_does_not_come_back(void **state)
 {
@@ -55,7 +107,7 @@ static void sees_a_helper_that_does_not_come_back(void **state)
     scheduler *s = open_scheduler(2, 10, 1000, 1 << 20);
     watchdog *w = open_watchdog(500, 0, SIZE_MAX);
     outcome done;
-    watchdog_watch(w, s, NULL);
+    watch(w, s, NULL);
     fake_close_gate(&enc);
     fake_set_help_gate(&enc, true);
     submit_one(s, "a", &done);
@@ -117,7 +169,7 @@ static void begins_probes_again_and_again(void **state)
     aki_error error;
     assert_int_equal(probe_open(&p, (log_sink){0}, &error), AKI_OK);
     assert_int_equal(probe_first(p, s, &enc, AKI_PRECISION_FP32, &vector, &error), AKI_OK);
-    watchdog_watch(w, s, p);
+    watch(w, s, p);
     while (probe_count(p).right < 3)
         sched_yield();
     assert_int_equal(probe_count(p).wrong, 0);
@@ -130,6 +182,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sees_a_worker_that_does_not_come_back),
+        cmocka_unit_test(sees_a_worker_of_any_model),
         cmocka_unit_test(sees_a_helper_that_does_not_come_back),
         cmocka_unit_test(a_late_round_proves_nothing_at_first_sight),
         cmocka_unit_test(compares_memory_with_the_limit),

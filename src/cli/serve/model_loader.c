@@ -1,0 +1,95 @@
+#include "cli/serve/model_loader.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "cli/device_source.h"
+#include "cli/model_source.h"
+#include "model/modules.h"
+#include "serving/memory_budget.h"
+
+#include <sys/stat.h>
+
+#define LOG_TARGET "serve"
+/* The least that a model can take: its matrices, which are most of it, in the narrowest precision. */
+#define NARROWEST_SHARE 8
+
+/* 0 = not known. */
+static size_t weight_file_bytes(const char *folder)
+{
+    char *path = NULL;
+    struct stat info;
+    const bool found = modules_find_weights(&path, folder, NULL) == AKI_OK && stat(path, &info) == 0;
+    mem_free(path);
+    return found ? (size_t)info.st_size : 0;
+}
+
+/* In the widest form: the file and as much again packed. */
+static size_t expected_bytes(const char *folder)
+{
+    return 2 * weight_file_bytes(folder);
+}
+
+aki_status model_loader_find(const model_loader *loader, const model_spec *spec, char **folder, size_t *bytes,
+                             aki_error *error)
+{
+    aki_status status =
+        model_locate(loader->options, spec->source, false, loader->stop, loader->log, folder, error);
+    *bytes = status == AKI_OK ? expected_bytes(*folder) : 0;
+    return status;
+}
+
+/* What is hopeless is refused before anything was read. */
+static aki_status check_memory(const char *folder, aki_error *error)
+{
+    memory_budget budget;
+    const size_t bytes = weight_file_bytes(folder);
+    if (bytes == 0)
+        return AKI_OK; /* encoder_open says why */
+    memory_budget_read(&budget);
+    return memory_budget_allows(&budget, bytes / NARROWEST_SHARE, "loading the model", error);
+}
+
+aki_status model_loader_open(const model_loader *loader, const model_spec *spec, const char *folder,
+                             load_trace *trace, encoder **out, aki_error *error)
+{
+    aki_settings settings = model_open_settings(loader->options, loader->log);
+    device_source source;
+    settings.precision = spec->precision;
+    *out = NULL;
+    aki_status status = check_memory(folder, error);
+    if (status == AKI_OK) {
+        log_write(&loader->log, AKI_LOG_INFO, LOG_TARGET, "loading %s from %s", spec->name, folder);
+        status = encoder_open_timed(out, folder, &settings, &trace->times, error);
+        device_source_read(&source, loader->options);
+        if (status == AKI_OK && spec->prompt != NULL)
+            status = encoder_choose_prompt(*out, spec->prompt, error);
+        if (status == AKI_OK)
+            status = encoder_choose_device(*out, &source.choice, error);
+        trace->opened_ns = clock_monotonic_ns();
+    }
+    if (status != AKI_OK) {
+        encoder_close(*out);
+        *out = NULL;
+    }
+    if (status == AKI_OUT_OF_MEMORY) {
+        memory_budget budget;
+        memory_budget_read(&budget);
+        memory_budget_explain(&budget, error);
+    }
+    return status;
+}
+
+aki_status model_loader_open_traced(const model_loader *loader, const model_spec *spec, const char *folder,
+                                    encoder **out, aki_error *error)
+{
+    aki_error own;
+    const int64_t now_ns = clock_monotonic_ns();
+    load_trace trace = {.model = spec->name, .start_ns = now_ns, .located_ns = now_ns};
+    aki_status status = model_loader_open(loader, spec, folder, &trace, out, &own);
+    trace.end_ns = clock_monotonic_ns();
+    trace.opened_ns = 0; /* it is warmed up elsewhere */
+    load_trace_emit(&trace, loader->tracer, *out, status == AKI_OK ? NULL : own.message);
+    if (status != AKI_OK && error != NULL)
+        *error = own;
+    return status;
+}
