@@ -85,6 +85,10 @@ test-rolling: test-deps build-all $(TEST_ENV)/.ready ## Restarts two instances b
 test-drain: test-deps build-all $(TEST_ENV)/.ready ## Ends a thousand servers (DRAIN_ROUNDS) by SIGTERM under load: no request may be lost
 	@AKIDB_DRAIN_ROUNDS=$(DRAIN_ROUNDS) AKIDB_TEST_WORKERS=0 scripts/run-tests $(BUILD) $(TEST_ENV) integration -s -k test_no_request_is_lost $(PYTEST_ARGS)
 
+MODEL_ROUNDS ?= 10000
+test-models: test-deps build-all $(TEST_ENV)/.ready ## Loads, asks and unloads models under a budget, MODEL_ROUNDS times: no wrong vector, nothing left behind
+	@AKIDB_MODEL_ROUNDS=$(MODEL_ROUNDS) AKIDB_TEST_WORKERS=0 scripts/run-tests $(BUILD) $(TEST_ENV) integration -k rounds_of_loading $(PYTEST_ARGS)
+
 test-collector: test-deps build-all $(TEST_ENV)/.ready ## Sends traces and metrics to real OpenTelemetry Collectors, built from their Go modules
 	@scripts/run-tests $(BUILD) $(TEST_ENV) collector $(PYTEST_ARGS)
 

@@ -43,7 +43,7 @@ static void check_error(const http_error *error)
 
 static void read_body(const uint8_t *data, size_t size)
 {
-    static const embed_limits limits = {.max_texts = MOST_TEXTS, .model_name = "org/some-Model"};
+    static const api_service limits = {.max_texts = MOST_TEXTS, .model_name = "org/some-Model"};
     uint8_t *body = copy_bytes(data, size);
     embed_request request;
     http_error error;

@@ -1,6 +1,7 @@
 """Several models in one process: by name through every dialect, bit for bit as each alone, loaded when asked for, under a budget,
 replaced and removed while requests come."""
 import concurrent.futures
+import gzip
 import json
 import os
 import pathlib
@@ -178,6 +179,20 @@ def test_limits_are_those_of_the_model_that_is_named(client):
     assert reply.status_code == 400 and "32" in reply.text
 
 
+def test_models_asked_at_the_same_time_do_not_mix(client, alone):
+    """Each thread asks its model, in requests of one and of several texts, while the others ask theirs."""
+    def ask(name):
+        for _ in range(12):
+            assert native(client, name) == alone[name]
+            for index, text in enumerate(TEXTS):
+                found = client.post(EMBED, json={"texts": [text], "model": name}).json()
+                assert found["model"] == name and found["embeddings"] == [alone[name][index]]
+
+    with concurrent.futures.ThreadPoolExecutor(len(SIZES)) as pool:
+        for done in [pool.submit(ask, name) for name in SIZES]:
+            done.result()
+
+
 # ---- Lists ----------------------------------------------------------------------------------------------------------------
 
 
@@ -227,6 +242,26 @@ def test_a_model_is_loaded_when_it_is_asked_for_and_kept_as_long_as_is_said(fold
         assert native(client, "wide") == alone["wide"]
         client.post("/api/embed", json={"input": "x", "model": "one", "keep_alive": 0})  # the default stays
         assert phase(client, "one") == "ready"
+
+
+def test_a_request_waits_for_its_model_for_a_time_and_with_its_body(folders, alone, tmp_path):
+    path = write_list(tmp_path / "models.ini", folders)
+    with operated("--models", path, "--model-load-timeout", "1ms", *PATIENT) as server, server.client() as client:
+        reply = client.post(EMBED, json={"texts": TEXTS, "model": "wide"})
+        assert reply.status_code == 503 and reply.json()["error"]["code"] == "loading"
+        assert int(reply.headers["retry-after"]) >= 1 and int(reply.headers["retry-after-ms"]) >= 1
+        wait_until(lambda: phase(client, "wide") == "ready", "the load goes on", server)
+        assert native(client, "wide") == alone["wide"]
+    with operated("--models", path, *PATIENT) as server, server.client() as client:
+        body = {"texts": TEXTS, "model": "wide"}
+        reply = client.post(EMBED, json=body, headers={"x-request-timeout-ms": "1"})
+        assert reply.status_code in (503, 504)  # the caller's own time
+        for name in ("deep", "two"):  # compressed, and longer than what is read on the connection's thread
+            body = {"texts": TEXTS + ["x" * 100] * (1000 if name == "two" else 0), "model": name}
+            reply = client.post(EMBED, content=gzip.compress(json.dumps(body).encode()),
+                                headers={"content-type": "application/json", "content-encoding": "gzip"})
+            assert reply.json()["embeddings"][:len(TEXTS)] == alone[name]
+        assert metric(client, "akidb_embed_model_load_waits_total", 'model="deep"') == 1
 
 
 def test_a_budget_unloads_the_least_recently_used_and_counters_do_not_fall(folders, alone, tmp_path):

@@ -217,6 +217,10 @@ static aki_status read_flag(reading *r, const char *text, size_t length, aki_err
     model_spec *spec = add_spec(r, label, error);
     const size_t source = source_length(copy);
     aki_status status = spec != NULL ? set_text(&spec->source, copy, source, error) : AKI_OUT_OF_MEMORY;
+    if (status == AKI_OK && source == 0) {
+        status = error_set(error, AKI_INVALID_ARGUMENT, "%s: the source is empty", label);
+        error_hint(error, "Write ID|FOLDER first, then the settings.");
+    }
     if (status == AKI_OK && source < strlen(copy))
         status = read_options(spec, label, copy + source + 1, error);
     mem_free(copy);

@@ -121,6 +121,7 @@ static void what_is_wrong_with_a_flag_is_told(void **state)
     refuse_flag("a,nmae=b", "--model a,nmae=b: a model has no setting 'nmae'", "Did you mean 'name'?");
     refuse_flag("a,colour=b", "a model has no setting 'colour'", "A model has source, name");
     refuse_flag("a,name=", "'name' is empty", "");
+    refuse_flag(",name=a", "the source is empty", "ID|FOLDER first");
     refuse_flag("a,name=b,pinned", "'pinned' is no setting of a model", "Write key=value");
     refuse_flag("a,pin=maybe", "must be true or false", "");
     refuse_flag("a,precision=fp8", "must be auto, fp32, bf16, int8 or int4", "");

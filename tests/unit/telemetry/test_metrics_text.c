@@ -51,6 +51,30 @@ static void every_metric_is_there_before_any_event(void **state)
     metrics_close(m);
 }
 
+/* A model that is configured later. */
+static void series_without_a_name_are_left_out_until_they_have_one(void **state)
+{
+    (void)state;
+    static const char *const models[] = {"first", NULL, NULL};
+    static const char *const codes[] = {"not_found"};
+    const metric_names domains[] = {{models, 3}, {codes, 1}};
+    metrics *m;
+    aki_error error;
+    buf out;
+    assert_int_equal(metrics_open(&m, domains, &error), AKI_OK);
+    metrics_add(metrics_shard(m), METRIC_TOKENS, 2, 5);
+    assert_has(text_of(m, METRICS_PROMETHEUS, &out), "\nakidb_embed_tokens_total{model=\"first\"} 0\n# ");
+    buf_free(&out);
+    metrics_set_name(m, METRIC_MODELS, 2, "later");
+    metrics_set_name(m, METRIC_MODELS, 2, "never"); /* it has one */
+    metrics_set_name(m, METRIC_MODELS, 3, "beyond");
+    assert_has(
+        text_of(m, METRICS_PROMETHEUS, &out),
+        "\nakidb_embed_tokens_total{model=\"first\"} 0\nakidb_embed_tokens_total{model=\"later\"} 5\n# ");
+    buf_free(&out);
+    metrics_close(m);
+}
+
 static void buckets_are_cumulative_and_end_with_the_count(void **state)
 {
     (void)state;
@@ -154,6 +178,7 @@ static void running_out_of_room_is_reported(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(series_without_a_name_are_left_out_until_they_have_one),
         cmocka_unit_test(every_metric_is_there_before_any_event),
         cmocka_unit_test(buckets_are_cumulative_and_end_with_the_count),
         cmocka_unit_test(openmetrics_names_families_without_suffix_and_ends),
