@@ -100,6 +100,27 @@ static void find_joined(bpe *model, const vocabulary *vocab, const bpe_settings 
         memset(model->joined, true, sizeof model->joined);
 }
 
+static bool merge_piece(const bpe *model, bpe_scratch *scratch, const char *text, size_t length,
+                        id_list *out);
+
+/* Finds the tokens whose text becomes that token: nearly all, but not those that other merges come before. */
+static bool find_whole(bpe *model, size_t count)
+{
+    bpe_scratch scratch = {0};
+    id_list ids = {0};
+    model->whole = mem_zalloc(count, sizeof *model->whole);
+    bool done = model->whole != NULL;
+    for (size_t i = 0; i < model->tokens.count && done; i++) {
+        const token_entry *entry = &model->tokens.entries[i];
+        ids.count = 0;
+        done = merge_piece(model, &scratch, entry->text, entry->length, &ids);
+        model->whole[entry->value] = model->ignore_merges || (ids.count == 1 && ids.ids[0] == entry->value);
+    }
+    id_list_free(&ids);
+    bpe_scratch_free(&scratch);
+    return done;
+}
+
 static uint64_t fingerprint_of(const vocabulary *vocab, size_t count, const bpe_settings *settings)
 {
     const uint32_t flags[] = {settings->byte_level, settings->byte_fallback, settings->fuse_unknown,
@@ -126,6 +147,10 @@ aki_status bpe_build(bpe *model, const vocabulary *vocab, size_t count, const bp
     find_bytes(model);
     if (!model->byte_level)
         find_joined(model, vocab, settings);
+    if (!find_whole(model, count)) {
+        bpe_free(model);
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the vocabulary of '%s'", vocab->path);
+    }
     model->fingerprint = fingerprint_of(vocab, count, settings);
     return AKI_OK;
 }
@@ -135,6 +160,7 @@ void bpe_free(bpe *model)
     bpe_merges_free(&model->merges);
     token_index_free(&model->tokens);
     buf_free(&model->texts);
+    mem_free(model->whole);
 }
 
 void bpe_scratch_free(bpe_scratch *scratch)
@@ -226,27 +252,30 @@ static bool push(id_list *out, int32_t id)
 
 static bool merge_piece(const bpe *model, bpe_scratch *scratch, const char *text, size_t length, id_list *out)
 {
-    const int32_t whole =
-        model->ignore_merges ? token_index_find(&model->tokens, text, length) : TOKEN_INDEX_NONE;
-    if (whole != TOKEN_INDEX_NONE)
-        return push(out, whole);
     return reserve_symbols(scratch, length) &&
            bpe_merge_word(&model->merges, &scratch->merges, scratch->symbols,
                           write_symbols(model, text, length, scratch->symbols), out);
+}
+
+static bool find_piece(const bpe *model, bpe_scratch *scratch, const char *text, size_t length, id_list *out)
+{
+    const int32_t whole = token_index_find(&model->tokens, text, length);
+    return whole != TOKEN_INDEX_NONE && model->whole[whole] ? push(out, whole)
+                                                            : merge_piece(model, scratch, text, length, out);
 }
 
 static bool encode_piece(const bpe *model, bpe_scratch *scratch, const char *text, size_t length,
                          id_list *out)
 {
     if (length > PIECE_CACHE_TEXT)
-        return merge_piece(model, scratch, text, length, out);
+        return find_piece(model, scratch, text, length, out);
     if (!id_list_reserve(out, PIECE_CACHE_IDS))
         return false;
     const piece_place place = piece_cache_find(&scratch->cache, text, length);
     if (piece_cache_get(&place, out))
         return true;
     const size_t before = out->count;
-    if (!merge_piece(model, scratch, text, length, out))
+    if (!find_piece(model, scratch, text, length, out))
         return false;
     piece_cache_put(&place, out->ids + before, out->count - before);
     return true;

@@ -32,6 +32,7 @@ typedef struct bpe {
     buf texts;  /* byte-level: what `tokens` points to */
     int32_t byte_ids[256]; /* of each byte; of "<0x00>" … where the model works on characters; or -1 */
     int32_t ascii[128];    /* of each ASCII character, or -1 */
+    uint8_t *whole;        /* [count] 1: a piece that is the token's text becomes that token */
     bool joined[256];      /* U+2581 may be merged with a character before it that ends with this byte */
     int32_t unknown;       /* or -1 */
     bool byte_level, byte_fallback, fuse_unknown, ignore_merges;

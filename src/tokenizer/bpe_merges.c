@@ -7,54 +7,83 @@
 #define NO_RANK INT32_MAX
 #define NO_PLACE UINT32_MAX
 /* Windows of longer words, and which part of one the next one takes again. */
+#define NARROW_WINDOW ((size_t)64)
 #define WIDE_WINDOW ((size_t)1024)
 #define OVERLAP(width) ((width) / 4)
+
+/* Bits of the filter for each merge, at least. */
+#define FILTER_BITS ((size_t)8)
 
 typedef int32_t vector __attribute__((vector_size(16)));
 #define VECTOR ((size_t)4)
 
-_Static_assert(BPE_SCAN == 64, "a place in a window takes six bits beside a rank");
+_Static_assert(BPE_SCAN == 256, "a place in a window takes eight bits beside a rank");
 
 static inline uint64_t key_of(int32_t left, int32_t right)
 {
     return (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
 }
 
-static inline size_t place_of(const bpe_merges *merges, uint64_t key)
+static inline uint64_t hash_of(uint64_t key)
 {
     const uint64_t hash = key * UINT64_C(0x9E3779B97F4A7C15);
-    return (size_t)((hash ^ hash >> 32) * UINT64_C(0xD6E8FEB86659FD93) >> merges->shift);
+    return (hash ^ hash >> 32) * UINT64_C(0xD6E8FEB86659FD93);
 }
 
-static inline bpe_pair *find(const bpe_merges *merges, int32_t left, int32_t right)
+/* Where the pair is, or where it would go. */
+static inline bpe_pair *place_of(const bpe_merges *merges, uint64_t key, uint64_t hash)
 {
-    const uint64_t key = key_of(left, right);
     const size_t mask = ((size_t)1 << (64 - merges->shift)) - 1;
-    for (size_t i = place_of(merges, key);; i = (i + 1) & mask)
+    for (size_t i = (size_t)(hash >> merges->shift);; i = (i + 1) & mask)
         if (merges->pairs[i].key == key || merges->pairs[i].key == BPE_PAIR_FREE)
             return &merges->pairs[i];
 }
 
+/* The pair, or NULL. */
+static inline const bpe_pair *find(const bpe_merges *merges, int32_t left, int32_t right)
+{
+    const uint64_t key = key_of(left, right), hash = hash_of(key), bit = hash >> merges->filter_shift;
+    if ((merges->filter[bit / 64] >> bit % 64 & 1) == 0)
+        return NULL;
+    const bpe_pair *pair = place_of(merges, key, hash);
+    return pair->key == key ? pair : NULL;
+}
+
+/* What the hash is shifted by to give a number below a power of two that is `least` or more. */
+static unsigned shift_for(size_t least)
+{
+    unsigned shift = 58;
+    while (((size_t)1 << (64 - shift)) < least)
+        shift--;
+    return shift;
+}
+
 bool bpe_merges_build(bpe_merges *merges, const bpe_merge *list, size_t count)
 {
-    *merges = (bpe_merges){.shift = 60};
-    while (((size_t)1 << (64 - merges->shift)) < 2 * count)
-        merges->shift--;
+    *merges = (bpe_merges){.shift = shift_for(count + count / 3 + 1),
+                           .filter_shift = shift_for(FILTER_BITS * count)};
     const size_t room = (size_t)1 << (64 - merges->shift);
     merges->pairs = mem_alloc(room, sizeof *merges->pairs);
-    if (merges->pairs == NULL)
+    merges->filter = mem_zalloc(((size_t)1 << (64 - merges->filter_shift)) / 64, sizeof *merges->filter);
+    if (merges->pairs == NULL || merges->filter == NULL) {
+        bpe_merges_free(merges);
         return false;
+    }
     for (size_t i = 0; i < room; i++)
         merges->pairs[i] = (bpe_pair){BPE_PAIR_FREE, NO_RANK, 0};
-    for (size_t i = 0; i < count; i++)
-        *find(merges, list[i].left, list[i].right) =
-            (bpe_pair){key_of(list[i].left, list[i].right), (int32_t)i, list[i].result};
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t key = key_of(list[i].left, list[i].right), hash = hash_of(key);
+        const uint64_t bit = hash >> merges->filter_shift;
+        *place_of(merges, key, hash) = (bpe_pair){key, (int32_t)i, list[i].result};
+        merges->filter[bit / 64] |= UINT64_C(1) << bit % 64;
+    }
     return true;
 }
 
 void bpe_merges_free(bpe_merges *merges)
 {
     mem_free(merges->pairs);
+    mem_free(merges->filter);
     *merges = (bpe_merges){0};
 }
 
@@ -68,11 +97,11 @@ void bpe_merge_scratch_free(bpe_merge_scratch *scratch)
 
 /* ---- By scanning -------------------------------------------------------------------------------------- */
 
-/* A word of up to BPE_SCAN symbols. order: rank << 6 | place of the symbol, whose merge with the next one it is; the least
+/* A word of up to BPE_SCAN symbols. order: rank << 8 | place of the symbol, whose merge with the next one it is; the least
  * one is the merge to do. */
 typedef struct scan {
     int32_t order[BPE_SCAN], id[BPE_SCAN], result[BPE_SCAN];
-    uint8_t previous[BPE_SCAN], next[BPE_SCAN]; /* BPE_SCAN = none */
+    uint16_t previous[BPE_SCAN], next[BPE_SCAN]; /* BPE_SCAN = none */
 } scan;
 
 static inline void look_up(const bpe_merges *merges, scan *s, size_t at)
@@ -82,9 +111,9 @@ static inline void look_up(const bpe_merges *merges, scan *s, size_t at)
     if (next == BPE_SCAN)
         return;
     const bpe_pair *pair = find(merges, s->id[at], s->id[next]);
-    if (pair->key == BPE_PAIR_FREE)
+    if (pair == NULL)
         return;
-    s->order[at] = pair->rank << 6 | (int32_t)at;
+    s->order[at] = pair->rank << 8 | (int32_t)at;
     s->result[at] = pair->result;
 }
 
@@ -111,8 +140,8 @@ static size_t merge_by_scan(const bpe_merges *merges, const int32_t *symbols, si
     const size_t padded = (count + VECTOR - 1) / VECTOR * VECTOR;
     memcpy(s.id, symbols, count * sizeof *symbols);
     for (size_t i = 0; i < count; i++) {
-        s.previous[i] = (uint8_t)(i > 0 ? i - 1 : BPE_SCAN);
-        s.next[i] = (uint8_t)(i + 1 < count ? i + 1 : BPE_SCAN);
+        s.previous[i] = (uint16_t)(i > 0 ? i - 1 : BPE_SCAN);
+        s.next[i] = (uint16_t)(i + 1 < count ? i + 1 : BPE_SCAN);
         look_up(merges, &s, i);
     }
     for (size_t i = count; i < padded; i++)
@@ -121,9 +150,9 @@ static size_t merge_by_scan(const bpe_merges *merges, const int32_t *symbols, si
         const size_t at = (size_t)order % BPE_SCAN, gone = s.next[at], next = s.next[gone];
         s.id[at] = s.result[at];
         s.order[gone] = NO_RANK;
-        s.next[at] = (uint8_t)next;
+        s.next[at] = (uint16_t)next;
         if (next != BPE_SCAN)
-            s.previous[next] = (uint8_t)at;
+            s.previous[next] = (uint16_t)at;
         look_up(merges, &s, at);
         if (s.previous[at] != BPE_SCAN)
             look_up(merges, &s, s.previous[at]);
@@ -169,9 +198,11 @@ static bool look_up_symbol(const bpe_merges *merges, bpe_symbol *symbols, uint32
     if (symbol->next == NO_PLACE)
         return false;
     const bpe_pair *pair = find(merges, symbol->id, symbols[symbol->next].id);
+    if (pair == NULL)
+        return false;
     symbol->rank = pair->rank;
     symbol->result = pair->result;
-    return pair->rank != NO_RANK;
+    return true;
 }
 
 static size_t start_heap(const bpe_merges *merges, bpe_symbol *symbols, size_t count, bpe_entry *heap)
@@ -333,7 +364,7 @@ static outcome merge_windows(const bpe_merges *merges, bpe_merge_scratch *scratc
 bool bpe_merge_word(const bpe_merges *merges, bpe_merge_scratch *scratch, const int32_t *symbols,
                     size_t count, id_list *out)
 {
-    static const size_t widths[] = {BPE_SCAN, WIDE_WINDOW};
+    static const size_t widths[] = {NARROW_WINDOW, BPE_SCAN, WIDE_WINDOW};
     if (count == 0)
         return true;
     for (size_t i = 0; i < sizeof widths / sizeof widths[0] && count > widths[i]; i++) {

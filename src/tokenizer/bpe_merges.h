@@ -13,10 +13,10 @@
 
 #include "tokenizer/word_splitter.h"
 
-#define BPE_SCAN ((size_t)64)
+#define BPE_SCAN ((size_t)256)
 
 /* Merges that a model can have: a rank and a place in a window fit 31 bits. */
-#define BPE_MERGES_MAX ((size_t)1 << 24)
+#define BPE_MERGES_MAX ((size_t)1 << 22)
 
 typedef struct bpe_merge {
     int32_t left, right, result; /* ids */
@@ -29,9 +29,12 @@ typedef struct bpe_pair {
 
 #define BPE_PAIR_FREE UINT64_MAX
 
+/* Most pairs that are asked for have no merge. `filter` tells that of nearly all of them, and is small enough to stay in
+ * a cache of the core, which `pairs` is not. */
 typedef struct bpe_merges {
-    bpe_pair *pairs; /* [1 << (64 - shift)], at most half of them taken */
-    unsigned shift;
+    bpe_pair *pairs;  /* [1 << (64 - shift)], at most three quarters of them taken */
+    uint64_t *filter; /* [1 << (64 - filter_shift)] bits: 1 = there may be a pair of this hash */
+    unsigned shift, filter_shift;
 } bpe_merges;
 
 /* A token of a word: where it begins, counted in symbols. */

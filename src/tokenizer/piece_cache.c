@@ -26,8 +26,7 @@ void piece_cache_put(const piece_place *place, const int32_t *ids, size_t count)
     piece_cached *entry = place->entry;
     if (count > PIECE_CACHE_IDS)
         return;
-    entry->length = place->length;
-    entry->count = (uint8_t)count;
-    memcpy(entry->text, place->text, PIECE_CACHE_TEXT);
+    memcpy(entry->key, place->key, sizeof entry->key);
+    entry->key[2] |= (uint64_t)count << PIECE_CACHE_COUNT_SHIFT;
     memcpy(entry->ids, ids, count * sizeof *ids);
 }

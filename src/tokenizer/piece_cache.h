@@ -9,12 +9,10 @@
 /* A piece of 1 to PIECE_CACHE_TEXT bytes that became up to PIECE_CACHE_IDS tokens: a cache line. */
 #define PIECE_CACHE_TEXT 22
 #define PIECE_CACHE_IDS 10
-#define PIECE_CACHE_ENTRIES ((size_t)4096)
+#define PIECE_CACHE_ENTRIES ((size_t)8192)
 
 typedef struct piece_cached {
-    uint8_t length; /* 0 = free */
-    uint8_t count;
-    char text[PIECE_CACHE_TEXT]; /* zeros behind */
+    uint64_t key[3]; /* all 0 = free */
     int32_t ids[PIECE_CACHE_IDS];
 } piece_cached;
 
@@ -29,21 +27,45 @@ bool piece_cache_ready(piece_cache *cache, uint64_t model);
 /* A zeroed one is allowed. */
 void piece_cache_free(piece_cache *cache);
 
-/* Where a piece of 1 to PIECE_CACHE_TEXT bytes goes, and its text with zeros behind. */
+/* Where a piece goes. key: its text with zeros behind, and its length in byte 22; in an entry byte 23 holds the count of
+ * ids. */
 typedef struct piece_place {
     piece_cached *entry;
-    char text[PIECE_CACHE_TEXT];
-    uint8_t length;
+    uint64_t key[3];
 } piece_place;
 
+#define PIECE_CACHE_COUNT_SHIFT 56
+
+/* The first min(length, 8) bytes, zeros behind. */
+static inline uint64_t piece_cache_load(const char *text, size_t length)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    if (length >= 8) {
+        uint64_t whole;
+        memcpy(&whole, text, sizeof whole);
+        return whole;
+    }
+    if (length >= 4) {
+        uint32_t low, high; /* they overlap */
+        memcpy(&low, text, sizeof low);
+        memcpy(&high, text + length - 4, sizeof high);
+        return low | (uint64_t)high << 8 * (length - 4);
+    }
+    const size_t middle = length / 2, last = length - 1;
+    return bytes[0] | (uint64_t)bytes[middle] << 8 * middle | (uint64_t)bytes[last] << 8 * last;
+}
+
+/* length: 1 to PIECE_CACHE_TEXT. */
 static inline piece_place piece_cache_find(const piece_cache *cache, const char *text, size_t length)
 {
-    piece_place place = {.length = (uint8_t)length};
-    uint64_t part[3] = {0};
-    memcpy(part, text, length);
-    memcpy(place.text, part, PIECE_CACHE_TEXT);
-    uint64_t hash = (part[0] ^ part[1] * UINT64_C(0xD6E8FEB86659FD93)) * UINT64_C(0x9E3779B97F4A7C15);
-    hash = (hash ^ hash >> 32 ^ part[2]) * UINT64_C(0xD6E8FEB86659FD93);
+    piece_place place = {.key = {piece_cache_load(text, length), 0, (uint64_t)length << 48}};
+    if (length > 8)
+        place.key[1] = piece_cache_load(text + 8, length - 8);
+    if (length > 16)
+        place.key[2] |= piece_cache_load(text + 16, length - 16);
+    uint64_t hash =
+        (place.key[0] ^ place.key[1] * UINT64_C(0xD6E8FEB86659FD93)) * UINT64_C(0x9E3779B97F4A7C15);
+    hash = (hash ^ hash >> 32 ^ place.key[2]) * UINT64_C(0xD6E8FEB86659FD93);
     place.entry = &cache->entries[hash >> 32 & (PIECE_CACHE_ENTRIES - 1)];
     return place;
 }
@@ -53,10 +75,12 @@ static inline piece_place piece_cache_find(const piece_cache *cache, const char 
 static inline bool piece_cache_get(const piece_place *place, id_list *out)
 {
     const piece_cached *entry = place->entry;
-    if (entry->length != place->length || memcmp(entry->text, place->text, PIECE_CACHE_TEXT) != 0)
+    const uint64_t last = entry->key[2], count = last >> PIECE_CACHE_COUNT_SHIFT;
+    if (entry->key[0] != place->key[0] || entry->key[1] != place->key[1] ||
+        (last ^ count << PIECE_CACHE_COUNT_SHIFT) != place->key[2])
         return false;
     memcpy(out->ids + out->count, entry->ids, sizeof entry->ids);
-    out->count += entry->count;
+    out->count += count;
     return true;
 }
 

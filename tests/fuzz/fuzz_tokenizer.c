@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     pack_part parts[] = {
         {.name = "text"},      {.name = "tokenizer.json"},    {.name = "tokenizer_config.json"},
-        {.name = "vocab.txt"}, {.name = "added_tokens.json"}, {.name = "special_tokens_map.json"}};
+        {.name = "vocab.txt"}, {.name = "added_tokens.json"}, {.name = "special_tokens_map.json"},
+        {.name = "vocab.json"}, {.name = "merges.txt"}};
     pack_read(data, size, parts, sizeof parts / sizeof parts[0]);
     pack_write_files(parts + 1, sizeof parts / sizeof parts[0] - 1);
     tokenizer *tok = NULL;

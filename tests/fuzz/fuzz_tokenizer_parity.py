@@ -4,8 +4,8 @@
     python tests/fuzz/fuzz_tokenizer_parity.py --count 100000 --seed 1
 
 Reads the build folder from AKIDB_BUILD and the model folder from AKIDB_TEST_MODEL, as the other tests. Two
-texts in seven go to the real model, the others to small models that cover the remaining flags and added tokens of every
-kind (tests/parity/tokenizer_models.py) and to Unigram models of every form (tests/parity/unigram_models.py).
+texts in nine go to the real model, the others to small models that cover the remaining flags and added tokens of every
+kind (tests/parity/tokenizer_models.py) and to Unigram and BPE models of every form (tests/parity/unigram_models.py, bpe_models.py).
 Stops at the first difference with the shortest text that still shows it, and exit status 1.
 """
 
@@ -21,6 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "parity"))
 from tokenizers import normalizers  # noqa: E402
 
 from tokenizer_models import PIECES, all_models  # noqa: E402
+import bpe_models  # noqa: E402
 import unigram_models  # noqa: E402
 from tokenizer_pipe import CTokenizer, model_folder, reference  # noqa: E402
 
@@ -41,6 +42,7 @@ FRAGMENTS = [
     "<wo", "left>", "Straße", "STRASSE", "straße", "STRASS", "[A", "É t", "e\u0301 T", "中", "Éa", "éa", "éA", "aa", "Aa",
     "İ", "ẞ", "\u0130\u0307", "ΣΑΣ", "Σ",
     "<s>", "</s>", "<mask>", "<unk>", "<pad>", "▁", "▁▁", "  ", "ＦＵＬＬ", "query:", "``", "ﬁ", "\r\n", "\u0340\u0301", "\u0958\u0301", "क्\u0958", "\u0600",
+    "'s", "'LL", "'ſ", "\n\n", " \n", "\t\t", "123", "½", "((", "a.▁", "<|im_end|>", "Ġ", "<0x41>", "가\u11a8", "ẛ\u0323",
     "\u1100\u1161\u11a8", "©\u200d©", "日本", "zzz", "aaaa", "é", "e\u0301", "\U0001f600",
 ]
 EMOJI = ["👩‍👩‍👧‍👦", "🏳️‍🌈", "👍🏽", "🇩🇪", "1️⃣", "☺️", "🫠", "#️⃣", "🏴\U000E0067\U000E0062\U000E007F"]
@@ -104,23 +106,33 @@ def reference_batch(library, texts):
     return reference_batch(library, texts[:half]) + reference_batch(library, texts[half:])
 
 
-def expected_answer(ids, limit):
+NO_TOKENS = 19
+
+
+def expected_answer(ids, limit, special):
+    """special: how many tokens the post-processor adds before and after a text."""
+    if not ids:
+        return NO_TOKENS, False, []
     if limit == 0 or len(ids) <= limit:
         return 0, False, ids
-    return 0, True, ids[:limit - 1] + ids[-1:]
+    return 0, True, ids[:limit - special[1]] + ids[len(ids) - special[1]:]
 
 
 class Subject:
     def __init__(self, name, folder):
         self.name, self.ours, self.library = name, CTokenizer(folder), reference(folder)
+        ids, text = self.library.encode("a b").ids, self.library.encode("a b", add_special_tokens=False).ids
+        before = next(at for at in range(len(ids)) if ids[at:at + len(text)] == text)
+        self.special = before, len(ids) - before - len(text)
 
     def first_difference(self, texts, limits):
         """(index of the first text with other ids or None, how many the library could not do)"""
+        limits = [max(limit, sum(self.special)) if limit else 0 for limit in limits]
         answers, panics = self.ours.encode_batch(texts, limits), 0
         for number, (answer, ids) in enumerate(zip(answers, reference_batch(self.library, texts), strict=True)):
             if ids is None:
                 panics += 1
-            elif answer != expected_answer(ids, limits[number]):
+            elif answer != expected_answer(ids, limits[number], self.special):
                 return number, panics
         return None, panics
 
@@ -146,7 +158,7 @@ class Subject:
         ours = self.ours.encode_batch([text], limit)[0]
         encoding = self.library.encode(text)
         print(f"model {self.name}, max_tokens {limit}, text {ascii(text)}\n  ours       {ours}\n"
-              f"  tokenizers {expected_answer(encoding.ids, limit)}  {encoding.tokens}")
+              f"  tokenizers {expected_answer(encoding.ids, limit, self.special)}  {encoding.tokens}")
 
 
 def main():
@@ -163,14 +175,15 @@ def main():
         others = [Subject(name, folder) for name, folder in all_models(scratch).items()]
         added = next(subject for subject in others if subject.name == "added")
         unigrams = [Subject(f"unigram {name}", folder) for name, folder in unigram_models.all_models(f"{scratch}/unigram").items()]
+        bpes = [Subject(f"bpe {name}", folder) for name, folder in bpe_models.all_models(f"{scratch}/bpe").items()]
         words = sorted(word.removeprefix("##") for word in real.library.get_vocab())
         pieces = sorted(word.replace("▁", " ") for word in unigrams[0].library.get_vocab())
         done = 0
         while done < arguments.count:
             size = min(BATCH, arguments.count - done)
-            unigram = rng.choice(unigrams)
-            subject = rng.choices([real, added, rng.choice(others), unigram], weights=[2, 1, 2, 2])[0]
-            texts = [random_text(rng, pieces if subject is unigram else words) for _ in range(size)]
+            unigram, bpe = rng.choice(unigrams), rng.choice(bpes)
+            subject = rng.choices([real, added, rng.choice(others), unigram, bpe], weights=[2, 1, 2, 2, 2])[0]
+            texts = [random_text(rng, pieces if subject in (unigram, bpe) else words) for _ in range(size)]
             limits = [rng.choice([0, 0, 2, 3, 5, 16, 128, 256]) for _ in range(size)]
             found, skipped = subject.first_difference(texts, limits)
             panics += skipped
@@ -178,7 +191,7 @@ def main():
                 subject.report(texts[found], limits[found])
                 sys.exit(f"ids differ after {done + found} texts, seed {seed}")
             done += size
-        codes = [subject.ours.close() for subject in [real, *others, *unigrams]]
+        codes = [subject.ours.close() for subject in [real, *others, *unigrams, *bpes]]
     if any(codes):
         sys.exit(f"tokenize_stdin ended with {codes}, seed {seed}")
     print(f"{done} texts, no difference; {panics} that the library itself cannot take; seed {seed}")
