@@ -97,9 +97,9 @@ static const char *model_type_of(const side_files *side)
 
 bool side_files_relative(const side_files *side)
 {
-    static const char *const types[] = {"roberta",    "xlm-roberta", "camembert", "mpnet",
-                                        "modernbert", "nomic_bert",  "qwen2",     "qwen3",
-                                        "llama",      "mistral",     "eurobert",  "gemma3_text"};
+    static const char *const types[] = {"roberta",    "xlm-roberta", "camembert", "mpnet", "modernbert",
+                                        "nomic_bert", "qwen2",       "qwen3",     "llama", "mistral",
+                                        "eurobert",   "gemma3_text", "gte",       "new"};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         if (strcmp(types[i], model_type_of(side)) == 0)
             return true;

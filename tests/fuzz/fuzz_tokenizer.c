@@ -20,8 +20,8 @@ static void check(const tokenizer *tok, const uint8_t *text, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     pack_part parts[] = {
-        {.name = "text"},      {.name = "tokenizer.json"},    {.name = "tokenizer_config.json"},
-        {.name = "vocab.txt"}, {.name = "added_tokens.json"}, {.name = "special_tokens_map.json"},
+        {.name = "text"},       {.name = "tokenizer.json"},    {.name = "tokenizer_config.json"},
+        {.name = "vocab.txt"},  {.name = "added_tokens.json"}, {.name = "special_tokens_map.json"},
         {.name = "vocab.json"}, {.name = "merges.txt"}};
     pack_read(data, size, parts, sizeof parts / sizeof parts[0]);
     pack_write_files(parts + 1, sizeof parts / sizeof parts[0] - 1);
