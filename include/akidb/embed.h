@@ -312,7 +312,7 @@ typedef struct aki_token_vectors {
     bool truncated; /* the text had more than the model's limit */
 } aki_token_vectors;
 
-/* Computes a vector for every token of `count` texts, neither pooled nor normalised. options as in aki_embed; of these only the prompt
+/* Computes a vector for every token of `count` texts, neither pooled nor normalised. options as in aki_embed; of these only the prompt, cancel
  * and refuse_long have an effect. Fills out[0..count), which the caller frees with aki_token_vectors_free; on failure there is
  * nothing to free. All else, and errors, as aki_embed. */
 AKI_API AKI_MUST_CHECK aki_status aki_embed_tokens_sized(aki_model *model, const aki_text *texts,

@@ -353,6 +353,7 @@ aki_status aki_embed_tokens_sized(aki_model *model, const aki_text *texts, size_
         status = read_options(&own, options, options_size, error);
     if (status == AKI_OK)
         status = encoder_read_options(model->enc, &own, &prompt, error);
+    call.cancel = status == AKI_OK ? own.cancel : NULL;
     if (status == AKI_OK)
         status = tokenize_all(&call, texts, prompt, own.refuse_long, error);
     if (status == AKI_OK)

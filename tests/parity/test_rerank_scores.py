@@ -213,6 +213,7 @@ def test_command_line(folders, reference):
     assert [row["score"] for row in rows] == sorted((row["score"] for row in rows), reverse=True)
     best = run("rerank", "--model", folders("bert"), "--query", QUERY, "--input-format", "jsonl", "--precision", "fp32", "--top-n", "2", stdin=lines)
     assert json_lines(best.stdout) == rows[:2]
+    assert "scores" in run("doctor", "--model", folders("bert")).stdout.decode()
     assert "there is no query" in run("rerank", "--model", folders("bert"), stdin=lines, code=2).stderr
     assert "the model is not a reranker but an embedding model" in run("rerank", "--query", "x", stdin=lines, code=1).stderr
     assert "not an embedding model but a reranker" in run("embed", "--model", folders("bert"), stdin=b"x\n", code=1).stderr

@@ -101,21 +101,32 @@ static void compare_with_reference(doctor_report *report, const float *vector, s
         reference_model);
 }
 
+/* A vector of an embedding model, or the scores of a classifier. */
+static aki_status compute(aki_model *model, aki_text text, float *numbers, aki_error *error)
+{
+    const aki_embed_options how = {.pooling = AKI_POOLING_MODEL, .normalize = AKI_ON};
+    return aki_model_task(model) == AKI_TASK_EMBED
+               ? aki_embed(model, &text, 1, &how, numbers, NULL, error)
+               : aki_classify(model, &text, NULL, 1, NULL, numbers, NULL, error);
+}
+
 static void check_vector(doctor_report *report, aki_model *model, const aki_model_info *info, bool compare)
 {
     aki_error error;
     size_t dimension = aki_dimension(model);
     aki_text text = {.data = reference_text, .length = strlen(reference_text)};
-    aki_embed_options how = {.pooling = AKI_POOLING_MODEL, .normalize = AKI_ON};
     float *vector = mem_alloc(dimension, sizeof *vector);
-    aki_status status = vector != NULL ? aki_embed(model, &text, 1, &how, vector, NULL, &error)
+    aki_status status = vector != NULL ? compute(model, text, vector, &error)
                                        : error_set(&error, AKI_OUT_OF_MEMORY, "no memory for a vector");
     int64_t start = clock_monotonic_ns();
     if (status == AKI_OK) /* the first one also woke the threads up */
-        status = aki_embed(model, &text, 1, &how, vector, NULL, &error);
+        status = compute(model, text, vector, &error);
     double ms = (double)(clock_monotonic_ns() - start) / NS_PER_MS;
     if (status != AKI_OK) {
         doctor_add_error(report, "vector", &error);
+    } else if (aki_model_task(model) == AKI_TASK_CLASSIFY) {
+        doctor_add(report, FINDING_OK, "scores", "a sentence of %zu bytes in %.2f ms, %zu labels",
+                   text.length, ms, dimension);
     } else {
         doctor_add(report, FINDING_OK, "embedding", "a sentence of %zu bytes in %.2f ms, %zu values",
                    text.length, ms, dimension);
