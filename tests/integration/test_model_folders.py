@@ -87,7 +87,7 @@ def test_arguments_for_the_configuration(tmp_path, expected, name):
 
 
 @pytest.mark.parametrize("settings, named", [
-    ({"config_args": {"hidden_act": "silu"}}, "hidden_act"),
+    ({"config_args": {"hidden_act": "mish"}}, "hidden_act"),
     ({"config_kwargs": {"rope_theta": 7}}, "rope_theta"),
     ({"model_args": {"torch_dtype": "float16"}}, "torch_dtype"),
     ({"tokenizer_args": {"do_lower_case": False}}, "do_lower_case"),

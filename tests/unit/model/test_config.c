@@ -80,7 +80,7 @@ static const struct row {
     {"config.json", "{\"model_type\":1}", AKI_MODEL_INVALID, "\"model_type\" must be a string"},
     {"config.json", "{\"model_type\":\"t5\"}", AKI_MODEL_UNSUPPORTED,
      "\"model_type\" is 't5'; supported: bert, "},
-    {"config.json", BERT(",\"hidden_act\":\"silu\""), AKI_MODEL_UNSUPPORTED, "\"hidden_act\" is 'silu'"},
+    {"config.json", BERT(",\"hidden_act\":\"mish\""), AKI_MODEL_UNSUPPORTED, "\"hidden_act\" is 'mish'"},
     {"config.json", BERT(",\"hidden_act\":{}"), AKI_MODEL_INVALID, "\"hidden_act\" must be a string"},
     {"config.json", BERT(",\"position_embedding_type\":\"relative_key\""), AKI_MODEL_UNSUPPORTED,
      "\"position_embedding_type\" is 'relative_key'"},
