@@ -15,6 +15,42 @@ const tokenizer *encoder_tokenizer(const encoder *of)
     return NULL;
 }
 
+aki_status encoder_check_use(const encoder *of, encoder_use use, aki_error *error)
+{
+    (void)of, (void)use, (void)error;
+    return AKI_OK;
+}
+
+const char *encoder_label(const encoder *of, size_t index)
+{
+    (void)of, (void)index;
+    return "";
+}
+
+void encoder_scores(const encoder *of, aki_scores scores, float *logits)
+{
+    (void)of, (void)scores, (void)logits;
+}
+
+void encoder_order(const float *scores, size_t count, size_t *order)
+{
+    (void)scores, (void)count, (void)order;
+}
+
+aki_status encoder_pair_first(const encoder *of, tokenizer_scratch *scratch, aki_text text, aki_error *error)
+{
+    (void)of, (void)scratch, (void)text;
+    return error_set(error, AKI_INTERNAL, "the fake encoder takes no pairs");
+}
+
+aki_status encoder_pair_second(const encoder *of, tokenizer_scratch *scratch, aki_text text,
+                               const struct token_pair_limits *limits, bool refuse_long, token_span *out,
+                               aki_error *error)
+{
+    (void)of, (void)scratch, (void)text, (void)limits, (void)refuse_long, (void)out;
+    return error_set(error, AKI_INTERNAL, "the fake encoder takes no pairs");
+}
+
 const char *aki_version(void)
 {
     return AKI_VERSION;
