@@ -100,6 +100,7 @@ static void open_stream(const char *path)
     pthread_cond_init(&t.server.idle, NULL);
     const watchdog_settings watching = {.stuck_timeout_ms = 60000, .memory_limit_bytes = SIZE_MAX};
     assert_int_equal(watchdog_open(&t.server.watchdog, &watching, &error), AKI_OK);
+    assert_int_equal(model_set_open(&t.server.models, &(model_set_settings){0}, &error), AKI_OK);
     t.way = (way_in){.owner = &t.server};
     exchange_handle(&t.handler);
     t.handler.cookie = &t.way;
@@ -127,6 +128,7 @@ static void close_stream(const char *status)
     assert_int_equal(atomic_load(&t.server.body_bytes), 0);
     assert_null(t.server.streams);
     watchdog_close(t.server.watchdog);
+    model_set_close(t.server.models);
     http_loop_close(t.connection.loop);
     connection_stream_destroy(&t.stream);
     buf_free(&t.sent);
