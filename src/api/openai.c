@@ -94,8 +94,7 @@ static bool read_deployment(api_call *call, const api_request *request, const ap
                             http_error *error)
 {
     return api_choose_model(service, request->name, "model", error) &&
-           input_load(call, request, "input", service, error) &&
-           read_input(call, service, error);
+           input_load(call, request, "input", service, error) && read_input(call, service, error);
 }
 
 static size_t bound_embeddings(const api_call *call, const api_result *result, const api_service *service)

@@ -39,14 +39,14 @@ struct model_entry {
     size_t opened;      /* of this entry, `current` and retired ones */
 
     load_state load;
-    uint64_t turn;       /* queued loads go by it */
-    bool asked;          /* the load stays wanted without waiters: by an operator, or because the model is kept */
-    bool again;          /* the spec changed while it was being loaded */
-    size_t reserved;     /* bytes of the load under way */
-    size_t known_bytes;  /* what it took when it was loaded last; 0 = not known */
-    unsigned failed;     /* loads in a row */
-    int64_t retry_ns;    /* not before, without being asked by an operator */
-    aki_error failure;   /* status AKI_OK = none */
+    uint64_t turn;   /* queued loads go by it */
+    bool asked;      /* the load stays wanted without waiters: by an operator, or because the model is kept */
+    bool again;      /* the spec changed while it was being loaded */
+    size_t reserved; /* bytes of the load under way */
+    size_t known_bytes; /* what it took when it was loaded last; 0 = not known */
+    unsigned failed;    /* loads in a row */
+    int64_t retry_ns;   /* not before, without being asked by an operator */
+    aki_error failure;  /* status AKI_OK = none */
     model_waiter *waiters;
 
     int64_t idle_until_ns;
@@ -57,7 +57,7 @@ struct model_entry {
 
 struct model_set {
     model_set_settings settings;
-    pthread_mutex_t lock; /* of all below */
+    pthread_mutex_t lock;   /* of all below */
     pthread_cond_t changed; /* for the threads of the set */
     model_entry entries[MODEL_SPECS_MAX];
     size_t entries_count;

@@ -18,8 +18,8 @@
 
 struct watchdog {
     watchdog_settings settings;
-    bool was_stuck; /* of the thread */
-    void *each_cookie; /* set before `each` */
+    bool was_stuck;              /* of the thread */
+    void *each_cookie;           /* set before `each` */
     _Atomic(watch_each_fn) each; /* NULL = nothing is watched yet */
 
     _Atomic(int64_t) round_ns; /* when the last round ended */

@@ -56,9 +56,8 @@ static bool copy_names(metric_names *to, const metric_names *from)
 
 const char *metrics_label_text(const metrics *m, const metric_label *label, size_t value)
 {
-    return label->values != NULL
-               ? label->values[value]
-               : __atomic_load_n(m->domains[label->domain].names + value, __ATOMIC_ACQUIRE);
+    return label->values != NULL ? label->values[value]
+                                 : __atomic_load_n(m->domains[label->domain].names + value, __ATOMIC_ACQUIRE);
 }
 
 bool metrics_has_series(const metrics *m, const metric *row, size_t series)
