@@ -4,8 +4,10 @@
 #include "api/float_text.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "engine/pooling.h"
 
 #include <math.h>
+#include <string.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "base64 vectors are the host's bytes, little-endian");
@@ -85,12 +87,9 @@ void vector_json_writer_close(vector_json_writer *w)
 
 const float *vector_json_cut(const float *vector, size_t dimension, bool normalize, float *out)
 {
-    double square = 0;
-    for (size_t d = 0; d < dimension; d++)
-        square += (double)vector[d] * vector[d];
-    const double scale = normalize && square > 0 ? 1 / sqrt(square) : 1;
-    for (size_t d = 0; d < dimension; d++)
-        out[d] = (float)(vector[d] * scale);
+    memcpy(out, vector, dimension * sizeof *out);
+    if (normalize)
+        pooling_normalize(out, dimension);
     return out;
 }
 

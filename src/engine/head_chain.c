@@ -220,6 +220,14 @@ static void (*const runners[])(block *b, const model_head *step, const void *pac
 
 /* ---- Their results ---- */
 
+/* Pooled vectors alone; logits and vectors of tokens stay as they are. */
+static bool normalizes(const head_chain *chain, const encoder_sequence *sequence)
+{
+    return chain->list->task == MODEL_TASK_EMBED && !sequence->every_token &&
+           (sequence->normalize == AKI_MODEL_DEFAULT ? head_chain_normalizes(chain)
+                                                     : sequence->normalize == AKI_ON);
+}
+
 /* "truncate_dim" comes after the model's own Normalize and is not followed by another, as in the reference. */
 static bool is_cut_after_normalize(const head_chain *chain, const encoder_sequence *sequence)
 {
@@ -232,12 +240,25 @@ static size_t dimensions_of(const head_chain *chain, const encoder_sequence *seq
     return sequence->dimensions > 0 ? sequence->dimensions : chain->list->dimension;
 }
 
+/* Numbers of the vector that are normalized before it is cut, 0 = none. A caller's own cut is normalized before it too: a service cuts
+ * vectors that it keeps whole, and both must give the same bits. */
+static size_t normalized_before_cut(const head_chain *chain, const encoder_sequence *sequence)
+{
+    if (is_cut_after_normalize(chain, sequence))
+        return chain->outputs;
+    if (!normalizes(chain, sequence) || sequence->dimensions == 0 ||
+        sequence->dimensions >= chain->list->dimension)
+        return 0;
+    return sequence->normalize == AKI_MODEL_DEFAULT ? chain->outputs : chain->list->dimension;
+}
+
 static void take_vector(const head_chain *chain, encoder_sequence *sequence, float *vector)
 {
     if (!pooling_is_finite(vector, chain->outputs))
         sequence->status = AKI_NOT_FINITE;
-    if (sequence->status == AKI_OK && is_cut_after_normalize(chain, sequence))
-        pooling_normalize(vector, chain->outputs);
+    const size_t before = normalized_before_cut(chain, sequence);
+    if (sequence->status == AKI_OK && before > 0)
+        pooling_normalize(vector, before);
     memcpy(sequence->vector, vector, dimensions_of(chain, sequence) * sizeof *vector);
 }
 
@@ -267,10 +288,8 @@ void head_chain_conclude(const head_chain *chain, encoder_sequence *sequences, s
 {
     for (size_t i = 0; i < count; i++) {
         encoder_sequence *sequence = &sequences[i];
-        const bool normalize = chain->list->task == MODEL_TASK_EMBED && !sequence->every_token &&
-                               (sequence->normalize == AKI_MODEL_DEFAULT ? head_chain_normalizes(chain)
-                                                                         : sequence->normalize == AKI_ON);
-        if (sequence->status == AKI_OK && normalize && !is_cut_after_normalize(chain, sequence))
+        if (sequence->status == AKI_OK && normalizes(chain, sequence) &&
+            !is_cut_after_normalize(chain, sequence))
             pooling_normalize(sequence->vector, dimensions_of(chain, sequence));
     }
 }
