@@ -174,9 +174,7 @@ bool api_read(const api_operation *operation, api_call *call, const api_request 
 
 #define API_SMALL_REPLY_BYTES ((size_t)64 << 10)
 
-/* Parts of tei_rerank.c: reads /rerank where call->root is there, and where the model is a classifier also POST /, for which it
- * returns true with *done, the outcome. */
-bool tei_rerank_read(api_call *call, const api_service *service, http_error *error);
+/* Part of tei_rerank.c: where the model is a classifier it reads POST /, and returns true with *done, the outcome. */
 bool tei_root_classifies(api_call *call, const api_service *service, bool *done, http_error *error);
 
 /* Frees what was sent, unless the reply needs it: after the call was submitted. */

@@ -10,6 +10,7 @@
 #include "api/input.h"
 #include "api/options.h"
 #include "api/ranking.h"
+#include "api/tei.h"
 #include "base/json_text.h"
 
 #include <string.h>
@@ -112,7 +113,7 @@ static bool read_rerank(api_call *call, const api_request *request, int variant,
         return false;
     if (has(call->root, "texts") && !has(call->root, "documents")) {
         call->as = &tei_rerank;
-        return tei_rerank_read(call, service, error);
+        return tei_rerank_fields(call, service, error);
     }
     if (has(call->root, "property"))
         return read_weaviate(call, service, error);

@@ -12,6 +12,10 @@
 bool tei_embed_fields(api_call *call, const api_service *service, http_error *error);
 bool tei_tokenize_fields(api_call *call, const api_service *service, http_error *error);
 bool tei_decode_fields(api_call *call, const api_service *service, http_error *error);
+/* Likewise POST /rerank (with "texts"), /predict and /embed_all. */
+bool tei_rerank_fields(api_call *call, const api_service *service, http_error *error);
+bool tei_predict_fields(api_call *call, const api_service *service, http_error *error);
+bool tei_embed_all_fields(api_call *call, const api_service *service, http_error *error);
 
 typedef struct tei_token {
     int32_t id;

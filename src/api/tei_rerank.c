@@ -8,6 +8,7 @@
 #include "api/input.h"
 #include "api/options.h"
 #include "api/ranking.h"
+#include "api/tei.h"
 #include "base/error.h"
 #include "base/json_text.h"
 #include "base/memory.h"
@@ -32,7 +33,7 @@ static const api_field predict_fields[] = {{"truncate", option_truncate},
 
 /* ---- /rerank ------------------------------------------------------------------------------------------ */
 
-bool tei_rerank_read(api_call *call, const api_service *service, http_error *error)
+bool tei_rerank_fields(api_call *call, const api_service *service, http_error *error)
 {
     call->scores = AKI_SCORES_PROBABILITY;
     return ranking_fits(service, ENCODER_RERANKS, error) &&
@@ -46,7 +47,7 @@ static bool read_rerank(api_call *call, const api_request *request, const api_se
     if (!input_load(call, request, "texts", service, error))
         return false;
     if (json_object_get(call->root, "texts") != NULL || json_object_get(call->root, "documents") == NULL)
-        return tei_rerank_read(call, service, error);
+        return tei_rerank_fields(call, service, error);
     json_decref(call->root);
     call->root = NULL;
     call->as = &cohere_v1_rerank;
@@ -175,7 +176,7 @@ static bool read_inputs(api_call *call, const api_service *service, http_error *
     return done;
 }
 
-static bool read_loaded_predict(api_call *call, const api_service *service, http_error *error)
+bool tei_predict_fields(api_call *call, const api_service *service, http_error *error)
 {
     call->scores = AKI_SCORES_PROBABILITY;
     return ranking_fits(service, ENCODER_CLASSIFIES, error) &&
@@ -186,7 +187,7 @@ static bool read_loaded_predict(api_call *call, const api_service *service, http
 static bool read_predict(api_call *call, const api_request *request, const api_service *service,
                          http_error *error)
 {
-    return input_load(call, request, "inputs", service, error) && read_loaded_predict(call, service, error);
+    return input_load(call, request, "inputs", service, error) && tei_predict_fields(call, service, error);
 }
 
 bool tei_root_classifies(api_call *call, const api_service *service, bool *done, http_error *error)
@@ -195,7 +196,7 @@ bool tei_root_classifies(api_call *call, const api_service *service, bool *done,
         return false;
     const bool ranks = json_object_get(call->root, "inputs") == NULL;
     call->as = ranks ? &tei_rerank : &tei_predict;
-    *done = ranks ? tei_rerank_read(call, service, error) : read_loaded_predict(call, service, error);
+    *done = ranks ? tei_rerank_fields(call, service, error) : tei_predict_fields(call, service, error);
     if (!ranks && call->variant == PREDICT_ONE)
         call->variant = PREDICT_NESTED;
     return true;

@@ -5,6 +5,7 @@
 #include "api/float_text.h"
 #include "api/input.h"
 #include "api/options.h"
+#include "api/tei.h"
 #include "api/vector_json.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -14,15 +15,19 @@ static const api_field fields[] = {{"truncate", option_truncate},
                                    {"prompt_name", option_prompt},
                                    {NULL, NULL}};
 
-static bool read_embed_all(api_call *call, const api_request *request, const api_service *service,
-                           http_error *error)
+bool tei_embed_all_fields(api_call *call, const api_service *service, http_error *error)
 {
     call->every_token = true;
-    return input_load(call, request, "inputs", service, error) &&
-           options_read(call, call->root, fields, service, error) &&
+    return options_read(call, call->root, fields, service, error) &&
            input_read(call, "inputs", json_object_get(call->root, "inputs"), INPUT_STRING | INPUT_IDS,
                       service, error) &&
            input_cut(call, service, error);
+}
+
+static bool read_embed_all(api_call *call, const api_request *request, const api_service *service,
+                           http_error *error)
+{
+    return input_load(call, request, "inputs", service, error) && tei_embed_all_fields(call, service, error);
 }
 
 static size_t bound_embed_all(const api_call *call, const api_result *result, const api_service *service)

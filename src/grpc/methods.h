@@ -16,7 +16,9 @@ extern const api_dialect grpc_dialect;
 extern const api_operation grpc_unknown;
 
 extern const api_operation grpc_tei_info, grpc_tei_embed, grpc_tei_embed_sparse, grpc_tei_embed_all,
-    grpc_tei_predict, grpc_tei_rerank, grpc_tei_tokenize, grpc_tei_decode;
+    grpc_tei_predict, grpc_tei_predict_pair, grpc_tei_rerank, grpc_tei_tokenize, grpc_tei_decode;
+/* Of a stream whose call takes one message only here. */
+extern const api_operation grpc_tei_one_only;
 extern const api_operation grpc_kserve_live, grpc_kserve_ready, grpc_kserve_model_ready, grpc_kserve_server,
     grpc_kserve_model, grpc_kserve_infer;
 /* grpc_health_watch: its reply changes, and is to be sent again whenever it does. */

@@ -6,12 +6,10 @@
 #include "api/vector_json.h"
 #include "base/error.h"
 #include "grpc/message.h"
-#include "grpc/tei.pb-c.h"
+#include "grpc/tei_call.h"
 
 #include <limits.h>
 
-/* Of a reply, beside the numbers or the tokens. */
-#define REST_BYTES ((size_t)256)
 /* Of a token in a reply: its text and the numbers. */
 #define TOKEN_BYTES ((size_t)256)
 
@@ -25,13 +23,39 @@ static uint64_t nanoseconds(int64_t ns)
     return ns > 0 ? (uint64_t)ns : 0;
 }
 
-/* Code points of valid UTF-8. */
-static size_t count_characters(ProtobufCBinaryData text)
+size_t grpc_tei_characters(ProtobufCBinaryData text)
 {
     size_t count = 0;
     for (size_t i = 0; i < text.len; i++)
         count += (text.data[i] & 0xC0) != 0x80;
     return count;
+}
+
+bool grpc_tei_begin(api_call *call, http_error *error)
+{
+    call->options = (aki_embed_options){.pooling = AKI_POOLING_MODEL, .normalize = AKI_ON};
+    call->root = json_object();
+    if (call->root == NULL)
+        http_error_set(error, HTTP_ERROR_OUT_OF_MEMORY, NULL, "no memory for the call");
+    return call->root != NULL;
+}
+
+void grpc_tei_count(api_call *call, size_t characters)
+{
+    call->variant = characters < INT_MAX ? (int)characters : INT_MAX;
+}
+
+Tei__V1__Metadata *grpc_tei_metadata(const api_call *call, const api_result *result,
+                                     Tei__V1__Metadata *metadata)
+{
+    tei__v1__metadata__init(metadata);
+    metadata->compute_chars = (uint32_t)call->variant;
+    metadata->compute_tokens = clamp(api_tokens(result));
+    metadata->total_time_ns = nanoseconds(result->duration_ns);
+    metadata->tokenization_time_ns = nanoseconds(result->tokenize_ns);
+    metadata->queue_time_ns = nanoseconds(result->queue_ns);
+    metadata->inference_time_ns = nanoseconds(result->inference_ns);
+    return metadata;
 }
 
 /* ---- Vectors --------------------------------------------------------------------------------------------------- */
@@ -51,15 +75,6 @@ static bool set_options(json_t *root, const Tei__V1__EmbedRequest *message, http
             grpc_json_set(root, "dimensions", json_integer(message->dimensions), error));
 }
 
-static bool begin(api_call *call, http_error *error)
-{
-    call->options = (aki_embed_options){.pooling = AKI_POOLING_MODEL, .normalize = AKI_ON};
-    call->root = json_object();
-    if (call->root == NULL)
-        http_error_set(error, HTTP_ERROR_OUT_OF_MEMORY, NULL, "no memory for the call");
-    return call->root != NULL;
-}
-
 static bool read_embed(api_call *call, const api_request *request, const api_service *service,
                        http_error *error)
 {
@@ -67,10 +82,10 @@ static bool read_embed(api_call *call, const api_request *request, const api_ser
         grpc_message_read(&tei__v1__embed_request__descriptor, request, service, error);
     if (message == NULL)
         return false;
-    const size_t characters = count_characters(message->inputs);
-    const bool done = begin(call, error) && set_options(call->root, message, error) &&
+    const size_t characters = grpc_tei_characters(message->inputs);
+    const bool done = grpc_tei_begin(call, error) && set_options(call->root, message, error) &&
                       tei_embed_fields(call, service, error);
-    call->variant = characters < INT_MAX ? (int)characters : INT_MAX;
+    grpc_tei_count(call, characters);
     grpc_message_free(message);
     return done;
 }
@@ -78,7 +93,7 @@ static bool read_embed(api_call *call, const api_request *request, const api_ser
 static size_t bound_embed(const api_call *call, const api_result *result, const api_service *service)
 {
     (void)service;
-    return REST_BYTES + vector_json_dimension(call, result) * sizeof(float);
+    return GRPC_TEI_REST_BYTES + vector_json_dimension(call, result) * sizeof(float);
 }
 
 static aki_status write_embed(const api_call *call, const api_result *result, const api_service *service,
@@ -86,7 +101,7 @@ static aki_status write_embed(const api_call *call, const api_result *result, co
 {
     (void)service;
     Tei__V1__EmbedResponse reply = TEI__V1__EMBED_RESPONSE__INIT;
-    Tei__V1__Metadata metadata = TEI__V1__METADATA__INIT;
+    Tei__V1__Metadata metadata;
     vector_json_writer w;
     aki_status status = vector_json_writer_open(&w, call, result, error);
     if (status == AKI_OK) {
@@ -95,13 +110,7 @@ static aki_status write_embed(const api_call *call, const api_result *result, co
         reply.embeddings = (float *)(uintptr_t)vector;
         status = vector_json_check(vector, reply.n_embeddings, 0, error);
     }
-    metadata.compute_chars = (uint32_t)call->variant;
-    metadata.compute_tokens = clamp(api_tokens(result));
-    metadata.total_time_ns = nanoseconds(result->duration_ns);
-    metadata.tokenization_time_ns = nanoseconds(result->tokenize_ns);
-    metadata.queue_time_ns = nanoseconds(result->queue_ns);
-    metadata.inference_time_ns = nanoseconds(result->inference_ns);
-    reply.metadata = &metadata;
+    reply.metadata = grpc_tei_metadata(call, result, &metadata);
     if (status == AKI_OK)
         status = grpc_message_append(out, &reply.base, error);
     vector_json_writer_close(&w);
@@ -118,7 +127,7 @@ static bool read_tokenize(api_call *call, const api_request *request, const api_
     if (message == NULL)
         return false;
     const bool done =
-        begin(call, error) &&
+        grpc_tei_begin(call, error) &&
         grpc_json_set(call->root, "inputs", grpc_json_string(message->inputs, "inputs", error), error) &&
         grpc_json_set(call->root, "add_special_tokens", json_boolean(message->add_special_tokens), error) &&
         (message->has_prompt_name_case == TEI__V1__ENCODE_REQUEST__HAS_PROMPT_NAME__NOT_SET ||
@@ -132,7 +141,7 @@ static bool read_tokenize(api_call *call, const api_request *request, const api_
 static size_t bound_tokens(const api_call *call, const api_result *result, const api_service *service)
 {
     (void)call, (void)result, (void)service;
-    return REST_BYTES + TEI_MAX_TOKENS * TOKEN_BYTES;
+    return GRPC_TEI_REST_BYTES + TEI_MAX_TOKENS * TOKEN_BYTES;
 }
 
 static void append_varint(buf *out, size_t number)
@@ -197,7 +206,7 @@ static bool read_decode(api_call *call, const api_request *request, const api_se
     if (message == NULL)
         return false;
     const bool done =
-        begin(call, error) && set_ids(call->root, message, error) &&
+        grpc_tei_begin(call, error) && set_ids(call->root, message, error) &&
         grpc_json_set(call->root, "skip_special_tokens", json_boolean(message->skip_special_tokens), error) &&
         tei_decode_fields(call, service, error);
     grpc_message_free(message);
@@ -258,8 +267,7 @@ static aki_status write_info(const api_call *call, const api_result *result, con
 
 static bool refuse(http_error *error, const char *what)
 {
-    http_error_set(error, HTTP_ERROR_NOT_IMPLEMENTED, NULL,
-                   "%s: the served model gives one vector for a text", what);
+    http_error_set(error, HTTP_ERROR_NOT_IMPLEMENTED, NULL, "%s", what);
     return false;
 }
 
@@ -270,33 +278,17 @@ static bool refuse_sparse(api_call *call, const api_request *request, const api_
     return refuse(error, "sparse vectors are not computed");
 }
 
-static bool refuse_all(api_call *call, const api_request *request, const api_service *service,
-                       http_error *error)
-{
-    (void)call, (void)request, (void)service;
-    return refuse(error, "the vectors of a text's tokens are not told");
-}
-
-static bool refuse_predict(api_call *call, const api_request *request, const api_service *service,
-                           http_error *error)
-{
-    (void)call, (void)request, (void)service;
-    return refuse(error, "texts are not classified");
-}
-
-static bool refuse_rerank(api_call *call, const api_request *request, const api_service *service,
+static bool refuse_stream(api_call *call, const api_request *request, const api_service *service,
                           http_error *error)
 {
     (void)call, (void)request, (void)service;
-    return refuse(error, "texts are not ranked");
+    return refuse(error, "this is not answered as a stream; make a call for each message");
 }
 
 const api_operation grpc_tei_info = {&grpc_dialect, read_info, NULL, write_info, NULL, false};
 const api_operation grpc_tei_embed = {&grpc_dialect, read_embed, bound_embed, write_embed, NULL, false};
 const api_operation grpc_tei_embed_sparse = {&grpc_dialect, refuse_sparse, NULL, NULL, NULL, true};
-const api_operation grpc_tei_embed_all = {&grpc_dialect, refuse_all, NULL, NULL, NULL, true};
-const api_operation grpc_tei_predict = {&grpc_dialect, refuse_predict, NULL, NULL, NULL, true};
-const api_operation grpc_tei_rerank = {&grpc_dialect, refuse_rerank, NULL, NULL, NULL, true};
+const api_operation grpc_tei_one_only = {&grpc_dialect, refuse_stream, NULL, NULL, NULL, true};
 const api_operation grpc_tei_tokenize = {&grpc_dialect, read_tokenize, bound_tokens,
                                          write_tokens,  NULL,          false};
 const api_operation grpc_tei_decode = {&grpc_dialect, read_decode, bound_tokens, write_decoded, NULL, false};

@@ -133,13 +133,9 @@ def test_info(calls, rest):
 
 
 def test_calls_that_are_not_answered_say_so(calls):
-    for path, fields in (("/tei.v1.Embed/EmbedSparse", {"inputs": "a"}), ("/tei.v1.Embed/EmbedAll", {"inputs": "a"}),
-                         ("/tei.v1.Predict/Predict", {"inputs": "a"}), ("/tei.v1.Predict/PredictPair", {"inputs": ["a", "b"]}),
-                         ("/tei.v1.Rerank/Rerank", {"query": "a", "texts": ["b"]})):
-        code, details = calls.refused(path, **fields)
-        assert code == Code.UNIMPLEMENTED and "the served model gives one vector for a text" in details
-    for path in ("/tei.v1.Embed/EmbedSparseStream", "/tei.v1.Embed/EmbedAllStream", "/tei.v1.Predict/PredictStream",
-                 "/tei.v1.Predict/PredictPairStream"):
+    code, details = calls.refused("/tei.v1.Embed/EmbedSparse", inputs="a")
+    assert code == Code.UNIMPLEMENTED and "sparse vectors are not computed" in details
+    for path in ("/tei.v1.Embed/EmbedSparseStream", "/tei.v1.Embed/EmbedAllStream"):
         with pytest.raises(grpc.RpcError) as error:
             list(calls.stream(path, [asks(path)]))
         assert error.value.code() == Code.UNIMPLEMENTED

@@ -1,0 +1,294 @@
+/* TEI's calls for classifiers and for the vectors of tokens: Predict, PredictPair, Rerank and EmbedAll. As in tei.c a message
+ * becomes the JSON of the HTTP interface and is read by its reader. */
+#include "grpc/methods.h"
+
+#include "api/ranking.h"
+#include "api/tei.h"
+#include "api/vector_json.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "grpc/message.h"
+#include "grpc/tei.pb-c.h"
+#include "grpc/tei_call.h"
+
+#include <string.h>
+
+/* Of a document in a reply, beside its text. */
+#define RANK_BYTES 32
+/* Of a label in a reply, beside its text. */
+#define LABEL_BYTES 16
+/* Of a token's vector in a reply, beside its numbers. */
+#define TOKEN_BYTES 16
+
+static json_t *json_strings(const ProtobufCBinaryData *texts, size_t count, const char *param,
+                            http_error *error)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count && list != NULL; i++) {
+        json_t *text = grpc_json_string(texts[i], param, error);
+        if (text == NULL || json_array_append_new(list, text) != 0) {
+            if (text != NULL)
+                http_error_set(error, HTTP_ERROR_OUT_OF_MEMORY, NULL, "no memory for the texts");
+            json_decref(list);
+            return NULL;
+        }
+    }
+    if (list == NULL)
+        http_error_set(error, HTTP_ERROR_OUT_OF_MEMORY, NULL, "no memory for the texts");
+    return list;
+}
+
+static bool set_common(json_t *root, bool truncate, Tei__V1__TruncationDirection side, http_error *error)
+{
+    const bool left = side == TEI__V1__TRUNCATION_DIRECTION__TRUNCATION_DIRECTION_LEFT;
+    return grpc_json_set(root, "truncate", json_boolean(truncate), error) &&
+           grpc_json_set(root, "truncation_direction", json_string(left ? "left" : "right"), error);
+}
+
+/* ---- Labels of a text or of a pair ------------------------------------------------------------------------------ */
+
+static bool read_predict(api_call *call, const api_request *request, const api_service *service,
+                         http_error *error)
+{
+    Tei__V1__PredictRequest *message =
+        grpc_message_read(&tei__v1__predict_request__descriptor, request, service, error);
+    if (message == NULL)
+        return false;
+    const size_t characters = grpc_tei_characters(message->inputs);
+    const bool done =
+        grpc_tei_begin(call, error) &&
+        grpc_json_set(call->root, "inputs", grpc_json_string(message->inputs, "inputs", error), error) &&
+        set_common(call->root, message->truncate, message->truncation_direction, error) &&
+        grpc_json_set(call->root, "raw_scores", json_boolean(message->raw_scores), error) &&
+        tei_predict_fields(call, service, error);
+    grpc_tei_count(call, characters);
+    grpc_message_free(message);
+    return done;
+}
+
+static bool read_pair(api_call *call, const api_request *request, const api_service *service,
+                      http_error *error)
+{
+    Tei__V1__PredictPairRequest *message =
+        grpc_message_read(&tei__v1__predict_pair_request__descriptor, request, service, error);
+    if (message == NULL)
+        return false;
+    size_t characters = 0;
+    for (size_t i = 0; i < message->n_inputs; i++)
+        characters += grpc_tei_characters(message->inputs[i]);
+    bool done = message->n_inputs == 2 && grpc_tei_begin(call, error);
+    if (message->n_inputs != 2)
+        http_error_set(error, HTTP_ERROR_INVALID_VALUE, "inputs", "a pair has two texts; these are %zu",
+                       message->n_inputs);
+    done = done &&
+           grpc_json_set(call->root, "inputs", json_strings(message->inputs, 2, "inputs", error), error) &&
+           set_common(call->root, message->truncate, message->truncation_direction, error) &&
+           grpc_json_set(call->root, "raw_scores", json_boolean(message->raw_scores), error) &&
+           tei_predict_fields(call, service, error);
+    grpc_tei_count(call, characters);
+    grpc_message_free(message);
+    return done;
+}
+
+static size_t bound_predict(const api_call *call, const api_result *result, const api_service *service)
+{
+    (void)call;
+    size_t bytes = GRPC_TEI_REST_BYTES;
+    for (size_t i = 0; i < result->dimension; i++)
+        bytes += LABEL_BYTES + strlen(encoder_label(service->enc, i));
+    return bytes;
+}
+
+/* Of one text's logits. labels, list: [result->dimension]. */
+static aki_status fill_labels(const api_call *call, const api_result *result, const api_service *service,
+                              Tei__V1__Prediction *labels, Tei__V1__Prediction **list, aki_error *error)
+{
+    const size_t count = result->dimension;
+    float *scores = mem_alloc(count, sizeof *scores);
+    size_t *order = mem_alloc(count, sizeof *order);
+    aki_status status = scores != NULL && order != NULL
+                            ? AKI_OK
+                            : error_set(error, AKI_OUT_OF_MEMORY, "no memory for the reply");
+    if (status == AKI_OK) {
+        memcpy(scores, result->vectors, count * sizeof *scores);
+        encoder_scores(service->enc, call->scores, scores);
+        status = vector_json_check(scores, count, 0, error);
+    }
+    if (status == AKI_OK)
+        encoder_order(scores, count, order);
+    for (size_t i = 0; i < count && status == AKI_OK; i++) {
+        list[i] = &labels[i];
+        tei__v1__prediction__init(&labels[i]);
+        labels[i].score = scores[order[i]];
+        labels[i].label = grpc_text(encoder_label(service->enc, order[i]));
+    }
+    mem_free(order);
+    mem_free(scores);
+    return status;
+}
+
+static aki_status write_predict(const api_call *call, const api_result *result, const api_service *service,
+                                buf *out, aki_error *error)
+{
+    Tei__V1__PredictResponse reply = TEI__V1__PREDICT_RESPONSE__INIT;
+    Tei__V1__Metadata metadata;
+    Tei__V1__Prediction *labels = mem_alloc(result->dimension, sizeof *labels),
+                        **list = mem_alloc(result->dimension, sizeof *list);
+    aki_status status = labels != NULL && list != NULL
+                            ? fill_labels(call, result, service, labels, list, error)
+                            : error_set(error, AKI_OUT_OF_MEMORY, "no memory for the reply");
+    reply.n_predictions = result->dimension;
+    reply.predictions = list;
+    reply.metadata = grpc_tei_metadata(call, result, &metadata);
+    if (status == AKI_OK)
+        status = grpc_message_append(out, &reply.base, error);
+    mem_free(list);
+    mem_free(labels);
+    return status;
+}
+
+/* ---- Documents in the order in which they answer a query -------------------------------------------------------- */
+
+static bool read_rerank(api_call *call, const api_request *request, const api_service *service,
+                        http_error *error)
+{
+    Tei__V1__RerankRequest *message =
+        grpc_message_read(&tei__v1__rerank_request__descriptor, request, service, error);
+    if (message == NULL)
+        return false;
+    size_t characters = grpc_tei_characters(message->query);
+    for (size_t i = 0; i < message->n_texts; i++)
+        characters += grpc_tei_characters(message->texts[i]);
+    const bool done =
+        grpc_tei_begin(call, error) &&
+        grpc_json_set(call->root, "query", grpc_json_string(message->query, "query", error), error) &&
+        grpc_json_set(call->root, "texts", json_strings(message->texts, message->n_texts, "texts", error),
+                      error) &&
+        set_common(call->root, message->truncate, message->truncation_direction, error) &&
+        grpc_json_set(call->root, "raw_scores", json_boolean(message->raw_scores), error) &&
+        grpc_json_set(call->root, "return_text", json_boolean(message->return_text), error) &&
+        tei_rerank_fields(call, service, error);
+    grpc_tei_count(call, characters);
+    grpc_message_free(message);
+    return done;
+}
+
+static size_t bound_rerank(const api_call *call, const api_result *result, const api_service *service)
+{
+    (void)service;
+    const size_t bytes = ranking_bound(call, result, RANK_BYTES);
+    return bytes < SIZE_MAX - GRPC_TEI_REST_BYTES ? bytes + GRPC_TEI_REST_BYTES : SIZE_MAX;
+}
+
+static void fill_ranks(const api_call *call, const ranking *r, Tei__V1__Rank *ranks, Tei__V1__Rank **list)
+{
+    for (size_t i = 0; i < r->told; i++) {
+        const size_t index = r->order[i];
+        list[i] = &ranks[i];
+        tei__v1__rank__init(&ranks[i]);
+        ranks[i].index = (uint32_t)index;
+        ranks[i].score = r->scores[index];
+        if (!call->returns_documents)
+            continue;
+        ranks[i].has_text_case = TEI__V1__RANK__HAS_TEXT_TEXT;
+        ranks[i].text =
+            (ProtobufCBinaryData){call->texts[index].length, (uint8_t *)(uintptr_t)call->texts[index].data};
+    }
+}
+
+static aki_status write_rerank(const api_call *call, const api_result *result, const api_service *service,
+                               buf *out, aki_error *error)
+{
+    ranking r;
+    aki_status status = ranking_open(&r, call, result, service, error);
+    if (status == AKI_OK)
+        status = vector_json_check(r.scores, r.count, 0, error);
+    if (status == AKI_OK) {
+        Tei__V1__RerankResponse reply = TEI__V1__RERANK_RESPONSE__INIT;
+        Tei__V1__Metadata metadata;
+        Tei__V1__Rank *ranks = mem_alloc(r.told, sizeof *ranks), **list = mem_alloc(r.told, sizeof *list);
+        if (ranks != NULL && list != NULL) {
+            fill_ranks(call, &r, ranks, list);
+            reply.n_ranks = r.told;
+            reply.ranks = list;
+            reply.metadata = grpc_tei_metadata(call, result, &metadata);
+            status = grpc_message_append(out, &reply.base, error);
+        } else {
+            status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for the reply");
+        }
+        mem_free(list);
+        mem_free(ranks);
+    }
+    ranking_close(&r);
+    return status;
+}
+
+/* ---- A vector for every token ----------------------------------------------------------------------------------- */
+
+static bool read_all(api_call *call, const api_request *request, const api_service *service,
+                     http_error *error)
+{
+    Tei__V1__EmbedAllRequest *message =
+        grpc_message_read(&tei__v1__embed_all_request__descriptor, request, service, error);
+    if (message == NULL)
+        return false;
+    const size_t characters = grpc_tei_characters(message->inputs);
+    const bool done =
+        grpc_tei_begin(call, error) &&
+        grpc_json_set(call->root, "inputs", grpc_json_string(message->inputs, "inputs", error), error) &&
+        set_common(call->root, message->truncate, message->truncation_direction, error) &&
+        (message->has_prompt_name_case == TEI__V1__EMBED_ALL_REQUEST__HAS_PROMPT_NAME__NOT_SET ||
+         grpc_json_set(call->root, "prompt_name",
+                       grpc_json_string(message->prompt_name, "prompt_name", error), error)) &&
+        tei_embed_all_fields(call, service, error);
+    grpc_tei_count(call, characters);
+    grpc_message_free(message);
+    return done;
+}
+
+static size_t bound_all(const api_call *call, const api_result *result, const api_service *service)
+{
+    (void)service;
+    size_t bytes;
+    if (!size_mul(api_tokens(result), result->dimension / call->token_room * sizeof(float) + TOKEN_BYTES,
+                  &bytes) ||
+        !size_add(bytes, GRPC_TEI_REST_BYTES, &bytes))
+        return SIZE_MAX;
+    return bytes;
+}
+
+static aki_status write_all(const api_call *call, const api_result *result, const api_service *service,
+                            buf *out, aki_error *error)
+{
+    (void)service;
+    Tei__V1__EmbedAllResponse reply = TEI__V1__EMBED_ALL_RESPONSE__INIT;
+    Tei__V1__Metadata metadata;
+    const size_t tokens = result->info[0].tokens, hidden = result->dimension / call->token_room;
+    Tei__V1__TokenEmbedding *vectors = mem_alloc(tokens, sizeof *vectors),
+                            **list = mem_alloc(tokens, sizeof *list);
+    aki_status status = vectors != NULL && list != NULL
+                            ? vector_json_check(result->vectors, tokens * hidden, 0, error)
+                            : error_set(error, AKI_OUT_OF_MEMORY, "no memory for the reply");
+    for (size_t t = 0; t < tokens && status == AKI_OK; t++) {
+        list[t] = &vectors[t];
+        tei__v1__token_embedding__init(&vectors[t]);
+        vectors[t].n_embeddings = hidden;
+        vectors[t].embeddings = (float *)(uintptr_t)(result->vectors + t * hidden);
+    }
+    reply.n_token_embeddings = tokens;
+    reply.token_embeddings = list;
+    reply.metadata = grpc_tei_metadata(call, result, &metadata);
+    if (status == AKI_OK)
+        status = grpc_message_append(out, &reply.base, error);
+    mem_free(list);
+    mem_free(vectors);
+    return status;
+}
+
+const api_operation grpc_tei_predict = {&grpc_dialect, read_predict, bound_predict,
+                                        write_predict, NULL,         .use = ENCODER_CLASSIFIES};
+const api_operation grpc_tei_predict_pair = {&grpc_dialect, read_pair, bound_predict,
+                                             write_predict, NULL,      .use = ENCODER_CLASSIFIES};
+const api_operation grpc_tei_rerank = {&grpc_dialect, read_rerank, bound_rerank,
+                                       write_rerank,  NULL,        .use = ENCODER_RERANKS};
+const api_operation grpc_tei_embed_all = {&grpc_dialect, read_all, bound_all, write_all, NULL};

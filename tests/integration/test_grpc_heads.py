@@ -1,0 +1,110 @@
+"""TEI's gRPC calls for classifiers and for the vectors of tokens: what they answer is what the HTTP interface answers."""
+import pathlib
+import sys
+
+import grpc
+import numpy
+import pytest
+
+from embed_server import PATIENT, Server
+from grpc_client import EMBED, Calls, asks, target_of
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "parity"))
+from rerank_models import write_reranker  # noqa: E402
+
+Code = grpc.StatusCode
+QUERY, TEXTS = "what is a vector?", ["a car", "A vector is a list of numbers.", "numbers and words", "what is a vector? " * 3]
+RERANK, PREDICT, PAIR, ALL = "/tei.v1.Rerank/Rerank", "/tei.v1.Predict/Predict", "/tei.v1.Predict/PredictPair", "/tei.v1.Embed/EmbedAll"
+
+
+def served(folder, kind):
+    return Server("--h2c", "--precision", "fp32", *PATIENT, model=write_reranker(folder, kind))
+
+
+@pytest.fixture(scope="module")
+def reranker(tmp_path_factory):
+    with served(tmp_path_factory.mktemp("served") / "tiny-reranker", "bert-identity") as server, Calls(target_of(server)) as calls, server.client() as rest:
+        yield calls, rest
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory):
+    with served(tmp_path_factory.mktemp("served") / "tiny-classifier", "bert-labels") as server, Calls(target_of(server)) as calls, server.client() as rest:
+        yield calls, rest
+
+
+@pytest.fixture(scope="module")
+def embedder():
+    with Server("--h2c", *PATIENT) as server, Calls(target_of(server)) as calls, server.client() as rest:
+        yield calls, rest
+
+
+def ask(rest, path, **body):
+    reply = rest.post(path, json=body)
+    assert reply.status_code == 200, reply.text
+    return reply.json()
+
+
+@pytest.mark.parametrize("options", [{}, {"raw_scores": True}, {"return_text": True}])
+def test_documents_are_ranked_as_over_http(reranker, options):
+    calls, rest = reranker
+    reply = calls(RERANK, query=QUERY, texts=TEXTS, truncate=True, **options)
+    wanted = ask(rest, "/rerank", query=QUERY, texts=TEXTS, truncate=True, **options)
+    assert [rank.index for rank in reply.ranks] == [rank["index"] for rank in wanted]
+    assert [rank.score for rank in reply.ranks] == [float(numpy.float32(rank["score"])) for rank in wanted]
+    assert [rank.text if rank.HasField("text") else None for rank in reply.ranks] == [rank.get("text") for rank in wanted]
+    assert reply.metadata.compute_chars == len(QUERY) + sum(map(len, TEXTS)) and reply.metadata.compute_tokens > len(TEXTS)
+
+
+def labels(predictions):
+    return [(one.label, one.score) for one in predictions]
+
+
+def labels_of(predictions):
+    return [(one["label"], float(numpy.float32(one["score"]))) for one in predictions]
+
+
+def test_texts_and_pairs_are_classified_as_over_http(classifier):
+    calls, rest = classifier
+    for raw in (False, True):
+        assert labels(calls(PREDICT, inputs="I like it", raw_scores=raw).predictions) == labels_of(ask(rest, "/predict", inputs="I like it", raw_scores=raw))
+        pair = ["a cat", "a dog and a cat"]
+        assert labels(calls(PAIR, inputs=pair, raw_scores=raw).predictions) == labels_of(ask(rest, "/predict", inputs=pair, raw_scores=raw))
+    asked = [asks(PREDICT, inputs=text) for text in TEXTS]
+    replies = calls.stream("/tei.v1.Predict/PredictStream", asked)
+    assert [labels(reply.predictions) for reply in replies] == [labels_of(ask(rest, "/predict", inputs=text)) for text in TEXTS]
+    replies = calls.stream("/tei.v1.Predict/PredictPairStream", [asks(PAIR, inputs=[QUERY, text]) for text in TEXTS])
+    assert [labels(reply.predictions) for reply in replies] == [labels_of(ask(rest, "/predict", inputs=[QUERY, text])) for text in TEXTS]
+
+
+def test_vectors_of_tokens_are_those_of_http(embedder):
+    calls, rest = embedder
+    for text in ("hello", "good day to you", "x " * 300):
+        reply = calls(ALL, inputs=text, truncate=True)
+        wanted = ask(rest, "/embed_all", inputs=text, truncate=True)[0]
+        found = [numpy.asarray(token.embeddings, dtype="<f4").tobytes() for token in reply.token_embeddings]
+        assert found == [numpy.asarray(token, dtype="<f4").tobytes() for token in wanted]
+    assert calls.refused(ALL, inputs="x " * 300)[0] == Code.INVALID_ARGUMENT
+    assert calls.refused(ALL, inputs="")[0] == Code.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("fields, code", [
+    ({"query": QUERY}, Code.INVALID_ARGUMENT),
+    ({"texts": TEXTS}, Code.INVALID_ARGUMENT),
+    ({"query": "words " * 200, "texts": TEXTS}, Code.INVALID_ARGUMENT),
+])
+def test_rankings_that_are_refused(reranker, fields, code):
+    assert reranker[0].refused(RERANK, **fields)[0] == code
+
+
+@pytest.mark.parametrize("inputs", [[], ["a"], ["a", "b", "c"]])
+def test_a_pair_has_two_texts(classifier, inputs):
+    code, details = classifier[0].refused(PAIR, inputs=inputs)
+    assert code == Code.INVALID_ARGUMENT and "a pair has two texts" in details
+
+
+def test_a_model_of_another_kind_says_so(reranker, classifier, embedder):
+    for calls, path, fields in ((embedder[0], RERANK, {"query": "a", "texts": ["b"]}), (embedder[0], PREDICT, {"inputs": "a"}),
+                                (embedder[0], PAIR, {"inputs": ["a", "b"]}), (reranker[0], EMBED, {"inputs": "a"}),
+                                (classifier[0], EMBED, {"inputs": "a"})):
+        assert calls.refused(path, **fields)[0] == Code.FAILED_PRECONDITION, path
