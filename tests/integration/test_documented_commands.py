@@ -12,11 +12,15 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 
 import pytest
 
 from embed_server import DEADLINE_S, EMBED, MODEL, PROGRAM, ROOT, Server
 from test_tls import Authority
+
+sys.path.insert(0, str(ROOT / "tests" / "parity"))
+from rerank_models import write_reranker  # noqa: E402
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 INLINE = "curl", "systemctl", "kubectl", "kill", "jq"
@@ -76,7 +80,7 @@ journalctl() { cat "$LOG"; echo "akidb-embed.service: Main process exited"; }
 docker() { [ "$1 $2" = "compose -f" ] && [ -f "$ROOT/$3" ] || refuse "docker $*"; }
 jaeger-all-in-one() { :; }
 helm() { [ "$1" = install ] && [ -f "$ROOT/$3/Chart.yaml" ] || refuse "helm $*"; }
-python() { [ -f "$ROOT/$1" ] || refuse "no $1"; }
+python() { [ "$1 ${2-}" = "-m akidb_embed" ] || [ -f "$ROOT/$1" ] || refuse "no $1"; }
 pytest() { [ -f "$ROOT/$1" ] || refuse "no $1"; }
 meson() { [ "$1" = test ] || refuse "meson $*"; }
 bench-program() { [ -f "$ROOT/bench/$1.c" ] || refuse "no benchmark $1"; }
@@ -102,19 +106,21 @@ def inline(page):
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """A server with an admin port, one with TLS, and a folder with the files that the docs name."""
+    """A server with an admin port, one with TLS, one with a reranker, and a folder with the files that the docs name."""
     folder = tmp_path_factory.mktemp("docs")
     certificate, key = Authority(folder, "ca").issue("server")
     assert (certificate.name, key.name) == ("server.pem", "server.key")
     (folder / "akidb-embed.conf").write_text("[serve]\nmax_texts = 100\n")
     (folder / "SHA256SUMS").write_text(hashlib.sha256((folder / "akidb-embed.conf").read_bytes()).hexdigest() + "  akidb-embed.conf\n")
+    (folder / "models.ini").write_text(f"[minilm]\nsource = {MODEL}\n")
     (folder / "run").mkdir()
     with Server("--threads", "1", "--admin-port", "0") as plain, \
-            Server("--threads", "1", "--tls-certificate", certificate, "--tls-key", key) as secure:
+            Server("--threads", "1", "--tls-certificate", certificate, "--tls-key", key) as secure, \
+            Server("--threads", "1", model=write_reranker(folder.with_name("reranker"), "bert-identity")) as reranker:
         with plain.client() as client:
             assert client.post(EMBED, json={"texts": ["a line for the log"]}).status_code == 200
         (folder / "server.log").write_text(plain.log())
-        yield {"folder": folder, "plain": plain, "secure": secure, "admin": re.search(r"administration on port (\d+)", plain.log())[1]}
+        yield {"folder": folder, "plain": plain, "secure": secure, "reranker": reranker, "admin": re.search(r"administration on port (\d+)", plain.log())[1]}
 
 
 def free_port():
@@ -133,8 +139,12 @@ def run(world, folder, command):
     if own:
         environment["AKIDB_PORT"] = str(port := free_port())
     plain = world["plain"].address[1]
+    if "/api/v1/rerank" in command:
+        port = world["reranker"].address[1]
     for old, new in ((r"\b(127\.0\.0\.1|localhost|HOST):8080", f"127.0.0.1:{port}"),
                      (r"\bOLD:8080", f"127.0.0.1:{plain}"),
+                     (r"HOST:(?=ADMIN_PORT)", "127.0.0.1:"),
+                     (r"/admin/models/NAME/", f"/admin/models/{MODEL.name}/"),
                      (r"HOST:8443", f"127.0.0.1:{world['secure'].address[1]}"),
                      (r"--port 8080", f"--port {port}"),
                      (r"sport = :8080", f"sport = :{port}"),
@@ -143,6 +153,8 @@ def run(world, folder, command):
                      (r"--host 0\.0\.0\.0", "--host 127.0.0.1"),
                      (r"/run/akidb/", "run/"),
                      (r"/etc/akidb-embed.conf", "akidb-embed.conf"),
+                     (r"/etc/akidb-embed/models.ini", "models.ini"),
+                     (r"intfloat/e5-small-v2,(.*),prompt=query", rf"{MODEL},\1"),
                      (r"//collector:4317", "//127.0.0.1:9"),
                      (r"build/cuda/akidb-embed(?= )", "program-with-cuda"),
                      (r"build/bench/(?=bench_)", "bench-program ")):
