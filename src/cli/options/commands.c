@@ -4,7 +4,7 @@
 
 const cli_command command_table[COMMAND_TOTAL] = {
     [COMMAND_SERVE] = {.name = "serve",
-                       .summary = "serve embeddings over HTTP",
+                       .summary = "serve embeddings over HTTP and gRPC",
                        .argument_hint = "Name the model with --model, the address with --host and --port.",
                        .description =
                            "Answers POST /api/v1/embed, /health/live and /health/ready. The port is open at "
