@@ -138,15 +138,15 @@ def test_rules_read_metrics_that_exist():
         assert not unknown, (rule.get("alert") or rule["record"], unknown)
 
 
-def test_rules_take_every_route_that_embeds():
-    """docs/METRICS.md lists the routes in the table's order: those that embed, then from /v1/models on the others."""
+def test_rules_take_every_route_that_computes():
+    """docs/METRICS.md lists the routes in the table's order: those that compute, then from gRPC's streams on the others."""
     row = re.search(r"^\| `akidb_embed_http_requests_total` .*?`route`: (.*?), `code`", (ROOT / "docs/METRICS.md").read_text(encoding="utf-8"), re.M)
     names = row[1].split(", ")
     for path in ("deploy/prometheus/rules/recording.yml", "docs/OPERATIONS-RUNBOOK.md", "deploy/grafana/make_dashboards.py"):
         patterns = set(re.findall(r'route=~\\?"([^"\\]+)', (ROOT / path).read_text(encoding="utf-8")))
         assert patterns, path
         for pattern in patterns:
-            assert [name for name in names if re.fullmatch(pattern, name)] == names[:names.index("/v1/models")], (path, pattern)
+            assert [name for name in names if re.fullmatch(pattern, name)] == names[:names.index("/tei.v1.Embed/EmbedStream")], (path, pattern)
 
 
 def test_healthy_case_has_data_for_each_alert():
