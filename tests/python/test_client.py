@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from akidb_embed import AsyncClient, Client, ServerError
 from conftest import TEXTS
+from embed_server import wait_until
 
 
 def reply(request, **extra):
@@ -77,8 +78,8 @@ def test_a_text_at_fault_is_named(server):
     with Client(server.url, max_texts=2) as client, pytest.raises(ServerError) as caught:
         client.encode(["a", "b", "c", "word " * 400], truncate=False)
     assert (caught.value.text_index, caught.value.code, caught.value.status) == (3, "text_too_long", 400)
-    assert any(line.get("fields", {}).get("request_id") == caught.value.request_id or caught.value.request_id in json.dumps(line)
-               for line in server.lines())
+    # The line of the log comes after the reply.
+    wait_until(lambda: any(caught.value.request_id in json.dumps(line) for line in server.lines()), "the request is in the log")
 
 
 def test_retries_wait_as_long_as_they_are_asked_to():
