@@ -43,8 +43,8 @@ class Call:
         self._done.acquire()
         # A daemon, so that work that ends behind our back does not keep the interpreter from ending.
         thread = threading.Thread(target=self._run, name="akidb-embed-call", daemon=True)
-        thread.start()
         try:
+            thread.start()  # waits for the thread to run, and so can be interrupted after it
             self._done.acquire()
         except BaseException:
             self.flag.value = 1

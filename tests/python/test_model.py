@@ -8,7 +8,7 @@ import akidb_embed
 import numpy as np
 import pyarrow as pa
 import pytest
-from akidb_embed import CancelledError, EmbedError, InvalidInputError, Model, ModelError
+from akidb_embed import CancelledError, EmbedError, InvalidInputError, Model, ModelError, _interrupt
 from conftest import MODEL, TEXTS
 
 
@@ -211,6 +211,26 @@ def test_ctrl_c_ends_a_call(model):
         presser.join()
         signal.signal(signal.SIGINT, before)
     assert model.encode("a cat").shape == (384,)
+
+
+def test_ctrl_c_while_the_thread_starts_ends_the_call(monkeypatch):
+    class Interrupted(threading.Thread):
+        def start(self):
+            super().start()
+            raise KeyboardInterrupt
+
+    seen = threading.Event()
+
+    def work(call):
+        while call.flag.value == 0:
+            pass
+        seen.set()
+        return 0
+
+    monkeypatch.setattr(_interrupt.threading, "Thread", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        _interrupt.Call(work).run_beside()
+    assert seen.wait(60)
 
 
 def test_a_closed_model_says_so():
