@@ -6,6 +6,7 @@
 #include "api/vector_json.h"
 #include "base/error.h"
 #include "grpc/message.h"
+#include "grpc/tei.pb-c.h"
 #include "grpc/tei_call.h"
 
 #include <limits.h>

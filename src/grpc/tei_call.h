@@ -3,7 +3,8 @@
 #define GRPC_TEI_CALL_H
 
 #include "api/api.h"
-#include "grpc/tei.pb-c.h"
+
+#include <protobuf-c/protobuf-c.h>
 
 /* Of a reply, beside the numbers, the tokens or the documents. */
 #define GRPC_TEI_REST_BYTES ((size_t)256)
@@ -15,7 +16,7 @@ size_t grpc_tei_characters(ProtobufCBinaryData text);
 /* Keeps the characters of the call for the metadata of its reply; after the body was read. */
 void grpc_tei_count(api_call *call, size_t characters);
 /* Fills *metadata and returns it. */
-Tei__V1__Metadata *grpc_tei_metadata(const api_call *call, const api_result *result,
-                                     Tei__V1__Metadata *metadata);
+struct Tei__V1__Metadata *grpc_tei_metadata(const api_call *call, const api_result *result,
+                                            struct Tei__V1__Metadata *metadata);
 
 #endif
