@@ -339,7 +339,7 @@ AKI_API void aki_token_vectors_free(aki_token_vectors *vectors, size_t count);
  *         printf("%s (%f)\n", words[order[0]], scores[order[0]]); // the best one
  */
 
-/* What a model does. */
+/* The task of a model. */
 typedef enum aki_task {
     AKI_TASK_EMBED,    /* aki_embed */
     AKI_TASK_CLASSIFY, /* aki_classify; with one label it is a reranker: aki_rerank */
@@ -349,7 +349,7 @@ AKI_API aki_task aki_model_task(const aki_model *model);
 /* The name of a classifier's label `index`; NULL: there are no more. Their number is aki_dimension. Lives as long as the handle. */
 AKI_API const char *aki_label(const aki_model *model, size_t index);
 
-/* What becomes of a classifier's logits. */
+/* The form in which a classifier's logits are given. */
 typedef enum aki_scores {
     AKI_SCORES_MODEL, /* as the model says, and CrossEncoder.predict does: sigmoid, or the logits themselves */
     AKI_SCORES_RAW,   /* the logits */

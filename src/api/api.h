@@ -190,7 +190,7 @@ bool api_choose_model(const api_service *service, const char *asked, const char 
 /* api_choose_model with a string of JSON, which may hold a U+0000: no name does. */
 bool api_choose_model_of(const api_service *service, const json_t *value, const char *param,
                          http_error *error);
-/* What dialects may put behind a model's name. */
+/* The suffix that some dialects put behind a model's name. */
 #define API_OLLAMA_TAG ":latest"
 #define API_KSERVE_TAG "/versions/1"
 /* Cuts the tag off the end of a name, where it has it. */

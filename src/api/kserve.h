@@ -1,4 +1,4 @@
-/* What KServe's dialect does with a body once it is JSON, for KServe's other interface, gRPC: options, limits and errors are the
+/* Readers of KServe's JSON bodies, shared by HTTP and gRPC: options, limits and errors are the
  * same. */
 #ifndef API_KSERVE_H
 #define API_KSERVE_H

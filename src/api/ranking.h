@@ -1,4 +1,4 @@
-/* What the dialects that score pairs of texts share: reading a query and documents, tokenizing the pairs, and putting the
+/* Shared by the dialects that score pairs of texts: reading a query and documents, tokenizing the pairs, and putting the
  * documents into the order of their scores. */
 #ifndef API_RANKING_H
 #define API_RANKING_H

@@ -1,4 +1,4 @@
-/* What TEI's dialect does with a body once it is JSON, for TEI's other interface, gRPC: fields, limits and errors are the same. */
+/* Readers of TEI's JSON bodies, shared by HTTP and gRPC: fields, limits and errors are the same. */
 #ifndef API_TEI_H
 #define API_TEI_H
 

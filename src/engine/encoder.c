@@ -425,7 +425,7 @@ size_t encoder_state_bytes(const encoder_state *state)
     return state->bytes;
 }
 
-/* What gather has put into the state. */
+/* The batch that gather has put into the state. */
 static device_batch batch_of(const encoder_state *state, size_t count)
 {
     return (device_batch){.token_ids = state->ids,

@@ -54,7 +54,7 @@ const tokenizer *encoder_tokenizer(const encoder *enc);
 AKI_MUST_CHECK aki_status encoder_tokenize(const encoder *enc, tokenizer_scratch *scratch, aki_text text,
                                            bool refuse_long, token_span *out, aki_error *error);
 
-/* What the model does, and a classifier's label: NULL = there are no more. */
+/* The model's task, and a classifier's label: NULL = there are no more. */
 aki_task encoder_task(const encoder *enc);
 const char *encoder_label(const encoder *enc, size_t index);
 /* AKI_OK, or AKI_WRONG_TASK with what the model does instead. A reranker is a classifier with one label. */

@@ -6,7 +6,7 @@
 
 /* Of an allocation, beside its bytes. */
 #define BLOCK_BYTES ((size_t)32)
-/* What a message may take: so much for each byte, and never more than a few times the largest body. */
+/* Memory that a message may take once it is unpacked: so much for each byte, and never more than a few times the largest body. */
 #define PER_BYTE 64
 #define SPARE_BYTES ((size_t)64 << 10)
 #define LARGEST_BODIES 2

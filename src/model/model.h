@@ -145,7 +145,7 @@ typedef struct model_head {
     float *bias;                      /* [outputs]; zeros where a Dense has none */
 } model_head;
 
-/* What the numbers of a text are. */
+/* Meaning of the numbers that a text gets. */
 typedef enum model_task {
     MODEL_TASK_EMBED, /* a vector */
     MODEL_TASK_CLASSIFY, /* a logit for each label; of a pair of texts, where there is one label, how well they match */

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What the transformer gives: states for the pooling, or a classifier's logits. */
+/* Output of the transformer module: states for the pooling, or a classifier's logits. */
 typedef struct transformer_output {
     const char *task, *name, *of_model;
 } transformer_output;

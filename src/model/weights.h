@@ -15,7 +15,7 @@
 AKI_MUST_CHECK aki_status weights_bind(model_weights *weights, const model_config *config,
                                        const safetensors *file, const unsigned char *data, const char *path,
                                        aki_error *error);
-/* What stands before the names of the family's tensors in this file: its prefix, or "". */
+/* Prefix of the names of the family's tensors in this file; "" where it has none. */
 struct model_family;
 const char *weights_prefix(const struct model_family *family, const safetensors *file);
 /* The element type of a tensor of the file `path`. Error: AKI_MODEL_UNSUPPORTED, one that is not read. */

@@ -13,7 +13,7 @@
 #define MAX_MESSAGES 64
 /* Of replies that wait for the client, before no more is computed for it. */
 #define MAX_UNSENT_BYTES ((size_t)1 << 20)
-/* What may come before the client learns that its window is shut. */
+/* Bytes that may come before the client learns that its window is shut. */
 #define WINDOW_BYTES ((size_t)1 << 20)
 /* A message is read on the connection's thread up to this size, and on the task pool beyond. */
 #define LARGE_MESSAGE_BYTES ((size_t)32 << 10)
@@ -272,7 +272,7 @@ static message_call *append_call(message_stream_state *m)
     return c;
 }
 
-/* What came is no message, nor the beginning of one: a call that fails, after those before it. */
+/* For bytes that are neither a message nor the beginning of one: adds a call that fails, after those before it. */
 static void take_fault(message_stream_state *m, http_error_code code, const char *message)
 {
     message_call *c = append_call(m);

@@ -204,7 +204,7 @@ static bool is_json(const char *content_type)
     return next == '\0' || next == ';' || next == ' ' || next == '\t';
 }
 
-/* What gRPC asks of a head (grpc/grpc doc/PROTOCOL-HTTP2.md). */
+/* Checks a head by gRPC's rules (grpc/grpc doc/PROTOCOL-HTTP2.md). */
 static void check_grpc(exchange *x)
 {
     const char *type = header(x, "Content-Type"), *te = header(x, "te");

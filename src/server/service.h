@@ -70,7 +70,7 @@ struct server {
     size_t requests; /* under way */
 };
 
-/* What health says of a server, for api_service. */
+/* The state of a server as health tells it, for api_service. */
 bool service_is_live(const void *s);
 bool service_is_ready(const void *s);
 

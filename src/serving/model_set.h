@@ -112,7 +112,7 @@ typedef struct model_waiter {
 /* False, and no call: the state has changed since it was asked for, or there is no such model. */
 bool model_set_wait(model_set *set, const char *name, model_waiter *waiter);
 
-/* What operators ask for. unload: once it is free, also a pinned one. Errors: AKI_MODEL_NOT_FOUND (no such name),
+/* Requests of operators. unload: once it is free, also a pinned one. Errors: AKI_MODEL_NOT_FOUND (no such name),
  * AKI_INVALID_ARGUMENT (the set has no threads to do it). */
 AKI_MUST_CHECK aki_status model_set_load(model_set *set, const char *name, aki_error *error);
 AKI_MUST_CHECK aki_status model_set_unload(model_set *set, const char *name, aki_error *error);
@@ -153,7 +153,7 @@ size_t model_set_bytes(model_set *set);
 /* False while the default or a pinned model has neither been loaded nor failed. */
 bool model_set_settled(model_set *set);
 
-/* What a thread of the set does when it looks for work: does one thing, and returns true; false where there was nothing to do.
+/* One turn of a thread of the set: does one piece of work and returns true; false where there was nothing to do.
  * For sets without threads. */
 bool model_set_turn(model_set *set);
 

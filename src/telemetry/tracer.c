@@ -122,7 +122,7 @@ static void export_waiting(tracer *t)
     }
 }
 
-/* What requests that began before the pause have put since is lost. */
+/* Drops the spans that requests from before the pause have put since. */
 static void let_go(tracer *t)
 {
     for (collect(t); t->batch.count > 0; collect(t))

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What stands for a space where the model works on characters. */
+/* The character that stands for a space where the model works on characters. */
 #define SPACE_SIGN "\xE2\x96\x81"
 #define SPACE_SIGN_BYTES ((size_t)3)
 

@@ -14,7 +14,7 @@
 #include "tokenizer/token_index.h"
 #include "tokenizer/vocabulary.h"
 
-/* What a definition says of the model. */
+/* The model's part of a definition. */
 typedef struct bpe_settings {
     bpe_merge *merges; /* [merge_count] */
     size_t merge_count;

@@ -49,7 +49,7 @@ static inline const bpe_pair *find(const bpe_merges *merges, int32_t left, int32
     return pair->key == key ? pair : NULL;
 }
 
-/* What the hash is shifted by to give a number below a power of two that is `least` or more. */
+/* Number of bits by which the hash is shifted right to give a number below a power of two that is `least` or more. */
 static unsigned shift_for(size_t least)
 {
     unsigned shift = 58;

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the table holds of a character: the rank of its combining class in the low byte, these, and a row from ROW_SHIFT on. */
+/* A character's entry in the table: the rank of its combining class in the low byte, these, and a row from ROW_SHIFT on. */
 #define CANONICAL 0x100U  /* decomposes as unicode_decompositions[row] */
 #define COMPATIBLE 0x200U /* decomposes as unicode_compatibles[row] */
 #define SYLLABLE 0x400U   /* of Hangul: decomposes by arithmetic */
@@ -170,7 +170,7 @@ static int by_pair(const void *a, const void *b)
     return left->second < right->second ? -1 : left->second > right->second;
 }
 
-/* What two characters become, or 0. */
+/* The character that two compose to, or 0. */
 static uint32_t composed(uint32_t first, uint32_t second)
 {
     if (first - LEADING_FIRST < LEADING_COUNT && second - VOWEL_FIRST < VOWEL_COUNT)

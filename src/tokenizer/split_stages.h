@@ -14,7 +14,7 @@
 
 #include <jansson.h>
 
-/* What the pieces go to: one of the two. */
+/* Receiver of the pieces: one of the two. */
 typedef struct piece_model {
     bool is_bpe;
     unigram unigram;

@@ -37,7 +37,7 @@ typedef struct unicode_composition {
     uint32_t first, second, result;
 } unicode_composition;
 
-/* What a character becomes: unicode_compatible_texts[start .. start + count). */
+/* Decomposition of a character: unicode_compatible_texts[start .. start + count). */
 typedef struct unicode_compatible {
     uint32_t from;
     uint16_t start, count;

@@ -55,7 +55,7 @@ def bert(prefix: str = "", weight: str = "weight", bias: str = "bias", dtype: st
 
 
 def fused() -> bytes:
-    """The same sizes as GTE has them, whose tensors consist of parts."""
+    """GTE's names for tensors of these sizes; its tensors consist of parts."""
     layer = "encoder.layer.0."
     shapes = {"embeddings.word_embeddings.weight": [3, 2], "embeddings.token_type_embeddings.weight": [1, 2],
               layer + "attention.qkv_proj.weight": [6, 2], layer + "attention.qkv_proj.bias": [6],

@@ -55,7 +55,7 @@ def resolved(document, schema):
     return jsonschema.Draft202012Validator({**schema, "components": document["components"]})
 
 
-# What an embedding model refuses; test_rerank.py tries these against models of their own.
+# Routes that an embedding model refuses; test_rerank.py tries these against models of their own.
 CLASSIFIERS = {"/api/v1/rerank", "/rerank", "/predict", "/v1/rerank", "/v2/rerank", "/score", "/v1/score"}
 
 

@@ -128,7 +128,7 @@ def test_fields_of_voyage(reranker):
     assert "detail" in ask(reranker, "/v1/rerank", {**body, "documents": [LONG], "truncation": False}, 400)
 
 
-# What clients send, recorded, and the list of results in the reply: all of them, best first.
+# Bodies that clients send, recorded, and the list of results in the reply: all of them, best first.
 RECORDED = {
     "LlamaIndex TEI": ("/rerank", {"query": QUERY, "texts": DOCUMENTS}, None),
     "Haystack TEI": ("/rerank", {"query": QUERY, "texts": DOCUMENTS, "raw_scores": False, "truncate": True, "truncation_direction": "Right"}, None),
@@ -197,7 +197,7 @@ def tei_error(document):
 
 
 def rerank_error(document):
-    """What Cohere's, Jina's and OpenAI's clients look for."""
+    """Fields of an error that Cohere's, Jina's and OpenAI's clients read."""
     assert set(document) == {"id", "message", "detail", "error"} and isinstance(document["id"], str)
     assert document["message"] == document["detail"] == document["error"]["message"]
     assert set(document["error"]) == {"message", "type", "param", "code"}

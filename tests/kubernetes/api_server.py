@@ -127,5 +127,5 @@ class ApiServer:
 
 
 def warnings(reply):
-    """What the server warns of: deprecated versions, pods that a security profile would refuse."""
+    """Warnings of the server: deprecated versions, pods that a security profile would refuse."""
     return [re.sub(r'^299 \S+ "(.*)"$', r"\1", value) for value in reply.headers.get_list("warning")]

@@ -97,7 +97,7 @@ def pytest_configure(config):
 
 
 def axe_findings(page):
-    """What axe-core finds wrong, as lines."""
+    """Findings of axe-core, as lines."""
     page.evaluate(AXE + ";0")
     found = page.evaluate("async () => (await axe.run(document)).violations.map(({ impact, id, nodes }) => `${impact} ${id} ${nodes.map((node) => node.html).join(' | ')}`)")
     return found

@@ -30,7 +30,7 @@ def texts():
 
 
 def answer(ids, special, limit=0):
-    """What the program says of a text whose ids the library gives. special: (before, after) the text."""
+    """The answer that the program has to give for a text whose ids the library gives. special: (before, after) the text."""
     if not ids:
         return STATUS_NO_TOKENS, False, []
     if limit == 0 or len(ids) <= limit:

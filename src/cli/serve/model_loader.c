@@ -38,7 +38,7 @@ aki_status model_loader_find(const model_loader *loader, const model_spec *spec,
     return status;
 }
 
-/* What is hopeless is refused before anything was read. */
+/* Refuses a model that cannot fit before anything of it is read. */
 static aki_status check_memory(const char *folder, aki_error *error)
 {
     memory_budget budget;

@@ -206,7 +206,7 @@ void cpu_column_magnitudes(const cpu_parts *parts, float *greatest, const pack_r
     }
 }
 
-/* What queries are multiplied by: attention takes scores in base 2. A norm of the queries would undo it and has it itself. */
+/* Factor of the queries: attention takes scores in base 2. A norm of the queries would undo it and has it itself. */
 static float score_scale(const model_config *config)
 {
     const double divisor = config->graph.score_divisor;

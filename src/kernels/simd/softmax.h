@@ -32,7 +32,7 @@ static float simd_weigh(float *scores, size_t tokens)
     return 1.0f / vf_sum(sum);
 }
 
-/* The same of the scores first .. end - 1, the numbers of the others up to `span` being zero. */
+/* As the function above, over the scores first .. end - 1; the weights of the others up to `span` become zero. */
 static float simd_weigh_between(float *scores, size_t first, size_t end, size_t span)
 {
     const vf32 lowest = vf_set1(-INFINITY), zero = vf_set1(0.0f);

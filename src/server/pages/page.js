@@ -1,5 +1,5 @@
 "use strict";
-/* What the pages share: the API key, requests to this service and to no other, and making elements. */
+/* Shared by the pages: the API key, requests to this service and to no other, and making elements. */
 
 const keyStore = "akidb-embed-key"; /* in sessionStorage: until the tab is closed */
 const byId = (id) => document.getElementById(id);

@@ -45,7 +45,7 @@ static const page_file *file_of(const char *path)
     return file;
 }
 
-/* What browsers are told about every page. */
+/* Headers of every page. */
 static void add_headers(const page_file *file, http_reply *reply)
 {
     http_reply_add(reply, "Content-Security-Policy", file->policy);

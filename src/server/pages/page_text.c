@@ -202,7 +202,7 @@ static void write_keys(const exchange *x, buf *out)
     buf_append_string(out, has_keys(x) ? "yes" : "no");
 }
 
-/* What a call must have besides where there are keys, and what it has instead where there are none. */
+/* Arguments of a call that carry the key, and those of a service without keys. */
 static const struct {
     const char *name, *with, *without;
 } key_texts[] = {

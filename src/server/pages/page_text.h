@@ -1,4 +1,4 @@
-/* What the server writes into a page: its state, what it serves, and calls to copy, so that "/" can be read without a
+/* Text that the server writes into a page: its state, what it serves, and calls to copy, so that "/" can be read without a
  * script.
  *
  * Where the service has API keys, a page tells no more than the health routes do. */

@@ -271,7 +271,7 @@ static inline bool synthetic_sees(const model_graph *graph, size_t layer, size_t
            !((graph->local_layers[0] >> layer & 1) != 0 && graph->window > 0 && away > graph->window);
 }
 
-/* What is added to a score. */
+/* The number that is added to a score. */
 static inline double synthetic_bias(const synthetic *s, size_t head, size_t query, size_t key)
 {
     const double distance = (double)key - (double)query;

@@ -36,7 +36,7 @@ static double rounding(const kernel_precision *precision, double x)
     return check_is_bf16(precision) ? V * fabs(x) + 0x1p-126 : 0x1p-126;
 }
 
-/* What one head becomes, and the bound of each number's error. */
+/* The expected numbers of one head, and the bound of each number's error. */
 static void expect_head(const kernel_precision *precision, const rows *r, const float *head, size_t row,
                         bool norms, bool turns, float epsilon, double *expected, double *bound)
 {

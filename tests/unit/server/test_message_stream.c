@@ -147,7 +147,7 @@ static void complete(void)
     t.handler.complete(&t.way, &t.stream.face, NULL);
 }
 
-/* What was posted to the loop. */
+/* Stopping the loop runs the tasks that were posted to it. */
 static void run_posted(void)
 {
     http_loop_stop(t.connection.loop);
