@@ -10,7 +10,9 @@ import parity  # conftest puts tests/integration on the path
 from cli_program import json_lines, run
 from family_models import FAMILIES, LONG, LONG_TEXT, REFERENCE, TEXTS, write_family
 
-COSINES = {"fp32": 1 - 1e-7, "bf16": 0.999, "int8": 0.98, "int4": 0.8}  # int8 and int4 of so small a model lose more than of a real one
+# int8 and int4 of so small a model lose more than of a real one, int4 the most in ModernBERT's gated net without biases.
+COSINES = {"fp32": 1 - 1e-7, "bf16": 0.999, "int8": 0.997, "int4": 0.9}
+INT4 = {"modernbert": 0.87}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,8 @@ def test_vectors_are_those_of_the_library(family, reference, tier):
 def test_other_precisions(family, reference, precision):
     name, folder = family
     vectors = embed(folder, "--precision", precision, "--cpu-tier", "reference")
-    assert cosines(vectors, numpy.array(reference[name])).min() >= COSINES[precision]
+    gate = INT4.get(name, COSINES["int4"]) if precision == "int4" else COSINES[precision]
+    assert cosines(vectors, numpy.array(reference[name])).min() >= gate
 
 
 def test_bits_do_not_depend_on_batches_and_threads(family):

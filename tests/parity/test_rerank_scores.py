@@ -123,8 +123,9 @@ def test_bits_do_not_depend_on_batches_and_threads(folders, name, tier):
     assert (again[::2] == alone[::-1]).all() and (again[1::2] == alone[::-1]).all()
 
 
-@pytest.mark.parametrize(("precision", "most"), [("bf16", 0.1), ("int8", 0.6), ("int4", 2.0)])
+@pytest.mark.parametrize(("precision", "most"), [("bf16", 0.03), ("int8", 0.1), ("int4", 0.5)])
 def test_other_precisions(folders, reference, precision, most):
+    """The logits of the pairs are 0.6 apart at most; they move by 0.015, 0.041 and 0.27."""
     for name in ("bert", "roberta"):
         raw, = ask(folders(name), (RAW, PAIRS), precision=precision, tier="reference")
         assert numpy.abs(raw - numpy.array(reference[name]["raw"])).max() <= most, name
