@@ -123,6 +123,14 @@ class Server:
     def connect(self):
         return Connection(self.address)
 
+    def only_connection(self):
+        """A connection once it is the only one that the server counts. Before that, the one that asked whether the server is
+        ready can still count: a test that fills all places begins with this one."""
+        connection = self.connect()
+        gauge = b"\nakidb_embed_connections 1\n"
+        wait_until(lambda: gauge in connection.send(head("GET", "/metrics")).reply().body, "one connection is open", self)
+        return connection
+
     def send_signal(self, number):
         os.kill(self.pid, number)
 
