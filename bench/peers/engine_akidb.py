@@ -1,26 +1,34 @@
-"""akidb-embed in process, in every precision that this build has on this CPU."""
-from akidb_ctypes import PRECISIONS, AkidbError, Embedder
+"""akidb-embed in process, by its Python package, in every precision that this build has on this CPU."""
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+os.environ.setdefault("AKIDB_EMBED_LIBRARY_FOLDER", os.environ.get("AKIDB_BUILD", str(ROOT / "build")))
+sys.path.insert(0, str(ROOT / "python"))
+
+from akidb_embed import EmbedError, Model, __version__  # noqa: E402
+
+PRECISIONS = ("fp32", "bf16", "int8")
 
 
 class Akidb:
     name, variants = "akidb-embed", ("",)
 
-    def __init__(self, embedder, precision):
-        self.embedder, self.precision = embedder, precision
-        self.version = f"{embedder.version()}, tier {embedder.describe().cpu_tier.decode()}"
+    def __init__(self, model, precision):
+        self.model, self.precision = model, precision
+        self.version = f"{__version__}, tier {model.cpu_tier}"
 
     def embed(self, texts, variant=""):
-        return self.embedder.embed(texts)[0]
+        return self.model.embed(texts)
 
 
 def open_engines(folder, threads):
     for precision in PRECISIONS:
-        if precision == "auto":
-            continue
         try:
-            embedder = Embedder(folder, threads=threads, precision=precision)
-        except AkidbError as error:
-            if error.name not in ("cpu_unsupported", "invalid_argument"):
+            model = Model(folder, threads=threads, precision=precision)
+        except EmbedError as error:
+            if error.code not in ("cpu_unsupported", "invalid_argument"):
                 raise
             continue
-        yield Akidb(embedder, precision)
+        yield Akidb(model, precision)

@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 
 import pytest
 
@@ -64,3 +65,12 @@ def test_what_telemetry_costs():
 ])
 def test_mistakes(name, arguments):
     assert bench(name, *arguments, code=2) == ""
+
+
+def test_the_comparison_opens_this_build():
+    """In every precision that the CPU has; the other engines need packages of their own."""
+    code = ("import pathlib, sys; import engine_akidb\n"
+            "for engine in engine_akidb.open_engines(pathlib.Path(sys.argv[1]), 1): print(engine.precision, engine.embed(['a', 'b']).shape)")
+    environment = dict(os.environ, AKIDB_BUILD=str(FOLDER.parent), PYTHONPATH=str(pathlib.Path(__file__).resolve().parents[2] / "bench" / "peers"))
+    done = subprocess.run([sys.executable, "-c", code, MODEL], stdout=subprocess.PIPE, timeout=DEADLINE_S, text=True, check=True, env=environment)
+    assert "fp32 (2, 384)" in done.stdout.splitlines()
