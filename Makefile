@@ -224,6 +224,9 @@ bench-aims: build-all ## Holds this machine's figures against the aims, in one t
 	@model=$$(scripts/get-model) && python3 bench/aims.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(AIMS_ARGS)
 	@scripts/plot-benchmarks
 
+bench-families: build-all ## Measures models of published shapes with random weights, into docs/BENCHMARKS.md (FAMILIES_ARGS)
+	@model=$$(scripts/get-model) && python3 bench/families/run.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(FAMILIES_ARGS)
+
 bench-first-vector: deps ## Measures the way of a new user: git clone, make serve, the first vector
 	@python3 bench/first_vector.py
 
