@@ -101,19 +101,19 @@ class Harness:
             time.sleep(0.005)
         sys.exit("the server ended:\n" + log.read_text(encoding="utf-8"))
 
-    def bodies(self, corpus, texts, encoding):
-        """The file of all requests of this kind."""
-        path = self.folder / f"{corpus}-{texts}-{encoding}.bodies"
+    def bodies(self, corpus, texts, encoding, model):
+        """The file of all requests of this kind. model: the served model that they name, None for the server's default."""
+        path = self.folder / f"{corpus}-{texts}-{encoding}-{model}.bodies"
         if not path.exists():
-            extra = {} if encoding == "float" else {"encoding_format": encoding}
+            extra = ({} if encoding == "float" else {"encoding_format": encoding}) | ({} if model is None else {"model": model})
             lines = [f"{texts}\t{json.dumps({'texts': some, **extra})}\n" for some in group(self.corpora[corpus], texts)]
             path.write_text("".join(lines), encoding="utf-8")
         return path
 
-    def start(self, mode, corpus, texts=1, encoding="float", connections=64, seconds=5, warmup=1.0):
+    def start(self, mode, corpus, texts=1, encoding="float", model=None, connections=64, seconds=5, warmup=1.0):
         """The prepared load generator, waiting to be let go. mode: such as ["--open", 200, "--counts"]."""
         self.seconds_of_load = max(1.0, seconds * self.scale)
-        command = [self.generator, "--port", self.port, *mode, "--bodies", self.bodies(corpus, texts, encoding), "--connections", connections,
+        command = [self.generator, "--port", self.port, *mode, "--bodies", self.bodies(corpus, texts, encoding, model), "--connections", connections,
                    "--seconds", self.seconds_of_load, "--warmup", warmup * min(1, self.scale), "--references", max(1, COMPARED_TEXTS // texts),
                    "--server-pid", self.server.pid, "--wait"]
         process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -150,6 +150,14 @@ def finish(process):
     if process.returncode != 0:
         sys.exit(f"the load generator ended with {process.returncode}")
     return json.loads(output)
+
+
+def finish_together(*processes):
+    """Lets prepared generators go at the same time; their results."""
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    return [finish(process) for process in processes]
 
 
 def tell(what):
@@ -202,10 +210,8 @@ def measure_mix(harness, found):
     alone = harness.closed("short", **settings)
     bulk = harness.start(["--closed"], "short", **settings)
     interactive = harness.start(["--open", INTERACTIVE_RATE], "short", connections=64, seconds=15)
-    for process in (bulk, interactive):
-        process.stdin.write("\n")
-        process.stdin.flush()
-    found["mix"] = {"bulk_alone": alone, "bulk": finish(bulk), "interactive": finish(interactive)}
+    results = finish_together(bulk, interactive)
+    found["mix"] = {"bulk_alone": alone, "bulk": results[0], "interactive": results[1]}
 
 
 def measure_overload(harness, found, admin_port):
