@@ -68,7 +68,12 @@ typedef struct breaker_settings {
     int64_t lease_ns;   /* the longest that a probe may take; >= 1 ms */
 } breaker_settings;
 
-/* 5 failures within 10 s, 30 s, one probe at a time, 2 successes, leases of 10 s, no growth, no jitter. */
+/* No growth, no jitter, leases of 10 s, and: */
+#define BREAKER_DEFAULT_FAILURES 5
+#define BREAKER_DEFAULT_WINDOW_S 10
+#define BREAKER_DEFAULT_COOLDOWN_S 30
+#define BREAKER_DEFAULT_PROBES 1
+#define BREAKER_DEFAULT_SUCCESSES 2
 extern const breaker_settings breaker_defaults;
 
 typedef struct breaker_shard {

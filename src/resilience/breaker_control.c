@@ -5,12 +5,12 @@
 #include <string.h>
 #include <time.h>
 
-const breaker_settings breaker_defaults = {.failures = 5,
-                                           .window_ns = 10 * NS_PER_S,
-                                           .cooldown_ns = 30 * NS_PER_S,
-                                           .cooldown_max_ns = 30 * NS_PER_S,
-                                           .probes = 1,
-                                           .successes = 2,
+const breaker_settings breaker_defaults = {.failures = BREAKER_DEFAULT_FAILURES,
+                                           .window_ns = BREAKER_DEFAULT_WINDOW_S * NS_PER_S,
+                                           .cooldown_ns = BREAKER_DEFAULT_COOLDOWN_S * NS_PER_S,
+                                           .cooldown_max_ns = BREAKER_DEFAULT_COOLDOWN_S * NS_PER_S,
+                                           .probes = BREAKER_DEFAULT_PROBES,
+                                           .successes = BREAKER_DEFAULT_SUCCESSES,
                                            .lease_ns = 10 * NS_PER_S};
 
 static bool is_time(int64_t ns)

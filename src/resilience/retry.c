@@ -2,8 +2,9 @@
 
 #include "base/clock.h"
 
-const retry_settings retry_defaults = {
-    .attempts = 3, .first_delay_ns = 100 * NS_PER_MS, .delay_max_ns = 5 * NS_PER_S};
+const retry_settings retry_defaults = {.attempts = RETRY_DEFAULT_ATTEMPTS,
+                                       .first_delay_ns = RETRY_DEFAULT_DELAY_MS * NS_PER_MS,
+                                       .delay_max_ns = 5 * NS_PER_S};
 
 int64_t retry_longest_delay_ns(const retry_settings *settings, unsigned attempts_made)
 {

@@ -49,7 +49,9 @@ typedef struct retry_settings {
     int64_t delay_max_ns;   /* >= first_delay_ns */
 } retry_settings;
 
-/* 3 attempts, 100 ms, 5 s. */
+/* Up to 5 s between attempts, and: */
+#define RETRY_DEFAULT_ATTEMPTS 3
+#define RETRY_DEFAULT_DELAY_MS 100
 extern const retry_settings retry_defaults;
 
 typedef struct retry_decision {

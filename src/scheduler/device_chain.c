@@ -1,6 +1,7 @@
 #include "scheduler/device_chain.h"
 
 #include "base/clock.h"
+#include "scheduler/option_list.h"
 
 #define LOG_TARGET "device"
 
@@ -9,9 +10,9 @@ void scheduler_resilience_init(scheduler_resilience *settings)
     *settings = (scheduler_resilience){.breaker = breaker_defaults,
                                        .retry = retry_defaults,
                                        .retry_budget = retry_budget_defaults,
-                                       .device_timeout_ms = 2000,
-                                       .cpu_fallback = true,
-                                       .fallback_cache_bytes = (size_t)16 * 1000000};
+                                       .device_timeout_ms = SCHEDULER_DEVICE_TIMEOUT_S * 1000,
+                                       .cpu_fallback = SCHEDULER_CPU_FALLBACK,
+                                       .fallback_cache_bytes = (size_t)SCHEDULER_FALLBACK_CACHE_MB * 1000000};
 }
 
 static void init_link(chain_link *link, const char *name, const breaker_settings *settings, uint64_t seed,

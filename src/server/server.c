@@ -24,40 +24,6 @@
  * own threshold with the first large block freed and keep the next ones. */
 #define LARGE_BLOCK_BYTES (1 << 20)
 
-void server_settings_init(server_settings *settings)
-{
-    *settings = (server_settings){.host = "127.0.0.1",
-                                  .port = 8080,
-                                  .model_name = "default",
-                                  .has_pages = true,
-                                  .model_load_timeout_ms = 60000,
-                                  .max_texts = 2048,
-                                  .max_body_bytes = (size_t)8 << 20,
-                                  .max_header_bytes = (size_t)16 << 10,
-                                  .max_queue_requests = 4096,
-                                  .max_queue_tokens = 1000000,
-                                  .max_queue_wait_ms = 2000,
-                                  .max_connections = 4096,
-                                  .unix_socket_mode = 0660,
-                                  .header_timeout_ms = 10000,
-                                  .min_body_rate = 1024,
-                                  .http_threads = 2,
-                                  .request_timeout_ms = 10000,
-                                  .max_request_time_ms = 300000,
-                                  .inference_timeout_ms = 5000,
-                                  .idle_timeout_ms = 60000,
-                                  .write_timeout_ms = 30000,
-                                  .drain_timeout_ms = 15000,
-                                  .stuck_timeout_ms = 60000,
-                                  .probe_interval_ms = 5000,
-                                  .joins_traces = true,
-                                  .keeps_exemplars = true,
-                                  .access_log_rate = 100,
-                                  .slow_request_ms = 1000,
-                                  .memory_limit_bytes = (size_t)2048 * 1000000};
-    scheduler_resilience_init(&settings->resilience);
-}
-
 static void warn_of_unfit_ocsp(const server *s)
 {
     if (tls_ocsp_is_unfit(s->tls))

@@ -6,87 +6,52 @@
 #include "base/log.h"
 #include "engine/encoder.h"
 #include "scheduler/scheduler.h"
+#include "server/option_list.h"
 #include "serving/model_spec.h"
 #include "telemetry/metrics.h"
 #include "telemetry/tracer.h"
 
 typedef struct server server;
 
+/* Each option of `serve` that is a SETTING is a member by its name in the rooms' lists, which also say its range and its meaning
+ * (server/option_list.h). */
 typedef struct server_settings {
-    const char *host;        /* address or name to listen on; NULL = none */
-    uint16_t port;           /* 0 = any free one; server_port tells */
-    const char *unix_socket; /* path to listen at as well; NULL = none */
+    SERVICE_OPTIONS(OPTION_NOTHING, SETTING_MEMBER)
     unsigned unix_socket_mode;
     const int *inherited; /* [inherited_count] listening sockets to use instead of host and port */
     size_t inherited_count;
     const int *inherited_admin; /* [inherited_admin_count]; likewise for the admin port */
     size_t inherited_admin_count;
-    const char *tls_certificate, *tls_key; /* PEM files; NULL = no TLS. Not for the unix socket */
-    const char *tls_client_ca;             /* NULL = clients need no certificate */
-    const char *tls_ocsp;                  /* response about tls_certificate; NULL = none */
-    const char *api_keys_file;             /* NULL = everybody may use the service */
-    bool takes_token_ids;                  /* OpenAI's dialect takes ids of the model's own tokenizer */
-    const char *cl100k_file;               /* or of this vocabulary; NULL = not */
-    bool has_pages;                        /* pages for people are served */
-    const char *cors_origins;              /* "*", or origins with commas between them; NULL = none */
+    bool takes_token_ids;     /* OpenAI's dialect takes ids of the model's own tokenizer */
+    const char *cl100k_file;  /* or of this vocabulary; NULL = not */
     const char *model_name;   /* what replies call the model; a request naming another one gets 404 */
     const model_spec *models; /* [models_count], the first is the default; instead of model_name. Copied */
     size_t models_count;
-    bool models_change;            /* server_configure may be called */
-    size_t models_memory_bytes;    /* budget of all models; 0 = none */
-    unsigned model_loads;          /* at once; 0 = models are loaded by server_attach alone */
-    int64_t model_load_timeout_ms; /* that a request waits for its model */
+    bool models_change;   /* server_configure may be called */
+    unsigned model_loads; /* at once; 0 = models are loaded by server_attach alone */
     /* Finds a model's files and opens them, from a thread of the set of models (model_driver); NULL where model_loads is 0. */
     aki_status (*find_model)(void *cookie, const model_spec *spec, char **folder, size_t *bytes,
                              aki_error *error);
     aki_status (*open_model)(void *cookie, const model_spec *spec, const char *folder, encoder **out,
                              aki_error *error);
-    size_t max_texts; /* per request */
-    size_t max_body_bytes;
-    size_t max_header_bytes;
-    bool h2c; /* HTTP/2 without TLS, for clients that begin with it */
-    size_t max_queue_requests, max_queue_tokens;
-    int64_t max_queue_wait_ms;       /* of interactive requests; 0 = no limit but their deadlines */
     scheduler_resilience resilience; /* about devices that fail */
-    bool adaptive_limit;             /* limit the requests in flight by their latency */
-    size_t cache_bytes;              /* for results by exact text; 0 = none */
-    unsigned max_connections;
-    unsigned max_connections_per_address; /* 0 = no limit of its own */
-    unsigned http_threads;
-    unsigned workers;             /* 0 = one per CPU */
-    int64_t request_timeout_ms;   /* from a request's headers to its first pass */
-    int64_t max_request_time_ms;  /* from there to its last; 0 = no limit */
-    int64_t inference_timeout_ms; /* of one pass; 0 = none */
-    int64_t batch_window_ms;      /* how long a pass that is not full waits for more work */
-    int64_t
-        header_timeout_ms; /* from a connection's opening, or a request's first line, to its last header */
-    size_t min_body_rate;  /* bytes per second; 0 = none */
-    int64_t idle_timeout_ms;
-    int64_t write_timeout_ms; /* for a client to take a reply */
-    int64_t drain_delay_ms;   /* from SIGTERM on, how long new connections are still taken */
-    int64_t drain_timeout_ms;
-    int64_t stuck_timeout_ms;  /* a worker that does not come back for so long fails liveness */
-    int64_t probe_interval_ms; /* between the health's own inferences; 0 = none */
-    const char *admin_host;    /* a port for health, metrics and administration; NULL = none */
-    uint16_t admin_port;
+    unsigned workers;                /* 0 = one per CPU */
+    const char *admin_host;          /* a port for health, metrics and administration; NULL = none */
     /* Called a few times a second with whether the service is alive, for a watchdog outside; NULL = nobody. */
     void (*on_heartbeat)(void *cookie, bool alive);
     /* True where the weights in the folder are, byte for byte, those that the stored reference vector was made with; may take its
      * time. */
     bool (*weights_are_published)(void *cookie, const char *folder);
-    void *cookie;              /* of these four */
-    size_t memory_limit_bytes; /* readiness fails above it */
+    void *cookie; /* of these four */
     log_sink log;
     tracer *tracer;                        /* must outlive the server; NULL = no traces */
     bool joins_traces;                     /* the callers' traceparent counts */
     bool keeps_exemplars;                  /* histograms keep the ids of sampled requests */
     uint64_t (*log_dropped)(void *cookie); /* lines that the log lost, for the metrics; NULL = not known */
     void *log_dropped_cookie;
-    uint64_t access_log_rate; /* lines per second; 0 = none */
-    int64_t slow_request_ms;  /* slower ones are warned of; 0 = none */
-    bool log_texts;           /* the log may quote what clients send */
 } server_settings;
 
+/* The options' defaults, and no more: no log, no models to load, no admin port. */
 void server_settings_init(server_settings *settings);
 
 /* Opens the socket and answers /health/live at once and everything else with 503 until server_attach, or until

@@ -23,7 +23,7 @@ typedef struct log_filter {
 bool log_filter_parse(log_filter *filter, const char *text);
 bool log_filter_passes(const log_filter *filter, aki_log_level level, const char *target);
 
-/* The check of the option's row in the options table. */
+/* The check of --log-level (base/option.h). */
 bool log_filter_check(const char *text, char *must_be, size_t room);
 
 #endif

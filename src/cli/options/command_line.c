@@ -53,7 +53,7 @@ static aki_status read_flag(command_line *line, command_id command, int count, c
     if (value == NULL) {
         if (*next + 1 >= count || strncmp(arguments[*next + 1], "--", 2) == 0) {
             char values[200];
-            option_describe_values(id, values, sizeof values);
+            option_describe_values(&option_table[id], values, sizeof values);
             error_set(error, AKI_INVALID_ARGUMENT, "%s needs a value: %s", argument, values);
             error_hint(error, "Write %s VALUE or %s=VALUE.", argument, argument);
             return AKI_INVALID_ARGUMENT;

@@ -140,7 +140,7 @@ static void append_markdown_row(buf *out, option_id id)
         buf_append_string(out, "` | – | – | | ");
     } else {
         option_key(id, key, sizeof key);
-        option_describe_values(id, values, sizeof values);
+        option_describe_values(&option_table[id], values, sizeof values);
         buf_printf(out, "` | `%s`%s%s%s | %s%s%s | %s", row->variable,
                    row->other_variable != NULL ? ", else `" : "",
                    row->other_variable != NULL ? row->other_variable : "",

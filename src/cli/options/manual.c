@@ -113,7 +113,7 @@ static void append_option(buf *out, option_id id)
     buf_append_string(out, ".\n");
     if (row->variable == NULL)
         return;
-    option_describe_values(id, values, sizeof values);
+    option_describe_values(&option_table[id], values, sizeof values);
     buf_append_string(out, ".IP\nValue: ");
     append_text(out, values);
     if (row->default_text != NULL) {

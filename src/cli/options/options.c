@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "cli/options/command_line.h"
 #include "cli/options/suggest.h"
 
@@ -46,6 +47,36 @@ bool option_taken_by(option_id id, command_id command)
 bool option_repeats(option_id id, command_id command)
 {
     return (option_table[id].repeats >> command & 1) != 0;
+}
+
+aki_status option_parse(option_id id, const char *label, const char *text, option_value *out,
+                        aki_error *error)
+{
+    const option_row *row = &option_table[id];
+    char must_be[200];
+    int64_t number;
+    if (!utf8_valid(text, strlen(text), NULL) && row->type != OPTION_TYPE_PATH)
+        return error_set(error, AKI_INVALID_ARGUMENT, "%s: must be valid UTF-8", label);
+    if (!option_read(row, text, &number)) {
+        option_describe_values(row, must_be, sizeof must_be);
+        error_set(error, AKI_INVALID_ARGUMENT, "%s: must be %s", label, must_be);
+        if (strncmp(text, "tcp://", 6) ==
+            0) /* Kubernetes sets <SERVICE>_PORT for every service of a namespace */
+            error_hint(
+                error,
+                "A Kubernetes service called akidb sets this variable; give the pod enableServiceLinks: "
+                "false, or set another value.");
+        return AKI_INVALID_ARGUMENT;
+    }
+    if (row->check != NULL && !row->check(text, must_be, sizeof must_be))
+        return error_set(error, AKI_INVALID_ARGUMENT, "%s: must be %s", label, must_be);
+    char *copy = mem_copy_string(text);
+    if (copy == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the options");
+    mem_free(out->text);
+    out->text = copy;
+    out->number = number;
+    return AKI_OK;
 }
 
 aki_status options_store(options *o, option_id id, option_source source, const char *origin,

@@ -1,6 +1,6 @@
 /* The options of every command: one table, four sources.
  *
- * A row of the table is a flag, an AKIDB_* variable and a key of the config file at once; parsing, error messages, --help,
+ * The rows are declared in the option_list.h of the rooms that use them (base/option.h). A row of the table is a flag, an AKIDB_* variable and a key of the config file at once; parsing, error messages, --help,
  * --print-config and docs/OPTIONS.md all come from it. A value is looked up in this order: flag, variable, [command]
  * section of the config file, its part before the first section, default. What is given is checked wherever it stands, and an
  * error names the source: "AKIDB_PORT=99999: must be a whole number from 0 to 65535". */
@@ -9,160 +9,28 @@
 
 #include "akidb/embed.h"
 #include "base/buf.h"
+#include "cli/bench/option_list.h"
+#include "cli/bulk/option_list.h"
+#include "cli/options/option_list.h"
+#include "engine/option_list.h"
+#include "hub/option_list.h"
+#include "server/option_list.h"
 
-typedef enum command_id {
-    COMMAND_SERVE,
-    COMMAND_EMBED,
-    COMMAND_RERANK,
-    COMMAND_TOKENIZE,
-    COMMAND_PULL,
-    COMMAND_MODELS,
-    COMMAND_DOCTOR,
-    COMMAND_BENCH,
-    COMMAND_TOTAL
-} command_id;
+/* All lists of options, in the order of --help. */
+#define PROGRAM_OPTIONS(OPTION, SETTING)                                                                     \
+    HUB_OPTIONS(OPTION, SETTING)                                                                             \
+    ENGINE_COMPUTING_OPTIONS(OPTION, SETTING)                                                                \
+    SERVICE_OPTIONS(OPTION, SETTING)                                                                         \
+    BULK_OPTIONS(OPTION, SETTING)                                                                            \
+    BENCH_OPTIONS(OPTION, SETTING)                                                                           \
+    GENERAL_OPTIONS(OPTION, SETTING)
 
 typedef enum option_id {
-    OPTION_MODEL,
-    OPTION_REVISION,
-    OPTION_CACHE_FOLDER,
-    OPTION_OFFLINE,
-    OPTION_PRECISION,
-    OPTION_CPU_TIER,
-    OPTION_THREADS,
-    OPTION_PIN,
-    OPTION_WEIGHTS_CACHE,
-    OPTION_DEVICE,
-    OPTION_DEVICE_PLUGIN,
-    OPTION_DEVICE_TIMEOUT,
-    OPTION_CPU_FALLBACK,
-    OPTION_FALLBACK_CACHE_MB,
-    OPTION_BREAKER_FAILURES,
-    OPTION_BREAKER_WINDOW,
-    OPTION_BREAKER_COOLDOWN,
-    OPTION_BREAKER_COOLDOWN_MAX,
-    OPTION_BREAKER_COOLDOWN_JITTER,
-    OPTION_BREAKER_SUCCESSES,
-    OPTION_BREAKER_PROBES,
-    OPTION_RETRY_ATTEMPTS,
-    OPTION_RETRY_DELAY,
-    OPTION_HOST,
-    OPTION_PORT,
-    OPTION_UNIX_SOCKET,
-    OPTION_UNIX_SOCKET_MODE,
-    OPTION_MODEL_NAME,
-    OPTION_MODELS,
-    OPTION_MODELS_MEMORY_MB,
-    OPTION_MODEL_LOADS,
-    OPTION_MODEL_LOAD_TIMEOUT,
-    OPTION_KEEP_ALIVE,
-    OPTION_REQUEST_TIMEOUT,
-    OPTION_MAX_REQUEST_TIME,
-    OPTION_INFERENCE_TIMEOUT,
-    OPTION_BATCH_WINDOW,
-    OPTION_CACHE_MB,
-    OPTION_HEADER_TIMEOUT,
-    OPTION_IDLE_TIMEOUT,
-    OPTION_WRITE_TIMEOUT,
-    OPTION_DRAIN_DELAY,
-    OPTION_DRAIN_TIMEOUT,
-    OPTION_ADMIN_PORT,
-    OPTION_ADMIN_HOST,
-    OPTION_STUCK_TIMEOUT,
-    OPTION_PROBE_INTERVAL,
-    OPTION_HTTP_THREADS,
-    OPTION_TLS_CERTIFICATE,
-    OPTION_TLS_KEY,
-    OPTION_TLS_CLIENT_CA,
-    OPTION_TLS_OCSP,
-    OPTION_API_KEYS,
-    OPTION_CORS_ORIGIN,
-    OPTION_UI,
-    OPTION_H2C,
-    OPTION_TOKEN_IDS,
-    OPTION_CL100K_FILE,
-    OPTION_MAX_TEXTS,
-    OPTION_MAX_BODY_BYTES,
-    OPTION_MAX_HEADER_BYTES,
-    OPTION_MAX_CONNECTIONS,
-    OPTION_MAX_CONNECTIONS_PER_ADDRESS,
-    OPTION_MIN_BODY_RATE,
-    OPTION_MAX_QUEUE_REQUESTS,
-    OPTION_MAX_QUEUE_TOKENS,
-    OPTION_MAX_QUEUE_WAIT,
-    OPTION_ADAPTIVE_LIMIT,
-    OPTION_MEMORY_LIMIT,
-    OPTION_LOG_LEVEL,
-    OPTION_LOG_FORMAT,
-    OPTION_ACCESS_LOG_RATE,
-    OPTION_SLOW_REQUEST,
-    OPTION_LOG_TEXTS,
-    OPTION_TRACE_TRUST_PARENT,
-    OPTION_INPUT,
-    OPTION_INPUT_FORMAT,
-    OPTION_FIELD,
-    OPTION_COLUMN,
-    OPTION_DELIMITER,
-    OPTION_HEADER,
-    OPTION_SKIP_EMPTY,
-    OPTION_ON_ERROR,
-    OPTION_SKIPPED,
-    OPTION_MAX_LINE_BYTES,
-    OPTION_OUTPUT,
-    OPTION_OUTPUT_FORMAT,
-    OPTION_RESTART,
-    OPTION_POOLING,
-    OPTION_NORMALIZE,
-    OPTION_DIMENSIONS,
-    OPTION_PROMPT_NAME,
-    OPTION_PROMPT,
-    OPTION_TRUNCATE,
-    OPTION_BATCH_TEXTS,
-    OPTION_QUERY,
-    OPTION_TOP_N,
-    OPTION_SCORES,
-    OPTION_MAX_LENGTH,
-    OPTION_LENGTH,
-    OPTION_CORPUS,
-    OPTION_SECONDS,
-    OPTION_ALL_PRECISIONS,
-    OPTION_SERVER,
-    OPTION_JSON,
-    OPTION_CONFIG,
-    OPTION_PRINT_CONFIG,
-    OPTION_HELP,
-    OPTION_VERSION,
-    OPTION_TOTAL
+#define OPTION_ENUM(ID, ...) OPTION_##ID,
+    PROGRAM_OPTIONS(OPTION_ENUM, OPTION_ENUM) GENERAL_FLAG_OPTIONS(OPTION_ENUM)
+#undef OPTION_ENUM
+        OPTION_TOTAL
 } option_id;
-
-typedef enum option_type {
-    OPTION_TYPE_TEXT,
-    OPTION_TYPE_PATH,
-    OPTION_TYPE_NUMBER,   /* whole, minimum .. maximum */
-    OPTION_TYPE_BYTES,    /* 8MiB; minimum .. maximum in bytes */
-    OPTION_TYPE_DURATION, /* 10s; minimum .. maximum in milliseconds */
-    OPTION_TYPE_SWITCH,   /* --flag, --no-flag; true or false elsewhere */
-    OPTION_TYPE_CHOICE,   /* one of `choices`; the number is its index */
-} option_type;
-
-typedef struct option_row {
-    const char *section;        /* heading in --help and in the docs */
-    const char *flag;           /* "port", without dashes; the config key is the same with '_' */
-    const char *variable;       /* "AKIDB_PORT"; NULL = flag only, on the command line only */
-    const char *other_variable; /* read where `variable` is not set; NULL = none */
-    option_type type;
-    unsigned commands; /* bit 1 << command_id for each command that takes it */
-    int64_t minimum, maximum;
-    const char *zero_word;    /* a word that means 0 ("none"), or NULL */
-    const char *choices;      /* "auto|fp32" */
-    const char *default_text; /* as a user would write it; NULL = none */
-    const char *value_name;   /* "FOLDER"; NULL = from the type */
-    const char *help;         /* one sentence without a full stop */
-    bool takes_empty;         /* of a text: the empty string is one */
-    unsigned repeats; /* bits of the commands that take it several times: its text has a line for each */
-    /* Further check of a text, or NULL. On refusal writes what it must be. */
-    bool (*check)(const char *text, char *must_be, size_t room);
-} option_row;
 
 /* [OPTION_TOTAL] */
 extern const option_row option_table[];
@@ -219,10 +87,6 @@ void option_key(option_id id, char *key, size_t room);
  * Errors: AKI_INVALID_ARGUMENT, AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status option_parse(option_id id, const char *label, const char *text, option_value *out,
                                        aki_error *error);
-/* Writes what values the row takes: "a whole number from 0 to 65535". */
-void option_describe_values(option_id id, char *out, size_t room);
-/* Writes the word that stands for a value in help ("NUMBER", "auto|fp32"); nothing for a switch. */
-void option_value_name(const option_row *row, char *out, size_t room);
 
 /* Reads a config file and sets the values of `o->command` that are not yet from a higher source.
  * Errors as options_resolve. */

@@ -103,7 +103,7 @@ static aki_status open_log(service *sv, aki_error *error)
     log_filter filter;
     int64_t format = option_number(sv->options, OPTION_LOG_FORMAT);
     bool text = format == 2 || (format == 0 && isatty(STDOUT_FILENO));
-    if (!log_filter_parse(&filter, option_text(sv->options, OPTION_LOG_LEVEL)))
+    if (!log_filter_parse(&filter, option_text(sv->options, OPTION_LOG)))
         return error_set(error, AKI_INTERNAL, "the log filter was not checked");
     sv->writer = log_writer_open(STDOUT_FILENO, text ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON, &filter);
     if (sv->writer == NULL)

@@ -95,33 +95,65 @@ static void test_defaults(void **state)
     options_free(&r.o);
 }
 
-/* The server's own defaults are for whoever embeds it; the two must not drift apart. */
-static void test_defaults_are_those_of_the_server(void **state)
+static int64_t member(const option_row *row, const server_settings *settings)
+{
+    const char *at = (const char *)settings + row->place;
+    return row->size == sizeof(bool)       ? *(const bool *)at
+           : row->size == sizeof(uint16_t) ? *(const uint16_t *)at
+           : row->size == sizeof(unsigned) ? *(const unsigned *)at
+                                           : *(const int64_t *)at;
+}
+
+static bool is_text(const option_row *row)
+{
+    return row->type == OPTION_TYPE_TEXT || row->type == OPTION_TYPE_PATH;
+}
+
+/* A member that is too narrow for the row's maximum would lose bits of a value that the row accepts. */
+static void test_members_of_the_settings_hold_every_value_of_their_rows(void **state)
+{
+    (void)state;
+    size_t members = 0;
+    for (option_id id = 0; id < OPTION_TOTAL; id++) {
+        const option_row *row = &option_table[id];
+        server_settings settings, empty;
+        memset(&settings, 0, sizeof settings);
+        memset(&empty, 0, sizeof empty);
+        if (row->size == 0)
+            continue;
+        members++;
+        assert_int_equal(row->commands, BY_SERVE);
+        if (is_text(row)) {
+            option_set(row, &settings, "text", 0);
+            assert_int_equal(row->size, sizeof(char *));
+            assert_string_equal(*(const char **)((char *)&settings + row->place), "text");
+            continue;
+        }
+        const int64_t most = row->type == OPTION_TYPE_SWITCH ? 1 : row->maximum;
+        assert_int_equal(row->type == OPTION_TYPE_SWITCH, row->size == sizeof(bool));
+        option_set(row, &settings, NULL, most);
+        assert_true(member(row, &settings) == most * row->unit);
+        memset((char *)&settings + row->place, 0, row->size);
+        assert_memory_equal(&settings, &empty, sizeof empty); /* and nothing beside it was written */
+    }
+    assert_true(members > 30);
+}
+
+static void test_a_server_without_a_command_line_has_the_defaults_of_the_options(void **state)
 {
     (void)state;
     server_settings settings;
     server_settings_init(&settings);
     outcome r = RESOLVE(COMMAND_SERVE, no_environment, NULL);
+    for (option_id id = 0; id < OPTION_TOTAL; id++) {
+        const option_row *row = &option_table[id];
+        if (row->size != 0 && !is_text(row))
+            assert_true(member(row, &settings) == option_number(&r.o, id) * row->unit);
+    }
     assert_string_equal(option_text(&r.o, OPTION_HOST), settings.host);
-    assert_int_equal(option_number(&r.o, OPTION_PORT), settings.port);
-    assert_int_equal(option_size(&r.o, OPTION_MAX_TEXTS), settings.max_texts);
-    assert_int_equal(option_size(&r.o, OPTION_MAX_BODY_BYTES), settings.max_body_bytes);
-    assert_int_equal(option_size(&r.o, OPTION_MAX_HEADER_BYTES), settings.max_header_bytes);
-    assert_int_equal(option_size(&r.o, OPTION_MAX_QUEUE_REQUESTS), settings.max_queue_requests);
-    assert_int_equal(option_size(&r.o, OPTION_MAX_QUEUE_TOKENS), settings.max_queue_tokens);
-    assert_int_equal(option_number(&r.o, OPTION_MAX_CONNECTIONS), settings.max_connections);
-    assert_int_equal(option_number(&r.o, OPTION_MAX_CONNECTIONS_PER_ADDRESS),
-                     settings.max_connections_per_address);
-    assert_int_equal(option_size(&r.o, OPTION_MIN_BODY_RATE), settings.min_body_rate);
-    assert_int_equal(option_number(&r.o, OPTION_HEADER_TIMEOUT), settings.header_timeout_ms);
-    assert_int_equal(option_number(&r.o, OPTION_WRITE_TIMEOUT), settings.write_timeout_ms);
-    assert_int_equal(strtoul(option_text(&r.o, OPTION_UNIX_SOCKET_MODE), NULL, 8), settings.unix_socket_mode);
-    assert_int_equal(option_number(&r.o, OPTION_HTTP_THREADS), settings.http_threads);
-    assert_int_equal(option_number(&r.o, OPTION_THREADS), settings.workers);
-    assert_int_equal(option_number(&r.o, OPTION_REQUEST_TIMEOUT), settings.request_timeout_ms);
-    assert_int_equal(option_number(&r.o, OPTION_IDLE_TIMEOUT), settings.idle_timeout_ms);
-    assert_int_equal(option_number(&r.o, OPTION_DRAIN_TIMEOUT), settings.drain_timeout_ms);
-    assert_int_equal(option_size(&r.o, OPTION_MEMORY_LIMIT), settings.memory_limit_bytes);
+    assert_int_equal(settings.unix_socket_mode, 0660);
+    assert_null(settings.tls_key);
+    assert_null(settings.admin_host);
     options_free(&r.o);
 }
 
@@ -182,10 +214,10 @@ static void test_second_variable_counts_after_the_first(void **state)
     const char *const both[] = {"RUST_LOG=debug", "AKIDB_LOG=warn", NULL};
     const char *const one[] = {"RUST_LOG=debug", NULL};
     outcome r = RESOLVE(COMMAND_SERVE, both, NULL);
-    assert_string_equal(option_text(&r.o, OPTION_LOG_LEVEL), "warn");
+    assert_string_equal(option_text(&r.o, OPTION_LOG), "warn");
     options_free(&r.o);
     r = RESOLVE(COMMAND_SERVE, one, NULL);
-    assert_string_equal(option_text(&r.o, OPTION_LOG_LEVEL), "debug");
+    assert_string_equal(option_text(&r.o, OPTION_LOG), "debug");
     options_free(&r.o);
 }
 
@@ -260,7 +292,8 @@ int main(void)
         cmocka_unit_test(test_rows_of_a_section_stand_together),
         cmocka_unit_test(test_every_default_is_valid),
         cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_defaults_are_those_of_the_server),
+        cmocka_unit_test(test_members_of_the_settings_hold_every_value_of_their_rows),
+        cmocka_unit_test(test_a_server_without_a_command_line_has_the_defaults_of_the_options),
         cmocka_unit_test(test_flags_in_every_form),
         cmocka_unit_test(test_precedence),
         cmocka_unit_test(test_second_variable_counts_after_the_first),

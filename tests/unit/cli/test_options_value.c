@@ -91,8 +91,8 @@ static void test_texts(void **state)
     refuse(OPTION_HOST, "", "AKIDB_X: must be a text that is not empty");
     refuse(OPTION_HOST, "\xFF", "AKIDB_X: must be valid UTF-8");
     accept(OPTION_INPUT, "/tmp/\xFF"); /* a path may be any bytes */
-    accept(OPTION_LOG_LEVEL, "info,server=debug");
-    refuse(OPTION_LOG_LEVEL, "info,server=loud",
+    accept(OPTION_LOG, "info,server=debug");
+    refuse(OPTION_LOG, "info,server=loud",
            "AKIDB_X: must be a level (trace, debug, info, warn, error, off), or several separated by commas, "
            "each "
            "may be target=level");

@@ -1,9 +1,4 @@
-/* One value of an option: from text to number, and what a row accepts in words. */
-#include "cli/options/options.h"
-
-#include "base/error.h"
-#include "base/memory.h"
-#include "base/utf8.h"
+#include "base/option.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -83,7 +78,7 @@ static bool read_choice(const char *choices, const char *text, int64_t *number)
     return false;
 }
 
-static bool read_value(const option_row *row, const char *text, int64_t *number)
+bool option_read(const option_row *row, const char *text, int64_t *number)
 {
     bool read;
     switch (row->type) {
@@ -149,9 +144,8 @@ static void write_choices(const char *choices, char *out, size_t room)
     out[used] = '\0';
 }
 
-void option_describe_values(option_id id, char *out, size_t room)
+void option_describe_values(const option_row *row, char *out, size_t room)
 {
-    const option_row *row = &option_table[id];
     char low[32], high[32], word[32] = "";
     if (row->zero_word != NULL)
         snprintf(word, sizeof word, "%s, or ", row->zero_word);
@@ -200,32 +194,31 @@ void option_value_name(const option_row *row, char *out, size_t room)
         snprintf(out, room, "%s", names[row->type]);
 }
 
-aki_status option_parse(option_id id, const char *label, const char *text, option_value *out,
-                        aki_error *error)
+void option_set(const option_row *row, void *settings, const char *text, int64_t number)
 {
-    const option_row *row = &option_table[id];
-    char must_be[200];
-    int64_t number;
-    if (!utf8_valid(text, strlen(text), NULL) && row->type != OPTION_TYPE_PATH)
-        return error_set(error, AKI_INVALID_ARGUMENT, "%s: must be valid UTF-8", label);
-    if (!read_value(row, text, &number)) {
-        option_describe_values(id, must_be, sizeof must_be);
-        error_set(error, AKI_INVALID_ARGUMENT, "%s: must be %s", label, must_be);
-        if (strncmp(text, "tcp://", 6) ==
-            0) /* Kubernetes sets <SERVICE>_PORT for every service of a namespace */
-            error_hint(
-                error,
-                "A Kubernetes service called akidb sets this variable; give the pod enableServiceLinks: "
-                "false, or set another value.");
-        return AKI_INVALID_ARGUMENT;
+    char *member = (char *)settings + row->place;
+    if (row->size == 0)
+        return;
+    if (row->type == OPTION_TYPE_TEXT || row->type == OPTION_TYPE_PATH) {
+        memcpy(member, &text, sizeof text);
+        return;
     }
-    if (row->check != NULL && !row->check(text, must_be, sizeof must_be))
-        return error_set(error, AKI_INVALID_ARGUMENT, "%s: must be %s", label, must_be);
-    char *copy = mem_copy_string(text);
-    if (copy == NULL)
-        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the options");
-    mem_free(out->text);
-    out->text = copy;
-    out->number = number;
-    return AKI_OK;
+    const int64_t value = number * row->unit; /* a row's maximum is chosen so that it fits */
+    const uint32_t value_32 = (uint32_t)value;
+    const uint16_t value_16 = (uint16_t)value;
+    const bool truth = value != 0;
+    const void *from = row->type == OPTION_TYPE_SWITCH ? (const void *)&truth
+                       : row->size == sizeof value_16  ? (const void *)&value_16
+                       : row->size == sizeof value_32  ? (const void *)&value_32
+                                                       : (const void *)&value;
+    memcpy(member, from, row->size);
+}
+
+void option_set_defaults(const option_row *rows, size_t count, void *settings)
+{
+    for (size_t i = 0; i < count; i++) {
+        int64_t number;
+        if (rows[i].default_text != NULL && option_read(&rows[i], rows[i].default_text, &number))
+            option_set(&rows[i], settings, rows[i].default_text, number);
+    }
 }

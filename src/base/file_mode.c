@@ -1,4 +1,4 @@
-#include "cli/options/file_mode.h"
+#include "base/file_mode.h"
 
 #include <stdio.h>
 #include <string.h>
