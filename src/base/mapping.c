@@ -14,11 +14,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+typedef struct mapped_file {
+    size_t begin, size; /* bytes in the mapping; begin is on a page */
+    int descriptor;     /* kept open: tells whether the file is still as long as it was */
+} mapped_file;
+
 struct mapping {
     unsigned char *data;
-    size_t size;
+    size_t range_bytes; /* whole pages */
     size_t slot;
-    int descriptor; /* kept open: tells whether the file is still as long as it was */
+    size_t count;
+    mapped_file files[];
 };
 
 /* Read by the signal handler: plain atomics in static storage, no locks, no heap. */
@@ -174,7 +180,7 @@ static bool register_range(mapping *map)
         registry[i].taken = true;
         map->slot = i;
         atomic_store(&registry[i].damaged, false);
-        atomic_store(&registry[i].end, (uintptr_t)map->data + map->size);
+        atomic_store(&registry[i].end, (uintptr_t)map->data + map->range_bytes);
         atomic_store_explicit(&registry[i].start, (uintptr_t)map->data, memory_order_release);
         done = true;
     }
@@ -182,47 +188,87 @@ static bool register_range(mapping *map)
     return done;
 }
 
-static aki_status map_descriptor(mapping *map, const char *path, aki_error *error)
+/* Opens the file and gives it its place behind those before it. */
+static aki_status open_file(mapping *map, const char *path, aki_error *error)
 {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
     struct stat info;
-    if (fstat(map->descriptor, &info) != 0)
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (descriptor < 0)
+        return error_set_errno(error,
+                               errno == ENOENT || errno == ENOTDIR ? AKI_MODEL_NOT_FOUND : AKI_IO_ERROR,
+                               errno, "cannot open '%s'", path);
+    mapped_file *file = &map->files[map->count++];
+    *file = (mapped_file){.begin = map->range_bytes, .descriptor = descriptor};
+    if (fstat(descriptor, &info) != 0)
         return error_set_errno(error, AKI_IO_ERROR, errno, "cannot examine '%s'", path);
     if (!S_ISREG(info.st_mode))
         return error_set(error, AKI_MODEL_INVALID, "'%s' is not a regular file", path);
     if (info.st_size <= 0)
         return error_set(error, AKI_MODEL_INVALID, "'%s' is empty", path);
-    map->size = (size_t)info.st_size;
-    void *data = mmap(NULL, map->size, PROT_READ, MAP_SHARED, map->descriptor, 0);
+    file->size = (size_t)info.st_size;
+    size_t end;
+    if (!size_add(file->begin, file->size, &end) || !size_add(end, page - 1, &end))
+        return error_set(error, AKI_MODEL_INVALID, "'%s' is too large to be mapped (%zu bytes)", path,
+                         file->size);
+    map->range_bytes = end / page * page;
+    return AKI_OK;
+}
+
+/* Reserves one range of addresses and puts the files there. */
+static aki_status map_files(mapping *map, const char *const *paths, aki_error *error)
+{
+    unsigned char *data =
+        mmap(NULL, map->range_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (data == MAP_FAILED)
         return error_set_errno(error, errno == ENOMEM ? AKI_OUT_OF_MEMORY : AKI_IO_ERROR, errno,
-                               "cannot map '%s' (%zu bytes)", path, map->size);
+                               "cannot map '%s' (%zu bytes)", paths[0], map->range_bytes);
     map->data = data;
-    if (!register_range(map)) {
-        munmap(data, map->size);
-        return error_set(error, AKI_INTERNAL, "cannot guard the mapping of '%s': %d files are mapped already",
-                         path, MAPPING_MAX);
+    for (size_t i = 0; i < map->count; i++) {
+        const mapped_file *file = &map->files[i];
+        if (mmap(data + file->begin, file->size, PROT_READ, MAP_SHARED | MAP_FIXED, file->descriptor, 0) ==
+            MAP_FAILED)
+            return error_set_errno(error, errno == ENOMEM ? AKI_OUT_OF_MEMORY : AKI_IO_ERROR, errno,
+                                   "cannot map '%s' (%zu bytes)", paths[i], file->size);
     }
     return AKI_OK;
 }
 
+/* All but the registration. */
+static void discard(mapping *map)
+{
+    if (map->data != NULL)
+        munmap(map->data, map->range_bytes);
+    for (size_t i = 0; i < map->count; i++)
+        close(map->files[i].descriptor);
+    mem_free(map);
+}
+
 aki_status mapping_open(mapping **out, const char *path, aki_error *error)
 {
+    return mapping_open_files(out, &path, 1, error);
+}
+
+aki_status mapping_open_files(mapping **out, const char *const *paths, size_t count, aki_error *error)
+{
     *out = NULL;
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (descriptor < 0)
-        return error_set_errno(error,
-                               errno == ENOENT || errno == ENOTDIR ? AKI_MODEL_NOT_FOUND : AKI_IO_ERROR,
-                               errno, "cannot open '%s'", path);
-    mapping *map = mem_zalloc(1, sizeof *map);
-    if (map == NULL) {
-        close(descriptor);
-        return error_set(error, AKI_OUT_OF_MEMORY, "no memory to map '%s'", path);
-    }
-    map->descriptor = descriptor;
-    aki_status status = map_descriptor(map, path, error);
+    size_t bytes;
+    mapping *map = NULL;
+    if (size_mul(count, sizeof map->files[0], &bytes) && size_add(bytes, sizeof *map, &bytes))
+        map = mem_zalloc(1, bytes);
+    if (map == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory to map '%s'", paths[0]);
+    aki_status status = AKI_OK;
+    for (size_t i = 0; i < count && status == AKI_OK; i++)
+        status = open_file(map, paths[i], error);
+    if (status == AKI_OK)
+        status = map_files(map, paths, error);
+    if (status == AKI_OK && !register_range(map))
+        status = error_set(error, AKI_INTERNAL,
+                           "cannot guard the mapping of '%s': %d models' weights are mapped already",
+                           paths[0], MAPPING_MAX);
     if (status != AKI_OK) {
-        close(descriptor);
-        mem_free(map);
+        discard(map);
         return status;
     }
     *out = map;
@@ -235,16 +281,16 @@ void mapping_close(mapping *map)
         return;
     lock_registry();
     atomic_store(&registry[map->slot].start, 0);
-    munmap(map->data, map->size);
+    munmap(map->data, map->range_bytes);
+    map->data = NULL;
     registry[map->slot].taken = false;
     pthread_mutex_unlock(&registry_lock);
-    close(map->descriptor);
-    mem_free(map);
+    discard(map);
 }
 
 void mapping_drop_pages(const mapping *map)
 {
-    (void)madvise(map->data, map->size, MADV_DONTNEED);
+    (void)madvise(map->data, map->range_bytes, MADV_DONTNEED);
 }
 
 const unsigned char *mapping_data(const mapping *map)
@@ -254,16 +300,34 @@ const unsigned char *mapping_data(const mapping *map)
 
 size_t mapping_size(const mapping *map)
 {
-    return map->size;
+    size_t bytes = 0;
+    for (size_t i = 0; i < map->count; i++)
+        bytes += map->files[i].size;
+    return bytes;
+}
+
+size_t mapping_begin(const mapping *map, size_t index)
+{
+    return map->files[index].begin;
+}
+
+size_t mapping_file_size(const mapping *map, size_t index)
+{
+    return map->files[index].size;
+}
+
+static bool was_cut(const mapped_file *file)
+{
+    struct stat info;
+    return fstat(file->descriptor, &info) == 0 && (uintmax_t)info.st_size < file->size;
 }
 
 bool mapping_damaged(const mapping *map)
 {
     atomic_bool *damaged = &registry[map->slot].damaged;
-    struct stat info;
     /* A cut inside a page raises no signal: the rest of that page reads as zeros. */
-    if (!atomic_load_explicit(damaged, memory_order_acquire) && fstat(map->descriptor, &info) == 0 &&
-        (uintmax_t)info.st_size < map->size)
-        atomic_store_explicit(damaged, true, memory_order_release);
+    for (size_t i = 0; i < map->count && !atomic_load_explicit(damaged, memory_order_acquire); i++)
+        if (was_cut(&map->files[i]))
+            atomic_store_explicit(damaged, true, memory_order_release);
     return atomic_load_explicit(damaged, memory_order_acquire);
 }

@@ -21,6 +21,10 @@ typedef struct mapping mapping;
  * Errors: AKI_MODEL_NOT_FOUND (no such file), AKI_MODEL_INVALID (empty, not a regular file), AKI_IO_ERROR,
  * AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status mapping_open(mapping **out, const char *path, aki_error *error);
+/* As mapping_open, of several files, which become one mapping: each begins on a page of its own, where mapping_begin says.
+ * A cut of any of them damages the whole. count >= 1. Error as well: AKI_MODEL_INVALID (more than the address space holds). */
+AKI_MUST_CHECK aki_status mapping_open_files(mapping **out, const char *const *paths, size_t count,
+                                             aki_error *error);
 /* NULL allowed. Pointers into the mapping die with it. */
 void mapping_close(mapping *map);
 
@@ -28,9 +32,13 @@ void mapping_close(mapping *map);
 void mapping_drop_pages(const mapping *map);
 
 const unsigned char *mapping_data(const mapping *map);
+/* Bytes of all its files. */
 size_t mapping_size(const mapping *map);
+/* Number of bytes from mapping_data to the first one of file `index`, and how many that file has. */
+size_t mapping_begin(const mapping *map, size_t index);
+size_t mapping_file_size(const mapping *map, size_t index);
 /* True once a page of the mapping could not be read, or when the file is found shorter than it was. Never goes back to
- * false. Costs one fstat. */
+ * false. Costs one fstat for each file. */
 bool mapping_damaged(const mapping *map);
 
 #endif

@@ -1,6 +1,7 @@
 #include "hub/pull.h"
 
 #include "base/error.h"
+#include "base/shard_index.h"
 #include "hub/download.h"
 #include "hub/snapshot.h"
 
@@ -100,6 +101,47 @@ static aki_status pull_modules(pull_walk *walk, snapshot_plan *plan, aki_error *
     return status;
 }
 
+static aki_status pull_shards(pull_walk *walk, const char *weights, const shard_index *index,
+                              aki_error *error)
+{
+    aki_status status = AKI_OK;
+    walk->session.now.file_count += index->count;
+    for (size_t i = 0; i < index->count && status == AKI_OK; i++) {
+        char name[REPO_FILE_NAME_MAX + 1];
+        bool present;
+        status = snapshot_shard_name(name, weights, index->files[i])
+                     ? pull_file(walk, name, true, &present, error)
+                     : error_set(error, AKI_MODEL_INVALID, "the name of a weight file of '%s' is too long",
+                                 walk->session.id);
+    }
+    return status;
+}
+
+/* One file, else the index and the files that it lists. */
+static aki_status pull_weights(pull_walk *walk, const char *weights, aki_error *error)
+{
+    char name[REPO_FILE_NAME_MAX + 1];
+    bool present = false;
+    aki_status status = pull_file(walk, weights, false, &present, error);
+    if (status != AKI_OK || present)
+        return status;
+    if (snapshot_shard_name(name, weights, "model.safetensors" SHARD_INDEX_ENDING)) {
+        walk->session.now.file_count++;
+        status = pull_file(walk, name, false, &present, error);
+    }
+    if (status == AKI_OK && !present)
+        return missing_file(walk, weights, error);
+    if (status != AKI_OK)
+        return status;
+    shard_index index;
+    cache_path path = cache_file_path(walk->session.layout, walk->commit, name);
+    status = shard_index_read(&index, path.text, error);
+    if (status == AKI_OK)
+        status = pull_shards(walk, weights, &index, error);
+    shard_index_free(&index);
+    return status;
+}
+
 static aki_status pull_files(pull_walk *walk, aki_error *error)
 {
     snapshot_plan plan;
@@ -107,14 +149,15 @@ static aki_status pull_files(pull_walk *walk, aki_error *error)
     aki_status status = pull_modules(walk, &plan, error);
     for (size_t i = 0; status == AKI_OK && i < plan.count; i++) {
         const snapshot_file *file = &plan.files[i];
-        bool weights = i + 1 == plan.count;
+        bool weights = file->need == SNAPSHOT_WEIGHTS;
         if (weights && !has_tokenizer) /* not worth the large download */
             return missing_file(walk, "tokenizer.json or vocab.txt", error);
         if (file->need == SNAPSHOT_OLDER_NAME && present) { /* already present under a newer name */
             walk->session.now.file_index++;
             continue;
         }
-        status = pull_file(walk, file->name, file->need == SNAPSHOT_REQUIRED, &present, error);
+        status = weights ? pull_weights(walk, file->name, error)
+                         : pull_file(walk, file->name, file->need == SNAPSHOT_REQUIRED, &present, error);
         has_tokenizer = has_tokenizer || (present && file->need == SNAPSHOT_TOKENIZER);
     }
     return status;

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json_file.h"
+#include "base/shard_index.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -34,7 +35,7 @@ static const transformer_file transformer_files[] = {
     {"special_tokens_map.json", SNAPSHOT_DECIDING, false},
     {"added_tokens.json", SNAPSHOT_DECIDING, false},
     {"vocab.txt", SNAPSHOT_TOKENIZER, false},
-    {"model.safetensors", SNAPSHOT_REQUIRED, false},
+    {"model.safetensors", SNAPSHOT_WEIGHTS, false},
 };
 
 /* "Pooling" of "sentence_transformers.models.Pooling". */
@@ -176,6 +177,41 @@ static void add_missing(inspection *in, const char *name)
     state->settled = false;
 }
 
+bool snapshot_shard_name(char name[REPO_FILE_NAME_MAX + 1], const char *weights, const char *shard)
+{
+    const char *slash = strrchr(weights, '/');
+    const int folder = slash != NULL ? (int)(slash + 1 - weights) : 0;
+    const int length = snprintf(name, REPO_FILE_NAME_MAX + 1, "%.*s%s", folder, weights, shard);
+    return length <= REPO_FILE_NAME_MAX && repo_file_name_valid(name);
+}
+
+/* The weights in several files: which of them are missing. */
+static void inspect_shards(inspection *in, const char *weights, const char *index_name)
+{
+    shard_index index;
+    cache_path path = cache_file_path(in->layout, in->commit, index_name);
+    if (shard_index_read(&index, path.text, NULL) != AKI_OK)
+        add_missing(in, "a model.safetensors.index.json that can be read");
+    else
+        for (size_t i = 0; i < index.count; i++) {
+            char name[REPO_FILE_NAME_MAX + 1];
+            if (!snapshot_shard_name(name, weights, index.files[i]) || !has_file(in, name))
+                add_missing(in, index.files[i]);
+        }
+    shard_index_free(&index);
+}
+
+static void inspect_weights(inspection *in, const char *weights)
+{
+    char index[REPO_FILE_NAME_MAX + 1];
+    if (has_file(in, weights))
+        return;
+    if (snapshot_shard_name(index, weights, "model.safetensors" SHARD_INDEX_ENDING) && has_file(in, index))
+        inspect_shards(in, weights, index);
+    else
+        add_missing(in, weights);
+}
+
 /* The files without which the model cannot be opened. */
 static void inspect_required(inspection *in, const snapshot_plan *plan)
 {
@@ -184,6 +220,8 @@ static void inspect_required(inspection *in, const snapshot_plan *plan)
         const snapshot_file *file = &plan->files[i];
         if (file->need == SNAPSHOT_TOKENIZER)
             has_tokenizer = has_tokenizer || has_file(in, file->name);
+        else if (file->need == SNAPSHOT_WEIGHTS)
+            inspect_weights(in, file->name);
         else if (file->need == SNAPSHOT_REQUIRED && !has_file(in, file->name))
             add_missing(in, file->name);
     }

@@ -13,6 +13,7 @@ typedef enum snapshot_need {
     SNAPSHOT_DECIDING,   /* need not exist, but decides vectors where it does */
     SNAPSHOT_OLDER_NAME, /* of sentence_bert_config.json: read only where the names before it are absent */
     SNAPSHOT_REQUIRED,
+    SNAPSHOT_WEIGHTS,   /* this file, or its index (SHARD_INDEX_ENDING) and the files that the index lists */
     SNAPSHOT_TOKENIZER, /* at least one file of this kind */
 } snapshot_need;
 
@@ -31,6 +32,9 @@ typedef struct snapshot_plan {
 /* The plan of a model whose modules.json is the file `modules` (NULL = it has none). Errors: AKI_MODEL_NOT_FOUND,
  * AKI_MODEL_INVALID (also: a path that leaves the model's folder), AKI_IO_ERROR, AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status snapshot_make_plan(const char *modules, snapshot_plan *plan, aki_error *error);
+
+/* The name in the repository of a file that the index of `weights` lists; false where it is too long. */
+bool snapshot_shard_name(char name[REPO_FILE_NAME_MAX + 1], const char *weights, const char *shard);
 
 typedef struct snapshot_state {
     bool usable;       /* every file without which the model cannot be opened is there */

@@ -2,8 +2,10 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/shard_index.h"
 #include "base/xxhash64.h"
 #include "model/folder.h"
+#include "model/weight_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +35,8 @@ static const char *const names[] = {"modules.json",
                                     "vocab.txt",
                                     "vocab.json",
                                     "merges.txt",
-                                    "model.safetensors"};
+                                    WEIGHT_FILE,
+                                    WEIGHT_FILE SHARD_INDEX_ENDING};
 
 typedef struct job {
     const char *folder;
@@ -73,26 +76,53 @@ static void hash_file(const job *j, const char *path, char out[HASH_ROOM])
         snprintf(out, HASH_ROOM, "unreadable");
 }
 
-/* module: "" or a folder below the model's. */
-static aki_status add_folder(const job *j, const char *module, aki_error *error)
+/* module: "" or a folder below the model's. *path: becomes that of the file, freed with mem_free; NULL = the folder does not list
+ * it. */
+static aki_status add_file(const job *j, const char *module, const char *file, char **path, aki_error *error)
 {
     char name[512], hash[HASH_ROOM];
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        size_t length = strlen(module);
-        bool slash = length > 0 && module[length - 1] != '/';
-        if ((size_t)snprintf(name, sizeof name, "%s%s%s", module, slash ? "/" : "", names[i]) >= sizeof name)
-            return error_set(error, AKI_MODEL_INVALID, "the path of a module in '%s' is too long", j->folder);
-        if (!folder_lists(j->folder, name))
-            continue;
-        char *path = NULL;
-        aki_status status = folder_path(&path, j->folder, name, error);
-        if (status != AKI_OK)
-            return status;
-        hash_file(j, path, hash);
-        mem_free(path);
+    size_t length = strlen(module);
+    bool slash = length > 0 && module[length - 1] != '/';
+    *path = NULL;
+    if ((size_t)snprintf(name, sizeof name, "%s%s%s", module, slash ? "/" : "", file) >= sizeof name)
+        return error_set(error, AKI_MODEL_INVALID, "the path of a module in '%s' is too long", j->folder);
+    if (!folder_lists(j->folder, name))
+        return AKI_OK;
+    aki_status status = folder_path(path, j->folder, name, error);
+    if (status == AKI_OK) {
+        hash_file(j, *path, hash);
         j->add(j->cookie, name, hash);
     }
-    return AKI_OK;
+    return status;
+}
+
+/* The files of an index that can be read; of another the hash of the index itself tells. */
+static aki_status add_shards(const job *j, const char *module, const char *index_path, aki_error *error)
+{
+    shard_index index;
+    aki_status status = AKI_OK;
+    if (shard_index_read(&index, index_path, NULL) == AKI_OK)
+        for (size_t i = 0; i < index.count && status == AKI_OK; i++) {
+            char *path;
+            status = add_file(j, module, index.files[i], &path, error);
+            mem_free(path);
+        }
+    shard_index_free(&index);
+    return status;
+}
+
+static aki_status add_folder(const job *j, const char *module, aki_error *error)
+{
+    const size_t count = sizeof names / sizeof names[0];
+    aki_status status = AKI_OK;
+    for (size_t i = 0; i < count && status == AKI_OK; i++) {
+        char *path;
+        status = add_file(j, module, names[i], &path, error);
+        if (status == AKI_OK && path != NULL && i + 1 == count)
+            status = add_shards(j, module, path, error);
+        mem_free(path);
+    }
+    return status;
 }
 
 static aki_status add_modules(const job *j, aki_error *error)

@@ -1,31 +1,16 @@
 #include "model/head_weights.h"
 
 #include "base/error.h"
-#include "base/mapping.h"
 #include "base/memory.h"
 #include "model/folder.h"
 #include "model/model.h"
-#include "model/modules.h"
 #include "model/quote.h"
 #include "model/safetensors.h"
+#include "model/weight_files.h"
 #include "model/weights.h"
 
 #include <math.h>
 #include <string.h>
-
-static aki_status no_weights(const char *folder, aki_error *error)
-{
-    if (!folder_lists(folder, "pytorch_model.bin"))
-        return error_set(error, AKI_MODEL_NOT_FOUND, "'%s' has no weights: there is no " MODULES_WEIGHTS_FILE,
-                         folder);
-    error_set(error, AKI_MODEL_UNSUPPORTED,
-              "'%s' has its weights only in pytorch_model.bin, a format that can run code when read; "
-              "supported is " MODULES_WEIGHTS_FILE,
-              folder);
-    error_hint(error,
-               "Save the model once with sentence-transformers, which writes " MODULES_WEIGHTS_FILE ".");
-    return AKI_MODEL_UNSUPPORTED;
-}
 
 static bool has_shape(const safetensors_entry *entry, const head_tensor *wanted)
 {
@@ -101,12 +86,12 @@ aki_status head_weights_copy(const head_tensor *wanted, size_t count, const safe
 
 aki_status head_weights_read(const char *folder, const head_tensor *wanted, size_t count, aki_error *error)
 {
-    if (!folder_lists(folder, MODULES_WEIGHTS_FILE))
-        return no_weights(folder, error);
+    if (!folder_lists(folder, WEIGHT_FILE))
+        return weight_files_missing(folder, error);
     char *path = NULL;
     mapping *map = NULL;
     safetensors *file = NULL;
-    aki_status status = folder_path(&path, folder, MODULES_WEIGHTS_FILE, error);
+    aki_status status = folder_path(&path, folder, WEIGHT_FILE, error);
     if (status == AKI_OK)
         status = mapping_open(&map, path, error);
     if (status == AKI_OK)

@@ -1,13 +1,12 @@
 #include "model/model.h"
 
 #include "base/error.h"
-#include "base/mapping.h"
 #include "base/memory.h"
 #include "model/config.h"
-#include "model/folder.h"
 #include "model/head_classifier.h"
 #include "model/heads.h"
 #include "model/root_file.h"
+#include "model/weight_files.h"
 #include "model/weights.h"
 
 struct model {
@@ -20,51 +19,21 @@ struct model {
     bool is_bare;
 };
 
-/* Says what is there instead of the weight file. */
-static aki_status no_weights(const char *folder, aki_error *error)
-{
-    static const char hint[] = "Save the model once with sentence-transformers or transformers "
-                               "(save_pretrained writes " MODULES_WEIGHTS_FILE
-                               "), or take a revision of it that carries " MODULES_WEIGHTS_FILE ".";
-    if (folder_lists(folder, MODULES_WEIGHTS_FILE ".index.json")) {
-        error_set(error, AKI_MODEL_UNSUPPORTED,
-                  "the weights in '%s' are split over several files (" MODULES_WEIGHTS_FILE
-                  ".index.json); supported is a single " MODULES_WEIGHTS_FILE,
-                  folder);
-        error_hint(error, "%s", hint);
-        return AKI_MODEL_UNSUPPORTED;
-    }
-    if (folder_lists(folder, "pytorch_model.bin")) {
-        error_set(error, AKI_MODEL_UNSUPPORTED,
-                  "'%s' has its weights only in pytorch_model.bin, a format that can run code when read; "
-                  "supported is " MODULES_WEIGHTS_FILE,
-                  folder);
-        error_hint(error, "%s", hint);
-        return AKI_MODEL_UNSUPPORTED;
-    }
-    return error_set(error, AKI_MODEL_NOT_FOUND, "'%s' has no weights: there is no " MODULES_WEIGHTS_FILE,
-                     folder);
-}
-
 static aki_status read_weights(model *m, aki_error *error)
 {
-    if (!folder_lists(m->folder, MODULES_WEIGHTS_FILE))
-        return no_weights(m->folder, error);
-    char *path = NULL;
-    safetensors *header = NULL;
-    aki_status status = folder_path(&path, m->folder, MODULES_WEIGHTS_FILE, error);
+    weight_files files;
+    aki_status status = weight_files_open(&files, m->folder, error);
     if (status == AKI_OK)
-        status = mapping_open(&m->file, path, error);
-    if (status == AKI_OK)
-        status = safetensors_parse(&header, mapping_data(m->file), mapping_size(m->file), path, error);
-    if (status == AKI_OK)
-        status = weights_bind(&m->weights, &m->config, header, mapping_data(m->file), path, error);
+        status =
+            weights_bind(&m->weights, &m->config, files.tensors, mapping_data(files.map), files.path, error);
     if (status == AKI_OK && m->heads.task == MODEL_TASK_CLASSIFY)
-        status = classifier_bind(&m->heads, &m->config, header, mapping_data(m->file), path, error);
-    if (m->file != NULL && mapping_damaged(m->file))
-        status = error_set(error, AKI_MODEL_CHANGED, "'%s' was cut while it was being read", path);
-    safetensors_close(header);
-    mem_free(path);
+        status =
+            classifier_bind(&m->heads, &m->config, files.tensors, mapping_data(files.map), files.path, error);
+    if (files.map != NULL && mapping_damaged(files.map))
+        status = error_set(error, AKI_MODEL_CHANGED, "'%s' was cut while it was being read", files.path);
+    m->file = files.map;
+    files.map = NULL;
+    weight_files_close(&files);
     return status;
 }
 

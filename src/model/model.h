@@ -3,7 +3,7 @@
  * A model is an encoder (model_config, model_weights), a list of steps from its hidden states to the text's vector
  * (model_heads), and the prompts that may stand before a text.
  *
- * Everything in the folder is untrusted. Weights are views into a guarded memory map of model.safetensors; they are
+ * Everything in the folder is untrusted. Weights are views into a guarded memory map of the weight files; they are
  * const and shared. Whoever computes from them checks model_damaged afterwards (see base/mapping.h). */
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
@@ -198,7 +198,7 @@ void model_choose_prompt(model *m, const char *name);
 const char *model_folder(const model *m);
 /* True for a folder without modules.json: mean pooling and no normalisation are this program's choice. */
 bool model_is_bare(const model *m);
-/* Bytes of the mapped weight file. */
+/* Bytes of the mapped weight files. */
 size_t model_weight_bytes(const model *m);
 /* For when most weights were copied: the pages of the file that were read no longer count as this process's memory. */
 void model_drop_pages(const model *m);

@@ -211,13 +211,13 @@ aki_status modules_find_transformer(char **out, const char *folder, aki_error *e
     return status;
 }
 
-aki_status modules_find_weights(char **out, const char *folder, aki_error *error)
+aki_status modules_find_weights(weight_paths *out, const char *folder, aki_error *error)
 {
     char *transformer = NULL;
-    *out = NULL;
+    *out = (weight_paths){.items = NULL};
     aki_status status = modules_find_transformer(&transformer, folder, error);
     if (status == AKI_OK)
-        status = folder_path(out, transformer, MODULES_WEIGHTS_FILE, error);
+        status = weight_paths_find(out, transformer, error);
     mem_free(transformer);
     return status;
 }

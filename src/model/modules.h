@@ -9,8 +9,7 @@
 
 #include "akidb/embed.h"
 #include "model/limits.h"
-
-#define MODULES_WEIGHTS_FILE "model.safetensors" /* in the folder of a module that has weights */
+#include "model/weight_files.h"
 
 typedef enum module_kind { MODULE_POOLING, MODULE_DENSE, MODULE_LAYER_NORM, MODULE_NORMALIZE } module_kind;
 
@@ -36,7 +35,7 @@ void modules_free(model_modules *modules);
  * mem_free. Errors: as modules_read, but AKI_MODEL_UNSUPPORTED. */
 AKI_MUST_CHECK aki_status modules_find_transformer(char **out, const char *folder, aki_error *error);
 
-/* The expected path of the transformer's weights: folder and file as above. Errors likewise. */
-AKI_MUST_CHECK aki_status modules_find_weights(char **out, const char *folder, aki_error *error);
+/* The paths of the transformer's weights, as weight_paths_find gives them. Errors likewise and as there. */
+AKI_MUST_CHECK aki_status modules_find_weights(weight_paths *out, const char *folder, aki_error *error);
 
 #endif

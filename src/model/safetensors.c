@@ -13,7 +13,7 @@
 #define METADATA_KEY "__metadata__"
 
 struct safetensors {
-    json_t *header; /* keeps the names alive */
+    json_t *header; /* keeps the names alive; a list of headers where files were joined */
     safetensors_entry *entries;
     size_t count;
 };
@@ -254,6 +254,57 @@ aki_status safetensors_parse(safetensors **out, const unsigned char *data, size_
     qsort(file->entries, file->count, sizeof file->entries[0], by_name);
     *out = file;
     return AKI_OK;
+}
+
+/* Moves the entries and the header of a part to the whole. */
+static bool take_part(safetensors *whole, const safetensors *part, size_t begin)
+{
+    for (size_t i = 0; i < part->count; i++) {
+        safetensors_entry *entry = &whole->entries[whole->count++];
+        *entry = part->entries[i];
+        entry->begin += begin;
+        entry->end += begin;
+    }
+    return json_array_append(whole->header, part->header) == 0;
+}
+
+static aki_status join(safetensors *whole, safetensors *const *parts, const size_t *begins, size_t count,
+                       const char *path, aki_error *error)
+{
+    size_t entries = 0;
+    for (size_t i = 0; i < count; i++)
+        entries += parts[i]->count;
+    whole->header = json_array();
+    whole->entries = mem_alloc(entries, sizeof whole->entries[0]);
+    bool joined = whole->header != NULL && whole->entries != NULL;
+    for (size_t i = 0; i < count && joined; i++)
+        joined = take_part(whole, parts[i], begins[i]);
+    if (!joined)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory to read the files of '%s'", path);
+    qsort(whole->entries, whole->count, sizeof whole->entries[0], by_name);
+    for (size_t i = 1; i < whole->count; i++)
+        if (by_name(&whole->entries[i - 1], &whole->entries[i]) == 0)
+            return error_set(error, AKI_MODEL_INVALID, "'%s': tensor '%s' is in two files", path,
+                             quote_name(whole->entries[i].name, whole->entries[i].name_length).text);
+    return AKI_OK;
+}
+
+aki_status safetensors_join(safetensors **out, safetensors **parts, const size_t *begins, size_t count,
+                            const char *path, aki_error *error)
+{
+    safetensors *whole = mem_zalloc(1, sizeof *whole);
+    aki_status status = whole != NULL ? join(whole, parts, begins, count, path, error)
+                                      : error_set(error, AKI_OUT_OF_MEMORY, "no memory to read '%s'", path);
+    for (size_t i = 0; i < count; i++) {
+        safetensors_close(parts[i]);
+        parts[i] = NULL;
+    }
+    if (status != AKI_OK) {
+        safetensors_close(whole);
+        whole = NULL;
+    }
+    *out = whole;
+    return status;
 }
 
 void safetensors_close(safetensors *file)

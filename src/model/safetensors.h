@@ -25,6 +25,11 @@ typedef struct safetensors safetensors;
  * success the caller owns *out. Errors: AKI_MODEL_INVALID (names file and tensor), AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status safetensors_parse(safetensors **out, const unsigned char *data, size_t size,
                                             const char *path, aki_error *error);
+/* Makes one list of the entries of several files whose names all differ. begins: [count], where each file begins in the bytes that
+ * the entries of the result are measured from. Takes the files over, also when it fails: parts[] is all NULL then. Errors:
+ * AKI_MODEL_INVALID (a name twice), AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status safetensors_join(safetensors **out, safetensors **parts, const size_t *begins,
+                                           size_t count, const char *path, aki_error *error);
 /* NULL allowed. Entries die with it. */
 void safetensors_close(safetensors *file);
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Writes the seeds of fuzz_safetensors to corpus/safetensors: small files, right and wrong, that open its branches."""
+"""Writes the seeds of fuzz_safetensors and fuzz_weight_files to their folders in corpus: small files, right and wrong, that open
+the targets' branches."""
 
 import json
 import pathlib
 import struct
 
-FOLDER = pathlib.Path(__file__).parent / "corpus" / "safetensors"
+CORPUS = pathlib.Path(__file__).parent / "corpus"
 WIDTH = {"F32": 4, "F16": 2, "BF16": 2, "I64": 8, "F64": 8, "U8": 1, "BOOL": 1, "F8_E4M3": 1}
 
 
@@ -103,10 +104,42 @@ SEEDS = {
     "nested": file_of('{"a":' + "[" * 3000, b""),
 }
 
+
+
+def split(weight_map: object, total: object = 20, a: bytes | None = None, b: bytes | None = None) -> bytes:
+    """A pack for fuzz_weight_files: the index, and two files with the tensors x, y and z."""
+    files = {"model.safetensors.index.json": json.dumps({"metadata": {"total_size": total}, "weight_map": weight_map}).encode(),
+             "a.safetensors": tensors({"x": ("F32", [2]), "y": ("F16", [2])}) if a is None else a,
+             "b.safetensors": tensors({"z": ("F32", [2])}) if b is None else b}
+    return b"\n".join(b"=== %s\n%s" % (name.encode(), content) for name, content in files.items())
+
+
+A, B = "a.safetensors", "b.safetensors"
+SPLIT_SEEDS = {
+    "right": split({"x": A, "y": A, "z": B}),
+    "one_file": split({"x": A, "y": A}, 12),
+    "no_total": split({"x": A, "y": A, "z": B}, None),
+    "wrong_total": split({"x": A, "y": A, "z": B}, 21),
+    "total_text": split({"x": A, "y": A, "z": B}, "20"),
+    "swapped": split({"x": B, "y": A, "z": B}),
+    "unlisted": split({"x": A, "z": B}),
+    "in_no_file": split({"x": A, "y": A, "z": B, "w": B}),
+    "missing_file": split({"x": A, "y": A, "z": "c.safetensors"}),
+    "outside": split({"x": "../a.safetensors"}),
+    "below": split({"x": "a/a.safetensors"}),
+    "empty": split({}),
+    "list": split(["a.safetensors"]),
+    "in_both": split({"x": A, "y": A, "z": B}, b=tensors({"x": ("F32", [2]), "z": ("F32", [2])})),
+    "cut": split({"x": A, "y": A, "z": B}, b=tensors({"z": ("F32", [2])})[:-1]),
+    "no_tensors": split({"z": B}, 8, a=tensors({})),
+    "index_only": b"=== model.safetensors.index.json\n{",
+}
+
 if __name__ == "__main__":
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for old in FOLDER.iterdir():
-        old.unlink()
-    for name, content in SEEDS.items():
-        (FOLDER / name).write_bytes(content)
-    print(f"{len(SEEDS)} seeds in {FOLDER}")
+    for folder, seeds in (("safetensors", SEEDS), ("weight_files", SPLIT_SEEDS)):
+        (CORPUS / folder).mkdir(parents=True, exist_ok=True)
+        for old in (CORPUS / folder).iterdir():
+            old.unlink()
+        for name, content in seeds.items():
+            (CORPUS / folder / name).write_bytes(content)
+        print(f"{len(seeds)} seeds in {CORPUS / folder}")

@@ -32,9 +32,10 @@ static bool promised_digest(const char *path, char hex[DIGEST_HEX_MAX + 1])
     return promised;
 }
 
-/* Reads the weights once. *published: they are, byte for byte, those of the reference. */
+/* Reads the file once. *published: it is, byte for byte, that of the reference. */
 static bool check_weights_file(doctor_report *report, const char *path, bool *published)
 {
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
     char found[DIGEST_HEX_MAX + 1], promised[DIGEST_HEX_MAX + 1], size[40];
     struct stat info;
     aki_error error;
@@ -56,15 +57,28 @@ static bool check_weights_file(doctor_report *report, const char *path, bool *pu
     *published = strcmp(found, reference_weights_sha256) == 0;
     progress_write_bytes((uint64_t)info.st_size, size, sizeof size);
     if (promised_digest(path, promised) && strcmp(found, promised) != 0) {
-        doctor_add(report, FINDING_FAIL, "files",
-                   MODULES_WEIGHTS_FILE " is damaged: its sha256 is %s, the cache promises %s", found,
-                   promised);
+        doctor_add(report, FINDING_FAIL, "files", "%s is damaged: its sha256 is %s, the cache promises %s",
+                   name, found, promised);
         doctor_remedy(report, "Remove the model's folder from the cache and run `akidb-embed pull` again.");
         return false;
     }
-    doctor_add(report, FINDING_OK, "files", MODULES_WEIGHTS_FILE " %s, sha256 %.12s...%s", size, found,
+    doctor_add(report, FINDING_OK, "files", "%s %s, sha256 %.12s...%s", name, size, found,
                *published ? ", as published" : "");
     return true;
+}
+
+static bool check_weights(doctor_report *report, const char *folder, bool *published)
+{
+    weight_paths paths;
+    aki_error error;
+    bool readable = modules_find_weights(&paths, folder, &error) == AKI_OK;
+    *published = false;
+    if (!readable)
+        doctor_add_error(report, "files", &error);
+    for (size_t i = 0; i < paths.count && readable; i++)
+        readable = check_weights_file(report, paths.items[i], published);
+    weight_paths_free(&paths);
+    return readable;
 }
 
 static bool claims_to_be_reference(const char *model)
@@ -145,17 +159,10 @@ void doctor_check_model(doctor_report *report, const options *o, const char *fol
     aki_error error;
     aki_model *model = NULL;
     bool claims = claims_to_be_reference(option_text(o, OPTION_MODEL)) || claims_to_be_reference(folder);
-    char *path = NULL;
-    if (modules_find_weights(&path, folder, &error) != AKI_OK) {
-        doctor_add_error(report, "files", &error);
-        return;
-    }
-    bool readable = check_weights_file(report, path, &published);
-    mem_free(path);
-    if (!readable)
+    if (!check_weights(report, folder, &published))
         return;
     if (claims && !published) {
-        doctor_add(report, FINDING_WARN, "files", MODULES_WEIGHTS_FILE " is not the published file of %s",
+        doctor_add(report, FINDING_WARN, "files", WEIGHT_FILE " is not the published file of %s",
                    reference_model);
         doctor_remedy(report, "If it was not changed on purpose, download it again.");
     }

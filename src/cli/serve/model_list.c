@@ -2,12 +2,14 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/xxhash64.h"
 #include "cli/model_name.h"
 #include "cli/options/config_lines.h"
 #include "cli/options/suggest.h"
 #include "model/modules.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -309,20 +311,29 @@ static aki_status read_file(reading *r, const char *path, aki_error *error)
 
 /* Of the folder's weights and configuration: other files have another stamp. The models of a hub have none: their folder is named
  * by a commit. */
+static bool add_to_stamp(const char *path, uint64_t *hash)
+{
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return false;
+    const uint64_t facts[] = {(uint64_t)info.st_ino, (uint64_t)info.st_size, (uint64_t)info.st_mtim.tv_sec,
+                              (uint64_t)info.st_mtim.tv_nsec};
+    *hash = xxhash64(*hash, facts, sizeof facts);
+    return true;
+}
+
 static aki_status stamp(model_spec *spec, aki_error *error)
 {
-    char text[200] = "", *weights = NULL, config[PATH_MAX];
-    struct stat of_weights, of_config;
+    char text[17], config[PATH_MAX];
+    uint64_t hash = 0;
+    weight_paths weights;
     snprintf(config, sizeof config, "%s/config.json", spec->source);
-    if (modules_find_weights(&weights, spec->source, NULL) == AKI_OK && stat(weights, &of_weights) == 0 &&
-        stat(config, &of_config) == 0)
-        snprintf(text, sizeof text, "%llu:%llu:%lld.%09ld %llu:%lld.%09ld",
-                 (unsigned long long)of_weights.st_ino, (unsigned long long)of_weights.st_size,
-                 (long long)of_weights.st_mtim.tv_sec, of_weights.st_mtim.tv_nsec,
-                 (unsigned long long)of_config.st_ino, (long long)of_config.st_mtim.tv_sec,
-                 of_config.st_mtim.tv_nsec);
-    mem_free(weights);
-    return text[0] != '\0' ? set_text(&spec->stamp, text, strlen(text), error) : AKI_OK;
+    bool known = modules_find_weights(&weights, spec->source, NULL) == AKI_OK && add_to_stamp(config, &hash);
+    for (size_t i = 0; i < weights.count && known; i++)
+        known = add_to_stamp(weights.items[i], &hash);
+    weight_paths_free(&weights);
+    snprintf(text, sizeof text, "%016" PRIx64, hash);
+    return known ? set_text(&spec->stamp, text, strlen(text), error) : AKI_OK;
 }
 
 aki_status model_list_read(model_list *out, const options *o, aki_error *error)

@@ -16,14 +16,18 @@
 /* 0 = not known. */
 static size_t weight_file_bytes(const char *folder)
 {
-    char *path = NULL;
-    struct stat info;
-    const bool found = modules_find_weights(&path, folder, NULL) == AKI_OK && stat(path, &info) == 0;
-    mem_free(path);
-    return found ? (size_t)info.st_size : 0;
+    weight_paths paths;
+    bool found = modules_find_weights(&paths, folder, NULL) == AKI_OK;
+    size_t bytes = 0;
+    for (size_t i = 0; i < paths.count && found; i++) {
+        struct stat info;
+        found = stat(paths.items[i], &info) == 0 && size_add(bytes, (size_t)info.st_size, &bytes);
+    }
+    weight_paths_free(&paths);
+    return found ? bytes : 0;
 }
 
-/* In the widest form: the file and as much again packed. */
+/* In the widest form: the files and as much again packed. */
 static size_t expected_bytes(const char *folder)
 {
     return 2 * weight_file_bytes(folder);

@@ -105,6 +105,36 @@ static void refuses_what_cannot_be_mapped(void **state)
     assert_null(map);
 }
 
+/* Each file on pages of its own, so that a cut of one damages the whole and leaves the other's bytes. */
+static void maps_several_files_as_one(void **state)
+{
+    (void)state;
+    char other[300];
+    aki_error error;
+    mapping *map = NULL;
+    snprintf(other, sizeof other, "%s.other", path);
+    unit_write_file(path, "0123456789", 10);
+    unit_write_file(other, "abc", 3);
+    const char *paths[] = {path, other, path};
+    assert_int_equal(mapping_open_files(&map, paths, 3, NULL), AKI_OK);
+    assert_int_equal(mapping_size(map), 23);
+    assert_int_equal(mapping_begin(map, 0), 0);
+    assert_int_equal(mapping_file_size(map, 1), 3);
+    assert_memory_equal(mapping_data(map) + mapping_begin(map, 1), "abc", 3);
+    assert_memory_equal(mapping_data(map) + mapping_begin(map, 2), "0123456789", 10);
+    assert_false(mapping_damaged(map));
+    assert_int_equal(truncate(other, 2), 0);
+    assert_true(mapping_damaged(map));
+    assert_memory_equal(mapping_data(map), "0123456789", 10);
+    mapping_close(map);
+    paths[2] = "/nonexistent";
+    assert_int_equal(mapping_open_files(&map, paths, 3, &error), AKI_MODEL_NOT_FOUND);
+    assert_null(map);
+    unit_write_file(other, "", 0);
+    assert_int_equal(mapping_open_files(&map, paths, 2, &error), AKI_MODEL_INVALID);
+    assert_non_null(strstr(error.message, other));
+}
+
 static void slots_are_bounded_and_reused(void **state)
 {
     (void)state;
@@ -137,6 +167,7 @@ int main(void)
         cmocka_unit_test(dropped_pages_come_back),
         cmocka_unit_test(keeps_a_file_that_was_replaced),
         cmocka_unit_test(refuses_what_cannot_be_mapped),
+        cmocka_unit_test(maps_several_files_as_one),
         cmocka_unit_test(slots_are_bounded_and_reused),
     };
     return cmocka_run_group_tests(tests, make_folder, NULL);

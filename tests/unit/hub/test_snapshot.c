@@ -69,6 +69,48 @@ static void test_what_makes_a_snapshot_whole(void **unused)
     assert_non_null(strstr(inspect(&layout).missing, "modules.json"));
 }
 
+static void test_weights_in_several_files(void **unused)
+{
+    (void)unused;
+#define INDEX "model.safetensors.index.json"
+#define FIRST "model-00001-of-00002.safetensors"
+#define SECOND "model-00002-of-00002.safetensors"
+    static const char index[] = "{\"weight_map\":{\"a\":\"" SECOND "\",\"b\":\"" FIRST "\"}}";
+    cache_layout layout = make_layout();
+    add(&layout, "config.json", "{}");
+    add(&layout, "vocab.txt", "x");
+    add(&layout, INDEX, "{}");
+    assert_string_equal(inspect(&layout).missing, "a " INDEX " that can be read");
+    add(&layout, INDEX, index);
+    assert_string_equal(inspect(&layout).missing, FIRST ", " SECOND);
+    add(&layout, FIRST, "x");
+    assert_int_equal(cache_link_file(&layout, COMMIT, SECOND, "ff", NULL), AKI_OK); /* its blob is gone */
+    assert_string_equal(inspect(&layout).missing, SECOND);
+    cache_path path = cache_file_path(&layout, COMMIT, SECOND);
+    assert_int_equal(unlink(path.text), 0);
+    add(&layout, SECOND, "x");
+    assert_true(inspect(&layout).usable);
+    add(&layout, INDEX, "{\"weight_map\":{\"a\":\"../../" SECOND "\"}}");
+    assert_false(inspect(&layout).usable);
+    add(&layout, "model.safetensors", "x"); /* counts before the index */
+    assert_true(inspect(&layout).usable);
+}
+
+static void test_names_beside_the_weights(void **unused)
+{
+    (void)unused;
+    char name[REPO_FILE_NAME_MAX + 1], longest[REPO_FILE_NAME_MAX + 1];
+    assert_true(snapshot_shard_name(name, "model.safetensors", FIRST));
+    assert_string_equal(name, FIRST);
+    assert_true(snapshot_shard_name(name, "0_T/x/model.safetensors", FIRST));
+    assert_string_equal(name, "0_T/x/" FIRST);
+    assert_false(snapshot_shard_name(name, "0_T/model.safetensors", "../" FIRST));
+    memset(longest, 'a', sizeof longest);
+    longest[REPO_FILE_NAME_MAX] = '\0';
+    assert_true(snapshot_shard_name(name, "model.safetensors", longest));
+    assert_false(snapshot_shard_name(name, "T/model.safetensors", longest));
+}
+
 static void test_dangling_link_is_no_file(void **unused)
 {
     (void)unused;
@@ -169,6 +211,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_makes_a_snapshot_whole),
+        cmocka_unit_test(test_weights_in_several_files),
+        cmocka_unit_test(test_names_beside_the_weights),
         cmocka_unit_test(test_dangling_link_is_no_file),
         cmocka_unit_test(test_plans),
         cmocka_unit_test(test_modules_that_are_refused),

@@ -103,6 +103,24 @@ static void test_a_change_of_any_file_shows(void **state)
     }
 }
 
+static void test_files_of_an_index_are_listed(void **state)
+{
+    (void)state;
+    write_text("0_Transformer/model.safetensors.index.json",
+               "{\"weight_map\":{\"a\":\"model-2.safetensors\",\"b\":\"model-1.safetensors\",\"c\":\"gone."
+               "safetensors\"}}");
+    write_text("0_Transformer/model-1.safetensors", "1");
+    write_text("0_Transformer/model-2.safetensors", "2");
+    listing before = list();
+    assert_non_null(strstr(before.names,
+                           "0_Transformer/model.safetensors.index.json "
+                           "0_Transformer/model-1.safetensors 0_Transformer/model-2.safetensors"));
+    write_text("0_Transformer/model-2.safetensors", "3");
+    assert_string_not_equal(before.hashes, list().hashes);
+    write_text("0_Transformer/model.safetensors.index.json", "{");
+    assert_null(strstr(list().names, "model-1"));
+}
+
 static void test_what_cannot_be_read_is_named(void **state)
 {
     (void)state;
@@ -124,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_modules_are_listed_by_content),
         cmocka_unit_test(test_a_change_of_any_file_shows),
+        cmocka_unit_test(test_files_of_an_index_are_listed),
         cmocka_unit_test(test_what_cannot_be_read_is_named),
     };
     return cmocka_run_group_tests(tests, open_folder, NULL);
