@@ -189,6 +189,7 @@ static void run_dense(block *b, const model_head *step, const void *packed)
 
 static void run_layer_norm(block *b, const model_head *step, const void *packed)
 {
+    const double epsilon = step->epsilon > 0 ? (double)step->epsilon : MODEL_HEAD_EPSILON;
     (void)packed;
     for (size_t r = 0; r < b->rows; r++) {
         float *x = b->now + r * b->chain->stride;
@@ -198,7 +199,7 @@ static void run_layer_norm(block *b, const model_head *step, const void *packed)
         mean /= (double)step->outputs;
         for (size_t d = 0; d < step->outputs; d++)
             variance += (x[d] - mean) * (x[d] - mean);
-        const double scale = 1.0 / sqrt(variance / (double)step->outputs + MODEL_HEAD_EPSILON);
+        const double scale = 1.0 / sqrt(variance / (double)step->outputs + epsilon);
         for (size_t d = 0; d < step->outputs; d++)
             x[d] = (float)((x[d] - mean) * scale * step->weight[d] + step->bias[d]);
     }

@@ -65,13 +65,19 @@ typedef struct tensor_table {
         rows, sizeof(rows) / sizeof((rows)[0])                                                               \
     }
 
-/* The head of the family's ...ForSequenceClassification: from the first token's state through `dense`, of hidden_size outputs, its
- * activation, and `out`, which has an output for each label. */
+/* The head of the family's ...ForSequenceClassification: from the pooled state through `dense`, of hidden_size outputs, its
+ * activation, `norm`, and `out`, which has an output for each label. */
 typedef struct model_classifier {
     const char *architecture; /* "BertForSequenceClassification" */
-    const char *dense, *out;  /* names before ".weight" and ".bias" */
+    const char *dense, *out;  /* names before ".weight" and ".bias"; dense NULL = there is none */
+    const char *norm;         /* LayerNorm without a bias; NULL = there is none */
     bool dense_in_body;       /* `dense` stands behind the family's prefix */
+    bool out_without_bias;
+    aki_pooling pooling; /* AKI_POOLING_MODEL: the first token's state */
     model_head_activation activation;
+    /* "classifier_pooling", "classifier_activation" and "classifier_bias" of config.json say which pooling, which activation, and whether
+     * `dense` has a bias. */
+    bool by_config;
 } model_classifier;
 
 typedef struct model_family {

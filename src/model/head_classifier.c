@@ -18,8 +18,6 @@
 /* transformers' default where neither "id2label" nor "num_labels" is given. */
 #define USUAL_LABELS ((size_t)2)
 
-enum { STEP_POOLING, STEP_DENSE, STEP_OUT, STEPS };
-
 /* The first of "architectures", which is the class that wrote the weights; NULL = none. */
 static const char *architecture_of(const folder_json *file)
 {
@@ -30,6 +28,22 @@ static bool ends_with(const char *text, const char *ending)
 {
     const size_t length = strlen(text), wanted = strlen(ending);
     return length >= wanted && strcmp(text + length - wanted, ending) == 0;
+}
+
+/* Of a folder without modules: a class whose head is not implemented, and whose body alone would give vectors that were trained for
+ * something else. */
+static aki_status refuse_other_heads(const folder_json *file, aki_error *error)
+{
+    static const char *const endings[] = {"ForTokenClassification", "ForQuestionAnswering",
+                                          "ForMultipleChoice"};
+    const char *found = architecture_of(file);
+    for (size_t i = 0; found != NULL && i < sizeof endings / sizeof endings[0]; i++)
+        if (ends_with(found, endings[i]))
+            return error_set(error, AKI_MODEL_UNSUPPORTED,
+                             "'%s': \"architectures\" is '%s', whose answers are not computed; supported are "
+                             "models that embed texts, or classify or rank them as a whole",
+                             file->path, quote_name(found, strlen(found)).text);
+    return AKI_OK;
 }
 
 static aki_status check_architecture(const folder_json *file, const model_family *family, aki_error *error)
@@ -181,22 +195,82 @@ static aki_status refuse_arguments(const sentence_file *sentence, aki_error *err
     return AKI_OK;
 }
 
+static model_head *add_step(model_heads *out, model_head_kind kind, size_t inputs, size_t outputs)
+{
+    model_head *step = &out->steps[out->count++];
+    *step = (model_head){.kind = kind, .inputs = inputs, .outputs = outputs};
+    return step;
+}
+
+/* The steps with what the family's row says. */
 static void make_steps(model_heads *out, const model_config *config)
 {
+    const model_classifier *names = config->family->classifier;
     const size_t hidden = config->hidden_size;
     out->task = MODEL_TASK_CLASSIFY;
-    out->count = STEPS;
-    out->steps[STEP_POOLING] = (model_head){.kind = MODEL_HEAD_POOLING,
-                                            .inputs = hidden,
-                                            .outputs = hidden,
-                                            .poolings = {AKI_POOLING_CLS},
-                                            .poolings_count = 1};
-    out->steps[STEP_DENSE] = (model_head){.kind = MODEL_HEAD_DENSE,
-                                          .inputs = hidden,
-                                          .outputs = hidden,
-                                          .activation = config->family->classifier->activation};
-    out->steps[STEP_OUT] =
-        (model_head){.kind = MODEL_HEAD_DENSE, .inputs = hidden, .outputs = out->dimension};
+    model_head *pooling = add_step(out, MODEL_HEAD_POOLING, hidden, hidden);
+    pooling->poolings[0] = names->pooling == AKI_POOLING_MODEL ? AKI_POOLING_CLS : names->pooling;
+    pooling->poolings_count = 1;
+    if (names->dense != NULL)
+        add_step(out, MODEL_HEAD_DENSE, hidden, hidden)->activation = names->activation;
+    if (names->norm != NULL) {
+        model_head *norm = add_step(out, MODEL_HEAD_LAYER_NORM, hidden, hidden);
+        norm->epsilon = config->layer_norm_epsilon;
+        norm->without_bias = true;
+    }
+    add_step(out, MODEL_HEAD_DENSE, hidden, out->dimension)->without_bias = names->out_without_bias;
+}
+
+static aki_status read_pooling(const folder_json *file, aki_pooling *pooling, aki_error *error)
+{
+    const char *name = *pooling == AKI_POOLING_MEAN ? "mean" : "cls";
+    aki_status status = json_field_string(file->root, file->path, "classifier_pooling", &name, error);
+    if (status != AKI_OK)
+        return status;
+    *pooling = strcmp(name, "mean") == 0 ? AKI_POOLING_MEAN : AKI_POOLING_CLS;
+    if (*pooling == AKI_POOLING_MEAN || strcmp(name, "cls") == 0)
+        return AKI_OK;
+    return error_set(error, AKI_MODEL_UNSUPPORTED,
+                     "'%s': \"classifier_pooling\" is '%s'; supported: cls, mean", file->path,
+                     quote_name(name, strlen(name)).text);
+}
+
+static aki_status read_dense_activation(const folder_json *file, model_head_activation *activation,
+                                        aki_error *error)
+{
+    static const struct {
+        const char *name;
+        model_head_activation activation;
+    } known[] = {{"gelu", MODEL_HEAD_GELU},
+                 {"relu", MODEL_HEAD_RELU},
+                 {"silu", MODEL_HEAD_SILU},
+                 {"tanh", MODEL_HEAD_TANH}};
+    const char *name = NULL;
+    aki_status status = json_field_string(file->root, file->path, "classifier_activation", &name, error);
+    if (status != AKI_OK || name == NULL)
+        return status;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(name, known[i].name) == 0) {
+            *activation = known[i].activation;
+            return AKI_OK;
+        }
+    return error_set(error, AKI_MODEL_UNSUPPORTED,
+                     "'%s': \"classifier_activation\" is '%s'; supported: gelu, relu, silu, tanh", file->path,
+                     quote_name(name, strlen(name)).text);
+}
+
+/* What config.json says of the first two steps. */
+static aki_status read_steps(model_heads *out, const folder_json *file, aki_error *error)
+{
+    bool bias = false;
+    model_head *pooling = &out->steps[0], *dense = &out->steps[1];
+    aki_status status = read_pooling(file, &pooling->poolings[0], error);
+    if (status == AKI_OK)
+        status = read_dense_activation(file, &dense->activation, error);
+    if (status == AKI_OK)
+        status = json_field_bool(file->root, file->path, "classifier_bias", &bias, error);
+    dense->without_bias = !bias;
+    return status;
 }
 
 aki_status classifier_read(model_heads *out, bool *found, const model_modules *modules,
@@ -217,6 +291,8 @@ aki_status classifier_read(model_heads *out, bool *found, const model_modules *m
                            "'%s' lists no Pooling module, and \"architectures\" of '%s' names no class that "
                            "ends in " CLASSIFIER_ENDING,
                            folder, file.path);
+    if (status == AKI_OK && !*found)
+        status = refuse_other_heads(&file, error);
     if (status == AKI_OK && *found)
         status = check_architecture(&file, config->family, error);
     if (status == AKI_OK && *found)
@@ -225,10 +301,30 @@ aki_status classifier_read(model_heads *out, bool *found, const model_modules *m
         status = read_labels(out, &file, error);
     if (status == AKI_OK && *found)
         status = read_scores(out, &file, modules, folder, error);
-    folder_json_free(&file);
     if (status == AKI_OK && *found)
         make_steps(out, config);
+    if (status == AKI_OK && *found && config->family->classifier->by_config)
+        status = read_steps(out, &file, error);
+    folder_json_free(&file);
     return status;
+}
+
+/* The tensors of a step, of which those without a bias get zeros for it. */
+static aki_status bind_step(model_head *step, const char *prefix, const char *name, const safetensors *file,
+                            const unsigned char *data, const char *path, aki_error *error)
+{
+    char weight[NAME_BYTES], bias[NAME_BYTES];
+    snprintf(weight, sizeof weight, "%s%s.weight", prefix, name);
+    snprintf(bias, sizeof bias, "%s%s.bias", prefix, name);
+    const head_tensor wanted[] = {
+        {weight, step->kind == MODEL_HEAD_DENSE ? step->outputs : 0, step->inputs, &step->weight},
+        {bias, 0, step->outputs, &step->bias}};
+    aki_status status = head_weights_copy(wanted, step->without_bias ? 1 : 2, file, data, path, error);
+    if (status != AKI_OK || !step->without_bias)
+        return status;
+    step->bias = mem_zalloc(step->outputs, sizeof *step->bias);
+    return step->bias != NULL ? AKI_OK
+                              : error_set(error, AKI_OUT_OF_MEMORY, "no memory for the head of '%s'", path);
 }
 
 aki_status classifier_bind(model_heads *heads, const model_config *config, const safetensors *file,
@@ -236,15 +332,13 @@ aki_status classifier_bind(model_heads *heads, const model_config *config, const
 {
     const model_classifier *names = config->family->classifier;
     const char *prefix = names->dense_in_body ? weights_prefix(config->family, file) : "";
-    model_head *dense = &heads->steps[STEP_DENSE], *out = &heads->steps[STEP_OUT];
-    char written[4][NAME_BYTES];
-    snprintf(written[0], NAME_BYTES, "%s%s.weight", prefix, names->dense);
-    snprintf(written[1], NAME_BYTES, "%s%s.bias", prefix, names->dense);
-    snprintf(written[2], NAME_BYTES, "%s.weight", names->out);
-    snprintf(written[3], NAME_BYTES, "%s.bias", names->out);
-    const head_tensor wanted[] = {{written[0], dense->outputs, dense->inputs, &dense->weight},
-                                  {written[1], 0, dense->outputs, &dense->bias},
-                                  {written[2], out->outputs, out->inputs, &out->weight},
-                                  {written[3], 0, out->outputs, &out->bias}};
-    return head_weights_copy(wanted, sizeof wanted / sizeof wanted[0], file, data, path, error);
+    aki_status status = AKI_OK;
+    for (size_t i = 1; i + 1 < heads->count && status == AKI_OK; i++) {
+        model_head *step = &heads->steps[i];
+        status = bind_step(step, prefix, step->kind == MODEL_HEAD_DENSE ? names->dense : names->norm, file,
+                           data, path, error);
+    }
+    return status == AKI_OK
+               ? bind_step(&heads->steps[heads->count - 1], "", names->out, file, data, path, error)
+               : status;
 }

@@ -2,8 +2,8 @@
  * (rerankers) are too.
  *
  * A folder is one where its first "architectures" says so and no module stands behind its Transformer: a folder without
- * modules.json, or one that sentence-transformers saved of a CrossEncoder. The head becomes steps as modules do: the first
- * token's state, a Dense with an activation, and a Dense with an output for each label. */
+ * modules.json, or one that sentence-transformers saved of a CrossEncoder. The head becomes steps as modules do: a pooling, in
+ * most families a Dense with an activation, in some a LayerNorm, and a Dense with an output for each label. */
 #ifndef MODEL_HEAD_CLASSIFIER_H
 #define MODEL_HEAD_CLASSIFIER_H
 

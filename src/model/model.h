@@ -141,6 +141,8 @@ typedef struct model_head {
     bool leaves_prompt_out; /* "include_prompt": false */
 
     model_head_activation activation; /* DENSE */
+    bool without_bias;                /* of a classifier: the file has no bias for the step */
+    float epsilon;                    /* LAYER_NORM; 0 = MODEL_HEAD_EPSILON */
     float *weight;                    /* DENSE: [outputs][inputs], LAYER_NORM: [outputs]; f32, all finite */
     float *bias;                      /* [outputs]; zeros where a Dense has none */
 } model_head;

@@ -400,8 +400,10 @@ static aki_status read_post_processor(const reader *in, const json_t *root)
             return status;
         type = json_string_value(json_object_get(part, "type"));
     }
-    if (adds_nothing(in, part))
+    if (adds_nothing(in, part)) {
+        def->pair = (pair_ids){.known = true, .typed = true}; /* one text behind the other */
         return AKI_OK;
+    }
     if (type != NULL && strcmp(type, "TemplateProcessing") == 0) {
         read_pair(in, part);
         return read_template(in, part);

@@ -16,7 +16,8 @@ def scores(name):
     from sentence_transformers import CrossEncoder
 
     with tempfile.TemporaryDirectory() as folder:
-        model = CrossEncoder(str(rerank_models.write_reranker(folder + "/model", name)), device="cpu")
+        model = CrossEncoder(str(rerank_models.write_reranker(folder + "/model", name, **rerank_models.MODELS[name]["reference"])),
+                             device="cpu")
         assert model.max_seq_length == rerank_models.LIMIT, model.max_seq_length
 
         def predict(**options):

@@ -24,8 +24,14 @@ IDENTITY, SIGMOID, TANH = "torch.nn.modules.linear.Identity", "torch.nn.modules.
 ROBERTA_HEAD = ("classifier.dense", "classifier.out_proj")
 
 
-def row(family, architecture, head, labels=1, tokens="TemplateProcessing", **config):
-    return {"family": family, "architecture": architecture, "head": head, "labels": labels, "tokens": tokens, "config": config}
+MODERNBERT_HEAD = ("head.dense", "head.norm", "classifier")
+
+
+def row(family, architecture, head, labels=1, tokens="TemplateProcessing", biases=True, reference=None, **config):
+    """head: names of its tensors, the last of them with an output for each label; biases: whether its matrices before the last have some, and
+    the last too where it is alone; reference: fields of config.json that give sentence-transformers the same model."""
+    return {"family": family, "architecture": architecture, "head": head, "labels": labels, "tokens": tokens, "biases": biases,
+            "reference": reference or {}, "config": config}
 
 
 MODELS = {
@@ -43,9 +49,17 @@ MODELS = {
     "xlm-roberta-labels": row("xlm-roberta", "XLMRobertaForSequenceClassification", ROBERTA_HEAD, labels=4),
     "camembert": row("camembert", "CamembertForSequenceClassification", ROBERTA_HEAD),
     "mpnet": row("mpnet", "MPNetForSequenceClassification", ROBERTA_HEAD),
+    "modernbert": row("modernbert", "ModernBertForSequenceClassification", MODERNBERT_HEAD, biases=False, classifier_pooling="mean"),
+    "modernbert-labels": row("modernbert-types", "ModernBertForSequenceClassification", MODERNBERT_HEAD, labels=3, classifier_bias=True,
+                             classifier_activation="relu"),
+    "gte": row("gte", "GteForSequenceClassification", ("new.pooler.dense", "classifier")),
+    "gte-new": row("gte-ntk", "NewForSequenceClassification", ("new.pooler.dense", "classifier"),
+                   reference={**family_models.FAMILIES["gte-ntk"]["reference"], "architectures": ["GteForSequenceClassification"]}),
+    "qwen3": row("qwen3", "Qwen3ForSequenceClassification", ("score",), biases=False),
+    "qwen3-labels": row("qwen3", "Qwen3ForSequenceClassification", ("score",), labels=3, biases=False),
 }
 PREFIXES = {"bert-gelu-new": "", "electra": "", "distilbert": "distilbert.", "roberta": "", "xlm-roberta": "roberta.", "camembert": "roberta.",
-            "mpnet": "mpnet."}
+            "mpnet": "mpnet.", "modernbert": "model.", "modernbert-types": "model.", "gte": "new.", "gte-ntk": "new.", "qwen3": "model."}
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS, *[f"##{letter}" for letter in LETTERS], *"?.,—“”…½", "vector", "what", "is", "list",
@@ -96,15 +110,22 @@ def set_pairs(folder, processor):
     (folder / "tokenizer.json").write_text(json.dumps(file, ensure_ascii=False), encoding="utf-8")
 
 
-def head_tensors(names, labels, seed):
+def head_tensors(names, labels, biases, seed):
     generator = numpy.random.Generator(numpy.random.PCG64(seed))
 
     def draw(*shape, scale):
         return (scale * generator.standard_normal(shape)).astype(numpy.float32)
 
-    dense, out = names
-    return {f"{dense}.weight": draw(HIDDEN, HIDDEN, scale=1.3 / HIDDEN ** 0.5), f"{dense}.bias": draw(HIDDEN, scale=0.3),
-            f"{out}.weight": draw(labels, HIDDEN, scale=1.5 / HIDDEN ** 0.5), f"{out}.bias": draw(labels, scale=0.3)}
+    found, (*inner, out) = {}, names
+    for name in inner:
+        norm = name.endswith("norm")
+        found[f"{name}.weight"] = 1 + draw(HIDDEN, scale=0.3) if norm else draw(HIDDEN, HIDDEN, scale=1.3 / HIDDEN ** 0.5)
+        if biases and not norm:
+            found[f"{name}.bias"] = draw(HIDDEN, scale=0.3)
+    found[f"{out}.weight"] = draw(labels, HIDDEN, scale=1.5 / HIDDEN ** 0.5)
+    if biases or inner:
+        found[f"{out}.bias"] = draw(labels, scale=0.3)
+    return found
 
 
 def write_reranker(folder, name, **changed):
@@ -130,7 +151,7 @@ def write_reranker(folder, name, **changed):
         key = next(key for key in weights if key.endswith("word_embeddings.weight"))
         weights[key] = weights[key][:len(WORDS)]
         config |= {"vocab_size": len(WORDS), "pad_token_id": 0}
-    weights |= head_tensors(model["head"], model["labels"], 1000 + len(name))
+    weights |= head_tensors(model["head"], model["labels"], model["biases"], 1000 + len(name))
     labels = {str(number): f"label {number}" for number in range(model["labels"])}
     config |= {"architectures": [model["architecture"]], "id2label": labels, "label2id": {label: int(key) for key, label in labels.items()},
                **model["config"], **changed}

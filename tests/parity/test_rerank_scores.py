@@ -11,6 +11,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from tokenizer_pipe import build_folder  # conftest puts tests/integration on the path
+from bpe_models import all_models
 from cli_program import json_lines, run
 from rerank_models import DOCUMENTS, LIMIT, MODELS, PAIRS, QUERY, REFERENCE, write_reranker
 
@@ -100,6 +101,20 @@ def test_pairs_of_every_length(folders, name):
         assert row[1] == bool(wanted.overflowing)
 
 
+@pytest.mark.parametrize("name", ["gpt2", "qwen3.5"])
+def test_pairs_of_tokenizers_that_add_nothing(tmp_path, name):
+    """Byte-level BPE whose post-processor is ByteLevel or null: one text behind the other, cut as the tokenizers library does, live."""
+    folder = write_reranker(tmp_path / "model", "qwen3")
+    file = tmp_path / "bpe" / name / "tokenizer.json"
+    all_models(tmp_path / "bpe")
+    (folder / "tokenizer.json").write_bytes(file.read_bytes())
+    tokenizer = Tokenizer.from_file(str(file))
+    tokenizer.enable_truncation(LIMIT, strategy="longest_first")
+    pairs = [pair for pair in PAIRS if pair[1]] + [("what is a vector? " * 5, "?")]
+    rows, = ask(folder, (IDS, pairs))
+    assert [row[0] for row in rows] == [found.ids for found in tokenizer.encode_batch(pairs)]
+
+
 def test_the_types_of_a_pair_count(folders):
     """The second text's type shows in the scores: the pair is not what the same ids are with one type."""
     folder = folders("bert")
@@ -114,7 +129,7 @@ def test_the_types_of_a_pair_count(folders):
     assert numpy.abs(untyped - before).min() > 1e-4
 
 
-@pytest.mark.parametrize("name", ["bert", "xlm-roberta-labels", "mpnet"])
+@pytest.mark.parametrize("name", ["bert", "xlm-roberta-labels", "mpnet", "modernbert", "qwen3"])
 @pytest.mark.parametrize("tier", ["auto", "reference"])
 def test_bits_do_not_depend_on_batches_and_threads(folders, name, tier):
     alone = numpy.concatenate(ask(folders(name), *((RAW, [pair]) for pair in PAIRS), tier=tier, threads=1))
@@ -154,6 +169,28 @@ REFUSED = {
 def test_fields_that_are_refused(tmp_path, case):
     value, message = REFUSED[case]
     folder = write_reranker(tmp_path / "model", "bert", **{case.split()[0]: value})
+    assert message in ask(folder, code=1)
+
+
+REFUSED_HEADS = {
+    "classifier_pooling": ("modernbert", "max", "\"classifier_pooling\" is 'max'; supported: cls, mean"),
+    "classifier_pooling of numbers": ("modernbert", 1, "\"classifier_pooling\" must be a string"),
+    "classifier_activation": ("modernbert", "gelu_new", "\"classifier_activation\" is 'gelu_new'"),
+    "classifier_bias": ("modernbert", True, "lacks the tensor 'head.dense.bias'"),
+    "classifier_bias of texts": ("modernbert", "no", "\"classifier_bias\" must be true or false"),
+    "norm_bias": ("modernbert", True, "\"norm_bias\" is 'true'"),
+    "architectures": ("modernbert", ["ModernBertForTokenClassification"], "'ModernBertForTokenClassification', whose answers are not computed"),
+    "architectures of answers": ("gte", ["GteForQuestionAnswering"], "'GteForQuestionAnswering', whose answers are not computed"),
+    "architectures of gte": ("gte", ["NewForSequenceClassification"], "supported for 'gte': GteForSequenceClassification"),
+    "architectures of qwen3": ("qwen3", ["Qwen2ForSequenceClassification"], "supported for 'qwen3': Qwen3ForSequenceClassification"),
+    "num_labels": ("qwen3", 2, "\"num_labels\" is 2, but \"id2label\" has 1 labels"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_HEADS)
+def test_fields_of_newer_heads_that_are_refused(tmp_path, case):
+    name, value, message = REFUSED_HEADS[case]
+    folder = write_reranker(tmp_path / "model", name, **{case.split()[0]: value})
     assert message in ask(folder, code=1)
 
 

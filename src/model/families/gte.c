@@ -70,7 +70,17 @@ static const tensor_row layer_rows[] = {
 
 static const tensor_table embeddings = TENSOR_TABLE(embedding_rows), layer = TENSOR_TABLE(layer_rows);
 
-#define ROW(name, model_type, class)                                                                         \
+#define CLASSIFIER(name, class)                                                                              \
+    static const model_classifier name = {.architecture = class,                                             \
+                                          .dense = "pooler.dense",                                           \
+                                          .dense_in_body = true,                                             \
+                                          .activation = MODEL_HEAD_TANH,                                     \
+                                          .out = "classifier"}
+
+CLASSIFIER(gte_classifier, "GteForSequenceClassification");
+CLASSIFIER(new_classifier, "NewForSequenceClassification");
+
+#define ROW(name, model_type, class, head)                                                                   \
     const model_family name = {                                                                              \
         .type = model_type,                                                                                  \
         .code = class,                                                                                       \
@@ -80,7 +90,8 @@ static const tensor_table embeddings = TENSOR_TABLE(embedding_rows), layer = TEN
         .embeddings = &embeddings,                                                                           \
         .layers_prefix = "encoder.layer.",                                                                   \
         .layer = &layer,                                                                                     \
+        .classifier = &(head),                                                                               \
     }
 
-ROW(family_gte, "gte", "GteModel");
-ROW(family_new, "new", "NewModel");
+ROW(family_gte, "gte", "GteModel", gte_classifier);
+ROW(family_new, "new", "NewModel", new_classifier);

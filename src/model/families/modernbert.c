@@ -84,6 +84,13 @@ static const tensor_row layer_rows[] = {
 
 static const tensor_table embeddings = TENSOR_TABLE(embedding_rows), layer = TENSOR_TABLE(layer_rows);
 
+static const model_classifier classifier = {.architecture = "ModernBertForSequenceClassification",
+                                            .dense = "head.dense",
+                                            .norm = "head.norm",
+                                            .activation = MODEL_HEAD_GELU,
+                                            .by_config = true,
+                                            .out = "classifier"};
+
 const model_family family_modernbert = {
     .type = "modernbert",
     .arguments = CONFIG_ARGUMENTS,
@@ -92,4 +99,5 @@ const model_family family_modernbert = {
     .embeddings = &embeddings,
     .layers_prefix = "layers.",
     .layer = &layer,
+    .classifier = &classifier,
 };

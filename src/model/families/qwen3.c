@@ -71,6 +71,11 @@ static const tensor_row layer_rows[] = {
 
 static const tensor_table embeddings = TENSOR_TABLE(embedding_rows), layer = TENSOR_TABLE(layer_rows);
 
+static const model_classifier classifier = {.architecture = "Qwen3ForSequenceClassification",
+                                            .pooling = AKI_POOLING_LAST,
+                                            .out = "score",
+                                            .out_without_bias = true};
+
 const model_family family_qwen3 = {
     .type = "qwen3",
     .arguments = CONFIG_ARGUMENTS,
@@ -79,4 +84,5 @@ const model_family family_qwen3 = {
     .embeddings = &embeddings,
     .layers_prefix = "layers.",
     .layer = &layer,
+    .classifier = &classifier,
 };
