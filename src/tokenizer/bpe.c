@@ -55,21 +55,22 @@ static void find_bytes(bpe *model)
     }
 }
 
-static bool ends_with(const vocabulary *vocab, int32_t id, int32_t end)
+/* True where the text of the token begins, or ends, with that of the other one. */
+static bool touches(const vocabulary *vocab, int32_t id, int32_t other, bool end)
 {
-    const size_t length = vocab->length[id], end_length = vocab->length[end];
-    return length >= end_length && memcmp(vocabulary_text(vocab, id) + length - end_length,
-                                          vocabulary_text(vocab, end), end_length) == 0;
+    const size_t length = vocab->length[id], other_length = vocab->length[other];
+    return length >= other_length && memcmp(vocabulary_text(vocab, id) + (end ? length - other_length : 0),
+                                            vocabulary_text(vocab, other), other_length) == 0;
 }
 
-/* True where the token ends with one that stands for a character without a token, so that its text is not that of what it
- * stands for. */
-static bool ends_with_substitute(const bpe *model, const vocabulary *vocab, int32_t id)
+/* True where the token begins, or ends, with one that stands for a character without a token, so that its text is not that
+ * of what it stands for. */
+static bool touches_substitute(const bpe *model, const vocabulary *vocab, int32_t id, bool end)
 {
     for (size_t byte = 0; byte < 256 && model->byte_fallback; byte++)
-        if (model->byte_ids[byte] >= 0 && ends_with(vocab, id, model->byte_ids[byte]))
+        if (model->byte_ids[byte] >= 0 && touches(vocab, id, model->byte_ids[byte], end))
             return true;
-    return model->unknown >= 0 && ends_with(vocab, id, model->unknown);
+    return model->unknown >= 0 && touches(vocab, id, model->unknown, end);
 }
 
 /* True where a character may be left out, so that those beside it become neighbours. */
@@ -81,20 +82,39 @@ static bool leaves_out(const bpe *model)
     return model->unknown < 0 && !bytes;
 }
 
-/* Finds the characters that a merge joins with a U+2581 behind them. */
+/* Number of the beginning of a character in `joined`, or BPE_BEGINS. */
+static inline size_t begin_of(const char *text, size_t length)
+{
+    const unsigned char byte = (unsigned char)text[0];
+    if (byte < 0x80)
+        return byte;
+    return byte == (unsigned char)SPACE_SIGN[0] && length >= SPACE_SIGN_BYTES &&
+                   memcmp(text, SPACE_SIGN, SPACE_SIGN_BYTES) == 0
+               ? BPE_BEGIN_SPACE
+               : BPE_BEGINS;
+}
+
+/* Finds the characters that a merge joins. A character without a token would be part of a run of unknown ones. */
 static void find_joined(bpe *model, const vocabulary *vocab, const bpe_settings *settings)
 {
-    /* Without a token it would be part of a run of unknown characters. */
-    bool all = token_index_find(&model->tokens, SPACE_SIGN, SPACE_SIGN_BYTES) == TOKEN_INDEX_NONE ||
-               leaves_out(model);
+    bool all = leaves_out(model);
+    for (size_t begin = 0; begin < BPE_BEGINS; begin++) {
+        const bool known = begin < BPE_BEGIN_SPACE
+                               ? model->ascii[begin] >= 0
+                               : token_index_find(&model->tokens, SPACE_SIGN, SPACE_SIGN_BYTES) >= 0;
+        for (size_t last = 0; last < 256 && !known; last++)
+            model->joined[last][begin] = true;
+    }
     for (size_t i = 0; i < settings->merge_count && !all; i++) {
         const bpe_merge *merge = &settings->merges[i];
-        const size_t left_length = vocab->length[merge->left];
-        if (left_length == 0 || vocab->length[merge->right] < SPACE_SIGN_BYTES ||
-            memcmp(vocabulary_text(vocab, merge->right), SPACE_SIGN, SPACE_SIGN_BYTES) != 0)
+        const size_t left_length = vocab->length[merge->left], right_length = vocab->length[merge->right];
+        if (left_length == 0 || right_length == 0)
             continue;
-        model->joined[(unsigned char)vocabulary_text(vocab, merge->left)[left_length - 1]] = true;
-        all = ends_with_substitute(model, vocab, merge->left);
+        const size_t begin = begin_of(vocabulary_text(vocab, merge->right), right_length);
+        if (begin < BPE_BEGINS)
+            model->joined[(unsigned char)vocabulary_text(vocab, merge->left)[left_length - 1]][begin] = true;
+        all = touches_substitute(model, vocab, merge->left, true) ||
+              touches_substitute(model, vocab, merge->right, false);
     }
     if (all)
         memset(model->joined, true, sizeof model->joined);
@@ -264,14 +284,14 @@ static bool find_piece(const bpe *model, bpe_scratch *scratch, const char *text,
                                                             : merge_piece(model, scratch, text, length, out);
 }
 
-static bool encode_piece(const bpe *model, bpe_scratch *scratch, const char *text, size_t length,
+static bool encode_piece(const bpe *model, bpe_scratch *scratch, const char *text, size_t length, size_t room,
                          id_list *out)
 {
     if (length > PIECE_CACHE_TEXT)
         return find_piece(model, scratch, text, length, out);
     if (!id_list_reserve(out, PIECE_CACHE_IDS))
         return false;
-    const piece_place place = piece_cache_find(&scratch->cache, text, length);
+    const piece_place place = piece_cache_find(&scratch->cache, text, length, room);
     if (piece_cache_get(&place, out))
         return true;
     const size_t before = out->count;
@@ -281,31 +301,27 @@ static bool encode_piece(const bpe *model, bpe_scratch *scratch, const char *tex
     return true;
 }
 
-/* Length of the piece that text[0..length) begins with: to before a U+2581 that nothing joins with what is before it. */
+/* Length of the piece that text[0..length) begins with: to before a character that nothing joins with what is before it. */
 static size_t piece_of(const bpe *model, const char *text, size_t length)
 {
     for (size_t at = 1; at < length; at++) {
-        const char *found = memchr(text + at, SPACE_SIGN[0], length - at);
-        if (found == NULL)
-            return length;
-        at = (size_t)(found - text);
-        if (length - at >= SPACE_SIGN_BYTES && memcmp(found, SPACE_SIGN, SPACE_SIGN_BYTES) == 0 &&
-            !model->joined[(unsigned char)found[-1]])
+        const size_t begin = begin_of(text + at, length - at);
+        if (begin < BPE_BEGINS && !model->joined[(unsigned char)text[at - 1]][begin])
             return at;
     }
     return length;
 }
 
-bool bpe_encode(const bpe *model, bpe_scratch *scratch, const char *text, size_t length, id_list *out,
-                size_t stop_count)
+bool bpe_encode(const bpe *model, bpe_scratch *scratch, const char *text, size_t length, size_t room,
+                id_list *out, size_t stop_count)
 {
     if (length >= UINT32_MAX || !piece_cache_ready(&scratch->cache, model->fingerprint))
         return false;
     if (model->byte_level || model->ignore_merges)
-        return encode_piece(model, scratch, text, length, out);
-    for (size_t piece; length > 0 && out->count < stop_count; text += piece, length -= piece) {
+        return encode_piece(model, scratch, text, length, room, out);
+    for (size_t piece; length > 0 && out->count < stop_count; text += piece, length -= piece, room -= piece) {
         piece = piece_of(model, text, length);
-        if (!encode_piece(model, scratch, text, piece, out))
+        if (!encode_piece(model, scratch, text, piece, room, out))
             return false;
     }
     return true;

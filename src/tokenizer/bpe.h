@@ -2,9 +2,9 @@
  * (SentencePiece's, Gemma's), and neighbours are merged by the table of merges (bpe_merges.h).
  *
  * A character without a token becomes a token per byte with byte_fallback, else the unknown token, else nothing. Short
- * pieces are kept in a cache. Where the model works on characters, a piece is cut before U+2581, which stands for a
- * space, wherever no merge of the model joins it with what stands before it; that changes no id, and words are then found
- * in the cache. Const after building. */
+ * pieces are kept in a cache. Where the model works on characters, a piece is cut before ASCII characters and U+2581, which
+ * stands for a space, wherever no merge of the model joins them with what stands before them; that changes no id, and words are
+ * then found in the cache. Const after building. */
 #ifndef TOKENIZER_BPE_H
 #define TOKENIZER_BPE_H
 
@@ -25,6 +25,10 @@ typedef struct bpe_settings {
     bool ignore_merges; /* a piece that is a token is that token, whatever the merges say */
 } bpe_settings;
 
+/* The beginnings of a character where a piece may be cut: the ASCII characters, and U+2581. */
+#define BPE_BEGIN_SPACE 128
+#define BPE_BEGINS 129
+
 typedef struct bpe {
     bpe_merges merges;
     token_index
@@ -33,8 +37,8 @@ typedef struct bpe {
     int32_t byte_ids[256]; /* of each byte; of "<0x00>" … where the model works on characters; or -1 */
     int32_t ascii[128];    /* of each ASCII character, or -1 */
     uint8_t *whole;        /* [count] 1: a piece that is the token's text becomes that token */
-    bool joined[256];      /* U+2581 may be merged with a character before it that ends with this byte */
-    int32_t unknown;       /* or -1 */
+    bool joined[256][BPE_BEGINS]; /* [last byte of a character][of the next one]: a merge may join the two */
+    int32_t unknown;              /* or -1 */
     bool byte_level, byte_fallback, fuse_unknown, ignore_merges;
     uint64_t fingerprint; /* of all that decides the ids */
 } bpe;
@@ -53,9 +57,10 @@ AKI_MUST_CHECK aki_status bpe_build(bpe *model, const vocabulary *vocab, size_t 
 /* A zeroed model is allowed. */
 void bpe_free(bpe *model);
 
-/* Appends the ids of text[0..length), valid UTF-8, or of its beginning once there are stop_count. False = out of memory. */
-bool bpe_encode(const bpe *model, bpe_scratch *scratch, const char *text, size_t length, id_list *out,
-                size_t stop_count);
+/* Appends the ids of text[0..length), valid UTF-8, or of its beginning once there are stop_count. room: bytes that can be
+ * read from `text` on, `length` or more; with PIECE_CACHE_ROOM it is faster. False = out of memory. */
+bool bpe_encode(const bpe *model, bpe_scratch *scratch, const char *text, size_t length, size_t room,
+                id_list *out, size_t stop_count);
 
 void bpe_scratch_free(bpe_scratch *scratch);
 

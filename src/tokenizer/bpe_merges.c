@@ -11,6 +11,9 @@
 #define WIDE_WINDOW ((size_t)1024)
 #define OVERLAP(width) ((width) / 4)
 
+/* Most tokens that are looked for as what a text repeats. */
+#define REPEAT_TOKENS_MAX ((size_t)8)
+
 /* Bits of the filter for each merge, at least. */
 #define FILTER_BITS ((size_t)8)
 
@@ -333,6 +336,63 @@ static bool agree(const window *first, const window *second, size_t *a, size_t *
     return false;
 }
 
+/* Symbols from `at` on that are equal to those `period` before them. */
+static size_t equal_run(const int32_t *symbols, size_t count, size_t at, size_t period)
+{
+    const size_t start = at, block = 256;
+    while (at + block <= count && memcmp(symbols + at, symbols + at - period, block * sizeof *symbols) == 0)
+        at += block;
+    while (at < count && symbols[at] == symbols[at - period])
+        at++;
+    return at - start;
+}
+
+/* Tokens that repeat: `tokens` of them, which are `period` symbols, stand before a token of a window and `times` more from
+ * there on. */
+typedef struct repeat {
+    size_t tokens, period, times;
+} repeat;
+
+/* Finds what repeats before and behind the token, if it goes on far enough for the windows that it saves. */
+static repeat find_repeat(const window *w, size_t token, const int32_t *symbols, size_t count, size_t width)
+{
+    for (size_t tokens = 1; tokens <= REPEAT_TOKENS_MAX && tokens <= token; tokens++) {
+        if (w->tokens[token - tokens].id != w->tokens[token].id)
+            continue;
+        const size_t here = start_of(w, token), period = here - start_of(w, token - tokens);
+        const size_t run = equal_run(symbols, count, here, period);
+        if (run >= 4 * width)
+            return (repeat){tokens, period, (run - width) / period};
+    }
+    return (repeat){0};
+}
+
+/* Appends the last tokens, which are what repeats, as often again. */
+static bool append_repeat(id_list *out, const repeat *r)
+{
+    const size_t count = r->times * r->tokens;
+    if (!id_list_reserve(out, count))
+        return false;
+    for (size_t i = 0; i < count; i++, out->count++)
+        out->ids[out->count] = out->ids[out->count - r->tokens];
+    return true;
+}
+
+/* True where the first token of the window is this one of the other. */
+static bool begins_with(const window *w, const window *other, size_t token)
+{
+    return w->tokens[0].id == other->tokens[token].id &&
+           start_of(w, 1) - w->from == start_of(other, token + 1) - start_of(other, token);
+}
+
+static void merge_next(const bpe_merges *merges, bpe_merge_scratch *scratch, const int32_t *symbols,
+                       size_t count, size_t width, size_t from, window *next)
+{
+    next->from = from;
+    next->to = count - from < width ? count : from + width;
+    next->count = merge(merges, scratch, symbols + from, next->to - from, next->tokens);
+}
+
 /* Merges count > width symbols by windows. APART: two of them do not agree, and `out` is as before. */
 static outcome merge_windows(const bpe_merges *merges, bpe_merge_scratch *scratch, const int32_t *symbols,
                              size_t count, size_t width, id_list *out)
@@ -342,15 +402,20 @@ static outcome merge_windows(const bpe_merges *merges, bpe_merge_scratch *scratc
     now.count = merge(merges, scratch, symbols, width, now.tokens);
     while (now.to < count) {
         size_t mine = last_before_overlap(&now), theirs = 0;
-        next.from = start_of(&now, mine);
-        next.to = count - next.from < width ? count : next.from + width;
-        if (mine > 0)
-            next.count = merge(merges, scratch, symbols + next.from, next.to - next.from, next.tokens);
-        if (mine == 0 || !agree(&now, &next, &mine, &theirs)) {
+        repeat again = find_repeat(&now, mine, symbols, count, width);
+        if (again.times > 0) {
+            merge_next(merges, scratch, symbols, count, width,
+                       start_of(&now, mine) + again.times * again.period, &next);
+            if (!begins_with(&next, &now, mine))
+                again.times = 0;
+        }
+        if (again.times == 0 && mine > 0)
+            merge_next(merges, scratch, symbols, count, width, start_of(&now, mine), &next);
+        if (again.times == 0 && (mine == 0 || !agree(&now, &next, &mine, &theirs))) {
             out->count = out_before;
             return APART;
         }
-        if (!append(out, now.tokens, mine))
+        if (!append(out, now.tokens, mine) || !append_repeat(out, &again))
             return NO_MEMORY;
         const window spent = now;
         now = next;

@@ -5,8 +5,9 @@
  * A word of up to BPE_SCAN symbols is merged by looking for the least rank again after each merge. A longer one is
  * merged in windows that overlap: where two windows agree on a token, they are joined. That is exact: tokens are what a
  * text becomes just when each two neighbours are what their own text becomes, since a merge across a boundary would be
- * done in the text of these two alone as well, at the same point. Where two windows do not agree, they are made wider,
- * and at last the whole word is merged with a heap. So time is linear in the word, for vocabularies whose tokens are
+ * done in the text of these two alone as well, at the same point. So what a word repeats, such as a run of one
+ * character, is merged at its two ends only. Where two windows do not agree, they are made wider, and at last the whole word
+ * is merged with a heap. So time is linear in the word, for vocabularies whose tokens are
  * shorter than a window, and never worse than n log n. Const after building. */
 #ifndef TOKENIZER_BPE_MERGES_H
 #define TOKENIZER_BPE_MERGES_H

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "tokenizer/byte_block.h"
 
 #include <string.h>
 
@@ -99,9 +100,37 @@ static bool find_match(const replace *r, const char *text, size_t length, size_t
     return false;
 }
 
+/* Replaces each of one byte, a vector at a time. */
+static bool replace_byte(const replace *r, const char *text, size_t length, buf *out)
+{
+    const byte_vector zero = {0}, find = zero + (uint8_t)r->find[0];
+    const size_t most = BYTE_VECTOR_BYTES * r->content_length + BYTE_VECTOR_BYTES;
+    for (size_t at = 0, bytes; at < length; at += bytes) {
+        char *to = buf_reserve(out, most), *const start = to;
+        if (to == NULL)
+            return false;
+        bytes = length - at < BYTE_VECTOR_BYTES ? length - at : BYTE_VECTOR_BYTES;
+        const byte_vector v = bytes == BYTE_VECTOR_BYTES ? byte_vector_load(text + at)
+                                                         : byte_vector_load_part(text + at, bytes);
+        uint64_t found = byte_vector_bits((byte_vector)(v == find)) & ((UINT64_C(1) << bytes) - 1);
+        size_t done = 0;
+        for (size_t end; found != 0; found &= found - 1, done = end + 1) {
+            end = (size_t)__builtin_ctzll(found);
+            memcpy(to, text + at + done, end - done);
+            memcpy(to + end - done, r->content, r->content_length);
+            to += end - done + r->content_length;
+        }
+        memcpy(to, text + at + done, bytes - done);
+        buf_commit(out, (size_t)(to - start) + bytes - done);
+    }
+    return true;
+}
+
 static bool run_replace(const void *data, const char *text, size_t length, buf *out)
 {
     const replace *r = data;
+    if (r->find != NULL && r->find_length == 1)
+        return replace_byte(r, text, length, out);
     size_t at = 0, start, end;
     while (find_match(r, text, length, at, &start, &end)) {
         if (!buf_append(out, text + at, start - at) || !buf_append(out, r->content, r->content_length))

@@ -2,10 +2,12 @@
 
 #include "base/memory.h"
 
-bool piece_cache_ready(piece_cache *cache, uint64_t model)
+const uint8_t piece_cache_mask[2 * PIECE_CACHE_ROOM] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+                                                        0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+                                                        0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
+
+bool piece_cache_start(piece_cache *cache, uint64_t model)
 {
-    if (cache->entries != NULL && cache->model == model)
-        return true;
     if (cache->entries == NULL)
         cache->entries = mem_alloc_aligned(PIECE_CACHE_ENTRIES, sizeof *cache->entries);
     if (cache->entries == NULL)

@@ -10,6 +10,8 @@
 #define PIECE_CACHE_TEXT 22
 #define PIECE_CACHE_IDS 10
 #define PIECE_CACHE_ENTRIES ((size_t)8192)
+/* Bytes of a key. */
+#define PIECE_CACHE_ROOM ((size_t)24)
 
 typedef struct piece_cached {
     uint64_t key[3]; /* all 0 = free */
@@ -22,8 +24,13 @@ typedef struct piece_cache {
     uint64_t model;        /* fingerprint of the model that they are of */
 } piece_cache;
 
-/* Makes room, and empties the cache where the entries are of another model. False = out of memory. */
-bool piece_cache_ready(piece_cache *cache, uint64_t model);
+/* Empties the cache for another model, and makes room where there is none. False = out of memory. */
+bool piece_cache_start(piece_cache *cache, uint64_t model);
+/* Makes the cache ready for pieces of the model. False = out of memory. */
+static inline bool piece_cache_ready(piece_cache *cache, uint64_t model)
+{
+    return (cache->entries != NULL && cache->model == model) || piece_cache_start(cache, model);
+}
 /* A zeroed one is allowed. */
 void piece_cache_free(piece_cache *cache);
 
@@ -55,14 +62,35 @@ static inline uint64_t piece_cache_load(const char *text, size_t length)
     return bytes[0] | (uint64_t)bytes[middle] << 8 * middle | (uint64_t)bytes[last] << 8 * last;
 }
 
-/* length: 1 to PIECE_CACHE_TEXT. */
-static inline piece_place piece_cache_find(const piece_cache *cache, const char *text, size_t length)
+/* The bytes of a key that its text fills: PIECE_CACHE_ROOM ones, then as many zeros. */
+extern const uint8_t piece_cache_mask[2 * PIECE_CACHE_ROOM];
+
+/* key: all three words, zeroed. length: 1 to PIECE_CACHE_TEXT. room: bytes that can be read from `text` on. With
+ * PIECE_CACHE_ROOM of them no branch depends on the length. */
+static inline void piece_cache_key(uint64_t key[3], const char *text, size_t length, size_t room)
 {
-    piece_place place = {.key = {piece_cache_load(text, length), 0, (uint64_t)length << 48}};
+    if (room >= PIECE_CACHE_ROOM) {
+        uint64_t mask[3];
+        memcpy(key, text, PIECE_CACHE_ROOM);
+        memcpy(mask, piece_cache_mask + PIECE_CACHE_ROOM - length, PIECE_CACHE_ROOM);
+        for (size_t i = 0; i < 3; i++)
+            key[i] &= mask[i];
+        return;
+    }
+    key[0] = piece_cache_load(text, length);
     if (length > 8)
-        place.key[1] = piece_cache_load(text + 8, length - 8);
+        key[1] = piece_cache_load(text + 8, length - 8);
     if (length > 16)
-        place.key[2] |= piece_cache_load(text + 16, length - 16);
+        key[2] = piece_cache_load(text + 16, length - 16);
+}
+
+/* As piece_cache_key. */
+static inline piece_place piece_cache_find(const piece_cache *cache, const char *text, size_t length,
+                                           size_t room)
+{
+    piece_place place = {0};
+    piece_cache_key(place.key, text, length, room);
+    place.key[2] |= (uint64_t)length << 48;
     uint64_t hash =
         (place.key[0] ^ place.key[1] * UINT64_C(0xD6E8FEB86659FD93)) * UINT64_C(0x9E3779B97F4A7C15);
     hash = (hash ^ hash >> 32 ^ place.key[2]) * UINT64_C(0xD6E8FEB86659FD93);

@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "base/json_file.h"
 #include "base/memory.h"
-#include "tokenizer/split_pattern.h"
 
 typedef struct byte_level {
     bool prefix;
@@ -41,15 +40,10 @@ static bool run_byte_level(const void *data, split_run *run, size_t stage, split
             return false;
         piece.text = out->data;
         piece.length = out->length;
+        piece.room = out->capacity;
     }
-    if (level->pattern == NULL)
-        return split_run_piece(run, stage + 1, piece);
-    for (size_t at = 0, bytes; at < piece.length && !split_run_stopped(run); at += bytes) {
-        bytes = split_pattern_piece(level->pattern, run->classes, piece.text + at, piece.length - at);
-        if (!split_run_piece(run, stage + 1, (split_piece){piece.text + at, bytes, piece.first && at == 0}))
-            return false;
-    }
-    return true;
+    return level->pattern == NULL ? split_run_piece(run, stage + 1, piece)
+                                  : split_run_pattern(level->pattern, run, stage, piece);
 }
 
 static bool cuts_at_space(const void *data)
@@ -58,4 +52,11 @@ static bool cuts_at_space(const void *data)
     return level->pattern != NULL;
 }
 
-const split_kind split_byte_level = {"ByteLevel", read_byte_level, mem_free, run_byte_level, cuts_at_space};
+static bool is_idle(const void *data)
+{
+    const byte_level *level = data;
+    return !level->prefix && level->pattern == NULL;
+}
+
+const split_kind split_byte_level = {"ByteLevel",    read_byte_level, mem_free,
+                                     run_byte_level, cuts_at_space,   is_idle};

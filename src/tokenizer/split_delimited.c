@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "base/json_file.h"
 #include "base/memory.h"
-#include "tokenizer/split_pattern.h"
 
 #include <string.h>
 
@@ -165,8 +164,8 @@ typedef struct cutter {
 
 static bool hand_out(cutter *c)
 {
-    const split_piece piece = {c->whole.text + c->from, c->to - c->from, c->whole.first && c->from == 0};
-    return c->from == c->to || split_run_piece(c->run, c->stage + 1, piece);
+    return c->from == c->to ||
+           split_run_piece(c->run, c->stage + 1, split_piece_part(c->whole, c->from, c->to));
 }
 
 /* The next part of the text, up to `to`. */
@@ -200,21 +199,11 @@ static bool add(cutter *c, size_t to, bool delimiter)
     return true;
 }
 
-static bool run_pattern(const delimited *d, split_run *run, size_t stage, split_piece piece)
-{
-    for (size_t at = 0, bytes; at < piece.length && !split_run_stopped(run); at += bytes) {
-        bytes = split_pattern_piece(d->pattern, run->classes, piece.text + at, piece.length - at);
-        if (!split_run_piece(run, stage + 1, (split_piece){piece.text + at, bytes, piece.first && at == 0}))
-            return false;
-    }
-    return true;
-}
-
 static bool run_delimited(const void *data, split_run *run, size_t stage, split_piece piece)
 {
     const delimited *d = data;
     if (d->pattern != NULL)
-        return run_pattern(d, run, stage, piece);
+        return split_run_pattern(d->pattern, run, stage, piece);
     cutter c = {.d = d, .run = run, .stage = stage, .whole = piece};
     size_t at = 0, start, end;
     while (at < piece.length && !split_run_stopped(run) &&
@@ -234,6 +223,7 @@ static bool cuts_at_space(const void *data)
     return d->pattern != NULL;
 }
 
-const split_kind split_split = {"Split", read_split, free_delimited, run_delimited, cuts_at_space};
-const split_kind split_digits = {"Digits", read_digits, free_delimited, run_delimited, NULL};
-const split_kind split_punctuation = {"Punctuation", read_punctuation, free_delimited, run_delimited, NULL};
+const split_kind split_split = {"Split", read_split, free_delimited, run_delimited, cuts_at_space, NULL};
+const split_kind split_digits = {"Digits", read_digits, free_delimited, run_delimited, NULL, NULL};
+const split_kind split_punctuation = {"Punctuation", read_punctuation, free_delimited, run_delimited, NULL,
+                                      NULL};

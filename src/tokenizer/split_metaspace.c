@@ -133,11 +133,11 @@ static bool run_metaspace(const void *data, split_run *run, size_t stage, split_
     for (size_t start = 0, end; start < out->length && !split_run_stopped(run); start = end) {
         size_t from = start + (begins(meta, out->data + start, out->length - start) ? meta->length : 1);
         end = meta->split ? next_cut(meta, out->data, out->length, from) : out->length;
-        split_piece part = {out->data + start, end - start, piece.first && start == 0};
-        if (!split_run_piece(run, stage + 1, part))
+        const split_piece whole = {out->data, out->length, out->capacity, piece.first};
+        if (!split_run_piece(run, stage + 1, split_piece_part(whole, start, end)))
             return false;
     }
     return true;
 }
 
-const split_kind split_metaspace = {"Metaspace", read_metaspace, mem_free, run_metaspace, NULL};
+const split_kind split_metaspace = {"Metaspace", read_metaspace, mem_free, run_metaspace, NULL, NULL};

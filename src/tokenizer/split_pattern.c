@@ -1,5 +1,8 @@
 #include "tokenizer/split_pattern.h"
 
+#include "tokenizer/byte_block.h"
+#include "tokenizer/split_stages.h"
+
 #include <string.h>
 
 static const split_pattern patterns[] = {
@@ -118,4 +121,30 @@ size_t split_pattern_piece(const split_pattern *pattern, const word_classes *cla
         return pattern->newer ? run_of(&m, end, CLASS_NEWLINE, 0) : end;
     }
     return spaces(&m);
+}
+
+/* Length of a word of ASCII letters, with or without a space before it, that ends before another ASCII character and within
+ * a vector; 0 where the text begins with none, or its end is near. */
+static inline size_t ascii_word(const char *text, size_t length)
+{
+    const size_t space = text[0] == ' ';
+    if (length <= space + BYTE_VECTOR_BYTES)
+        return 0;
+    const byte_vector zero = {0}, v = byte_vector_load(text + space);
+    const uint64_t letters = byte_vector_bits(byte_vector_within(v | (zero + 0x20), 'a', 'z'));
+    const size_t word = (size_t)__builtin_ctzll(~letters);
+    return word > 0 && word < BYTE_VECTOR_BYTES && (unsigned char)text[space + word] < 0x80 ? space + word
+                                                                                            : 0;
+}
+
+bool split_run_pattern(const split_pattern *pattern, split_run *run, size_t stage, split_piece piece)
+{
+    for (size_t at = 0, bytes; at < piece.length && !split_run_stopped(run); at += bytes) {
+        bytes = ascii_word(piece.text + at, piece.length - at);
+        if (bytes == 0)
+            bytes = split_pattern_piece(pattern, run->classes, piece.text + at, piece.length - at);
+        if (!split_run_piece(run, stage + 1, split_piece_part(piece, at, at + bytes)))
+            return false;
+    }
+    return true;
 }

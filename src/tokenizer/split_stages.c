@@ -95,14 +95,15 @@ bool split_stages_ask_first(const split_stages *stages)
     return false;
 }
 
-bool split_run_piece(split_run *run, size_t stage, split_piece piece)
+void split_stages_drop_idle(split_stages *stages)
 {
-    if (split_run_stopped(run))
-        return true;
-    if (stage == run->stages->count)
-        return run->model->is_bpe ? bpe_encode(&run->model->bpe, &run->scratch->bpe, piece.text, piece.length,
-                                               run->out, run->stop_count)
-                                  : unigram_encode(&run->model->unigram, &run->scratch->unigram, piece.text,
-                                                   piece.length, run->out);
-    return run->stages->items[stage].kind->run(run->stages->items[stage].data, run, stage, piece);
+    size_t kept = 0;
+    for (size_t i = 0; i < stages->count; i++) {
+        const split_kind *kind = stages->items[i].kind;
+        if (kind->idle != NULL && kind->idle(stages->items[i].data))
+            kind->free(stages->items[i].data);
+        else
+            stages->items[kept++] = stages->items[i];
+    }
+    stages->count = kept;
 }

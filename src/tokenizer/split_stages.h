@@ -8,6 +8,7 @@
 #define TOKENIZER_SPLIT_STAGES_H
 
 #include "tokenizer/bpe.h"
+#include "tokenizer/split_pattern.h"
 #include "tokenizer/tokenizer_limits.h"
 #include "tokenizer/unigram.h"
 #include "tokenizer/word_splitter.h"
@@ -41,8 +42,15 @@ typedef struct split_run {
 typedef struct split_piece {
     const char *text; /* valid UTF-8, length >= 1 */
     size_t length;
+    size_t room; /* bytes that can be read from `text` on, `length` or more */
     bool first;
 } split_piece;
+
+/* The part of a piece from `start` to before `end`. */
+static inline split_piece split_piece_part(split_piece whole, size_t start, size_t end)
+{
+    return (split_piece){whole.text + start, end - start, whole.room - start, whole.first && start == 0};
+}
 
 typedef struct split_kind {
     const char *type; /* in tokenizer.json */
@@ -54,6 +62,8 @@ typedef struct split_kind {
     /* True when a space that follows another character than white space begins a piece, whatever stands before and behind
      * it, or none. NULL = never. */
     bool (*cuts_at_space)(const void *data);
+    /* True when each piece goes on as it is. NULL = never. */
+    bool (*idle)(const void *data);
 } split_kind;
 
 extern const split_kind split_whitespace, split_metaspace, split_split, split_digits, split_punctuation,
@@ -85,13 +95,29 @@ bool split_stages_byte_level(const split_stages *stages, bool *last);
 /* True when it matters whether a piece is the first. */
 bool split_stages_ask_first(const split_stages *stages);
 
-/* False = out of memory. */
-bool split_run_piece(split_run *run, size_t stage, split_piece piece);
+/* Takes out the stages that do nothing. */
+void split_stages_drop_idle(split_stages *stages);
 
 static inline bool split_run_stopped(const split_run *run)
 {
     return run->out->count >= run->stop_count;
 }
+
+/* Hands a piece to a stage, or behind the last one to the model. False = out of memory. */
+static inline bool split_run_piece(split_run *run, size_t stage, split_piece piece)
+{
+    if (split_run_stopped(run))
+        return true;
+    if (stage < run->stages->count)
+        return run->stages->items[stage].kind->run(run->stages->items[stage].data, run, stage, piece);
+    return run->model->is_bpe ? bpe_encode(&run->model->bpe, &run->scratch->bpe, piece.text, piece.length,
+                                           piece.room, run->out, run->stop_count)
+                              : unigram_encode(&run->model->unigram, &run->scratch->unigram, piece.text,
+                                               piece.length, piece.room, run->out);
+}
+
+/* Hands on the pieces of a pattern (split_pattern.h). False = out of memory. */
+bool split_run_pattern(const split_pattern *pattern, split_run *run, size_t stage, split_piece piece);
 
 /* Metaspace's settings; read by split_stages.c. */
 typedef enum metaspace_prefix {

@@ -28,17 +28,13 @@ static bool run_whitespace(const void *data, split_run *run, size_t stage, split
             class = char_table_get(&classes->table, code_point);
         }
         if ((class & CLASS_SPACE) != 0) {
-            if (at > start &&
-                !split_run_piece(run, stage + 1,
-                                 (split_piece){piece.text + start, at - start, piece.first && start == 0}))
+            if (at > start && !split_run_piece(run, stage + 1, split_piece_part(piece, start, at)))
                 return false;
             start = at + bytes;
         }
         at += bytes;
     }
-    return at == start ||
-           split_run_piece(run, stage + 1,
-                           (split_piece){piece.text + start, at - start, piece.first && start == 0});
+    return at == start || split_run_piece(run, stage + 1, split_piece_part(piece, start, at));
 }
 
 static bool cuts_at_space(const void *data)
@@ -47,4 +43,5 @@ static bool cuts_at_space(const void *data)
     return true;
 }
 
-const split_kind split_whitespace = {"WhitespaceSplit", read_nothing, NULL, run_whitespace, cuts_at_space};
+const split_kind split_whitespace = {"WhitespaceSplit", read_nothing,  NULL,
+                                     run_whitespace,    cuts_at_space, NULL};

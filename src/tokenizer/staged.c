@@ -12,6 +12,7 @@ aki_status staged_build(staged *stages, definition *def, const vocabulary *vocab
     def->split = (split_stages){0};
     stages->windows =
         normal_stages_cut_at_space(&stages->normal) && split_stages_cut_at_space(&stages->split);
+    split_stages_drop_idle(&stages->split);
     stages->model.is_bpe = def->model == MODEL_BPE;
     return stages->model.is_bpe ? bpe_build(&stages->model.bpe, vocab, def->model_count, &def->bpe, error)
                                 : unigram_build(&stages->model.unigram, vocab, def->model_count, def->scores,
@@ -87,10 +88,12 @@ bool staged_encode(const staged *stages, staged_scratch *scratch, const word_cla
     while (text.length > 0 && out->count < stop_count) {
         size_t window = window_of(stages, text.text, text.length);
         split_piece normal = {.first = text.first};
-        if (!staged_normalize(stages, scratch, text.text, window, &normal.text, &normal.length) ||
-            !staged_split(stages, scratch, classes, normal, out, stop_count))
+        if (!staged_normalize(stages, scratch, text.text, window, &normal.text, &normal.length))
             return false;
-        text = (split_piece){text.text + window, text.length - window, false};
+        normal.room = normal.length;
+        if (!staged_split(stages, scratch, classes, normal, out, stop_count))
+            return false;
+        text = split_piece_part(text, window, text.length);
     }
     return true;
 }

@@ -398,7 +398,8 @@ static bool encode_stages(const tokenizer *tok, tokenizer_scratch *scratch, word
     added_tokens_cursor cursor = added_tokens_search(&tok->normalized, &tok->classes, normal, length);
     added_tokens_piece piece;
     while (!word_splitter_stopped(splitter) && added_tokens_next(&cursor, &piece)) {
-        split_piece part = {normal + piece.start, piece.end - piece.start, text.first && piece.start == 0};
+        split_piece part =
+            split_piece_part((split_piece){normal, length, length, text.first}, piece.start, piece.end);
         bool done = piece.id != ADDED_TOKENS_TEXT
                         ? push_id(splitter, piece.id)
                         : staged_split(&tok->stages, &scratch->stages, &tok->classes, part, splitter->out,
@@ -414,7 +415,7 @@ static bool encode_stretch(const tokenizer *tok, tokenizer_scratch *scratch, wor
 {
     scratch->marks.count = 0; /* a text that was cut may have left some */
     if (tok->kind != MODEL_WORDPIECE)
-        return encode_stages(tok, scratch, splitter, (split_piece){start, length, first});
+        return encode_stages(tok, scratch, splitter, (split_piece){start, length, length, first});
     return tok->normalized.count > 0 ? encode_whole(tok, scratch, splitter, start, length)
                                      : encode_windows(tok, scratch, splitter, start, length);
 }

@@ -211,7 +211,7 @@ static bool cut(const unigram *model, unigram_scratch *scratch, const char *text
 }
 
 bool unigram_encode(const unigram *model, unigram_scratch *scratch, const char *text, size_t length,
-                    id_list *out)
+                    size_t room, id_list *out)
 {
     if (length == 0)
         return true;
@@ -219,7 +219,7 @@ bool unigram_encode(const unigram *model, unigram_scratch *scratch, const char *
         return cut(model, scratch, text, length, out);
     if (!piece_cache_ready(&scratch->cache, model->fingerprint) || !id_list_reserve(out, PIECE_CACHE_IDS))
         return false;
-    const piece_place place = piece_cache_find(&scratch->cache, text, length);
+    const piece_place place = piece_cache_find(&scratch->cache, text, length, room);
     if (piece_cache_get(&place, out))
         return true;
     const size_t before = out->count;

@@ -38,9 +38,10 @@ AKI_MUST_CHECK aki_status unigram_build(unigram *model, const vocabulary *vocab,
 /* A zeroed model is allowed. */
 void unigram_free(unigram *model);
 
-/* Appends the ids of text[0..length), valid UTF-8. False = out of memory. */
+/* Appends the ids of text[0..length), valid UTF-8. room: bytes that can be read from `text` on, `length` or more; with
+ * PIECE_CACHE_ROOM it is faster. False = out of memory. */
 bool unigram_encode(const unigram *model, unigram_scratch *scratch, const char *text, size_t length,
-                    id_list *out);
+                    size_t room, id_list *out);
 
 void unigram_scratch_free(unigram_scratch *scratch);
 

@@ -44,13 +44,11 @@ void word_classes_free(word_classes *classes)
     char_table_free(&classes->table);
 }
 
-bool id_list_reserve(id_list *list, size_t more)
+bool id_list_grow(id_list *list, size_t more)
 {
     size_t wanted;
     if (!size_add(list->count, more, &wanted))
         return false;
-    if (wanted <= list->capacity)
-        return true;
     size_t capacity = wanted > 2 * list->capacity ? wanted : 2 * list->capacity;
     int32_t *ids = mem_realloc(list->ids, capacity, sizeof *ids);
     if (ids == NULL)

@@ -48,8 +48,13 @@ typedef struct id_list {
     size_t count, capacity;
 } id_list;
 
+/* Room for `more` ids, by new memory. false = out of memory. */
+bool id_list_grow(id_list *list, size_t more);
 /* Room for `more` ids. false = out of memory. */
-bool id_list_reserve(id_list *list, size_t more);
+static inline bool id_list_reserve(id_list *list, size_t more)
+{
+    return more <= list->capacity - list->count || id_list_grow(list, more);
+}
 void id_list_free(id_list *list);
 
 typedef struct word_splitter {

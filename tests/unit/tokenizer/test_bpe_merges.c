@@ -129,6 +129,32 @@ static void words_become_what_single_merges_make_of_them(void **state)
     bpe_merge_scratch_free(&scratch);
 }
 
+/* Blocks that are repeated for several windows, with letters by chance between them: only their ends are merged. */
+static void words_that_repeat_become_what_single_merges_make_of_them(void **state)
+{
+    (void)state;
+    uint64_t random = UINT64_C(0x9E3779B97F4A7C15);
+    bpe_merge_scratch scratch = {0};
+    for (size_t round = 0; round < 40; round++) {
+        rules r;
+        bpe_merges merges;
+        int32_t word[1000];
+        draw_rules(&r, &random, 10 + round % 50);
+        assert_true(bpe_merges_build(&merges, r.list, r.count));
+        for (size_t at = 0, end; at < 1000; at = end) {
+            const size_t block = 1 + draw(&random, 6), start = at;
+            end = at + 300 + draw(&random, 400);
+            end = end < 1000 ? end : 1000;
+            for (; at < end; at++)
+                word[at] =
+                    at < start + block || at + 5 > end ? (int32_t)draw(&random, LETTERS) : word[at - block];
+        }
+        check_word(&r, &merges, &scratch, word, 1000);
+        bpe_merges_free(&merges);
+    }
+    bpe_merge_scratch_free(&scratch);
+}
+
 /* Tokens of 1, 2, 4 … 4,096 letters: no window has two of the longest, so that windows never agree. */
 static void tokens_longer_than_any_window(void **state)
 {
@@ -158,6 +184,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_become_what_single_merges_make_of_them),
+        cmocka_unit_test(words_that_repeat_become_what_single_merges_make_of_them),
         cmocka_unit_test(tokens_longer_than_any_window),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
