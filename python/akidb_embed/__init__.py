@@ -5,6 +5,7 @@
 >>> model.encode(["a cat sits on the mat", "ein Satz auf Deutsch"]).shape
 (2, 384)
 
+``Model.rank`` and ``Model.predict`` are those of a cross-encoder, ``Model.classify`` gives the scores of a classifier's labels.
 ``Client`` asks a server (``akidb-embed serve``) for the same vectors. ``akidb_embed.langchain``, ``llama_index``, ``haystack`` and ``chroma``
 are adapters for these libraries, ``akidb_embed.ray`` and ``akidb_embed.spark`` run models on clusters.
 """
@@ -20,10 +21,11 @@ from .model import Model
 if TYPE_CHECKING:
     from .client import AsyncClient, Client
 
-# The name that sentence-transformers gives its class, so that one import line changes.
+# The names that sentence-transformers gives its classes, so that one import line changes.
 SentenceTransformer = Model
+CrossEncoder = Model
 __version__: str = _library.version().decode()
-__all__ = ["AsyncClient", "CancelledError", "Client", "DownloadError", "EmbedError", "InvalidInputError", "Model", "ModelError",
+__all__ = ["AsyncClient", "CancelledError", "Client", "CrossEncoder", "DownloadError", "EmbedError", "InvalidInputError", "Model", "ModelError",
            "NoMemoryError", "SentenceTransformer", "ServerError", "cpu_tiers", "locate"]
 
 

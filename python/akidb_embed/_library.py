@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from ctypes import POINTER, Structure, c_bool, c_char_p, c_int, c_int32, c_size_t, c_uint, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, Structure, c_bool, c_char_p, c_float, c_int, c_int32, c_size_t, c_uint, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from .errors import BY_CODE, EmbedError
 NO_INDEX = c_size_t(-1).value
 DEFAULT, ON, OFF = 0, 1, 2
 PRECISIONS = ("auto", "fp32", "bf16", "int8", "int4")
+TASKS = ("embed", "classify")
+SCORES = ("model", "raw", "probability")
 POOLINGS = ("model", "mean", "cls", "max", "lasttoken", "mean_sqrt_len_tokens", "weightedmean")
 
 
@@ -44,12 +46,20 @@ class EmbedOptions(Structure):
                 ("prompt_name", c_char_p), ("prompt", Text), ("cancel", POINTER(c_int))]
 
 
+class ScoreOptions(Structure):
+    _fields_ = [("scores", c_int), ("refuse_long", c_bool), ("cancel", POINTER(c_int))]
+
+
 class TextInfo(Structure):
     _fields_ = [("tokens", c_uint32), ("truncated", c_bool)]
 
 
 class Tokens(Structure):
     _fields_ = [("ids", POINTER(c_int32)), ("count", c_size_t), ("truncated", c_bool)]
+
+
+class TokenVectors(Structure):
+    _fields_ = [("vectors", POINTER(c_float)), ("count", c_size_t), ("truncated", c_bool)]
 
 
 class HubProgress(Structure):
@@ -96,6 +106,15 @@ version = _declare(_embed, "aki_version", c_char_p)
 # texts and vectors come as addresses of numpy's memory, infos too.
 embed = _declare(_embed, "aki_embed_sized", c_int, c_void_p, c_void_p, c_size_t, POINTER(EmbedOptions), c_size_t, c_void_p, c_void_p,
                  c_size_t, _error)
+embed_tokens = _declare(_embed, "aki_embed_tokens_sized", c_int, c_void_p, c_void_p, c_size_t, POINTER(EmbedOptions), c_size_t,
+                        POINTER(TokenVectors), _error)
+token_vectors_free = _declare(_embed, "aki_token_vectors_free", None, POINTER(TokenVectors), c_size_t)
+task = _declare(_embed, "aki_model_task", c_int, c_void_p)
+label = _declare(_embed, "aki_label", c_char_p, c_void_p, c_size_t)
+rerank = _declare(_embed, "aki_rerank_sized", c_int, c_void_p, Text, c_void_p, c_size_t, POINTER(ScoreOptions), c_size_t, c_void_p, c_void_p,
+                  c_void_p, c_size_t, _error)
+classify = _declare(_embed, "aki_classify_sized", c_int, c_void_p, c_void_p, c_void_p, c_size_t, POINTER(ScoreOptions), c_size_t, c_void_p,
+                    c_void_p, c_size_t, _error)
 tokenize = _declare(_embed, "aki_tokenize", c_int, c_void_p, Text, c_size_t, POINTER(Tokens), _error)
 tokens_free = _declare(_embed, "aki_tokens_free", None, POINTER(Tokens))
 token_text = _declare(_embed, "aki_token_text", c_char_p, c_void_p, c_int32)

@@ -28,7 +28,7 @@ class InvalidInputError(EmbedError, ValueError):
 
 
 class ModelError(EmbedError):
-    """The model is missing, damaged or of a kind that is not run."""
+    """The model is missing, damaged, of a kind that is not run, or of another kind than what is asked of it."""
 
 
 class DownloadError(ModelError):
@@ -71,6 +71,7 @@ BY_CODE: dict[str, type[EmbedError]] = {
     "model_invalid": ModelError,
     "model_unsupported": ModelError,
     "model_changed": ModelError,
+    "wrong_task": ModelError,
     "model_download_failed": DownloadError,
     "cancelled": CancelledError,
     "out_of_memory": NoMemoryError,

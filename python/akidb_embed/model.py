@@ -3,9 +3,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import sys
-import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -13,20 +10,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import _interrupt, _library
-from ._texts import Texts, texts_of
-from .errors import EmbedError, InvalidInputError
+from . import _library
+from ._texts import texts_of
+from .errors import InvalidInputError
 from .hub import locate
+from .scoring import Scoring
 
 Vectors = npt.NDArray[np.float32]
 
-# So much of the library's work is done before anyone who pressed Ctrl-C notices: a few hundredths of a second of one core.
-_SHORT_CALL_OPERATIONS = 2e9
-# A token has three bytes or more but in rare texts.
-_BYTES_PER_TOKEN = 3
-# Texts of one call into the library: many, because its threads wait for the last of them, and few enough for its memory to be bounded.
-_CALL_TEXTS = 1 << 17
-_PROGRESS_TEXTS = 1 << 10
+# Texts whose token vectors the library holds before they are copied.
+_TOKEN_TEXTS = 1 << 9
 _QUERY_PROMPTS = ("query",)
 _DOCUMENT_PROMPTS = ("document", "passage", "corpus")
 _OUTPUTS = ("float32", "int8", "uint8", "binary", "ubinary")
@@ -55,7 +48,7 @@ def quantize(vectors: Vectors, precision: str) -> npt.NDArray[Any]:
     raise InvalidInputError(f"precision {precision!r} is not known", f"Use one of {', '.join(_OUTPUTS)}.", "invalid_argument")
 
 
-class Model:
+class Model(Scoring):
     """A model with its threads, one for each core. It may be used from any number of Python threads at once.
 
     Args:
@@ -87,9 +80,7 @@ class Model:
                  max_pass_tokens: int = 0, weights_cache: str | os.PathLike[str] | None = None, truncate_dim: int | None = None,
                  cache_folder: str | os.PathLike[str] | None = None, revision: str | None = None, token: str | None = None,
                  local_files_only: bool = False, device: str | None = None) -> None:
-        self._handle = ctypes.c_void_p()
-        self._lock = threading.Condition(threading.Lock())
-        self._calls = 0
+        super().__init__()
         if device not in (None, "cpu"):
             raise InvalidInputError(f"device {device!r} is not known", "Leave it out: the model runs on the CPU.", "invalid_argument")
         if precision not in _library.PRECISIONS:
@@ -99,54 +90,9 @@ class Model:
         # The folder, so that another process opens the very same files.
         self._arguments = {"precision": precision, "threads": threads, "cpu_tier": cpu_tier, "max_pass_tokens": max_pass_tokens,
                            "weights_cache": weights_cache, "truncate_dim": truncate_dim}
-        self._open(precision, threads, cpu_tier, max_pass_tokens, weights_cache)
-
-    def _open(self, precision: str, threads: int, cpu_tier: str | None, max_pass_tokens: int,
-              weights_cache: str | os.PathLike[str] | None) -> None:
-        settings = _library.Settings()
-        _library.settings_init(settings, ctypes.sizeof(settings))
-        settings.precision = _library.PRECISIONS.index(precision)
-        settings.threads = threads
-        settings.cpu_tier = cpu_tier.encode() if cpu_tier is not None else None
-        settings.max_pass_tokens = max_pass_tokens
-        settings.weights_cache = os.fsencode(weights_cache) if weights_cache is not None else None
-        error = _library.Error()
-        if _library.open_model(self._handle, os.fsencode(self.folder), settings, error) != 0:
-            raise _library.exception(error)
-        info = _library.ModelInfo()
-        _library.describe(self._handle, info, ctypes.sizeof(info))
-        self.architecture: str = info.architecture.decode()
-        self.precision = _library.PRECISIONS[info.precision]
-        self.cpu_tier: str = info.cpu_tier.decode()
-        self.threads: int = info.threads
-        self.weight_bytes: int = info.weight_bytes
-        self.default_prompt_name: str | None = info.default_prompt_name.decode() if info.default_prompt_name else None
-        self.dimension: int = _library.dimension(self._handle)
-        self.max_seq_length: int = _library.max_tokens(self._handle)
-        self.prompts = self._read_prompts()
-        per_token = info.layers * info.hidden_size * (8 * info.hidden_size + 4 * info.intermediate_size)
-        self._short_bytes = _SHORT_CALL_OPERATIONS / max(per_token, 1) * _BYTES_PER_TOKEN
-
-    def _read_prompts(self) -> dict[str, str]:
-        prompts: dict[str, str] = {}
-        name, text = ctypes.c_char_p(), _library.Text()
-        while _library.prompt(self._handle, len(prompts), name, text):
-            prompts[(name.value or b"").decode()] = ctypes.string_at(text.data, text.length).decode() if text.length else ""
-        return prompts
+        self._open(self.folder, precision, threads, cpu_tier, max_pass_tokens, weights_cache)
 
     # ---- Life ----
-
-    def close(self) -> None:
-        """Ends the model's threads and frees it, once the calls that are under way have ended. Closing twice is allowed."""
-        with self._lock:
-            while self._calls > 0:
-                self._lock.wait()
-            _library.close_model(self._handle)
-
-    def __del__(self) -> None:
-        # A call that is under way holds the model, so there is none. An interpreter that ends may have dropped the module already.
-        if getattr(self, "_handle", None) and _library is not None:
-            _library.close_model(self._handle)
 
     def __enter__(self) -> Model:
         return self
@@ -159,18 +105,6 @@ class Model:
 
     def __repr__(self) -> str:
         return f"Model({self.folder!r}, precision={self.precision!r}, threads={self.threads}, cpu_tier={self.cpu_tier!r})"
-
-    def _enter(self) -> None:
-        with self._lock:
-            if not self._handle:
-                raise EmbedError("the model is closed", "Open it again.", "invalid_argument")
-            self._calls += 1
-
-    def _leave(self) -> None:
-        with self._lock:
-            self._calls -= 1
-            if self._calls == 0:
-                self._lock.notify_all()
 
     # ---- Vectors ----
 
@@ -187,7 +121,8 @@ class Model:
             prompt: a text that stands before each text, instead of a prompt by name; ``""`` is no prompt.
             batch_size: has no effect: texts are not padded, so the library packs its passes by tokens.
             show_progress_bar: count the texts on stderr.
-            output_value: ``"sentence_embedding"``; vectors of tokens are not given.
+            output_value: ``"sentence_embedding"``; or ``"token_embeddings"``, the last hidden states of each text's tokens, special ones included,
+                neither pooled nor normalised: of the arguments below only ``convert_to_tensor`` has an effect then.
             precision: of the vectors: ``"float32"``, ``"int8"``, ``"uint8"``, ``"binary"``, ``"ubinary"`` (see ``quantize``).
             convert_to_numpy: an array; with ``False`` a list of arrays.
             convert_to_tensor: a torch tensor, which shares the array's memory.
@@ -198,9 +133,11 @@ class Model:
             pool, chunk_size: have no effect: the library uses all cores by itself.
 
         Returns:
-            ``[count, dimension]`` of ``float32`` for a list, ``[dimension]`` for a text.
+            ``[count, dimension]`` of ``float32`` for a list, ``[dimension]`` for a text. Vectors of tokens: a list of ``[tokens, hidden_size]``
+            of ``float32``, one for each text, and one such array for a text.
 
         Raises:
+            ModelError: the model gives scores, not vectors.
             InvalidInputError: a text or an argument cannot be used; ``text_index`` says which text.
             KeyboardInterrupt: within a tenth of a second of Ctrl-C.
 
@@ -209,14 +146,19 @@ class Model:
         (2, 64)
         >>> model.encode("a cat", precision="ubinary").shape
         (48,)
+        >>> model.encode("a cat", output_value="token_embeddings").shape
+        (4, 384)
         """
-        if output_value != "sentence_embedding":
-            raise InvalidInputError(f"output_value {output_value!r} is not supported", 'Use "sentence_embedding".', "invalid_argument")
+        if output_value not in ("sentence_embedding", "token_embeddings"):
+            raise InvalidInputError(f"output_value {output_value!r} is not supported", 'Use "sentence_embedding" or "token_embeddings".',
+                                    "invalid_argument")
         if device not in (None, "cpu"):
             raise InvalidInputError(f"device {device!r} is not known", "Leave it out: the model runs on the CPU.", "invalid_argument")
         if precision not in _OUTPUTS:
             raise InvalidInputError(f"precision {precision!r} is not known", f"Use one of {', '.join(_OUTPUTS)}.", "invalid_argument")
         one = isinstance(sentences, str)
+        if output_value == "token_embeddings":
+            return self._encode_tokens([sentences] if one else sentences, one, prompt_name, prompt, bool(show_progress_bar), convert_to_tensor)
         dimension = truncate_dim if truncate_dim is not None else self.truncate_dim
         vectors = self.embed([sentences] if one else sentences, prompt_name=prompt_name, prompt=prompt,
                              normalize=True if normalize_embeddings else None, dimensions=dimension if normalize_embeddings else None,
@@ -232,6 +174,14 @@ class Model:
         if one:
             return made[0]
         return made if convert_to_numpy else list(made)
+
+    def _encode_tokens(self, texts: Any, one: bool, prompt_name: str | None, prompt: str | None, progress: bool, convert_to_tensor: bool) -> Any:
+        rows: list[Any] = self._token_vectors(texts, prompt_name, prompt, progress)
+        if convert_to_tensor:
+            import torch
+
+            rows = [torch.from_numpy(row) for row in rows]
+        return rows[0] if one else rows
 
     def _encode_as(self, names: Sequence[str], sentences: Any, arguments: dict[str, Any]) -> Any:
         if arguments.get("prompt_name") is None and arguments.get("prompt") is None:
@@ -287,12 +237,14 @@ class Model:
         vectors = np.empty(shape, dtype=np.float32) if out is None else out
         if vectors.shape != shape or vectors.dtype != np.float32 or not vectors.flags.c_contiguous or not vectors.flags.writeable:
             raise InvalidInputError(f"out is not a writable, C-contiguous array of float32 of the shape {shape}", "Correct it.", "invalid_argument")
-        step = _PROGRESS_TEXTS if progress else _CALL_TEXTS
-        started = time.monotonic()
-        for first in range(0, len(given), step):
-            self._embed_slice(given, vectors, options, first, min(first + step, len(given)))
-            if progress:
-                _print_progress(min(first + step, len(given)), len(given), started)
+
+        def call(first: int, last: int, cancel: Any, error: _library.Error) -> int:
+            options.cancel = cancel
+            status: int = _library.embed(self._handle, given.address(first), last - first, options, ctypes.sizeof(options),
+                                         vectors.ctypes.data + first * vectors.strides[0], None, 0, error)
+            return status
+
+        self._run(given, call, progress)
         return vectors
 
     def _options(self, prompt_name: str | None, prompt: str | None, normalize: bool | None, dimensions: int | None, pooling: str | None,
@@ -317,29 +269,23 @@ class Model:
             options.prompt = _library.Text(ctypes.addressof(kept), len(data))
         return options
 
-    def _embed_slice(self, given: Texts, vectors: Vectors, options: _library.EmbedOptions, first: int, last: int) -> None:
-        """Texts ``first`` to ``last`` of those given, by one call into the library."""
-        error = _library.Error()
-        texts = given.array.ctypes.data + first * given.array.itemsize
-        target = vectors.ctypes.data + first * vectors.strides[0]
+    def _token_vectors(self, texts: Any, prompt_name: str | None, prompt: str | None, progress: bool) -> list[Vectors]:
+        options, given = self._options(prompt_name, prompt, None, None, None, True), texts_of(texts)
+        rows: list[Vectors] = []
 
-        def run(call: _interrupt.Call) -> int:
-            self._enter()
-            try:
-                # The options belong to this call of embed, whose slices come one after the other.
-                options.cancel = ctypes.pointer(call.flag)
-                status: int = _library.embed(self._handle, texts, last - first, options, ctypes.sizeof(options), target, None, 0, error)
-                return status
-            finally:
-                # Named here, so that this thread holds them until the library is done with them.
-                _ = given, vectors
-                self._leave()
+        def call(first: int, last: int, cancel: Any, error: _library.Error) -> int:
+            options.cancel = cancel
+            made = (_library.TokenVectors * (last - first))()
+            status: int = _library.embed_tokens(self._handle, given.address(first), last - first, options, ctypes.sizeof(options), made, error)
+            if status == 0:
+                try:
+                    rows.extend(np.ctypeslib.as_array(one.vectors, (one.count, self.hidden_size)).copy() for one in made)
+                finally:
+                    _library.token_vectors_free(made, last - first)
+            return status
 
-        if _interrupt.call(run, given.bytes <= self._short_bytes) != 0:
-            failure = _library.exception(error)
-            if failure.text_index is not None:
-                failure.text_index += first
-            raise failure
+        self._run(given, call, progress, _TOKEN_TEXTS)
+        return rows
 
     # ---- Beside vectors ----
 
@@ -425,8 +371,3 @@ def _unit(vectors: Any) -> Vectors:
 
 def _reopen(folder: str, arguments: dict[str, Any]) -> Model:
     return Model(folder, **arguments)
-
-
-def _print_progress(done: int, count: int, started: float) -> None:
-    rate = done / max(time.monotonic() - started, 1e-9)
-    print(f"\r{done:,} of {count:,} texts, {rate:,.0f} a second\x1b[K", end="\n" if done == count else "", file=sys.stderr, flush=True)

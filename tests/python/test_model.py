@@ -46,6 +46,24 @@ def test_vectors_are_cut_as_in_sentence_transformers(model):
     assert model.encode(TEXTS[0], truncate_dim=32).shape == (32,)
 
 
+def test_vectors_of_tokens(model, monkeypatch):
+    """Their mean, of length 1, is the vector of the text: so the model pools."""
+    rows = model.encode(TEXTS, output_value="token_embeddings")
+    assert [row.shape for row in rows] == [(len(model.tokenize(text)), 384) for text in TEXTS]
+    means = np.stack([row.astype(np.float64).mean(axis=0) for row in rows])
+    np.testing.assert_allclose(means / np.linalg.norm(means, axis=1, keepdims=True), model.encode(TEXTS), atol=1e-6)
+    monkeypatch.setattr(akidb_embed.model, "_TOKEN_TEXTS", 3)
+    for row, again in zip(rows, model.encode(TEXTS, output_value="token_embeddings"), strict=True):
+        assert row.dtype == np.float32 and row.tobytes() == again.tobytes()
+    assert model.encode(TEXTS[0], output_value="token_embeddings").tobytes() == rows[0].tobytes()
+    prompted = model.encode("cat", output_value="token_embeddings", prompt="query: ")
+    assert prompted.tobytes() == model.encode("query: cat", output_value="token_embeddings").tobytes()
+    assert model.encode([], output_value="token_embeddings") == []
+    with pytest.raises(InvalidInputError) as caught:
+        model.encode(["good"] * 5 + ["half a pair \ud800"], output_value="token_embeddings")
+    assert caught.value.text_index == 5
+
+
 def test_output_types(model):
     whole = model.encode(TEXTS)
     assert (model.encode(TEXTS, precision="int8") == np.rint(whole * np.float32(127))).all()
@@ -77,7 +95,7 @@ def test_prompts_stand_before_texts(model):
 
 def test_many_texts_are_several_calls(model, monkeypatch):
     expected = model.encode(TEXTS)
-    monkeypatch.setattr(akidb_embed.model, "_CALL_TEXTS", 3)
+    monkeypatch.setattr(akidb_embed._handle, "CALL_TEXTS", 3)
     assert model.encode(TEXTS).tobytes() == expected.tobytes()
     with pytest.raises(InvalidInputError) as caught:
         model.encode(["good"] * 5 + ["half a pair \ud800"])
@@ -97,7 +115,7 @@ def test_a_stream_is_embedded_in_chunks(model):
 
 @pytest.mark.parametrize("arguments, code", [
     (dict(sentences=["a", 7]), "invalid_argument"),
-    (dict(sentences="a", output_value="token_embeddings"), "invalid_argument"),
+    (dict(sentences="a", output_value="nonsense"), "invalid_argument"),
     (dict(sentences="a", precision="int7"), "invalid_argument"),
     (dict(sentences="a", device="cuda"), "invalid_argument"),
     (dict(sentences="a", prompt="x", prompt_name="y"), "invalid_argument"),

@@ -8,7 +8,7 @@ from akidb_embed import _library
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STRUCTS = {"aki_error": _library.Error, "aki_text": _library.Text, "aki_settings": _library.Settings, "aki_model_info": _library.ModelInfo,
-           "aki_embed_options": _library.EmbedOptions, "aki_text_info": _library.TextInfo, "aki_tokens": _library.Tokens,
+           "aki_embed_options": _library.EmbedOptions, "aki_score_options": _library.ScoreOptions, "aki_token_vectors": _library.TokenVectors, "aki_text_info": _library.TextInfo, "aki_tokens": _library.Tokens,
            "aki_hub_options": _library.HubOptions, "aki_hub_progress": _library.HubProgress}
 
 
@@ -28,8 +28,9 @@ def test_a_struct_is_laid_out_as_in_the_header(tmp_path, name):
 
 def test_the_names_of_enums_are_in_the_headers_order():
     header = (ROOT / "include" / "akidb" / "embed.h").read_text(encoding="utf-8")
-    places = [header.index(f"AKI_PRECISION_{name.upper()}") for name in _library.PRECISIONS]
-    assert places == sorted(places)
+    for prefix, names in (("PRECISION", _library.PRECISIONS), ("TASK", _library.TASKS), ("SCORES", _library.SCORES)):
+        places = [header.index(f"    AKI_{prefix}_{name.upper()}") for name in names]
+        assert places == sorted(places)
     poolings = ("MODEL", "MEAN", "CLS", "MAX", "LAST", "MEAN_SQRT_LEN", "WEIGHTED_MEAN")
     block = header[header.index("typedef enum aki_pooling"):]
     places = [block.index(f"AKI_POOLING_{name},") for name in poolings]
