@@ -259,6 +259,10 @@ bench-peers: build-all $(PEERS_ENV)/.ready ## Measures beside other engines (sev
 	    $(PEERS_ENV)/bin/python bench/peers/compare.py --output docs/BENCHMARKS.md $(PEERS_ARGS)
 	@scripts/plot-benchmarks
 
+bench-python: build $(PEERS_ENV)/.ready ## Measures the Python package beside the engine and sentence-transformers, into docs/BENCHMARKS.md (PYTHON_BENCH_ARGS)
+	@model=$$(scripts/get-model) && PYTHONPATH=python AKIDB_EMBED_LIBRARY_FOLDER=$(abspath $(BUILD)) \
+	    $(PEERS_ENV)/bin/python bench/python_package.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(PYTHON_BENCH_ARGS)
+
 parity: build-all $(PEERS_ENV)/.ready ## Compares with the live sentence-transformers (several GB of packages)
 	@AKIDB_TEST_MODEL=$$(scripts/get-model) AKIDB_PROGRAM=$(abspath $(BUILD))/akidb-embed \
 	    $(PEERS_ENV)/bin/python tests/parity/live_parity.py $(PARITY_ARGS)

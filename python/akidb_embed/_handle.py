@@ -114,10 +114,10 @@ class Handle:
         error = _library.Error()
 
         # The thread that runs it holds the function, and so the memory that the library reads and writes.
-        def run(call: _interrupt.Call) -> int:
+        def run(cancel: Any) -> int:
             self._enter()
             try:
-                return function(first, last, ctypes.pointer(call.flag), error)
+                return function(first, last, cancel, error)
             finally:
                 self._leave()
 
@@ -132,7 +132,7 @@ class Handle:
         most = CALL_TEXTS if step is None else step
         if progress:
             most = min(most, _PROGRESS_TEXTS)
-        count, started = len(given), time.monotonic()
+        count, started = len(given), time.monotonic() if progress else 0
         for first in range(0, count, most):
             last = min(first + most, count)
             self._call(function, first, last, given.bytes + more_bytes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable
+from typing import Any
 
 # How long to wait for the passes that are under way. With a large model one may take longer; it then ends behind our back.
 _PATIENCE_S = 0.05
@@ -55,9 +56,9 @@ class Call:
         return self._result
 
 
-def call(function: Callable[[Call], int], is_short: bool) -> int:
-    """``function(call)``, on this thread where it is short or where signals do not come to this thread."""
-    made = Call(function)
+def call(function: Callable[[Any], int], is_short: bool) -> int:
+    """``function(flag)``, a pointer to what the library looks at; on this thread and without a flag where the call is short or signals do
+    not come to this thread."""
     if is_short or threading.current_thread() is not threading.main_thread():
-        return function(made)
-    return made.run_beside()
+        return function(None)
+    return Call(lambda made: function(ctypes.pointer(made.flag))).run_beside()

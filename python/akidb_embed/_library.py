@@ -7,7 +7,6 @@ from __future__ import annotations
 import ctypes
 import os
 from ctypes import POINTER, Structure, c_bool, c_char_p, c_float, c_int, c_int32, c_size_t, c_uint, c_uint32, c_uint64, c_void_p
-from pathlib import Path
 from typing import Any
 
 from .errors import BY_CODE, EmbedError
@@ -75,10 +74,10 @@ class HubOptions(Structure):
 
 
 def _load(name: str) -> ctypes.CDLL:
-    folder = Path(os.environ.get("AKIDB_EMBED_LIBRARY_FOLDER") or Path(__file__).parent)
-    path = folder / name
+    # Without pathlib, whose import takes longer than that of the library.
+    path = os.path.join(os.environ.get("AKIDB_EMBED_LIBRARY_FOLDER") or os.path.dirname(__file__), name)
     try:
-        return ctypes.CDLL(str(path))
+        return ctypes.CDLL(path)
     except OSError as error:
         raise ImportError(f"the library {path} cannot be loaded: {error}\nInstall the wheel of akidb-embed for this kind of machine, "
                           "or build one from the sdist.") from error

@@ -1,13 +1,17 @@
 """Texts of any source as the array of ``aki_text`` that the library takes: an address and a length in bytes for each."""
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from . import _library
 from .errors import InvalidInputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 # The library's aki_text.
 TEXT = np.dtype([("data", np.uintp), ("length", np.uintp)])
@@ -16,54 +20,73 @@ TEXT = np.dtype([("data", np.uintp), ("length", np.uintp)])
 _BLANK = np.frombuffer(b" ", dtype=np.uint8)
 
 
+class _One(ctypes.Structure):
+    """An aki_text that holds the bytes it points to."""
+
+    _fields_ = [("data", ctypes.c_char_p), ("length", ctypes.c_size_t)]
+
+
 class Texts:
     """A list of texts in UTF-8.
 
     Attributes:
-        array: ``[count]`` of ``TEXT``.
         bytes: of all texts together.
-        keep: whatever holds the bytes that ``array`` points to.
+        keep: whatever holds the list, and the bytes that it points to.
     """
 
-    __slots__ = ("array", "bytes", "keep")
+    __slots__ = ("bytes", "keep", "_count", "_place")
 
-    def __init__(self, start: int, offsets: npt.NDArray[np.int64], keep: Any, is_second: bool) -> None:
-        """``offsets``: ``[count + 1]``, where each text begins behind the address ``start``."""
-        lengths = np.diff(offsets)
-        self.array = np.empty(len(lengths), dtype=TEXT)
-        self.array["data"] = offsets[:-1] + start
-        self.array["length"] = lengths
-        self.bytes = int(offsets[-1] - offsets[0]) if len(offsets) > 0 else 0
-        self.keep = keep
-        if not is_second and not lengths.all():
-            empty = lengths == 0
-            self.array["data"][empty] = _BLANK.ctypes.data
-            self.array["length"][empty] = 1
+    def __init__(self, place: int, count: int, size: int, keep: Any) -> None:
+        """``place``: the address of ``[count]`` of ``TEXT``."""
+        self._place, self._count, self.bytes, self.keep = place, count, size, keep
 
     def __len__(self) -> int:
-        return len(self.array)
+        return self._count
 
     def address(self, index: int) -> int:
         """Of the text ``index``, behind which the others follow."""
-        return int(self.array.ctypes.data) + index * self.array.itemsize
+        return self._place + index * TEXT.itemsize
+
+    def text(self, index: int) -> _library.Text:
+        """The text ``index``, which lives as long as this list."""
+        return _library.Text.from_address(self.address(index))
 
 
-def _from_strings(texts: Iterable[Any], is_second: bool) -> Texts:
-    parts: list[bytes] = []
+def _from_offsets(start: int, offsets: npt.NDArray[np.int64], keep: Any, is_second: bool) -> Texts:
+    """``offsets``: ``[count + 1]``, where each text begins behind the address ``start``."""
+    lengths = np.diff(offsets)
+    array = np.empty(len(lengths), dtype=TEXT)
+    array["data"] = offsets[:-1] + start
+    array["length"] = lengths
+    if not is_second and not lengths.all():
+        empty = lengths == 0
+        array["data"][empty] = _BLANK.ctypes.data
+        array["length"][empty] = 1
+    return Texts(array.ctypes.data, len(array), int(offsets[-1] - offsets[0]), (array, keep))
+
+
+def _refuse(texts: Iterable[Any]) -> None:
+    """Raises for the first that is no string."""
+    for index, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InvalidInputError(f"text {index} is not a string but {type(text).__name__}", "Pass strings only.", "invalid_argument", index)
+
+
+def _from_strings(texts: Any, is_second: bool) -> Texts:
     try:
         # Half a surrogate pair is let through, so that the library says which text has it.
         parts = [text.encode("utf-8", "surrogatepass") for text in texts]
     except AttributeError:
-        for index, text in enumerate(texts):
-            if not isinstance(text, str):
-                raise InvalidInputError(f"text {index} is not a string but {type(text).__name__}", "Pass strings only.", "invalid_argument",
-                                        index) from None
+        _refuse(texts)
         raise
+    if len(parts) == 1:  # a query, without the arrays that are quick for many texts
+        one = _One(parts[0] or (b"" if is_second else b" "), len(parts[0]) or int(not is_second))
+        return Texts(ctypes.addressof(one), 1, one.length, one)
     data = b"".join(parts)
     offsets = np.zeros(len(parts) + 1, dtype=np.int64)
     np.cumsum(np.fromiter(map(len, parts), dtype=np.int64, count=len(parts)), out=offsets[1:])
     held = np.frombuffer(data, dtype=np.uint8) if data else _BLANK
-    return Texts(held.ctypes.data, offsets, held, is_second)
+    return _from_offsets(held.ctypes.data, offsets, held, is_second)
 
 
 def _from_arrow(array: Any, is_second: bool) -> Texts:
@@ -83,7 +106,7 @@ def _from_arrow(array: Any, is_second: bool) -> Texts:
     if len(array) == 0:
         return _from_strings([], is_second)
     bounds = np.frombuffer(offsets, dtype=width, count=len(array) + 1, offset=array.offset * width.itemsize).astype(np.int64)
-    return Texts(data.address if data is not None else 0, bounds, array, is_second)
+    return _from_offsets(data.address if data is not None else 0, bounds, array, is_second)
 
 
 def texts_of(texts: Any, is_second: bool = False) -> Texts:

@@ -65,8 +65,8 @@ def locate(name: str | os.PathLike[str], *, cache_folder: str | os.PathLike[str]
                                   _library.HUB_PROGRESS(_print_progress) if show else _library.HUB_PROGRESS())
     locate_function = _library.hub_locate()
 
-    def run(call: _interrupt.Call) -> int:
-        options.cancel = ctypes.pointer(call.flag)
+    def run(cancel: Any) -> int:
+        options.cancel = cancel
         status: int = locate_function(os.fsencode(name), options, ctypes.sizeof(options), folder, _FOLDER_BYTES, error)
         return status
 

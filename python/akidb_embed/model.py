@@ -5,10 +5,9 @@ import ctypes
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from . import _library
 from ._texts import texts_of
@@ -16,7 +15,10 @@ from .errors import InvalidInputError
 from .hub import locate
 from .scoring import Scoring
 
-Vectors = npt.NDArray[np.float32]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Vectors = npt.NDArray[np.float32]
 
 # Texts whose token vectors the library holds before they are copied.
 _TOKEN_TEXTS = 1 << 9
@@ -307,8 +309,8 @@ class Model(Scoring):
         error, tokens = _library.Error(), _library.Tokens()
         self._enter()
         try:
-            for index, (data, length) in enumerate(given.array.tolist()):
-                if _library.tokenize(self._handle, _library.Text(data, length), limit, tokens, error) != 0:
+            for index in range(len(given)):
+                if _library.tokenize(self._handle, given.text(index), limit, tokens, error) != 0:
                     failure = _library.exception(error)
                     failure.text_index = index
                     raise failure

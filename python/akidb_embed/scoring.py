@@ -2,17 +2,19 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from . import _library
 from ._handle import Handle
 from ._texts import Texts, texts_of
 from .errors import InvalidInputError
 
-Scores = npt.NDArray[np.float32]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Scores = npt.NDArray[np.float32]
 
 
 def _columns(pairs: Any) -> tuple[Texts, Texts]:
@@ -176,7 +178,7 @@ class Scoring(Handle):
 
         def call(first: int, last: int, cancel: Any, error: _library.Error) -> int:
             options.cancel = cancel
-            status: int = _library.rerank(self._handle, _library.Text(*query.array[0].tolist()), documents.address(first), last - first, options, ctypes.sizeof(options),
+            status: int = _library.rerank(self._handle, query.text(0), documents.address(first), last - first, options, ctypes.sizeof(options),
                                           made[first:].ctypes.data, None, None, 0, error)
             return status
 
