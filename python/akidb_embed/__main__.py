@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from . import _library
 from .errors import EmbedError
+from .model import OUTPUT_TYPES, Model
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -25,6 +26,9 @@ def _parser() -> argparse.ArgumentParser:
     embed.add_argument("--text-column", default="text", metavar="NAME", help="the texts (%(default)s)")
     embed.add_argument("--vector-column", default="embedding", metavar="NAME", help="the vectors (%(default)s)")
     embed.add_argument("--columns", metavar="NAME,…", help="keep these only")
+    embed.add_argument("--prompt-name", metavar="NAME", help="the model's prompt that stands before each text, such as passage")
+    embed.add_argument("--prompt", metavar="TEXT", help="a text that stands before each text, in place of a prompt by name")
+    embed.add_argument("--output-type", default="float32", choices=OUTPUT_TYPES, help="of the vectors (%(default)s)")
     embed.add_argument("--precision", default="auto", choices=_library.PRECISIONS, help="how to compute (%(default)s)")
     embed.add_argument("--threads", type=int, default=0, help="0 is one per core (%(default)s)")
     embed.add_argument("--truncate-dim", type=int, metavar="N", help="keep the first N numbers of each vector")
@@ -58,12 +62,17 @@ class _Progress:
         print(f"{self.done - self.at_start:,} rows in {seconds:,.1f} s; {self.at_start:,} were there before", file=sys.stderr)
 
 
+def _encode_arguments(arguments: argparse.Namespace) -> dict[str, str]:
+    given = {"prompt_name": arguments.prompt_name, "prompt": arguments.prompt,
+             "precision": arguments.output_type if arguments.output_type != "float32" else None}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def _embed(arguments: argparse.Namespace) -> None:
     try:
         from . import parquet
     except ImportError as error:
         raise EmbedError(f"Parquet needs pyarrow: {error}", "pip install 'akidb-embed[parquet]'", "invalid_argument") from error
-    from .model import Model
 
     is_file = arguments.output.endswith(".parquet")
     if is_file and os.path.exists(arguments.output):
@@ -71,7 +80,7 @@ def _embed(arguments: argparse.Namespace) -> None:
     model = Model(arguments.model, precision=arguments.precision, threads=arguments.threads, truncate_dim=arguments.truncate_dim)
     job = parquet.Job(output=arguments.output + ".parts" if is_file else arguments.output, text_column=arguments.text_column,
                       vector_column=arguments.vector_column, columns=tuple(arguments.columns.split(",")) if arguments.columns else None,
-                      batch_rows=arguments.batch_rows, model=f"{arguments.model} {model.precision} {model.cpu_tier} {arguments.truncate_dim}")
+                      batch_rows=arguments.batch_rows, encode=_encode_arguments(arguments), model=f"{arguments.model} {model.precision} {model.cpu_tier} {arguments.truncate_dim}")
     pieces = parquet.plan(arguments.inputs, arguments.piece_rows)
     left = parquet.start(job, pieces)
     total = sum(piece.rows for piece in pieces)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _TOKEN_TEXTS = 1 << 9
 _QUERY_PROMPTS = ("query",)
 _DOCUMENT_PROMPTS = ("document", "passage", "corpus")
-_OUTPUTS = ("float32", "int8", "uint8", "binary", "ubinary")
+OUTPUT_TYPES = ("float32", "int8", "uint8", "binary", "ubinary")
 
 
 def quantize(vectors: Vectors, precision: str) -> npt.NDArray[Any]:
@@ -47,7 +47,7 @@ def quantize(vectors: Vectors, precision: str) -> npt.NDArray[Any]:
     if precision in ("int8", "uint8"):
         whole: npt.NDArray[np.int16] = np.rint(np.clip(vectors, -1, 1) * np.float32(127)).astype(np.int16)
         return whole.astype(np.int8) if precision == "int8" else (whole + 128).astype(np.uint8)
-    raise InvalidInputError(f"precision {precision!r} is not known", f"Use one of {', '.join(_OUTPUTS)}.", "invalid_argument")
+    raise InvalidInputError(f"precision {precision!r} is not known", f"Use one of {', '.join(OUTPUT_TYPES)}.", "invalid_argument")
 
 
 class Model(Scoring):
@@ -156,8 +156,8 @@ class Model(Scoring):
                                     "invalid_argument")
         if device not in (None, "cpu"):
             raise InvalidInputError(f"device {device!r} is not known", "Leave it out: the model runs on the CPU.", "invalid_argument")
-        if precision not in _OUTPUTS:
-            raise InvalidInputError(f"precision {precision!r} is not known", f"Use one of {', '.join(_OUTPUTS)}.", "invalid_argument")
+        if precision not in OUTPUT_TYPES:
+            raise InvalidInputError(f"precision {precision!r} is not known", f"Use one of {', '.join(OUTPUT_TYPES)}.", "invalid_argument")
         one = isinstance(sentences, str)
         if output_value == "token_embeddings":
             return self._encode_tokens([sentences] if one else sentences, one, prompt_name, prompt, bool(show_progress_bar), convert_to_tensor)

@@ -10,7 +10,7 @@ import json
 import posixpath
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,7 @@ class Job:
         vector_column: added behind the others, ``fixed_size_list<float>``.
         columns: those that are kept; ``None`` is all of them.
         model: what made the vectors, as the manifest says it.
+        encode: arguments of ``Model.encode``, such as ``{"prompt_name": "passage", "precision": "int8"}``.
     """
 
     output: str
@@ -46,6 +47,7 @@ class Job:
     columns: tuple[str, ...] | None = None
     batch_rows: int = BATCH_ROWS
     model: str = ""
+    encode: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def start(job: Job, pieces: Sequence[Piece]) -> list[Piece]:
     file_system, folder = _file_system(job.output)
     file_system.create_dir(folder, recursive=True)
     said = {"model": job.model, "text_column": job.text_column, "vector_column": job.vector_column,
-            "columns": None if job.columns is None else list(job.columns),
+            "columns": None if job.columns is None else list(job.columns), "encode": job.encode,
             "pieces": [[piece.path, piece.first, piece.last, piece.rows, piece.name] for piece in pieces]}
     manifest = _join(folder, MANIFEST)
     if file_system.get_file_info(manifest).type == pafs.FileType.File:
@@ -146,7 +148,7 @@ def _write_whole(file_system: Any, path: str, write: Callable[[Any], Any]) -> No
         raise
 
 
-def vector_array(vectors: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_] | None = None) -> Any:
+def vector_array(vectors: npt.NDArray[Any], valid: npt.NDArray[np.bool_] | None = None) -> Any:
     """``[count, dimension]`` as an Arrow array of lists, without a copy. ``valid``: which rows have a vector, all others being null."""
     rows = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
     if valid is None:
@@ -155,36 +157,31 @@ def vector_array(vectors: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_] 
     return rows.take(pa.array(places, mask=~valid, type=pa.int64()))
 
 
-def embed_column(model: Any, texts: Any) -> Any:
-    """The vectors of an Arrow array of strings; null for null. ``model``: anything with ``encode``."""
+def embed_column(model: Any, texts: Any, encode: dict[str, Any]) -> Any:
+    """The vectors of an Arrow array of strings; null for null. ``model``: anything with ``encode``, which is given these arguments."""
     if texts.null_count == 0:
-        return vector_array(model.encode(texts))
-    valid = np.asarray(texts.is_valid())
-    given = texts.drop_null()
-    if len(given) == 0:
-        dimension = model.get_sentence_embedding_dimension()
-        return pa.nulls(len(texts), pa.list_(pa.float32(), dimension))
-    return vector_array(model.encode(given), valid)
+        return vector_array(model.encode(texts, **encode))
+    return vector_array(model.encode(texts.drop_null(), **encode), np.asarray(texts.is_valid()))
 
 
-def with_vectors(model: Any, batch: Any, text_column: str, vector_column: str) -> Any:
-    """An Arrow table or record batch with one more column, the vectors of one of its columns."""
+def with_vectors(model: Any, batch: Any, text_column: str, vector_column: str, encode: dict[str, Any] | None = None) -> Any:
+    """An Arrow table or record batch with one more column, the vectors of one of its columns. ``encode``: as in ``Job``."""
     place = batch.schema.get_field_index(text_column)
     if place < 0:
         raise InvalidInputError(f"there is no column {text_column!r}; there are {', '.join(batch.schema.names)}", "Name one of these.",
                                 "invalid_argument")
+    if vector_column in batch.schema.names:
+        raise InvalidInputError(f"there is a column {vector_column!r} already", "Name another column for the vectors.", "invalid_argument")
     texts = batch.column(place)
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()
     if isinstance(texts, pa.ChunkedArray):  # of no chunks, in older versions
         texts = pa.concat_arrays(texts.chunks) if texts.num_chunks else pa.array([], pa.string())
-    if len(texts) == 0:
-        vectors = pa.array([], pa.list_(pa.float32(), model.get_sentence_embedding_dimension()))
-    else:
-        vectors = embed_column(model, texts)
+    vectors = embed_column(model, texts, encode or {})
     if isinstance(batch, pa.Table):
         return batch.append_column(vector_column, vectors)
-    return pa.RecordBatch.from_arrays([*batch.columns, vectors], names=[*batch.schema.names, vector_column])
+    # With the schema, whose metadata and fields that cannot be null are the reader's to keep.
+    return pa.RecordBatch.from_arrays([*batch.columns, vectors], schema=batch.schema.append(pa.field(vector_column, vectors.type)))
 
 
 def _batches(job: Job, piece: Piece) -> Iterator[Any]:
@@ -196,6 +193,17 @@ def _batches(job: Job, piece: Piece) -> Iterator[Any]:
         yield from file.iter_batches(job.batch_rows, row_groups=range(piece.first, piece.last), columns=columns)
 
 
+def _writer(sink: Any, schema: Any, job: Job) -> Any:
+    """Writes Parquet. pyarrow wants the names of leaves, such as ``embedding.list.element``, and takes a column that is left out for one
+    that is not to be compressed."""
+    empty = pa.BufferOutputStream()
+    pq.write_table(schema.empty_table(), empty)
+    leaves = [column.path for column in pq.ParquetFile(pa.BufferReader(empty.getvalue())).schema]
+    # Vectors have no repeats for a dictionary to find, and no order that would make them smaller.
+    others = [leaf for leaf in leaves if not leaf.startswith(job.vector_column + ".list.")]
+    return pq.ParquetWriter(sink, schema, use_dictionary=others, compression={leaf: "SNAPPY" if leaf in others else "NONE" for leaf in leaves})
+
+
 def embed_piece(model: Any, job: Job, piece: Piece, progress: Callable[[int], None] | None = None) -> int:
     """Makes the piece's output file and gives its number of rows. ``progress`` is called with the rows of each batch."""
     file_system, folder = _file_system(job.output)
@@ -205,14 +213,11 @@ def embed_piece(model: Any, job: Job, piece: Piece, progress: Callable[[int], No
         nonlocal rows
         writer = None
         for batch in _batches(job, piece):
-            made = with_vectors(model, batch, job.text_column, job.vector_column)
+            made = with_vectors(model, batch, job.text_column, job.vector_column, job.encode)
             if job.columns is not None:
                 made = made.select([*job.columns, job.vector_column])
             if writer is None:
-                # Vectors have no repeats for a dictionary to find, and no order that would make them smaller.
-                writer = pq.ParquetWriter(sink, made.schema, use_dictionary=[name for name in made.schema.names if name != job.vector_column],
-                                          compression={name: "NONE" if name.startswith(job.vector_column) else "SNAPPY"
-                                                       for name in made.schema.names})
+                writer = _writer(sink, made.schema, job)
             writer.write_batch(made)
             rows += made.num_rows
             if progress is not None:
@@ -240,7 +245,7 @@ def merge(job: Job, pieces: Sequence[Piece], path: str) -> None:
                 for group in range(file.num_row_groups):
                     table = file.read_row_group(group)
                     if writer is None:
-                        writer = pq.ParquetWriter(sink, table.schema, use_dictionary=False)
+                        writer = _writer(sink, table.schema, job)
                     writer.write_table(table)
         if writer is not None:
             writer.close()

@@ -21,16 +21,18 @@ class Embedder:
     Args:
         model: a model's name or folder; its files must be there on each node, or be downloadable.
         text_column, vector_column: names of columns.
+        encode: arguments of ``Model.encode``, such as ``{"prompt_name": "passage", "precision": "int8"}``.
         settings: of ``Model``. ``threads`` is the number of CPUs that Ray gave the actor, unless it is said.
     """
 
-    def __init__(self, model: str, text_column: str = "text", vector_column: str = "embedding", **settings: Any) -> None:
+    def __init__(self, model: str, text_column: str = "text", vector_column: str = "embedding", encode: dict[str, Any] | None = None,
+                 **settings: Any) -> None:
         self.model = Model(model, **{"threads": _own_cpus(), **settings})
-        self.text_column, self.vector_column = text_column, vector_column
+        self.text_column, self.vector_column, self.encode = text_column, vector_column, encode
 
     def __call__(self, batch: Any) -> Any:
         """``batch``: an Arrow table."""
-        return parquet.with_vectors(self.model, batch, self.text_column, self.vector_column)
+        return parquet.with_vectors(self.model, batch, self.text_column, self.vector_column, self.encode)
 
 
 def _own_cpus() -> int:
@@ -39,17 +41,18 @@ def _own_cpus() -> int:
 
 
 def embed(dataset: Any, model: str, *, text_column: str = "text", vector_column: str = "embedding", workers: int = 1,
-          cpus_per_worker: float = 1, batch_size: int = parquet.BATCH_ROWS, **settings: Any) -> Any:
+          cpus_per_worker: float = 1, batch_size: int = parquet.BATCH_ROWS, encode: dict[str, Any] | None = None, **settings: Any) -> Any:
     """A dataset with the vectors of a column. Ray restarts actors that were killed and gives their batches to others.
 
     Args:
         dataset: of Ray Data.
         workers: actors, one per node as a rule.
         cpus_per_worker: the node's cores, but for some for what reads and writes.
+        encode: as in ``Embedder``.
         settings: of ``Model``.
     """
     return dataset.map_batches(Embedder, fn_constructor_kwargs={"model": model, "text_column": text_column, "vector_column": vector_column,
-                                                                **settings},
+                                                                "encode": encode, **settings},
                                batch_format="pyarrow", batch_size=batch_size, num_cpus=cpus_per_worker, concurrency=workers,
                                zero_copy_batch=True)
 
@@ -74,7 +77,8 @@ class _PieceWorker:
 
 def embed_parquet(inputs: Sequence[str], output: str, model: str, *, workers: int = 1, cpus_per_worker: float = 1,
                   text_column: str = "text", vector_column: str = "embedding", columns: Sequence[str] | None = None,
-                  batch_rows: int = parquet.BATCH_ROWS, piece_rows: int = parquet.PIECE_ROWS, on_worker: Any = None, **settings: Any) -> int:
+                  batch_rows: int = parquet.BATCH_ROWS, piece_rows: int = parquet.PIECE_ROWS, encode: dict[str, Any] | None = None,
+                  on_worker: Any = None, **settings: Any) -> int:
     """Parquet files to Parquet files with vectors, in the folder ``output``, which all nodes see. Gives the number of rows that were made.
 
     A worker that is killed is restarted, and its piece begun anew; a driver that is killed goes on where it was when it is run again.
@@ -82,11 +86,11 @@ def embed_parquet(inputs: Sequence[str], output: str, model: str, *, workers: in
 
     Args:
         inputs: Parquet files and folders of them.
-        workers, cpus_per_worker, settings: as in ``embed``.
+        workers, cpus_per_worker, encode, settings: as in ``embed``.
         on_worker: called with each worker's process id.
     """
     job = parquet.Job(output=output, text_column=text_column, vector_column=vector_column,
-                      columns=None if columns is None else tuple(columns), batch_rows=batch_rows, model=model)
+                      columns=None if columns is None else tuple(columns), batch_rows=batch_rows, model=model, encode=encode or {})
     left = parquet.start(job, parquet.plan(inputs, piece_rows))
     if not left:
         return 0

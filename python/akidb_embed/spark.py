@@ -23,7 +23,7 @@ def _settings(session: Any, settings: dict[str, Any]) -> dict[str, Any]:
     return {"threads": int(session.sparkContext.getConf().get("spark.task.cpus", "1")), **settings}
 
 
-def mapper(model: str, text_column: str, vector_column: str, settings: dict[str, Any]) -> Callable[[Iterator[Any]], Iterator[Any]]:
+def mapper(model: str, text_column: str, vector_column: str, settings: dict[str, Any], encode: dict[str, Any] | None = None) -> Callable[[Iterator[Any]], Iterator[Any]]:
     """For ``DataFrame.mapInArrow``: adds the vectors to each record batch."""
 
     def add(batches: Iterator[Any]) -> Iterator[Any]:
@@ -32,7 +32,7 @@ def mapper(model: str, text_column: str, vector_column: str, settings: dict[str,
         opened = _model(model, settings)
         vectors = pa.list_(pa.field("element", pa.float32(), nullable=False))
         for batch in batches:
-            made = parquet.with_vectors(opened, batch, text_column, vector_column)
+            made = parquet.with_vectors(opened, batch, text_column, vector_column, encode)
             yield pa.RecordBatch.from_arrays([*made.columns[:-1], made.columns[-1].cast(vectors)], names=made.schema.names)
 
     return add
@@ -45,19 +45,21 @@ def with_vector_column(schema: Any, vector_column: str) -> Any:
     return StructType([*schema.fields, StructField(vector_column, ArrayType(FloatType(), containsNull=False))])
 
 
-def embed(frame: Any, model: str, *, text_column: str = "text", vector_column: str = "embedding", **settings: Any) -> Any:
+def embed(frame: Any, model: str, *, text_column: str = "text", vector_column: str = "embedding", encode: dict[str, Any] | None = None,
+          **settings: Any) -> Any:
     """A data frame with the vectors of a column, ``array<float>``; all other columns are kept, order too. Null has the vector null.
 
     Args:
         frame: a data frame of PySpark.
         model: a model's name or folder; its files must be there on each node, or be downloadable.
+        encode: arguments of ``Model.encode``, such as ``{"prompt_name": "passage"}``; vectors are floats.
         settings: of ``Model``. ``threads`` is ``spark.task.cpus`` unless it is said.
     """
     own = _settings(frame.sparkSession, settings)
-    return frame.mapInArrow(mapper(model, text_column, vector_column, own), with_vector_column(frame.schema, vector_column))
+    return frame.mapInArrow(mapper(model, text_column, vector_column, own, encode), with_vector_column(frame.schema, vector_column))
 
 
-def embed_udf(session: Any, model: str, **settings: Any) -> Callable[..., Any]:
+def embed_udf(session: Any, model: str, *, encode: dict[str, Any] | None = None, **settings: Any) -> Callable[..., Any]:
     """A function of columns, from texts to ``array<float>``, for ``select`` and SQL."""
     import pandas as pd
     from pyspark.sql.functions import pandas_udf
@@ -69,7 +71,7 @@ def embed_udf(session: Any, model: str, **settings: Any) -> Callable[..., Any]:
         given = texts.dropna()
         made = pd.Series([None] * len(texts), index=texts.index, dtype=object)
         if len(given) > 0:
-            made[given.index] = list(_model(model, own).encode(given.tolist()))
+            made[given.index] = list(_model(model, own).encode(given.tolist(), **(encode or {})))
         return made
 
     vectors.__annotations__ = {"texts": pd.Series, "return": pd.Series}

@@ -60,7 +60,7 @@ def test_what_is_there_is_not_made_again(model, tmp_path, texts):
 
 def test_a_piece_that_fails_leaves_nothing(tmp_path, texts):
     class Broken:
-        def encode(self, given):
+        def encode(self, given, **arguments):
             raise RuntimeError("broken")
 
     job = parquet.Job(str(tmp_path / "out"))
@@ -84,6 +84,37 @@ def test_null_stays_null(model):
         parquet.with_vectors(model, batch, "other", "embedding")
 
 
+def test_the_schema_is_kept(model, tmp_path):
+    """Metadata, fields that are never null, structs, and columns of other types; nothing but vectors is left uncompressed."""
+    fields = [pa.field("id", pa.int32(), nullable=False), pa.field("text", pa.string(), metadata={"of": "field"}),
+              pa.field("embedding_note", pa.string()), pa.field("more", pa.struct({"a": pa.int8(), "b": pa.list_(pa.string())}))]
+    given = pa.table({"id": [1, 2], "text": ["a", "b"], "embedding_note": ["x"] * 2, "more": [{"a": 1, "b": ["x"]}, None]},
+                     schema=pa.schema(fields, metadata={"of": "table"}))
+    pq.write_table(given, tmp_path / "texts.parquet")
+    job = parquet.Job(str(tmp_path / "out"))
+    piece, = parquet.start(job, parquet.plan([str(tmp_path / "texts.parquet")]))
+    parquet.embed_piece(model, job, piece)
+    made = pq.read_table(tmp_path / "out" / piece.name)
+    read = pq.read_table(tmp_path / "texts.parquet")
+    assert made.select(given.column_names).equals(read, check_metadata=True) and made.schema.metadata == read.schema.metadata
+    group = pq.ParquetFile(tmp_path / "out" / piece.name).metadata.row_group(0)
+    packed = {group.column(index).path_in_schema: group.column(index).compression for index in range(group.num_columns)}
+    assert [name for name, how in packed.items() if how != "SNAPPY"] == ["embedding.list.element"] and len(packed) == 6
+
+
+def test_a_column_is_not_doubled(model):
+    with pytest.raises(InvalidInputError, match="a column 'embedding' already"):
+        parquet.with_vectors(model, pa.table({"text": ["a"], "embedding": ["mine"]}), "text", "embedding")
+
+
+@pytest.mark.parametrize("encode", [{"prompt": "query: "}, {"precision": "int8"}, {"precision": "ubinary", "truncate_dim": 64}])
+def test_arguments_of_encode(model, encode):
+    made = parquet.with_vectors(model, pa.table({"text": ["a", None]}), "text", "v", encode).column("v")
+    assert made.to_pylist() == [model.encode("a", **encode).tolist(), None]
+    none = parquet.with_vectors(model, pa.table({"text": pa.array([None], pa.string())}), "text", "v", encode).column("v")
+    assert none.type == made.type and none.null_count == 1
+
+
 def test_folders_are_read_by_name(tmp_path):
     for number in range(3):
         pq.write_table(table(5, number * 5), tmp_path / f"{number}.parquet")
@@ -97,11 +128,12 @@ def test_folders_are_read_by_name(tmp_path):
 
 def test_the_command_makes_one_file(model, tmp_path, texts, capfd):
     out = tmp_path / "vectors.parquet"
-    arguments = ["embed", str(texts), "--output", str(out), "--model", str(MODEL), "--columns", "id,more"]
+    arguments = ["embed", str(texts), "--output", str(out), "--model", str(MODEL), "--columns", "id,more", "--prompt", "query: ", "--output-type",
+                 "int8"]
     assert main(arguments) == 0
     made = pq.read_table(out)
     assert made.column_names == ["id", "more", "embedding"] and made["id"].to_pylist() == list(range(100))
-    assert vectors(made).tobytes() == model.encode(table(100)["text"].to_pylist()).tobytes()
+    assert (np.array(made["embedding"].to_pylist()) == model.encode(table(100)["text"].to_pylist(), prompt="query: ", precision="int8")).all()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["texts.parquet", "vectors.parquet"]
     assert "100 rows" in capfd.readouterr().err
     assert main(arguments) == 1
