@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _library
+from . import _interrupt, _library
 from ._texts import texts_of
 from .errors import InvalidInputError
 from .hub import locate
@@ -199,15 +199,15 @@ class Model(Scoring):
         return self._encode_as(_DOCUMENT_PROMPTS, sentences, arguments)
 
     def encode_stream(self, sentences: Iterable[str], chunk_size: int = 8192, **arguments: Any) -> Iterator[Any]:
-        """Vectors of as many texts as an iterator gives, in arrays of ``[chunk_size, dimension]``; memory stays bounded by a chunk.
+        """Vectors of as many texts as an iterator gives, in arrays of ``[chunk_size, dimension]``. While one is in use the next one is computed;
+        memory stays bounded by three chunks. Other arguments are those of ``encode``.
 
         >>> model = Model("sentence-transformers/all-MiniLM-L6-v2", threads=1)
         >>> [part.shape for part in model.encode_stream((f"text {n}" for n in range(5)), chunk_size=2)]
         [(2, 384), (2, 384), (1, 384)]
         """
         texts = iter(sentences)
-        while chunk := list(islice(texts, chunk_size)):
-            yield self.encode(chunk, **arguments)
+        return _interrupt.ahead(lambda chunk: self.encode(chunk, **arguments), iter(lambda: list(islice(texts, chunk_size)), []))
 
     def embed(self, texts: Any, *, prompt_name: str | None = None, prompt: str | None = None, normalize: bool | None = None,
               dimensions: int | None = None, pooling: str | None = None, truncate: bool = True, progress: bool = False,

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
+from . import _interrupt
 from .errors import InvalidInputError
 
 # Rows that are in memory at a time, with their vectors.
@@ -212,8 +213,8 @@ def embed_piece(model: Any, job: Job, piece: Piece, progress: Callable[[int], No
     def write(sink: Any) -> None:
         nonlocal rows
         writer = None
-        for batch in _batches(job, piece):
-            made = with_vectors(model, batch, job.text_column, job.vector_column, job.encode)
+        # What reads and writes does not make the library wait.
+        for made in _interrupt.ahead(lambda batch: with_vectors(model, batch, job.text_column, job.vector_column, job.encode), _batches(job, piece)):
             if job.columns is not None:
                 made = made.select([*job.columns, job.vector_column])
             if writer is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import parquet
+from . import _interrupt, parquet
 from .model import Model
 
 # Of this process: what Spark sends to a worker is unpickled for each task, so a model must be kept outside of it.
@@ -31,8 +31,8 @@ def mapper(model: str, text_column: str, vector_column: str, settings: dict[str,
 
         opened = _model(model, settings)
         vectors = pa.list_(pa.field("element", pa.float32(), nullable=False))
-        for batch in batches:
-            made = parquet.with_vectors(opened, batch, text_column, vector_column, encode)
+        # While Spark takes one batch, the next one is computed.
+        for made in _interrupt.ahead(lambda batch: parquet.with_vectors(opened, batch, text_column, vector_column, encode), batches):
             yield pa.RecordBatch.from_arrays([*made.columns[:-1], made.columns[-1].cast(vectors)], names=made.schema.names)
 
     return add

@@ -113,6 +113,34 @@ def test_a_stream_is_embedded_in_chunks(model):
     assert np.concatenate(parts).tobytes() == model.encode(TEXTS).tobytes()
 
 
+def test_a_stream_is_computed_ahead_of_its_reader(model):
+    """While the reader has a chunk, the next one is computed; of the source no more is taken than that."""
+    taken, computed = [], threading.Semaphore(0)
+
+    class Noting(type(model)):
+        def __init__(self):
+            pass
+
+        def encode(self, chunk):
+            computed.release()
+            return chunk
+
+    stream = Noting().encode_stream((taken.append(number) or number for number in range(5)), chunk_size=1)
+    for number in range(5):
+        assert next(stream) == [number]
+        assert len(taken) <= number + 2
+        if number < 4:
+            assert computed.acquire(timeout=60)
+    assert next(stream, None) is None and taken == list(range(5))
+
+
+def test_a_stream_that_fails_says_so_in_its_place(model):
+    stream = model.encode_stream(["good", "half a pair \ud800", "good"], chunk_size=1)
+    assert next(stream).shape == (1, 384)
+    with pytest.raises(InvalidInputError):
+        next(stream)
+
+
 @pytest.mark.parametrize("arguments, code", [
     (dict(sentences=["a", 7]), "invalid_argument"),
     (dict(sentences="a", output_value="nonsense"), "invalid_argument"),
@@ -209,7 +237,9 @@ def test_other_threads_run_during_a_call(model):
     assert counted > 0
 
 
-def test_ctrl_c_ends_a_call(model):
+@pytest.mark.parametrize("work", [lambda model: model.encode(["word " * 200] * 100_000),
+                                  lambda model: list(model.encode_stream(["word " * 200] * 100_000, chunk_size=20_000))])
+def test_ctrl_c_ends_a_call(model, work):
     """A signal in the middle of minutes of work; the model works afterwards."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     stop = threading.Event()
@@ -223,7 +253,7 @@ def test_ctrl_c_ends_a_call(model):
     presser.start()
     try:
         with pytest.raises(KeyboardInterrupt):
-            model.encode(["word " * 200] * 100_000)
+            work(model)
     finally:
         stop.set()
         presser.join()
@@ -239,15 +269,15 @@ def test_ctrl_c_while_the_thread_starts_ends_the_call(monkeypatch):
 
     seen = threading.Event()
 
-    def work(call):
-        while call.flag.value == 0:
+    def work(flag):
+        while flag.contents.value == 0:
             pass
         seen.set()
         return 0
 
     monkeypatch.setattr(_interrupt.threading, "Thread", Interrupted)
     with pytest.raises(KeyboardInterrupt):
-        _interrupt.Call(work).run_beside()
+        _interrupt.call(work, is_short=False)
     assert seen.wait(60)
 
 
