@@ -307,7 +307,7 @@ test-clusters: test-deps build $(WHEEL_ENV)/.ready ## Tests the Python package w
 # The kinds of machine that a release is made for: make check-reproducible ARCHITECTURES=amd64
 ARCHITECTURES ?= amd64 arm64
 export ARCHITECTURES
-release-deps: cross-deps $(RELEASE_ENV)/.ready
+release-deps: cross-deps $(RELEASE_ENV)/.ready $(WHEEL_ENV)/.ready
 	@scripts/install-packages packages
 
 cross-deps: deps
@@ -317,8 +317,9 @@ cross-deps: deps
 $(RELEASE_ENV)/.ready: scripts/release-requirements.txt
 	@scripts/make-python-env $(RELEASE_ENV) scripts/release-requirements.txt
 
-release: release-deps ## Makes all artefacts of a release in build/release: tarballs, packages for amd64 and arm64, SPDX documents, checksums
+release: release-deps ## Makes all artefacts of a release in build/release: tarballs, packages and wheels for amd64 and arm64, SPDX documents, checksums
 	@scripts/make-release build/release
+	@$(if $(filter arm64,$(ARCHITECTURES)),scripts/try-arm64-wheel build/release)
 
 check-reproducible: release-deps ## Makes the release twice, in different surroundings, prints both sums of each artefact and compares them
 	@scripts/install-packages chaos

@@ -7,6 +7,7 @@ import pathlib
 import re
 import subprocess
 import tarfile
+import zipfile
 
 import pytest
 import yaml
@@ -136,8 +137,37 @@ def make_packages(folder):
     return database
 
 
+def make_wheel(path, modes=(0o644, 0o755), reverse=False, date=(2020, 1, 2, 3, 4, 6)):
+    """A wheel with a library inside, as auditwheel names it."""
+    contents = {"akidb_embed/__init__.py": b"code", "akidb_embed/libakidb_embed.so.2": b"library", "akidb_embed.libs/libcurl-4-0badcafe.so.4.8.0": b"curl"}
+    contents["akidb_embed-2.dist-info/RECORD"] = "\n".join(sorted(f"{name},hash,1" for name in contents)[::-1 if reverse else 1] + ["akidb_embed-2.dist-info/RECORD,,"]).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in sorted(contents.items(), reverse=reverse):
+            entry = zipfile.ZipInfo(name, date)
+            entry.external_attr = (0o100000 | modes[".so" in name]) << 16
+            archive.writestr(entry, data)
+    return path
+
+
+def test_a_wheel_is_the_same_whatever_the_surroundings(tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+    wheels = [make_wheel(tmp_path / "one" / "a.whl"), make_wheel(tmp_path / "two" / "a.whl", (0o600, 0o700), True, (2024, 5, 6, 7, 8, 10))]
+    assert wheels[0].read_bytes() != wheels[1].read_bytes()
+    for wheel, zone in zip(wheels, ("UTC", "Pacific/Auckland"), strict=True):
+        read(ROOT / "scripts" / "repack-wheel", wheel, env=os.environ | {"TZ": zone})
+    assert wheels[0].read_bytes() == wheels[1].read_bytes()
+    with zipfile.ZipFile(wheels[0]) as archive:
+        entries = archive.infolist()
+        assert [entry.filename for entry in entries][-1] == "akidb_embed-2.dist-info/RECORD" and archive.read("akidb_embed/__init__.py") == b"code"
+        assert {entry.filename.rpartition("/")[2]: oct(entry.external_attr >> 16) for entry in entries} == {
+            "__init__.py": "0o100644", "libakidb_embed.so.2": "0o100755", "libcurl-4-0badcafe.so.4.8.0": "0o100755", "RECORD": "0o100644"}
+
+
 def test_the_spdx_document_names_what_the_packages_need(tmp_path):
     database = make_packages(tmp_path)
+    (database / "info" / "libcurl4.list").write_text("/usr/lib/aarch64-linux-gnu/libcurl-4.so.4.8.0\n")
+    wheel = make_wheel(tmp_path / "akidb_embed-2.0.0rc2-py3-none-manylinux_2_34_aarch64.whl")
     debian = read(ROOT / "scripts" / "version", "debian").strip()
     command = [ROOT / "scripts" / "make-sbom", tmp_path, "arm64", "--database", database]
     path = pathlib.Path(read(*command).strip())
@@ -153,7 +183,9 @@ def test_the_spdx_document_names_what_the_packages_need(tmp_path):
     triples = {(by_id[row["spdxElementId"]], row["relationshipType"], by_id[row["relatedSpdxElement"]]) for row in document["relationships"]}
     program, library = f"akidb-embed_{debian}_arm64.deb", f"libakidb-embed2_{debian}_arm64.deb"
     assert {("", "DESCRIBES", program), (program, "DEPENDS_ON", library), (program, "DEPENDS_ON", "libcurl4"), ("libcurl4", "DEPENDS_ON", "zlib1g"),
-            (library, "GENERATED_FROM", f"akidb-embed-{VERSION}.tar.gz")} <= triples
+            (library, "GENERATED_FROM", f"akidb-embed-{VERSION}.tar.gz"), ("", "DESCRIBES", wheel.name), (wheel.name, "CONTAINS", "libcurl4")} <= triples
+    assert packages[wheel.name]["checksums"] == [{"algorithm": "SHA256", "checksumValue": hashlib.sha256(wheel.read_bytes()).hexdigest()}]
+    assert packages[wheel.name]["externalRefs"][0]["referenceLocator"] == f"pkg:pypi/akidb-embed@2.0.0rc2?file_name={wheel.name}"
 
 
 def files_of(tarball):
@@ -200,14 +232,15 @@ def test_the_binary_tarball_says_which_libraries_it_needs():
 
 @pytest.mark.parametrize("change, verdict", [
     (lambda folder: None, None), (lambda folder: (folder / "a.deb").write_bytes(b"other"), "a.deb: DIFFERS"),
+    (lambda folder: (folder / "d.whl").unlink(), "d.whl: DIFFERS"),
     (lambda folder: (folder / "SHA256SUMS").unlink(), "SHA256SUMS: DIFFERS"), (lambda folder: (folder / "more.tar.gz").touch(), "more.tar.gz: DIFFERS")])
 def test_both_sums_of_each_artefact_are_compared(tmp_path, change, verdict):
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
-        for file in ("a.deb", "b.tar.gz", "c.spdx.json", "SHA256SUMS"):
+        for file in ("a.deb", "b.tar.gz", "c.spdx.json", "d.whl", "SHA256SUMS"):
             (tmp_path / name / file).write_bytes(b"bytes")
     change(tmp_path / "second")
     done = subprocess.run([ROOT / "scripts" / "compare-artefacts", tmp_path / "first", tmp_path / "second"], capture_output=True, text=True)
-    assert done.stdout.count(hashlib.sha256(b"bytes").hexdigest()) >= 7
-    assert done.returncode == (0 if verdict is None else 1) and (verdict or "4 artefacts are the same") in done.stdout + done.stderr
+    assert done.stdout.count(hashlib.sha256(b"bytes").hexdigest()) >= 9
+    assert done.returncode == (0 if verdict is None else 1) and (verdict or "5 artefacts are the same") in done.stdout + done.stderr
     assert done.stdout.count("DIFFERS") == (0 if verdict is None else 1)
