@@ -106,6 +106,58 @@ bool ranking_read(api_call *call, const char *query_name, const char *documents_
            ranking_pair(call, &query, 1, service, error);
 }
 
+static aki_text text_at(const json_t *value, size_t index)
+{
+    const json_t *text = json_is_array(value) ? json_array_get(value, index) : value;
+    return (aki_text){json_string_value(text), json_string_length(text)};
+}
+
+/* Checks the first side, and its number against the second one's. */
+static bool check_firsts(const api_call *call, const char *name, const json_t *firsts, http_error *error)
+{
+    const size_t count = json_is_array(firsts) ? json_array_size(firsts) : 1;
+    if (firsts == NULL || json_is_null(firsts)) {
+        http_error_set(error, HTTP_ERROR_MISSING_FIELD, name, "the field %s is missing", name);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const json_t *text = json_is_array(firsts) ? json_array_get(firsts, i) : firsts;
+        if (!json_is_string(text))
+            return field_refuse_type(error, name, "a string or a list of strings", text);
+        if (json_string_length(text) == 0) {
+            http_error_set(error, HTTP_ERROR_EMPTY_TEXT, name, "%s has an empty string", name);
+            return false;
+        }
+    }
+    if (count == 0)
+        http_error_set(error, HTTP_ERROR_EMPTY_INPUT, name, "%s is an empty list", name);
+    else if (count != 1 && count != call->count)
+        http_error_set(error, HTTP_ERROR_INVALID_VALUE, name,
+                       "%s has %zu texts and the other side %zu: send one, or as many as there", name, count,
+                       call->count);
+    return count == 1 || (count > 0 && count == call->count);
+}
+
+bool ranking_read_sides(api_call *call, const char *firsts_name, const char *seconds_name, unsigned shapes,
+                        const api_service *service, http_error *error)
+{
+    const json_t *firsts = json_object_get(call->root, firsts_name),
+                 *seconds = json_object_get(call->root, seconds_name);
+    call->keeps_input = call->keeps_input || call->returns_documents;
+    if (!input_read(call, seconds_name, seconds, shapes, service, error) ||
+        !check_firsts(call, firsts_name, firsts, error))
+        return false;
+    const size_t count = json_is_array(firsts) ? json_array_size(firsts) : 1;
+    aki_text *texts = mem_alloc(count, sizeof *texts);
+    if (texts == NULL)
+        return no_memory(error);
+    for (size_t i = 0; i < count; i++)
+        texts[i] = text_at(firsts, i);
+    const bool done = ranking_pair(call, texts, count, service, error);
+    mem_free(texts);
+    return done;
+}
+
 aki_status ranking_open(ranking *r, const api_call *call, const api_result *result,
                         const api_service *service, aki_error *error)
 {

@@ -10,6 +10,11 @@
 bool ranking_read(api_call *call, const char *query_name, const char *documents_name, unsigned shapes,
                   const api_service *service, http_error *error);
 
+/* Likewise pairs whose first texts are a field too: a string, which stands beside each second text, or a list of one or of as many
+ * as those. The service's model takes pairs. */
+bool ranking_read_sides(api_call *call, const char *firsts_name, const char *seconds_name, unsigned shapes,
+                        const api_service *service, http_error *error);
+
 /* Tokenizes the pairs of firsts[i], or of firsts[0] where there is one only, and call->texts[i]. */
 bool ranking_pair(api_call *call, const aki_text *firsts, size_t firsts_count, const api_service *service,
                   http_error *error);

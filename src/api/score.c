@@ -4,12 +4,10 @@
  * or a list; one text stands beside all of the other side's. */
 #include "api/api.h"
 
-#include "api/field.h"
 #include "api/input.h"
 #include "api/options.h"
 #include "api/ranking.h"
 #include "base/json_text.h"
-#include "base/memory.h"
 
 #include <string.h>
 
@@ -38,57 +36,10 @@ static size_t names_of(const json_t *root)
     return 0;
 }
 
-static aki_text text_of(const json_t *value, size_t index)
-{
-    const json_t *text = json_is_array(value) ? json_array_get(value, index) : value;
-    return (aki_text){json_string_value(text), json_string_length(text)};
-}
-
-/* Checks the first side, and its number against the second one's. */
-static bool check_firsts(const api_call *call, const char *name, const json_t *firsts, http_error *error)
-{
-    const size_t count = json_is_array(firsts) ? json_array_size(firsts) : 1;
-    if (firsts == NULL || json_is_null(firsts)) {
-        http_error_set(error, HTTP_ERROR_MISSING_FIELD, name, "the field %s is missing", name);
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        const json_t *text = json_is_array(firsts) ? json_array_get(firsts, i) : firsts;
-        if (!json_is_string(text))
-            return field_refuse_type(error, name, "a string or a list of strings", text);
-        if (json_string_length(text) == 0) {
-            http_error_set(error, HTTP_ERROR_EMPTY_TEXT, name, "%s has an empty string", name);
-            return false;
-        }
-    }
-    if (count == 0)
-        http_error_set(error, HTTP_ERROR_EMPTY_INPUT, name, "%s is an empty list", name);
-    else if (count != 1 && count != call->count)
-        http_error_set(error, HTTP_ERROR_INVALID_VALUE, name,
-                       "%s has %zu texts and the other side %zu: send one, or as many as there", name, count,
-                       call->count);
-    return count == 1 || (count > 0 && count == call->count);
-}
-
 static bool read_pairs(api_call *call, const api_service *service, http_error *error)
 {
     const size_t of = names_of(call->root);
-    const json_t *firsts = json_object_get(call->root, names[of].first),
-                 *seconds = json_object_get(call->root, names[of].second);
-    if (!input_read(call, names[of].second, seconds, INPUT_STRING, service, error) ||
-        !check_firsts(call, names[of].first, firsts, error))
-        return false;
-    const size_t count = json_is_array(firsts) ? json_array_size(firsts) : 1;
-    aki_text *texts = mem_alloc(count, sizeof *texts);
-    if (texts == NULL) {
-        http_error_set(error, HTTP_ERROR_OUT_OF_MEMORY, NULL, "no memory for the texts");
-        return false;
-    }
-    for (size_t i = 0; i < count; i++)
-        texts[i] = text_of(firsts, i);
-    const bool done = ranking_pair(call, texts, count, service, error);
-    mem_free(texts);
-    return done;
+    return ranking_read_sides(call, names[of].first, names[of].second, INPUT_STRING, service, error);
 }
 
 static bool read_score(api_call *call, const api_request *request, const api_service *service,

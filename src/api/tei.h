@@ -14,6 +14,8 @@ bool tei_tokenize_fields(api_call *call, const api_service *service, http_error 
 bool tei_decode_fields(api_call *call, const api_service *service, http_error *error);
 /* Likewise POST /rerank (with "texts"), /predict and /embed_all. */
 bool tei_rerank_fields(api_call *call, const api_service *service, http_error *error);
+/* With a list of queries, one for each text, in "query". */
+bool tei_rerank_each_fields(api_call *call, const api_service *service, http_error *error);
 bool tei_predict_fields(api_call *call, const api_service *service, http_error *error);
 bool tei_embed_all_fields(api_call *call, const api_service *service, http_error *error);
 

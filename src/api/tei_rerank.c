@@ -33,12 +33,23 @@ static const api_field predict_fields[] = {{"truncate", option_truncate},
 
 /* ---- /rerank ------------------------------------------------------------------------------------------ */
 
-bool tei_rerank_fields(api_call *call, const api_service *service, http_error *error)
+static bool read_rerank_options(api_call *call, const api_service *service, http_error *error)
 {
     call->scores = AKI_SCORES_PROBABILITY;
     return ranking_fits(service, ENCODER_RERANKS, error) &&
-           options_read(call, call->root, rerank_fields, service, error) &&
+           options_read(call, call->root, rerank_fields, service, error);
+}
+
+bool tei_rerank_fields(api_call *call, const api_service *service, http_error *error)
+{
+    return read_rerank_options(call, service, error) &&
            ranking_read(call, "query", "texts", 0, service, error);
+}
+
+bool tei_rerank_each_fields(api_call *call, const api_service *service, http_error *error)
+{
+    return read_rerank_options(call, service, error) &&
+           ranking_read_sides(call, "query", "texts", 0, service, error);
 }
 
 static bool read_rerank(api_call *call, const api_request *request, const api_service *service,

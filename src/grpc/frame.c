@@ -70,6 +70,19 @@ bool grpc_unframe(const api_request *request, size_t limit, grpc_message *messag
                : refuse(error, "the byte before a message's length must be 0, or 1 where it is compressed");
 }
 
+bool grpc_frame_next(const api_request *body, size_t *at, api_request *frame)
+{
+    const size_t left = body->length - *at;
+    size_t bytes = left;
+    if (left >= GRPC_PREFIX_BYTES && left - GRPC_PREFIX_BYTES > grpc_frame_length(body->body + *at))
+        bytes = GRPC_PREFIX_BYTES + grpc_frame_length(body->body + *at);
+    *frame = *body;
+    frame->body = body->body + *at;
+    frame->length = bytes;
+    *at += bytes;
+    return bytes > 0;
+}
+
 size_t grpc_frame_begin(buf *out)
 {
     static const char prefix[GRPC_PREFIX_BYTES];

@@ -23,6 +23,10 @@ size_t grpc_frame_length(const char prefix[GRPC_PREFIX_BYTES]);
  * message's `plain` in any case. */
 bool grpc_unframe(const api_request *request, size_t limit, grpc_message *message, http_error *error);
 
+/* The next message of a body that has several, with its frame, from *at on, which moves behind it. Where the body ends within a
+ * message, that is the rest, which grpc_unframe refuses. False: nothing is left. */
+bool grpc_frame_next(const api_request *body, size_t *at, api_request *frame);
+
 /* Begins a frame in `out` and returns where it is; grpc_frame_end sets the length of what was appended since. */
 size_t grpc_frame_begin(buf *out);
 void grpc_frame_end(buf *out, size_t at);

@@ -2,7 +2,8 @@
  * (server/grpc_routes.c); each is an operation as those of api/api.h, with messages for bodies and replies, so that what is asked
  * goes the way of every other dialect: the limits, the errors and the vectors are the same.
  *
- * Of a stream each message is a call of its own, and one reply is written for it. */
+ * Of a stream each message is a call of its own, and one reply is written for it; where one reply answers the whole stream,
+ * the messages are read as one body. */
 #ifndef GRPC_METHODS_H
 #define GRPC_METHODS_H
 
@@ -16,9 +17,8 @@ extern const api_dialect grpc_dialect;
 extern const api_operation grpc_unknown;
 
 extern const api_operation grpc_tei_info, grpc_tei_embed, grpc_tei_embed_sparse, grpc_tei_embed_all,
-    grpc_tei_predict, grpc_tei_predict_pair, grpc_tei_rerank, grpc_tei_tokenize, grpc_tei_decode;
-/* Of a stream whose call takes one message only here. */
-extern const api_operation grpc_tei_one_only;
+    grpc_tei_predict, grpc_tei_predict_pair, grpc_tei_rerank, grpc_tei_rerank_stream, grpc_tei_tokenize,
+    grpc_tei_decode;
 extern const api_operation grpc_kserve_live, grpc_kserve_ready, grpc_kserve_model_ready, grpc_kserve_server,
     grpc_kserve_model, grpc_kserve_infer;
 /* grpc_health_watch: its reply changes, and is to be sent again whenever it does. */

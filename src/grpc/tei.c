@@ -279,17 +279,9 @@ static bool refuse_sparse(api_call *call, const api_request *request, const api_
     return refuse(error, "sparse vectors are not computed");
 }
 
-static bool refuse_stream(api_call *call, const api_request *request, const api_service *service,
-                          http_error *error)
-{
-    (void)call, (void)request, (void)service;
-    return refuse(error, "this is not answered as a stream; make a call for each message");
-}
-
 const api_operation grpc_tei_info = {&grpc_dialect, read_info, NULL, write_info, NULL, false};
 const api_operation grpc_tei_embed = {&grpc_dialect, read_embed, bound_embed, write_embed, NULL, false};
 const api_operation grpc_tei_embed_sparse = {&grpc_dialect, refuse_sparse, NULL, NULL, NULL, true};
-const api_operation grpc_tei_one_only = {&grpc_dialect, refuse_stream, NULL, NULL, NULL, true};
 const api_operation grpc_tei_tokenize = {&grpc_dialect, read_tokenize, bound_tokens,
                                          write_tokens,  NULL,          false};
 const api_operation grpc_tei_decode = {&grpc_dialect, read_decode, bound_tokens, write_decoded, NULL, false};

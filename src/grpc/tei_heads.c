@@ -173,6 +173,92 @@ static bool read_rerank(api_call *call, const api_request *request, const api_se
     return done;
 }
 
+/* One message for each text: the first one's options count. */
+typedef struct rerank_stream {
+    api_call *call;
+    json_t *queries, *texts; /* of call->root */
+    size_t characters;
+    bool truncate;
+    Tei__V1__TruncationDirection side;
+} rerank_stream;
+
+static bool begin_stream(rerank_stream *s, const Tei__V1__RerankStreamRequest *message, http_error *error)
+{
+    json_t *root = s->call->root;
+    s->truncate = message->truncate;
+    s->side = message->truncation_direction;
+    return set_common(root, message->truncate, message->truncation_direction, error) &&
+           grpc_json_set(root, "raw_scores", json_boolean(message->raw_scores), error) &&
+           grpc_json_set(root, "return_text", json_boolean(message->return_text), error);
+}
+
+static bool append_string(json_t *list, ProtobufCBinaryData text, const char *param, http_error *error)
+{
+    json_t *value = grpc_json_string(text, param, error);
+    if (value == NULL)
+        return false;
+    if (json_array_append_new(list, value) == 0)
+        return true;
+    http_error_set(error, HTTP_ERROR_OUT_OF_MEMORY, NULL, "no memory for the texts");
+    return false;
+}
+
+static bool add_message(rerank_stream *s, const Tei__V1__RerankStreamRequest *message,
+                        const api_service *service, http_error *error)
+{
+    const size_t index = json_array_size(s->texts);
+    if (index == service->max_texts) {
+        http_error_set(error, HTTP_ERROR_TOO_MANY_TEXTS, "text",
+                       "the stream has more than %zu messages; one call takes at most so many", index);
+        return false;
+    }
+    if (index == 0 && !begin_stream(s, message, error))
+        return false;
+    if (message->truncate != s->truncate || message->truncation_direction != s->side) {
+        http_error_set(error, HTTP_ERROR_INVALID_VALUE, "truncate",
+                       "message %zu cuts texts in another way than the first one: truncate and "
+                       "truncation_direction must be the same in all messages of a call",
+                       index);
+        return false;
+    }
+    s->characters += grpc_tei_characters(message->query) + grpc_tei_characters(message->text);
+    return append_string(s->queries, message->query, "query", error) &&
+           append_string(s->texts, message->text, "text", error);
+}
+
+static bool add_messages(rerank_stream *s, const api_request *body, const api_service *service,
+                         http_error *error)
+{
+    api_request frame;
+    bool done = true;
+    for (size_t at = 0; done && grpc_frame_next(body, &at, &frame);) {
+        Tei__V1__RerankStreamRequest *message =
+            grpc_message_read(&tei__v1__rerank_stream_request__descriptor, &frame, service, error);
+        done = message != NULL && add_message(s, message, service, error);
+        grpc_message_free(message);
+    }
+    if (done && json_array_size(s->texts) == 0)
+        http_error_set(error, HTTP_ERROR_EMPTY_INPUT, "text", "the stream has no message");
+    return done && json_array_size(s->texts) > 0;
+}
+
+static bool read_rerank_stream(api_call *call, const api_request *request, const api_service *service,
+                               http_error *error)
+{
+    rerank_stream s = {.call = call, .queries = json_array(), .texts = json_array()};
+    if (s.queries == NULL || s.texts == NULL)
+        http_error_set(error, HTTP_ERROR_OUT_OF_MEMORY, NULL, "no memory for the texts");
+    const bool begun = grpc_tei_begin(call, error) && grpc_json_set(call->root, "query", s.queries, error);
+    if (!begun)
+        json_decref(s.texts);
+    if (!begun || !grpc_json_set(call->root, "texts", s.texts, error))
+        return false;
+    const bool done =
+        add_messages(&s, request, service, error) && tei_rerank_each_fields(call, service, error);
+    grpc_tei_count(call, s.characters);
+    return done;
+}
+
 static size_t bound_rerank(const api_call *call, const api_result *result, const api_service *service)
 {
     (void)service;
@@ -291,4 +377,6 @@ const api_operation grpc_tei_predict_pair = {&grpc_dialect, read_pair, bound_pre
                                              write_predict, NULL,      .use = ENCODER_CLASSIFIES};
 const api_operation grpc_tei_rerank = {&grpc_dialect, read_rerank, bound_rerank,
                                        write_rerank,  NULL,        .use = ENCODER_RERANKS};
+const api_operation grpc_tei_rerank_stream = {
+    &grpc_dialect, read_rerank_stream, bound_rerank, write_rerank, NULL, .use = ENCODER_RERANKS};
 const api_operation grpc_tei_embed_all = {&grpc_dialect, read_all, bound_all, write_all, NULL};

@@ -31,13 +31,6 @@ static exchange *exchange_of(task *self)
     return (exchange *)((char *)self - offsetof(exchange, task));
 }
 
-/* For each text. */
-static size_t numbers_of(const exchange *x)
-{
-    const encoder *enc = exchange_encoder(x);
-    return x->call.every_token ? x->call.token_room * encoder_hidden(enc) : encoder_dimension(enc);
-}
-
 static api_result result_of(const exchange *x)
 {
     api_result result = {.request_id = x->request_id, .duration_ns = clock_monotonic_ns() - x->arrived_ns};
@@ -46,7 +39,7 @@ static api_result result_of(const exchange *x)
     result.vectors = x->result->vectors;
     result.info = x->result->info;
     result.count = x->result->count;
-    result.dimension = numbers_of(x);
+    result.dimension = exchange_numbers(x, &x->call);
     result.item_errors = x->result->item_errors;
     result.item_errors_count = x->result->item_errors_count;
     result.tokenize_ns = x->result->tokenize_ns;
@@ -165,7 +158,7 @@ static bool fits_memory(exchange *x)
 {
     if (x->call.count == 0)
         return true;
-    const size_t bytes = x->call.count * numbers_of(x) * (sizeof(float) + FLOAT_TEXT_BYTES);
+    const size_t bytes = x->call.count * exchange_numbers(x, &x->call) * (sizeof(float) + FLOAT_TEXT_BYTES);
     char what[64];
     snprintf(what, sizeof what, "a request of %zu texts", x->call.count);
     return memory_promise_take(x, bytes, what);

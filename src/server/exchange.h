@@ -136,6 +136,13 @@ static inline scheduler *exchange_scheduler(const exchange *x)
     return x->use != NULL ? served_model_scheduler(model_use_model(x->use)) : NULL;
 }
 
+/* Numbers that are computed for each text of a call to x->use. */
+static inline size_t exchange_numbers(const exchange *x, const api_call *call)
+{
+    const encoder *enc = exchange_encoder(x);
+    return call->every_token ? call->token_room * encoder_hidden(enc) : encoder_dimension(enc);
+}
+
 /* The name of the request's model; of the default until it has one. */
 static inline const char *exchange_model_name(const exchange *x)
 {

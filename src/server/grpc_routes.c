@@ -4,7 +4,7 @@
 #include "server/embed_route.h"
 #include "server/message_stream.h"
 
-/* A call with one message and one reply. */
+/* A call with one reply, to one message or to all of a stream. */
 #define CALL(path, roles, metric, operation)                                                                 \
     {                                                                                                        \
         "POST", path, "gRPC", roles, metric, embed_route_handle, embed_route_resume, ROUTE_NOT_ADMIN,        \
@@ -27,7 +27,7 @@ const route grpc_route_table[] = {
     STREAM("/tei.v1.Embed/EmbedSparseStream", API_ROLE_EMBED, METRIC_ROUTE_GRPC_OTHER, grpc_tei_embed_sparse,
            message_stream),
     CALL("/tei.v1.Embed/EmbedAll", API_ROLE_EMBED, METRIC_ROUTE_GRPC_OTHER, grpc_tei_embed_all),
-    STREAM("/tei.v1.Embed/EmbedAllStream", API_ROLE_EMBED, METRIC_ROUTE_GRPC_OTHER, grpc_tei_one_only,
+    STREAM("/tei.v1.Embed/EmbedAllStream", API_ROLE_EMBED, METRIC_ROUTE_GRPC_OTHER, grpc_tei_embed_all,
            message_stream),
     CALL("/tei.v1.Predict/Predict", API_ROLE_EMBED, METRIC_ROUTE_GRPC_OTHER, grpc_tei_predict),
     CALL("/tei.v1.Predict/PredictPair", API_ROLE_EMBED, METRIC_ROUTE_GRPC_OTHER, grpc_tei_predict_pair),
@@ -36,8 +36,7 @@ const route grpc_route_table[] = {
     STREAM("/tei.v1.Predict/PredictPairStream", API_ROLE_EMBED, METRIC_ROUTE_GRPC_OTHER,
            grpc_tei_predict_pair, message_stream),
     CALL("/tei.v1.Rerank/Rerank", API_ROLE_EMBED, METRIC_ROUTE_GRPC_OTHER, grpc_tei_rerank),
-    STREAM("/tei.v1.Rerank/RerankStream", API_ROLE_EMBED, METRIC_ROUTE_GRPC_OTHER, grpc_tei_one_only,
-           message_stream),
+    CALL("/tei.v1.Rerank/RerankStream", API_ROLE_EMBED, METRIC_ROUTE_GRPC_OTHER, grpc_tei_rerank_stream),
     CALL("/tei.v1.Tokenize/Tokenize", API_ROLE_EMBED, METRIC_ROUTE_TOKENIZE, grpc_tei_tokenize),
     STREAM("/tei.v1.Tokenize/TokenizeStream", API_ROLE_EMBED, METRIC_ROUTE_TOKENIZE, grpc_tei_tokenize,
            message_stream),

@@ -4,18 +4,30 @@
 #include "server/service.h"
 #include "serving/watchdog.h"
 
-bool memory_promise_take(exchange *x, size_t bytes, const char *what)
+aki_status memory_promise_claim(server *s, size_t bytes, const char *what, aki_error *error)
 {
-    memory_budget budget = watchdog_budget(x->owner->watchdog);
-    const size_t before = atomic_fetch_add(&x->owner->promised_bytes, bytes);
+    memory_budget budget = watchdog_budget(s->watchdog);
+    const size_t before = atomic_fetch_add(&s->promised_bytes, bytes);
     if (budget.room_bytes != SIZE_MAX)
         budget.room_bytes -= before < budget.room_bytes ? before : budget.room_bytes;
+    const aki_status status = memory_budget_allows(&budget, bytes, what, error);
+    if (status != AKI_OK)
+        memory_promise_return(s, bytes);
+    return status;
+}
+
+void memory_promise_return(server *s, size_t bytes)
+{
+    atomic_fetch_sub(&s->promised_bytes, bytes);
+}
+
+bool memory_promise_take(exchange *x, size_t bytes, const char *what)
+{
     aki_error error;
-    if (memory_budget_allows(&budget, bytes, what, &error) == AKI_OK) {
+    if (memory_promise_claim(x->owner, bytes, what, &error) == AKI_OK) {
         x->promised_bytes += bytes;
         return true;
     }
-    atomic_fetch_sub(&x->owner->promised_bytes, bytes);
     http_error_from(&x->error, &error);
     return false;
 }
@@ -30,6 +42,6 @@ bool memory_promise_body(exchange *x, size_t body_bytes)
 
 void memory_promise_end(exchange *x)
 {
-    atomic_fetch_sub(&x->owner->promised_bytes, x->promised_bytes);
+    memory_promise_return(x->owner, x->promised_bytes);
     x->promised_bytes = 0;
 }

@@ -11,6 +11,10 @@
 /* A body, its parsed form and the texts in it, for each of the body's bytes. */
 #define MEMORY_PROMISE_PER_BODY_BYTE 3
 
+/* `bytes` for a part of a request, to be given back by memory_promise_return. From any thread. Error: what the budget says about `what`. */
+AKI_MUST_CHECK aki_status memory_promise_claim(server *s, size_t bytes, const char *what, aki_error *error);
+void memory_promise_return(server *s, size_t bytes);
+
 /* `bytes` more for this request. False with x->error, out_of_memory, which says for `what`. */
 bool memory_promise_take(exchange *x, size_t bytes, const char *what);
 

@@ -35,10 +35,11 @@ typedef struct message_call {
     const scheduler_result *result;
     buf reply;
     http_error error;
-    bool failed, refused; /* refused: for load, to be submitted again */
-    int64_t give_up_ns;   /* until when; 0 = not refused yet */
-    unsigned holds;       /* of threads that work for it; under the stream's lock */
-    bool submitted;       /* `work` can be cancelled; likewise */
+    bool failed, refused;  /* refused: for load, to be submitted again */
+    int64_t give_up_ns;    /* until when; 0 = not refused yet */
+    size_t promised_bytes; /* of memory, for its numbers and the reply */
+    unsigned holds;        /* of threads that work for it; under the stream's lock */
+    bool submitted;        /* `work` can be cancelled; likewise */
 } message_call;
 
 struct message_stream {
@@ -136,7 +137,7 @@ static void write_reply(message_call *c)
         result.vectors = c->result->vectors;
         result.info = c->result->info;
         result.count = c->result->count;
-        result.dimension = encoder_dimension(service.enc);
+        result.dimension = exchange_numbers(x, &c->call);
         result.tokenize_ns = c->result->tokenize_ns;
         result.queue_ns = c->result->queue_ns;
         result.inference_ns = c->result->inference_ns;
@@ -172,6 +173,7 @@ static void submit(message_call *c)
         .texts = call->texts,
         .ids = call->ids,
         .count = call->count,
+        .token_room = call->every_token ? call->token_room : 0,
         .options = call->options,
         .priority = call->priority != SCHEDULER_PRIORITY_AUTO ? call->priority : x->priority,
         .client = x->client,
@@ -205,6 +207,21 @@ static void submit(message_call *c)
     }
 }
 
+/* False with c->error: there is no memory for the call's numbers and their reply. */
+static bool fits_memory(message_call *c)
+{
+    const exchange *x = c->stream->x;
+    const size_t bytes = 2 * c->call.count * exchange_numbers(x, &c->call) * sizeof(float);
+    aki_error error;
+    if (memory_promise_claim(x->owner, bytes, "a message of a stream", &error) == AKI_OK) {
+        c->promised_bytes = bytes;
+        return true;
+    }
+    c->failed = true;
+    http_error_from(&c->error, &error);
+    return false;
+}
+
 static void read_message(message_call *c)
 {
     const exchange *x = c->stream->x;
@@ -217,10 +234,10 @@ static void read_message(message_call *c)
     buf_free(&c->message);
     if (c->failed)
         return;
-    if (c->call.count > 0)
-        submit(c);
-    else
+    if (c->call.count == 0)
         write_reply(c);
+    else if (fits_memory(c))
+        submit(c);
 }
 
 static void read_message_task(task *self)
@@ -236,6 +253,7 @@ static void free_call(message_call *c)
     buf_free(&c->reply);
     api_call_free(&c->call);
     scheduler_request_free(c->work);
+    memory_promise_return(c->stream->x->owner, c->promised_bytes);
     mem_free(c);
 }
 

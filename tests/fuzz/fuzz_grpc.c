@@ -18,11 +18,11 @@
 #define MAX_BODY_BYTES ((size_t)16 << 10)
 
 static const api_operation *const operations[] = {
-    &grpc_tei_info,     &grpc_tei_embed,    &grpc_tei_embed_sparse,   &grpc_tei_embed_all,
-    &grpc_tei_predict,  &grpc_tei_rerank,   &grpc_tei_tokenize,       &grpc_tei_decode,
-    &grpc_kserve_live,  &grpc_kserve_ready, &grpc_kserve_model_ready, &grpc_kserve_server,
-    &grpc_kserve_model, &grpc_kserve_infer, &grpc_health_check,       &grpc_health_watch,
-    &grpc_reflection};
+    &grpc_tei_info,      &grpc_tei_embed,    &grpc_tei_embed_sparse,  &grpc_tei_embed_all,
+    &grpc_tei_predict,   &grpc_tei_rerank,   &grpc_tei_rerank_stream, &grpc_tei_tokenize,
+    &grpc_tei_decode,    &grpc_kserve_live,  &grpc_kserve_ready,      &grpc_kserve_model_ready,
+    &grpc_kserve_server, &grpc_kserve_model, &grpc_kserve_infer,      &grpc_health_check,
+    &grpc_health_watch,  &grpc_reflection};
 #define OPERATIONS (sizeof operations / sizeof operations[0])
 
 static const char *const encodings[] = {NULL, "gzip", "identity", "br"};

@@ -88,6 +88,68 @@ def test_vectors_of_tokens_are_those_of_http(embedder):
     assert calls.refused(ALL, inputs="")[0] == Code.INVALID_ARGUMENT
 
 
+def floats(tokens):
+    return [numpy.asarray(token, dtype="<f4").tobytes() for token in tokens]
+
+
+def test_a_stream_of_texts_gives_the_vectors_of_their_tokens(embedder):
+    calls, rest = embedder
+    texts = [f"text number {number}" for number in range(70)] + ["x " * 300, "hello"]
+    replies = calls.stream(ALL + "Stream", [asks(ALL, inputs=text, truncate=True) for text in texts])
+    found = [floats(token.embeddings for token in reply.token_embeddings) for reply in replies]
+    assert found == [floats(tokens) for tokens in ask(rest, "/embed_all", inputs=texts, truncate=True)]
+    replies = calls.stream(ALL + "Stream", [asks(ALL, inputs=text) for text in ("one", "x " * 300, "two")])
+    assert len(next(replies).token_embeddings) == 3
+    with pytest.raises(grpc.RpcError) as error:
+        next(replies)
+    assert error.value.code() == Code.INVALID_ARGUMENT
+
+
+def ranks(reply):
+    return [(rank.index, rank.score, rank.text if rank.HasField("text") else None) for rank in reply.ranks]
+
+
+def pairs(texts, query=QUERY, **options):
+    return [asks(RERANK + "Stream", query=query, text=text, truncate=True, **options) for text in texts]
+
+
+@pytest.mark.parametrize("options", [{}, {"raw_scores": True}, {"return_text": True}])
+def test_a_stream_of_texts_is_one_ranking(reranker, options):
+    calls, _ = reranker
+    texts = TEXTS + [f"text {number}" for number in range(300)]
+    reply = calls.stream(RERANK + "Stream", pairs(texts, **options))
+    assert ranks(reply) == ranks(calls(RERANK, query=QUERY, texts=texts, truncate=True, **options))
+    assert reply.metadata.compute_chars == sum(len(QUERY) + len(text) for text in texts)
+
+
+def test_options_of_a_ranking_are_those_of_its_first_message(reranker):
+    calls, _ = reranker
+    reply = calls.stream(RERANK + "Stream", pairs(TEXTS[:1], raw_scores=True) + pairs(TEXTS[1:], return_text=True))
+    assert ranks(reply) == ranks(calls(RERANK, query=QUERY, texts=TEXTS, truncate=True, raw_scores=True))
+
+
+def test_each_message_of_a_ranking_may_have_its_own_query(reranker):
+    calls, _ = reranker
+    queries = ["what is a vector?", "a car", "numbers", "words"]
+    reply = calls.stream(RERANK + "Stream", [message for query, text in zip(queries, TEXTS) for message in pairs([text], query)])
+    scores = [calls(RERANK, query=query, texts=[text], truncate=True).ranks[0].score for query, text in zip(queries, TEXTS)]
+    assert sorted((rank.index, rank.score) for rank in reply.ranks) == list(enumerate(scores))
+
+
+@pytest.mark.parametrize("messages, part", [
+    ([], "the stream has no message"),
+    ([{"query": "a", "text": "b"}, {"query": "", "text": "b"}], "query has an empty string"),
+    ([{"query": "a", "text": "b"}, {"query": "a", "text": "b", "truncate": True}], "message 1 cuts texts in another way"),
+    ([{"query": "a", "text": "b"}, {"query": "a", "text": "b", "truncation_direction": 1}], "message 1 cuts texts in another way"),
+    ([{"query": "a", "text": "b"}, {"query": "a", "text": "words " * 400}], "the two texts have more than"),
+    ([{"query": "a", "text": "b"}] * 2049, "more than 2048 messages"),
+])
+def test_streams_of_texts_that_are_refused(reranker, messages, part):
+    with pytest.raises(grpc.RpcError) as error:
+        reranker[0].stream(RERANK + "Stream", [asks(RERANK + "Stream", **fields) for fields in messages])
+    assert error.value.code() == Code.INVALID_ARGUMENT and part in error.value.details(), error.value.details()
+
+
 @pytest.mark.parametrize("fields, code", [
     ({"query": QUERY}, Code.INVALID_ARGUMENT),
     ({"texts": TEXTS}, Code.INVALID_ARGUMENT),

@@ -53,6 +53,25 @@ static void refuses_what_is_no_message(void **state)
     }
 }
 
+static void takes_the_messages_of_a_body_apart(void **state)
+{
+    (void)state;
+    static const char body[] = "\0\0\0\0\3abc\0\0\0\0\0\0\0\0\0\5ab";
+    static const size_t lengths[] = {8, 5, 7};
+    const api_request whole = {.body = body, .length = sizeof body - 1, .name = "", .encoding = "gzip"};
+    api_request frame;
+    size_t at = 0;
+    for (size_t i = 0; i < 3; i++) {
+        const char *wanted = body + at;
+        assert_true(grpc_frame_next(&whole, &at, &frame));
+        assert_ptr_equal(frame.body, wanted);
+        assert_int_equal(frame.length, lengths[i]);
+        assert_string_equal(frame.encoding, "gzip");
+    }
+    assert_false(grpc_frame_next(&whole, &at, &frame));
+    assert_int_equal(at, whole.length);
+}
+
 static void decompresses_up_to_the_limit(void **state)
 {
     (void)state;
@@ -104,6 +123,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_one_message),
         cmocka_unit_test(refuses_what_is_no_message),
+        cmocka_unit_test(takes_the_messages_of_a_body_apart),
         cmocka_unit_test(decompresses_up_to_the_limit),
         cmocka_unit_test(frames_what_is_appended),
     };
