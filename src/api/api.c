@@ -109,6 +109,18 @@ size_t api_list_models(const api_service *service, api_listed *models)
     return 1;
 }
 
+void api_append_truncated(const api_result *result, buf *out)
+{
+    bool any = false;
+    for (size_t i = 0; i < result->count; i++)
+        if (result->info[i].truncated) {
+            buf_printf(out, any ? ",%zu" : ",\"truncated\":[%zu", i);
+            any = true;
+        }
+    if (any)
+        buf_append_char(out, ']');
+}
+
 size_t api_tokens(const api_result *result)
 {
     size_t tokens = 0;

@@ -205,6 +205,9 @@ size_t api_list_models(const api_service *service, api_listed *models);
 /* The tokens of all texts together. */
 size_t api_tokens(const api_result *result);
 
+/* Appends ",\"truncated\":[…]" with the places of the texts that were cut, where there are any. */
+void api_append_truncated(const api_result *result, buf *out);
+
 /* The error's message with the hint, whose examples are the dialect's, and its parameter with the dialect's name of the
  * texts ("input[3]"); "" = none. */
 #define API_ERROR_TEXT_BYTES 1024
@@ -224,7 +227,7 @@ extern const api_dialect tei_dialect;
 extern const api_operation native_rerank;
 extern const api_operation cohere_v1_rerank, cohere_v2_rerank, voyage_rerank, weaviate_rerank;
 extern const api_operation tei_rerank, tei_predict, tei_embed_all;
-extern const api_operation vllm_score;
+extern const api_operation vllm_score, vllm_pooling, vllm_classify;
 extern const api_operation kserve_infer, kserve_server, kserve_model, kserve_ready;
 extern const api_operation weaviate_vectors, weaviate_meta;
 extern const api_operation llamacpp_embedding, llamacpp_embeddings;

@@ -88,18 +88,6 @@ static size_t bound_rerank(const api_call *call, const api_result *result, const
     return ranking_bound(call, result, ITEM_BYTES) + 6 * strlen(service->model_name);
 }
 
-static void write_truncated(const api_result *result, buf *out)
-{
-    bool any = false;
-    for (size_t i = 0; i < result->count; i++)
-        if (result->info[i].truncated) {
-            buf_printf(out, any ? ",%zu" : ",\"truncated\":[%zu", i);
-            any = true;
-        }
-    if (any)
-        buf_append_char(out, ']');
-}
-
 static aki_status write_rerank(const api_call *call, const api_result *result, const api_service *service,
                                buf *out, aki_error *error)
 {
@@ -122,7 +110,7 @@ static aki_status write_rerank(const api_call *call, const api_result *result, c
     const int64_t us = result->duration_ns > 0 ? result->duration_ns / (NS_PER_MS / 1000) : 0;
     buf_printf(out, ",\"usage\":{\"total_tokens\":%zu,\"duration_ms\":%lld.%03lld}", api_tokens(result),
                (long long)(us / 1000), (long long)(us % 1000));
-    write_truncated(result, out);
+    api_append_truncated(result, out);
     buf_append_string(out, "}\n");
     return status;
 }

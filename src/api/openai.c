@@ -54,6 +54,9 @@ static const api_field fields[] = {
     {"normalize", option_normalize},               /* vLLM */
     {"use_activation", option_normalize},          /* vLLM */
     {"priority", option_priority},                 /* vLLM */
+    {"add_special_tokens", option_always},         /* vLLM */
+    {"embed_dtype", option_float32},               /* vLLM */
+    {"endianness", option_little_endian},          /* vLLM */
     {"input_type", option_purpose},                /* NIM, Voyage */
     {NULL, NULL},
 };
@@ -104,18 +107,6 @@ static size_t bound_embeddings(const api_call *call, const api_result *result, c
     return all < SIZE_MAX - tail ? all + tail : SIZE_MAX;
 }
 
-static void write_truncated(const api_result *result, buf *out)
-{
-    const char *separator = ",\"truncated\":[";
-    for (size_t i = 0; i < result->count; i++)
-        if (result->info[i].truncated) {
-            buf_printf(out, "%s%zu", separator, i);
-            separator = ",";
-        }
-    if (separator[1] == '\0')
-        buf_append_char(out, ']');
-}
-
 static aki_status write_items(const api_call *call, const api_result *result, buf *out, aki_error *error)
 {
     vector_json_writer w;
@@ -138,7 +129,7 @@ static aki_status write_embeddings(const api_call *call, const api_result *resul
     buf_append_string(out, "],\"model\":");
     json_text_append_string(out, service->model_name);
     buf_printf(out, ",\"usage\":{\"prompt_tokens\":%zu,\"total_tokens\":%zu}", tokens, tokens);
-    write_truncated(result, out);
+    api_append_truncated(result, out);
     buf_append_string(out, "}\n");
     return status;
 }

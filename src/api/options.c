@@ -329,6 +329,36 @@ bool option_refused(api_call *call, const char *name, const json_t *value, const
     return !on;
 }
 
+bool option_always(api_call *call, const char *name, const json_t *value, const api_service *service,
+                   http_error *error)
+{
+    (void)call, (void)service;
+    bool on = true;
+    if (!field_read_switch(value, name, &on, error))
+        return false;
+    if (!on)
+        http_error_set(error, HTTP_ERROR_INVALID_VALUE, name, "%s is always on here", name);
+    return on;
+}
+
+bool option_float32(api_call *call, const char *name, const json_t *value, const api_service *service,
+                    http_error *error)
+{
+    (void)call, (void)service;
+    static const field_choice types[] = {{"float32", 0}, {"float", 0}, {NULL, 0}};
+    int chosen;
+    return field_read_word(value, name, types, "\"float32\"", &chosen, error);
+}
+
+bool option_little_endian(api_call *call, const char *name, const json_t *value, const api_service *service,
+                          http_error *error)
+{
+    (void)call, (void)service;
+    static const field_choice orders[] = {{"little", 0}, {"native", 0}, {NULL, 0}};
+    int chosen;
+    return field_read_word(value, name, orders, "\"little\" or \"native\"", &chosen, error);
+}
+
 bool options_check(const api_call *call, const api_service *service, http_error *error)
 {
     const size_t most = encoder_dimension(service->enc);
@@ -368,6 +398,9 @@ const char *option_schema(api_option read)
         {option_without_effect, "{'type':['string','null']}"},
         {option_prompt, "{'type':['string','null']}"},
         {option_refused, "{'enum':[false,null]}"},
+        {option_always, "{'enum':[true,null]}"},
+        {option_float32, "{'enum':['float32','float',null]}"},
+        {option_little_endian, "{'enum':['little','native',null]}"},
     };
     for (size_t i = 0; i < sizeof schemas / sizeof schemas[0]; i++)
         if (schemas[i].read == read)

@@ -76,6 +76,15 @@ bool option_prompt(api_call *call, const char *name, const json_t *value, const 
 bool option_refused(api_call *call, const char *name, const json_t *value, const api_service *service,
                     http_error *error);
 
+/* Likewise one that cannot be switched off: only true is taken. */
+bool option_always(api_call *call, const char *name, const json_t *value, const api_service *service,
+                   http_error *error);
+/* The type and the order of the bytes in base64, of which there is one each: "float32", "float"; "little", "native". */
+bool option_float32(api_call *call, const char *name, const json_t *value, const api_service *service,
+                    http_error *error);
+bool option_little_endian(api_call *call, const char *name, const json_t *value, const api_service *service,
+                          http_error *error);
+
 /* The JSON schema of a reader's values, with ' in the place of "; NULL for one that is not declared here. */
 const char *option_schema(api_option read);
 

@@ -75,6 +75,9 @@ const route route_table[] = {
     EMBEDS("/v2/rerank", "Cohere: ranked documents, second version", METRIC_ROUTE_RERANK, cohere_v2_rerank),
     EMBEDS("/v1/score", "vLLM: scores of pairs", METRIC_ROUTE_SCORE, vllm_score),
     EMBEDS("/score", "as /v1/score", METRIC_ROUTE_SCORE, vllm_score),
+    EMBEDS("/pooling", "vLLM: vectors of texts or of tokens, or scores of classes", METRIC_ROUTE_POOLING,
+           vllm_pooling),
+    EMBEDS("/classify", "vLLM: classes of texts", METRIC_ROUTE_CLASSIFY, vllm_classify),
     /* KServe */
     TELLS("/v2", "KServe: the server", API_ROLES_ANY, METRIC_ROUTE_KSERVE, kserve_server),
     {"GET", "/v2/health/live", "as /health/live", 0, METRIC_ROUTE_LIVE, health_live, NULL, ROUTE_EVERYWHERE,

@@ -74,6 +74,8 @@ typedef enum metric_route {
     METRIC_ROUTE_TEI_EMBED_ALL,
     METRIC_ROUTE_RERANK,
     METRIC_ROUTE_SCORE,
+    METRIC_ROUTE_POOLING,
+    METRIC_ROUTE_CLASSIFY,
     METRIC_ROUTE_PREDICT,           /* the last one that computes */
     METRIC_ROUTE_GRPC_EMBED_STREAM, /* as long as its client wants, so its time says nothing */
     METRIC_ROUTE_GRPC_OTHER,

@@ -56,7 +56,7 @@ def resolved(document, schema):
 
 
 # Routes that an embedding model refuses; test_rerank.py tries these against models of their own.
-CLASSIFIERS = {"/api/v1/rerank", "/rerank", "/predict", "/v1/rerank", "/v2/rerank", "/score", "/v1/score"}
+CLASSIFIERS = {"/api/v1/rerank", "/rerank", "/predict", "/v1/rerank", "/v2/rerank", "/score", "/v1/score", "/classify"}
 
 
 def test_examples_work(client, document):
