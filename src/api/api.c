@@ -109,6 +109,14 @@ size_t api_list_models(const api_service *service, api_listed *models)
     return 1;
 }
 
+const char *api_kind(const encoder *enc)
+{
+    aki_error error;
+    if (encoder_task(enc) == AKI_TASK_EMBED)
+        return "embedding";
+    return encoder_check_use(enc, ENCODER_RERANKS, &error) == AKI_OK ? "reranker" : "classifier";
+}
+
 void api_append_truncated(const api_result *result, buf *out)
 {
     bool any = false;

@@ -36,6 +36,7 @@ typedef struct api_listed {
     bool by_default;          /* the model of requests that name none */
     bool stays;               /* is never unloaded by itself */
     bool loaded;              /* the fields from here to `prompts` are filled */
+    const char *kind;         /* api_kind */
     const char *architecture; /* static storage */
     aki_precision precision;
     size_t dimension, max_tokens;
@@ -202,6 +203,9 @@ void api_peek_model(const char *body, size_t length, char *name, size_t room);
 #define API_LISTED_MAX 128
 size_t api_list_models(const api_service *service, api_listed *models);
 
+/* What the model is for: "embedding", "reranker" or "classifier". */
+const char *api_kind(const encoder *enc);
+
 /* The tokens of all texts together. */
 size_t api_tokens(const api_result *result);
 
@@ -225,11 +229,11 @@ extern const api_operation ollama_embed, ollama_embeddings, ollama_tags, ollama_
 extern const api_operation cohere_v1_embed, cohere_v2_embed;
 extern const api_dialect tei_dialect;
 extern const api_operation native_rerank;
-extern const api_operation cohere_v1_rerank, cohere_v2_rerank, voyage_rerank, weaviate_rerank;
+extern const api_operation cohere_v1_rerank, cohere_v2_rerank, voyage_rerank, weaviate_rerank, nim_rerank;
 extern const api_operation tei_rerank, tei_predict, tei_embed_all;
 extern const api_operation vllm_score, vllm_pooling, vllm_classify;
 extern const api_operation kserve_infer, kserve_server, kserve_model, kserve_ready;
 extern const api_operation weaviate_vectors, weaviate_meta;
-extern const api_operation llamacpp_embedding, llamacpp_embeddings;
+extern const api_operation llamacpp_embedding, llamacpp_embeddings, llamacpp_tokenize, llamacpp_detokenize;
 
 #endif

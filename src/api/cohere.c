@@ -125,13 +125,12 @@ static size_t bound_embed(const api_call *call, const api_result *result, const 
 
 static aki_status write_types(const api_call *call, vector_json_writer *w, buf *out, aki_error *error)
 {
-    static const char *const names[API_OUTPUTS] = {"float", "base64", "int8", "uint8", "ubinary", "binary"};
     aki_status status = AKI_OK;
     const char *separator = "{";
     for (size_t i = 0; i < API_OUTPUTS && status == AKI_OK; i++) {
         if ((call->outputs & 1U << i) == 0)
             continue;
-        buf_printf(out, "%s\"%s\":", separator, names[i]);
+        buf_printf(out, "%s\"%s\":", separator, vector_json_types[i]);
         status = vector_json_append_all(w, (api_output)(1U << i), out, error);
         separator = ",";
     }

@@ -35,10 +35,11 @@ static void write_time(const char *key, int64_t unix_s, buf *out)
 
 static void write_loaded(const api_listed *m, buf *out)
 {
-    buf_printf(out,
-               ",\"architecture\":\"%s\",\"precision\":\"%s\",\"dimension\":%zu,\"max_tokens\":%zu,"
-               "\"prompts\":[",
-               m->architecture, precision_name(m->precision), m->dimension, m->max_tokens);
+    buf_printf(
+        out,
+        ",\"kind\":\"%s\",\"architecture\":\"%s\",\"precision\":\"%s\",\"dimension\":%zu,\"max_tokens\":%zu,"
+        "\"prompts\":[",
+        m->kind, m->architecture, precision_name(m->precision), m->dimension, m->max_tokens);
     for (const char *name = m->prompts; *name != '\0'; name += strlen(name) + 1) {
         buf_append_string(out, name > m->prompts ? "," : "");
         json_text_append_string(out, name);
@@ -93,6 +94,7 @@ static const api_description models_form = {
              "'type':'object','required':['name','phase','default','stays','memory_bytes','requests'],"
              "'properties':{'name':{'type':'string'},'phase':{'enum':['known','loading','ready','draining',"
              "'failed']},'default':{'type':'boolean'},'stays':{'type':'boolean'},"
+             "'kind':{'enum':['embedding','reranker','classifier']},"
              "'memory_bytes':{'type':'integer'},'requests':{'type':'integer'},"
              "'last_use':{'type':['string','null']},'expires_at':{'type':['string','null']},"
              "'failure':{'type':'string'}}}}}}"};

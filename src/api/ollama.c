@@ -263,6 +263,8 @@ static const char *level_of(aki_precision precision)
         return "BF16";
     case AKI_PRECISION_INT8:
         return "I8";
+    case AKI_PRECISION_INT4:
+        return "I4";
     case AKI_PRECISION_AUTO:
         break;
     default:
@@ -293,12 +295,18 @@ static void write_listed(const api_listed *m, buf *out)
     write_details(m, out);
 }
 
+/* Ollama has no word for classifiers: they have no capability of its list. */
+static const char *capabilities_of(const char *kind)
+{
+    return kind == NULL || strcmp(kind, "embedding") == 0 ? "[\"embedding\"]" : "[]";
+}
+
 static void write_tag(const api_listed *m, const api_service *service, buf *out)
 {
     write_listed(m, out);
     buf_append_string(out, ",\"modified_at\":");
     write_time(service->started_s, out);
-    buf_append_string(out, ",\"capabilities\":[\"embedding\"]}");
+    buf_printf(out, ",\"capabilities\":%s}", capabilities_of(m->kind));
 }
 
 static void write_running(const api_listed *m, const api_service *service, buf *out)
@@ -373,7 +381,7 @@ static aki_status write_show(const api_call *call, const api_result *result, con
                "\"%s.feed_forward_length\":%zu,\"%s.attention.head_count\":%zu,\"%s.vocab_size\":%zu},",
                a, encoder_max_tokens(service->enc), a, encoder_dimension(service->enc), a, info.layers, a,
                info.intermediate_size, a, info.heads, a, info.vocabulary_size);
-    buf_append_string(out, "\"capabilities\":[\"embedding\"],\"modified_at\":");
+    buf_printf(out, "\"capabilities\":%s,\"modified_at\":", capabilities_of(api_kind(service->enc)));
     write_time(service->started_s, out);
     buf_append_string(out, "}\n");
     return AKI_OK;

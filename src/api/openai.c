@@ -13,10 +13,11 @@
 #include "base/json_text.h"
 #include "base/memory.h"
 
+#include <stdio.h>
 #include <string.h>
 
-/* Around a vector: {"object":"embedding","index":…,"embedding":…}, and its place in "truncated". */
-#define ITEM_BYTES 96
+/* Around a vector: {"object":"embedding","index":…,"embedding":…}, the names of its types, and its place in "truncated". */
+#define ITEM_BYTES 192
 #define TAIL_BYTES 512
 
 static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
@@ -42,7 +43,7 @@ static const api_field fields[] = {
     {"dimensions", option_dimensions},
     {"output_dimension", option_dimensions},       /* Voyage */
     {"output_dtype", option_type},                 /* Voyage */
-    {"embedding_type", option_type},               /* Jina */
+    {"embedding_type", option_type_or_types},      /* Jina */
     {"normalized", option_normalize},              /* Jina */
     {"task", option_purpose},                      /* Jina */
     {"late_chunking", option_refused},             /* Jina */
@@ -61,7 +62,34 @@ static const api_field fields[] = {
     {NULL, NULL},
 };
 
-static const api_field model_field[] = {{"model", option_model}, {NULL, NULL}};
+/* NIM's clients say what the text is for behind the model's name. */
+static bool read_model(api_call *call, const char *name, const json_t *value, const api_service *service,
+                       http_error *error)
+{
+    static const struct {
+        const char *tag, *purpose;
+    } tags[] = {{"-query", "query"}, {"-passage", "passage"}};
+    http_error again;
+    if (option_model(call, name, value, service, error))
+        return true;
+    for (size_t i = 0; i < sizeof tags / sizeof tags[0] && error->code == HTTP_ERROR_MODEL_NOT_FOUND; i++) {
+        const size_t length = json_string_length(value), tag = strlen(tags[i].tag);
+        char asked[256];
+        if (length <= tag || length >= sizeof asked)
+            continue;
+        snprintf(asked, sizeof asked, "%s", json_string_value(value));
+        api_cut_tag(asked, tags[i].tag);
+        if (strlen(asked) + tag != length || !api_choose_model(service, asked, name, &again))
+            continue;
+        json_t *purpose = json_string(tags[i].purpose);
+        const bool done = option_purpose(call, name, purpose, service, error);
+        json_decref(purpose);
+        return done;
+    }
+    return false;
+}
+
+static const api_field model_field[] = {{"model", read_model}, {NULL, NULL}};
 
 /* "encoding_format":"base64" is of floats, or with Voyage's output_dtype of the bytes of that type. */
 static void settle_output(api_call *call)
@@ -110,10 +138,12 @@ static size_t bound_embeddings(const api_call *call, const api_result *result, c
 static aki_status write_items(const api_call *call, const api_result *result, buf *out, aki_error *error)
 {
     vector_json_writer w;
+    const bool several = (call->outputs & (call->outputs - 1)) != 0;
     aki_status status = vector_json_writer_open(&w, call, result, error);
     for (size_t i = 0; i < result->count && status == AKI_OK; i++) {
         buf_printf(out, "%s{\"object\":\"embedding\",\"index\":%zu,\"embedding\":", i > 0 ? "," : "", i);
-        status = vector_json_append(&w, i, (api_output)call->outputs, out, error);
+        status = several ? vector_json_append_types(&w, i, out, error)
+                         : vector_json_append(&w, i, (api_output)call->outputs, out, error);
         buf_append_char(out, '}');
     }
     vector_json_writer_close(&w);
@@ -142,6 +172,14 @@ static void write_model(const char *name, const api_service *service, buf *out)
                (long long)service->started_s);
 }
 
+/* In Cohere's words. Of a model that is not loaded it is not known. */
+static const char *endpoint_of(const api_listed *m)
+{
+    if (!m->loaded || strcmp(m->kind, "embedding") == 0)
+        return "embed";
+    return strcmp(m->kind, "reranker") == 0 ? "rerank" : "classify";
+}
+
 /* Cohere's client asks the same path for "models". */
 static aki_status write_models(const api_call *call, const api_result *result, const api_service *service,
                                buf *out, aki_error *error)
@@ -160,7 +198,7 @@ static aki_status write_models(const api_call *call, const api_result *result, c
     for (size_t i = 0; i < count; i++) {
         buf_append_string(out, i > 0 ? ",{\"name\":" : "{\"name\":");
         json_text_append_string(out, models[i].name);
-        buf_append_string(out, ",\"endpoints\":[\"embed\"]}");
+        buf_printf(out, ",\"endpoints\":[\"%s\"]}", endpoint_of(&models[i]));
     }
     buf_append_string(out, "]}\n");
     mem_free(models);
@@ -243,7 +281,8 @@ static unsigned write_error(const http_error *error, const api_service *service,
     "'truncated':{'type':'array','items':{'type':'integer'}}}}"
 #define MODEL_REPLY "{'type':'object','required':['id','object','created','owned_by']}"
 
-static const api_description embeddings_form = {.members = "'input':{'$ref':'#/components/schemas/Input'}",
+static const api_description embeddings_form = {.members = "'input':{'$ref':'#/components/schemas/Input'},"
+                                                           "'model':{'type':['string','null']}",
                                                 .fields = {model_field, fields},
                                                 .required = "'input'",
                                                 .reply = LIST_REPLY};

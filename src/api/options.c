@@ -78,6 +78,13 @@ bool option_types(api_call *call, const char *name, const json_t *value, const a
     return true;
 }
 
+bool option_type_or_types(api_call *call, const char *name, const json_t *value, const api_service *service,
+                          http_error *error)
+{
+    return json_is_array(value) ? option_types(call, name, value, service, error)
+                                : option_type(call, name, value, service, error);
+}
+
 static bool read_dimensions(api_call *call, const char *name, const json_t *value, json_int_t *asked,
                             http_error *error)
 {
@@ -382,6 +389,9 @@ const char *option_schema(api_option read)
         {option_type, "{'enum':['float','base64','int8','uint8','binary','ubinary',null]}"},
         {option_types, "{'type':['array','null'],'items':{'enum':['float','base64','int8','uint8','binary',"
                        "'ubinary']}}"},
+        {option_type_or_types,
+         "{'anyOf':[{'enum':['float','base64','int8','uint8','binary','ubinary',null]},"
+         "{'type':'array','items':{'enum':['float','base64','int8','uint8','binary','ubinary']}}]}"},
         {option_dimensions, "{'type':['integer','null'],'minimum':1}"},
         {option_dimensions_at_most, "{'type':['integer','null'],'minimum':1}"},
         {option_truncate, "{'enum':[true,false,'NONE','START','END',null]}"},

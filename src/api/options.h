@@ -29,6 +29,9 @@ bool option_type(api_call *call, const char *name, const json_t *value, const ap
                  http_error *error);
 bool option_types(api_call *call, const char *name, const json_t *value, const api_service *service,
                   http_error *error);
+/* One of the names, or a list of them. */
+bool option_type_or_types(api_call *call, const char *name, const json_t *value, const api_service *service,
+                          http_error *error);
 /* 1 to the model's dimension; option_dimensions_at_most: more is the model's dimension. */
 bool option_dimensions(api_call *call, const char *name, const json_t *value, const api_service *service,
                        http_error *error);

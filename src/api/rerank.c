@@ -32,6 +32,8 @@ static const api_dialect rerank_dialect = {.text_field = "documents",
                                            .any_media_type = true,
                                            .bare_key = true,
                                            .write_error = write_error};
+static const api_dialect nim_dialect = {
+    .text_field = "passages", .example = EXAMPLE, .any_media_type = true, .write_error = write_error};
 static const api_dialect weaviate_rerank_dialect = {.text_field = "documents",
                                                     .example = EXAMPLE,
                                                     .any_media_type = true,
@@ -56,6 +58,8 @@ static const api_field voyage_fields[] = {{"model", option_model},
                                           {"return_documents", option_returns},
                                           {"truncation", option_truncate},
                                           {NULL, NULL}};
+static const api_field nim_fields[] = {{"truncate", option_truncate}, {NULL, NULL}};
+static const api_field nim_model[] = {{"model", option_model}, {NULL, NULL}};
 static const api_field weaviate_fields[] = {{"property", option_without_effect}, {NULL, NULL}};
 
 /* ---- Reading ------------------------------------------------------------------------------------------ */
@@ -132,6 +136,19 @@ static bool read_v1(api_call *call, const api_request *request, const api_servic
 static bool read_v2(api_call *call, const api_request *request, const api_service *service, http_error *error)
 {
     return read_rerank(call, request, RERANK_V2, service, error);
+}
+
+/* NIM: a path may name the model too. */
+static bool read_nim(api_call *call, const api_request *request, const api_service *service,
+                     http_error *error)
+{
+    if (!input_load(call, request, "passages", service, error) ||
+        (request->name[0] != '\0' && !api_choose_model(service, request->name, "model", error)) ||
+        !options_read(call, call->root, nim_model, service, error) ||
+        !read_fields(call, nim_fields, service, error))
+        return false;
+    call->scores = AKI_SCORES_RAW;
+    return ranking_read(call, "query", "passages", INPUT_OBJECTS, service, error);
 }
 
 /* ---- Writing ------------------------------------------------------------------------------------------ */
@@ -212,6 +229,23 @@ static aki_status write_voyage(const api_call *call, const api_result *result, c
         json_text_append_string(out, service->model_name);
         buf_printf(out, ",\"usage\":{\"total_tokens\":%zu}}\n", api_tokens(result));
     }
+    ranking_close(&r);
+    return status;
+}
+
+static aki_status write_nim(const api_call *call, const api_result *result, const api_service *service,
+                            buf *out, aki_error *error)
+{
+    ranking r;
+    aki_status status = ranking_open(&r, call, result, service, error);
+    buf_append_string(out, "{\"rankings\":[");
+    for (size_t i = 0; i < r.told && status == AKI_OK; i++) {
+        buf_printf(out, "%s{\"index\":%zu,\"logit\":", i > 0 ? "," : "", r.order[i]);
+        status = ranking_append_score(r.scores[r.order[i]], r.order[i], out, error);
+        buf_append_char(out, '}');
+    }
+    const size_t tokens = api_tokens(result);
+    buf_printf(out, "],\"usage\":{\"prompt_tokens\":%zu,\"total_tokens\":%zu}}\n", tokens, tokens);
     ranking_close(&r);
     return status;
 }
@@ -308,6 +342,16 @@ static const api_description rerank_form = {.members = PAIRS
                                             .required = "'query'",
                                             .reply = REPLY};
 
+static const api_description nim_form = {
+    .members = "'query':{'type':['string','object']},'passages':{'type':'array','minItems':1,'items':{"
+               "'anyOf':[{'type':'string'},{'type':'object','required':['text']}]}}",
+    .fields = {nim_model, nim_fields},
+    .required = "'query','passages'",
+    .example =
+        "{'query':{'text':'what is a cat'},'passages':[{'text':'a cat is an animal'},{'text':'a car'}]}",
+    .reply = "{'type':'object','required':['rankings'],'properties':{'rankings':{'type':'array','items':{"
+             "'type':'object','required':['index','logit']}}}}"};
+
 const api_operation cohere_v1_rerank = {&rerank_dialect, read_v1,      bound_rerank,
                                         write_rerank,    &rerank_form, .use = ENCODER_RERANKS};
 const api_operation cohere_v2_rerank = {&rerank_dialect, read_v2,      bound_rerank,
@@ -317,3 +361,5 @@ const api_operation voyage_rerank = {&rerank_dialect, NULL,         bound_rerank
                                      write_voyage,    &rerank_form, .use = ENCODER_RERANKS};
 const api_operation weaviate_rerank = {&weaviate_rerank_dialect, NULL,         bound_weaviate,
                                        write_weaviate,           &rerank_form, .use = ENCODER_RERANKS};
+const api_operation nim_rerank = {&nim_dialect, read_nim,  bound_rerank,
+                                  write_nim,    &nim_form, .use = ENCODER_RERANKS};

@@ -198,7 +198,12 @@ bool tei_tokenize_fields(api_call *call, const api_service *service, http_error 
 static bool read_tokenize(api_call *call, const api_request *request, const api_service *service,
                           http_error *error)
 {
-    return input_load(call, request, "inputs", service, error) && tei_tokenize_fields(call, service, error);
+    if (!input_load(call, request, "inputs", service, error))
+        return false;
+    if (json_object_get(call->root, "inputs") != NULL || json_object_get(call->root, "content") == NULL)
+        return tei_tokenize_fields(call, service, error);
+    call->as = &llamacpp_tokenize;
+    return llamacpp_tokenize_fields(call, service, error);
 }
 
 /* `inputs` as a list of texts, whatever its shape. */

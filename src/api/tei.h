@@ -12,6 +12,8 @@
 bool tei_embed_fields(api_call *call, const api_service *service, http_error *error);
 bool tei_tokenize_fields(api_call *call, const api_service *service, http_error *error);
 bool tei_decode_fields(api_call *call, const api_service *service, http_error *error);
+/* Part of llamacpp.c: reads a body of POST /tokenize that has "content". */
+bool llamacpp_tokenize_fields(api_call *call, const api_service *service, http_error *error);
 /* Likewise POST /rerank (with "texts"), /predict and /embed_all. */
 bool tei_rerank_fields(api_call *call, const api_service *service, http_error *error);
 /* With a list of queries, one for each text, in "query". */

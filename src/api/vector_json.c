@@ -158,6 +158,23 @@ aki_status vector_json_append(vector_json_writer *w, size_t index, api_output ou
     return append_whole(w, vector, index, output, out, error);
 }
 
+const char *const vector_json_types[API_OUTPUTS] = {"float", "base64", "int8", "uint8", "ubinary", "binary"};
+
+aki_status vector_json_append_types(vector_json_writer *w, size_t index, buf *out, aki_error *error)
+{
+    aki_status status = AKI_OK;
+    const char *separator = "{";
+    for (size_t i = 0; i < API_OUTPUTS && status == AKI_OK; i++) {
+        if ((w->call->outputs & 1U << i) == 0)
+            continue;
+        buf_printf(out, "%s\"%s\":", separator, vector_json_types[i]);
+        status = vector_json_append(w, index, (api_output)(1U << i), out, error);
+        separator = ",";
+    }
+    buf_append_char(out, '}');
+    return status;
+}
+
 aki_status vector_json_append_all(vector_json_writer *w, api_output output, buf *out, aki_error *error)
 {
     aki_status status = AKI_OK;

@@ -37,6 +37,11 @@ const float *vector_json_get(vector_json_writer *w, size_t index);
 /* Appends the vector of a text as one JSON value. Errors as above. */
 AKI_MUST_CHECK aki_status vector_json_append(vector_json_writer *w, size_t index, api_output output, buf *out,
                                              aki_error *error);
+/* Likewise all of the call's outputs: {"float":…,"int8":…}. */
+AKI_MUST_CHECK aki_status vector_json_append_types(vector_json_writer *w, size_t index, buf *out,
+                                                   aki_error *error);
+/* In the order of api_output's bits. */
+extern const char *const vector_json_types[API_OUTPUTS];
 /* Appends "[v,v,…]" of all texts. */
 AKI_MUST_CHECK aki_status vector_json_append_all(vector_json_writer *w, api_output output, buf *out,
                                                  aki_error *error);

@@ -244,6 +244,15 @@ static bool read_info(api_call *call, const api_request *request, const api_serv
     return message != NULL;
 }
 
+static Tei__V1__ModelType type_of(const encoder *enc)
+{
+    aki_error error;
+    if (encoder_check_use(enc, ENCODER_RERANKS, &error) == AKI_OK)
+        return TEI__V1__MODEL_TYPE__MODEL_TYPE_RERANKER;
+    return encoder_task(enc) == AKI_TASK_CLASSIFY ? TEI__V1__MODEL_TYPE__MODEL_TYPE_CLASSIFIER
+                                                  : TEI__V1__MODEL_TYPE__MODEL_TYPE_EMBEDDING;
+}
+
 static aki_status write_info(const api_call *call, const api_result *result, const api_service *service,
                              buf *out, aki_error *error)
 {
@@ -255,7 +264,7 @@ static aki_status write_info(const api_call *call, const api_result *result, con
     reply.version = grpc_text(aki_version());
     reply.model_id = grpc_text(service->model_name);
     reply.model_dtype = grpc_text(tei_type_name(info.precision));
-    reply.model_type = TEI__V1__MODEL_TYPE__MODEL_TYPE_EMBEDDING;
+    reply.model_type = type_of(service->enc);
     reply.max_concurrent_requests = clamp(service->max_requests);
     reply.max_input_length = clamp(encoder_max_tokens(service->enc));
     reply.max_batch_tokens = clamp(info.max_pass_tokens);

@@ -308,6 +308,7 @@ static void list_one(void *cookie, const model_view *view)
     aki_model_info info;
     encoder_describe(enc, &info);
     m->loaded = true;
+    m->kind = api_kind(enc);
     m->architecture = info.architecture;
     m->precision = info.precision;
     m->dimension = encoder_dimension(enc);

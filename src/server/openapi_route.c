@@ -15,8 +15,9 @@
 static const char schemas[] =
     "'Vector':{'type':'array','items':{'type':'number'}},"
     "'Vectors':{'type':'array','items':{'$ref':'#/components/schemas/Vector'}},"
-    "'Embedding':{'description':'A list of numbers, or their bytes in base64.','anyOf':["
-    "{'$ref':'#/components/schemas/Vector'},{'type':'string','contentEncoding':'base64'}]},"
+    "'Embedding':{'description':'A list of numbers, their bytes in base64, or both by the name of the type.',"
+    "'anyOf':[{'$ref':'#/components/schemas/Vector'},{'type':'string','contentEncoding':'base64'},"
+    "{'type':'object'}]},"
     "'Texts':{'anyOf':[" TEXT ",{'type':'array','items':" TEXT "}]},"
     "'TextsOrIds':{'anyOf':[" TEXT ",{'type':'array','minItems':1,'items':{'anyOf':[" TEXT "," IDS "]}}," IDS
     "]},"

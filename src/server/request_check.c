@@ -159,14 +159,33 @@ static void keep_pages_out(exchange *x)
         fail(x, HTTP_ERROR_WEB_PAGE_REFUSED, why);
 }
 
+/* The end of a path that is a route, for clients whose base URL has one part too many ("/v2/v2/rerank"); NULL = there is none. */
+static const char *route_within(const exchange *x, const char *method, const char *path)
+{
+    const char *others;
+    for (const char *end = strchr(path + 1, '/'); end != NULL && end[1] != '\0'; end = strchr(end + 1, '/')) {
+        const route *found = routes_find(method, end, &others);
+        if (found != NULL && routes_visible(found, x->owner, x->admin))
+            return end;
+    }
+    return NULL;
+}
+
 static void refuse_route(exchange *x, const char *method, const char *path)
 {
+    const char *within = path[0] == '/' ? route_within(x, method, path) : NULL;
     x->failed = true;
     if (!http_method_exists(method))
         http_error_set(&x->error, HTTP_ERROR_NOT_IMPLEMENTED, NULL, "there is no method %.32s", method);
     else if (x->allow != NULL)
         http_error_set(&x->error, HTTP_ERROR_METHOD_NOT_ALLOWED, NULL, "%.200s takes %s, not %.32s", path,
                        x->allow, method);
+    else if (within != NULL)
+        http_error_set(
+            &x->error, HTTP_ERROR_NOT_FOUND, NULL,
+            "there is no route %.32s %.200s, but there is %.200s: the client's base URL has %.*s too "
+            "many",
+            method, path, within, (int)(within - path < 200 ? within - path : 200), path);
     else
         http_error_set(&x->error, HTTP_ERROR_NOT_FOUND, NULL, "there is no route %.32s %.200s", method, path);
 }

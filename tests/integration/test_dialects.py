@@ -320,3 +320,53 @@ def test_requests_are_counted_by_route(client):
         assert client.post(path, json=body).status_code == 200
         assert count(route) == before + 1
     assert 'candle_requests_total' in client.get("/metrics").text
+
+
+def test_the_error_of_a_base_url_with_a_part_too_many_says_so(client):
+    for path, route in (("/v2/v2/rerank", "/v2/rerank"), ("/v1/v1/embeddings", "/v1/embeddings"), ("/my/proxy/api/embed", "/api/embed")):
+        reply = client.post(path, json={})
+        assert reply.status_code == 404 and f"but there is {route}: the client's base URL has {path.removesuffix(route)} too many" in reply.text
+    for path in ("/v1/nothing", "/v1/embeddings/", "/nothing"):
+        assert "but there is" not in client.post(path, json={}).text
+    assert "but there is" not in client.post("/x/admin/breaker/reset").text  # not there without keys
+
+
+def test_jina_s_list_of_types_gives_an_object(client):
+    def embedding(**options):
+        return client.post("/v1/embeddings", json={"input": ["x", "y"], **options}).json()["data"][1]["embedding"]
+    kinds = ["float", "base64", "int8", "uint8", "binary", "ubinary"]
+    assert embedding(embedding_type=kinds) == {kind: embedding(embedding_type=kind) for kind in kinds}
+    assert embedding(embedding_type=["ubinary"]) == embedding(embedding_type="ubinary")
+    assert embedding(embedding_type=["float", "binary"], dimensions=64) == {kind: embedding(embedding_type=kind, dimensions=64) for kind in ("float", "binary")}
+    for wrong in (["int4"], [5], [["float"]], {}):
+        assert client.post("/v1/embeddings", json={"input": "x", "embedding_type": wrong}).status_code == 400
+
+
+@pytest.mark.parametrize("path, body", [("/models/some/model/pipeline/feature-extraction", {"inputs": "x"}), ("/invocations", {"inputs": "x"})])
+def test_other_paths_of_tei(client, path, body):
+    assert client.post(path, json=body).json() == floats(client, ["x"])
+    assert client.get("/ping").status_code == 200
+
+
+def test_llama_cpp_s_tokens(client):
+    ids = [token["id"] for token in client.post("/tokenize", json={"inputs": "hello wörld"}).json()[0]]
+    plain = client.post("/tokenize", json={"content": "hello wörld"})
+    assert plain.json() == {"tokens": ids[1:-1]}
+    assert client.post("/tokenize", json={"content": "hello wörld", "add_special": True}).json() == {"tokens": ids}
+    pieces = client.post("/tokenize", json={"content": "hello", "with_pieces": True, "add_special": True}).json()["tokens"]
+    assert [piece["piece"] for piece in pieces] == ["[CLS]", "hello", "[SEP]"] and [piece["id"] for piece in pieces][0] == ids[0]
+    assert client.post("/detokenize", json={"tokens": ids[1:-1]}).json() == {"content": "hello world"}
+    assert client.post("/detokenize", json={"tokens": []}).json() == {"content": ""}
+    for path, body in (("/tokenize", {"content": 5}), ("/tokenize", {"content": ["x"]}), ("/tokenize", {"content": "x", "add_special": 1}), ("/tokenize", {"content": "x", "with_pieces": 1}),
+                       ("/detokenize", {}), ("/detokenize", {"tokens": "x"}), ("/detokenize", {"tokens": [[5]]}), ("/detokenize", {"tokens": [-1]}), ("/detokenize", {"tokens": ["x"]})):
+        reply = client.post(path, json=body)
+        assert reply.status_code == 400 and reply.json()["error"]["code"] == 400, (path, body)
+
+
+def test_nim_s_names_of_models_say_what_the_text_is_for(client):
+    wanted = [row["embedding"] for row in client.post("/v1/embeddings", json={"input": ["x"]}).json()["data"]]
+    for name in (f"{NAME}-query", f"{NAME}-passage"):
+        reply = client.post("/v1/embeddings", json={"input": ["x"], "model": name})
+        assert reply.status_code == 200 and [row["embedding"] for row in reply.json()["data"]] == wanted and reply.json()["model"].endswith(NAME)
+    for name in (f"{NAME}-other", "other-query", "-query", f"{NAME}-query-query"):
+        assert client.post("/v1/embeddings", json={"input": ["x"], "model": name}).status_code == 404

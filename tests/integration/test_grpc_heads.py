@@ -159,6 +159,10 @@ def test_rankings_that_are_refused(reranker, fields, code):
     assert reranker[0].refused(RERANK, **fields)[0] == code
 
 
+def test_info_tells_the_kind_of_the_model(reranker, classifier, embedder):
+    assert [calls("/tei.v1.Info/Info").model_type for calls, _ in (embedder, classifier, reranker)] == [0, 1, 2]
+
+
 @pytest.mark.parametrize("inputs", [[], ["a"], ["a", "b", "c"]])
 def test_a_pair_has_two_texts(classifier, inputs):
     code, details = classifier[0].refused(PAIR, inputs=inputs)

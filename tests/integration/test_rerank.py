@@ -251,6 +251,30 @@ def test_bad_bodies(reranker, form):
             assert message(reply.json())
 
 
+def test_nim_s_rankings(reranker):
+    passages = [{"text": document} for document in DOCUMENTS]
+    raw = native(reranker, "raw")
+    for path in ("/v1/ranking", "/v1/retrieval/tiny-reranker/reranking"):
+        rows = ask(reranker, path, {"model": "tiny-reranker", "query": {"text": QUERY}, "passages": passages, "truncate": "END"})["rankings"]
+        assert {row["index"]: row["logit"] for row in rows} == raw and rows == sorted(rows, key=lambda row: (-row["logit"], row["index"]))
+        assert rerank_error(ask(reranker, path, {"query": {"text": QUERY}, "passages": []}, 400))
+        assert rerank_error(ask(reranker, path, {"query": {"text": QUERY}, "passages": [{"text": LONG}], "truncate": "NONE"}, 400))
+    assert rerank_error(ask(reranker, "/v1/retrieval/other/reranking", {"query": QUERY, "passages": ["x"]}, 404))
+
+
+@pytest.mark.parametrize("path", ["/reranking", "/v1/reranking"])
+def test_other_paths_of_llama_cpp(reranker, path):
+    rows = ask(reranker, path, {"query": QUERY, "documents": DOCUMENTS})["results"]
+    assert {row["index"]: row["relevance_score"] for row in rows} == native(reranker)
+
+
+def test_lists_tell_what_the_model_is_for(reranker, classifier):
+    for client, kind, endpoint in ((reranker, "reranker", "rerank"), (classifier, "classifier", "classify")):
+        assert client.get("/api/v1/models").json()["models"][0]["kind"] == kind
+        assert client.get("/v1/models").json()["models"][0]["endpoints"] == [endpoint]
+        assert client.get("/api/tags").json()["models"][0]["capabilities"] == client.post("/api/show", json={}).json()["capabilities"] == []
+
+
 def test_pairs_that_cannot_be_are_told(reranker):
     assert "3" in openai_error(ask(reranker, "/score", {"text_1": ["a", "b"], "text_2": ["a", "b", "c"]}, 400))
     assert "empty" in openai_error(ask(reranker, "/score", {"text_1": ["a", ""], "text_2": ["a", "b"]}, 400))
