@@ -85,12 +85,21 @@ void api_peek_model(const char *body, size_t length, char *name, size_t room)
     api_cut_tag(name, API_OLLAMA_TAG);
 }
 
+const char *api_kind(const encoder *enc)
+{
+    aki_error error;
+    if (encoder_task(enc) == AKI_TASK_EMBED)
+        return "embedding";
+    return encoder_check_use(enc, ENCODER_RERANKS, &error) == AKI_OK ? "reranker" : "classifier";
+}
+
 static void list_loaded(const api_service *service, api_listed *out)
 {
     aki_model_info info;
     encoder_describe(service->enc, &info);
     out->loaded = true;
     out->phase = "ready";
+    out->kind = api_kind(service->enc);
     out->architecture = info.architecture;
     out->precision = info.precision;
     out->dimension = encoder_dimension(service->enc);
@@ -107,14 +116,6 @@ size_t api_list_models(const api_service *service, api_listed *models)
     if (service->enc != NULL)
         list_loaded(service, &models[0]);
     return 1;
-}
-
-const char *api_kind(const encoder *enc)
-{
-    aki_error error;
-    if (encoder_task(enc) == AKI_TASK_EMBED)
-        return "embedding";
-    return encoder_check_use(enc, ENCODER_RERANKS, &error) == AKI_OK ? "reranker" : "classifier";
 }
 
 void api_append_truncated(const api_result *result, buf *out)
