@@ -25,6 +25,7 @@
 
 #define KERNEL_ALIGNMENT 64
 #define KERNEL_BIAS_ROOM 16
+#define KERNEL_KEY_BLOCK 1024 /* of kernel_attention; a multiple of every tier's panel */
 
 /* What is done to a product's element before it is stored. GELU_TANH is the tanh form
  * x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), SILU is x / (1 + exp(-x)). */
@@ -74,7 +75,9 @@ typedef struct kernel_product {
  * With a bias, bias[h][s - t] is added to each score; B then holds its greatest magnitude too.
  * Grouped heads: query head h takes the keys and values of head h / (heads / key_value_heads).
  * Masks: query t sees the keys s that kernel_visible_keys names. The others have the weight zero, and no score is computed for blocks of
- * keys that none of a block of queries sees; a NaN among values that are not seen may enter the result. */
+ * keys that none of a block of queries sees; a NaN among values that are not seen may enter the result.
+ * Fast tiers take keys in blocks of KERNEL_KEY_BLOCK from the text's beginning on, so that their scratch has a bound that does not depend
+ * on the text. A row's result depends on the keys that it sees, on their places in the text and on nothing behind them. */
 typedef struct kernel_attention {
     size_t tokens, heads, head_size; /* heads: of queries and output. KERNEL_BF16: an even head_size */
     size_t key_value_heads;          /* a divisor of heads; 0 = heads */
@@ -173,7 +176,8 @@ typedef struct kernel_precision {
 
     void (*multiply)(const kernel_product *product);
 
-    /* A multiple of 64, growing with tokens; 0 when it does not fit size_t. */
+    /* A multiple of 64, never less for more tokens; of fast tiers the same for all beyond KERNEL_KEY_BLOCK. 0 when it does not fit
+     * size_t. */
     size_t (*attention_scratch_bytes)(size_t tokens, size_t head_size);
     void (*attention)(const kernel_attention *attention);
     void (*rotary)(const kernel_rotary *rotary);

@@ -1,9 +1,14 @@
 /* Template: self-attention of one text. Include after a tier's vec header, its vf_transpose and the header of a number.
  *
  * Per head, keys are laid out as panels [units of head_size][PANEL] and values as panels [units of tokens][PANEL], so that
- * both products run on the tile. A block of TILE_ROWS queries is taken through scores, softmax and the mixing of values
- * while its scores are in cache; all scores of a row are held at once, so the softmax is the plain two-pass one. Panels of keys that
- * none of the block's queries sees are left out; sums begin at a panel, so that a row does not depend on its block. */
+ * both products run on the tile. A tile of TILE_ROWS queries is taken through scores, softmax and the mixing of values
+ * while its scores are in cache. Panels of keys that none of the tile's queries sees are left out; sums begin at a panel, so that a
+ * row does not depend on its tile.
+ *
+ * Keys of a longer text than KERNEL_KEY_BLOCK go through in blocks of so many, each laid out when its turn comes, so that the
+ * scratch stays as small. A run of queries, up to as many as a block has keys, goes through all its blocks before the next run; in between its rows
+ * keep what softmax.h needs. Blocks begin at multiples of KERNEL_KEY_BLOCK, and a row takes only those that it sees: its
+ * arithmetic depends on its position, its mask and the text before its last key, not on the run. */
 #ifndef KERNELS_SIMD_ATTENTION_H
 #define KERNELS_SIMD_ATTENTION_H
 
@@ -19,10 +24,15 @@
 static const _Alignas(KERNEL_ALIGNMENT) float simd_zeros[PANEL];
 
 typedef struct simd_attention_scratch {
-    tile_unit *keys;   /* [ceil(tokens / PANEL)][units of head_size][PANEL] */
-    tile_unit *values; /* [ceil(head_size / PANEL)][units of tokens][PANEL] */
+    tile_unit *keys;   /* [ceil(keys of a block / PANEL)][units of head_size][PANEL] */
+    tile_unit *values; /* [ceil(head_size / PANEL)][depth][PANEL] */
+    size_t depth;      /* units of a block's keys */
     float *scores;     /* [TILE_ROWS], stride scores_stride */
     size_t scores_stride;
+    /* Of texts of several blocks only: */
+    float *sums;        /* [KERNEL_KEY_BLOCK][sums_stride]: of the run's rows, the values mixed so far */
+    size_t sums_stride; /* head_size in whole panels */
+    simd_softmax *rows; /* [KERNEL_KEY_BLOCK] */
 } simd_attention_scratch;
 
 static inline size_t simd_round_up(size_t n)
@@ -30,17 +40,39 @@ static inline size_t simd_round_up(size_t n)
     return (n + PANEL - 1) / PANEL * PANEL;
 }
 
+static inline size_t simd_block_keys(size_t tokens)
+{
+    return tokens < KERNEL_KEY_BLOCK ? tokens : KERNEL_KEY_BLOCK;
+}
+
 static size_t simd_attention_scratch_bytes(size_t tokens, size_t head_size)
 {
-    size_t keys, values, scores, bytes;
-    if (!size_add(tokens, 2 * PANEL, &bytes) || !size_add(head_size, 2 * PANEL, &bytes) ||
-        !size_mul(simd_round_up(tokens), simd_units(head_size), &keys) ||
-        !size_mul(simd_round_up(head_size), simd_units(tokens), &values) ||
-        !size_mul(simd_round_up(tokens) + VF_LANES, TILE_ROWS, &scores) || !size_add(keys, values, &bytes) ||
+    size_t keys, values, bytes, between;
+    const size_t of_block = simd_block_keys(tokens);
+    const size_t scores = (simd_round_up(of_block) + VF_LANES) * TILE_ROWS;
+    if (!size_add(head_size, 2 * PANEL, &bytes) ||
+        !size_mul(simd_round_up(of_block), simd_units(head_size), &keys) ||
+        !size_mul(simd_round_up(head_size), simd_units(of_block), &values) ||
+        !size_mul(tokens > of_block ? KERNEL_KEY_BLOCK : 0, simd_round_up(head_size) + 2, &between) ||
+        !size_add(keys, values, &bytes) || !size_add(bytes, between, &bytes) ||
         !size_add(bytes, scores + 2 * PANEL, &bytes) || !size_mul(bytes, sizeof(float), &bytes) ||
         !size_add(bytes, KERNEL_ALIGNMENT - 1, &bytes))
         return 0;
     return bytes / KERNEL_ALIGNMENT * KERNEL_ALIGNMENT;
+}
+
+static simd_attention_scratch simd_place(const kernel_attention *a)
+{
+    const size_t keys = simd_block_keys(a->tokens), units = simd_units(a->head_size);
+    simd_attention_scratch scratch = {.keys = a->scratch, .depth = simd_units(keys)};
+    scratch.values = scratch.keys + simd_round_up(keys) * units;
+    scratch.scores = (float *)scratch.values + simd_round_up(a->head_size) * scratch.depth;
+    /* One vector more than the scores need: rows a power of two apart would share the sets of the L1 cache. */
+    scratch.scores_stride = simd_round_up(keys) + VF_LANES;
+    scratch.sums = scratch.scores + TILE_ROWS * scratch.scores_stride;
+    scratch.sums_stride = simd_round_up(a->head_size);
+    scratch.rows = (simd_softmax *)(scratch.sums + KERNEL_KEY_BLOCK * scratch.sums_stride);
+    return scratch;
 }
 
 /* panel: [units][PANEL], columns of it from [columns][units] rows of keys, the other columns zero; stride in units */
@@ -75,60 +107,90 @@ static void simd_lay_out_values(const number *values, size_t stride, size_t toke
         }
 }
 
+/* Keys of one block. */
+typedef struct simd_block {
+    size_t origin;     /* where the block begins: panels are counted from there */
+    size_t first, end; /* what the run's queries see of it; first: a multiple of PANEL */
+    bool only;         /* there is no other for this run */
+} simd_block;
+
 /* head: of keys and values */
-static void simd_lay_out(const kernel_attention *a, size_t head, const simd_attention_scratch *scratch)
+static void simd_lay_out(const kernel_attention *a, size_t head, const simd_block *block,
+                         const simd_attention_scratch *scratch)
 {
-    const size_t tokens = a->tokens, size = a->head_size;
-    const size_t units = simd_units(size), stride = a->qkv_stride / UNIT_NUMBERS;
+    const size_t size = a->head_size, units = simd_units(size), stride = a->qkv_stride / UNIT_NUMBERS;
     const number *keys = (const number *)a->qkv + (a->heads + head) * size;
-    const number *values = keys + kernel_key_value_heads(a) * size;
-    for (size_t first = 0; first < tokens; first += PANEL)
+    const number *values = keys + kernel_key_value_heads(a) * size + block->first * a->qkv_stride;
+    const size_t into = (block->first - block->origin) / UNIT_NUMBERS * PANEL;
+    for (size_t first = block->first; first < block->end; first += PANEL)
         simd_lay_out_keys((const tile_unit *)keys + first * stride, stride,
-                          tokens - first < PANEL ? tokens - first : PANEL, units,
-                          scratch->keys + first * units);
+                          block->end - first < PANEL ? block->end - first : PANEL, units,
+                          scratch->keys + (first - block->origin) * units);
     for (size_t first = 0; first < size; first += PANEL)
-        simd_lay_out_values(values + first, a->qkv_stride, tokens,
+        simd_lay_out_values(values + first, a->qkv_stride, block->end - block->first,
                             size - first < PANEL ? size - first : PANEL,
-                            scratch->values + first * simd_units(tokens));
+                            scratch->values + first * scratch->depth + into);
 }
 
-/* Rows first .. first + rows - 1 of one head. */
-static void simd_attend_rows(const kernel_attention *a, size_t head, size_t first, size_t rows,
-                             const simd_attention_scratch *scratch)
+/* Queries of a head that go through the same blocks. */
+typedef struct simd_run {
+    size_t head, first, end;
+} simd_run;
+
+static inline number *simd_output(const kernel_attention *a, size_t head, size_t row)
 {
-    const size_t size = a->head_size, units = simd_units(size), depth = simd_units(a->tokens);
-    const bool masked = a->causal || a->window > 0;
-    const size_t start = kernel_visible_keys(a, first).first / PANEL * PANEL;
-    const size_t end = kernel_visible_keys(a, first + rows - 1).end, span = end - start;
-    const number *queries = (const number *)a->qkv + first * a->qkv_stride + head * size;
-    _Alignas(KERNEL_ALIGNMENT) float mixed[TILE_ROWS * PANEL];
-    float factors[TILE_ROWS];
-    for (size_t s = start; s < end; s += PANEL) {
+    return (number *)a->output + row * a->output_stride + head * a->head_size;
+}
+
+/* Scores of the run's rows first .. first + rows - 1 with the keys start .. end - 1. */
+static void simd_score_rows(const kernel_attention *a, const simd_run *run, size_t first, size_t rows,
+                            const simd_block *block, const kernel_keys *keys,
+                            const simd_attention_scratch *scratch)
+{
+    const size_t units = simd_units(a->head_size);
+    const number *queries = (const number *)a->qkv + first * a->qkv_stride + run->head * a->head_size;
+    for (size_t s = keys->first; s < keys->end; s += PANEL) {
+        const tile_unit *panel = scratch->keys + (s - block->origin) * units;
         tile t = {
             .depth = units,
             .a = (const tile_unit *)queries,
             .a_stride = a->qkv_stride / UNIT_NUMBERS,
-            .panel = scratch->keys + s * units,
+            .panel = panel,
             .start = simd_zeros,
-            .c = scratch->scores + s - start,
+            .c = scratch->scores + s - keys->first,
             .c_stride = scratch->scores_stride,
-            .ahead = {scratch->keys + s * units, scratch->keys + s * units},
+            .ahead = {panel, panel},
         };
         tile_run(&t, rows);
     }
     for (size_t r = 0; r < rows && a->bias != NULL; r++)
-        simd_add_bias(a, head, first + r, start, end, scratch->scores + r * scratch->scores_stride);
-    for (size_t r = 0; r < rows; r++) {
-        float *scores = scratch->scores + r * scratch->scores_stride;
-        const kernel_keys seen = kernel_visible_keys(a, first + r);
-        factors[r] = masked ? simd_weigh_between(scores, seen.first - start, seen.end - start, span)
-                            : simd_weigh(scores, span);
-    }
+        simd_add_bias(a, run->head, first + r, keys->first, keys->end,
+                      scratch->scores + r * scratch->scores_stride);
+}
+
+/* Rows first .. first + rows - 1 of the run. */
+static void simd_attend_rows(const kernel_attention *a, const simd_run *run, size_t first, size_t rows,
+                             const simd_block *block, const simd_attention_scratch *scratch)
+{
+    const size_t size = a->head_size;
+    const size_t seen = kernel_visible_keys(a, first).first / PANEL * PANEL;
+    const size_t seen_end = kernel_visible_keys(a, first + rows - 1).end;
+    const kernel_keys keys = {.first = seen > block->first ? seen : block->first,
+                              .end = seen_end < block->end ? seen_end : block->end};
+    _Alignas(KERNEL_ALIGNMENT) float mixed[TILE_ROWS * PANEL];
+    simd_join joins[TILE_ROWS];
+    if (keys.first >= keys.end)
+        return;
+    simd_score_rows(a, run, first, rows, block, &keys, scratch);
+    for (size_t r = 0; r < rows; r++)
+        joins[r] =
+            simd_weigh_block(a, first + r, keys, block->only, scratch->scores + r * scratch->scores_stride,
+                             &scratch->rows[first + r - run->first]);
     for (size_t d = 0; d < size; d += PANEL) {
-        const size_t columns = size - d < PANEL ? size - d : PANEL;
-        const tile_unit *panel = scratch->values + d * depth + start / UNIT_NUMBERS * PANEL;
+        const tile_unit *panel =
+            scratch->values + d * scratch->depth + (keys.first - block->origin) / UNIT_NUMBERS * PANEL;
         tile t = {
-            .depth = simd_units(span),
+            .depth = simd_units(keys.end - keys.first),
             .a = scratch->scores,
             .a_stride = scratch->scores_stride,
             .panel = panel,
@@ -138,38 +200,52 @@ static void simd_attend_rows(const kernel_attention *a, size_t head, size_t firs
             .ahead = {panel, panel},
         };
         tile_run(&t, rows);
-        for (size_t r = 0; r < rows; r++) {
-            number *output = (number *)a->output + (first + r) * a->output_stride + head * size + d;
-            const float *from = mixed + r * PANEL;
-            const vf32 factor = vf_set1(factors[r]);
-            for (size_t j = 0; j < columns; j += VF_LANES) {
-                vf32 x = vf_mul(vf_load(from + j), factor);
-                if (columns - j >= VF_LANES)
-                    vf_store_numbers(output + j, x);
-                else
-                    vf_store_first_numbers(output + j, columns - j, x);
-            }
+        for (size_t r = 0; r < rows; r++)
+            simd_join_mixed(&joins[r], mixed + r * PANEL, PANEL,
+                            scratch->sums + (first + r - run->first) * scratch->sums_stride + d,
+                            simd_output(a, run->head, first + r) + d, size - d < PANEL ? size - d : PANEL);
+    }
+}
+
+/* Tiles of queries first .. end - 1 of all `tiles`. */
+static void simd_attend_run(const kernel_attention *a, size_t head, size_t first, size_t end, bool laid_out,
+                            const simd_attention_scratch *scratch)
+{
+    const size_t tiles = tile_blocks(a->tokens), group = a->heads / kernel_key_value_heads(a);
+    const simd_run run = {.head = head,
+                          .first = tile_first_row(a->tokens, tiles, first),
+                          .end = tile_first_row(a->tokens, tiles, end)};
+    const size_t seen = kernel_visible_keys(a, run.first).first / PANEL * PANEL;
+    const size_t seen_end = kernel_visible_keys(a, run.end - 1).end;
+    simd_block block = {.origin = seen / KERNEL_KEY_BLOCK * KERNEL_KEY_BLOCK};
+    block.only = seen_end - block.origin <= KERNEL_KEY_BLOCK;
+    for (; block.origin < seen_end; block.origin += KERNEL_KEY_BLOCK) {
+        const size_t beyond = block.origin + KERNEL_KEY_BLOCK;
+        block.first = seen > block.origin ? seen : block.origin;
+        block.end = seen_end < beyond ? seen_end : beyond;
+        if (!laid_out)
+            simd_lay_out(a, head / group, &block, scratch);
+        for (size_t t = first; t < end; t++) {
+            const size_t row = tile_first_row(a->tokens, tiles, t);
+            simd_attend_rows(a, &run, row, tile_first_row(a->tokens, tiles, t + 1) - row, &block, scratch);
         }
     }
+    for (size_t row = run.first; row < run.end && !block.only; row++)
+        simd_put_mixed(simd_output(a, head, row), scratch->sums + (row - run.first) * scratch->sums_stride,
+                       a->head_size, simd_softmax_factor(scratch->rows[row - run.first]));
 }
 
 static void simd_attention(const kernel_attention *a)
 {
-    const size_t blocks = tile_blocks(a->tokens);
-    simd_attention_scratch scratch;
-    scratch.keys = a->scratch;
-    scratch.values = scratch.keys + simd_round_up(a->tokens) * simd_units(a->head_size);
-    scratch.scores = (float *)scratch.values + simd_round_up(a->head_size) * simd_units(a->tokens);
-    /* One vector more than the scores need: rows a power of two apart would share the sets of the L1 cache. */
-    scratch.scores_stride = simd_round_up(a->tokens) + VF_LANES;
-    const size_t group = a->heads / kernel_key_value_heads(a);
+    const simd_attention_scratch scratch = simd_place(a);
+    const size_t tiles = tile_blocks(a->tokens), group = a->heads / kernel_key_value_heads(a);
+    const bool short_text = a->tokens <= KERNEL_KEY_BLOCK;
+    const size_t step = short_text ? tiles : KERNEL_KEY_BLOCK / TILE_ROWS;
     for (size_t head = a->first_head; head < a->first_head + a->head_count; head++) {
-        if (head == a->first_head || head % group == 0)
-            simd_lay_out(a, head / group, &scratch);
-        for (size_t b = 0; b < blocks; b++) {
-            const size_t first = tile_first_row(a->tokens, blocks, b);
-            simd_attend_rows(a, head, first, tile_first_row(a->tokens, blocks, b + 1) - first, &scratch);
-        }
+        /* A block that is the only one of its text stays laid out for all heads that share it. */
+        const bool laid_out = short_text && head > a->first_head && head % group != 0;
+        for (size_t t = 0; t < tiles; t += step)
+            simd_attend_run(a, head, t, tiles - t < step ? tiles : t + step, laid_out, &scratch);
     }
 }
 

@@ -1,8 +1,11 @@
 /* Self-attention of bf16 by matrix tiles.
  *
  * Per head, keys and values are laid out as panels of tiles, keys turned, so that scores and mixing are blocks like those of
- * the products. Up to 32 queries at a time go through scores, softmax and mixing. Their scores are held whole, so that the softmax
- * is the plain one. What tiles have beyond the text is zero, and no query is read from there. */
+ * the products. Up to 32 queries at a time go through scores, softmax and mixing. What tiles have beyond the text is zero, and no
+ * query is read from there.
+ *
+ * Keys of longer texts go through in blocks, as in simd/attention.h. Between blocks a run's rows are kept by tile and not by token,
+ * because the last tiles overlap: a row that two of them have is summed up twice, to the same bits. */
 #include "kernels/x86/amx.h"
 
 #include <string.h>
@@ -26,32 +29,53 @@ static size_t panels_of(size_t n)
     return n / AMX_PANEL + (n % AMX_PANEL != 0);
 }
 
+/* Tiles of queries that go through all blocks before the next: an even number. */
+#define RUN_TILES (KERNEL_KEY_BLOCK / AMX_ROWS)
+
 typedef struct attention_scratch {
-    unsigned char *keys;   /* [panels of tokens][panels of head_size] steps of a panel */
-    unsigned char *values; /* [panels of head_size][panels of tokens] steps of a panel */
+    unsigned char *keys;   /* [panels of a block's keys][panels of head_size] steps of a panel */
+    unsigned char *values; /* [panels of head_size][depth] steps of a panel */
+    size_t depth;          /* panels of a block's keys */
     float *scores;         /* [2 * AMX_ROWS], scores_stride apart */
     size_t scores_stride;
+    /* Of texts of several blocks only: */
+    float *sums;        /* [RUN_TILES * AMX_ROWS][sums_stride]: of the run's tiles, the values mixed so far */
+    size_t sums_stride; /* head_size in whole panels */
+    simd_softmax *rows; /* [RUN_TILES * AMX_ROWS] */
 } attention_scratch;
+
+static size_t block_keys(size_t tokens)
+{
+    return tokens < KERNEL_KEY_BLOCK ? tokens : KERNEL_KEY_BLOCK;
+}
 
 size_t amx_bf16_attention_scratch_bytes(size_t tokens, size_t head_size)
 {
-    size_t panels, scores, bytes;
-    if (!size_mul(panels_of(tokens), panels_of(head_size), &panels) ||
+    size_t panels, between, bytes;
+    const size_t of_block = panels_of(block_keys(tokens));
+    const size_t scores = (of_block * AMX_PANEL * sizeof(float) + AMX_ROW_BYTES) * 2 * AMX_ROWS;
+    const size_t rows = tokens > KERNEL_KEY_BLOCK ? RUN_TILES * AMX_ROWS : 0;
+    if (!size_mul(of_block, panels_of(head_size), &panels) ||
         !size_mul(panels, 2 * AMX_PANEL_STEP, &panels) ||
-        !size_mul(panels_of(tokens), AMX_PANEL * sizeof(float), &scores) ||
-        !size_add(scores, AMX_ROW_BYTES, &scores) || !size_mul(scores, 2 * AMX_ROWS, &scores) ||
-        !size_add(panels, scores, &bytes))
+        !size_mul(panels_of(head_size), AMX_PANEL * sizeof(float), &between) ||
+        !size_add(between, sizeof(simd_softmax), &between) || !size_mul(between, rows, &between) ||
+        !size_add(panels, scores, &bytes) || !size_add(bytes, between, &bytes))
         return 0;
     return bytes;
 }
 
 static attention_scratch place(const kernel_attention *a)
 {
-    const size_t bytes = panels_of(a->tokens) * panels_of(a->head_size) * AMX_PANEL_STEP;
-    attention_scratch scratch = {.keys = a->scratch, .values = (unsigned char *)a->scratch + bytes};
+    const size_t depth = panels_of(block_keys(a->tokens)), across = panels_of(a->head_size);
+    const size_t bytes = depth * across * AMX_PANEL_STEP;
+    attention_scratch scratch = {
+        .keys = a->scratch, .values = (unsigned char *)a->scratch + bytes, .depth = depth};
     scratch.scores = (float *)(scratch.values + bytes);
     /* One line more than the scores need: rows a power of two apart would share the sets of the L1 cache. */
-    scratch.scores_stride = panels_of(a->tokens) * AMX_PANEL + AMX_ROWS;
+    scratch.scores_stride = depth * AMX_PANEL + AMX_ROWS;
+    scratch.sums = scratch.scores + 2 * AMX_ROWS * scratch.scores_stride;
+    scratch.sums_stride = across * AMX_PANEL;
+    scratch.rows = (simd_softmax *)(scratch.sums + RUN_TILES * AMX_ROWS * scratch.sums_stride);
     return scratch;
 }
 
@@ -96,35 +120,60 @@ static inline size_t beyond(size_t n, size_t taken)
     return n > taken ? n - taken : 0;
 }
 
-static void lay_out_keys(const kernel_attention *a, const number *keys, unsigned char *to)
+static number *output_of(const kernel_attention *a, size_t head, size_t row)
 {
-    for (size_t first = 0; first < a->tokens; first += AMX_PANEL)
+    return (number *)a->output + row * a->output_stride + head * a->head_size;
+}
+
+/* Keys first .. end - 1 of the text, where a block has panels from `first` on. */
+typedef struct key_block {
+    size_t first, end;
+    bool only; /* there is no other for the run of queries */
+} key_block;
+
+static void lay_out_keys(const kernel_attention *a, const key_block *block, const number *keys,
+                         unsigned char *to)
+{
+    for (size_t first = block->first; first < block->end; first += AMX_PANEL)
         for (size_t d = 0; d < a->head_size; d += TILE_NUMBERS)
             for (size_t half = 0; half < AMX_PANEL; half += AMX_ROWS) {
-                const size_t tokens = at_most(beyond(a->tokens, first + half), AMX_ROWS);
+                const size_t tokens = at_most(beyond(block->end, first + half), AMX_ROWS);
                 const number *from = tokens > 0 ? keys + (first + half) * a->qkv_stride + d : keys;
                 turn(from, a->qkv_stride, tokens, at_most(a->head_size - d, TILE_NUMBERS) / 2, to);
                 to += AMX_TILE_BYTES;
             }
 }
 
-static void lay_out_values(const kernel_attention *a, const number *values, unsigned char *to)
+/* depth: as in attention_scratch. */
+static void lay_out_values(const kernel_attention *a, const key_block *block, const number *values,
+                           size_t depth, unsigned char *to)
 {
-    for (size_t d = 0; d < a->head_size; d += AMX_PANEL)
-        for (size_t first = 0; first < a->tokens; first += TILE_NUMBERS)
+    for (size_t d = 0; d < a->head_size; d += AMX_PANEL, to += depth * AMX_PANEL_STEP) {
+        unsigned char *row = to;
+        for (size_t first = block->first; first < block->end; first += TILE_NUMBERS)
             for (size_t half = 0; half < AMX_PANEL; half += AMX_ROWS) {
                 const size_t columns = at_most(beyond(a->head_size, d + half), AMX_ROWS);
                 const number *from = columns > 0 ? values + d + half : values;
                 for (size_t t = first; t < first + TILE_NUMBERS; t += 2) {
                     vf32 pairs = vf_set1(0.0f);
-                    if (t < a->tokens)
-                        pairs =
-                            vf_load_pairs(from + t * a->qkv_stride,
-                                          t + 1 < a->tokens ? from + (t + 1) * a->qkv_stride : NULL, columns);
-                    vf_store((float *)to, pairs);
-                    to += AMX_ROW_BYTES;
+                    if (t < block->end)
+                        pairs = vf_load_pairs(from + t * a->qkv_stride,
+                                              t + 1 < block->end ? from + (t + 1) * a->qkv_stride : NULL,
+                                              columns);
+                    vf_store((float *)row, pairs);
+                    row += AMX_ROW_BYTES;
                 }
             }
+    }
+}
+
+static void lay_out(const kernel_attention *a, const key_block *block, size_t head,
+                    const attention_scratch *scratch)
+{
+    const size_t pairs = kernel_key_value_heads(a);
+    const number *keys = (const number *)a->qkv + (a->heads + head) * a->head_size;
+    lay_out_keys(a, block, keys, scratch->keys);
+    lay_out_values(a, block, keys + pairs * a->head_size, scratch->depth, scratch->values);
 }
 
 static inline __attribute__((always_inline)) void run_block(const amx_block *b, const amx_shape shape)
@@ -145,25 +194,33 @@ static void run(const amx_block *b, size_t halves)
         run_block(b, AMX_ONE_HALF);
 }
 
-/* A block of queries: one tile, or two. */
+/* One tile of queries, or two. */
 typedef struct queries {
     size_t halves, height;
     size_t first[2]; /* token; of a half that is not there that of the other one */
+    size_t slot;     /* of the first row, among those of the run that are kept between blocks */
 } queries;
 
-/* The panels of keys that any of the queries sees, and with them all that it sees. */
+static size_t query_of(const queries *q, size_t row)
+{
+    return q->first[row / q->height] + row % q->height;
+}
+
+/* The panels of the block with keys that any of the queries sees, and with them all that it sees; counted from the block's
+ * first. */
 typedef struct panel_range {
     size_t first, end;
 } panel_range;
 
-static panel_range panels_seen(const kernel_attention *a, const queries *q)
+static panel_range panels_seen(const kernel_attention *a, const queries *q, const key_block *block)
 {
-    const size_t last = q->first[q->halves - 1] + q->height - 1;
-    return (panel_range){.first = kernel_visible_keys(a, q->first[0]).first / AMX_PANEL,
-                         .end = panels_of(kernel_visible_keys(a, last).end)};
+    const size_t last = query_of(q, q->halves * q->height - 1);
+    return (panel_range){
+        .first = beyond(kernel_visible_keys(a, q->first[0]).first, block->first) / AMX_PANEL,
+        .end = panels_of(beyond(at_most(kernel_visible_keys(a, last).end, block->end), block->first))};
 }
 
-/* scores[r][s] for the tokens s of these panels. */
+/* scores[r][s] for the keys s of these panels. */
 static void score(const kernel_attention *a, size_t head, const queries *q, panel_range panels,
                   const attention_scratch *scratch)
 {
@@ -192,32 +249,31 @@ static void score(const kernel_attention *a, size_t head, const queries *q, pane
     }
 }
 
-/* Scores of a query with these panels become numbers, filled up to whole panels with zeros. */
-static float weigh(const kernel_attention *a, size_t head, size_t query, panel_range panels, float *scores)
+/* Scores of a query with these panels become numbers, filled up to whole panels with zeros. Tells how what they mix joins the row
+ * that is kept between blocks. */
+static simd_join weigh(const kernel_attention *a, size_t head, size_t query, const key_block *block,
+                       panel_range panels, float *scores, simd_softmax *row)
 {
-    const size_t first = panels.first * AMX_PANEL;
-    const size_t end = at_most(panels.end * AMX_PANEL, a->tokens), tokens = end - first;
-    const kernel_keys seen = kernel_visible_keys(a, query);
+    const size_t first = block->first + panels.first * AMX_PANEL;
+    const size_t end = at_most(block->first + panels.end * AMX_PANEL, block->end);
     if (a->bias != NULL)
         simd_add_bias(a, head, query, first, end, scores);
-    const float factor = a->causal || a->window > 0
-                             ? simd_weigh_between(scores, seen.first - first, seen.end - first, tokens)
-                             : simd_weigh(scores, tokens);
+    const simd_join join = simd_weigh_block(a, query, (kernel_keys){first, end}, block->only, scores, row);
     number *weights = (number *)scores;
-    const size_t filled = (tokens + VF_LANES - 1) / VF_LANES * VF_LANES;
+    const size_t filled = (end - first + VF_LANES - 1) / VF_LANES * VF_LANES;
     if (filled % AMX_PANEL != 0)
         vf_store_numbers(weights + filled, vf_set1(0.0f));
-    return factor;
+    return join;
 }
 
 static void mix(const kernel_attention *a, size_t head, const queries *q, panel_range panels,
-                const attention_scratch *scratch, const float *factors)
+                const attention_scratch *scratch, const simd_join *joins)
 {
-    const size_t size = a->head_size, depth = panels_of(a->tokens);
+    const size_t size = a->head_size;
     _Alignas(KERNEL_ALIGNMENT) float mixed[2][AMX_ROWS][AMX_PANEL];
     for (size_t d = 0; d < size; d += AMX_PANEL) {
         const unsigned char *panel =
-            scratch->values + (d / AMX_PANEL * depth + panels.first) * AMX_PANEL_STEP;
+            scratch->values + (d / AMX_PANEL * scratch->depth + panels.first) * AMX_PANEL_STEP;
         const amx_block b = {
             .steps = panels.end - panels.first,
             .rows = {scratch->scores, scratch->scores + q->height * scratch->scores_stride},
@@ -227,44 +283,75 @@ static void mix(const kernel_attention *a, size_t head, const queries *q, panel_
             .sums_stride = sizeof mixed[0][0],
         };
         run(&b, q->halves);
-        const size_t columns = at_most(size - d, AMX_PANEL);
-        for (size_t r = 0; r < q->halves * q->height; r++) {
-            const size_t half = r / q->height, row = r % q->height;
-            number *to = (number *)a->output + (q->first[half] + row) * a->output_stride + head * size + d;
-            const vf32 factor = vf_set1(factors[r]);
-            for (size_t j = 0; j < columns; j += VF_LANES) {
-                const vf32 x = vf_mul(vf_load(mixed[half][row] + j), factor);
-                vf_store_first_numbers(to + j, at_most(columns - j, VF_LANES), x);
-            }
+        for (size_t r = 0; r < q->halves * q->height; r++)
+            simd_join_mixed(&joins[r], mixed[r / q->height][r % q->height], AMX_PANEL,
+                            scratch->sums + (q->slot + r) * scratch->sums_stride + d,
+                            output_of(a, head, query_of(q, r)) + d, at_most(size - d, AMX_PANEL));
+    }
+}
+
+static void attend(const kernel_attention *a, size_t head, const queries *q, const key_block *block,
+                   const attention_scratch *scratch)
+{
+    simd_join joins[2 * AMX_ROWS];
+    const panel_range panels = panels_seen(a, q, block);
+    if (panels.first >= panels.end)
+        return;
+    score(a, head, q, panels, scratch);
+    for (size_t r = 0; r < q->halves * q->height; r++)
+        joins[r] = weigh(a, head, query_of(q, r), block, panels, scratch->scores + r * scratch->scores_stride,
+                         &scratch->rows[q->slot + r]);
+    mix(a, head, q, panels, scratch, joins);
+}
+
+/* Tiles first .. end - 1. */
+static void attend_run(const kernel_attention *a, size_t head, size_t first, size_t end, bool laid_out,
+                       const attention_scratch *scratch)
+{
+    const amx_cut cut = amx_cut_rows(a->tokens);
+    const size_t group = a->heads / kernel_key_value_heads(a);
+    const size_t last = amx_first_row(cut, a->tokens, end - 1) + cut.height - 1;
+    const size_t seen =
+        kernel_visible_keys(a, amx_first_row(cut, a->tokens, first)).first / AMX_PANEL * AMX_PANEL;
+    const size_t seen_end = kernel_visible_keys(a, last).end;
+    const size_t origin = seen / KERNEL_KEY_BLOCK * KERNEL_KEY_BLOCK;
+    const bool only = seen_end - origin <= KERNEL_KEY_BLOCK;
+    for (size_t from = origin; from < seen_end; from += KERNEL_KEY_BLOCK) {
+        const key_block block = {.first = seen > from ? seen : from,
+                                 .end = at_most(seen_end, from + KERNEL_KEY_BLOCK),
+                                 .only = only};
+        if (!laid_out)
+            lay_out(a, &block, head / group, scratch);
+        for (size_t tile = first; tile < end; tile += 2) {
+            const size_t row = amx_first_row(cut, a->tokens, tile);
+            queries q = {.halves = cut.tiles == 1 ? 1 : 2,
+                         .height = cut.height,
+                         .first = {row, row},
+                         .slot = (tile - first) * cut.height};
+            if (q.halves == 2)
+                q.first[1] = amx_first_row(cut, a->tokens, tile + 1);
+            attend(a, head, &q, &block, scratch);
         }
     }
+    for (size_t r = 0; r < (end - first) * cut.height && !only; r++)
+        simd_put_mixed(
+            output_of(a, head, amx_first_row(cut, a->tokens, first + r / cut.height) + r % cut.height),
+            scratch->sums + r * scratch->sums_stride, a->head_size, simd_softmax_factor(scratch->rows[r]));
 }
 
 void amx_bf16_attention(const kernel_attention *a)
 {
     const attention_scratch scratch = place(a);
-    const size_t pairs = kernel_key_value_heads(a), group = a->heads / pairs;
+    const size_t group = a->heads / kernel_key_value_heads(a);
     const amx_cut cut = amx_cut_rows(a->tokens);
-    const number *qkv = a->qkv;
-    float factors[2 * AMX_ROWS];
+    const bool short_text = a->tokens <= KERNEL_KEY_BLOCK;
+    const size_t step = short_text ? cut.tiles : RUN_TILES;
     amx_configure_for(cut);
     for (size_t head = a->first_head; head < a->first_head + a->head_count; head++) {
-        if (head == a->first_head || head % group == 0) {
-            lay_out_keys(a, qkv + (a->heads + head / group) * a->head_size, scratch.keys);
-            lay_out_values(a, qkv + (a->heads + pairs + head / group) * a->head_size, scratch.values);
-        }
-        for (size_t tile = 0; tile < cut.tiles; tile += 2) {
-            const size_t first = amx_first_row(cut, a->tokens, tile);
-            queries q = {.halves = cut.tiles == 1 ? 1 : 2, .height = cut.height, .first = {first, first}};
-            if (q.halves == 2)
-                q.first[1] = amx_first_row(cut, a->tokens, tile + 1);
-            const panel_range panels = panels_seen(a, &q);
-            score(a, head, &q, panels, &scratch);
-            for (size_t r = 0; r < q.halves * q.height; r++)
-                factors[r] = weigh(a, head, q.first[r / q.height] + r % q.height, panels,
-                                   scratch.scores + r * scratch.scores_stride);
-            mix(a, head, &q, panels, &scratch, factors);
-        }
+        /* A block that is the only one of its text stays laid out for all heads that share it. */
+        const bool laid_out = short_text && head > a->first_head && head % group != 0;
+        for (size_t tile = 0; tile < cut.tiles; tile += step)
+            attend_run(a, head, tile, at_most(tile + step, cut.tiles), laid_out, &scratch);
     }
     amx_release();
 }

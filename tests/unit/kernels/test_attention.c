@@ -9,6 +9,7 @@ typedef struct problem {
     size_t pairs; /* heads of keys and values; 0 = heads */
     bool causal;
     size_t window;
+    size_t every; /* only every so-manyth query and the last are checked; 0 = all */
 } problem;
 
 static size_t pairs_of(const problem *p)
@@ -111,7 +112,7 @@ static void check_problem(const kernel_table *tier, const kernel_precision *prec
     double *scores = mem_alloc(p->tokens, sizeof *scores);
     assert_non_null(scores);
     for (size_t t = 0; t < p->tokens; t++)
-        for (size_t h = 0; h < p->heads; h++) {
+        for (size_t h = 0; h < p->heads && (p->every == 0 || t % p->every == 0 || t + 1 == p->tokens); h++) {
             const float *query = p->qkv + t * p->stride + h * p->head_size;
             double greatest = -INFINITY, magnitude = 0.0, sum = 0.0;
             for (size_t s = 0; s < p->tokens; s++) {
@@ -432,12 +433,180 @@ static void causal_rows_do_not_depend_on_what_follows(void **state)
     }
 }
 
+/* Texts around the edges of blocks of keys, and masks that leave whole blocks out. */
+static void attends_by_blocks_of_keys(void **state)
+{
+    (void)state;
+    enum { BLOCK = KERNEL_KEY_BLOCK };
+    static const struct {
+        size_t tokens, heads, pairs, size, window;
+        bool causal, bias;
+    } cases[] = {
+        {BLOCK, 1, 1, 16, 0, false, false},         {BLOCK + 1, 2, 1, 16, 0, true, false},
+        {2 * BLOCK + 1, 1, 1, 8, 0, false, true},   {2 * BLOCK - 1, 2, 2, 8, BLOCK / 2, false, false},
+        {2 * BLOCK + 70, 1, 1, 18, 40, true, true}, {BLOCK + 70, 1, 1, 256, 0, true, false},
+    };
+    CHECK_EACH_PRECISION(tier, precision)
+    for (size_t i = 0; i < sizeof cases / sizeof *cases && (i < 2 || !unit_is_emulated()); i++) {
+        problem p = make_grouped(precision, cases[i].tokens, cases[i].heads, cases[i].pairs, cases[i].size);
+        p.window = cases[i].window;
+        p.causal = cases[i].causal;
+        p.every = 41;
+        if (cases[i].bias) {
+            p.bias_stride = 2 * p.tokens;
+            p.bias = check_floats(p.heads * p.bias_stride + KERNEL_BIAS_ROOM, CHECK_USUAL);
+        }
+        check_problem(tier, precision, &p);
+        mem_free(p.bias);
+        mem_free(p.qkv);
+    }
+}
+
+/* One text of three blocks and a head of 8, whose keys and queries are zero. */
+static problem make_blank(const kernel_precision *precision)
+{
+    problem p = make_grouped(precision, 2 * KERNEL_KEY_BLOCK + 50, 1, 1, 8);
+    for (size_t t = 0; t < p.tokens; t++)
+        for (size_t i = 0; i < 16; i++)
+            p.qkv[t * p.stride + i] = 0.0f;
+    return p;
+}
+
+static float *query_of(const problem *p, size_t token)
+{
+    return p->qkv + token * p->stride;
+}
+
+static float *key_of(const problem *p, size_t token)
+{
+    return query_of(p, token) + 8;
+}
+
+static const float *value_of(const problem *p, size_t token)
+{
+    return query_of(p, token) + 16;
+}
+
+/* A key in each block whose score is far above all before it, or below: 2^100 is 1.3e30. */
+static void follows_the_greatest_score_from_block_to_block(void **state)
+{
+    (void)state;
+    CHECK_EACH_PRECISION(tier, precision)
+    for (size_t falls = 0; falls < 2 && !unit_is_emulated(); falls++) {
+        problem p = make_blank(precision);
+        for (size_t t = 0; t < p.tokens; t++)
+            query_of(&p, t)[3] = 0x1p50f;
+        for (size_t block = 0; block < 3; block++)
+            key_of(&p, block * KERNEL_KEY_BLOCK + 17)[3] =
+                falls ? 0x1p50f / (float)(1 << block) : (float)(1 << block) * 0x1p48f;
+        float *output = attend(precision, &p, 8);
+        const float *winner = value_of(&p, falls ? 17 : 2 * KERNEL_KEY_BLOCK + 17);
+        for (size_t i = 0; i < p.tokens * 8; i++)
+            CHECK_CLOSE(tier, output[i], winner[i % 8], 1e-6 * fabsf(winner[i % 8]) + 1e-30);
+        mem_free(output);
+        mem_free(p.qkv);
+    }
+}
+
+/* Scores of whole blocks that overflow downwards have the weight zero, wherever the others are; NaN where there are no others. */
+static void leaves_out_blocks_that_overflow_downwards(void **state)
+{
+    (void)state;
+    CHECK_EACH_PRECISION(tier, precision)
+    for (size_t finite = 0; finite < 4 && !unit_is_emulated(); finite++) { /* 3: no block is */
+        problem p = make_blank(precision);
+        double mean[8] = {0.0}, count = 0.0;
+        for (size_t t = 0; t < p.tokens; t++) {
+            query_of(&p, t)[3] = 0x1p66f;
+            key_of(&p, t)[3] = t / KERNEL_KEY_BLOCK == finite ? 0.0f : -0x1p66f;
+            count += t / KERNEL_KEY_BLOCK == finite;
+            for (size_t d = 0; d < 8 && t / KERNEL_KEY_BLOCK == finite; d++)
+                mean[d] += value_of(&p, t)[d];
+        }
+        float *output = attend(precision, &p, 8);
+        for (size_t i = 0; i < p.tokens * 8; i++)
+            if (finite == 3)
+                assert_true(isnan(output[i]));
+            else
+                CHECK_CLOSE(tier, output[i], mean[i % 8] / count,
+                            check_is_bf16(precision) ? 2.1 * V * 3.0 : 1e-4);
+        mem_free(output);
+        mem_free(p.qkv);
+    }
+}
+
+/* A NaN beside scores that all overflow downwards, while other blocks are finite. */
+static void keeps_nan_of_every_block(void **state)
+{
+    (void)state;
+    CHECK_EACH_PRECISION(tier, precision)
+    for (size_t block = 0; block < 3 && !unit_is_emulated(); block++) {
+        problem p = make_blank(precision);
+        for (size_t t = 0; t < p.tokens; t++) {
+            query_of(&p, t)[3] = 0x1p66f;
+            key_of(&p, t)[3] = t / KERNEL_KEY_BLOCK == block ? -0x1p66f : 0.0f;
+        }
+        key_of(&p, block * KERNEL_KEY_BLOCK + 5)[2] = NAN;
+        float *output = attend(precision, &p, 8);
+        for (size_t i = 0; i < p.tokens * 8; i++)
+            assert_true(isnan(output[i]));
+        mem_free(output);
+        mem_free(p.qkv);
+    }
+}
+
+/* Rows of a causal text keep their bits where the text is cut, on either side of a block's edge; with a window too. */
+static void rows_of_blocks_do_not_depend_on_what_follows(void **state)
+{
+    (void)state;
+    static const size_t firsts[] = {1,
+                                    KERNEL_KEY_BLOCK - 3,
+                                    KERNEL_KEY_BLOCK,
+                                    KERNEL_KEY_BLOCK + 1,
+                                    KERNEL_KEY_BLOCK + 170,
+                                    2 * KERNEL_KEY_BLOCK + 7};
+    CHECK_EACH_PRECISION(tier, precision)
+    for (size_t window = 0; window <= 100 && !unit_is_emulated(); window += 100) {
+        problem p = make_grouped(precision, 2 * KERNEL_KEY_BLOCK + 40, 2, 1, 8);
+        p.causal = true;
+        p.window = window;
+        float *whole = attend(precision, &p, 16);
+        for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
+            p.tokens = firsts[i];
+            float *beginning = attend_split(precision, &p, 16, 1 + i % 2);
+            assert_memory_equal(beginning, whole, p.tokens * 16 * sizeof *whole);
+            mem_free(beginning);
+        }
+        mem_free(whole);
+        mem_free(p.qkv);
+    }
+}
+
+/* A long text needs no more room than one of a block and a token; plain C has one row of scores. */
+static void needs_little_room_for_long_texts(void **state)
+{
+    (void)state;
+    CHECK_EACH_PRECISION(tier, precision)
+    for (size_t size = 32; size <= 256; size *= 2) {
+        const size_t bytes = precision->attention_scratch_bytes(32768, size);
+        if (strcmp(tier->name, "reference") == 0) {
+            assert_int_equal(bytes, 32768 * sizeof(float));
+            continue;
+        }
+        assert_int_equal(bytes, precision->attention_scratch_bytes(KERNEL_KEY_BLOCK + 1, size));
+        assert_in_range(bytes, 1, size * 13000 + 160000);
+    }
+}
+
 static void refuses_sizes_that_overflow(void **state)
 {
     (void)state;
     CHECK_EACH_PRECISION(tier, precision)
     {
-        assert_int_equal(precision->attention_scratch_bytes(SIZE_MAX, 32), 0);
+        if (strcmp(tier->name, "reference") == 0)
+            assert_int_equal(precision->attention_scratch_bytes(SIZE_MAX, 32), 0);
+        else
+            assert_int_equal(precision->attention_scratch_bytes(600, SIZE_MAX), 0);
     }
 }
 
@@ -458,6 +627,12 @@ int main(void)
         cmocka_unit_test(attends_behind_masks),
         cmocka_unit_test(attends_with_large_grouped_heads),
         cmocka_unit_test(causal_rows_do_not_depend_on_what_follows),
+        cmocka_unit_test(attends_by_blocks_of_keys),
+        cmocka_unit_test(follows_the_greatest_score_from_block_to_block),
+        cmocka_unit_test(leaves_out_blocks_that_overflow_downwards),
+        cmocka_unit_test(keeps_nan_of_every_block),
+        cmocka_unit_test(rows_of_blocks_do_not_depend_on_what_follows),
+        cmocka_unit_test(needs_little_room_for_long_texts),
         cmocka_unit_test(refuses_sizes_that_overflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
