@@ -473,6 +473,7 @@ static aki_status finish_all(const encoder *enc, const encoder_state *state, enc
     if (steps != NULL)
         steps->forward_ns = clock_monotonic_ns();
     head_chain_run(enc->heads, state->scratch, sequences, count, hidden, state->offsets);
+    cpu_state_settle(state->device_state, state->offsets[count]);
     if (steps != NULL)
         steps->pooled_ns = clock_monotonic_ns();
     head_chain_conclude(enc->heads, sequences, count);

@@ -3,6 +3,7 @@
 
 #include "base/cpus.h"
 #include "base/error.h"
+#include "base/discard.h"
 #include "base/memory.h"
 
 /* In elements of `size` bytes, whole cache lines. Rows whose distance is a multiple of 2 KiB compete for the same few sets
@@ -133,4 +134,10 @@ void cpu_state_close(cpu_state *state)
 size_t cpu_state_bytes(const cpu_state *state)
 {
     return sizeof *state + state->bytes;
+}
+
+void cpu_state_settle(cpu_state *state, size_t tokens)
+{
+    if (tokens > CPU_STATE_KEPT_TOKENS)
+        mem_discard(state->block, state->bytes);
 }

@@ -5,7 +5,8 @@
  * whatever the number of rows), so vectors are bit-identical whatever stands beside a text.
  *
  * Three structs: model_config + model_weights (const), cpu_device (weights packed once at open, const, shared) and
- * cpu_state (buffers, one per worker thread, sized at open: a pass allocates nothing). */
+ * cpu_state (buffers, one per worker thread, sized at open: a pass allocates nothing, and pages that no pass has touched cost
+ * nothing). */
 #ifndef ENGINE_DEVICE_CPU_DEVICE_H
 #define ENGINE_DEVICE_CPU_DEVICE_H
 
@@ -54,8 +55,13 @@ size_t cpu_device_packed_bytes(const cpu_device *device);
 AKI_MUST_CHECK aki_status cpu_state_open(cpu_state **out, const cpu_device *device, size_t max_tokens,
                                          aki_error *error);
 void cpu_state_close(cpu_state *state);
-/* Memory that the state takes. */
+/* Memory that the state takes once a pass of max_tokens has gone through it. */
 size_t cpu_state_bytes(const cpu_state *state);
+/* After a pass of more than this many tokens cpu_state_settle gives the memory back, so that one long text does not leave its
+ * buffers with each worker. To touch them again costs less than a thousandth of such a pass. */
+#define CPU_STATE_KEPT_TOKENS ((size_t)2048)
+/* The state is used no more, the last pass's result included, until its next pass; that one had `tokens` tokens. */
+void cpu_state_settle(cpu_state *state, size_t tokens);
 
 /* Last hidden states, [offsets[texts]][hidden] f32 row-major, 64-byte aligned, in the state: valid until its next
  * use. Cannot fail on valid arguments. */

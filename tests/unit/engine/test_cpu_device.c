@@ -234,6 +234,38 @@ static void a_state_of_impossible_size_is_an_error(void **state)
     synthetic_close(&s);
 }
 
+/* After a long pass the pages go back, and come as zeros; the next pass computes the same bits. */
+static void a_long_pass_leaves_no_memory_behind(void **state)
+{
+    (void)state;
+    enum { HIDDEN = 32, TOKENS = 150, MOST = 8192 };
+    synthetic s;
+    synthetic_open(&s, HIDDEN, 2, 64, MODEL_GELU_ERF);
+    cpu_device *device = NULL;
+    cpu_state *buffers = NULL;
+    int32_t ids[2 * TOKENS];
+    const uint32_t offsets[] = {0, TOKENS, 2 * TOKENS};
+    const device_batch batch = {.token_ids = ids, .offsets = offsets, .texts = 2};
+    float first[2 * TOKENS * HIDDEN];
+    for (size_t t = 0; t < 2 * TOKENS; t++)
+        ids[t] = (int32_t)(t % s.config.vocabulary_size);
+    assert_int_equal(
+        cpu_device_open_weights(&device, &s.config, &s.weights, AKI_PRECISION_FP32, NULL, NULL, NULL),
+        AKI_OK);
+    assert_int_equal(cpu_state_open(&buffers, device, MOST, NULL), AKI_OK);
+    const float *states = cpu_forward(device, buffers, &batch);
+    memcpy(first, states, sizeof first);
+    cpu_state_settle(buffers, CPU_STATE_KEPT_TOKENS);
+    assert_memory_equal(states, first, sizeof first);
+    cpu_state_settle(buffers, CPU_STATE_KEPT_TOKENS + 1);
+    for (size_t i = 0; i < HIDDEN; i++)
+        assert_true(states[TOKENS * HIDDEN + i] == 0.0f);
+    assert_memory_equal(cpu_forward(device, buffers, &batch), first, sizeof first);
+    cpu_state_close(buffers);
+    cpu_device_close(device);
+    synthetic_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +279,7 @@ int main(void)
         cmocka_unit_test(heads_of_odd_size_stay_in_fp32),
         cmocka_unit_test(a_model_too_large_for_the_machine_is_an_error),
         cmocka_unit_test(a_state_of_impossible_size_is_an_error),
+        cmocka_unit_test(a_long_pass_leaves_no_memory_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
