@@ -10,7 +10,7 @@ import numpy
 from safetensors.numpy import save_file
 
 import graph_models
-from graph_models import LONG, LONG_TEXT
+from graph_models import LONG, LONG_TEXT, LONGEST, LONGEST_TEXT, LONGEST_TOKENS
 from unigram_models import precompiled, tokenizer_json, trained, write_model
 
 REFERENCE = pathlib.Path(__file__).resolve().parent / "family_vectors.json"
@@ -88,7 +88,15 @@ def tensors(family, vocabulary):
 
 def write_family(folder, name, limit=LIMIT, **changed):
     """limit: tokens of a text; changed: fields of config.json; None leaves one out."""
-    folder, family, data = pathlib.Path(folder), FAMILIES[name], trained()
+    return write_row(folder, FAMILIES[name], limit, **changed)
+
+
+def write_longest(folder):
+    return write_row(folder, LONGEST, LONGEST_TOKENS, max_position_embeddings=LONGEST_TOKENS)
+
+
+def write_row(folder, family, limit, **changed):
+    folder, data = pathlib.Path(folder), trained()
     vocabulary = len(data["vocab"])
     write_model(folder, tokenizer_json(data["vocab"], precompiled(data["charsmap"])))
     names = {"bos_token": "<s>", "cls_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>",

@@ -59,6 +59,10 @@ def qwen3(vocabulary, layers):
     return decoder(vocabulary, layers, 4, 2, 32, ["input_layernorm", "post_attention_layernorm"])
 
 
+def qwen3_of_two_heads(vocabulary, layers):
+    return decoder(vocabulary, layers, 2, 1, 32, ["input_layernorm", "post_attention_layernorm"])
+
+
 def gemma3(vocabulary, layers):
     return decoder(vocabulary, layers, 4, 1, 32, ["input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm",
                                                    "post_feedforward_layernorm"], kind="from_one")
@@ -139,6 +143,10 @@ FAMILIES = {
 # Models that a long text is computed with as well: what it is made of, and how many tokens of it count.
 LONG = {"modernbert": 8192, "qwen3": 8192, "gte-ntk": 3000}
 LONG_TEXT = "query: what is a vector of numbers, and where in a long text does it begin? " * 700
+# One layer with few heads: of the longest texts that a published model takes.
+LONGEST = row("qwen3", {"num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 32, "rope_theta": 1000000.0, "rms_norm_eps": 1e-6},
+              qwen3_of_two_heads, layers=1, pooling="lasttoken", seed=32)
+LONGEST_TOKENS, LONGEST_TEXT = 32768, LONG_TEXT * 4 + "behind the limit"
 
 
 def draw(family, vocabulary, generator):

@@ -39,7 +39,16 @@ def vectors(name, texts=family_models.TEXTS, limit=family_models.LIMIT):
         return [[round(float(x), 6) for x in model.encode([text])[0]] for text in texts]
 
 
+def longest_vector():
+    from sentence_transformers import SentenceTransformer
+
+    with tempfile.TemporaryDirectory() as folder:
+        model = SentenceTransformer(str(family_models.write_longest(folder)), device="cpu", model_kwargs={"attn_implementation": "sdpa"})
+        return [[round(float(x), 6) for x in model.encode([family_models.LONGEST_TEXT])[0]]]
+
+
 if __name__ == "__main__":
     rows = [f"{json.dumps(name)}: {json.dumps(vectors(name))}" for name in family_models.FAMILIES]
     rows += [f"{json.dumps(name + ' long')}: {json.dumps(vectors(name, [family_models.LONG_TEXT], limit))}" for name, limit in family_models.LONG.items()]
+    rows.append(f"{json.dumps('longest')}: {json.dumps(longest_vector())}")
     family_models.REFERENCE.write_text("{\n" + ",\n".join(rows) + "\n}\n")

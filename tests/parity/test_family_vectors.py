@@ -8,7 +8,7 @@ import pytest
 
 import parity  # conftest puts tests/integration on the path
 from cli_program import json_lines, run
-from family_models import FAMILIES, LONG, LONG_TEXT, REFERENCE, TEXTS, write_family
+from family_models import FAMILIES, LONG, LONG_TEXT, LONGEST_TEXT, LONGEST_TOKENS, REFERENCE, TEXTS, write_family, write_longest
 
 # int8 and int4 of so small a model lose more than of a real one, int4 the most in ModernBERT's gated net without biases.
 COSINES = {"fp32": 1 - 1e-7, "bf16": 0.999, "int8": 0.997, "int4": 0.9}
@@ -68,6 +68,18 @@ def test_long_texts(name, reference, tmp_path):
     assert numpy.abs(together[1:2] - expected).max() <= 1e-4 and cosines(together[1:2], expected).min() >= COSINES["fp32"]
     assert (embed(folder, "--precision", "fp32", "--threads", "1", texts=[LONG_TEXT]) == together[1:2]).all()
     assert cosines(embed(folder, "--precision", "int8", texts=[LONG_TEXT]), expected).min() >= COSINES["int8"]
+
+
+def test_the_longest_texts(reference, tmp_path):
+    """32,768 tokens, as Qwen3 takes them: the library's vector, and the same bits beside other texts and shared out."""
+    folder = write_longest(tmp_path / "longest")
+    ids = json_lines(run("tokenize", "--model", folder, "--input-format", "jsonl", stdin=json.dumps({"text": LONGEST_TEXT}).encode()).stdout)
+    assert len(ids[0]["tokens"] if "tokens" in ids[0] else ids[0]["ids"]) >= LONGEST_TOKENS
+    alone = embed(folder, "--precision", "fp32", "--threads", "1", texts=[LONGEST_TEXT])
+    expected = numpy.array(reference["longest"])
+    assert numpy.abs(alone - expected).max() <= 1e-4 and cosines(alone, expected).min() >= COSINES["fp32"]
+    together = embed(folder, "--precision", "fp32", "--threads", "2", texts=[TEXTS[0], LONGEST_TEXT, TEXTS[1]])
+    assert (together[1:2] == alone).all()
 
 
 def test_the_documented_families_are_those_of_the_program(tmp_path):
