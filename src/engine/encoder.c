@@ -23,6 +23,7 @@ struct encoder {
     char *folder;
     device_model loaded; /* what devices compute with */
     tokenizer *tok;
+    token_pair_frame frame; /* of a language model that ranks */
     cpu_device *cpu;
     device *preferred;         /* passes go to it first; NULL = the CPU alone */
     size_t device_pass_tokens; /* of a pass for it; 0 = as for the CPU */
@@ -70,6 +71,32 @@ static aki_status check_types(const encoder *enc, aki_error *error)
         enc->folder);
 }
 
+/* A language model that ranks by its answer: the frame around pairs, and the head of the answers' two tokens. */
+static aki_status prepare_question(encoder *enc, aki_error *error)
+{
+    const model_question *question = model_heads_of(enc->files)->question;
+    if (question == NULL)
+        return AKI_OK;
+    enc->frame = (token_pair_frame){question->before_first, question->after_first, question->before_second,
+                                    question->after_second};
+    aki_status status = token_pair_set_frame(enc->tok, &enc->frame, error);
+    if (status != AKI_OK)
+        return status;
+    const int32_t yes = token_pair_answer(enc->tok, question->yes),
+                  no = token_pair_answer(enc->tok, question->no);
+    if (yes < 0 || no < 0)
+        return error_set(
+            error, AKI_MODEL_UNSUPPORTED,
+            "'%s' is a language model without modules.json, which ranks by whether it answers '%s' or "
+            "'%s', but its tokenizer does not have these as one token each",
+            enc->folder, question->yes, question->no);
+    log_write(&enc->log, AKI_LOG_INFO, "model",
+              "a language model without modules.json: taken as a reranker that is asked whether a document "
+              "answers a query, '%s' or '%s'",
+              question->yes, question->no);
+    return model_bind_answers(enc->files, yes, no, error);
+}
+
 /* Kernels first, then the weights packed for them. */
 static aki_status open_device(encoder *enc, encoder_times *times, aki_error *error)
 {
@@ -107,6 +134,8 @@ static aki_status open_parts(encoder *enc, const char *folder, encoder_times *ti
                  tokenizer_open(&enc->tok, model_folder(enc->files), config->vocabulary_size, error));
     if (status == AKI_OK)
         status = check_types(enc, error);
+    if (status == AKI_OK)
+        status = prepare_question(enc, error);
     if (status == AKI_OK)
         status = open_device(enc, times, error);
     if (status == AKI_OK)

@@ -80,6 +80,15 @@ typedef struct model_classifier {
     bool by_config;
 } model_classifier;
 
+/* A causal language model that ranks: it is asked whether the second text answers the first, and the score is the logit of `yes` less
+ * that of `no` behind the last token. The texts stand in a fixed frame. */
+typedef struct model_question {
+    const char *architecture; /* "Qwen3ForCausalLM" */
+    const char *before_first, *after_first, *before_second, *after_second;
+    const char *yes, *no; /* a token each */
+    const char *out;      /* name of the matrix of logits, where it is not the word embeddings */
+} model_question;
+
 typedef struct model_family {
     const char *type; /* model_type */
     /* Class of the code that the model's publisher brings ("auto_map"), which this family computes; NULL = none. */
@@ -93,6 +102,7 @@ typedef struct model_family {
     const char *layers_prefix;          /* "encoder.layer.", before the number of a layer */
     const tensor_table *layer;          /* fields of model_layer */
     const model_classifier *classifier; /* NULL = not implemented for the family */
+    const model_question *question;     /* likewise */
 } model_family;
 
 /* By model_type, and where several have it by the class of the publisher's code (NULL = none), else the first; NULL = there is none. */

@@ -10,6 +10,7 @@
 #include "model/quote.h"
 #include "model/weights.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -221,6 +222,37 @@ static void make_steps(model_heads *out, const model_config *config)
     add_step(out, MODEL_HEAD_DENSE, hidden, out->dimension)->without_bias = names->out_without_bias;
 }
 
+/* A language model without modules: the last token's state, and a Dense whose one row is made of two when the tokenizer is known. */
+static aki_status read_question(model_heads *out, const folder_json *file, const model_config *config,
+                                aki_error *error)
+{
+    const model_question *question = config->family->question;
+    const size_t hidden = config->hidden_size;
+    bool tied = false;
+    aki_status status = json_field_bool(file->root, file->path, "tie_word_embeddings", &tied, error);
+    if (status != AKI_OK)
+        return status;
+    out->labels = mem_zalloc(1, sizeof *out->labels);
+    out->dimension = 1;
+    if (out->labels == NULL || (out->labels[0] = mem_copy_string(question->yes)) == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the labels");
+    out->task = MODEL_TASK_CLASSIFY;
+    out->question = question;
+    out->tied_answers = tied;
+    out->scores_by = MODEL_HEAD_SIGMOID;
+    model_head *pooling = add_step(out, MODEL_HEAD_POOLING, hidden, hidden);
+    pooling->poolings[0] = AKI_POOLING_LAST;
+    pooling->poolings_count = 1;
+    add_step(out, MODEL_HEAD_DENSE, hidden, 1);
+    return AKI_OK;
+}
+
+static bool asks(const model_family *family, const model_modules *modules, const char *architecture)
+{
+    return family->question != NULL && !modules->alone && architecture != NULL &&
+           strcmp(architecture, family->question->architecture) == 0;
+}
+
 static aki_status read_pooling(const folder_json *file, aki_pooling *pooling, aki_error *error)
 {
     const char *name = *pooling == AKI_POOLING_MEAN ? "mean" : "cls";
@@ -285,6 +317,12 @@ aki_status classifier_read(model_heads *out, bool *found, const model_modules *m
     aki_status status =
         folder_json_read(&file, modules->transformer, "config.json", JSON_OBJECT, FOLDER_REQUIRED, error);
     const char *architecture = status == AKI_OK ? architecture_of(&file) : NULL;
+    if (asks(config->family, modules, architecture)) {
+        *found = true;
+        status = read_question(out, &file, config, error);
+        folder_json_free(&file);
+        return status;
+    }
     *found = architecture != NULL && ends_with(architecture, CLASSIFIER_ENDING);
     if (status == AKI_OK && !*found && modules->alone)
         status = error_set(error, AKI_MODEL_UNSUPPORTED,
@@ -327,9 +365,60 @@ static aki_status bind_step(model_head *step, const char *prefix, const char *na
                               : error_set(error, AKI_OUT_OF_MEMORY, "no memory for the head of '%s'", path);
 }
 
-aki_status classifier_bind(model_heads *heads, const model_config *config, const safetensors *file,
-                           const unsigned char *data, const char *path, aki_error *error)
+/* The matrix of logits, of which two rows will count. */
+static aki_status bind_answers(model_heads *heads, const model_config *config, const model_weights *weights,
+                               const safetensors *file, const unsigned char *data, const char *path,
+                               aki_error *error)
 {
+    char name[NAME_BYTES];
+    snprintf(name, sizeof name, "%s.weight", heads->question->out);
+    heads->answers = weights->word_embeddings;
+    if (heads->tied_answers)
+        return AKI_OK;
+    const safetensors_entry *entry = safetensors_find(file, name);
+    if (entry == NULL)
+        return error_set(error, AKI_MODEL_INVALID,
+                         "'%s' lacks the tensor '%s', which config.json does not tie to the word embeddings",
+                         path, name);
+    if (entry->rank != 2 || entry->shape[0] != config->vocabulary_size ||
+        entry->shape[1] != config->hidden_size)
+        return error_set(error, AKI_MODEL_INVALID,
+                         "'%s': tensor '%s' does not have the shape [%zu, %zu] that config.json asks for",
+                         path, name, config->vocabulary_size, config->hidden_size);
+    heads->answers.data = data + entry->begin;
+    return weights_dtype(entry, path, &heads->answers.dtype, error);
+}
+
+aki_status classifier_bind_answers(model_heads *heads, int32_t yes, int32_t no, aki_error *error)
+{
+    model_head *step = &heads->steps[heads->count - 1];
+    const size_t hidden = step->inputs;
+    float *other = mem_alloc(hidden, sizeof *other);
+    step->weight = mem_alloc(hidden, sizeof *step->weight);
+    step->bias = mem_zalloc(1, sizeof *step->bias);
+    aki_status status = AKI_OK;
+    if (other == NULL || step->weight == NULL || step->bias == NULL)
+        status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for the rows of two tokens");
+    if (status == AKI_OK) {
+        tensor_read_f32(&heads->answers, (size_t)yes * hidden, hidden, step->weight);
+        tensor_read_f32(&heads->answers, (size_t)no * hidden, hidden, other);
+    }
+    for (size_t i = 0; i < hidden && status == AKI_OK; i++) {
+        step->weight[i] -= other[i];
+        if (!isfinite(step->weight[i]))
+            status = error_set(error, AKI_MODEL_INVALID, "the logits' row of token %d or %d is not finite",
+                               (int)yes, (int)no);
+    }
+    mem_free(other);
+    return status;
+}
+
+aki_status classifier_bind(model_heads *heads, const model_config *config, const model_weights *weights,
+                           const safetensors *file, const unsigned char *data, const char *path,
+                           aki_error *error)
+{
+    if (heads->question != NULL)
+        return bind_answers(heads, config, weights, file, data, path, error);
     const model_classifier *names = config->family->classifier;
     const char *prefix = names->dense_in_body ? weights_prefix(config->family, file) : "";
     aki_status status = AKI_OK;

@@ -19,9 +19,13 @@ AKI_MUST_CHECK aki_status classifier_read(model_heads *out, bool *found, const m
                                           const model_config *config, const sentence_file *sentence,
                                           const char *folder, aki_error *error);
 
-/* Copies the head's weights out of the model's weight file. Errors as head_weights_copy. */
+/* Copies the head's weights out of the model's weight file. weights: bound before. Errors as head_weights_copy. */
 AKI_MUST_CHECK aki_status classifier_bind(model_heads *heads, const model_config *config,
-                                          const safetensors *file, const unsigned char *data,
-                                          const char *path, aki_error *error);
+                                          const model_weights *weights, const safetensors *file,
+                                          const unsigned char *data, const char *path, aki_error *error);
+
+/* The last step of a model with a question, from the rows of its answers. Errors as model_bind_answers. */
+AKI_MUST_CHECK aki_status classifier_bind_answers(model_heads *heads, int32_t yes, int32_t no,
+                                                  aki_error *error);
 
 #endif

@@ -27,8 +27,8 @@ static aki_status read_weights(model *m, aki_error *error)
         status =
             weights_bind(&m->weights, &m->config, files.tensors, mapping_data(files.map), files.path, error);
     if (status == AKI_OK && m->heads.task == MODEL_TASK_CLASSIFY)
-        status =
-            classifier_bind(&m->heads, &m->config, files.tensors, mapping_data(files.map), files.path, error);
+        status = classifier_bind(&m->heads, &m->config, &m->weights, files.tensors, mapping_data(files.map),
+                                 files.path, error);
     if (files.map != NULL && mapping_damaged(files.map))
         status = error_set(error, AKI_MODEL_CHANGED, "'%s' was cut while it was being read", files.path);
     m->file = files.map;
@@ -123,6 +123,11 @@ const model_heads *model_heads_of(const model *m)
 void model_release_head_weights(model *m)
 {
     heads_release_dense(&m->heads);
+}
+
+aki_status model_bind_answers(model *m, int32_t yes, int32_t no, aki_error *error)
+{
+    return classifier_bind_answers(&m->heads, yes, no, error);
 }
 
 const model_prompts *model_prompts_of(const model *m)

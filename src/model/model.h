@@ -160,8 +160,11 @@ typedef struct model_heads {
     size_t dimension; /* of the vectors: the last step's outputs, or fewer by "truncate_dim" */
     model_task task;
     /* CLASSIFY: */
-    char **labels;                   /* [dimension]: "LABEL_0" */
-    model_head_activation scores_by; /* what makes scores of logits, where a caller does not say */
+    const struct model_question *question; /* model/families.h; NULL = the model has a head of its own */
+    model_tensor answers;                  /* with it: [vocabulary][hidden], a view */
+    bool tied_answers;                     /* and it is the word embeddings */
+    char **labels;                         /* [dimension]: "LABEL_0" */
+    model_head_activation scores_by;       /* what makes scores of logits, where a caller does not say */
 } model_heads;
 
 typedef struct model_prompt {
@@ -189,6 +192,8 @@ const model_weights *model_weights_of(const model *m);
 const model_heads *model_heads_of(const model *m);
 /* Frees the weights of Dense, for whoever has made copies. */
 void model_release_head_weights(model *m);
+/* Of a model with a question: makes the head of the rows of two tokens. Errors: AKI_MODEL_INVALID (not finite), AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status model_bind_answers(model *m, int32_t yes, int32_t no, aki_error *error);
 /* The reference's name of it: "mean_sqrt_len_tokens". */
 const char *model_pooling_name(aki_pooling pooling);
 const model_prompts *model_prompts_of(const model *m);

@@ -25,14 +25,77 @@ size_t token_pair_special_count(const tokenizer *tok)
     return tok->pair.before.count + tok->pair.between.count + tok->pair.after.count;
 }
 
+/* Ids of three texts as one. */
+static bool encode_between(const tokenizer *tok, tokenizer_scratch *scratch, const char *before,
+                           aki_text text, const char *after, size_t stop_count, id_list *out)
+{
+    buf whole;
+    buf_init(&whole, SIZE_MAX);
+    const bool done =
+        buf_append_string(&whole, before) && buf_append(&whole, text.data, text.length) &&
+        buf_append_string(&whole, after) &&
+        tokenizer_encode_content(tok, scratch, (aki_text){whole.data, whole.length}, stop_count, out);
+    buf_free(&whole);
+    return done;
+}
+
+/* Ids of the text alone, in *list; false = out of memory. */
+static bool encode_alone(const tokenizer *tok, const char *text, id_list *list)
+{
+    tokenizer_scratch *scratch = tokenizer_scratch_open();
+    *list = (id_list){0};
+    const bool done = scratch != NULL &&
+                      tokenizer_encode_content(tok, scratch, (aki_text){text, strlen(text)}, SIZE_MAX, list);
+    tokenizer_scratch_close(scratch);
+    return done;
+}
+
+aki_status token_pair_set_frame(tokenizer *tok, const token_pair_frame *frame, aki_error *error)
+{
+    id_list after;
+    aki_status status = AKI_OK;
+    if (!encode_alone(tok, frame->after_second, &after)) {
+        status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for the text around pairs");
+    } else if (after.count > TOKENIZER_SPECIAL_TOKENS_MAX) {
+        status = error_set(
+            error, AKI_MODEL_UNSUPPORTED,
+            "the tokenizer makes %zu tokens of what stands behind a pair of texts; supported are at "
+            "most %d: it lacks the model's special tokens",
+            after.count, TOKENIZER_SPECIAL_TOKENS_MAX);
+    } else {
+        tok->pair = (pair_ids){.known = true};
+        tok->pair.after.count = after.count;
+        memcpy(tok->pair.after.ids, after.ids, after.count * sizeof *after.ids);
+        tok->frame = frame;
+    }
+    id_list_free(&after);
+    return status;
+}
+
+int32_t token_pair_answer(const tokenizer *tok, const char *text)
+{
+    id_list found;
+    const int32_t id = encode_alone(tok, text, &found) && found.count == 1 ? found.ids[0] : -1;
+    id_list_free(&found);
+    return id;
+}
+
+/* Without a frame the text alone. */
+static bool encode_first(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text)
+{
+    scratch->first.count = 0;
+    return tok->frame != NULL ? encode_between(tok, scratch, tok->frame->before_first, text,
+                                               tok->frame->after_first, SIZE_MAX, &scratch->first)
+                              : tokenizer_encode_content(tok, scratch, text, SIZE_MAX, &scratch->first);
+}
+
 aki_status token_pair_first(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text, aki_error *error)
 {
     if (!tok->pair.known)
         return error_set(error, AKI_MODEL_UNSUPPORTED,
                          "the model's tokenizer does not say how two texts become one sequence");
     aki_status status = tokenizer_check_text(text, error);
-    scratch->first.count = 0;
-    if (status == AKI_OK && !tokenizer_encode_content(tok, scratch, text, SIZE_MAX, &scratch->first))
+    if (status == AKI_OK && !encode_first(tok, scratch, text))
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the tokens of a text of %zu bytes",
                          text.length);
     return status;
@@ -41,7 +104,9 @@ aki_status token_pair_first(const tokenizer *tok, tokenizer_scratch *scratch, ak
 static bool encode_second(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text, size_t stop_count)
 {
     scratch->second.count = 0;
-    return tokenizer_encode_content(tok, scratch, text, stop_count, &scratch->second);
+    return tok->frame != NULL ? encode_between(tok, scratch, tok->frame->before_second, text, "", stop_count,
+                                               &scratch->second)
+                              : tokenizer_encode_content(tok, scratch, text, stop_count, &scratch->second);
 }
 
 /* TruncationStrategy::LongestFirst of `tokenizers`, for texts that are longer than `room` together: the longer one is cut to
@@ -127,7 +192,7 @@ aki_status token_pair_second(const tokenizer *tok, tokenizer_scratch *scratch, a
     if (limits->second_tokens != 0 && lengths.second > limits->second_tokens)
         lengths.second = limits->second_tokens;
     if (done)
-        status = cut(&lengths, room, limits->second_only, error);
+        status = cut(&lengths, room, limits->second_only || tok->frame != NULL, error);
     if (status != AKI_OK)
         return status;
     if (!done || !compose(tok, scratch, lengths, tail, out))

@@ -15,6 +15,20 @@ typedef struct token_pair_limits {
     bool second_only;     /* only the second text is cut; else the longer one first ("longest_first") */
 } token_pair_limits;
 
+/* Text around the two texts of every pair, for language models that are asked about them. All are tokenized as the texts are; a word
+ * that a tokenizer cuts off must not go on from `before_second` into what stands before it. The strings outlive the tokenizer. */
+typedef struct token_pair_frame {
+    const char *before_first, *after_first, *before_second, *after_second;
+} token_pair_frame;
+
+/* Puts every pair into the frame, in place of the post-processor's pair; only the second text is cut then. Before the tokenizer is
+ * used by several threads. Errors: AKI_MODEL_UNSUPPORTED (after_second has more tokens than TOKENIZER_SPECIAL_TOKENS_MAX),
+ * AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status token_pair_set_frame(tokenizer *tok, const token_pair_frame *frame,
+                                               aki_error *error);
+/* The token that `text` is, without special tokens; -1 where it is none or several. Also -1 without memory. */
+int32_t token_pair_answer(const tokenizer *tok, const char *text);
+
 /* False: the post-processor has no pair, or one of a form that is not implemented. */
 bool token_pair_known(const tokenizer *tok);
 /* True where the second text is of token type 1. */

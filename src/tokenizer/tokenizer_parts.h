@@ -18,6 +18,7 @@ struct tokenizer {
     buf *normalized_texts; /* [normalized.count], what `normalized` points to */
     special_ids before, after;
     pair_ids pair;
+    const struct token_pair_frame *frame; /* around the texts of a pair; NULL = none */
     token_decoder decoder;
     bool truncate_left; /* a text that is cut keeps its end */
 };

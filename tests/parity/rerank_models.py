@@ -10,6 +10,7 @@ import pathlib
 import numpy
 from safetensors.numpy import load_file, save_file
 
+import bpe_models
 import family_models
 from family_models import HIDDEN, LIMIT, write_family
 
@@ -24,6 +25,12 @@ IDENTITY, SIGMOID, TANH = "torch.nn.modules.linear.Identity", "torch.nn.modules.
 ROBERTA_HEAD = ("classifier.dense", "classifier.out_proj")
 
 
+FRAMED_LIMIT = 2048
+# What Qwen3-Reranker's publisher puts around a query and a document.
+BEFORE = ("<|im_start|>system\nJudge whether the Document meets the requirements based on the Query and the Instruct provided. Note that the "
+          "answer can only be \"yes\" or \"no\".<|im_end|>\n<|im_start|>user\n")
+BODY = "<Instruct>: Given a web search query, retrieve relevant passages that answer the query\n<Query>: {}\n<Document>: {}"
+AFTER = "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"
 MODERNBERT_HEAD = ("head.dense", "head.norm", "classifier")
 
 
@@ -56,6 +63,11 @@ MODELS = {
     "gte-new": row("gte-ntk", "NewForSequenceClassification", ("new.pooler.dense", "classifier"),
                    reference={**family_models.FAMILIES["gte-ntk"]["reference"], "architectures": ["GteForSequenceClassification"]}),
     "qwen3": row("qwen3", "Qwen3ForSequenceClassification", ("score",), biases=False),
+    # Language models that are asked for yes or no, with logits by a matrix of their own and by the word embeddings.
+    "qwen3-causal": row("qwen3", "Qwen3ForCausalLM", ("lm_head",), tokens="qwen", biases=False, tie_word_embeddings=False,
+                        max_position_embeddings=FRAMED_LIMIT),
+    "qwen3-causal-tied": row("qwen3", "Qwen3ForCausalLM", (), tokens="qwen", biases=False, tie_word_embeddings=True,
+                             max_position_embeddings=FRAMED_LIMIT),
     "qwen3-labels": row("qwen3", "Qwen3ForSequenceClassification", ("score",), labels=3, biases=False),
 }
 PREFIXES = {"bert-gelu-new": "", "electra": "", "distilbert": "distilbert.", "roberta": "", "xlm-roberta": "roberta.", "camembert": "roberta.",
@@ -94,6 +106,19 @@ def write_wordpiece(folder):
                 "pad_token": "[PAD]", "unk_token": "[UNK]", "mask_token": "[MASK]"}
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False), encoding="utf-8")
     (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+
+
+def write_qwen(folder):
+    """Byte-level BPE that adds nothing, with the tokens of the frame; returns how many tokens it has."""
+    extra = [(f"<|im_{name}|>", {}) for name in ("start", "end")] + [(name, {"special": False}) for name in ("<think>", "</think>")]
+    extra += [(name, {"special": False, "single_word": True}) for name in ("yes", "no")]
+    file = bpe_models.tokenizer_json(bpe_models.trained(bpe_models.QWEN2), {"type": "NFC"}, bpe_models.sequence(
+        bpe_models.split(bpe_models.QWEN2), bpe_models.byte_level(regex=False)), extra, None)
+    (folder / "tokenizer.json").write_text(json.dumps(file, ensure_ascii=False), encoding="utf-8")
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": FRAMED_LIMIT, "pad_token": "<pad>",
+                "model_input_names": ["input_ids", "attention_mask"]}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    return len(file["model"]["vocab"]) + len(extra)
 
 
 def set_pairs(folder, processor):
@@ -139,7 +164,7 @@ def write_reranker(folder, name, **changed):
     if model["tokens"] == "BertProcessing":
         settings["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
-    if model["tokens"] != "wordpiece":
+    if model["tokens"] not in ("wordpiece", "qwen"):
         set_pairs(folder, model["tokens"])
     weights = load_file(folder / "model.safetensors")
     prefix = family_models.FAMILIES[model["family"]]["prefix"]
@@ -151,7 +176,13 @@ def write_reranker(folder, name, **changed):
         key = next(key for key in weights if key.endswith("word_embeddings.weight"))
         weights[key] = weights[key][:len(WORDS)]
         config |= {"vocab_size": len(WORDS), "pad_token_id": 0}
-    weights |= head_tensors(model["head"], model["labels"], model["biases"], 1000 + len(name))
+    if model["tokens"] == "qwen":
+        count = write_qwen(folder)
+        weights |= {"model.embed_tokens.weight": numpy.resize(weights["model.embed_tokens.weight"], (count, HIDDEN))}
+        config |= {"vocab_size": count}
+        if model["head"]:
+            weights |= {"lm_head.weight": numpy.resize(weights["model.embed_tokens.weight"][::-1] * numpy.float32(0.3), (count, HIDDEN))}
+    weights |= {} if model["tokens"] == "qwen" else head_tensors(model["head"], model["labels"], model["biases"], 1000 + len(name))
     labels = {str(number): f"label {number}" for number in range(model["labels"])}
     config |= {"architectures": [model["architecture"]], "id2label": labels, "label2id": {label: int(key) for key, label in labels.items()},
                **model["config"], **changed}

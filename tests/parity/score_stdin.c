@@ -6,6 +6,7 @@
  * uint32 count, uint32 truncated, uint32 second (the first token of type 1, 0 = none) and int32 ids[count]. All numbers
  * little-endian. Exits with 1 and a message where the model cannot be loaded. */
 #include "akidb/embed.h"
+#include "engine/encoder.h"
 #include "kernels/precision.h"
 #include "tokenizer/token_pair.h"
 
@@ -83,30 +84,37 @@ static bool answer_scores(aki_model *m, const request *r)
     return good;
 }
 
-static bool answer_ids(const tokenizer *tok, tokenizer_scratch *scratch, size_t max_tokens, const request *r)
+static aki_status pair_of(const encoder *enc, tokenizer_scratch *scratch, const request *r, uint32_t at,
+                          token_span *span)
 {
-    const int32_t done = AKI_OK;
-    bool good = put(&done, sizeof done);
-    for (uint32_t i = 0; i < r->count && good; i++) {
-        const token_pair_limits limits = {.max_tokens = max_tokens};
-        token_span span = {0};
-        good = token_pair_first(tok, scratch, r->firsts[i], NULL) == AKI_OK &&
-               token_pair_second(tok, scratch, r->seconds[i], &limits, &span, NULL) == AKI_OK;
+    const token_pair_limits limits = {.max_tokens = 0};
+    const aki_status status = encoder_pair_first(enc, scratch, r->firsts[at], NULL);
+    return status == AKI_OK ? encoder_pair_second(enc, scratch, r->seconds[at], &limits, false, span, NULL)
+                            : status;
+}
+
+/* Of the first pair the status; the others must be as good. */
+static bool answer_ids(const encoder *enc, tokenizer_scratch *scratch, const request *r)
+{
+    token_span span = {0};
+    const int32_t status = (int32_t)pair_of(enc, scratch, r, 0, &span);
+    bool good = put(&status, sizeof status);
+    for (uint32_t i = 0; i < r->count && good && status == AKI_OK; i++) {
+        good = pair_of(enc, scratch, r, i, &span) == AKI_OK;
         const uint32_t head[] = {(uint32_t)span.count, span.truncated, (uint32_t)span.second};
         good = good && put(head, sizeof head) && put(span.ids, span.count * sizeof *span.ids);
     }
     return good;
 }
 
-static bool serve(aki_model *m, const tokenizer *tok)
+static bool serve(aki_model *m, const encoder *enc)
 {
     tokenizer_scratch *scratch = tokenizer_scratch_open();
     request r = {0};
     bool good = scratch != NULL;
     while (good && read_request(&r)) {
         good =
-            (r.kind == KIND_IDS ? answer_ids(tok, scratch, aki_max_tokens(m), &r) : answer_scores(m, &r)) &&
-            fflush(stdout) == 0;
+            (r.kind == KIND_IDS ? answer_ids(enc, scratch, &r) : answer_scores(m, &r)) && fflush(stdout) == 0;
         free_request(&r);
         r = (request){0};
     }
@@ -118,7 +126,7 @@ static bool serve(aki_model *m, const tokenizer *tok)
 int main(int argc, char **argv)
 {
     aki_model *m = NULL;
-    tokenizer *tok = NULL;
+    encoder *enc = NULL;
     aki_error error = {.message = "usage: score_stdin <model folder> <precision> <tier> <threads>"};
     aki_settings settings;
     aki_settings_init(&settings);
@@ -130,13 +138,13 @@ int main(int argc, char **argv)
         settings.threads = (unsigned)strtoul(argv[4], NULL, 10);
     }
     if (argc != 5 || aki_open(&m, argv[1], &settings, &error) != AKI_OK ||
-        tokenizer_open(&tok, argv[1], SIZE_MAX, &error) != AKI_OK) {
+        encoder_open(&enc, argv[1], &settings, &error) != AKI_OK) {
         fprintf(stderr, "%s\n", error.message);
         aki_close(&m);
         return 1;
     }
-    const bool good = serve(m, tok);
-    tokenizer_close(tok);
+    const bool good = serve(m, enc);
+    encoder_close(enc);
     aki_close(&m);
     return good ? 0 : 1;
 }

@@ -13,10 +13,10 @@ from tokenizers import Tokenizer
 from tokenizer_pipe import build_folder  # conftest puts tests/integration on the path
 from bpe_models import all_models
 from cli_program import json_lines, run
-from rerank_models import DOCUMENTS, LIMIT, MODELS, PAIRS, QUERY, REFERENCE, write_reranker
+from rerank_models import AFTER, BEFORE, BODY, DOCUMENTS, LIMIT, MODELS, PAIRS, QUERY, REFERENCE, write_reranker
 
 MODEL, RAW, PROBABILITY, SINGLES, IDS = range(5)
-OK, WRONG_TASK, NOT_FINITE = 0, 22, 12
+OK, WRONG_TASK, NOT_FINITE, TOO_LONG = 0, 22, 12, 4
 SINGLE_TEXTS = [(QUERY, ""), ("a b c", "")]
 
 
@@ -79,8 +79,8 @@ def test_ids_types_and_scores_are_those_of_the_library(folders, reference, name)
         assert found[1] == (len(wanted) == LIMIT), pair
         assert types is None or types == [int(found[2] > 0 and place >= found[2]) for place in range(len(wanted))], pair
     assert numpy.abs(model - numpy.array(expected["model"])).max() <= 1e-5
-    assert numpy.abs(raw - numpy.array(expected["raw"])).max() <= 1e-5
-    assert numpy.abs(singles - numpy.array(expected["singles"])).max() <= 1e-5
+    for logits, wanted in ((raw, numpy.array(expected["raw"])), (singles, numpy.array(expected["singles"]))):
+        assert (numpy.abs(logits - wanted) <= 1e-5 * numpy.maximum(1, numpy.abs(wanted))).all()
     powers = numpy.exp(raw.astype(float))
     wanted = powers / powers.sum(1, keepdims=True) if raw.shape[1] > 1 else powers / (1 + powers)
     assert numpy.abs(probability - wanted).max() <= 1e-6
@@ -115,6 +115,54 @@ def test_pairs_of_tokenizers_that_add_nothing(tmp_path, name):
     assert [row[0] for row in rows] == [found.ids for found in tokenizer.encode_batch(pairs)]
 
 
+def test_a_document_is_cut_within_the_frame(tmp_path):
+    """The publisher's way: query and document are one text, which is cut at its end before the frame is put around it."""
+    folder = write_reranker(tmp_path / "model", "qwen3-causal")
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    before, after = tokenizer.encode(BEFORE).ids, tokenizer.encode(AFTER).ids
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    pairs = [("what? ", "words \n" * 50), ("a query\n", "  leading " * 40), ("?", "1 2 3 " * 40), ("yes", "no"), ("", ""), ("é\n\n", "\n\n…")]
+    whole = [tokenizer.encode(BODY.format(*pair)).ids for pair in pairs]
+    queries = [tokenizer.encode(BODY.format(query, "").removesuffix(" ")).ids for query, _ in pairs]
+    shortest = len(before) + max(map(len, queries)) + len(after) + 1
+    for limit in (shortest, shortest + 1, shortest + 7, 2000):
+        (folder / "tokenizer_config.json").write_text(json.dumps(settings | {"model_max_length": limit}))
+        rows, = ask(folder, (IDS, pairs))
+        for row, ids in zip(rows, whole, strict=True):
+            assert row[0] == before + ids[:limit - len(before) - len(after)] + after
+            assert row[1] == (len(row[0]) < len(before) + len(ids) + len(after))
+
+
+def test_a_frame_leaves_no_room(tmp_path):
+    folder = write_reranker(tmp_path / "model", "qwen3-causal")
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings | {"model_max_length": 40}))
+    assert ask(folder, (IDS, PAIRS[:1])) == [TOO_LONG]
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda file: file.update(added_tokens=[token for token in file["added_tokens"] if token["content"] not in ("yes", "no")]),
+     "its tokenizer does not have these as one token each"),
+    (lambda file: [token.update(content=token["content"].replace("|", ":")) for token in file["added_tokens"]], "supported are at most 16"),
+])
+def test_a_language_model_whose_tokenizer_cannot_be_asked(tmp_path, change, message):
+    folder = write_reranker(tmp_path / "model", "qwen3-causal")
+    file = json.loads((folder / "tokenizer.json").read_text())
+    change(file)
+    (folder / "tokenizer.json").write_text(json.dumps(file, ensure_ascii=False), encoding="utf-8")
+    assert message in ask(folder, code=1)
+
+
+def test_hostile_matrices_of_logits(tmp_path):
+    def bad(number, change):
+        return hostile(write_reranker(tmp_path / str(number), "qwen3-causal"), change)
+
+    assert "lacks the tensor 'lm_head.weight'" in bad(1, lambda w: w.pop("lm_head.weight"))
+    assert "'lm_head.weight' does not have the shape" in bad(2, lambda w: w.update({"lm_head.weight": w["lm_head.weight"][1:].copy()}))
+    assert "is of type I32" in bad(3, lambda w: w.update({"lm_head.weight": w["lm_head.weight"].astype(numpy.int32)}))
+    assert "is not finite" in bad(4, lambda w: w.update({"lm_head.weight": w["lm_head.weight"] * numpy.float32(math.nan)}))
+
+
 def test_the_types_of_a_pair_count(folders):
     """The second text's type shows in the scores: the pair is not what the same ids are with one type."""
     folder = folders("bert")
@@ -129,7 +177,7 @@ def test_the_types_of_a_pair_count(folders):
     assert numpy.abs(untyped - before).min() > 1e-4
 
 
-@pytest.mark.parametrize("name", ["bert", "xlm-roberta-labels", "mpnet", "modernbert", "qwen3"])
+@pytest.mark.parametrize("name", ["bert", "xlm-roberta-labels", "mpnet", "modernbert", "qwen3", "qwen3-causal"])
 @pytest.mark.parametrize("tier", ["auto", "reference"])
 def test_bits_do_not_depend_on_batches_and_threads(folders, name, tier):
     alone = numpy.concatenate(ask(folders(name), *((RAW, [pair]) for pair in PAIRS), tier=tier, threads=1))

@@ -76,6 +76,21 @@ static const model_classifier classifier = {.architecture = "Qwen3ForSequenceCla
                                             .out = "score",
                                             .out_without_bias = true};
 
+/* Qwen3-Reranker, with the instruction that its publisher uses for searches. */
+static const model_question question = {
+    .architecture = "Qwen3ForCausalLM",
+    .before_first =
+        "<|im_start|>system\nJudge whether the Document meets the requirements based on the Query and the "
+        "Instruct provided. Note that the answer can only be \"yes\" or \"no\".<|im_end|>\n<|im_start|>user\n"
+        "<Instruct>: Given a web search query, retrieve relevant passages that answer the query\n<Query>: ",
+    .after_first = "\n<Document>:",
+    .before_second = " ",
+    .after_second = "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n",
+    .yes = "yes",
+    .no = "no",
+    .out = "lm_head",
+};
+
 const model_family family_qwen3 = {
     .type = "qwen3",
     .arguments = CONFIG_ARGUMENTS,
@@ -85,4 +100,5 @@ const model_family family_qwen3 = {
     .layers_prefix = "layers.",
     .layer = &layer,
     .classifier = &classifier,
+    .question = &question,
 };
