@@ -193,6 +193,7 @@ static aki_status lay(charsmap *map, const walker *w, uint32_t *values)
             token_index_add(&map->clusters, map->keys[i], key->length, (int32_t)i);
         }
     }
+    map->printable = memchr(map->plain + ' ', false, '~' - ' ' + 1) == NULL;
     return AKI_OK;
 }
 

@@ -32,6 +32,7 @@ typedef struct charsmap {
     char *texts;          /* the map's replacements, each ended by NUL */
     bool plain
         [128]; /* ASCII characters that stay where another ASCII character follows: only CR LF is one cluster */
+    bool printable; /* all of ' ' to '~' are plain */
 } charsmap;
 
 /* base64: the value of "precompiled_charsmap"; path: the file, for messages. On failure the map is empty. Errors:

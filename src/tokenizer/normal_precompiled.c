@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "tokenizer/byte_block.h"
 #include "tokenizer/charsmap.h"
 #include "tokenizer/graphemes.h"
 
@@ -73,6 +74,10 @@ static bool append_cluster(const charsmap *map, const char *text, size_t length,
 static size_t plain_run(const charsmap *map, const char *text, size_t length)
 {
     size_t run = 0;
+    for (uint64_t others = 0; map->printable && others == 0 && run + BYTE_VECTOR_BYTES <= length;) {
+        others = byte_vector_unprintable(byte_vector_load(text + run));
+        run += others == 0 ? BYTE_VECTOR_BYTES : (size_t)__builtin_ctzll(others);
+    }
     while (run < length && (unsigned char)text[run] < 0x80 && map->plain[(unsigned char)text[run]])
         run++;
     if (run > 0 && run < length && (unsigned char)text[run] >= 0x80)

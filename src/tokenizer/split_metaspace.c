@@ -6,6 +6,7 @@
 #include "base/json_file.h"
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "tokenizer/byte_block.h"
 
 #include <string.h>
 
@@ -124,10 +125,37 @@ static size_t next_cut(const metaspace *meta, const char *text, size_t length, s
     return length;
 }
 
+/* True where neither a space nor a replacement can be in the piece, which is short. */
+static inline bool is_plain_word(const metaspace *meta, split_piece piece)
+{
+    if (piece.length > BYTE_VECTOR_BYTES || piece.room < BYTE_VECTOR_BYTES)
+        return false;
+    const byte_vector zero = {0}, v = byte_vector_load(piece.text);
+    const byte_vector found = (byte_vector)((v == zero + ' ') | (v == zero + (uint8_t)meta->replacement[0]));
+    return (byte_vector_bits(found) & ((UINT64_C(1) << piece.length) - 1)) == 0;
+}
+
+static bool run_plain_word(const metaspace *meta, split_run *run, size_t stage, split_piece piece)
+{
+    buf *out = &run->texts[stage];
+    if (meta->prefix == METASPACE_NEVER || (meta->prefix == METASPACE_FIRST && !piece.first))
+        return split_run_piece(run, stage + 1, piece);
+    buf_clear(out);
+    char *to = buf_reserve(out, sizeof meta->replacement + BYTE_VECTOR_BYTES);
+    if (to == NULL)
+        return false;
+    memcpy(to, meta->replacement, sizeof meta->replacement);
+    memcpy(to + meta->length, piece.text, BYTE_VECTOR_BYTES);
+    return split_run_piece(run, stage + 1,
+                           (split_piece){to, meta->length + piece.length, out->capacity, piece.first});
+}
+
 static bool run_metaspace(const void *data, split_run *run, size_t stage, split_piece piece)
 {
     const metaspace *meta = data;
     buf *out = &run->texts[stage];
+    if (is_plain_word(meta, piece))
+        return run_plain_word(meta, run, stage, piece);
     if (!write_text(meta, piece, out))
         return false;
     for (size_t start = 0, end; start < out->length && !split_run_stopped(run); start = end) {
