@@ -205,7 +205,7 @@ fuzz-coverage: ## Prints the share of lines that the seeds and what make fuzz ha
 	@scripts/install-packages build fuzz
 	@scripts/fuzz build-fuzz --coverage $(if $(FUZZ_TARGETS),--targets "$(FUZZ_TARGETS)")
 
-fuzz-tokenizer: test-deps build-all $(TEST_ENV)/.ready ## Compares 100,000 random strings with the tokenizers library
+fuzz-tokenizer: test-deps build-all $(TEST_ENV)/.ready ## Compares 100,000 random strings of each kind of model with the tokenizers library
 	@model=$$(scripts/get-model) && AKIDB_TEST_MODEL="$$model" AKIDB_BUILD=$(BUILD) \
 	    $(PYTHON) tests/fuzz/fuzz_tokenizer_parity.py --count 100000 $(FUZZ_ARGS)
 

@@ -3,13 +3,14 @@
 
     python tests/fuzz/fuzz_tokenizer_parity.py --count 100000 --seed 1
 
-Reads the build folder from AKIDB_BUILD and the model folder from AKIDB_TEST_MODEL, as the other tests. Two
-texts in nine go to the real model, the others to small models that cover the remaining flags and added tokens of every
-kind (tests/parity/tokenizer_models.py) and to Unigram and BPE models of every form (tests/parity/unigram_models.py, bpe_models.py).
-Stops at the first difference with the shortest text that still shows it, and exit status 1.
+Reads the build folder from AKIDB_BUILD and the model folder from AKIDB_TEST_MODEL, as the other tests. There are four kinds:
+WordPiece, where two texts in five go to the real model and the others to small models that cover the remaining flags and added tokens of
+every kind (tests/parity/tokenizer_models.py), Unigram models of every form (unigram_models.py), and BPE models of every form over bytes and
+over characters (bpe_models.py). Each kind gets --count texts. Stops at the first difference with the shortest text that still shows it, and exit status 1.
 """
 
 import argparse
+import json
 import pathlib
 import random
 import sys
@@ -161,40 +162,66 @@ class Subject:
               f"  tokenizers {expected_answer(encoding.ids, limit, self.special)}  {encoding.tokens}")
 
 
+def random_subject(rng, kind, subjects):
+    if kind != "wordpiece":
+        return rng.choice(subjects)
+    real, *others = subjects
+    added = next(subject for subject in others if subject.name == "added")
+    return rng.choices([real, added, rng.choice(others)], weights=[2, 1, 2])[0]
+
+
+def fuzz_kind(rng, kind, subjects, words, count, seed):
+    """How many texts of them the library itself cannot take. Exits where ids differ."""
+    panics, done = 0, 0
+    while done < count:
+        size = min(BATCH, count - done)
+        subject = random_subject(rng, kind, subjects)
+        texts = [random_text(rng, words) for _ in range(size)]
+        limits = [rng.choice([0, 0, 2, 3, 5, 16, 128, 256]) for _ in range(size)]
+        found, skipped = subject.first_difference(texts, limits)
+        panics += skipped
+        if found is not None:
+            subject.report(texts[found], limits[found])
+            sys.exit(f"ids differ after {done + found} texts of the kind {kind}, seed {seed}")
+        done += size
+    return panics
+
+
+def is_byte_level(subject):
+    return '"ByteLevel"' in json.dumps(json.loads(subject.library.to_str())["pre_tokenizer"])
+
+
+def open_kinds(scratch):
+    """{kind: subjects}"""
+    bpes = [Subject(f"bpe {name}", folder) for name, folder in bpe_models.all_models(f"{scratch}/bpe").items()]
+    return {
+        "wordpiece": [Subject("real", model_folder())] + [Subject(name, folder) for name, folder in all_models(scratch).items()],
+        "unigram": [Subject(f"unigram {name}", folder) for name, folder in unigram_models.all_models(f"{scratch}/unigram").items()],
+        "bpe-bytes": [subject for subject in bpes if is_byte_level(subject)],
+        "bpe-characters": [subject for subject in bpes if not is_byte_level(subject)],
+    }
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=100_000, help="how many texts (default %(default)s)")
+    parser.add_argument("--count", type=int, default=100_000, help="how many texts of each kind (default %(default)s)")
+    parser.add_argument("--kind", choices=["wordpiece", "unigram", "bpe-bytes", "bpe-characters"], help="this kind only")
     parser.add_argument("--seed", type=int, default=None, help="of the random texts (default: a new one)")
     arguments = parser.parse_args()
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
     rng = random.Random(seed)
     print(f"seed {seed}")
-    panics = 0
     with tempfile.TemporaryDirectory() as scratch:
-        real = Subject("real", model_folder())
-        others = [Subject(name, folder) for name, folder in all_models(scratch).items()]
-        added = next(subject for subject in others if subject.name == "added")
-        unigrams = [Subject(f"unigram {name}", folder) for name, folder in unigram_models.all_models(f"{scratch}/unigram").items()]
-        bpes = [Subject(f"bpe {name}", folder) for name, folder in bpe_models.all_models(f"{scratch}/bpe").items()]
-        words = sorted(word.removeprefix("##") for word in real.library.get_vocab())
-        pieces = sorted(word.replace("▁", " ") for word in unigrams[0].library.get_vocab())
-        done = 0
-        while done < arguments.count:
-            size = min(BATCH, arguments.count - done)
-            unigram, bpe = rng.choice(unigrams), rng.choice(bpes)
-            subject = rng.choices([real, added, rng.choice(others), unigram, bpe], weights=[2, 1, 2, 2, 2])[0]
-            texts = [random_text(rng, pieces if subject in (unigram, bpe) else words) for _ in range(size)]
-            limits = [rng.choice([0, 0, 2, 3, 5, 16, 128, 256]) for _ in range(size)]
-            found, skipped = subject.first_difference(texts, limits)
-            panics += skipped
-            if found is not None:
-                subject.report(texts[found], limits[found])
-                sys.exit(f"ids differ after {done + found} texts, seed {seed}")
-            done += size
-        codes = [subject.ours.close() for subject in [real, *others, *unigrams, *bpes]]
+        kinds = open_kinds(scratch)
+        words = sorted(word.removeprefix("##") for word in kinds["wordpiece"][0].library.get_vocab())
+        pieces = sorted(word.replace("▁", " ") for word in kinds["unigram"][0].library.get_vocab())
+        for kind, subjects in kinds.items():
+            if arguments.kind in (None, kind):
+                panics = fuzz_kind(rng, kind, subjects, words if kind == "wordpiece" else pieces, arguments.count, seed)
+                print(f"{kind}: {arguments.count} texts, no difference; {panics} that the library itself cannot take; seed {seed}", flush=True)
+        codes = [subject.ours.close() for subjects in kinds.values() for subject in subjects]
     if any(codes):
         sys.exit(f"tokenize_stdin ended with {codes}, seed {seed}")
-    print(f"{done} texts, no difference; {panics} that the library itself cannot take; seed {seed}")
 
 
 if __name__ == "__main__":

@@ -70,9 +70,9 @@ def test_ids_are_equal(folders, texts, name):
     compare(folders[name], OWN + texts[NAMES.index(name)::9 if name in ("qwen2", "gemma") else 40], name)
 
 
-# AKIDB_ALL_SCALARS=1 takes every scalar value in each of the three contexts instead of one in 150.
+# AKIDB_ALL_SCALARS=1 takes every scalar value in each of the three contexts, with all models, instead of one in 150 with five.
 @pytest.mark.parametrize("start, frame", [(0, "a{} {}1'{}c "), (1, "e\u0301{}\u0340\u0301  {}\u0301x{}\n"), (2, "\u1100{}a\u0301-{}\u1161{}\u11a8 ")])
-@pytest.mark.parametrize("name", ["qwen2", "gpt2-split", "digits-runs", "qwen3.5", "gemma"])
+@pytest.mark.parametrize("name", NAMES if os.environ.get("AKIDB_ALL_SCALARS") else ["qwen2", "gpt2-split", "digits-runs", "qwen3.5", "gemma"])
 def test_scalar_values(folders, name, start, frame):
     scalars = SCALARS if os.environ.get("AKIDB_ALL_SCALARS") else SCALARS[start + NAMES.index(name)::150]
     compare(folders[name], [" ".join(frame.replace("{}", c) for c in scalars[at:at + 16]) for at in range(0, len(scalars), 16)])

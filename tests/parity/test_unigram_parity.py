@@ -45,10 +45,11 @@ def test_ids_are_equal(folders, texts, name):
     assert ours.close() == 0
 
 
-# AKIDB_ALL_SCALARS=1 takes every scalar value in each of the three contexts instead of one in twelve.
+# AKIDB_ALL_SCALARS=1 takes every scalar value in each of the three contexts, with all models, instead of one in twelve with one.
 @pytest.mark.parametrize("start, frame", [(0, "a{} b{}c"), (1, "e\u0301{}\u0340\u0301 {}\u0301x"), (2, "\u0600{}a\u0301©\u200d{}\u1161\u0301")])
-def test_scalar_values(folders, start, frame):
-    ours, library = CTokenizer(folders["words"]), reference(folders["words"])
+@pytest.mark.parametrize("name", MODELS if os.environ.get("AKIDB_ALL_SCALARS") else ["words"])
+def test_scalar_values(folders, name, start, frame):
+    ours, library = CTokenizer(folders[name]), reference(folders[name])
     scalars = SCALARS if os.environ.get("AKIDB_ALL_SCALARS") else SCALARS[start::12]
     part = [" ".join(frame.replace("{}", c) for c in scalars[at:at + 16]) for at in range(0, len(scalars), 16)]
     expected = [(STATUS_OK, False, encoding.ids) for encoding in library.encode_batch_fast(part)]
