@@ -54,20 +54,70 @@ static bool append_characters(const charsmap *map, const char *text, size_t leng
     return true;
 }
 
-/* value: that of the cluster's first character. */
-static bool append_cluster(const charsmap *map, const char *text, size_t length, uint32_t value, buf *out)
+/* A grapheme cluster. value: that of its first character. */
+typedef struct cluster {
+    size_t bytes, first_bytes;
+    uint32_t value;
+} cluster;
+
+/* The cluster that text[0..length), length >= 1, begins with. */
+static cluster cluster_of(const charsmap *map, const char *text, size_t length)
 {
-    if (length < CHARSMAP_CLUSTER_BYTES) {
-        if (value >> CHARSMAP_SHIFT > 0)
-            return append_replacement(map, (value >> CHARSMAP_SHIFT) - 1, out);
-        size_t matched;
-        int32_t number = (value & CHARSMAP_BEGINS) != 0
-                             ? token_index_longest(&map->clusters, text, length, &matched)
-                             : TOKEN_INDEX_NONE; /* no key begins with another: the longest is the only one */
-        if (number != TOKEN_INDEX_NONE)
-            return append_replacement(map, (size_t)number, out);
+    uint32_t code_point;
+    size_t end = utf8_decode(text, &code_point);
+    const uint32_t value = char_table_get(&map->characters, code_point);
+    const size_t first_bytes = end;
+    grapheme_cluster open = grapheme_begin(value & GRAPHEME_CLASS_MASK);
+    while (end < length) {
+        const size_t bytes = utf8_decode(text + end, &code_point);
+        if (!grapheme_joins(&open, char_table_get(&map->characters, code_point) & GRAPHEME_CLASS_MASK))
+            break;
+        end += bytes;
     }
-    return append_characters(map, text, length, out);
+    return (cluster){end, first_bytes, value};
+}
+
+/* The number of the replacement of a cluster as a whole, or TOKEN_INDEX_NONE. */
+static int32_t replacement_of(const charsmap *map, const char *text, const cluster *c)
+{
+    if (c->bytes >= CHARSMAP_CLUSTER_BYTES)
+        return TOKEN_INDEX_NONE;
+    if (c->value >> CHARSMAP_SHIFT > 0)
+        return (int32_t)(c->value >> CHARSMAP_SHIFT) - 1;
+    size_t matched;
+    return (c->value & CHARSMAP_BEGINS) != 0
+               ? token_index_longest(&map->clusters, text, c->bytes, &matched)
+               : TOKEN_INDEX_NONE; /* no key begins with another: the longest is the only one */
+}
+
+static bool append_cluster(const charsmap *map, const char *text, const cluster *c, buf *out)
+{
+    const int32_t number = replacement_of(map, text, c);
+    return number != TOKEN_INDEX_NONE ? append_replacement(map, (size_t)number, out)
+                                      : append_characters(map, text, c->bytes, out);
+}
+
+/* A replacement of several characters stands for them one by one; what is more goes with the last. */
+static size_t first_of_map(const void *data, const char *text, size_t length)
+{
+    const charsmap *map = data;
+    size_t bytes = 0;
+    for (size_t at = 0; at < length && bytes == 0;) {
+        cluster c = cluster_of(map, text + at, length - at);
+        const int32_t whole = replacement_of(map, text + at, &c);
+        const uint32_t own = c.value >> CHARSMAP_SHIFT;
+        uint32_t code_point;
+        if (whole == TOKEN_INDEX_NONE) {
+            bytes = own > 0 ? map->replacements[own - 1].length : c.first_bytes;
+            at += c.first_bytes;
+            continue;
+        }
+        bytes = map->replacements[whole].length;
+        if (bytes > 0 && c.bytes > c.first_bytes)
+            bytes = utf8_decode(map->texts + map->replacements[whole].offset, &code_point);
+        at += c.bytes;
+    }
+    return bytes;
 }
 
 /* Bytes of the ASCII characters at text[0..length) that are clusters of their own and stay. */
@@ -97,20 +147,10 @@ static bool run_map(const void *data, const char *text, size_t length, buf *out)
             i += run;
             continue;
         }
-        uint32_t code_point;
-        size_t end = i + utf8_decode(text + i, &code_point);
-        uint32_t value = char_table_get(&map->characters, code_point);
-        grapheme_cluster cluster = grapheme_begin(value & GRAPHEME_CLASS_MASK);
-        while (end < length) {
-            size_t bytes = utf8_decode(text + end, &code_point);
-            uint32_t class = char_table_get(&map->characters, code_point) & GRAPHEME_CLASS_MASK;
-            if (!grapheme_joins(&cluster, class))
-                break;
-            end += bytes;
-        }
-        if (!append_cluster(map, text + i, end - i, value, out))
+        const cluster c = cluster_of(map, text + i, length - i);
+        if (!append_cluster(map, text + i, &c, out))
             return false;
-        i = end;
+        i += c.bytes;
     }
     return true;
 }
@@ -122,4 +162,5 @@ static bool space_stays(const void *data)
            (char_table_get(&map->characters, ' ') & CHARSMAP_BEGINS) == 0;
 }
 
-const normal_kind normal_precompiled = {"Precompiled", read_map, free_map, run_map, space_stays};
+const normal_kind normal_precompiled = {"Precompiled", read_map,    free_map,
+                                        run_map,       space_stays, first_of_map};

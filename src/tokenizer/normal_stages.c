@@ -1,6 +1,7 @@
 #include "tokenizer/normal_stages.h"
 
 #include "base/error.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
@@ -73,9 +74,16 @@ void normal_stages_keep_precompiled(normal_stages *stages)
 bool normal_stages_keep_start(const normal_stages *stages)
 {
     for (size_t i = 0; i < stages->count; i++)
-        if (stages->items[i].kind != &normal_precompiled)
+        if (stages->items[i].kind->first == NULL)
             return false;
     return true;
+}
+
+size_t normal_stages_first(const normal_stages *stages, const char *text, size_t length)
+{
+    uint32_t code_point;
+    return stages->count > 0 ? stages->items[0].kind->first(stages->items[0].data, text, length)
+                             : utf8_decode(text, &code_point);
 }
 
 bool normal_stages_cut_at_space(const normal_stages *stages)

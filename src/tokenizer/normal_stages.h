@@ -22,6 +22,9 @@ typedef struct normal_kind {
     /* True when a text may be cut before a space that follows an ASCII character: the parts become what the whole
      * becomes, and the second part still begins with the space. */
     bool (*cuts_at_space)(const void *data);
+    /* How many bytes of what text[0..length) becomes stand for its first character, those that are dropped before it left
+     * out. NULL: it is not known. */
+    size_t (*first)(const void *data, const char *text, size_t length);
 } normal_kind;
 
 extern const normal_kind normal_precompiled, normal_replace, normal_strip, normal_prepend, normal_lowercase,
@@ -47,6 +50,9 @@ void normal_stages_keep_precompiled(normal_stages *stages);
 
 /* True when the first character of what a text becomes stands for the text's first. */
 bool normal_stages_keep_start(const normal_stages *stages);
+/* How many bytes of what text[0..length), length >= 1, becomes stand for its first character. For stages that
+ * normal_stages_keep_start is true of. */
+size_t normal_stages_first(const normal_stages *stages, const char *text, size_t length);
 bool normal_stages_cut_at_space(const normal_stages *stages);
 
 /* Normalises text[0..length). *result points into the text or into one of the two buffers, and lives as long as they

@@ -95,7 +95,7 @@ static bool begins(const metaspace *meta, const char *text, size_t length)
 static bool write_text(const metaspace *meta, split_piece piece, buf *out)
 {
     bool prefixed = begins(meta, piece.text, piece.length) || piece.text[0] == ' ';
-    bool wanted = meta->prefix == METASPACE_ALWAYS || (meta->prefix == METASPACE_FIRST && piece.first);
+    bool wanted = meta->prefix == METASPACE_ALWAYS || (meta->prefix == METASPACE_FIRST && piece.first > 0);
     buf_clear(out);
     if (wanted && !prefixed && !buf_append(out, meta->replacement, meta->length))
         return false;
@@ -138,7 +138,7 @@ static inline bool is_plain_word(const metaspace *meta, split_piece piece)
 static bool run_plain_word(const metaspace *meta, split_run *run, size_t stage, split_piece piece)
 {
     buf *out = &run->texts[stage];
-    if (meta->prefix == METASPACE_NEVER || (meta->prefix == METASPACE_FIRST && !piece.first))
+    if (meta->prefix == METASPACE_NEVER || (meta->prefix == METASPACE_FIRST && piece.first == 0))
         return split_run_piece(run, stage + 1, piece);
     buf_clear(out);
     char *to = buf_reserve(out, sizeof meta->replacement + BYTE_VECTOR_BYTES);

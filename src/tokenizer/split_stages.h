@@ -38,18 +38,18 @@ typedef struct split_run {
     size_t stop_count; /* no further piece is begun once `out` has this many ids */
 } split_run;
 
-/* first: the piece stands at the very beginning of the text. */
 typedef struct split_piece {
     const char *text; /* valid UTF-8, length >= 1 */
     size_t length;
-    size_t room; /* bytes that can be read from `text` on, `length` or more */
-    bool first;
+    size_t room;  /* bytes that can be read from `text` on, `length` or more */
+    size_t first; /* bytes that come from the very first character of the text, or 0 */
 } split_piece;
 
 /* The part of a piece from `start` to before `end`. */
 static inline split_piece split_piece_part(split_piece whole, size_t start, size_t end)
 {
-    return (split_piece){whole.text + start, end - start, whole.room - start, whole.first && start == 0};
+    return (split_piece){whole.text + start, end - start, whole.room - start,
+                         whole.first > start ? whole.first - start : 0};
 }
 
 typedef struct split_kind {

@@ -52,6 +52,11 @@ bool staged_normalize(const staged *stages, staged_scratch *scratch, const char 
     return normal_stages_run(&stages->normal, text, length, scratch->normal, result, result_length);
 }
 
+size_t staged_first(const staged *stages, const char *text, size_t length)
+{
+    return split_stages_ask_first(&stages->split) ? normal_stages_first(&stages->normal, text, length) : 1;
+}
+
 bool staged_split(const staged *stages, staged_scratch *scratch, const word_classes *classes,
                   split_piece text, id_list *out, size_t stop_count)
 {
@@ -87,7 +92,7 @@ bool staged_encode(const staged *stages, staged_scratch *scratch, const word_cla
 {
     while (text.length > 0 && out->count < stop_count) {
         size_t window = window_of(stages, text.text, text.length);
-        split_piece normal = {.first = text.first};
+        split_piece normal = {.first = text.first > 0 ? staged_first(stages, text.text, window) : 0};
         if (!staged_normalize(stages, scratch, text.text, window, &normal.text, &normal.length))
             return false;
         normal.room = normal.length;

@@ -35,12 +35,14 @@ void staged_scratch_free(staged_scratch *scratch);
 bool staged_normalize(const staged *stages, staged_scratch *scratch, const char *text, size_t length,
                       const char **result, size_t *result_length);
 
-/* Appends the ids of normalised text until there are stop_count. first: it begins where the whole text begins. False =
- * out of memory. */
+/* Bytes of what text[0..length) becomes that stand for its first character, where it matters to a pre-tokenizer. */
+size_t staged_first(const staged *stages, const char *text, size_t length);
+
+/* Appends the ids of normalised text until there are stop_count. False = out of memory. */
 bool staged_split(const staged *stages, staged_scratch *scratch, const word_classes *classes,
                   split_piece text, id_list *out, size_t stop_count);
 
-/* Both, of text that is not normalised. */
+/* Both, of text that is not normalised. text.first: 1 where it begins where the whole text begins, else 0. */
 bool staged_encode(const staged *stages, staged_scratch *scratch, const word_classes *classes,
                    split_piece text, id_list *out, size_t stop_count);
 

@@ -398,8 +398,9 @@ static bool encode_stages(const tokenizer *tok, tokenizer_scratch *scratch, word
     added_tokens_cursor cursor = added_tokens_search(&tok->normalized, &tok->classes, normal, length);
     added_tokens_piece piece;
     while (!word_splitter_stopped(splitter) && added_tokens_next(&cursor, &piece)) {
-        split_piece part =
-            split_piece_part((split_piece){normal, length, length, text.first}, piece.start, piece.end);
+        const size_t first = text.first > 0 ? staged_first(&tok->stages, text.text, text.length) : 0;
+        const split_piece part =
+            split_piece_part((split_piece){normal, length, length, first}, piece.start, piece.end);
         bool done = piece.id != ADDED_TOKENS_TEXT
                         ? push_id(splitter, piece.id)
                         : staged_split(&tok->stages, &scratch->stages, &tok->classes, part, splitter->out,

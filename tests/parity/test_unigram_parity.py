@@ -14,7 +14,8 @@ MODELS = ["words", "squeezed", "stripped", "first", "first-word", "never", "byte
           "roberta", "odd-map", "replaced", "random", "random-bytes"]
 OWN = ["<unk>x☃", "<s>a", "  <mask> a", " a", "\u0001a", "a\r\nb\u0301", "\r\r\n", "  a  b  ", "a▁b", "▁", "▁▁a▁▁", "query: what", "<mask>", " ", "☃☃",
        "©\u200d©\u0301", "\u0600a\u0301", "\u1100\u1161\u11a8\u0301", "क्\u0958\u0301", "ﬁ\u0301", "1\ufe0f\u20e3", "``x``", "é\u0301\u0301", "xy<unk>日☃", "ＦＵＬＬ ｆｕｌｌ", "E\u0301 t",
-       "a" * 150, "aaab" * 40, "zzzzzzz", "日本" * 30, "İ x", "\u200b\u200b", "a\u0000b", "\u0000", "e\u0301" * 9]
+       "a" * 150, "aaab" * 40, "zzzzzzz", "日本" * 30, "İ x", "\u200b\u200b", "a\u0000b", "\u0000", "e\u0301" * 9,
+       "\ufe4c", "\ufdfa x", "\u0001\ufe4c a", "\ufdfa\u0301 x", " \ufdfa", "x\ufdfa"]
 
 
 @pytest.fixture(scope="module")
