@@ -5,14 +5,21 @@ import gzip
 import hashlib
 import json
 import re
+import pathlib
 import subprocess
+import sys
+import types
 
 import html5lib
 import httpx
 import numpy
 import pytest
 
-from embed_server import EMBED, PATIENT, ROOT, Server
+import grpc_client
+from embed_server import DEADLINE_S, EMBED, MODEL, PATIENT, ROOT, Server
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "parity"))
+from rerank_models import write_reranker  # noqa: E402
 
 SOURCES = ROOT / "src" / "server" / "pages"
 PATHS = ("/", "/docs", "/ui", "/ui/live")
@@ -43,9 +50,9 @@ def parsed(page):
     return html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(page)
 
 
-def calls(page, language):
-    """Dialect -> the call to copy."""
-    return {details.get("data-dialect"): "".join(pre.itertext()) for details in parsed(page).iter("details")
+def calls(page, language, attribute="data-dialect"):
+    """Dialect -> the call to copy; with "data-call" those of other things than vectors in JSON."""
+    return {details.get(attribute): "".join(pre.itertext()) for details in parsed(page).iter("details") if details.get(attribute)
             for pre in details.iter("pre") if pre.get("data-language") == language}
 
 
@@ -210,7 +217,7 @@ def test_the_first_page_says_what_is_served(client, pages):
     model = client.get("/api/tags").json()["models"][0]["details"]
     table = next(table for table in tree.iter("table") if table.get("id") == "models")
     cells = ["".join(cell.itertext()) for cell in table.find("tbody/tr")]
-    assert cells[0] == NAME and cells[1] == "bert" and cells[2:4] == [str(model["embedding_length"]), str(model["context_length"])]
+    assert cells[:4] == [NAME, "ready", "embedding", "bert"] and cells[4:6] == [str(model["embedding_length"]), str(model["context_length"])]
     text = "".join(tree.itertext())
     assert f"{info['max_client_batch_size']} texts" in text and info["version"] in text
     assert next(element for element in tree.iter() if element.get("id") == "state").text == "ready"
@@ -244,12 +251,12 @@ def run_shell(call, key=None):
     return json.loads(done.stdout)
 
 
-def run_python(call):
+def run_python(call, result="vectors"):
     names = {}
     with contextlib.ExitStack() as stack:
         stack.enter_context(pytest.MonkeyPatch.context()).setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
         exec(compile(call, "the call", "exec"), names)
-    return names["vectors"]
+    return names[result]
 
 
 def same(vectors, expected):
@@ -283,6 +290,64 @@ def test_the_calls_work_with_keys(guarded, expected, monkeypatch):
     for call in calls(page, "python").values():
         assert same(run_python(call), expected), call
     assert all("process.env.AKIDB_API_KEY" in call for call in calls(page, "javascript").values())
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    """A server whose first model is a reranker, with one beside it that is not loaded."""
+    root = tmp_path_factory.mktemp("several")
+    folder = write_reranker(root / "tiny-reranker", "bert-identity")
+    models = root / "models"
+    models.write_text(f"[ranks]\nsource = {folder}\n[embeds]\nsource = {MODEL}\n")
+    with Server("--h2c", "--models", models, *PATIENT, model=None) as server, server.client() as client:
+        yield client
+
+
+def test_the_first_page_lists_every_model(several):
+    table = next(table for table in parsed(several.get("/", headers=HTML).text).iter("table") if table.get("id") == "models")
+    rows = [["".join(cell.itertext()) for cell in row] for row in table.iter("tr")]
+    assert rows[0][:4] == ["Model", "State", "Kind", "Family"]
+    assert rows[1][:5] == ["ranks", "ready", "reranker", "bert", "1"] and rows[2] == ["embeds", "known", "is not loaded"]
+
+
+def test_the_calls_of_a_reranker_work(several, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    page = several.get("/", headers=HTML).text
+    assert all(set(calls(page, language, "data-call")) == names for language, names in
+               {"curl": {"rerank"}, "javascript": {"rerank"}, "python": {"rerank", "grpc"}, "grpcurl": {"grpc"}}.items())
+    found = run_shell(calls(page, "curl", "data-call")["rerank"])["results"]
+    wanted = several.post("/rerank", json={"query": "where does the cat sit", "texts": TEXTS}).json()
+    assert [(rank["index"], rank["relevance_score"]) for rank in found] == [(rank["index"], rank["score"]) for rank in wanted]
+    assert run_python(calls(page, "python", "data-call")["rerank"], "ranks") == [(rank["index"], rank["score"]) for rank in wanted]
+
+
+def grpc_modules(target):
+    """What grpc_tools.protoc makes of proto/tei.proto, as far as the call of the page needs it; and the target that it must name."""
+    class Stub:
+        def __init__(self, channel):
+            self.channel = channel
+
+        def Embed(self, request, metadata=()):
+            with grpc_client.Calls(target, metadata=metadata) as made:
+                return made.stub(grpc_client.EMBED)(request, metadata=metadata, timeout=DEADLINE_S)
+    return {"tei_pb2": types.SimpleNamespace(EmbedRequest=lambda **fields: grpc_client.asks(grpc_client.EMBED, **fields)),
+            "tei_pb2_grpc": types.SimpleNamespace(EmbedStub=Stub)}
+
+
+@pytest.mark.parametrize("key", [None, FIRST])
+def test_the_call_with_grpc_works(guarded, expected, monkeypatch, key):
+    monkeypatch.setenv("AKIDB_API_KEY", FIRST)
+    with contextlib.ExitStack() as stack:
+        server = guarded if key else stack.enter_context(Server("--h2c", *PATIENT))
+        page = stack.enter_context(server.client()).get("/", headers=HTML).text
+        target = "%s:%d" % server.address
+        for name, module in grpc_modules(target).items():
+            monkeypatch.setitem(sys.modules, name, module)
+        call = calls(page, "python", "data-call")["grpc"]
+        assert f'grpc.insecure_channel("{target}")' in call
+        assert same([run_python(call, "vector")], expected)
+        shell = calls(page, "grpcurl", "data-call")["grpc"]
+        assert shell.startswith("grpcurl -plaintext -") and shell.endswith(f" {target} tei.v1.Embed/Embed") and ("$AKIDB_API_KEY" in shell) == (key is not None)
 
 
 def test_a_model_of_any_name_is_quoted():

@@ -8,7 +8,9 @@ import playwright.sync_api
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
-from embed_server import PATIENT, Server  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "parity"))
+from embed_server import MODEL, PATIENT, Server  # noqa: E402
+from rerank_models import write_reranker  # noqa: E402
 
 CHROMIUM = "/usr/bin/chromium"
 KEY = "secret-key-of-the-test"
@@ -33,6 +35,26 @@ def guarded(tmp_path_factory):
     keys.write_text(f"person:{digests[0]}\nscraper:{digests[1]} roles=metrics\n")
     keys.chmod(0o600)
     with Server("--api-keys", keys, *PATIENT) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def rerank_folder(tmp_path_factory):
+    return write_reranker(tmp_path_factory.mktemp("models") / "tiny-reranker", "bert-identity")
+
+
+@pytest.fixture(scope="session")
+def reranker(rerank_folder):
+    with Server(*PATIENT, model=rerank_folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def several(rerank_folder):
+    """A reranker first, and an embedding model, both loaded."""
+    models = rerank_folder.parent / "models"
+    models.write_text(f"[ranks]\nsource = {rerank_folder}\n[embeds]\nsource = {MODEL}\npin = true\n")
+    with Server("--models", models, *PATIENT, model=None) as running:
         yield running
 
 

@@ -91,7 +91,7 @@ def test_the_first_thing_that_tab_reaches_leads_to_the_content(watched, server):
 def test_the_first_page_needs_no_script(watched, server):
     page = watched(server, java_script_enabled=False).open("/")
     expect(page.locator("#state")).to_have_text("ready")
-    assert cells(page, "#models")[0][:4] == [NAME, "bert", "384", "256"]
+    assert cells(page, "#models")[0][:6] == [NAME, "ready", "embedding", "bert", "384", "256"]
     page.locator("[data-dialect=openai] summary").click()
     expect(page.locator("[data-dialect=openai] pre").first).to_be_visible()
     page.get_by_text("The list").click()
@@ -100,10 +100,10 @@ def test_the_first_page_needs_no_script(watched, server):
 
 def test_the_calls_in_javascript_work(watched, server, client):
     page = watched(server).open("/")
-    blocks = page.locator("#calls details")
+    blocks = page.locator("#calls details[data-dialect]")
     assert set(blocks.evaluate_all("all => all.map((details) => details.dataset.dialect)")) == DIALECTS
     expected = vectors(client, ["a cat sits on the mat", "ein Satz auf Deutsch"])
-    for call in page.locator("pre[data-language=javascript]").evaluate_all("all => all.map((pre) => pre.textContent)"):
+    for call in page.locator("[data-dialect] pre[data-language=javascript]").evaluate_all("all => all.map((pre) => pre.textContent)"):
         found = numpy.float32(page.evaluate(f"async () => {{ {call}\nreturn vectors; }}"))
         assert numpy.array_equal(found, expected[:len(found)]), call
 
@@ -312,26 +312,45 @@ def test_options_go_with_the_request(watched, server):
     expect(page.locator("#status")).to_contain_text("64 numbers each")
 
 
-def test_rerank_is_there_where_the_service_offers_it(watched, server):
-    one = watched(server)
-    document = {"openapi": "3.1.0", "paths": {"/rerank": {"post": {}}}}
-    one.context.route("**/openapi.json", lambda route: route.fulfill(json=document))
-    one.context.route("**/rerank", lambda route: route.fulfill(json=[{"index": i, "score": 0.9 - i / 10} for i in (2, 0, 1, 3)])
-                      if route.request.post_data_json == {"query": "pets", "texts": TEXTS} else route.abort())
-    page = one.open("/ui")
-    compare(page, TEXTS)
+def rank(page, texts):
+    page.get_by_label("Texts, one on each line").fill("\n".join(texts))
     page.get_by_label("Query, to which the texts are ordered").fill("pets")
     page.get_by_role("button", name="Rerank").click()
-    expect(page.locator("#rerank-status")).to_have_text("4 texts ranked.")
-    assert [row[2] for row in cells(page, "#ranks")] == [TEXTS[i] for i in (2, 0, 1, 3)]
-    assert cells(page, "#ranks")[0][:2] == ["1", "0.7000"]
+    expect(page.locator("#rerank-status")).to_have_text(f"{len(texts)} texts ranked.")
+    return [int(row[0]) for row in cells(page, "#ranks")], [row[2] for row in cells(page, "#ranks")]
 
 
-def test_rerank_is_as_the_service_says(watched, server, client):
+def ranked(server, texts, **more):
+    with server.client() as client:
+        reply = client.post("/api/v1/rerank", json={"query": "pets", "documents": texts, **more})
+        return [texts[result["index"]] for result in reply.json()["results"]]
+
+
+def test_a_service_with_a_reranker_alone_shows_the_rerank_part_alone(watched, reranker):
+    page = watched(reranker).open("/ui")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Rerank texts")
+    expect(page.locator("#rerank-part")).to_be_visible()
+    expect(page.get_by_role("button", name="Compare")).to_be_hidden()
+    expect(page.get_by_text("Options")).to_be_hidden()
+    assert rank(page, TEXTS) == (list(range(1, len(TEXTS) + 1)), ranked(reranker, TEXTS))
+    expect(page.locator("#results")).to_be_hidden()
+    assert not [finding for finding in axe_findings(page) if finding.startswith(("serious", "critical"))]
+
+
+def test_a_service_with_models_of_both_kinds_uses_each_for_its_own(watched, several):
+    page = watched(several).open("/ui")
+    expect(page.locator("#rerank-part")).to_be_visible()
+    compare(page, TEXTS)
+    expect(page.locator("#status")).to_contain_text("384 numbers each")
+    expect(page.locator("#tokens-part")).to_be_hidden()  # the routes for tokens are those of the first model
+    assert rank(page, TEXTS)[1] == ranked(several, TEXTS, model="ranks")
+
+
+def test_a_service_without_a_reranker_has_no_rerank_part(watched, server):
     page = watched(server).open("/ui")
     compare(page, TEXTS)
-    offered = "/rerank" in client.get("/openapi.json").json()["paths"]
-    expect(page.locator("#rerank-part")).to_be_visible() if offered else expect(page.locator("#rerank-part")).to_be_hidden()
+    expect(page.locator("#rerank-part")).to_be_hidden()
+    expect(page.locator("#tokens-part")).to_be_visible()
 
 
 # ---- /ui/live -----------------------------------------------------------------------------------------------------------

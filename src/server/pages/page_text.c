@@ -73,15 +73,34 @@ static void write_model_path(const exchange *x, buf *out)
             buf_printf(out, "%%%02X", (unsigned char)*c);
 }
 
-static void write_origin(const exchange *x, buf *out)
+static void write_host(const exchange *x, buf *out)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]";
     const char *host = exchange_header(x, "Host");
-    buf_append_string(out, x->owner->tls != NULL ? "https://" : "http://");
     if (host != NULL && host[0] != '\0' && host[strspn(host, plain)] == '\0')
         buf_append_string(out, host);
     else
         buf_printf(out, "127.0.0.1:%u", x->owner->port);
+}
+
+static void write_origin(const exchange *x, buf *out)
+{
+    buf_append_string(out, x->owner->tls != NULL ? "https://" : "http://");
+    write_host(x, out);
+}
+
+/* Of grpcio and grpcurl: with TLS, or without, for which the service needs --h2c. */
+static void write_channel(const exchange *x, buf *out)
+{
+    const bool secure = x->owner->tls != NULL;
+    append_html(out, secure ? "grpc.secure_channel(\"" : "grpc.insecure_channel(\"");
+    write_host(x, out);
+    append_html(out, secure ? "\", grpc.ssl_channel_credentials())" : "\")");
+}
+
+static void write_plaintext(const exchange *x, buf *out)
+{
+    buf_append_string(out, x->owner->tls != NULL ? "" : "-plaintext ");
 }
 
 static const char *state_of(const server *s)
@@ -146,9 +165,9 @@ static void write_model_row(void *cookie, const model_view *view)
     buf *out = cookie;
     buf_append_string(out, "<tr><th scope=\"row\">");
     append_html(out, view->name);
-    buf_append_string(out, "</th>");
+    buf_printf(out, "</th><td>%s</td>", model_phase_name(view->phase));
     if (view->model == NULL) {
-        buf_printf(out, "<td colspan=\"5\">%s</td></tr>",
+        buf_printf(out, "<td colspan=\"6\">%s</td></tr>",
                    view->phase == MODEL_LOADING  ? "is being loaded"
                    : view->phase == MODEL_FAILED ? "cannot be loaded"
                                                  : "is not loaded");
@@ -157,7 +176,7 @@ static void write_model_row(void *cookie, const model_view *view)
     const encoder *enc = served_model_encoder(view->model);
     aki_model_info info;
     encoder_describe(enc, &info);
-    buf_append_string(out, "<td>");
+    buf_printf(out, "<td>%s</td><td>", api_kind(enc));
     append_html(out, info.architecture);
     buf_printf(out, "</td><td>%zu</td><td>%zu</td><td>%s, %s</td><td>", encoder_dimension(enc),
                encoder_max_tokens(enc), kernel_precision_name(info.precision), info.cpu_tier);
@@ -169,7 +188,7 @@ static void write_model_row(void *cookie, const model_view *view)
 static void write_models(const exchange *x, buf *out)
 {
     if (has_keys(x)) {
-        buf_append_string(out, "<tr><td colspan=\"6\">This service asks for an API key before it tells its "
+        buf_append_string(out, "<tr><td colspan=\"8\">This service asks for an API key before it tells its "
                                "models.</td></tr>");
         return;
     }
@@ -211,6 +230,8 @@ static const struct {
     {"python_key", "os.environ[\"AKIDB_API_KEY\"]", "\"-\""},
     {"python_header", ", \"Authorization\": \"Bearer \" + os.environ[\"AKIDB_API_KEY\"]", ""},
     {"python_headers", ", headers={\"Authorization\": \"Bearer \" + os.environ[\"AKIDB_API_KEY\"]}", ""},
+    {"grpc_metadata", ", metadata=[(\"authorization\", \"Bearer \" + os.environ[\"AKIDB_API_KEY\"])]", ""},
+    {"grpcurl_key", "-H \"authorization: Bearer $AKIDB_API_KEY\" ", ""},
     {"javascript_key", ", authorization: \"Bearer \" + process.env.AKIDB_API_KEY", ""},
 };
 
@@ -218,11 +239,12 @@ static const struct {
     const char *name;
     void (*write)(const exchange *x, buf *out);
 } names[] = {
-    {"version", write_version}, {"model", write_model},     {"model_path", write_model_path},
-    {"origin", write_origin},   {"state", write_state},     {"state_class", write_state_class},
-    {"uptime", write_uptime},   {"memory", write_memory},   {"breaker", write_breaker},
-    {"models", write_models},   {"max_texts", write_texts}, {"max_body_bytes", write_body_bytes},
-    {"routes", write_routes},   {"keys", write_keys},
+    {"version", write_version}, {"model", write_model},         {"model_path", write_model_path},
+    {"origin", write_origin},   {"state", write_state},         {"state_class", write_state_class},
+    {"uptime", write_uptime},   {"memory", write_memory},       {"breaker", write_breaker},
+    {"models", write_models},   {"max_texts", write_texts},     {"max_body_bytes", write_body_bytes},
+    {"routes", write_routes},   {"keys", write_keys},           {"host", write_host},
+    {"channel", write_channel}, {"plaintext", write_plaintext},
 };
 
 static bool is(const char *name, size_t length, const char *wanted)
