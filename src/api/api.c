@@ -138,13 +138,28 @@ size_t api_tokens(const api_result *result)
     return tokens;
 }
 
-void api_error_text(const http_error *error, const api_dialect *dialect, char text[API_ERROR_TEXT_BYTES])
+static const char *hint_of(const api_dialect *dialect, http_error_code code)
 {
-    if (error->code == HTTP_ERROR_INVALID_JSON || error->code == HTTP_ERROR_MISSING_FIELD)
-        snprintf(text, API_ERROR_TEXT_BYTES, "%s. Send one JSON object, like %s.", error->message,
-                 dialect->example);
-    else
-        snprintf(text, API_ERROR_TEXT_BYTES, "%s. %s", error->message, http_error_hint(error->code));
+    for (const api_hint *hint = dialect->hints; hint != NULL && hint->text != NULL; hint++)
+        if (hint->code == code)
+            return hint->text;
+    return http_error_hint(code);
+}
+
+void api_error_text(const http_error *error, const api_dialect *dialect, const api_service *service,
+                    char text[API_ERROR_TEXT_BYTES])
+{
+    if (error->code != HTTP_ERROR_INVALID_JSON && error->code != HTTP_ERROR_MISSING_FIELD) {
+        snprintf(text, API_ERROR_TEXT_BYTES, "%s. %s", error->message, hint_of(dialect, error->code));
+        return;
+    }
+    const int before =
+        snprintf(text, API_ERROR_TEXT_BYTES, "%s. Send one JSON object, like ", error->message);
+    snprintf(text + before, API_ERROR_TEXT_BYTES - (size_t)before, "%s.",
+             service->example != NULL ? service->example : dialect->example);
+    for (char *c = text + before; *c != '\0'; c++)
+        if (*c == '\'')
+            *c = '"';
 }
 
 void api_error_param(const http_error *error, const api_dialect *dialect, char param[80])

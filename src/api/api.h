@@ -71,7 +71,8 @@ typedef struct api_service {
     bool takes_ids;            /* OpenAI's token ids are the model's own */
     const cl100k *foreign_ids; /* or these; NULL, and not takes_ids = they are refused */
     size_t max_body_bytes;
-    const void *server; /* of the next two: what health says */
+    const char *example; /* of the operation's body, as in api_description; NULL = the dialect's */
+    const void *server;  /* of the next two: what health says */
     bool (*is_live)(const void *server);
     bool (*is_ready)(const void *server);
 } api_service;
@@ -127,12 +128,19 @@ typedef struct api_result {
     size_t *head_length; /* `write` sets it where bytes follow the JSON: how long that is; else it stays 0 */
 } api_result;
 
+/* What to do about an error, in a dialect whose fields and headers are not those that http_error_hint names. */
+typedef struct api_hint {
+    http_error_code code;
+    const char *text;
+} api_hint;
+
 typedef struct api_dialect {
     const char *
         text_field; /* what the parameter of an error calls the texts: "input" for "texts[3]" -> "input[3]" */
-    const char *example; /* of a body */
-    bool any_media_type; /* a body's Content-Type may be anything, or missing */
-    bool bare_key;       /* an API key may come without the word Bearer */
+    const char *example;   /* of a body */
+    const api_hint *hints; /* end with a NULL text; NULL = none */
+    bool any_media_type;   /* a body's Content-Type may be anything, or missing */
+    bool bare_key;         /* an API key may come without the word Bearer */
     /* Appends the body of an error and returns the HTTP status that the dialect gives it. */
     unsigned (*write_error)(const http_error *error, const api_service *service, const char *request_id,
                             buf *out);
@@ -212,10 +220,17 @@ size_t api_tokens(const api_result *result);
 /* Appends ",\"truncated\":[…]" with the places of the texts that were cut, where there are any. */
 void api_append_truncated(const api_result *result, buf *out);
 
-/* The error's message with the hint, whose examples are the dialect's, and its parameter with the dialect's name of the
- * texts ("input[3]"); "" = none. */
+/* The error's message with the dialect's hint and an example of the operation's body. */
 #define API_ERROR_TEXT_BYTES 1024
-void api_error_text(const http_error *error, const api_dialect *dialect, char text[API_ERROR_TEXT_BYTES]);
+void api_error_text(const http_error *error, const api_dialect *dialect, const api_service *service,
+                    char text[API_ERROR_TEXT_BYTES]);
+/* Hints of dialects whose errors do not say which parameter is at fault but in the message. */
+#define API_HINTS_WITHOUT_PARAM                                                                              \
+    {HTTP_ERROR_INVALID_TYPE, "Correct the type of the field."},                                             \
+    {                                                                                                        \
+        HTTP_ERROR_INVALID_VALUE, "Correct the value of the field."                                          \
+    }
+/* The error's parameter with the dialect's name of the texts ("input[3]"); "" = none. */
 void api_error_param(const http_error *error, const api_dialect *dialect, char param[80]);
 
 /* The operations, by dialect. */

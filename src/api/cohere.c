@@ -19,10 +19,16 @@ enum { COHERE_FLOATS_V1, COHERE_TYPES_V1, COHERE_TYPES_V2 };
 static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
                             buf *out);
 
+static const api_hint hints[] = {
+    API_HINTS_WITHOUT_PARAM,
+    {HTTP_ERROR_TEXT_TOO_LONG, "Shorten or split the text, or send \"truncate\":\"END\"."},
+    {HTTP_ERROR_TOTAL, NULL}};
+
 static const api_dialect cohere = {.text_field = "texts",
                                    .example = "{\"model\":\"NAME\",\"texts\":[\"hello\"],"
                                               "\"input_type\":\"search_document\"}",
                                    .any_media_type = true,
+                                   .hints = hints,
                                    .write_error = write_error};
 
 static bool refuse_images(api_call *call, const char *name, const json_t *value, const api_service *service,
@@ -183,9 +189,8 @@ static aki_status write_embed(const api_call *call, const api_result *result, co
 static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
                             buf *out)
 {
-    (void)service;
     char text[API_ERROR_TEXT_BYTES];
-    api_error_text(error, &cohere, text);
+    api_error_text(error, &cohere, service, text);
     buf_append_string(out, "{\"id\":");
     json_text_append_string(out, request_id);
     buf_append_string(out, ",\"message\":");

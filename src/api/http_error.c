@@ -105,16 +105,21 @@ void http_error_from(http_error *error, const aki_error *from)
     http_error_set(error, http_error_of_status(from->status), param, "%s", from->message);
 }
 
-bool http_error_write(const http_error *error, buf *out)
+bool http_error_write_as(const http_error *error, const char *text, buf *out)
 {
-    char message[sizeof error->message + 256];
-    snprintf(message, sizeof message, "%s. %s", error->message, http_error_hint(error->code));
     buf_append_string(out, "{\"error\":{\"message\":");
-    json_text_append_visible(out, message, strlen(message));
+    json_text_append_visible(out, text, strlen(text));
     buf_printf(out, ",\"type\":\"%s\",\"param\":", http_error_type(error->code));
     if (error->param[0] != '\0')
         json_text_append_string(out, error->param);
     else
         buf_append_string(out, "null");
     return buf_printf(out, ",\"code\":\"%s\"}}\n", http_error_name(error->code));
+}
+
+bool http_error_write(const http_error *error, buf *out)
+{
+    char text[sizeof error->message + 256];
+    snprintf(text, sizeof text, "%s. %s", error->message, http_error_hint(error->code));
+    return http_error_write_as(error, text, out);
 }

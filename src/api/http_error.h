@@ -128,6 +128,8 @@ http_error_code http_error_of_status(aki_status status);
 http_error_code http_error_of_text(aki_status status);
 void http_error_from(http_error *error, const aki_error *from);
 
+/* Appends the JSON body, with another text for people. */
+bool http_error_write_as(const http_error *error, const char *text, buf *out);
 /* Appends the JSON body. */
 bool http_error_write(const http_error *error, buf *out);
 

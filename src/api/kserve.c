@@ -24,10 +24,17 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are little-en
 static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
                             buf *out);
 
+static const api_hint hints[] = {
+    API_HINTS_WITHOUT_PARAM,
+    {HTTP_ERROR_TEXT_TOO_LONG, "Shorten or split the text, or send \"truncate\":true in parameters."},
+    {HTTP_ERROR_MODEL_NOT_FOUND, "Name a served model in the path; GET /v1/models lists them."},
+    {HTTP_ERROR_TOTAL, NULL}};
+
 static const api_dialect kserve = {
     .text_field = "inputs",
     .example = "{\"inputs\":[{\"name\":\"text\",\"shape\":[1],\"datatype\":\"BYTES\",\"data\":[\"hello\"]}]}",
     .any_media_type = true,
+    .hints = hints,
     .write_error = write_error};
 
 static bool refuse(http_error *error, const char *param, const char *message)
@@ -375,9 +382,9 @@ static aki_status write_ready(const api_call *call, const api_result *result, co
 static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
                             buf *out)
 {
-    (void)service, (void)request_id;
+    (void)request_id;
     char text[API_ERROR_TEXT_BYTES];
-    api_error_text(error, &kserve, text);
+    api_error_text(error, &kserve, service, text);
     buf_append_string(out, "{\"error\":");
     json_text_append_visible(out, text, strlen(text));
     buf_append_string(out, "}\n");

@@ -24,9 +24,12 @@ enum { OPENAI_FORM, LLAMACPP_FORM };
 static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
                             buf *out);
 
+static const api_hint hints[] = {API_HINTS_WITHOUT_PARAM, {HTTP_ERROR_TOTAL, NULL}};
+
 static const api_dialect llamacpp = {.text_field = "content",
                                      .example = "{\"content\":[\"hello\"]}",
                                      .any_media_type = true,
+                                     .hints = hints,
                                      .write_error = write_error};
 
 static bool read_norm(api_call *call, const char *name, const json_t *value, const api_service *service,
@@ -247,10 +250,10 @@ static const char *type_of(unsigned status)
 static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
                             buf *out)
 {
-    (void)service, (void)request_id;
+    (void)request_id;
     char text[API_ERROR_TEXT_BYTES];
     const unsigned status = http_error_status(error->code);
-    api_error_text(error, &llamacpp, text);
+    api_error_text(error, &llamacpp, service, text);
     buf_printf(out, "{\"error\":{\"code\":%u,\"message\":", status);
     json_text_append_visible(out, text, strlen(text));
     buf_printf(out, ",\"type\":\"%s\"}}\n", type_of(status));

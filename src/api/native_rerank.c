@@ -116,20 +116,25 @@ static aki_status write_rerank(const api_call *call, const api_result *result, c
 }
 
 static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
-                            buf *out)
-{
-    (void)service, (void)request_id;
-    http_error own = *error;
-    if (strncmp(own.param, "texts[", 6) == 0)
-        snprintf(own.param, sizeof own.param, "documents[%.40s", error->param + 6);
-    http_error_write(&own, out);
-    return http_error_status(error->code);
-}
+                            buf *out);
 
 static const api_dialect native_rerank_dialect = {
     .text_field = "documents",
     .example = "{\"query\":\"what is a cat\",\"documents\":[\"a cat is an animal\",\"a car\"]}",
     .write_error = write_error};
+
+static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
+                            buf *out)
+{
+    (void)request_id;
+    char text[API_ERROR_TEXT_BYTES];
+    http_error own = *error;
+    api_error_text(error, &native_rerank_dialect, service, text);
+    if (strncmp(own.param, "texts[", 6) == 0)
+        snprintf(own.param, sizeof own.param, "documents[%.40s", error->param + 6);
+    http_error_write_as(&own, text, out);
+    return http_error_status(error->code);
+}
 
 static const api_description rerank_form = {
     .members = "'query':{'type':'string','minLength':1},'documents':{'type':'array','minItems':1,'items':{"

@@ -29,9 +29,12 @@
 static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
                             buf *out);
 
+static const api_hint hints[] = {API_HINTS_WITHOUT_PARAM, {HTTP_ERROR_TOTAL, NULL}};
+
 static const api_dialect ollama = {.text_field = "input",
                                    .example = "{\"model\":\"NAME\",\"input\":[\"hello\"]}",
                                    .any_media_type = true,
+                                   .hints = hints,
                                    .write_error = write_error};
 
 static bool read_name(api_call *call, const char *name, const json_t *value, const api_service *service,
@@ -411,14 +414,14 @@ static aki_status write_pull(const api_call *call, const api_result *result, con
 static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
                             buf *out)
 {
-    (void)service, (void)request_id;
+    (void)request_id;
     char text[API_ERROR_TEXT_BYTES];
     if (error->code == HTTP_ERROR_TEXT_TOO_LONG)
         snprintf(text, sizeof text, "the input length exceeds the context length");
     else if (error->code == HTTP_ERROR_MODEL_NOT_FOUND)
         snprintf(text, sizeof text, "%s", error->message);
     else
-        api_error_text(error, &ollama, text);
+        api_error_text(error, &ollama, service, text);
     buf_append_string(out, "{\"error\":");
     json_text_append_visible(out, text, strlen(text));
     buf_append_string(out, "}\n");

@@ -245,7 +245,7 @@ static void say(const http_error *error, const api_service *service, const char 
                    encoder_max_tokens(service->enc), param[0] != '\0' ? param : "the input");
         return;
     }
-    api_error_text(error, &openai_dialect, plain);
+    api_error_text(error, &openai_dialect, service, plain);
     buf_append_string(text, plain);
 }
 

@@ -291,9 +291,8 @@ static size_t bound_weaviate(const api_call *call, const api_result *result, con
 static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
                             buf *out)
 {
-    (void)service;
     char text[API_ERROR_TEXT_BYTES], param[80];
-    api_error_text(error, &rerank_dialect, text);
+    api_error_text(error, &rerank_dialect, service, text);
     api_error_param(error, &rerank_dialect, param);
     buf_append_string(out, "{\"id\":");
     json_text_append_string(out, request_id);
@@ -314,9 +313,9 @@ static unsigned write_error(const http_error *error, const api_service *service,
 static unsigned write_weaviate_error(const http_error *error, const api_service *service,
                                      const char *request_id, buf *out)
 {
-    (void)service, (void)request_id;
+    (void)request_id;
     char text[API_ERROR_TEXT_BYTES];
-    api_error_text(error, &weaviate_rerank_dialect, text);
+    api_error_text(error, &weaviate_rerank_dialect, service, text);
     buf_append_string(out, "{\"error\":");
     json_text_append_visible(out, text, strlen(text));
     buf_append_string(out, "}\n");

@@ -29,10 +29,13 @@ enum { TEI_EMBED, TEI_SIMILARITY };
 static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
                             buf *out);
 
+static const api_hint hints[] = {API_HINTS_WITHOUT_PARAM, {HTTP_ERROR_TOTAL, NULL}};
+
 const api_dialect tei_dialect = {.text_field = "inputs",
                                  .example = "{\"inputs\":[\"hello\"]}",
                                  .any_media_type = true,
                                  .bare_key = true,
+                                 .hints = hints,
                                  .write_error = write_error};
 
 static const api_field fields[] = {{"truncate", option_truncate},     {"truncation_direction", option_side},
@@ -530,10 +533,10 @@ static tei_kind kind_of(http_error_code code)
 static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
                             buf *out)
 {
-    (void)service, (void)request_id;
+    (void)request_id;
     char text[API_ERROR_TEXT_BYTES];
     const tei_kind kind = kind_of(error->code);
-    api_error_text(error, &tei_dialect, text);
+    api_error_text(error, &tei_dialect, service, text);
     buf_append_string(out, "{\"error\":");
     json_text_append_visible(out, text, strlen(text));
     buf_printf(out, ",\"error_type\":\"%s\"}\n", kind.name);

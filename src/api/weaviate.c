@@ -17,9 +17,12 @@
 static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
                             buf *out);
 
+static const api_hint hints[] = {API_HINTS_WITHOUT_PARAM, {HTTP_ERROR_TOTAL, NULL}};
+
 static const api_dialect weaviate = {.text_field = "text",
                                      .example = "{\"text\":\"hello\"}",
                                      .any_media_type = true,
+                                     .hints = hints,
                                      .write_error = write_error};
 
 static const api_field fields[] = {{"pooling_strategy", option_without_effect},
@@ -93,9 +96,9 @@ static aki_status write_meta(const api_call *call, const api_result *result, con
 static unsigned write_error(const http_error *error, const api_service *service, const char *request_id,
                             buf *out)
 {
-    (void)service, (void)request_id;
+    (void)request_id;
     char text[API_ERROR_TEXT_BYTES];
-    api_error_text(error, &weaviate, text);
+    api_error_text(error, &weaviate, service, text);
     buf_append_string(out, "{\"error\":");
     json_text_append_visible(out, text, strlen(text));
     buf_append_string(out, "}\n");

@@ -261,18 +261,20 @@ void exchange_handle(http_handler *handler)
 api_service exchange_service(const exchange *x)
 {
     const server *s = x->owner;
-    return (api_service){.model_name = exchange_model_name(x),
-                         .enc = exchange_encoder(x),
-                         .max_texts = s->settings.max_texts,
-                         .max_requests = s->settings.max_queue_requests,
-                         .http_threads = s->settings.http_threads,
-                         .started_s = s->started_s,
-                         .takes_ids = s->settings.takes_token_ids,
-                         .foreign_ids = s->foreign_ids,
-                         .max_body_bytes = s->settings.max_body_bytes,
-                         .server = s,
-                         .is_live = service_is_live,
-                         .is_ready = service_is_ready};
+    return (api_service){
+        .model_name = exchange_model_name(x),
+        .enc = exchange_encoder(x),
+        .max_texts = s->settings.max_texts,
+        .max_requests = s->settings.max_queue_requests,
+        .http_threads = s->settings.http_threads,
+        .started_s = s->started_s,
+        .takes_ids = s->settings.takes_token_ids,
+        .foreign_ids = s->foreign_ids,
+        .max_body_bytes = s->settings.max_body_bytes,
+        .example = x->api != NULL && x->api->description != NULL ? x->api->description->example : NULL,
+        .server = s,
+        .is_live = service_is_live,
+        .is_ready = service_is_ready};
 }
 
 /* Nobody knows when an operator will let a device be called again. */

@@ -1,5 +1,6 @@
 """/openapi.json: valid OpenAPI 3.1, the routes of the server and nothing else, examples that work, replies as described."""
 import hashlib
+import json
 
 import jsonschema
 import openapi_spec_validator
@@ -92,3 +93,26 @@ def test_bodies_that_the_document_refuses_are_refused(client, document):
             reply = client.post(path.replace("{model}", NAME), json={})
             assert reply.status_code in ((400, 422, 424) if path in CLASSIFIERS else (400, 422)), path
             resolved(document, {"$ref": "#/components/schemas/Error"}).validate(reply.json())
+
+
+def message_of(reply):
+    found = reply.json()
+    error = found.get("error", found.get("message"))
+    return error if isinstance(error, str) else error["message"]
+
+
+def test_the_hint_of_an_error_is_the_route_s_own(client, document):
+    """An example of its body; no words about a field that its errors do not have."""
+    for (method, path), operation in operations(document).items():
+        content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        if content is None:
+            continue
+        example = json.dumps(content["example"], separators=(",", ":"), ensure_ascii=False).replace(f'"{NAME}"', '"NAME"')
+        for body in (b"", b"[]"):
+            message = message_of(client.post(path.replace("{model}", NAME), content=body, headers={"content-type": "application/json"}))
+            assert message.endswith(f", like {example}."), (path, message)
+        first = next(iter(content["example"]))
+        for wrong in ({}, 5, [[None]]):
+            reply = client.post(path.replace("{model}", NAME), json={**content["example"], first: wrong})
+            if reply.status_code != 200 and not isinstance(reply.json().get("error"), dict):
+                assert "named in param" not in message_of(reply), (path, reply.text)
