@@ -45,8 +45,9 @@ static void streams_are_those_of_the_services(void **state)
     (void)state;
     for (const route *r = grpc_route_table; r->path != NULL; r++) {
         const char *name = strrchr(r->path, '/') + 1;
-        const bool streams = strstr(name, "Stream") != NULL || strcmp(name, "ServerReflectionInfo") == 0 ||
-                             strcmp(name, "Watch") == 0;
+        /* RerankStream has one reply to all of its messages, which are read as one body. */
+        const bool streams = (strstr(name, "Stream") != NULL && strcmp(name, "RerankStream") != 0) ||
+                             strcmp(name, "ServerReflectionInfo") == 0 || strcmp(name, "Watch") == 0;
         assert_int_equal(r->stream != NULL, streams);
         assert_non_null(r->handle);
         assert_non_null(r->resume);
