@@ -226,8 +226,10 @@ static aki_status append_tokens(const api_call *call, const api_result *result, 
     aki_status status = AKI_OK;
     if (call->packed)
         return vector_json_write_base64(vectors, tokens * hidden, index, out, error);
+    buf_append_char(out, '[');
     for (size_t t = 0; t < tokens && status == AKI_OK; t++) {
-        buf_append_char(out, t > 0 ? ',' : '[');
+        if (t > 0)
+            buf_append_char(out, ',');
         status = vector_json_write_numbers(vectors + t * hidden, hidden, index, out, error);
     }
     buf_append_char(out, ']');

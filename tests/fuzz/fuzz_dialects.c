@@ -12,7 +12,6 @@
 
 #define CONTROL_BYTES 2
 #define MOST_TEXTS 16
-#define DIMENSION_MAX 16
 
 static const api_operation *const operations[] = {
     &native_embed,      &openai_embeddings,  &openai_deployment_embeddings,
@@ -24,7 +23,9 @@ static const api_operation *const operations[] = {
     &cohere_v2_embed,   &kserve_infer,       &kserve_server,
     &kserve_model,      &kserve_ready,       &weaviate_vectors,
     &weaviate_meta,     &llamacpp_embedding, &llamacpp_embeddings,
-    &ollama_pull};
+    &ollama_pull,       &llamacpp_tokenize,  &llamacpp_detokenize,
+    &vllm_pooling,      &vllm_classify,      &vllm_score,
+    &nim_rerank,        &tei_embed_all};
 #define OPERATIONS (sizeof operations / sizeof operations[0])
 
 static encoder *open_model(void)
@@ -80,8 +81,11 @@ static void check_texts(const api_call *call, const api_service *service)
 
 static void write_reply(const api_operation *operation, api_call *call, const api_service *service)
 {
-    static float vectors[MOST_TEXTS * DIMENSION_MAX];
     static aki_text_info info[MOST_TEXTS];
+    const size_t numbers =
+        call->every_token ? call->token_room * encoder_hidden(service->enc) : encoder_dimension(service->enc);
+    float *vectors = calloc(MOST_TEXTS * numbers + 1, sizeof *vectors);
+    FUZZ_CHECK(vectors != NULL);
     size_t head_length = 0;
     api_result result = {.request_id = "an-id", .head_length = &head_length};
     if (call->count > 0) {
@@ -90,7 +94,9 @@ static void write_reply(const api_operation *operation, api_call *call, const ap
                               .vectors = vectors,
                               .info = info,
                               .count = call->count,
-                              .dimension = encoder_dimension(service->enc)};
+                              .dimension = numbers};
+        for (size_t i = 0; call->every_token && i < call->count; i++)
+            info[i].tokens = call->ids[i].count;
         info[0].truncated = true;
         for (size_t i = 0; i < call->count * result.dimension; i++)
             vectors[i] = (float)((int)(i % 7) - 3) / 3;
@@ -107,6 +113,8 @@ static void write_reply(const api_operation *operation, api_call *call, const ap
     }
     check_json(&out);
     buf_free(&out);
+    free(vectors);
+    memset(info, 0, sizeof info);
 }
 
 /* The length of the first line of the body, as a header has it; NULL = there is none. */
@@ -139,11 +147,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .head_length = (data[1] & 2) != 0 ? head_of(body, size - CONTROL_BYTES, head_length) : NULL};
     api_call call = {0};
     http_error error;
-    const bool read = operation->read == NULL || operation->read(&call, &request, &service, &error);
+    const bool read = operation->read == NULL || api_read(operation, &call, &request, &service, &error);
     free(body);
     if (read) {
         check_texts(&call, &service);
-        write_reply(operation, &call, &service);
+        write_reply(call.as != NULL ? call.as : operation, &call, &service);
     } else {
         check_error(operation, &error, &service);
     }
