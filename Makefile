@@ -115,6 +115,13 @@ OPENAPI_EXAMPLES ?= 100
 test-openapi: test-deps build-all $(OPENAPI_ENV)/.ready ## Sends requests that schemathesis makes from /openapi.json, OPENAPI_EXAMPLES for each route
 	@AKIDB_OPENAPI_EXAMPLES=$(OPENAPI_EXAMPLES) scripts/run-tests $(BUILD) $(OPENAPI_ENV) openapi $(PYTEST_ARGS)
 
+# Random requests for each route, so that there are OPENAPI_REQUESTS in all.
+OPENAPI_SEED ?= 1
+OPENAPI_REQUESTS ?= 20000
+fuzz-openapi: ## The same with 20,000 requests and more (OPENAPI_EXAMPLES=2000 OPENAPI_SEED=2 for others)
+	@AKIDB_OPENAPI_REQUESTS=$(OPENAPI_REQUESTS) AKIDB_OPENAPI_SEED=$(OPENAPI_SEED) \
+	    $(MAKE) --no-print-directory test-openapi OPENAPI_EXAMPLES=$(if $(filter file,$(origin OPENAPI_EXAMPLES)),700,$(OPENAPI_EXAMPLES)) PYTEST_ARGS="-s $(PYTEST_ARGS)"
+
 $(PAGES_ENV)/.ready: tests/pages/requirements.txt
 	@scripts/make-python-env $(PAGES_ENV) tests/pages/requirements.txt
 

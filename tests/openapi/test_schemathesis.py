@@ -1,15 +1,18 @@
 """Requests that schemathesis makes from /openapi.json, right ones and wrong ones, against the running server: no reply is a 5xx, and
 each has the form that the document says. AKIDB_OPENAPI_EXAMPLES (100): the most random requests for a route, besides those for each
-property of its schema.
+property of its schema. AKIDB_OPENAPI_REQUESTS (0): how many the server must have had in the end. AKIDB_OPENAPI_SEED (1): of the random numbers.
 """
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
 from embed_server import PATIENT, Server
 
 EXAMPLES = os.environ.get("AKIDB_OPENAPI_EXAMPLES", "100")
+REQUESTS = int(os.environ.get("AKIDB_OPENAPI_REQUESTS", "0"))
+SEED = os.environ.get("AKIDB_OPENAPI_SEED", "1")
 # 501 is right for a method that no route has; of those that HTTP has, 405 is.
 SETTINGS = """
 [phases.coverage]
@@ -21,8 +24,11 @@ CHECKS = "not_a_server_error,response_schema_conformance,content_type_conformanc
 def test_replies_are_as_the_document_says(tmp_path):
     program = pathlib.Path(sys.executable).parent / "schemathesis"
     (tmp_path / "settings.toml").write_text(SETTINGS)
-    with Server(*PATIENT, "--token-ids", "native") as server:
-        done = subprocess.run([program, "--config-file", "settings.toml", "run", server.url + "/openapi.json", "--checks", CHECKS, "--max-examples", EXAMPLES, "--seed", "1",
+    with Server(*PATIENT, "--token-ids", "native") as server, server.client() as client:
+        done = subprocess.run([program, "--config-file", "settings.toml", "run", server.url + "/openapi.json", "--checks", CHECKS, "--max-examples", EXAMPLES, "--seed", SEED,
                                "--phases", "examples,coverage,fuzzing", "--mode", "all", "--generation-database", "none", "--no-color",
                                "--suppress-health-check", "all"], cwd=tmp_path, capture_output=True, text=True)
+        answered = re.findall(r"^akidb_embed_http_requests_total\{.*\} (\d+)$", client.get("/metrics").text, re.M)
+    print(f"{sum(map(int, answered))} requests")
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    assert sum(map(int, answered)) >= REQUESTS
