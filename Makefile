@@ -317,6 +317,11 @@ test-clusters: test-deps build $(WHEEL_ENV)/.ready ## Tests the Python package w
 	@scripts/make-wheel build/wheels
 	@scripts/test-python $(BUILD) clusters $(PYTEST_ARGS)
 
+bench-clusters: build $(WHEEL_ENV)/.ready ## Measures Ray and Spark with one worker beside the engine, and kills one, into docs/CLUSTERS.md (CLUSTERS_ARGS="--rows 100000")
+	@scripts/install-packages clusters
+	@scripts/make-wheel build/wheels
+	@scripts/test-python $(BUILD) bench-clusters --output docs/CLUSTERS.md $(CLUSTERS_ARGS)
+
 # The kinds of machine that a release is made for: make check-reproducible ARCHITECTURES=amd64
 ARCHITECTURES ?= amd64 arm64
 export ARCHITECTURES

@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""Ray and Spark on this machine, one worker with all cores, beside the engine: rows and tokens per second from Parquet to Parquet with vectors.
+
+    make bench-clusters                                (makes the environment; writes docs/CLUSTERS.md)
+    build/python-clusters-env/bin/python bench/clusters.py --model FOLDER [--build build] [--rows 1000000] [--kill-rows 100000]
+
+The engine's rate is that of `akidb-embed bench --corpus` on ten thousand of the rows, before and after both runs. A run's time is that of the
+whole job, with the model's start, but without that of Ray or Spark itself. Each run's rows are held against those of the input; then the
+worker of a run over --kill-rows is killed in the middle, and the rows are held against the input again. Close other programs first.
+"""
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from statistics import mean
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE)]
+
+from python_package import short_texts  # noqa: E402
+from recording import describe_machine, others_share, write_section  # noqa: E402
+
+LEAST_SHARE = 0.90
+SAMPLE = 10_000
+PIECES = 20
+
+
+def write_rows(path, rows):
+    table = pa.table({"id": pa.array(range(rows), pa.int64()), "text": list(short_texts(rows))})
+    pq.write_table(table, path, row_group_size=max(1, rows // PIECES))
+    return path
+
+
+def check_rows(folder, rows, who):
+    """Every id once, and a vector for each."""
+    made = pq.read_table(folder, columns=["id", "embedding"])
+    if made.num_rows != rows or pc.count_distinct(made["id"]).as_py() != rows or made["embedding"].null_count > 0:
+        sys.exit(f"{who}: {made.num_rows} rows, {pc.count_distinct(made['id']).as_py()} different ones, in place of {rows}")
+
+
+def engine_rate(arguments, corpus):
+    done = subprocess.run([arguments.build / "akidb-embed", "bench", "--model", arguments.model, "--corpus", corpus, "--seconds", "5", "--json"], check=True,
+                          stdout=subprocess.PIPE)
+    return json.loads(done.stdout)["results"][0]["texts_per_second"]
+
+
+class Ray:
+    name = "Ray"
+
+    def __init__(self, arguments):
+        import ray
+
+        os.environ["RAY_raylet_start_wait_time_s"] = "600"  # on a machine that is busy with other things
+        ray.init(num_cpus=arguments.cores, include_dashboard=False, object_store_memory=200 << 20, log_to_driver=False)
+        self.model, self.cores, self.ray = str(arguments.model), arguments.cores, ray
+
+    def embed(self, source, out, on_worker=None):
+        from akidb_embed.ray import embed_parquet
+
+        rows = pq.ParquetFile(source).metadata.num_rows
+        embed_parquet([str(source)], str(out), self.model, workers=1, cpus_per_worker=self.cores, piece_rows=max(1, rows // PIECES), on_worker=on_worker)
+
+    def embed_killed(self, source, out):
+        threads, killed = [], []
+
+        def kill(process):
+            while len(list(Path(out).glob("part-*"))) < PIECES // 2 and not killed:
+                time.sleep(0.001)
+            os.kill(process, signal.SIGKILL)
+            killed.append(process)
+
+        def on_worker(process):
+            threads.append(threading.Thread(target=kill, args=(process,), daemon=True))
+            threads[-1].start()
+
+        self.embed(source, out, on_worker)
+        threads[0].join()
+
+    def stop(self):
+        self.ray.shutdown()
+
+
+class Spark:
+    name = "Spark"
+
+    def __init__(self, arguments):
+        from pyspark.sql import SparkSession
+
+        os.environ["PYSPARK_PYTHON"] = sys.executable
+        # One task at a time, which takes all cores.
+        self.session = (SparkSession.builder.master(f"local[{arguments.cores},4]").config("spark.task.cpus", str(arguments.cores))
+                        .config("spark.ui.enabled", "false").config("spark.driver.memory", "2g").config("spark.driver.host", "127.0.0.1")
+                        .config("spark.driver.bindAddress", "127.0.0.1").getOrCreate())
+        self.session.sparkContext.setLogLevel("ERROR")
+        self.model, self.cores = str(arguments.model), arguments.cores
+
+    def embed(self, source, out):
+        from akidb_embed.spark import embed
+
+        embed(self.session.read.parquet(str(source)), self.model).write.parquet(str(out))
+
+    def embed_killed(self, source, out):
+        from akidb_embed.spark import mapper, with_vector_column
+
+        mark, add = str(out) + ".killed", mapper(self.model, "text", "embedding", {"threads": self.cores})
+
+        def add_and_die(batches):
+            def die():
+                if not os.path.exists(mark):
+                    open(mark, "w").close()
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            for number, batch in enumerate(add(batches)):
+                yield batch
+                if number == 1:
+                    die()
+            die()  # of a task with a single batch
+
+        frame = self.session.read.parquet(str(source))
+        frame.mapInArrow(add_and_die, with_vector_column(frame.schema, "embedding")).write.parquet(str(out))
+        if not os.path.exists(mark):
+            sys.exit("Spark: no worker was killed")
+
+    def stop(self):
+        self.session.stop()
+
+
+def measure(arguments, folder):
+    """{who: rows/s}, and the engine's rates."""
+    source, few = write_rows(folder / "texts.parquet", arguments.rows), write_rows(folder / "few.parquet", arguments.kill_rows)
+    corpus = folder / "sample.txt"
+    corpus.write_text("\n".join(short_texts(min(SAMPLE, arguments.rows))) + "\n", encoding="utf-8")
+    engine, rates = [engine_rate(arguments, corpus)], {}
+    for kind in (Ray, Spark):
+        cluster = kind(arguments)
+        try:
+            print(f"{kind.name}: {arguments.rows:,} rows", file=sys.stderr, flush=True)
+            begin = time.perf_counter()
+            cluster.embed(source, folder / kind.name)
+            rates[kind.name] = arguments.rows / (time.perf_counter() - begin)
+            check_rows(folder / kind.name, arguments.rows, kind.name)
+            print(f"{kind.name}: {arguments.kill_rows:,} rows, and a worker that is killed", file=sys.stderr, flush=True)
+            cluster.embed_killed(few, folder / f"{kind.name}-killed")
+            check_rows(folder / f"{kind.name}-killed", arguments.kill_rows, kind.name)
+        finally:
+            cluster.stop()
+        engine.append(engine_rate(arguments, corpus))
+    return rates, engine
+
+
+def make_markdown(arguments, machine, rates, engine):
+    lines = [machine, "", f"{arguments.rows:,} short rows, one worker with {arguments.cores} cores; in a run over {arguments.kill_rows:,} rows it was killed in the middle. "
+             f"Command: `bench/clusters.py --rows {arguments.rows} --kill-rows {arguments.kill_rows}`", "",
+             f"`akidb-embed bench` on these texts: {', '.join(f'{rate:,.0f}' for rate in engine)} texts/s.", "",
+             "| | rows/s | aim | share of the engine's | | rows lost or doubled after the kill |", "|---|---|---|---|---|---|"]
+    for who, rate in rates.items():
+        share = rate / mean(engine)
+        lines.append(f"| {who} | {rate:,.0f} | ≥ {LEAST_SHARE:.0%} | {share:.1%} | {'met' if share >= LEAST_SHARE else '**not met**'} | 0 |")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--build", type=Path, default=HERE.parent / "build")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--kill-rows", type=int, default=100_000)
+    parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--output", type=Path, help="a Markdown file with the markers, such as docs/CLUSTERS.md; default: stdout alone")
+    arguments = parser.parse_args()
+    share = others_share()
+    with tempfile.TemporaryDirectory() as folder:
+        rates, engine = measure(arguments, Path(folder))
+    text = make_markdown(arguments, describe_machine(share), rates, engine)
+    print(text)
+    if arguments.output:
+        write_section(arguments.output, "clusters", text)
+
+
+if __name__ == "__main__":
+    main()
