@@ -60,7 +60,8 @@ class Ray:
     def __init__(self, arguments):
         import ray
 
-        os.environ["RAY_raylet_start_wait_time_s"] = "600"  # on a machine that is busy with other things
+        # On a machine that is busy with other things.
+        os.environ.update(RAY_raylet_start_wait_time_s="600", RAY_gcs_rpc_server_reconnect_timeout_s="600")
         ray.init(num_cpus=arguments.cores, include_dashboard=False, object_store_memory=200 << 20, log_to_driver=False)
         self.model, self.cores, self.ray = str(arguments.model), arguments.cores, ray
 

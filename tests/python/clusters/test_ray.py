@@ -18,7 +18,8 @@ sys.path.insert(0, str(ROOT / "examples" / "python"))
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
-    os.environ["RAY_raylet_start_wait_time_s"] = "600"  # on a machine that is busy with other things
+    # On a machine that is busy with other things.
+    os.environ.update(RAY_raylet_start_wait_time_s="600", RAY_gcs_rpc_server_reconnect_timeout_s="600")
     ray.init(num_cpus=2, include_dashboard=False, object_store_memory=200 << 20, log_to_driver=False)
     yield
     ray.shutdown()
