@@ -2,10 +2,8 @@
 
 #include "base/error.h"
 #include "base/json_parse.h"
-#include "cli/options/completion.h"
-#include "cli/device_process.h"
 #include "cli/options/help.h"
-#include "cli/options/manual.h"
+#include "cli/device_process.h"
 #include "cli/message.h"
 #include "cli/options/suggest.h"
 #include "cli/options/unread_variables.h"

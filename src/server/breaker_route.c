@@ -1,4 +1,4 @@
-#include "server/breaker_route.h"
+#include "server/handlers.h"
 
 #include "server/models.h"
 

@@ -1,4 +1,4 @@
-#include "server/device_metrics.h"
+#include "server/server_metrics.h"
 
 #include "server/models.h"
 

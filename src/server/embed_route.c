@@ -7,14 +7,14 @@
  *
  * A request is resumed when both its submission has returned and its result is there; until then whoever is first
  * leaves it to the other. */
-#include "server/embed_route.h"
+#include "server/handlers.h"
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "http/gzip_body.h"
 #include "server/memory_promise.h"
 #include "server/models.h"
-#include "server/request_trace.h"
+#include "server/observers.h"
 #include "server/server_metrics.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #include "server/grpc_routes.h"
 
 #include "grpc/methods.h"
-#include "server/embed_route.h"
+#include "server/handlers.h"
 #include "server/message_stream.h"
 
 /* A call with one reply, to one message or to all of a stream. */

@@ -1,4 +1,4 @@
-#include "server/health.h"
+#include "server/handlers.h"
 
 #include "base/clock.h"
 #include "base/json_text.h"

@@ -1,4 +1,4 @@
-#include "server/index_route.h"
+#include "server/handlers.h"
 
 #include "base/json_text.h"
 #include "server/routes.h"

@@ -5,6 +5,7 @@
 #include "api/http_error.h"
 #include "server/observers.h"
 #include "server/server_metrics.h"
+#include "server/server_metrics.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -13,6 +14,14 @@
 #define MAX_REFUSAL_BYTES 4096
 /* Descriptors beside those of connections. */
 #define OTHER_DESCRIPTORS 320
+
+static const exchange_observer logging = {.ended = request_log_end};
+static const exchange_observer counting = {
+    .begun = server_metrics_begin, .failed = server_metrics_failed, .ended = server_metrics_end};
+static const exchange_observer tracing = {
+    .begun = request_trace_begin, .replied = request_trace_replied, .ended = request_trace_end};
+
+static const exchange_observer *const server_observers[] = {&logging, &counting, &tracing, NULL};
 
 /* A connection is a descriptor: the soft limit is raised towards what may be open, as far as the hard one allows. */
 static void raise_descriptor_limit(const server *s)

@@ -1,4 +1,4 @@
-#include "server/metrics_route.h"
+#include "server/handlers.h"
 
 #include "http/gzip_reply.h"
 #include "telemetry/metrics_text.h"

@@ -1,4 +1,4 @@
-#include "server/model_metrics.h"
+#include "server/server_metrics.h"
 
 #include <math.h>
 

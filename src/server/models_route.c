@@ -1,4 +1,4 @@
-#include "server/models_route.h"
+#include "server/handlers.h"
 
 #include "base/json_text.h"
 

@@ -1,4 +1,4 @@
-#include "server/openapi_route.h"
+#include "server/handlers.h"
 
 #include "api/options.h"
 #include "base/json_text.h"

@@ -6,7 +6,7 @@
 #include "http/request_timeout.h"
 #include "http/route_path.h"
 #include "server/memory_promise.h"
-#include "server/pages/page_route.h"
+#include "server/handlers.h"
 #include "server/routes.h"
 
 #include <stdint.h>

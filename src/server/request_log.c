@@ -1,4 +1,4 @@
-#include "server/request_log.h"
+#include "server/observers.h"
 
 #include "base/clock.h"
 

@@ -1,4 +1,4 @@
-#include "server/request_trace.h"
+#include "server/observers.h"
 
 #include "base/memory.h"
 #include "server/request_spans.h"

@@ -1,15 +1,8 @@
 #include "server/routes.h"
 
 #include "http/route_path.h"
-#include "server/breaker_route.h"
-#include "server/embed_route.h"
+#include "server/handlers.h"
 #include "server/grpc_routes.h"
-#include "server/health.h"
-#include "server/index_route.h"
-#include "server/metrics_route.h"
-#include "server/models_route.h"
-#include "server/openapi_route.h"
-#include "server/pages/page_route.h"
 
 #include <string.h>
 

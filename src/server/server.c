@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "server/exchange.h"
 #include "server/drain.h"
-#include "server/health.h"
+#include "server/handlers.h"
 #include "server/listening.h"
 #include "server/message_stream.h"
 #include "server/models.h"
@@ -23,6 +23,20 @@
 /* Bodies and replies of this size and more go back to the system when freed. Left alone, the C library would raise its
  * own threshold with the first large block freed and keep the next ones. */
 #define LARGE_BLOCK_BYTES (1 << 20)
+
+#define ROW(...) SETTING_ROW(server_settings, __VA_ARGS__),
+
+static const option_row setting_rows[] = {SERVICE_OPTIONS(OPTION_NOTHING, ROW)};
+
+void server_settings_init(server_settings *settings)
+{
+    *settings = (server_settings){.model_name = "default",
+                                  .unix_socket_mode = HTTP_UNIX_SOCKET_MODE,
+                                  .joins_traces = true,
+                                  .keeps_exemplars = true};
+    option_set_defaults(setting_rows, sizeof setting_rows / sizeof setting_rows[0], settings);
+    scheduler_resilience_init(&settings->resilience);
+}
 
 static void warn_of_unfit_ocsp(const server *s)
 {

@@ -2,9 +2,7 @@
 
 #include "base/clock.h"
 #include "kernels/precision.h"
-#include "server/device_metrics.h"
-#include "server/health.h"
-#include "server/model_metrics.h"
+#include "server/handlers.h"
 #include "server/models.h"
 #include "serving/memory_usage.h"
 #include "telemetry/gpu_utilization.h"

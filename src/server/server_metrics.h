@@ -21,4 +21,12 @@ void server_metrics_connection_refused(const server *s);
 /* For scheduler_settings.on_pass; cookie is the server. */
 void server_metrics_on_pass(void *cookie, const scheduler_pass *done);
 
+/* The two below are called by server_metrics_open, before the first scrape. */
+
+/* Readers of what the scheduler's devices, circuit breakers and retries count. */
+void device_metrics_register(server *s);
+
+/* The metrics of each model, read from the set of models when they are asked for. */
+void model_metrics_register(server *s);
+
 #endif

@@ -1,7 +1,6 @@
 #include "serving/memory_budget.h"
 
 #include "base/error.h"
-#include "serving/cgroup_memory.h"
 #include "serving/memory_usage.h"
 
 #include <stdint.h>

@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "base/thread.h"
 #include "telemetry/otlp_message.h"
-#include "telemetry/otlp_metrics.h"
+#include "telemetry/otlp_encode.h"
 
 #include <errno.h>
 #include <stdatomic.h>

@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "telemetry/otlp_message.h"
-#include "telemetry/otlp_trace.h"
+#include "telemetry/otlp_encode.h"
 
 struct otlp_exporter {
     otlp_sender *sender;

@@ -1,4 +1,4 @@
-#include "telemetry/otlp_frame.h"
+#include "telemetry/otlp_encode.h"
 
 #include <stdint.h>
 #include <zlib.h>

@@ -1,4 +1,4 @@
-#include "telemetry/otlp_metrics.h"
+#include "telemetry/otlp_encode.h"
 
 #include "base/memory.h"
 #include "telemetry/metrics_internal.h"

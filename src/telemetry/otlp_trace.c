@@ -1,4 +1,4 @@
-#include "telemetry/otlp_trace.h"
+#include "telemetry/otlp_encode.h"
 
 #include "telemetry/otlp.pb-c.h"
 #include "telemetry/otlp_message.h"

@@ -18,7 +18,7 @@
 
 #include "base/utf8.h"
 #include "engine/encoder.h"
-#include "server/embed_route.h"
+#include "server/handlers.h"
 #include "server/service.h"
 #include "telemetry/log_line.h"
 

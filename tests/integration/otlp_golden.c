@@ -2,7 +2,7 @@
  * opentelemetry-proto makes of the same spans. */
 #include <stdio.h>
 
-#include "telemetry/otlp_trace.h"
+#include "telemetry/otlp_encode.h"
 
 #define WALL_OFFSET INT64_C(1700000000000000000)
 

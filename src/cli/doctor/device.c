@@ -1,4 +1,4 @@
-#include "cli/doctor/device.h"
+#include "cli/doctor/checks.h"
 
 #include "base/error.h"
 #include "cli/device_source.h"

@@ -1,4 +1,4 @@
-#include "cli/doctor/model.h"
+#include "cli/doctor/checks.h"
 
 #include "base/clock.h"
 #include "base/error.h"

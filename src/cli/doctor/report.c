@@ -1,6 +1,6 @@
 #include "cli/doctor/report.h"
 
-#include "cli/doctor/tiers.h"
+#include "cli/doctor/checks.h"
 #include "base/json_text.h"
 
 #include <stdarg.h>

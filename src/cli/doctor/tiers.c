@@ -1,4 +1,4 @@
-#include "cli/doctor/tiers.h"
+#include "cli/doctor/checks.h"
 
 #include "kernels/precision.h"
 

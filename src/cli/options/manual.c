@@ -1,4 +1,4 @@
-#include "cli/options/manual.h"
+#include "cli/options/help.h"
 
 #include "cli/options/commands.h"
 

@@ -5,12 +5,25 @@
 #include "base/utf8.h"
 #include "cli/options/command_line.h"
 #include "cli/options/suggest.h"
+#include "server/server.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* Of all values of an option that repeats. */
 #define OPTION_TEXT_MAX ((size_t)4 << 20)
+
+const option_row option_table[OPTION_TOTAL] = {
+#define TABLE_OPTION(ID, ...) [OPTION_##ID] = OPTION_ROW(ID, __VA_ARGS__),
+#define TABLE_SETTING(ID, ...) [OPTION_##ID] = SETTING_ROW(server_settings, ID, __VA_ARGS__),
+#define TABLE_FLAG(ID, name, heading, who, explanation)                                                      \
+    [OPTION_##ID] = {.flag = name,                                                                           \
+                     .section = heading,                                                                     \
+                     .type = OPTION_TYPE_SWITCH,                                                             \
+                     .commands = who,                                                                        \
+                     .default_text = "false",                                                                \
+                     .help = explanation},
+    PROGRAM_OPTIONS(TABLE_OPTION, TABLE_SETTING) GENERAL_FLAG_OPTIONS(TABLE_FLAG)};
 
 option_id option_by_flag(const char *name, size_t length)
 {

@@ -1,4 +1,4 @@
-#include "server/pages/page_route.h"
+#include "server/handlers.h"
 
 #include "base/accept.h"
 #include "http/gzip_reply.h"

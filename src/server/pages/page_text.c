@@ -2,7 +2,7 @@
 
 #include "base/json_text.h"
 #include "kernels/precision.h"
-#include "server/health.h"
+#include "server/handlers.h"
 #include "server/models.h"
 #include "server/routes.h"
 

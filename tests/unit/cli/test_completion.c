@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "cli/options/commands.h"
-#include "cli/options/completion.h"
+#include "cli/options/help.h"
 
 #define SCRIPT_MAX ((size_t)1 << 20)
 

@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "cli/options/commands.h"
-#include "cli/options/manual.h"
+#include "cli/options/help.h"
 
 #define MANUAL_MAX ((size_t)1 << 20)
 

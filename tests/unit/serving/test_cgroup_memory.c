@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "serving/cgroup_memory.h"
+#include "serving/memory_usage.h"
 
 #include <ftw.h>
 #include <sys/stat.h>

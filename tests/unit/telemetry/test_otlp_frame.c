@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "telemetry/otlp_frame.h"
+#include "telemetry/otlp_encode.h"
 
 #include <zlib.h>
 

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "telemetry/otlp.pb-c.h"
-#include "telemetry/otlp_trace.h"
+#include "telemetry/otlp_encode.h"
 
 #define ROOM ((size_t)1 << 20)
 
