@@ -45,7 +45,7 @@ line_outcome line_source_next(line_source *source, input_line *line, aki_error *
 /* Reads the next line without consuming it: line_source_next returns it again. */
 line_outcome line_source_peek(line_source *source, input_line *line, aki_error *error);
 
-/* What stands in messages: the path, or "stdin". */
+/* The name for messages: the path, or "stdin". */
 const char *line_source_name(const line_source *source);
 size_t line_source_max_line_bytes(const line_source *source);
 int line_source_descriptor(const line_source *source);

@@ -1,4 +1,4 @@
-/* What the program says to people, on stderr: errors with their hint, warnings and notes. */
+/* Messages for people, on stderr: errors with their hint, warnings and notes. */
 #ifndef CLI_MESSAGE_H
 #define CLI_MESSAGE_H
 

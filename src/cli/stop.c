@@ -91,7 +91,7 @@ static void *watch(void *cookie)
     }
 }
 
-/* What came after the watch ended is the first signal again, and must not end a program that is ending as it was asked to. */
+/* A signal that comes after the watch ended would have its default action, and kill a program that is ending as asked. */
 static void discard_pending(void)
 {
     const sigset_t set = stop_signals();

@@ -56,14 +56,13 @@ static void set_hint(const download_session *session, const transfer_result *res
     else if (status == 404)
         error_hint(error, "Check the model's name%s%s%s and the revision.", prefix, name, end);
     else if (status == 429)
-        error_hint(
-            error,
-            "Wait%s, set HF_TOKEN (the hub allows more to known users), or use a mirror by HF_ENDPOINT.",
-            result->retry_after_s > 0 ? " as long as the hub asks for" : "");
-    else if (status != 0)
         error_hint(error,
-                   "The hub has a problem of its own: try again later, set HF_ENDPOINT to a mirror, or pass "
-                   "--model <folder>.");
+                   "Wait%s, set HF_TOKEN (the hub allows more requests with a token), or use a mirror by "
+                   "HF_ENDPOINT.",
+                   result->retry_after_s > 0 ? " as long as the hub asks for" : "");
+    else if (status != 0)
+        error_hint(error, "The hub failed: try again later, set HF_ENDPOINT to a mirror, or pass "
+                          "--model <folder>.");
     else if (result->outcome == TRANSFER_NOT_TRUSTED)
         error_hint(
             error,

@@ -5,7 +5,7 @@
 
 /* How much of the older passes stays in the measured rate at each new one. */
 #define RATE_MEMORY 0.95
-/* What a request costs beside its tokens, in tokens: makes latencies of short and long requests comparable. */
+/* Fixed cost of a request, in tokens: makes latencies of short and long requests comparable. */
 #define REQUEST_COST_TOKENS 64
 
 void admission_init(admission *a, const scheduler_settings *settings)

@@ -67,8 +67,8 @@ static attempt try_gpu(const pass_runner *r, pass *p, const char *name, aki_erro
                      .cause = cause_of(result.status)};
 }
 
-/* What the CPU computes depends on weights and text alone: NaN is the text's own failure here, and refusing the others'
- * would help nobody. */
+/* The CPU's result depends on weights and text alone: NaN is the failure of the one text, and the other texts of the pass keep
+ * their vectors. */
 static attempt try_cpu(const pass_runner *r, pass *p, aki_error *error)
 {
     const aki_status status = r->compute(r->cookie, error);

@@ -8,7 +8,7 @@
 #include "scheduler/result_cache.h"
 #include "scheduler/scheduler.h"
 
-/* What requests are made with. */
+/* Shared by all requests of a scheduler. */
 typedef struct request_context {
     const encoder *enc;
     scratch_pool *scratches;

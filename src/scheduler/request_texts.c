@@ -9,7 +9,7 @@
 
 #define FIRST_TOKENS_PER_TEXT 32
 
-/* What one request's reading needs. */
+/* State while the texts of one request are tokenized. */
 typedef struct text_reader {
     scheduler_request *request;
     const request_context *context;

@@ -185,7 +185,7 @@ aki_status scheduler_submit(scheduler *s, const scheduler_submission *submission
                             aki_error *error)
 {
     *out = NULL;
-    /* What has no chance is refused before tokenizing is paid for. */
+    /* A request that admission refuses in any case costs no tokenizing. */
     aki_status status = scheduler_admits(s, submission, error);
     if (status != AKI_OK)
         return status;

@@ -43,7 +43,7 @@ typedef struct scheduler_pass {
     device_times times; /* of the GPU */
 } scheduler_pass;
 
-/* What is done about devices that fail: docs/RESILIENCE.md. */
+/* Circuit breakers, retries and fallbacks for devices that fail: docs/RESILIENCE.md. */
 typedef struct scheduler_resilience {
     breaker_settings breaker; /* one for each device */
     retry_settings retry;
@@ -68,7 +68,7 @@ typedef struct scheduler_pass_times {
     scheduler_level level; /* that computed it, or found it among cached results */
 } scheduler_pass_times;
 
-/* What tracing wants to know of a request, by clock_monotonic_ns; 0 = it did not come to that. Only submitted_ns and
+/* Times of a request for its trace, by clock_monotonic_ns; 0 = the request did not get so far. Only submitted_ns and
  * begun_ns are there for a request that is not traced. */
 typedef struct scheduler_times {
     int64_t submitted_ns;      /* it was tokenized and went into the queue */

@@ -1,4 +1,4 @@
-/* What can be asked of the scheduler. */
+/* Readers of the scheduler's counters and of its state. */
 #include "scheduler/scheduler.h"
 
 #include "base/clock.h"

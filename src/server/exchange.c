@@ -133,7 +133,7 @@ static void keep_body(exchange *x, const char *data, size_t size)
     if (x->body_seen > limit) {
         fail_body(x, HTTP_ERROR_BODY_TOO_LARGE, "");
         http_error_set(&x->error, HTTP_ERROR_BODY_TOO_LARGE, NULL,
-                       "the body has more than the %zu bytes taken", limit);
+                       "the body has more than the %zu bytes allowed", limit);
         return;
     }
     if (!buf_append(&x->body, data, size)) {

@@ -1,5 +1,5 @@
-/* What the requests under way have been promised of the memory that the system leaves, so that many at once do not each take
- * the same room: the room is measured about once a second, requests come faster.
+/* Reservations of memory by the requests under way, so that many at once do not each count on the same free memory: it is
+ * measured about once a second, and requests come faster.
  *
  * A request holds its promises until it ends. What it has taken by the next measurement counts twice, in the room and as
  * promised: near a limit this refuses somewhat early, far from one it does not matter. Without a limit nothing is refused. */

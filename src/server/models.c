@@ -65,7 +65,7 @@ static aki_status find_model(void *cookie, const model_spec *spec, char **folder
 {
     const server *s = cookie;
     if (s->settings.find_model == NULL)
-        return error_set(error, AKI_INTERNAL, "nobody can load models");
+        return error_set(error, AKI_INTERNAL, "the server was opened without a way to load models");
     return s->settings.find_model(s->settings.cookie, spec, folder, bytes, error);
 }
 

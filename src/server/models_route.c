@@ -24,8 +24,7 @@ static void act(exchange *x, const char *verb,
         exchange_fail(x);
         return;
     }
-    log_write(&s->settings.log, AKI_LOG_INFO, LOG_TARGET, "an operator has asked to %s the model %s", verb,
-              name);
+    log_write(&s->settings.log, AKI_LOG_INFO, LOG_TARGET, "an operator asked to %s the model %s", verb, name);
     buf body;
     buf_init(&body, MAX_REPLY_BYTES);
     buf_append_string(&body, "{\"name\":");

@@ -4,7 +4,7 @@
 
 #include "server/exchange.h"
 
-/* What the log says of each request at its end: a line of the target "access", a warning where it was slow, and a line of
+/* The log of requests, written at the end of each: a line of the target "access", a warning where it was slow, and a line of
  * the target "http" with the hint where it failed. The target's lines and their fields are told in docs/OBSERVABILITY.md.
  *
  * No line holds a text, or anything that was sent but names and ids, unless the settings ask for it. */

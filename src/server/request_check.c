@@ -132,7 +132,7 @@ static void check_key(exchange *x)
          key != NULL ? "the API key is not one of this service's" : "the request has no API key");
 }
 
-/* What is not there for who asks is unknown to them, whatever the method. */
+/* A route that the caller may not see is answered as one that does not exist, whatever the method. */
 static void find_route(exchange *x, const char *method, const char *path)
 {
     const char *others = NULL;
@@ -239,7 +239,7 @@ static void check_grpc(exchange *x)
                        type != NULL ? "\"" : "missing", type != NULL ? type : "", type != NULL ? "\"" : "");
     } else if (te == NULL || strcasecmp(te, "trailers") != 0)
         fail(x, HTTP_ERROR_BAD_REQUEST,
-             "the header te: trailers is missing: what is between client and server may drop trailers");
+             "the header te: trailers is missing: a proxy on the way may drop trailers");
 }
 
 static void check_body_headers(exchange *x, uint64_t length)

@@ -1,4 +1,4 @@
-/* What can be refused from a request's line and headers alone. */
+/* Refuses requests for reasons that their line and headers show: route, host, key, size, overload. */
 #ifndef SERVER_REQUEST_CHECK_H
 #define SERVER_REQUEST_CHECK_H
 

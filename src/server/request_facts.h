@@ -1,5 +1,5 @@
-/* What comes to be known of an embedding request while it is served: for its log line, its spans and the server-timing
- * header of its reply. All zero at first, and what the request does not come to stays zero. */
+/* Times and counts of an embedding request, noted while it is served: for its log line, its spans and the server-timing
+ * header of its reply. All are zero at first; those of steps that the request does not reach stay zero. */
 #ifndef SERVER_REQUEST_FACTS_H
 #define SERVER_REQUEST_FACTS_H
 

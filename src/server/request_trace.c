@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* What the headers say of the caller's trace. */
+/* The caller's trace, as the headers have it. */
 typedef struct caller {
     const char *parent; /* NULL = none */
     unsigned parents;

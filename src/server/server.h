@@ -72,7 +72,7 @@ AKI_MUST_CHECK aki_status server_configure(server *s, const model_spec *specs, s
 bool server_models_settled(server *s);
 /* For the metrics: how long opening the model took. */
 void server_note_load(server *s, int64_t duration_ns);
-/* What the server counts; lives as long as the server. */
+/* The registry of the server's metrics; lives as long as the server. */
 metrics *server_registry(server *s);
 uint16_t server_port(const server *s);
 uint16_t server_admin_port(const server *s); /* 0 = none */

@@ -1,4 +1,4 @@
-/* What the server counts: the way of each request into the registry of metrics, and the readers of what others count. */
+/* The server's metrics: counts each request, and registers readers for the counters of other rooms. */
 #ifndef SERVER_SERVER_METRICS_H
 #define SERVER_SERVER_METRICS_H
 

@@ -245,8 +245,7 @@ static aki_status install(model_set *set, model_spec *copies, size_t count, mode
                           aki_error *error)
 {
     if (set->entries_count + count_new(set, copies, count) > MODEL_SPECS_MAX) {
-        error_set(error, AKI_INVALID_ARGUMENT, "more than %d names of models since the start",
-                  MODEL_SPECS_MAX);
+        error_set(error, AKI_INVALID_ARGUMENT, "more than %d model names since the start", MODEL_SPECS_MAX);
         error_hint(error, "Restart the service: names that were removed still count.");
         return AKI_INVALID_ARGUMENT;
     }

@@ -46,7 +46,8 @@ static bool unload_idle(model_set *set, model_entry *e, int64_t now_ns, int64_t 
         return false;
     }
     e->idle_unloads++;
-    log_write(&set->settings.log, AKI_LOG_INFO, MODEL_SET_TARGET, "unloading %s, which nobody uses", e->name);
+    log_write(&set->settings.log, AKI_LOG_INFO, MODEL_SET_TARGET,
+              "unloading %s, which has had no request for its keep-alive time", e->name);
     entry_retire(set, e);
     return true;
 }

@@ -1,5 +1,5 @@
-/* What sentence-transformers computes for one sentence with all-MiniLM-L6-v2, to compare with: `doctor` and the first
- * inference of `serve` do. */
+/* The vector that sentence-transformers computes for one sentence with all-MiniLM-L6-v2. `doctor` and the first inference of
+ * `serve` compare theirs with it. */
 #ifndef SERVING_REFERENCE_VECTOR_H
 #define SERVING_REFERENCE_VECTOR_H
 

@@ -51,7 +51,7 @@ void watchdog_close(watchdog *w);
 bool watchdog_alive(watchdog *w);
 size_t watchdog_memory_bytes(const watchdog *w); /* resident */
 bool watchdog_memory_fits(const watchdog *w);    /* under the limit, and not near that of the control group */
-/* What is left until the system's limit, as memory_budget has it; an estimate some 200 ms old. */
+/* Memory left until the system's limit, as memory_budget has it; an estimate some 200 ms old. */
 memory_budget watchdog_budget(const watchdog *w);
 
 #endif

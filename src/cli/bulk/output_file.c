@@ -30,7 +30,7 @@ struct output_file {
 static aki_status set_write_error(const output_file *file, int reason, aki_error *error)
 {
     if (reason == EPIPE)
-        return error_set(error, AKI_CANCELLED, "whoever read '%s' has gone", file->path);
+        return error_set(error, AKI_CANCELLED, "the reader of '%s' has closed it", file->path);
     error_set_errno(error, AKI_IO_ERROR, reason, "cannot write '%s'",
                     file->stream ? file->path : file->partial_path);
     if (reason == ENOSPC || reason == EDQUOT || reason == EFBIG)

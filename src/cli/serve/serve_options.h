@@ -1,11 +1,11 @@
-/* What the options of `akidb-embed serve` mean for the server. */
+/* Turns the options of `akidb-embed serve` into the server's settings. */
 #ifndef CLI_SERVE_SERVE_OPTIONS_H
 #define CLI_SERVE_SERVE_OPTIONS_H
 
 #include "cli/options/options.h"
 #include "server/server.h"
 
-/* What no single option can check. Errors: AKI_INVALID_ARGUMENT, with a hint. */
+/* Checks options that depend on each other. Errors: AKI_INVALID_ARGUMENT, with a hint. */
 AKI_MUST_CHECK aki_status serve_options_check(const options *o, aki_error *error);
 
 /* False with --host none: only the unix socket is listened on. */

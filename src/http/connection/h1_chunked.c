@@ -29,7 +29,7 @@ static bool spend_extension(h1_chunked *c)
 {
     return ++c->extension_bytes <= H1_CHUNKED_EXTENSION_BYTES ||
            http_fault_set(&c->fault, HTTP_FAULT_MALFORMED,
-                          "the extensions of the body's chunks have more than the %d bytes taken",
+                          "the extensions of the body's chunks have more than the %d bytes allowed",
                           H1_CHUNKED_EXTENSION_BYTES);
 }
 
@@ -112,7 +112,7 @@ static bool end_trailer(h1_chunked *c)
     }
     if (++c->trailers > HTTP_MAX_FIELDS)
         return http_fault_set(&c->fault, HTTP_FAULT_HEAD_TOO_LARGE,
-                              "the body has more trailers than the %d taken", HTTP_MAX_FIELDS);
+                              "the body has more trailers than the %d allowed", HTTP_MAX_FIELDS);
     return field_line_parse(c->line, 0, end, &field, &c->fault);
 }
 
@@ -120,7 +120,7 @@ static bool take_trailer(h1_chunked *c, char byte)
 {
     if (c->line_bytes == sizeof c->line || ++c->trailer_bytes > H1_CHUNKED_TRAILER_BYTES)
         return http_fault_set(&c->fault, HTTP_FAULT_HEAD_TOO_LARGE,
-                              "a trailer has more than the %zu bytes taken, or all have more than %d",
+                              "a trailer has more than the %zu bytes allowed, or all have more than %d",
                               sizeof c->line, H1_CHUNKED_TRAILER_BYTES);
     c->line[c->line_bytes++] = byte;
     return byte != '\n' || end_trailer(c);

@@ -37,7 +37,7 @@ static bool read_version(h1_head *head, const char *text, size_t begin, size_t e
         return malformed(head,
                          "the request line must be a method, a target and HTTP/1.1, with one blank between");
     if (at[length] != '1')
-        return http_fault_set(&head->fault, HTTP_FAULT_VERSION, "HTTP/%c.%c is not spoken here", at[length],
+        return http_fault_set(&head->fault, HTTP_FAULT_VERSION, "HTTP/%c.%c is not supported", at[length],
                               at[length + 2]);
     request->version = at[length + 2] == '0' ? HTTP_VERSION_1_0 : HTTP_VERSION_1_1;
     return true;
@@ -46,7 +46,7 @@ static bool read_version(h1_head *head, const char *text, size_t begin, size_t e
 static bool target_too_long(h1_head *head)
 {
     return http_fault_set(&head->fault, HTTP_FAULT_TARGET_TOO_LONG,
-                          "the request's target has more than the %d bytes taken", HTTP_MAX_TARGET_BYTES);
+                          "the request's target has more than the %d bytes allowed", HTTP_MAX_TARGET_BYTES);
 }
 
 static bool read_request_line(h1_head *head, char *text, size_t end, http_request *request)
@@ -59,7 +59,7 @@ static bool read_request_line(h1_head *head, char *text, size_t end, http_reques
     if (method_bytes == 0 || at == end || text[at] != ' ')
         return malformed(head, "the request does not begin with a method and a blank");
     if (method_bytes > MAX_METHOD_BYTES)
-        return http_fault_set(&head->fault, HTTP_FAULT_NOT_IMPLEMENTED, "no method has so long a name");
+        return http_fault_set(&head->fault, HTTP_FAULT_NOT_IMPLEMENTED, "the method's name is too long");
     for (at = target; at < end && is_target_character((unsigned char)text[at]);)
         at++;
     if (at - target > HTTP_MAX_TARGET_BYTES)
@@ -112,14 +112,14 @@ static bool read_coding(h1_head *head, const char *value, http_request *request)
     if (ends ? strcasestr(value, "chunked") != tail : http_list_has(value, "chunked"))
         return malformed(head, "the Transfer-Encoding chunked must be the last one, and once");
     return http_fault_set(&head->fault, HTTP_FAULT_NOT_IMPLEMENTED,
-                          "the only Transfer-Encoding taken is chunked, not \"%.64s\"", value);
+                          "the only Transfer-Encoding supported is chunked, not \"%.64s\"", value);
 }
 
 static bool read_field(h1_head *head, char *text, size_t end, http_request *request)
 {
     if (request->count == HTTP_MAX_FIELDS)
         return http_fault_set(&head->fault, HTTP_FAULT_HEAD_TOO_LARGE,
-                              "the request has more headers than the %d taken (with its line, %zu bytes)",
+                              "the request has more headers than the %d allowed (with its line, %zu bytes)",
                               HTTP_MAX_FIELDS, head->max_bytes);
     http_field *field = &head->fields[request->count];
     if (!field_line_parse(text, head->begin, end, field, &head->fault))
@@ -207,7 +207,7 @@ static bool check_whole(h1_head *head, http_request *request)
         return false;
     if (strcmp(http_request_method(request), "CONNECT") == 0)
         return http_fault_set(&head->fault, HTTP_FAULT_NOT_IMPLEMENTED,
-                              "this is no proxy: CONNECT is not taken");
+                              "CONNECT is not supported: this server is no proxy");
     return true;
 }
 
@@ -231,7 +231,7 @@ static bool check_unfinished(h1_head *head, char *text, size_t length, size_t wi
         return false;
     return length <= head->max_bytes ||
            http_fault_set(&head->fault, HTTP_FAULT_HEAD_TOO_LARGE,
-                          "request line and headers have more than the %zu bytes taken", head->max_bytes);
+                          "request line and headers have more than the %zu bytes allowed", head->max_bytes);
 }
 
 /* text[head->begin..end) is a whole line. True: more lines are to come. */

@@ -43,7 +43,7 @@ static void take_field(h2_stream *h, const uint8_t *name, size_t name_bytes, uin
     http_request *request = &h->stream.face.request;
     if (request->count == HTTP_MAX_FIELDS) {
         (void)http_fault_set(&h->fault, HTTP_FAULT_HEAD_TOO_LARGE,
-                             "the request has more headers than the %d taken", HTTP_MAX_FIELDS);
+                             "the request has more headers than the %d allowed", HTTP_MAX_FIELDS);
         return;
     }
     const uint32_t at = append_text(h, name, name_bytes);
@@ -62,7 +62,7 @@ static int on_header(nghttp2_session *library, const nghttp2_frame *frame, const
     h->head_bytes += name_bytes + value_bytes + FIELD_REST_BYTES;
     if (h->head_bytes > c->rules->max_header_bytes)
         (void)http_fault_set(&h->fault, HTTP_FAULT_HEAD_TOO_LARGE,
-                             "the request's headers have more than the %zu bytes taken",
+                             "the request's headers have more than the %zu bytes allowed",
                              c->rules->max_header_bytes);
     if (h->fault.kind != HTTP_FAULT_NONE)
         return 0;
@@ -106,10 +106,11 @@ static void check_target(h2_stream *h)
 {
     const char *target = http_request_target(&h->stream.face.request);
     if (strcmp(http_request_method(&h->stream.face.request), "CONNECT") == 0)
-        refuse(h, HTTP_FAULT_NOT_IMPLEMENTED, "this is no proxy: CONNECT is not taken");
+        refuse(h, HTTP_FAULT_NOT_IMPLEMENTED, "CONNECT is not supported: this server is no proxy");
     else if (strlen(target) > HTTP_MAX_TARGET_BYTES)
         (void)http_fault_set(&h->fault, HTTP_FAULT_TARGET_TOO_LONG,
-                             "the request's target has more than the %d bytes taken", HTTP_MAX_TARGET_BYTES);
+                             "the request's target has more than the %d bytes allowed",
+                             HTTP_MAX_TARGET_BYTES);
     else if (target[0] != '/' && strcmp(target, "*") != 0)
         refuse(h, HTTP_FAULT_MALFORMED, "the request's path must begin with a slash");
     for (const char *at = target; *at != '\0'; at++)
