@@ -6,8 +6,8 @@ import grpc
 import numpy
 import pytest
 
-from embed_server import PATIENT, Server
-from grpc_client import EMBED, Calls, asks, target_of
+from embed_server import MODEL, PATIENT, Server
+from grpc_client import EMBED, INFER, Calls, asks, target_of
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "parity"))
 from rerank_models import write_reranker  # noqa: E402
@@ -174,3 +174,19 @@ def test_a_model_of_another_kind_says_so(reranker, classifier, embedder):
                                 (embedder[0], PAIR, {"inputs": ["a", "b"]}), (reranker[0], EMBED, {"inputs": "a"}),
                                 (classifier[0], EMBED, {"inputs": "a"})):
         assert calls.refused(path, **fields)[0] == Code.FAILED_PRECONDITION, path
+
+
+def test_kserve_s_calls_choose_the_model_and_tei_s_take_the_first(tmp_path):
+    """TEI's messages have no field for the model."""
+    models = tmp_path / "models"
+    models.write_text(f"[ranks]\nsource = {write_reranker(tmp_path / 'tiny-reranker', 'bert-identity')}\n[embeds]\nsource = {MODEL}\n")
+    with Server("--h2c", "--models", models, *PATIENT, model=None) as server, Calls(target_of(server)) as calls, server.client() as rest:
+        tensor = {"name": "text", "datatype": "BYTES", "shape": [2], "contents": {"bytes_contents": [b"hello", b"good day"]}}
+        found = calls(INFER, model_name="embeds", inputs=[tensor]).outputs[0]
+        wanted = ask(rest, "/v1/embeddings", model="embeds", input=["hello", "good day"])["data"]
+        assert numpy.asarray(found.contents.fp32_contents, dtype="<f4").tobytes() == numpy.asarray([row["embedding"] for row in wanted], dtype="<f4").tobytes()
+        assert list(calls("/inference.GRPCInferenceService/ModelMetadata", name="embeds").outputs[0].shape) == [-1, 384]
+        assert calls.refused(INFER, model_name="ranks", inputs=[tensor])[0] == Code.FAILED_PRECONDITION
+        assert calls.refused(INFER, model_name="other", inputs=[tensor])[0] == Code.NOT_FOUND
+        assert len(calls.stream(RERANK + "Stream", pairs(TEXTS)).ranks) == len(TEXTS)
+        assert calls.refused(EMBED, inputs="a")[0] == Code.FAILED_PRECONDITION
