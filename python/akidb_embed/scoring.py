@@ -87,12 +87,13 @@ class Scoring(Handle):
         return made[0] if one else made
 
     def predict(self, sentences: Any, batch_size: int = 32, show_progress_bar: bool | None = None, activation_fn: Any = None,
-                apply_softmax: bool | None = False, convert_to_numpy: bool = True, convert_to_tensor: bool = False, num_workers: int = 0) -> Any:
+                apply_softmax: bool | None = False, convert_to_numpy: bool = True, convert_to_tensor: bool = False, num_workers: int = 0,
+                device: str | None = None, pool: None = None, chunk_size: int | None = None) -> Any:
         """Scores of pairs of texts, as ``sentence_transformers.CrossEncoder.predict`` gives them.
 
         Args:
             sentences: a pair of texts, or a list of pairs.
-            batch_size, num_workers: have no effect: pairs are not padded, and the library's threads take all cores.
+            batch_size, num_workers, device, pool, chunk_size: have no effect: pairs are not padded, and the library's threads take all cores.
             show_progress_bar: count the pairs on stderr.
             activation_fn: is given the logits as a torch tensor of ``[count, labels]``; ``None`` is the model's own, without torch.
             apply_softmax: of the scores of several labels.
@@ -137,7 +138,8 @@ class Scoring(Handle):
 
     def rank(self, query: str, documents: Any, top_k: int | None = None, return_documents: bool = False, batch_size: int = 32,
              show_progress_bar: bool | None = None, num_workers: int = 0, activation_fn: Any = None, apply_softmax: bool | None = False,
-             convert_to_numpy: bool = True, convert_to_tensor: bool = False) -> list[dict[str, Any]]:
+             convert_to_numpy: bool = True, convert_to_tensor: bool = False, device: str | None = None, pool: None = None,
+             chunk_size: int | None = None) -> list[dict[str, Any]]:
         """Documents in the order in which they answer a query, as ``sentence_transformers.CrossEncoder.rank`` gives them.
 
         Args:
@@ -145,14 +147,14 @@ class Scoring(Handle):
             documents: a list, numpy array, pandas series or Arrow array of texts.
             top_k: so many of the best; ``None`` is all of them.
             return_documents: with the documents' texts.
-            batch_size, num_workers, apply_softmax, convert_to_numpy: have no effect.
+            batch_size, num_workers, apply_softmax, convert_to_numpy, device, pool, chunk_size: have no effect.
             show_progress_bar: count the documents on stderr.
             activation_fn: as in ``predict``.
             convert_to_tensor: scores are torch tensors.
 
         Returns:
             A dict for each document, the best one first and equal ones in their order: ``"corpus_id"`` (its place in the list), ``"score"``
-            (``float32``), and ``"text"`` where it is asked for.
+            (a float), and ``"text"`` where it is asked for.
 
         Raises:
             ModelError: the model is no cross-encoder with one label.
@@ -169,6 +171,8 @@ class Scoring(Handle):
                             bool(show_progress_bar))
         scores = self._given(self._activated(made.reshape(-1, 1), activation_fn, False), False, True, convert_to_tensor)
         order = np.argsort(-np.asarray(scores), kind="stable")[:top_k].tolist()
+        if not convert_to_tensor:
+            scores = scores.tolist()
         if return_documents:
             return [{"corpus_id": index, "score": scores[index], "text": documents[index]} for index in order]
         return [{"corpus_id": index, "score": scores[index]} for index in order]

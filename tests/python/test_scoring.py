@@ -73,7 +73,7 @@ def test_a_rank_is_the_order_of_the_scores(reranker, torch):
     scores = reranker.predict([(QUERY, text) for text in DOCUMENTS])
     found = reranker.rank(QUERY, DOCUMENTS)
     assert [one["corpus_id"] for one in found] == np.argsort(-scores).tolist()
-    assert all(one["score"] == scores[one["corpus_id"]] and set(one) == {"corpus_id", "score"} for one in found)
+    assert all(type(one["score"]) is float and one["score"] == scores[one["corpus_id"]] and set(one) == {"corpus_id", "score"} for one in found)
     best = reranker.rank(QUERY, DOCUMENTS, top_k=2, return_documents=True)
     assert best == [{**one, "text": DOCUMENTS[one["corpus_id"]]} for one in found[:2]]
     for given in (tuple(DOCUMENTS), np.array(DOCUMENTS), pa.array(DOCUMENTS), iter(DOCUMENTS)):
