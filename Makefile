@@ -14,6 +14,8 @@ TEST_ENV := build/test-env
 PYTHON := $(TEST_ENV)/bin/python
 # schemathesis, which make test does not need
 OPENAPI_ENV := build/openapi-env
+# Clients as published, which the tests of docs/CLIENTS.md's table drive.
+CLIENTS_ENV := build/clients-env
 # What drives a browser.
 PAGES_ENV := build/pages-env
 # The CUDA compiler where the system has none, and the build with the plugin for GPUs.
@@ -121,6 +123,18 @@ OPENAPI_REQUESTS ?= 20000
 fuzz-openapi: ## The same with 20,000 requests and more (OPENAPI_EXAMPLES=2000 OPENAPI_SEED=2 for others)
 	@AKIDB_OPENAPI_REQUESTS=$(OPENAPI_REQUESTS) AKIDB_OPENAPI_SEED=$(OPENAPI_SEED) \
 	    $(MAKE) --no-print-directory test-openapi OPENAPI_EXAMPLES=$(if $(filter file,$(origin OPENAPI_EXAMPLES)),700,$(OPENAPI_EXAMPLES)) PYTEST_ARGS="-s $(PYTEST_ARGS)"
+
+$(CLIENTS_ENV)/.ready: tests/clients/requirements.txt tests/clients/constraints.txt
+	@scripts/make-python-env $(CLIENTS_ENV) tests/clients/requirements.txt
+
+clients-deps: test-deps build-all $(TEST_ENV)/.ready $(CLIENTS_ENV)/.ready
+	@scripts/make-clients build/clients
+
+test-clients: clients-deps ## Tries published clients of Python and JavaScript (half a gigabyte of packages) against docs/CLIENTS.md's table
+	@scripts/run-tests $(BUILD) $(TEST_ENV) clients $(PYTEST_ARGS)
+
+clients-table: clients-deps ## The same, and writes the table into docs/CLIENTS.md
+	@AKIDB_CLIENTS_WRITE=1 scripts/run-tests $(BUILD) $(TEST_ENV) clients $(PYTEST_ARGS)
 
 $(PAGES_ENV)/.ready: tests/pages/requirements.txt
 	@scripts/make-python-env $(PAGES_ENV) tests/pages/requirements.txt

@@ -22,7 +22,8 @@ def test_the_section_alone_is_replaced(tmp_path, name):
 
 def test_each_section_is_in_its_page_once_and_its_writer_is_there():
     for name, writer in recording.WRITERS.items():
-        page = (ROOT / "docs" / {"balance": "KUBERNETES.md", "front": "HTTP.md", "clusters": "CLUSTERS.md"}.get(name, "BENCHMARKS.md")).read_text(encoding="utf-8")
+        page = (ROOT / "docs" / {"balance": "KUBERNETES.md", "front": "HTTP.md", "clusters": "CLUSTERS.md",
+                                  "clients": "CLIENTS.md"}.get(name, "BENCHMARKS.md")).read_text(encoding="utf-8")
         assert all(page.count(marker) == 1 for marker in recording.markers(name)) and (ROOT / writer).is_file()
 
 

@@ -1,6 +1,7 @@
 """The lines of docs/CLIENTS.md, run as they stand against the server, each leaving the vectors of the service's own dialect."""
 import pathlib
 import re
+import sys
 
 import numpy
 import pytest
@@ -8,6 +9,9 @@ import pytest
 from embed_server import EMBED, PATIENT, Server
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "clients"))
+import matrix  # noqa: E402
+
 TEXT = (ROOT / "docs" / "CLIENTS.md").read_text(encoding="utf-8")
 TRIED = TEXT.partition("## Tried by the tests")[2].partition("\n## ")[0]
 PACKAGES = set(re.findall(r"^([\w.-]+)==", (ROOT / "tests" / "requirements.txt").read_text(encoding="utf-8"), re.M))
@@ -41,3 +45,13 @@ def test_lines_work(request, server, client, title, block, monkeypatch):
     exec(compile(block.replace("127.0.0.1:8080", address), f"docs/CLIENTS.md: {title}", "exec"), names)
     expected = numpy.float32(client.post(EMBED, json={"texts": ["hello", "good day"]}).json()["embeddings"])
     assert numpy.array_equal(numpy.float32(names["vectors"]), expected)
+
+
+def test_the_table_has_every_client_and_case():
+    """make test-clients fills it; each cell says something, and an embedding is exact."""
+    rows = matrix.documented()
+    assert list(rows) == list(matrix.CLIENTS)
+    assert all(list(row) == list(matrix.CASES) and all(row.values()) for row in rows.values())
+    assert all(row["1, 3, 2,048 texts"] == "exact" for row in rows.values())
+    assert all((rows[name]["reranks 1, 3, 2,048"] == "exact") == client.ranks for name, client in matrix.CLIENTS.items())
+    assert matrix.table(rows) in TEXT

@@ -1,0 +1,47 @@
+"""The clients and the cases of docs/CLIENTS.md's table, and its text: what tests/clients/test_matrix.py runs and compares."""
+import pathlib
+import typing
+
+PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "CLIENTS.md"
+CASES = ("1, 3, 2,048 texts", "numbers", "unknown model", "wrong key", "too long", "overload", "no model", "TLS and a key", "reranks 1, 3, 2,048")
+
+
+class Row(typing.NamedTuple):
+    language: str
+    ranks: bool = False
+    obeys: bool = False  # waits for as long as the reply says
+    relayed: bool = True  # speaks HTTP/1.1
+
+
+CLIENTS = {
+    "openai": Row("Python", obeys=True),
+    "openai, Azure": Row("Python", obeys=True),
+    "langchain-openai": Row("Python", obeys=True),
+    "langchain-huggingface": Row("Python"),
+    "langchain-ollama": Row("Python"),
+    "LlamaIndex, OpenAI": Row("Python", obeys=True),
+    "LlamaIndex, Ollama": Row("Python"),
+    "Haystack, OpenAI": Row("Python", obeys=True),
+    "huggingface_hub": Row("Python"),
+    "ollama": Row("Python"),
+    "cohere": Row("Python", ranks=True, obeys=True),
+    "cohere, version 1": Row("Python", ranks=True, obeys=True),
+    "voyageai": Row("Python", ranks=True),
+    "tritonclient, HTTP": Row("Python"),
+    "tritonclient, gRPC": Row("Python", relayed=False),
+    "openai (Node)": Row("Node", obeys=True),
+    "openai, Azure (Node)": Row("Node", obeys=True),
+}
+
+
+def table(rows):
+    """rows: by client, a cell for each case."""
+    lines = ["| client | " + " | ".join(CASES) + " |", "|---" * (1 + len(CASES)) + "|"]
+    return "\n".join(lines + [f"| {name} | " + " | ".join(rows[name][case] for case in CASES) + " |" for name in CLIENTS if name in rows])
+
+
+def documented():
+    """The rows of the page, by client."""
+    section = PAGE.read_text(encoding="utf-8").partition("<!-- clients: begin")[2].partition("<!-- clients: end")[0]
+    lines = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
+    return {cells[0].strip(): dict(zip(CASES, (cell.strip() for cell in cells[1:]))) for cells in lines[2:]}

@@ -1,0 +1,43 @@
+"""The lines of docs/CLIENTS.md under "Tried by `make test-clients`", run as they stand, each leaving the vectors of the service's own dialect."""
+import json
+import re
+import subprocess
+
+import numpy
+import pytest
+
+from driver import BUILT, DEADLINE_S
+from embed_server import EMBED
+from matrix import PAGE
+
+SECTION = PAGE.read_text(encoding="utf-8").partition("## Tried by `make test-clients`")[2].partition("\n## ")[0]
+BLOCKS = [(title, language, block) for title, text in re.findall(r"^### ([^\n]+)\n(.*?)(?=^### |\Z)", SECTION, re.M | re.S)
+          for language, block in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.M | re.S)]
+
+def output(*command, **settings):
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=DEADLINE_S, **settings)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def by_node(block):
+    script = BUILT / "node" / "lines.mjs"  # beside the packages that it imports
+    script.write_text(block + "console.log(JSON.stringify(vectors.map((vector) => Array.from(vector))));\n")
+    return output("node", script)
+
+
+def test_each_language_has_lines():
+    assert {language for _, language, _ in BLOCKS} == {"python", "javascript"}
+    assert all(block.count("\n") <= 4 and "127.0.0.1:8080" in block for _, _, block in BLOCKS)
+
+
+@pytest.mark.parametrize("title, language, block", BLOCKS, ids=lambda value: value.partition("\n")[0][:40])
+def test_lines_work(title, language, block, server, drivers):
+    lines = block.replace("127.0.0.1:8080", "%s:%d" % server.address)
+    if language == "python":
+        found = drivers("Python").ask("lines", server.url, "", lines=lines)
+    else:
+        found = by_node(lines)
+    with server.client() as client:
+        wanted = client.post(EMBED, json={"texts": ["hello", "good day"]}).json()["embeddings"]
+    assert numpy.array_equal(numpy.float32(found), numpy.float32(wanted))
