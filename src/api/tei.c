@@ -490,6 +490,7 @@ static aki_status write_info(const api_call *call, const api_result *result, con
     (void)call, (void)result, (void)error;
     aki_model_info info;
     encoder_describe(service->enc, &info);
+    const size_t most = encoder_max_tokens(service->enc);
     buf_append_string(out, "{\"model_id\":");
     json_text_append_string(out, service->model_name);
     buf_printf(out,
@@ -500,7 +501,7 @@ static aki_status write_info(const api_call *call, const api_result *result, con
                "\"max_concurrent_requests\":%zu,\"max_input_length\":%zu,\"max_batch_tokens\":%zu,"
                "\"max_batch_requests\":null,\"max_client_batch_size\":%zu,\"auto_truncate\":true,"
                "\"tokenization_workers\":%u,\"version\":\"%s\",\"sha\":null,\"docker_label\":null}\n",
-               service->max_requests, encoder_max_tokens(service->enc), info.max_pass_tokens,
+               service->max_requests, most, info.max_pass_tokens > most ? info.max_pass_tokens : most,
                service->max_texts, service->http_threads, aki_version());
     return AKI_OK;
 }

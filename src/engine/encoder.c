@@ -37,9 +37,9 @@ struct encoder {
 
 struct encoder_state {
     cpu_state *device_state;
-    int32_t *ids;      /* [max_pass_tokens]: the pass's token ids, end to end */
-    uint32_t *offsets; /* [max_pass_tokens + 1]: a sequence has at least one token */
-    uint32_t *second;  /* [max_pass_tokens]: the pass's device_batch.second, where it has one */
+    int32_t *ids;      /* [longest_pass]: the pass's token ids, end to end */
+    uint32_t *offsets; /* [longest_pass + 1]: a sequence has at least one token */
+    uint32_t *second;  /* [longest_pass]: the pass's device_batch.second, where it has one */
     bool has_second;
     encoder_steps *steps; /* where passes are measured; NULL = nowhere */
     float *scratch;       /* of the head chain */
@@ -127,8 +127,6 @@ static aki_status open_parts(encoder *enc, const char *folder, encoder_times *ti
                   "the model's default prompt '%s' stands before each text that no other is asked for",
                   prompt->name);
     const model_config *config = model_configuration(enc->files);
-    if (enc->settings.max_pass_tokens < config->max_tokens)
-        enc->settings.max_pass_tokens = config->max_tokens;
     begin(times, ENCODER_LOAD_TOKENIZER);
     status = end(times, ENCODER_LOAD_TOKENIZER,
                  tokenizer_open(&enc->tok, model_folder(enc->files), config->vocabulary_size, error));
@@ -199,6 +197,13 @@ aki_status encoder_open_timed(encoder **out, const char *folder, const aki_setti
     return AKI_OK;
 }
 
+/* Tokens of the longest pass: a text that is longer than what passes are planned with is a pass of its own. */
+static size_t longest_pass(const encoder *enc)
+{
+    const size_t planned = enc->settings.max_pass_tokens, text = encoder_max_tokens(enc);
+    return planned > text ? planned : text;
+}
+
 /* What the device wants, within limits; 0 where that is no more than the CPU takes. */
 static size_t pass_tokens_of(const device *d, size_t cpu_tokens)
 {
@@ -226,8 +231,12 @@ aki_status encoder_choose_device(encoder *enc, const device_choice *choice, aki_
 
 bool encoder_lane_settings(const encoder *enc, device_lane_settings *settings)
 {
-    *settings = (device_lane_settings){
-        .device = enc->preferred, .heads = enc->heads, .max_tokens = encoder_max_pass_tokens(enc)};
+    *settings = (device_lane_settings){.device = enc->preferred,
+                                       .heads = enc->heads,
+                                       .max_tokens = encoder_fills_passes(enc) &&
+                                                             enc->device_pass_tokens > longest_pass(enc)
+                                                         ? enc->device_pass_tokens
+                                                         : longest_pass(enc)};
     return enc->preferred != NULL;
 }
 
@@ -415,7 +424,7 @@ aki_status encoder_state_open(encoder_state **out, const encoder *enc, aki_error
     encoder_state *state = mem_zalloc(1, sizeof *state);
     if (state == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a worker's state");
-    size_t tokens = enc->settings.max_pass_tokens;
+    const size_t tokens = longest_pass(enc);
     aki_status status = cpu_state_open(&state->device_state, enc->cpu, tokens, error);
     if (status == AKI_OK) {
         state->ids = mem_alloc(tokens, sizeof *state->ids);
@@ -473,9 +482,9 @@ static aki_status gather(const encoder *enc, encoder_state *state, const encoder
     state->has_second = false;
     for (size_t i = 0; i < count; i++) {
         if (sequences[i].count == 0 || sequences[i].count > encoder_max_tokens(enc) ||
-            sequences[i].count > enc->settings.max_pass_tokens - total)
+            sequences[i].count > longest_pass(enc) - total)
             return error_set(error, AKI_INTERNAL, "a pass was planned with more tokens than its %zu",
-                             enc->settings.max_pass_tokens);
+                             longest_pass(enc));
         const bool typed = has_types && sequences[i].second > 0;
         state->offsets[i] = (uint32_t)total;
         state->second[i] = (uint32_t)(typed ? sequences[i].second : sequences[i].count);

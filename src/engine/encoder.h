@@ -43,7 +43,8 @@ size_t encoder_dimension(const encoder *enc);
 /* Numbers of a token's last hidden state. */
 size_t encoder_hidden(const encoder *enc);
 size_t encoder_max_tokens(const encoder *enc);
-/* What passes are planned with, >= encoder_max_tokens: what the best device wants. The CPU may take less: encoder_plan_pass. */
+/* What passes are planned with: what the best device wants. A longer text is a pass of its own. The CPU may take less:
+ * encoder_plan_pass. */
 size_t encoder_max_pass_tokens(const encoder *enc);
 /* True where the best device is quickest with passes as long as they may be, however many workers could share them. */
 bool encoder_fills_passes(const encoder *enc);
@@ -144,9 +145,9 @@ AKI_MUST_CHECK aki_status encoder_team_run(const encoder *enc, encoder_state *st
  * to help with (also: nothing at all) or *called_away is not 0. `leader` must stay open meanwhile. */
 void encoder_team_help(const encoder *enc, const encoder_state *own, const encoder_state *leader,
                        const atomic_uint *called_away);
-/* How many of the first sequences (>= 1 if count >= 1) fit a pass of the CPU: greedy, in order. */
+/* How many of the first sequences fit a pass of the CPU: greedy, in order; at least one if there is one, however long. */
 size_t encoder_plan_pass(const encoder *enc, const encoder_sequence *sequences, size_t count);
-/* How many of the first sequences fit a budget of the caller's own, at most encoder_max_pass_tokens. */
+/* How many fit a budget of the caller's own, at most encoder_max_pass_tokens; at least one, as above. */
 size_t encoder_plan_tokens(const encoder_sequence *sequences, size_t count, size_t budget_tokens);
 
 #endif

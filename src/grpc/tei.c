@@ -267,7 +267,8 @@ static aki_status write_info(const api_call *call, const api_result *result, con
     reply.model_type = type_of(service->enc);
     reply.max_concurrent_requests = clamp(service->max_requests);
     reply.max_input_length = clamp(encoder_max_tokens(service->enc));
-    reply.max_batch_tokens = clamp(info.max_pass_tokens);
+    reply.max_batch_tokens =
+        info.max_pass_tokens > reply.max_input_length ? clamp(info.max_pass_tokens) : reply.max_input_length;
     reply.max_client_batch_size = clamp(service->max_texts);
     reply.tokenization_workers = service->http_threads;
     return grpc_message_append(out, &reply.base, error);
