@@ -245,6 +245,8 @@ typedef struct aki_model_info {
     size_t layers, hidden_size, heads, intermediate_size, vocabulary_size;
     size_t weight_bytes;             /* memory that weights take in this process, mapped files included */
     const char *default_prompt_name; /* the prompt that is used where none is asked for; NULL = none */
+    size_t token_dimension;          /* of the vectors of aki_embed_tokens */
+    bool gives_sparse;               /* aki_embed_sparse can be used */
 } aki_model_info;
 AKI_API void aki_model_describe_sized(const aki_model *model, aki_model_info *info, size_t info_size);
 static inline void aki_model_describe(const aki_model *model, aki_model_info *info)
@@ -305,14 +307,15 @@ static inline AKI_MUST_CHECK aki_status aki_embed(aki_model *model, const aki_te
     return aki_embed_sized(model, texts, count, options, sizeof *options, vectors, info, sizeof *info, error);
 }
 
-/* The last hidden states of a text's tokens, special ones included. */
+/* The vectors of a text's tokens: their last hidden states, special tokens included. Of a model with ColBERT's head (bge-m3's
+ * colbert_linear.safetensors) what that makes of them, each normalised, for all tokens but the first. */
 typedef struct aki_token_vectors {
-    float *vectors; /* [count][hidden_size of aki_model_info] f32, row-major; owned by the struct */
-    size_t count;   /* tokens */
+    float *vectors; /* [count][token_dimension of aki_model_info] f32, row-major; owned by the struct */
+    size_t count;   /* vectors; with ColBERT's head one fewer than tokens */
     bool truncated; /* the text had more than the model's limit */
 } aki_token_vectors;
 
-/* Computes a vector for every token of `count` texts, neither pooled nor normalised. options as in aki_embed; of these only the prompt, cancel
+/* Computes a vector for every token of `count` texts, not pooled. options as in aki_embed; of these only the prompt, cancel
  * and refuse_long have an effect. Fills out[0..count), which the caller frees with aki_token_vectors_free; on failure there is
  * nothing to free. All else, and errors, as aki_embed. */
 AKI_API AKI_MUST_CHECK aki_status aki_embed_tokens_sized(aki_model *model, const aki_text *texts,
@@ -326,6 +329,32 @@ static inline AKI_MUST_CHECK aki_status aki_embed_tokens(aki_model *model, const
     return aki_embed_tokens_sized(model, texts, count, options, sizeof *options, out, error);
 }
 AKI_API void aki_token_vectors_free(aki_token_vectors *vectors, size_t count);
+
+/* Weights of token ids for a text, for an inverted index: SPLADE's of any ids, bge-m3's of the text's own. The score of two texts is
+ * the sum, over the ids that both have, of the products of their weights. */
+typedef struct aki_sparse_vector {
+    int32_t *ids;   /* [count], rising, each below vocabulary_size of aki_model_info; see aki_token_text */
+    float *weights; /* [count], all above 0. Both are owned by the struct; NULL where count is 0 */
+    size_t count;
+    uint32_t tokens; /* computed, [CLS] and [SEP] included */
+    bool truncated;  /* the text had more than the model's limit */
+} aki_sparse_vector;
+
+/* Weighs token ids for `count` texts. options as in aki_embed; of these only the prompt, cancel and refuse_long have an effect.
+ * Fills out[0..count), which the caller frees with aki_sparse_vectors_free; on failure there is nothing to free. Weights
+ * depend on the text, the model, the precision and the CPU tier only. Errors: AKI_WRONG_TASK (the model has no weights:
+ * gives_sparse of aki_model_info), and as aki_embed. */
+AKI_API AKI_MUST_CHECK aki_status aki_embed_sparse_sized(aki_model *model, const aki_text *texts,
+                                                         size_t count, const aki_embed_options *options,
+                                                         size_t options_size, aki_sparse_vector *out,
+                                                         aki_error *error);
+static inline AKI_MUST_CHECK aki_status aki_embed_sparse(aki_model *model, const aki_text *texts,
+                                                         size_t count, const aki_embed_options *options,
+                                                         aki_sparse_vector *out, aki_error *error)
+{
+    return aki_embed_sparse_sized(model, texts, count, options, sizeof *options, out, error);
+}
+AKI_API void aki_sparse_vectors_free(aki_sparse_vector *vectors, size_t count);
 
 /* ---- Reranking and classification --------------------------------------------------------------------- */
 
@@ -343,6 +372,7 @@ AKI_API void aki_token_vectors_free(aki_token_vectors *vectors, size_t count);
 typedef enum aki_task {
     AKI_TASK_EMBED,    /* aki_embed */
     AKI_TASK_CLASSIFY, /* aki_classify; with one label it is a reranker: aki_rerank */
+    AKI_TASK_SPARSE,   /* aki_embed_sparse alone; a model of AKI_TASK_EMBED may have it too (gives_sparse) */
 } aki_task;
 AKI_API aki_task aki_model_task(const aki_model *model);
 

@@ -101,10 +101,9 @@ typedef struct api_call {
     bool keeps_input;      /* `write` reads texts or root */
     bool keeps_model;      /* keep_alive_ms says how long the model is to stay loaded after this call */
     int64_t keep_alive_ms; /* INT64_MAX = for ever */
-    bool
-        every_token; /* a vector for each token instead: input_cut makes ids of all texts, and fills token_room */
-    size_t token_room; /* the most tokens of a text */
-    int variant;       /* the dialect's own: which of its forms the reply has */
+    encoder_output output; /* of ENCODER_STATES input_cut makes ids of all texts, and fills token_room */
+    size_t token_room;     /* the most tokens of a text */
+    int variant;           /* the dialect's own: which of its forms the reply has */
     json_t *root;
     /* Of pairs of texts, for classifiers (ranking.h): */
     aki_scores scores;
@@ -117,7 +116,7 @@ typedef struct api_call {
 
 /* The call's vectors; all zero but request_id and duration_ns for a call without texts. */
 typedef struct api_result {
-    const float *vectors; /* [count][dimension] f32; of every token: [count][token_room][encoder_hidden] */
+    const float *vectors;      /* [count][dimension] f32; dimension: encoder_numbers of its output */
     const aki_text_info *info; /* [count] */
     size_t count, dimension;
     const scheduler_item_error *item_errors; /* [item_errors_count], rising: texts without a vector */

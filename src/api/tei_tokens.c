@@ -17,7 +17,7 @@ static const api_field fields[] = {{"truncate", option_truncate},
 
 bool tei_embed_all_fields(api_call *call, const api_service *service, http_error *error)
 {
-    call->every_token = true;
+    call->output = ENCODER_STATES;
     return options_read(call, call->root, fields, service, error) &&
            input_read(call, "inputs", json_object_get(call->root, "inputs"), INPUT_STRING | INPUT_IDS,
                       service, error) &&

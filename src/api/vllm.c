@@ -146,11 +146,11 @@ static bool read_classes(api_call *call, const api_service *service, http_error 
 static bool read_vectors(api_call *call, int task, const api_service *service, http_error *error)
 {
     call->variant = task;
-    call->every_token = task == TOKEN_EMBED;
+    call->output = task == TOKEN_EMBED ? ENCODER_STATES : ENCODER_VECTOR;
     if (!ranking_fits(service, ENCODER_EMBEDS, error) ||
         !options_read(call, call->root, vector_fields, service, error))
         return false;
-    if (call->every_token && call->dimensions > 0) {
+    if (call->output == ENCODER_STATES && call->dimensions > 0) {
         http_error_set(error, HTTP_ERROR_INVALID_VALUE, "dimensions",
                        "the vectors of tokens are not cut: dimensions is for the task \"embed\"");
         return false;
@@ -203,12 +203,12 @@ static bool read_classify(api_call *call, const api_request *request, const api_
 /* Numbers of one row, of which a text has one, or one for each token. */
 static size_t row_of(const api_call *call, const api_result *result)
 {
-    return call->every_token ? result->dimension / call->token_room : vector_json_dimension(call, result);
+    return call->output == ENCODER_STATES ? result->dimension / call->token_room : vector_json_dimension(call, result);
 }
 
 static size_t bound_pooling(const api_call *call, const api_result *result, const api_service *service)
 {
-    const size_t rows = call->every_token ? api_tokens(result) : result->count;
+    const size_t rows = call->output == ENCODER_STATES ? api_tokens(result) : result->count;
     size_t all, rest = TAIL_BYTES + 6 * strlen(service->model_name);
     for (size_t i = 0; call->variant == CLASSIFY && encoder_label(service->enc, i) != NULL; i++)
         rest += 6 * result->count * strlen(encoder_label(service->enc, i));

@@ -210,8 +210,8 @@ static bool gather(device_lane *lane, const encoder_sequence *sequences, size_t 
             fail(result, DEVICE_INVALID, "it pools by cls, max or mean only");
             return false;
         }
-        if (pools && sequences[i].every_token) {
-            fail(result, DEVICE_INVALID, "it gives a vector for each text, not for each token");
+        if (pools && sequences[i].output != ENCODER_VECTOR) {
+            fail(result, DEVICE_INVALID, "it gives one vector for each text, nothing of its tokens");
             return false;
         }
         lane->second[i] = (uint32_t)(sequences[i].second > 0 ? sequences[i].second : sequences[i].count);

@@ -75,7 +75,9 @@ void aki_close(aki_model **model)
 
 size_t aki_dimension(const aki_model *model)
 {
-    return encoder_dimension(model->enc);
+    aki_model_info info;
+    encoder_describe(model->enc, &info);
+    return encoder_task(model->enc) == AKI_TASK_SPARSE ? info.vocabulary_size : encoder_dimension(model->enc);
 }
 
 size_t aki_max_tokens(const aki_model *model)
@@ -166,15 +168,16 @@ static aki_status tokenize_one(const aki_model *model, tokenizer_scratch *scratc
                                       : status;
 }
 
+/* before: texts of the caller's that stand before these. */
 static aki_status first_failure(const encoder *enc, const encoder_sequence *sequences, size_t count,
-                                aki_error *error)
+                                size_t before, aki_error *error)
 {
     for (size_t i = 0; i < count; i++)
         if (sequences[i].status != AKI_OK) {
             error_set(error, sequences[i].status,
-                      "the vector of texts[%zu] came out with NaN or infinity: %s", i,
+                      "the vector of texts[%zu] came out with NaN or infinity: %s", before + i,
                       encoder_not_finite_cause(enc));
-            error_at_text(error, i);
+            error_at_text(error, before + i);
             return sequences[i].status;
         }
     return AKI_OK;
@@ -184,6 +187,7 @@ static aki_status first_failure(const encoder *enc, const encoder_sequence *sequ
 typedef struct text_call {
     aki_model *model;
     size_t count;
+    size_t before;               /* texts of the caller's that were computed before these */
     encoder_sequence *sequences; /* [count] */
     id_store store;
     info_list info;
@@ -271,7 +275,9 @@ static aki_status compute(text_call *call, float *vectors, size_t dimension, aki
     }
     aki_status status =
         worker_pool_run(call->model->workers, call->sequences, call->count, call->cancel, error);
-    return status == AKI_OK ? first_failure(call->model->enc, call->sequences, call->count, error) : status;
+    return status == AKI_OK
+               ? first_failure(call->model->enc, call->sequences, call->count, call->before, error)
+               : status;
 }
 
 aki_status aki_embed_sized(aki_model *model, const aki_text *texts, size_t count,
@@ -317,16 +323,17 @@ void aki_token_vectors_free(aki_token_vectors *vectors, size_t count)
 static aki_status make_token_rooms(text_call *call, const aki_text_info *info, aki_token_vectors *out,
                                    aki_error *error)
 {
-    const size_t hidden = encoder_hidden(call->model->enc);
+    const size_t width = encoder_token_width(call->model->enc),
+                 left_out = encoder_tokens_left_out(call->model->enc);
     for (size_t i = 0; i < call->count; i++) {
         size_t floats;
-        out[i] = (aki_token_vectors){.count = info[i].tokens, .truncated = info[i].truncated};
-        if (size_mul(out[i].count, hidden, &floats))
+        out[i] = (aki_token_vectors){.count = info[i].tokens - left_out, .truncated = info[i].truncated};
+        if (size_mul(info[i].tokens, width, &floats))
             out[i].vectors = mem_alloc(floats, sizeof *out[i].vectors);
         if (out[i].vectors == NULL)
             return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the vectors of %zu tokens",
                              out[i].count);
-        call->sequences[i].every_token = true;
+        call->sequences[i].output = ENCODER_TOKENS;
         call->sequences[i].vector = out[i].vectors;
     }
     return AKI_OK;
@@ -362,6 +369,98 @@ aki_status aki_embed_tokens_sized(aki_model *model, const aki_text *texts, size_
         status = compute(&call, NULL, 0, error);
     if (status != AKI_OK)
         aki_token_vectors_free(out, count);
+    mem_free(info);
+    end(&call);
+    return status;
+}
+
+/* ---- Weights of token ids ---- */
+
+/* Numbers of the texts that are computed at once; what is kept of them is much less. */
+#define SPARSE_BYTES ((size_t)32 << 20)
+
+void aki_sparse_vectors_free(aki_sparse_vector *vectors, size_t count)
+{
+    for (size_t i = 0; vectors != NULL && i < count; i++) {
+        mem_free(vectors[i].ids);
+        mem_free(vectors[i].weights);
+        vectors[i] = (aki_sparse_vector){0};
+    }
+}
+
+static aki_status keep_weights(const encoder *enc, const float *numbers, const aki_text_info *info,
+                               aki_sparse_vector *out, aki_error *error)
+{
+    *out = (aki_sparse_vector){.count = encoder_sparse_read(enc, numbers, NULL, NULL),
+                               .tokens = info->tokens,
+                               .truncated = info->truncated};
+    if (out->count == 0)
+        return AKI_OK;
+    out->ids = mem_alloc(out->count, sizeof *out->ids);
+    out->weights = mem_alloc(out->count, sizeof *out->weights);
+    if (out->ids == NULL || out->weights == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the weights of a text");
+    encoder_sparse_read(enc, numbers, out->ids, out->weights);
+    return AKI_OK;
+}
+
+/* Some texts at a time, so that memory does not grow with vocabulary times texts. */
+static aki_status compute_sparse(text_call *call, const aki_text_info *info, aki_sparse_vector *out,
+                                 aki_error *error)
+{
+    const encoder *enc = call->model->enc;
+    const size_t numbers = encoder_numbers(enc, ENCODER_SPARSE, 0), all = call->count;
+    size_t most = SPARSE_BYTES / (numbers * sizeof(float));
+    most = most < 1 ? 1 : most < all ? most : all;
+    float *room = mem_alloc(most, numbers * sizeof *room);
+    text_call part = *call;
+    aki_status status =
+        room != NULL ? AKI_OK
+                     : error_set(error, AKI_OUT_OF_MEMORY, "no memory for the weights of %zu texts", most);
+    for (size_t i = 0; i < all; i++)
+        call->sequences[i].output = ENCODER_SPARSE;
+    for (size_t first = 0; first < all && status == AKI_OK; first += part.count) {
+        part.before = first;
+        part.count = all - first < most ? all - first : most;
+        status = compute(&part, room, numbers, error);
+        for (size_t i = 0; i < part.count && status == AKI_OK; i++) {
+            status = keep_weights(enc, room + i * numbers, &info[first + i], &out[first + i], error);
+            part.store.ids += part.sequences[i].count;
+        }
+        part.sequences += part.count;
+    }
+    mem_free(room);
+    return status;
+}
+
+aki_status aki_embed_sparse_sized(aki_model *model, const aki_text *texts, size_t count,
+                                  const aki_embed_options *options, size_t options_size,
+                                  aki_sparse_vector *out, aki_error *error)
+{
+    if (model == NULL || texts == NULL || out == NULL || count == 0)
+        return error_set(error, AKI_INVALID_ARGUMENT,
+                         "aki_embed_sparse: model, texts and out must be given, count >= 1");
+    memset(out, 0, count * sizeof *out);
+    aki_embed_options own;
+    aki_text prompt = {NULL, 0};
+    text_call call;
+    aki_text_info *info = mem_zalloc(count, sizeof *info);
+    aki_status status = begin(&call, model, "aki_embed_sparse", count, info, sizeof *info, error);
+    if (status == AKI_OK && info == NULL)
+        status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for %zu texts", count);
+    if (status == AKI_OK)
+        status = encoder_check_use(model->enc, ENCODER_WEIGHS, error);
+    if (status == AKI_OK)
+        status = read_options(&own, options, options_size, error);
+    if (status == AKI_OK)
+        status = encoder_read_options(model->enc, &own, &prompt, error);
+    call.cancel = status == AKI_OK ? own.cancel : NULL;
+    if (status == AKI_OK)
+        status = tokenize_all(&call, texts, prompt, own.refuse_long, error);
+    if (status == AKI_OK)
+        status = compute_sparse(&call, info, out, error);
+    if (status != AKI_OK)
+        aki_sparse_vectors_free(out, count);
     mem_free(info);
     end(&call);
     return status;

@@ -83,7 +83,7 @@ aki_status embed_options_read(const aki_embed_options *options, const model *m, 
                               aki_error *error)
 {
     const model_heads *heads = model_heads_of(m);
-    if (heads->task != MODEL_TASK_EMBED) {
+    if (heads->task == MODEL_TASK_CLASSIFY) {
         *prompt = (aki_text){NULL, 0};
         return AKI_OK;
     }

@@ -12,7 +12,9 @@
 #include "engine/head_scores.h"
 #include "engine/not_finite.h"
 #include "engine/settings.h"
+#include "engine/sparse_head.h"
 #include "model/families.h"
+#include "model/head_sparse.h"
 #include "tokenizer/token_pair.h"
 
 /* For calls that were given up to come back at the end. */
@@ -110,6 +112,21 @@ static aki_status open_device(encoder *enc, encoder_times *times, aki_error *err
     return end(times, ENCODER_LOAD_WEIGHTS, status);
 }
 
+/* The steps behind the encoder, and what weighs token ids. */
+static aki_status open_heads(encoder *enc, aki_error *error)
+{
+    const model_heads *heads = model_heads_of(enc->files);
+    const kernel_table *kernels = cpu_device_kernels(enc->cpu);
+    sparse_head *sparse = NULL;
+    aki_status status = head_chain_open(&enc->heads, heads, kernels, error);
+    if (status != AKI_OK || heads->sparse.kind == MODEL_SPARSE_NONE)
+        return status;
+    status = sparse_head_open(&sparse, heads, kernels, cpu_device_precision(enc->cpu), enc->tok,
+                              model_configuration(enc->files)->max_tokens, error);
+    head_chain_take_sparse(enc->heads, sparse);
+    return status;
+}
+
 static aki_status open_parts(encoder *enc, const char *folder, encoder_times *times, aki_error *error)
 {
     begin(times, ENCODER_LOAD_CONFIG);
@@ -137,8 +154,7 @@ static aki_status open_parts(encoder *enc, const char *folder, encoder_times *ti
     if (status == AKI_OK)
         status = open_device(enc, times, error);
     if (status == AKI_OK)
-        status =
-            head_chain_open(&enc->heads, model_heads_of(enc->files), cpu_device_kernels(enc->cpu), error);
+        status = open_heads(enc, error);
     if (status != AKI_OK)
         return status;
     if (model_damaged(enc->files))
@@ -281,6 +297,8 @@ void encoder_describe(const encoder *enc, aki_model_info *info)
         .default_prompt_name = prompts->by_default != NULL ? prompts->by_default->name : NULL,
         .weight_bytes =
             model_weight_bytes(enc->files) + cpu_device_packed_bytes(enc->cpu) + head_chain_bytes(enc->heads),
+        .token_dimension = encoder_token_width(enc),
+        .gives_sparse = encoder_has_sparse(enc),
     };
 }
 
@@ -292,6 +310,41 @@ size_t encoder_dimension(const encoder *enc)
 size_t encoder_hidden(const encoder *enc)
 {
     return head_chain_hidden(enc->heads);
+}
+
+size_t encoder_token_width(const encoder *enc)
+{
+    return head_chain_token_width(enc->heads);
+}
+
+size_t encoder_tokens_left_out(const encoder *enc)
+{
+    return model_heads_of(enc->files)->token_dense.outputs > 0;
+}
+
+size_t encoder_numbers(const encoder *enc, encoder_output output, size_t tokens)
+{
+    switch (output) {
+    case ENCODER_STATES:
+        return tokens * encoder_hidden(enc);
+    case ENCODER_TOKENS:
+        return tokens * encoder_token_width(enc);
+    case ENCODER_SPARSE:
+        return sparse_head_numbers(head_chain_sparse(enc->heads));
+    case ENCODER_VECTOR:
+        break;
+    }
+    return encoder_dimension(enc);
+}
+
+bool encoder_has_sparse(const encoder *enc)
+{
+    return head_chain_sparse(enc->heads) != NULL;
+}
+
+size_t encoder_sparse_read(const encoder *enc, const float *numbers, int32_t *ids, float *weights)
+{
+    return sparse_head_read(head_chain_sparse(enc->heads), numbers, ids, weights);
 }
 
 size_t encoder_max_tokens(const encoder *enc)
@@ -363,7 +416,15 @@ aki_status encoder_tokenize(const encoder *enc, tokenizer_scratch *scratch, aki_
 
 aki_task encoder_task(const encoder *enc)
 {
-    return model_heads_of(enc->files)->task == MODEL_TASK_CLASSIFY ? AKI_TASK_CLASSIFY : AKI_TASK_EMBED;
+    switch (model_heads_of(enc->files)->task) {
+    case MODEL_TASK_CLASSIFY:
+        return AKI_TASK_CLASSIFY;
+    case MODEL_TASK_SPARSE:
+        return AKI_TASK_SPARSE;
+    case MODEL_TASK_EMBED:
+        break;
+    }
+    return AKI_TASK_EMBED;
 }
 
 const char *encoder_label(const encoder *enc, size_t index)
@@ -374,17 +435,27 @@ const char *encoder_label(const encoder *enc, size_t index)
 
 aki_status encoder_check_use(const encoder *enc, encoder_use use, aki_error *error)
 {
-    const bool classifies = encoder_task(enc) == AKI_TASK_CLASSIFY,
-               ranks = classifies && encoder_dimension(enc) == 1;
+    const aki_task task = encoder_task(enc);
+    const bool ranks = task == AKI_TASK_CLASSIFY && encoder_dimension(enc) == 1;
     static const char *const wanted[] = {[ENCODER_EMBEDS] = "an embedding model",
                                          [ENCODER_CLASSIFIES] = "a classifier or reranker",
-                                         [ENCODER_RERANKS] = "a reranker"};
-    if (use == ENCODER_EMBEDS ? !classifies : use == ENCODER_CLASSIFIES ? classifies : ranks)
+                                         [ENCODER_RERANKS] = "a reranker",
+                                         [ENCODER_WEIGHS] = "a sparse one"};
+    const bool fits[] = {[ENCODER_EMBEDS] = task == AKI_TASK_EMBED,
+                         [ENCODER_CLASSIFIES] = task == AKI_TASK_CLASSIFY,
+                         [ENCODER_RERANKS] = ranks,
+                         [ENCODER_WEIGHS] = encoder_has_sparse(enc)};
+    if (fits[use])
         return AKI_OK;
-    return error_set(error, AKI_WRONG_TASK, "the model is not %s but %s", wanted[use],
-                     ranks        ? "a reranker"
-                     : classifies ? "a classifier with several labels"
-                                  : "an embedding model");
+    error_set(error, AKI_WRONG_TASK, "the model is not %s but %s", wanted[use],
+              ranks                       ? "a reranker"
+              : task == AKI_TASK_CLASSIFY ? "a classifier with several labels"
+              : task == AKI_TASK_SPARSE   ? "a sparse one"
+                                          : "an embedding model");
+    if (use == ENCODER_WEIGHS && model_heads_of(enc->files)->unread_pickles)
+        error_hint(error,
+                   "Its " SPARSE_FILE ".pt is of a format that can run code when read. " SPARSE_CONVERT);
+    return AKI_WRONG_TASK;
 }
 
 void encoder_scores(const encoder *enc, aki_scores scores, float *logits)

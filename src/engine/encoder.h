@@ -16,6 +16,14 @@
 typedef struct encoder encoder;             /* const after open, shared by all threads */
 typedef struct encoder_state encoder_state; /* one per worker thread */
 
+/* Numbers that a text gets. */
+typedef enum encoder_output {
+    ENCODER_VECTOR, /* [dimension]: pooled, through the model's modules; a classifier's logits */
+    ENCODER_STATES, /* [tokens][hidden]: the last hidden states, special tokens included */
+    ENCODER_TOKENS, /* [tokens][token width]: ColBERT's, of all tokens but the first, where the model has its head; else the states */
+    ENCODER_SPARSE, /* of token ids, for encoder_sparse_read; only where encoder_has_sparse */
+} encoder_output;
+
 /* As aki_open, but without threads. */
 AKI_MUST_CHECK aki_status encoder_open(encoder **out, const char *folder, const aki_settings *settings,
                                        aki_error *error);
@@ -40,8 +48,17 @@ AKI_MUST_CHECK aki_status encoder_open_timed(encoder **out, const char *folder, 
 void encoder_close(encoder *enc);
 void encoder_describe(const encoder *enc, aki_model_info *info); /* threads as in the settings */
 size_t encoder_dimension(const encoder *enc);
-/* Numbers of a token's last hidden state. */
+/* Numbers of a token's last hidden state, and of its vector in ENCODER_TOKENS. */
 size_t encoder_hidden(const encoder *enc);
+size_t encoder_token_width(const encoder *enc);
+/* Tokens that ENCODER_TOKENS leaves out of a text: 1 where the model has ColBERT's head, else 0. */
+size_t encoder_tokens_left_out(const encoder *enc);
+/* Room that a text's numbers need, in f32. tokens: of the text, at most; only outputs of tokens depend on it. */
+size_t encoder_numbers(const encoder *enc, encoder_output output, size_t tokens);
+/* True where the model weighs token ids. */
+bool encoder_has_sparse(const encoder *enc);
+/* Token ids, rising, and their weights, all above 0, out of a text's numbers; returns how many. ids, weights: [that many], or both NULL. */
+size_t encoder_sparse_read(const encoder *enc, const float *numbers, int32_t *ids, float *weights);
 size_t encoder_max_tokens(const encoder *enc);
 /* What passes are planned with: what the best device wants. A longer text is a pass of its own. The CPU may take less:
  * encoder_plan_pass. */
@@ -58,8 +75,9 @@ AKI_MUST_CHECK aki_status encoder_tokenize(const encoder *enc, tokenizer_scratch
 /* The model's task, and a classifier's label: NULL = there are no more. */
 aki_task encoder_task(const encoder *enc);
 const char *encoder_label(const encoder *enc, size_t index);
-/* AKI_OK, or AKI_WRONG_TASK with what the model does instead. A reranker is a classifier with one label. */
-typedef enum encoder_use { ENCODER_EMBEDS, ENCODER_CLASSIFIES, ENCODER_RERANKS } encoder_use;
+/* AKI_OK, or AKI_WRONG_TASK with what the model does instead. A reranker is a classifier with one label; a model may embed and weigh
+ * token ids. */
+typedef enum encoder_use { ENCODER_EMBEDS, ENCODER_CLASSIFIES, ENCODER_RERANKS, ENCODER_WEIGHS } encoder_use;
 AKI_MUST_CHECK aki_status encoder_check_use(const encoder *enc, encoder_use use, aki_error *error);
 /* Turns a classifier's logits of one text ([encoder_dimension], in place) into scores. */
 void encoder_scores(const encoder *enc, aki_scores scores, float *logits);
@@ -92,11 +110,10 @@ typedef struct encoder_sequence {
     size_t second; /* the first token of type 1, as those behind it are; 0 = all are of type 0 */
     aki_pooling pooling;
     aki_switch normalize;
-    size_t dimensions; /* the vector is cut to its first numbers and normalised again; 0 = not cut */
-    float *vector; /* [dimensions, or else encoder_dimension] f32, written by encoder_run; of every token: */
-    bool
-        every_token; /* vector is [count][encoder_hidden], the last hidden states of the tokens, and what is above has no effect */
-    aki_status status; /* written by encoder_run: AKI_OK or AKI_NOT_FINITE */
+    size_t dimensions;     /* the vector is cut to its first numbers and normalised again; 0 = not cut */
+    encoder_output output; /* pooling, normalize and dimensions have an effect on a VECTOR only */
+    float *vector;         /* [dimensions, or else encoder_numbers] f32, written by encoder_run */
+    aki_status status;     /* written by encoder_run: AKI_OK or AKI_NOT_FINITE */
 } encoder_sequence;
 
 /* Says why the CPU gives AKI_NOT_FINITE: see not_finite_cause. */

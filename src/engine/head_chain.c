@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "engine/head_scores.h"
 #include "engine/pooling.h"
+#include "engine/sparse_head.h"
 
 #include <math.h>
 #include <string.h>
@@ -19,6 +20,8 @@ struct head_chain {
     size_t stride;                   /* of the scratch: the widest vector between two steps */
     void *packed[MODEL_MAX_MODULES]; /* of each Dense */
     size_t packed_bytes;
+    void *token_dense; /* packed; NULL = the model has none */
+    sparse_head *sparse;
 };
 
 /* The vectors of some texts between two steps: `now` and `next` are [HEAD_CHAIN_ROWS][stride]. */
@@ -31,17 +34,15 @@ typedef struct block {
     float *now, *next;
 } block;
 
-static aki_status pack_dense(head_chain *chain, size_t index, aki_error *error)
+static aki_status pack_dense(head_chain *chain, const model_head *step, void **out, aki_error *error)
 {
-    const model_head *step = &chain->list->steps[index];
     const size_t bytes = chain->linear->packed_bytes(step->outputs, step->inputs);
-    chain->packed[index] = bytes > 0 ? mem_alloc_aligned(bytes, 1) : NULL;
-    if (chain->packed[index] == NULL)
+    *out = bytes > 0 ? mem_alloc_aligned(bytes, 1) : NULL;
+    if (*out == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a Dense of %zu x %zu numbers",
                          step->outputs, step->inputs);
-    memset(chain->packed[index], 0, bytes);
-    chain->linear->pack(chain->packed[index], step->outputs, step->inputs, 0, step->outputs, step->weight,
-                        step->bias);
+    memset(*out, 0, bytes);
+    chain->linear->pack(*out, step->outputs, step->inputs, 0, step->outputs, step->weight, step->bias);
     chain->packed_bytes += bytes;
     return AKI_OK;
 }
@@ -64,8 +65,10 @@ aki_status head_chain_open(head_chain **out, const model_heads *list, const kern
         const size_t width = (list->steps[i].outputs + LINE_FLOATS - 1) / LINE_FLOATS * LINE_FLOATS;
         chain->stride = width > chain->stride ? width : chain->stride;
         if (list->steps[i].kind == MODEL_HEAD_DENSE)
-            status = pack_dense(chain, i, error);
+            status = pack_dense(chain, &list->steps[i], &chain->packed[i], error);
     }
+    if (status == AKI_OK && list->token_dense.outputs > 0)
+        status = pack_dense(chain, &list->token_dense, &chain->token_dense, error);
     if (status != AKI_OK) {
         head_chain_close(chain);
         return status;
@@ -80,7 +83,19 @@ void head_chain_close(head_chain *chain)
         return;
     for (size_t i = 0; i < MODEL_MAX_MODULES; i++)
         mem_free(chain->packed[i]);
+    mem_free(chain->token_dense);
+    sparse_head_close(chain->sparse);
     mem_free(chain);
+}
+
+void head_chain_take_sparse(head_chain *chain, sparse_head *sparse)
+{
+    chain->sparse = sparse;
+}
+
+const sparse_head *head_chain_sparse(const head_chain *chain)
+{
+    return chain->sparse;
 }
 
 size_t head_chain_dimension(const head_chain *chain)
@@ -91,6 +106,11 @@ size_t head_chain_dimension(const head_chain *chain)
 size_t head_chain_hidden(const head_chain *chain)
 {
     return chain->list->steps[0].inputs;
+}
+
+size_t head_chain_token_width(const head_chain *chain)
+{
+    return chain->token_dense != NULL ? chain->list->token_dense.outputs : head_chain_hidden(chain);
 }
 
 const model_head *head_chain_pooling(const head_chain *chain)
@@ -105,12 +125,14 @@ bool head_chain_normalizes(const head_chain *chain)
 
 size_t head_chain_bytes(const head_chain *chain)
 {
-    return chain->packed_bytes;
+    return chain->packed_bytes + (chain->sparse != NULL ? sparse_head_bytes(chain->sparse) : 0);
 }
 
 size_t head_chain_scratch(const head_chain *chain)
 {
-    return 2 * HEAD_CHAIN_ROWS * chain->stride;
+    const size_t own = 2 * HEAD_CHAIN_ROWS * chain->stride,
+                 sparse = chain->sparse != NULL ? sparse_head_scratch(chain->sparse) : 0;
+    return own > sparse ? own : sparse;
 }
 
 /* ---- The steps: each from `now` to `now` ---- */
@@ -130,14 +152,39 @@ static void pool_one(const block *b, size_t row, const model_head *step)
                       vector + i * hidden);
 }
 
-/* The states of every token go out as they are; zeros take their place in the steps that follow. */
-static void copy_states(const block *b, size_t row, const model_head *step)
+/* ColBERT's vectors: of all tokens but the first, normalised. */
+static void project_tokens(const head_chain *chain, encoder_sequence *sequence, const float *states)
+{
+    const model_head *dense = &chain->list->token_dense;
+    const size_t tokens = sequence->count - 1;
+    chain->linear->multiply(&(kernel_product){.rows = tokens,
+                                              .inputs = dense->inputs,
+                                              .outputs = dense->outputs,
+                                              .input = states + dense->inputs,
+                                              .input_stride = dense->inputs,
+                                              .weights = chain->token_dense,
+                                              .output = sequence->vector,
+                                              .output_stride = dense->outputs});
+    sequence->status = pooling_is_finite(sequence->vector, tokens * dense->outputs) ? AKI_OK : AKI_NOT_FINITE;
+    for (size_t t = 0; t < tokens; t++)
+        pooling_normalize(sequence->vector + t * dense->outputs, dense->outputs);
+}
+
+/* What goes out is of the tokens, or is computed by the sparse head; zeros take its place in the steps that follow. */
+static void take_tokens(const block *b, size_t row, const model_head *step)
 {
     encoder_sequence *sequence = &b->sequences[row];
+    const float *states = b->states + b->offsets[row] * step->inputs;
     const size_t numbers = sequence->count * step->inputs;
-    memcpy(sequence->vector, b->states + b->offsets[row] * step->inputs, numbers * sizeof *sequence->vector);
-    sequence->status = pooling_is_finite(sequence->vector, numbers) ? AKI_OK : AKI_NOT_FINITE;
     memset(b->now + row * b->chain->stride, 0, step->outputs * sizeof *b->now);
+    if (sequence->output == ENCODER_SPARSE)
+        return;
+    if (sequence->output == ENCODER_TOKENS && b->chain->token_dense != NULL) {
+        project_tokens(b->chain, sequence, states);
+        return;
+    }
+    memcpy(sequence->vector, states, numbers * sizeof *sequence->vector);
+    sequence->status = pooling_is_finite(sequence->vector, numbers) ? AKI_OK : AKI_NOT_FINITE;
 }
 
 /* A later step may turn an infinity into a number, as tanh does: so it is looked for here too. */
@@ -145,8 +192,8 @@ static void run_pooling(block *b, const model_head *step, const void *packed)
 {
     (void)packed;
     for (size_t r = 0; r < b->rows; r++) {
-        if (b->sequences[r].every_token) {
-            copy_states(b, r, step);
+        if (b->sequences[r].output != ENCODER_VECTOR) {
+            take_tokens(b, r, step);
             continue;
         }
         pool_one(b, r, step);
@@ -224,7 +271,7 @@ static void (*const runners[])(block *b, const model_head *step, const void *pac
 /* Pooled vectors alone; logits and vectors of tokens stay as they are. */
 static bool normalizes(const head_chain *chain, const encoder_sequence *sequence)
 {
-    return chain->list->task == MODEL_TASK_EMBED && !sequence->every_token &&
+    return chain->list->task != MODEL_TASK_CLASSIFY && sequence->output == ENCODER_VECTOR &&
            (sequence->normalize == AKI_MODEL_DEFAULT ? head_chain_normalizes(chain)
                                                      : sequence->normalize == AKI_ON);
 }
@@ -280,9 +327,11 @@ void head_chain_run(const head_chain *chain, float *scratch, encoder_sequence *s
             runners[step->kind](&b, step, chain->packed[i]);
         }
         for (size_t r = 0; r < rows; r++)
-            if (!b.sequences[r].every_token)
+            if (b.sequences[r].output == ENCODER_VECTOR)
                 take_vector(chain, &b.sequences[r], b.now + r * chain->stride);
     }
+    if (chain->sparse != NULL && offsets != NULL)
+        sparse_head_run(chain->sparse, scratch, sequences, count, states, offsets);
 }
 
 void head_chain_conclude(const head_chain *chain, encoder_sequence *sequences, size_t count)

@@ -16,16 +16,22 @@
 
 #define HEAD_CHAIN_ROWS 32
 
+struct sparse_head; /* engine/sparse_head.h */
+
 typedef struct head_chain head_chain; /* const after open, shared by all threads */
 
 /* list: outlives the chain, but for the weights of Dense, which are copied. Error: AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status head_chain_open(head_chain **out, const model_heads *list,
                                           const kernel_table *kernels, aki_error *error);
 void head_chain_close(head_chain *chain); /* NULL allowed */
+/* Gives it the model's sparse head, which is closed with it. Before it is shared. */
+void head_chain_take_sparse(head_chain *chain, struct sparse_head *sparse);
+const struct sparse_head *head_chain_sparse(const head_chain *chain); /* NULL = none */
 
 size_t head_chain_dimension(const head_chain *chain);
-/* Numbers of a token's vector. */
+/* Numbers of a token's last hidden state, and of its vector: ColBERT's where the model has that, else the state. */
 size_t head_chain_hidden(const head_chain *chain);
+size_t head_chain_token_width(const head_chain *chain);
 /* The Pooling. */
 const model_head *head_chain_pooling(const head_chain *chain);
 /* The list ends with a Normalize. */

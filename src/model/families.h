@@ -89,6 +89,15 @@ typedef struct model_question {
     const char *out;      /* name of the matrix of logits, where it is not the word embeddings */
 } model_question;
 
+/* The head of the family's ...ForMaskedLM: `dense`, of hidden_size outputs, an activation, `norm`, and `decoder`, which has an output
+ * for each token id; where its weight is not in the file, it is the word embeddings. */
+typedef struct model_mlm {
+    const char *architecture;           /* "BertForMaskedLM" */
+    const char *dense, *norm, *decoder; /* names before ".weight" and ".bias" */
+    const char *bias; /* of the decoder, where the file has none under that name; NULL = nowhere else */
+    bool always_gelu; /* whatever config.json says of the body's activation */
+} model_mlm;
+
 typedef struct model_family {
     const char *type; /* model_type */
     /* Class of the code that the model's publisher brings ("auto_map"), which this family computes; NULL = none. */
@@ -103,6 +112,7 @@ typedef struct model_family {
     const tensor_table *layer;          /* fields of model_layer */
     const model_classifier *classifier; /* NULL = not implemented for the family */
     const model_question *question;     /* likewise */
+    const model_mlm *mlm;               /* likewise */
 } model_family;
 
 /* By model_type, and where several have it by the class of the publisher's code (NULL = none), else the first; NULL = there is none. */

@@ -8,6 +8,7 @@
 #include "model/head_weights.h"
 #include "model/limits.h"
 #include "model/quote.h"
+#include "model/weight_files.h"
 
 #include <string.h>
 
@@ -148,7 +149,7 @@ aki_status head_read_dense(model_head *head, const char *folder, aki_error *erro
         return status;
     const head_tensor wanted[] = {{"linear.weight", head->outputs, head->inputs, &head->weight},
                                   {"linear.bias", 0, head->outputs, &head->bias}};
-    status = head_weights_read(folder, wanted, bias ? 2 : 1, error);
+    status = head_weights_read(folder, WEIGHT_FILE, wanted, bias ? 2 : 1, error);
     if (status == AKI_OK && !bias) {
         head->bias = mem_zalloc(head->outputs, sizeof *head->bias);
         if (head->bias == NULL)
@@ -174,5 +175,5 @@ aki_status head_read_layer_norm(model_head *head, const char *folder, aki_error 
     head->outputs = dimension;
     const head_tensor wanted[] = {{"norm.weight", 0, dimension, &head->weight},
                                   {"norm.bias", 0, dimension, &head->bias}};
-    return head_weights_read(folder, wanted, 2, error);
+    return head_weights_read(folder, WEIGHT_FILE, wanted, 2, error);
 }

@@ -84,25 +84,26 @@ aki_status head_weights_copy(const head_tensor *wanted, size_t count, const safe
     return AKI_OK;
 }
 
-aki_status head_weights_read(const char *folder, const head_tensor *wanted, size_t count, aki_error *error)
+aki_status head_weights_read(const char *folder, const char *file, const head_tensor *wanted, size_t count,
+                             aki_error *error)
 {
-    if (!folder_lists(folder, WEIGHT_FILE))
+    if (!folder_lists(folder, file))
         return weight_files_missing(folder, error);
     char *path = NULL;
     mapping *map = NULL;
-    safetensors *file = NULL;
-    aki_status status = folder_path(&path, folder, WEIGHT_FILE, error);
+    safetensors *header = NULL;
+    aki_status status = folder_path(&path, folder, file, error);
     if (status == AKI_OK)
         status = mapping_open(&map, path, error);
     if (status == AKI_OK)
-        status = safetensors_parse(&file, mapping_data(map), mapping_size(map), path, error);
+        status = safetensors_parse(&header, mapping_data(map), mapping_size(map), path, error);
     if (status == AKI_OK)
-        status = head_weights_copy(wanted, count, file, mapping_data(map), path, error);
+        status = head_weights_copy(wanted, count, header, mapping_data(map), path, error);
     if (status == AKI_OK)
-        status = refuse_others(wanted, count, file, path, error);
+        status = refuse_others(wanted, count, header, path, error);
     if (map != NULL && mapping_damaged(map))
         status = error_set(error, AKI_MODEL_CHANGED, "'%s' was cut while it was being read", path);
-    safetensors_close(file);
+    safetensors_close(header);
     mapping_close(map);
     mem_free(path);
     return status;

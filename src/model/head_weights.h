@@ -1,4 +1,4 @@
-/* Reads the weights of a module behind the Transformer, a few small tensors, out of its folder. */
+/* Reads the weights of a module behind the Transformer, a few small tensors, out of a file of its folder. */
 #ifndef MODEL_HEAD_WEIGHTS_H
 #define MODEL_HEAD_WEIGHTS_H
 
@@ -13,8 +13,8 @@ typedef struct head_tensor {
 
 /* The file must hold these tensors and no others, as in the reference, in F32, F16 or BF16 and all finite. Errors as
  * heads_read; messages name the file and the tensor. */
-AKI_MUST_CHECK aki_status head_weights_read(const char *folder, const head_tensor *wanted, size_t count,
-                                            aki_error *error);
+AKI_MUST_CHECK aki_status head_weights_read(const char *folder, const char *file, const head_tensor *wanted,
+                                            size_t count, aki_error *error);
 
 /* Takes them out of a file that is open, and that may hold others. data: the file's bytes; path: for messages. */
 AKI_MUST_CHECK aki_status head_weights_copy(const head_tensor *wanted, size_t count, const safetensors *file,

@@ -20,15 +20,21 @@ static const struct {
     [MODULE_NORMALIZE] = {MODEL_HEAD_NORMALIZE, read_normalize},
 };
 
+/* Mean of the tokens, as without modules: a SparseEncoder has no vector, but a health probe compares one. */
+static void add_mean(model_heads *out, size_t hidden_size)
+{
+    out->steps[out->count++] = (model_head){.kind = MODEL_HEAD_POOLING,
+                                            .inputs = hidden_size,
+                                            .outputs = hidden_size,
+                                            .poolings = {AKI_POOLING_MEAN},
+                                            .poolings_count = 1};
+}
+
 aki_status heads_read(model_heads *out, const model_modules *modules, size_t hidden_size, aki_error *error)
 {
     *out = (model_heads){.dimension = hidden_size};
-    if (modules->count == 0) {
-        out->steps[out->count++] = (model_head){.kind = MODEL_HEAD_POOLING,
-                                                .inputs = hidden_size,
-                                                .outputs = hidden_size,
-                                                .poolings = {AKI_POOLING_MEAN},
-                                                .poolings_count = 1};
+    if (modules->count == 0 || modules_are_splade(modules)) {
+        add_mean(out, hidden_size);
         return AKI_OK;
     }
     for (size_t i = 0; i < modules->count; i++) {
@@ -56,17 +62,27 @@ static void free_weights(model_head *step)
     step->weight = step->bias = NULL;
 }
 
-void heads_release_dense(model_heads *heads)
+static void free_token_weights(model_heads *heads)
+{
+    free_weights(&heads->token_dense);
+    mem_free(heads->sparse.weight);
+    mem_free(heads->sparse.bias);
+    heads->sparse.weight = heads->sparse.bias = NULL;
+}
+
+void heads_release_weights(model_heads *heads)
 {
     for (size_t i = 0; i < heads->count; i++)
         if (heads->steps[i].kind == MODEL_HEAD_DENSE)
             free_weights(&heads->steps[i]);
+    free_token_weights(heads);
 }
 
 void heads_free(model_heads *heads)
 {
     for (size_t i = 0; i < heads->count; i++)
         free_weights(&heads->steps[i]);
+    free_token_weights(heads);
     for (size_t i = 0; heads->labels != NULL && i < heads->dimension; i++)
         mem_free(heads->labels[i]);
     mem_free(heads->labels);

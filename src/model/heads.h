@@ -16,7 +16,8 @@
 AKI_MUST_CHECK aki_status heads_read(model_heads *out, const model_modules *modules, size_t hidden_size,
                                      aki_error *error);
 void heads_free(model_heads *heads);
-void heads_release_dense(model_heads *heads);
+/* Those of Dense and of sparse heads. */
+void heads_release_weights(model_heads *heads);
 
 /* Cuts the vectors as "truncate_dim" does: one that is no less than the last step's outputs changes nothing. */
 void heads_truncate(model_heads *heads, size_t dimension);

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "model/config.h"
 #include "model/head_classifier.h"
+#include "model/head_sparse.h"
 #include "model/heads.h"
 #include "model/root_file.h"
 #include "model/weight_files.h"
@@ -29,6 +30,9 @@ static aki_status read_weights(model *m, aki_error *error)
     if (status == AKI_OK && m->heads.task == MODEL_TASK_CLASSIFY)
         status = classifier_bind(&m->heads, &m->config, &m->weights, files.tensors, mapping_data(files.map),
                                  files.path, error);
+    if (status == AKI_OK && m->heads.sparse.kind == MODEL_SPARSE_MLM)
+        status = sparse_bind(&m->heads, &m->config, &m->weights.word_embeddings, files.tensors,
+                             mapping_data(files.map), files.path, error);
     if (files.map != NULL && mapping_damaged(files.map))
         status = error_set(error, AKI_MODEL_CHANGED, "'%s' was cut while it was being read", files.path);
     m->file = files.map;
@@ -52,7 +56,7 @@ static aki_status read_heads(model *m, const model_modules *modules, const sente
     m->prompts = root.prompts;
     if (status == AKI_OK)
         heads_truncate(&m->heads, root.truncate_dimension);
-    return status;
+    return status == AKI_OK ? sparse_read(&m->heads, modules, &m->config, sentence, error) : status;
 }
 
 static aki_status read_configuration(model *m, const char *folder, aki_error *error)
@@ -122,7 +126,7 @@ const model_heads *model_heads_of(const model *m)
 
 void model_release_head_weights(model *m)
 {
-    heads_release_dense(&m->heads);
+    heads_release_weights(&m->heads);
 }
 
 aki_status model_bind_answers(model *m, int32_t yes, int32_t no, aki_error *error)

@@ -147,9 +147,33 @@ typedef struct model_head {
     float *bias;                      /* [outputs]; zeros where a Dense has none */
 } model_head;
 
+/* What weighs token ids for a text. */
+typedef enum model_sparse_kind {
+    MODEL_SPARSE_NONE,
+    MODEL_SPARSE_MLM,    /* SPLADE: every id of the vocabulary, by the head of a masked language model */
+    MODEL_SPARSE_TOKENS, /* bge-m3: the ids of the text's own tokens, by a linear layer */
+} model_sparse_kind;
+
+typedef struct model_sparse {
+    model_sparse_kind kind;
+    /* MLM: logit = decoder(norm(activation(transform(state)))), weight = log1p(relu(logit)) of each token. Views. */
+    model_linear transform; /* [hidden][hidden] */
+    model_norm norm;
+    model_linear decoder; /* [vocabulary][hidden] */
+    model_activation activation;
+    float epsilon;
+    bool untied;    /* the decoder's weight is not the word embeddings */
+    bool adds_up;   /* the weights of the tokens; else the greatest counts */
+    bool log_twice; /* log1p(log1p(relu(logit))) */
+    /* TOKENS: weight = relu(linear(state)), of equal ids the greatest. f32, all finite. */
+    float *weight; /* [hidden] */
+    float *bias;   /* [1] */
+} model_sparse;
+
 /* Meaning of the numbers that a text gets. */
 typedef enum model_task {
-    MODEL_TASK_EMBED, /* a vector */
+    MODEL_TASK_EMBED,  /* a vector */
+    MODEL_TASK_SPARSE, /* weights of token ids alone */
     MODEL_TASK_CLASSIFY, /* a logit for each label; of a pair of texts, where there is one label, how well they match */
 } model_task;
 
@@ -159,6 +183,10 @@ typedef struct model_heads {
     size_t count;     /* >= 1 */
     size_t dimension; /* of the vectors: the last step's outputs, or fewer by "truncate_dim" */
     model_task task;
+    model_sparse sparse; /* beside the vector, or instead of it where the task says so */
+    model_head
+        token_dense; /* bge-m3's ColBERT: of each token's vector, which is then normalised; outputs 0 = none */
+    bool unread_pickles; /* the folder has these two in files that are not read */
     /* CLASSIFY: */
     const struct model_question *question; /* model/families.h; NULL = the model has a head of its own */
     model_tensor answers;                  /* with it: [vocabulary][hidden], a view */
@@ -190,7 +218,7 @@ void model_close(model *m);
 const model_config *model_configuration(const model *m);
 const model_weights *model_weights_of(const model *m);
 const model_heads *model_heads_of(const model *m);
-/* Frees the weights of Dense, for whoever has made copies. */
+/* Frees the weights of Dense and of sparse heads, for whoever has made copies. */
 void model_release_head_weights(model *m);
 /* Of a model with a question: makes the head of the rows of two tokens. Errors: AKI_MODEL_INVALID (not finite), AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status model_bind_answers(model *m, int32_t yes, int32_t no, aki_error *error);

@@ -10,15 +10,16 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Kinds that no list holds: the Transformer itself, and a Dropout, which changes no vector outside of training. */
-enum { TRANSFORMER = -1, DROPOUT = -2 };
+/* Kinds that no list holds: the Transformer itself, by two names, and a Dropout, which changes no vector outside of training. */
+enum { TRANSFORMER = -1, DROPOUT = -2, MLM_TRANSFORMER = -3 };
 
 static const struct {
     const char *name;
-    int kind; /* module_kind, or one of the two above */
+    int kind; /* module_kind, or one of those above */
 } classes[] = {
-    {"Transformer", TRANSFORMER},     {"Pooling", MODULE_POOLING},     {"Dense", MODULE_DENSE},
-    {"LayerNorm", MODULE_LAYER_NORM}, {"Normalize", MODULE_NORMALIZE}, {"Dropout", DROPOUT},
+    {"Transformer", TRANSFORMER},     {"Pooling", MODULE_POOLING},         {"Dense", MODULE_DENSE},
+    {"LayerNorm", MODULE_LAYER_NORM}, {"Normalize", MODULE_NORMALIZE},     {"Dropout", DROPOUT},
+    {"SpladePooling", MODULE_SPLADE}, {"MLMTransformer", MLM_TRANSFORMER},
 };
 #define CLASSES (sizeof classes / sizeof classes[0])
 
@@ -72,19 +73,26 @@ static aki_status unsupported(const char *file, size_t index, const json_t *type
                      quote_name(json_string_value(type), json_string_length(type)).text, why);
 }
 
+static bool is_transformer(int kind)
+{
+    return kind == TRANSFORMER || kind == MLM_TRANSFORMER;
+}
+
 static aki_status find_kind(int *kind, const char *file, const json_t *type, size_t index, aki_error *error)
 {
     if (!json_is_string(type))
         return error_set(error, AKI_MODEL_INVALID, "'%s': module %zu has no \"type\" string", file, index);
     const char *name = class_of(json_string_value(type));
     for (size_t i = 0; name != NULL && i < CLASSES; i++)
-        if (strcmp(name, classes[i].name) == 0 && (classes[i].kind == TRANSFORMER) == (index == 0)) {
+        if (strcmp(name, classes[i].name) == 0 && is_transformer(classes[i].kind) == (index == 0)) {
             *kind = classes[i].kind;
             return AKI_OK;
         }
     return unsupported(
         file, index, type,
-        "supported are a Transformer first, then Pooling, Dense, LayerNorm, Normalize and Dropout", error);
+        "supported are a Transformer first, then Pooling, Dense, LayerNorm, Normalize and Dropout, or a "
+        "SpladePooling alone",
+        error);
 }
 
 /* Puts the module into the list, and takes over its path. */
@@ -104,19 +112,26 @@ static aki_status read_module(model_modules *out, const char *folder, const char
         status = read_path(&path, folder, file, json_object_get(module, "path"), index, error);
     if (status == AKI_OK && kind == MODULE_NORMALIZE)
         status = check_normalize(path, error);
-    const bool pooled = out->count > 0;
-    if (status == AKI_OK && kind >= 0 && kind != MODULE_NORMALIZE && pooled != (kind != MODULE_POOLING))
+    const bool pooled = out->count > 0, pools = kind == MODULE_POOLING || kind == MODULE_SPLADE;
+    if (status == AKI_OK && kind >= 0 && kind != MODULE_NORMALIZE && pooled == pools)
         status = unsupported(file, index, type,
                              pooled ? "supported is one Pooling" : "supported is a Pooling before it", error);
+    if (status == AKI_OK && kind >= 0 && modules_are_splade(out))
+        status = unsupported(file, index, type, "supported is nothing behind a SpladePooling", error);
+    if (status == AKI_OK && kind == MODULE_POOLING && out->fills_mask)
+        status =
+            unsupported(file, index, type, "supported is a SpladePooling behind an MLMTransformer", error);
     if (status == AKI_OK && pooled && kind >= 0 && out->count == MODEL_MAX_MODULES)
         status = error_set(error, AKI_MODEL_UNSUPPORTED, "'%s' lists more than %zu modules", file,
                            MODEL_MAX_MODULES);
-    if (status == AKI_OK && kind == TRANSFORMER)
+    if (status == AKI_OK && is_transformer(kind)) {
         out->transformer = path;
-    else if (status == AKI_OK && kind >= 0 && (pooled || kind == MODULE_POOLING))
+        out->fills_mask = kind == MLM_TRANSFORMER;
+    } else if (status == AKI_OK && kind >= 0 && (pooled || pools)) {
         add_module(out, (module_kind)kind, path);
-    else
+    } else {
         mem_free(path);
+    }
     return status;
 }
 
@@ -199,7 +214,7 @@ aki_status modules_find_transformer(char **out, const char *folder, aki_error *e
         const json_t *module = json_array_get(file.root, i);
         const char *type = json_string_value(json_object_get(module, "type"));
         const char *name = type != NULL ? class_of(type) : NULL;
-        if (name != NULL && strcmp(name, classes[0].name) == 0)
+        if (name != NULL && (strcmp(name, "Transformer") == 0 || strcmp(name, "MLMTransformer") == 0))
             status = read_path(out, folder, file.path, json_object_get(module, "path"), i, error);
     }
     if (status == AKI_OK && *out == NULL) {

@@ -2,7 +2,7 @@
  *
  * The chain is a Transformer, then nothing (a CrossEncoder) or one Pooling, then any number of Dense, LayerNorm and Normalize in the order of the
  * file, as in the reference. Left out of the list is what changes no vector there: a Dropout, and a Normalize before
- * the Pooling, which finds nothing to normalise. A folder without modules.json is a bare transformer: mean pooling, no
+ * the Pooling, which finds nothing to normalise. Of a SparseEncoder it is a Transformer and a SpladePooling. A folder without modules.json is a bare transformer: mean pooling, no
  * normalisation. */
 #ifndef MODEL_MODULES_H
 #define MODEL_MODULES_H
@@ -11,7 +11,13 @@
 #include "model/limits.h"
 #include "model/weight_files.h"
 
-typedef enum module_kind { MODULE_POOLING, MODULE_DENSE, MODULE_LAYER_NORM, MODULE_NORMALIZE } module_kind;
+typedef enum module_kind {
+    MODULE_POOLING,
+    MODULE_DENSE,
+    MODULE_LAYER_NORM,
+    MODULE_NORMALIZE,
+    MODULE_SPLADE,
+} module_kind;
 
 typedef struct model_module {
     module_kind kind;
@@ -19,8 +25,9 @@ typedef struct model_module {
 } model_module;
 
 typedef struct model_modules {
-    char *transformer;                     /* folder of config.json, weights and tokenizer */
-    model_module heads[MODEL_MAX_MODULES]; /* the modules behind it, a Pooling first */
+    char *transformer; /* folder of config.json, weights and tokenizer */
+    bool fills_mask;   /* it is of the class MLMTransformer, older than its "transformer_task" */
+    model_module heads[MODEL_MAX_MODULES]; /* the modules behind it, a Pooling or SpladePooling first */
     size_t count;                          /* 0: a bare transformer */
     bool alone;                            /* modules.json lists the Transformer and nothing behind it */
 } model_modules;
@@ -29,6 +36,12 @@ typedef struct model_modules {
  * AKI_MODEL_UNSUPPORTED (names the module), AKI_IO_ERROR, AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status modules_read(model_modules *out, const char *folder, aki_error *error);
 void modules_free(model_modules *modules);
+
+/* The chain is a SparseEncoder's: its one module behind the Transformer is a SpladePooling. */
+static inline bool modules_are_splade(const model_modules *modules)
+{
+    return modules->count > 0 && modules->heads[0].kind == MODULE_SPLADE;
+}
 
 /* Reads only the folder of the transformer, for callers that need its tokenizer or weights; the other modules may be
  * of any type. Returns the folder itself where modules.json is absent or lists no transformer. *out is freed with

@@ -100,10 +100,23 @@ static aki_status read_default(model_prompts *prompts, const folder_json *file, 
                      quote_name(name, strlen(name)).text);
 }
 
-static aki_status read_settings(root_file *out, const folder_json *file, aki_error *error)
+/* The fields of a SparseEncoder. */
+static aki_status check_sparse(const folder_json *file, aki_error *error)
 {
-    static const char supported_kind[] = "SentenceTransformer";
-    const char *kind = supported_kind;
+    size_t most = 0;
+    aki_status status =
+        json_field_size(file->root, file->path, "max_active_dims", 1, (size_t)INT32_MAX, &most, error);
+    if (status != AKI_OK || most == 0)
+        return status;
+    return error_set(error, AKI_MODEL_UNSUPPORTED,
+                     "'%s': \"max_active_dims\" is set; leaving out all but the greatest weights is not "
+                     "supported",
+                     file->path);
+}
+
+static aki_status read_settings(root_file *out, const folder_json *file, bool sparse, aki_error *error)
+{
+    const char *supported_kind = sparse ? "SparseEncoder" : "SentenceTransformer", *kind = supported_kind;
     aki_status status = json_field_string(file->root, file->path, "model_type", &kind, error);
     if (status == AKI_OK && strcmp(kind, supported_kind) != 0)
         status = error_set(error, AKI_MODEL_UNSUPPORTED, "'%s': \"model_type\" is '%s'; supported is '%s'",
@@ -112,6 +125,8 @@ static aki_status read_settings(root_file *out, const folder_json *file, aki_err
         status = read_prompts(&out->prompts, file, error);
     if (status == AKI_OK)
         status = read_default(&out->prompts, file, error);
+    if (status == AKI_OK && sparse)
+        return check_sparse(file, error);
     if (status == AKI_OK)
         status = json_field_size(file->root, file->path, "truncate_dim", 1, (size_t)INT32_MAX,
                                  &out->truncate_dimension, error);
@@ -140,7 +155,7 @@ aki_status root_file_read(root_file *out, const model_modules *modules, const ch
         status = folder_json_read(&file, folder, "config_sentence_transformers.json", JSON_OBJECT,
                                   FOLDER_OPTIONAL, error);
     if (status == AKI_OK)
-        status = read_settings(out, &file, error);
+        status = read_settings(out, &file, modules_are_splade(modules), error);
     if (status == AKI_OK)
         status = check_pooling(out, &file, leaves_prompt_out, error);
     folder_json_free(&file);

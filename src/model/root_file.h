@@ -1,6 +1,6 @@
 /* config_sentence_transformers.json in the model's root folder: prompts, the default prompt, and "truncate_dim".
  *
- * As in the reference it counts only beside a modules.json. */
+ * As in the reference it counts only beside a modules.json, and a SparseEncoder's vectors are not cut. */
 #ifndef MODEL_ROOT_FILE_H
 #define MODEL_ROOT_FILE_H
 

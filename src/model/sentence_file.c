@@ -7,12 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Output of the transformer module: states for the pooling, or a classifier's logits. */
+/* Output of the transformer module: states for the pooling, a classifier's logits, or those of each token id. */
 typedef struct transformer_output {
     const char *task, *name, *of_model;
 } transformer_output;
 static const transformer_output states = {"feature-extraction", "token_embeddings", "last_hidden_state"},
-                                logits = {"sequence-classification", "scores", "logits"};
+                                logits = {"sequence-classification", "scores", "logits"},
+                                masked = {"fill-mask", "token_embeddings", "logits"};
 
 static const char *const file_names[] = {
     "sentence_bert_config.json",      "sentence_roberta_config.json", "sentence_distilbert_config.json",
@@ -173,6 +174,18 @@ static aki_status check_fields(const folder_json *file, const transformer_output
     return status == AKI_OK ? check_processing(file, error) : status;
 }
 
+/* A Transformer of the newer class gives states, unless the file asks it for what a SpladePooling takes. */
+static aki_status check_task(const folder_json *file, const model_modules *modules, aki_error *error)
+{
+    const json_t *task = json_object_get(file->root, "transformer_task");
+    if (!modules_are_splade(modules) || modules->fills_mask || (task != NULL && !json_is_null(task)))
+        return AKI_OK;
+    return error_set(error, AKI_MODEL_UNSUPPORTED,
+                     "'%s': before a SpladePooling the Transformer's sentence_bert_config.json must say "
+                     "\"transformer_task\": \"%s\"",
+                     modules->transformer, masked.task);
+}
+
 static aki_status find_file(folder_json *out, const char *folder, aki_error *error)
 {
     aki_status status = AKI_OK;
@@ -192,7 +205,13 @@ aki_status sentence_file_read(sentence_file *out, const model_modules *modules, 
         return AKI_OK;
     aki_status status = find_file(&out->file, modules->transformer, error);
     if (status == AKI_OK)
-        status = check_fields(&out->file, modules->alone ? &logits : &states, error);
+        status = check_task(&out->file, modules, error);
+    if (status == AKI_OK)
+        status = check_fields(&out->file,
+                              modules->alone                ? &logits
+                              : modules_are_splade(modules) ? &masked
+                                                            : &states,
+                              error);
     if (status == AKI_OK)
         status = read_arguments(&out->file, "model_args", "model_kwargs", &out->model, error);
     if (status == AKI_OK)

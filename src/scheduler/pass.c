@@ -34,9 +34,9 @@ void pass_clear(pass *p)
 
 static bool equal(const encoder_sequence *a, const encoder_sequence *b)
 {
-    return !a->every_token && !b->every_token && a->count == b->count && a->second == b->second &&
-           a->pooling == b->pooling && a->normalize == b->normalize &&
-           memcmp(a->ids, b->ids, a->count * sizeof *a->ids) == 0;
+    return (a->output == ENCODER_VECTOR || a->output == ENCODER_SPARSE) && a->output == b->output &&
+           a->count == b->count && a->second == b->second && a->pooling == b->pooling &&
+           a->normalize == b->normalize && memcmp(a->ids, b->ids, a->count * sizeof *a->ids) == 0;
 }
 
 /* The equal sequence in the pass, or its count. */

@@ -59,9 +59,9 @@ aki_status request_open(scheduler_request **out, const request_context *context,
     request->traced = submission->traced;
     request->client = submission->client;
     request->deadline_ns = submission->deadline_ns != 0 ? submission->deadline_ns : INT64_MAX;
-    request->dimension = submission->token_room > 0 ? submission->token_room * encoder_hidden(context->enc)
-                                                    : encoder_dimension(context->enc);
-    aki_status status = allocate(request, submission->count, context->cache != NULL, error);
+    request->dimension = encoder_numbers(context->enc, submission->output, submission->token_room);
+    const bool cached = context->cache != NULL && submission->output == ENCODER_VECTOR;
+    aki_status status = allocate(request, submission->count, cached, error);
     if (status == AKI_OK)
         status = request_read_texts(request, context, submission, error);
     if (status != AKI_OK) {

@@ -14,6 +14,7 @@ typedef struct text_reader {
     scheduler_request *request;
     const request_context *context;
     const scheduler_submission *submission;
+    result_cache *cache;        /* NULL = none for this request */
     tokenizer_scratch *scratch; /* taken at the first text that is tokenized */
     aki_text prompt;            /* stands before each text; length 0 = none */
     buf joined;                 /* a text behind it */
@@ -26,7 +27,7 @@ typedef struct text_reader {
 
 static bool hashes_texts(const text_reader *reader)
 {
-    return reader->slots != NULL || reader->context->cache != NULL;
+    return reader->slots != NULL || reader->cache != NULL;
 }
 
 /* The earlier text that equals this one, or its own index. */
@@ -110,8 +111,8 @@ static aki_status tokenize(text_reader *reader, size_t index, const cache_key *k
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the token ids");
     request->info[index] = (aki_text_info){(uint32_t)span.count, span.truncated};
     request->sequences[request->count].count = span.count;
-    if (context->cache != NULL) {
-        cache_entry *entry = result_cache_prepare(context->cache, key, request->info[index]);
+    if (reader->cache != NULL) {
+        cache_entry *entry = result_cache_prepare(reader->cache, key, request->info[index]);
         request->entries[request->count] = entry;
         request->bytes += cache_entry_bytes(entry);
     }
@@ -144,8 +145,8 @@ static aki_status read_text(text_reader *reader, size_t index, aki_error *error)
             return AKI_OK;
         }
     }
-    if (reader->context->cache != NULL && reader->context->cache_first &&
-        result_cache_find(reader->context->cache, &key, submission->options.refuse_long,
+    if (reader->cache != NULL && reader->context->cache_first &&
+        result_cache_find(reader->cache, &key, submission->options.refuse_long,
                           request->vectors + index * request->dimension, &request->info[index]))
         return AKI_OK;
     return tokenize(reader, index, &key, error);
@@ -198,7 +199,7 @@ static void place_sequences(scheduler_request *request, const request_context *c
         sequence->ids = ids;
         sequence->pooling = options->pooling;
         sequence->normalize = options->normalize;
-        sequence->every_token = submission->token_room > 0;
+        sequence->output = submission->output;
         sequence->vector = request->vectors + request->text_of[i] * request->dimension;
         request->hashes[i] = siphash(context->hash_key, ids, sequence->count * sizeof *ids);
         ids += sequence->count;
@@ -208,7 +209,10 @@ static void place_sequences(scheduler_request *request, const request_context *c
 aki_status request_read_texts(scheduler_request *request, const request_context *context,
                               const scheduler_submission *submission, aki_error *error)
 {
-    text_reader reader = {.request = request, .context = context, .submission = submission};
+    text_reader reader = {.request = request,
+                          .context = context,
+                          .submission = submission,
+                          .cache = submission->output == ENCODER_VECTOR ? context->cache : NULL};
     buf_init(&reader.joined, 0);
     aki_status status = encoder_read_options(context->enc, &submission->options, &reader.prompt, error);
     if (status == AKI_OK && request->texts > 1 && !open_table(&reader))

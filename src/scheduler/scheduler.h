@@ -117,7 +117,7 @@ typedef struct scheduler_item_error {
 typedef struct scheduler_result {
     aki_status status; /* AKI_OK, or why the whole request failed */
     aki_error error;
-    const float *vectors;      /* [count][dimension]; of a text in item_errors: zeros */
+    const float *vectors;      /* [count][encoder_numbers]; of a text in item_errors: zeros */
     const aki_text_info *info; /* [count]; likewise */
     size_t count;
     const scheduler_item_error
@@ -154,8 +154,10 @@ typedef struct scheduler_submission {
     const scheduler_ids
         *ids; /* [count]: embedded instead of the text, and not kept in the cache; NULL = none */
     size_t count;
-    /* Not 0: a vector of encoder_hidden numbers for every token, of which there are at most so many in a text. All texts must be given
-     * by their ids. scheduler_result.vectors is then [count][token_room][encoder_hidden], filled as far as info says. */
+    /* Where it is no VECTOR, nothing is kept in the cache, or answered from it. */
+    encoder_output output;
+    /* For outputs of tokens: how many a text has at most. All texts must be given by their ids. scheduler_result.vectors is then
+     * [count][token_room][numbers of a token], filled as far as info says. Else 0. */
     size_t token_room;
     /* Vectors are computed whole, so `dimensions` must be 0. A prompt stands before texts, never before ids. */
     aki_embed_options options;

@@ -351,7 +351,8 @@ static void submit(exchange *x)
     scheduler_submission submission = {.texts = call->texts,
                                        .ids = call->ids,
                                        .count = call->count,
-                                       .token_room = call->every_token ? call->token_room : 0,
+                                       .output = call->output,
+                                       .token_room = call->token_room,
                                        .options = call->options,
                                        .priority = call->priority != SCHEDULER_PRIORITY_AUTO ? call->priority
                                                                                              : x->priority,

@@ -140,7 +140,7 @@ static inline scheduler *exchange_scheduler(const exchange *x)
 static inline size_t exchange_numbers(const exchange *x, const api_call *call)
 {
     const encoder *enc = exchange_encoder(x);
-    return call->every_token ? call->token_room * encoder_hidden(enc) : encoder_dimension(enc);
+    return encoder_numbers(enc, call->output, call->token_room);
 }
 
 /* The name of the request's model; of the default until it has one. */

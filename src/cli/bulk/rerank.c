@@ -204,6 +204,7 @@ static aki_status check_model(const aki_model *model, aki_error *error)
         return AKI_OK;
     error_set(error, AKI_WRONG_TASK, "the model is not a reranker but %s",
               aki_model_task(model) == AKI_TASK_CLASSIFY ? "a classifier with several labels"
+              : aki_model_task(model) == AKI_TASK_SPARSE ? "a sparse one"
                                                          : "an embedding model");
     error_hint(error, "Name a cross-encoder with --model, such as cross-encoder/ms-marco-MiniLM-L6-v2.");
     return AKI_WRONG_TASK;

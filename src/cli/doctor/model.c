@@ -115,13 +115,29 @@ static void compare_with_reference(doctor_report *report, const float *vector, s
         reference_model);
 }
 
-/* A vector of an embedding model, or the scores of a classifier. */
+/* A vector of an embedding model, the scores of a classifier, or the weights of a sparse model, at their ids. */
 static aki_status compute(aki_model *model, aki_text text, float *numbers, aki_error *error)
 {
     const aki_embed_options how = {.pooling = AKI_POOLING_MODEL, .normalize = AKI_ON};
-    return aki_model_task(model) == AKI_TASK_EMBED
-               ? aki_embed(model, &text, 1, &how, numbers, NULL, error)
-               : aki_classify(model, &text, NULL, 1, NULL, numbers, NULL, error);
+    if (aki_model_task(model) == AKI_TASK_EMBED)
+        return aki_embed(model, &text, 1, &how, numbers, NULL, error);
+    if (aki_model_task(model) == AKI_TASK_CLASSIFY)
+        return aki_classify(model, &text, NULL, 1, NULL, numbers, NULL, error);
+    aki_sparse_vector weights;
+    const aki_status status = aki_embed_sparse(model, &text, 1, &how, &weights, error);
+    memset(numbers, 0, aki_dimension(model) * sizeof *numbers);
+    for (size_t i = 0; status == AKI_OK && i < weights.count; i++)
+        numbers[weights.ids[i]] = weights.weights[i];
+    aki_sparse_vectors_free(&weights, 1);
+    return status;
+}
+
+static size_t count_weights(const float *numbers, size_t count)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++)
+        found += numbers[i] > 0.0f;
+    return found;
 }
 
 static void check_vector(doctor_report *report, aki_model *model, const aki_model_info *info, bool compare)
@@ -141,6 +157,9 @@ static void check_vector(doctor_report *report, aki_model *model, const aki_mode
     } else if (aki_model_task(model) == AKI_TASK_CLASSIFY) {
         doctor_add(report, FINDING_OK, "scores", "a sentence of %zu bytes in %.2f ms, %zu labels",
                    text.length, ms, dimension);
+    } else if (aki_model_task(model) == AKI_TASK_SPARSE) {
+        doctor_add(report, FINDING_OK, "weights", "a sentence of %zu bytes in %.2f ms, %zu of %zu token ids",
+                   text.length, ms, count_weights(vector, dimension), dimension);
     } else {
         doctor_add(report, FINDING_OK, "embedding", "a sentence of %zu bytes in %.2f ms, %zu values",
                    text.length, ms, dimension);

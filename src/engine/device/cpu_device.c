@@ -79,7 +79,7 @@ static aki_status select_kernels(cpu_device *device, aki_precision precision, co
     return AKI_OK;
 }
 
-static kernel_activation activation_of(model_activation activation)
+kernel_activation cpu_kernel_activation(model_activation activation)
 {
     switch (activation) {
     case MODEL_GELU_TANH:
@@ -104,7 +104,7 @@ static aki_status open_device(cpu_device **out, const model_config *config, cons
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a device");
     device->config = *config;
     device->word_embeddings = weights->word_embeddings;
-    device->activation = activation_of(config->activation);
+    device->activation = cpu_kernel_activation(config->activation);
     aki_status status = select_kernels(device, precision, tier, error);
     if (status == AKI_OK)
         *selected_ns = clock_monotonic_ns();

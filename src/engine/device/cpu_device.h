@@ -15,6 +15,7 @@
 #include "akidb/embed.h"
 #include "base/log.h"
 #include "engine/device/device.h"
+#include "kernels/kernels.h"
 #include "model/model.h"
 
 typedef struct cpu_device cpu_device;
@@ -44,6 +45,8 @@ void cpu_device_close(cpu_device *device);
 
 const char *cpu_device_tier(const cpu_device *device);
 const struct kernel_table *cpu_device_kernels(const cpu_device *device);
+/* The kernels' name of a model's activation. */
+kernel_activation cpu_kernel_activation(model_activation activation);
 aki_precision cpu_device_precision(const cpu_device *device);
 const char *cpu_device_precision_name(const cpu_device *device); /* as the option has it */
 /* In int8: matrices that a calibration at open found to lose too much in it, which stay in the precision beside it. */

@@ -55,6 +55,12 @@ static const model_classifier classifier = {.architecture = "BertForSequenceClas
                                             .activation = MODEL_HEAD_TANH,
                                             .out = "classifier"};
 
+static const model_mlm mlm = {.architecture = "BertForMaskedLM",
+                              .dense = "cls.predictions.transform.dense",
+                              .norm = "cls.predictions.transform.LayerNorm",
+                              .decoder = "cls.predictions.decoder",
+                              .bias = "cls.predictions.bias"};
+
 const model_family family_bert = {
     .type = "bert",
     .arguments = FAMILY_BERT_ARGUMENTS,
@@ -64,4 +70,5 @@ const model_family family_bert = {
     .layers_prefix = "encoder.layer.",
     .layer = &family_bert_layer,
     .classifier = &classifier,
+    .mlm = &mlm,
 };

@@ -52,6 +52,11 @@ static const model_classifier classifier = {.architecture = "DistilBertForSequen
                                             .activation = MODEL_HEAD_RELU,
                                             .out = "classifier"};
 
+static const model_mlm mlm = {.architecture = "DistilBertForMaskedLM",
+                              .dense = "vocab_transform",
+                              .norm = "vocab_layer_norm",
+                              .decoder = "vocab_projector"};
+
 const model_family family_distilbert = {
     .type = "distilbert",
     /* sinusoidal_pos_embds decides how the table of positions was made, which lies in the file either way. */
@@ -64,4 +69,5 @@ const model_family family_distilbert = {
     .layers_prefix = "transformer.layer.",
     .layer = &layer,
     .classifier = &classifier,
+    .mlm = &mlm,
 };

@@ -34,6 +34,12 @@ static aki_status read(model_config *config, const config_fields *fields, aki_er
                                                        .dense = "classifier.dense",                          \
                                                        .activation = MODEL_HEAD_TANH,                        \
                                                        .out = "classifier.out_proj"};                        \
+    static const model_mlm name##_mlm = {.architecture = class "ForMaskedLM",                                \
+                                         .dense = "lm_head.dense",                                           \
+                                         .norm = "lm_head.layer_norm",                                       \
+                                         .decoder = "lm_head.decoder",                                       \
+                                         .bias = "lm_head.bias",                                             \
+                                         .always_gelu = true};                                               \
     const model_family name = {                                                                              \
         .type = model_type,                                                                                  \
         .arguments = FAMILY_BERT_ARGUMENTS,                                                                  \
@@ -43,6 +49,7 @@ static aki_status read(model_config *config, const config_fields *fields, aki_er
         .layers_prefix = "encoder.layer.",                                                                   \
         .layer = &family_bert_layer,                                                                         \
         .classifier = &name##_classifier,                                                                    \
+        .mlm = &name##_mlm,                                                                                  \
     }
 
 ROW(family_roberta, "roberta", "Roberta");

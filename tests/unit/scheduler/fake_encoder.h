@@ -126,6 +126,12 @@ bool encoder_prompt(const encoder *enc, size_t index, const char **name, aki_tex
     return false;
 }
 
+size_t encoder_numbers(const encoder *enc, encoder_output output, size_t tokens)
+{
+    (void)enc;
+    return output == ENCODER_STATES ? tokens * FAKE_DIMENSION : FAKE_DIMENSION;
+}
+
 size_t encoder_dimension(const encoder *enc)
 {
     (void)enc;
