@@ -90,6 +90,8 @@ const char *api_kind(const encoder *enc)
     aki_error error;
     if (encoder_task(enc) == AKI_TASK_EMBED)
         return "embedding";
+    if (encoder_task(enc) == AKI_TASK_SPARSE)
+        return "sparse";
     return encoder_check_use(enc, ENCODER_RERANKS, &error) == AKI_OK ? "reranker" : "classifier";
 }
 

@@ -210,7 +210,7 @@ void api_peek_model(const char *body, size_t length, char *name, size_t room);
 #define API_LISTED_MAX 128
 size_t api_list_models(const api_service *service, api_listed *models);
 
-/* What the model is for: "embedding", "reranker" or "classifier". */
+/* What the model is for: "embedding", "reranker", "classifier" or "sparse". */
 const char *api_kind(const encoder *enc);
 
 /* The tokens of all texts together. */
@@ -244,7 +244,7 @@ extern const api_operation cohere_v1_embed, cohere_v2_embed;
 extern const api_dialect tei_dialect;
 extern const api_operation native_rerank;
 extern const api_operation cohere_v1_rerank, cohere_v2_rerank, voyage_rerank, weaviate_rerank, nim_rerank;
-extern const api_operation tei_rerank, tei_predict, tei_embed_all;
+extern const api_operation tei_rerank, tei_predict, tei_embed_all, tei_embed_sparse;
 extern const api_operation vllm_score, vllm_pooling, vllm_classify;
 extern const api_operation kserve_infer, kserve_server, kserve_model, kserve_ready;
 extern const api_operation weaviate_vectors, weaviate_meta;

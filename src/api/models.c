@@ -94,7 +94,7 @@ static const api_description models_form = {
              "'type':'object','required':['name','phase','default','stays','memory_bytes','requests'],"
              "'properties':{'name':{'type':'string'},'phase':{'enum':['known','loading','ready','draining',"
              "'failed']},'default':{'type':'boolean'},'stays':{'type':'boolean'},"
-             "'kind':{'enum':['embedding','reranker','classifier']},"
+             "'kind':{'enum':['embedding','reranker','classifier','sparse']},"
              "'memory_bytes':{'type':'integer'},'requests':{'type':'integer'},"
              "'last_use':{'type':['string','null']},'expires_at':{'type':['string','null']},"
              "'failure':{'type':'string'}}}}}}"};

@@ -449,9 +449,13 @@ static const char *pooling_of(aki_pooling pooling)
                                          : "mean";
 }
 
-/* "model_type": the pooling of an embedding model, the labels of a classifier. */
+/* "model_type": the pooling of an embedding model, SPLADE being one in TEI, or the labels of a classifier. */
 static void write_type(const api_service *service, aki_pooling pooling, buf *out)
 {
+    if (encoder_task(service->enc) == AKI_TASK_SPARSE) {
+        buf_append_string(out, "{\"embedding\":{\"pooling\":\"splade\"}}");
+        return;
+    }
     if (encoder_task(service->enc) == AKI_TASK_EMBED) {
         buf_printf(out, "{\"embedding\":{\"pooling\":\"%s\"}}", pooling_of(pooling));
         return;

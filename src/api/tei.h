@@ -14,12 +14,25 @@ bool tei_tokenize_fields(api_call *call, const api_service *service, http_error 
 bool tei_decode_fields(api_call *call, const api_service *service, http_error *error);
 /* Part of llamacpp.c: reads a body of POST /tokenize that has "content". */
 bool llamacpp_tokenize_fields(api_call *call, const api_service *service, http_error *error);
-/* Likewise POST /rerank (with "texts"), /predict and /embed_all. */
+/* Likewise POST /rerank (with "texts"), /predict, /embed_all and /embed_sparse. */
 bool tei_rerank_fields(api_call *call, const api_service *service, http_error *error);
 /* With a list of queries, one for each text, in "query". */
 bool tei_rerank_each_fields(api_call *call, const api_service *service, http_error *error);
 bool tei_predict_fields(api_call *call, const api_service *service, http_error *error);
 bool tei_embed_all_fields(api_call *call, const api_service *service, http_error *error);
+bool tei_embed_sparse_fields(api_call *call, const api_service *service, http_error *error);
+
+/* Token ids, rising, and their weights, of text `index` of a result. */
+typedef struct tei_sparse {
+    int32_t *ids;  /* [count] */
+    float *values; /* [count] */
+    size_t count;
+} tei_sparse;
+
+/* Whatever the result, release it with tei_sparse_close. Error: AKI_OUT_OF_MEMORY. */
+AKI_MUST_CHECK aki_status tei_sparse_open(tei_sparse *weights, const api_result *result, size_t index,
+                                          const api_service *service, aki_error *error);
+void tei_sparse_close(tei_sparse *weights);
 
 typedef struct tei_token {
     int32_t id;

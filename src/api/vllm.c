@@ -203,7 +203,8 @@ static bool read_classify(api_call *call, const api_request *request, const api_
 /* Numbers of one row, of which a text has one, or one for each token. */
 static size_t row_of(const api_call *call, const api_result *result)
 {
-    return call->output == ENCODER_STATES ? result->dimension / call->token_room : vector_json_dimension(call, result);
+    return call->output == ENCODER_STATES ? result->dimension / call->token_room
+                                          : vector_json_dimension(call, result);
 }
 
 static size_t bound_pooling(const api_call *call, const api_result *result, const api_service *service)

@@ -274,24 +274,8 @@ static aki_status write_info(const api_call *call, const api_result *result, con
     return grpc_message_append(out, &reply.base, error);
 }
 
-/* ---- Calls that are not answered ------------------------------------------------------------------------------- */
-
-static bool refuse(http_error *error, const char *what)
-{
-    http_error_set(error, HTTP_ERROR_NOT_IMPLEMENTED, NULL, "%s", what);
-    return false;
-}
-
-static bool refuse_sparse(api_call *call, const api_request *request, const api_service *service,
-                          http_error *error)
-{
-    (void)call, (void)request, (void)service;
-    return refuse(error, "sparse vectors are not computed");
-}
-
 const api_operation grpc_tei_info = {&grpc_dialect, read_info, NULL, write_info, NULL, false};
 const api_operation grpc_tei_embed = {&grpc_dialect, read_embed, bound_embed, write_embed, NULL, false};
-const api_operation grpc_tei_embed_sparse = {&grpc_dialect, refuse_sparse, NULL, NULL, NULL, true};
 const api_operation grpc_tei_tokenize = {&grpc_dialect, read_tokenize, bound_tokens,
                                          write_tokens,  NULL,          false};
 const api_operation grpc_tei_decode = {&grpc_dialect, read_decode, bound_tokens, write_decoded, NULL, false};

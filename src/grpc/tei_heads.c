@@ -1,4 +1,4 @@
-/* TEI's calls for classifiers and for the vectors of tokens: Predict, PredictPair, Rerank and EmbedAll. As in tei.c a message
+/* TEI's calls for classifiers, for the vectors of tokens and for weights of token ids: Predict, PredictPair, Rerank, EmbedAll and EmbedSparse. As in tei.c a message
  * becomes the JSON of the HTTP interface and is read by its reader. */
 #include "grpc/methods.h"
 
@@ -17,6 +17,8 @@
 #define RANK_BYTES 32
 /* Of a label in a reply, beside its text. */
 #define LABEL_BYTES 16
+/* Of an id and its weight in a reply. */
+#define WEIGHT_BYTES 16
 /* Of a token's vector in a reply, beside its numbers. */
 #define TOKEN_BYTES 16
 
@@ -371,6 +373,66 @@ static aki_status write_all(const api_call *call, const api_result *result, cons
     return status;
 }
 
+/* ---- Weights of token ids --------------------------------------------------------------------------------------- */
+
+static bool read_sparse(api_call *call, const api_request *request, const api_service *service,
+                        http_error *error)
+{
+    Tei__V1__EmbedSparseRequest *message =
+        grpc_message_read(&tei__v1__embed_sparse_request__descriptor, request, service, error);
+    if (message == NULL)
+        return false;
+    const size_t characters = grpc_tei_characters(message->inputs);
+    const bool done =
+        grpc_tei_begin(call, error) &&
+        grpc_json_set(call->root, "inputs", grpc_json_string(message->inputs, "inputs", error), error) &&
+        set_common(call->root, message->truncate, message->truncation_direction, error) &&
+        (message->has_prompt_name_case == TEI__V1__EMBED_SPARSE_REQUEST__HAS_PROMPT_NAME__NOT_SET ||
+         grpc_json_set(call->root, "prompt_name",
+                       grpc_json_string(message->prompt_name, "prompt_name", error), error)) &&
+        tei_embed_sparse_fields(call, service, error);
+    grpc_tei_count(call, characters);
+    grpc_message_free(message);
+    return done;
+}
+
+static size_t bound_sparse(const api_call *call, const api_result *result, const api_service *service)
+{
+    (void)call;
+    return GRPC_TEI_REST_BYTES +
+           WEIGHT_BYTES * encoder_sparse_read(service->enc, result->vectors, NULL, NULL);
+}
+
+static aki_status write_sparse(const api_call *call, const api_result *result, const api_service *service,
+                               buf *out, aki_error *error)
+{
+    Tei__V1__EmbedSparseResponse reply = TEI__V1__EMBED_SPARSE_RESPONSE__INIT;
+    Tei__V1__Metadata metadata;
+    tei_sparse weights;
+    aki_status status = tei_sparse_open(&weights, result, 0, service, error);
+    const size_t room = weights.count > 0 ? weights.count : 1;
+    Tei__V1__SparseValue *values = mem_alloc(room, sizeof *values), **list = mem_alloc(room, sizeof *list);
+    if (status == AKI_OK && (values == NULL || list == NULL))
+        status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for the reply");
+    for (size_t i = 0; i < weights.count && status == AKI_OK; i++) {
+        list[i] = &values[i];
+        tei__v1__sparse_value__init(&values[i]);
+        values[i].index = (uint32_t)weights.ids[i];
+        values[i].value = weights.values[i];
+    }
+    reply.n_sparse_embeddings = weights.count;
+    reply.sparse_embeddings = list;
+    reply.metadata = grpc_tei_metadata(call, result, &metadata);
+    if (status == AKI_OK)
+        status = grpc_message_append(out, &reply.base, error);
+    mem_free(list);
+    mem_free(values);
+    tei_sparse_close(&weights);
+    return status;
+}
+
+const api_operation grpc_tei_embed_sparse = {&grpc_dialect, read_sparse, bound_sparse,
+                                             write_sparse,  NULL,        .use = ENCODER_WEIGHS};
 const api_operation grpc_tei_predict = {&grpc_dialect, read_predict, bound_predict,
                                         write_predict, NULL,         .use = ENCODER_CLASSIFIES};
 const api_operation grpc_tei_predict_pair = {&grpc_dialect, read_pair, bound_predict,

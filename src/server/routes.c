@@ -43,6 +43,7 @@ const route route_table[] = {
     EMBEDS("/similarity", "TEI: cosines of a sentence to others", METRIC_ROUTE_TEI_SIMILARITY,
            tei_similarity),
     EMBEDS("/embed_all", "TEI: a vector for every token", METRIC_ROUTE_TEI_EMBED_ALL, tei_embed_all),
+    EMBEDS("/embed_sparse", "TEI: weights of token ids", METRIC_ROUTE_TEI_EMBED_SPARSE, tei_embed_sparse),
     EMBEDS("/rerank", "TEI: ranked texts; also in the forms of /v1/rerank", METRIC_ROUTE_RERANK, tei_rerank),
     EMBEDS("/predict", "TEI: labels of texts or pairs", METRIC_ROUTE_PREDICT, tei_predict),
     EMBEDS("/tokenize", "TEI, llama.cpp: tokens of texts", METRIC_ROUTE_TOKENIZE, tei_tokenize),

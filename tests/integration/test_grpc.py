@@ -132,13 +132,13 @@ def test_info(calls, rest):
         assert getattr(told, name) == http[name], name
 
 
-def test_calls_that_are_not_answered_say_so(calls):
+def test_a_model_without_weights_of_token_ids_says_so(calls):
     code, details = calls.refused("/tei.v1.Embed/EmbedSparse", inputs="a")
-    assert code == Code.UNIMPLEMENTED and "sparse vectors are not computed" in details
+    assert code == Code.FAILED_PRECONDITION and "not a sparse one" in details
     path = "/tei.v1.Embed/EmbedSparseStream"
     with pytest.raises(grpc.RpcError) as error:
-        list(calls.stream(path, [asks(path)]))
-    assert error.value.code() == Code.UNIMPLEMENTED
+        list(calls.stream(path, [asks(path, inputs="a")]))
+    assert error.value.code() == Code.FAILED_PRECONDITION
 
 
 # ---- KServe, health, reflection -----------------------------------------------------------------------------------

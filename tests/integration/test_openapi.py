@@ -56,8 +56,8 @@ def resolved(document, schema):
     return jsonschema.Draft202012Validator({**schema, "components": document["components"]})
 
 
-# Routes that an embedding model refuses; test_rerank.py tries these against models of their own.
-CLASSIFIERS = {"/api/v1/rerank", "/rerank", "/predict", "/v1/rerank", "/v2/rerank", "/score", "/v1/score", "/classify", "/reranking", "/v1/reranking",
+# Routes that an embedding model refuses; test_rerank.py and test_sparse.py try these against models of their own.
+CLASSIFIERS = {"/embed_sparse", "/api/v1/rerank", "/rerank", "/predict", "/v1/rerank", "/v2/rerank", "/score", "/v1/score", "/classify", "/reranking", "/v1/reranking",
                "/v1/ranking", "/v1/retrieval/{model}/reranking"}
 
 

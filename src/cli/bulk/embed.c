@@ -46,6 +46,27 @@ static aki_status choose_format(const options *o, const output_file *output, vec
     return AKI_OK;
 }
 
+/* Sparse vectors and those of tokens have no length that they share. */
+static aki_status check_kind(const options *o, vector_kind kind, vector_format format, aki_error *error)
+{
+    static const char *const names[] = {"dense", "sparse", "tokens"};
+    if (kind == VECTORS_DENSE)
+        return AKI_OK;
+    if (format != VECTORS_JSONL) {
+        error_set(error, AKI_INVALID_ARGUMENT, "--output-kind %s cannot be written as %s", names[kind],
+                  format == VECTORS_NPY ? "npy" : "fvecs");
+        error_hint(error, "Write jsonl: --output vectors.jsonl, or --output-format jsonl.");
+        return AKI_INVALID_ARGUMENT;
+    }
+    if (option_number(o, OPTION_DIMENSIONS) > 0) {
+        error_set(error, AKI_INVALID_ARGUMENT, "--dimensions cuts dense vectors, not --output-kind %s",
+                  names[kind]);
+        error_hint(error, "Leave one of them out.");
+        return AKI_INVALID_ARGUMENT;
+    }
+    return AKI_OK;
+}
+
 /* Writing over the texts that are being read would destroy both. */
 static aki_status refuse_same_file(const options *o, const char *path, const char *flag, aki_error *error)
 {
@@ -87,6 +108,7 @@ static aki_status describe_run(embed_job *job, const char *folder, const aki_mod
     text_input_describe(o, job->reader, input, sizeof input);
     resume_settings_add(settings, "input format", "%s", input);
     resume_settings_add(settings, "output format", "%s", formats[job->format]);
+    resume_settings_add(settings, "output kind", "%s", option_text(o, OPTION_OUTPUT_KIND));
     resume_settings_add(settings, "pooling", "%s", option_text(o, OPTION_POOLING));
     resume_settings_add(settings, "normalize", "%s",
                         option_text(o, OPTION_NORMALIZE) == NULL ? "model"
@@ -144,8 +166,10 @@ static aki_status choose_vectors(embed_job *job, const aki_model_info *info, aki
                                                 : option_on(o, OPTION_NORMALIZE)         ? AKI_ON
                                                                                          : AKI_OFF,
                                    .dimensions = (size_t)option_number(o, OPTION_DIMENSIONS)};
-    job->dimension = job->how.dimensions > 0 ? job->how.dimensions : aki_dimension(job->model);
-    if (job->dimension > aki_dimension(job->model)) {
+    job->dimension = job->kind == VECTORS_TOKENS ? info->token_dimension
+                     : job->how.dimensions > 0   ? job->how.dimensions
+                                                 : aki_dimension(job->model);
+    if (job->kind == VECTORS_DENSE && job->dimension > aki_dimension(job->model)) {
         error_set(error, AKI_INVALID_ARGUMENT,
                   "--dimensions is %zu, but the model's vectors have %zu numbers", job->dimension,
                   aki_dimension(job->model));
@@ -178,6 +202,9 @@ static aki_status prepare(embed_job *job, stop *s, aki_error *error)
         status = output_open(&job->output, option_text(o, OPTION_OUTPUT), stop_descriptor(s), error);
     if (status == AKI_OK)
         status = choose_format(o, job->output, &job->format, error);
+    job->kind = (vector_kind)option_number(o, OPTION_OUTPUT_KIND);
+    if (status == AKI_OK)
+        status = check_kind(o, job->kind, job->format, error);
     if (status == AKI_OK)
         status = open_list(job, s, error);
     char *folder = NULL;

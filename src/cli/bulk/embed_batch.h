@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "cli/bulk/skipped_texts.h"
 #include "cli/bulk/text_reader.h"
+#include "cli/bulk/vector_format.h"
 
 typedef struct embed_item {
     size_t text, length;    /* in `bytes` */
@@ -21,13 +22,17 @@ typedef struct embed_batch {
     embed_item *items;   /* [capacity] */
     aki_text *texts;     /* [capacity], set by embed_batch_compute */
     aki_text_info *info; /* [capacity] */
-    float *vectors;      /* [capacity][dimension] */
+    vector_kind kind;
+    float *vectors;            /* DENSE: [capacity][dimension] */
+    aki_sparse_vector *sparse; /* SPARSE: [capacity], [count] of them filled once computed */
+    aki_token_vectors *tokens; /* TOKENS: likewise */
     buf bytes;
 } embed_batch;
 
 /* max_text_bytes: a batch with that many is full; longest_text: the most that one text with its id can have. */
 AKI_MUST_CHECK aki_status embed_batch_open(embed_batch *batch, size_t capacity, size_t max_text_bytes,
-                                           size_t longest_text, size_t dimension, aki_error *error);
+                                           size_t longest_text, vector_kind kind, size_t dimension,
+                                           aki_error *error);
 void embed_batch_close(embed_batch *batch);
 
 void embed_batch_clear(embed_batch *batch);
@@ -35,8 +40,10 @@ bool embed_batch_full(const embed_batch *batch);
 /* Copies text and id; the other fields are the caller's to set in *item. Error: AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status embed_batch_add(embed_batch *batch, const text_record *record, embed_item item,
                                           aki_error *error);
-/* Errors as aki_embed. */
+/* Errors as aki_embed, aki_embed_sparse or aki_embed_tokens. */
 AKI_MUST_CHECK aki_status embed_batch_compute(embed_batch *batch, aki_model *model,
                                               const aki_embed_options *how, aki_error *error);
+/* The vectors of text `index`, once computed. */
+void embed_batch_get(const embed_batch *batch, size_t index, vector_record *record);
 
 #endif

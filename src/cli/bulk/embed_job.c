@@ -19,6 +19,7 @@
 #define AUTO_TEXTS_PER_THREAD 128
 #define AUTO_LEAST_TEXTS 256
 #define AUTO_MOST_TEXTS 8192
+#define AUTO_TOKEN_TEXTS 32 /* a vector for each token takes much more memory than its text */
 #define BYTES_PER_TEXT                                                                                       \
     512 /* long texts make a batch full by bytes, so that it takes no longer than one of short ones */
 #define LEAST_BATCH_BYTES ((size_t)64 << 10)
@@ -193,9 +194,8 @@ static aki_status format_batch(run *r, aki_error *error)
         }
         vector_record record = {.index = item->index,
                                 .id = item->id != SIZE_MAX ? r->batch.bytes.data + item->id : NULL,
-                                .truncated = truncated,
-                                .vector = r->batch.vectors + i * r->batch.dimension,
-                                .dimension = r->batch.dimension};
+                                .truncated = truncated};
+        embed_batch_get(&r->batch, i, &record);
         if (!vectors_append(&r->out, job->format, &record))
             return error_set(error, AKI_OUT_OF_MEMORY,
                              "no memory to write %zu vectors at once; try a smaller --batch-texts",
@@ -304,13 +304,14 @@ aki_status embed_job_run(embed_job *job, aki_error *error)
         texts = texts < AUTO_LEAST_TEXTS  ? AUTO_LEAST_TEXTS
                 : texts > AUTO_MOST_TEXTS ? AUTO_MOST_TEXTS
                                           : texts;
+        texts = job->kind == VECTORS_TOKENS ? AUTO_TOKEN_TEXTS : texts;
     }
     size_t bytes = texts * BYTES_PER_TEXT < LEAST_BATCH_BYTES ? LEAST_BATCH_BYTES : texts * BYTES_PER_TEXT;
     size_t longest =
         2 * option_size(job->options, OPTION_MAX_LINE_BYTES) + 64; /* text and id; JSON may grow */
     int64_t start = clock_monotonic_ns();
     buf_init(&r.out, SIZE_MAX / 2);
-    aki_status status = embed_batch_open(&r.batch, texts, bytes, longest, job->dimension, error);
+    aki_status status = embed_batch_open(&r.batch, texts, bytes, longest, job->kind, job->dimension, error);
     if (status == AKI_OK)
         status = begin(&r, error);
     progress_begin(&r.bar, STDERR_FILENO);

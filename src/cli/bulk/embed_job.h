@@ -17,7 +17,8 @@ typedef struct embed_job {
     skipped_texts skipped;
     aki_model *model;
     aki_embed_options how; /* its prompt is a text, never a name */
-    size_t dimension;      /* of the vectors that are written */
+    vector_kind kind;
+    size_t dimension; /* of the vectors that are written, dense ones or of tokens */
     vector_format format;
     unsigned threads;
     bool resumable; /* input and output are files: keep a state */

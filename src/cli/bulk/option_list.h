@@ -43,6 +43,10 @@
     OPTION(OUTPUT_FORMAT, "output-format", "Output", CHOICE, BY_EMBED, .choices = "auto|jsonl|npy|fvecs",    \
            .default_text = "auto",                                                                           \
            .help = "form of the vectors; auto goes by the file's ending, stdout is jsonl")                   \
+    OPTION(OUTPUT_KIND, "output-kind", "Output", CHOICE, BY_EMBED, .choices = "dense|sparse|tokens",         \
+           .default_text = "dense",                                                                          \
+           .help = "one vector per text; or weights of token ids, of a model that has them; or a "           \
+                   "vector per token. The latter two are written as jsonl only")                             \
     OPTION(RESTART, "restart", "Output", SWITCH, BY_EMBED, .default_text = "false",                          \
            .help = "begin anew instead of continuing what an interrupted run left")                          \
     OPTION(POOLING, "pooling", "Embedding", CHOICE, BY_EMBED,                                                \

@@ -25,6 +25,37 @@ bool vectors_begin(buf *out, vector_format format, uint64_t rows, size_t dimensi
     return format == VECTORS_NPY ? append_npy_header(out, rows, dimension) : true;
 }
 
+static bool append_numbers(buf *out, const float *numbers, size_t count)
+{
+    buf_append_char(out, '[');
+    for (size_t i = 0; i < count; i++) {
+        char *room = buf_reserve(out, FLOAT_TEXT_MAX + 1);
+        if (room == NULL)
+            return false;
+        room[0] = ',';
+        buf_commit(out, (i > 0) + float_text_write(numbers[i], room + (i > 0)));
+    }
+    return buf_append_char(out, ']');
+}
+
+static bool append_sparse(buf *out, const vector_record *record)
+{
+    buf_append_string(out, "{\"indices\":[");
+    for (size_t i = 0; i < record->dimension; i++)
+        buf_printf(out, "%s%d", i > 0 ? "," : "", (int)record->ids[i]);
+    return buf_append_string(out, "],\"values\":") &&
+           append_numbers(out, record->vector, record->dimension) && buf_append_char(out, '}');
+}
+
+static bool append_tokens(buf *out, const vector_record *record)
+{
+    bool done = buf_append_char(out, '[');
+    for (size_t i = 0; i < record->rows && done; i++)
+        done = (i == 0 || buf_append_char(out, ',')) &&
+               append_numbers(out, record->vector + i * record->dimension, record->dimension);
+    return done && buf_append_char(out, ']');
+}
+
 static bool append_jsonl(buf *out, const vector_record *record)
 {
     buf_printf(out, "{\"index\":%llu,", (unsigned long long)record->index);
@@ -35,15 +66,12 @@ static bool append_jsonl(buf *out, const vector_record *record)
     }
     if (record->truncated)
         buf_append_string(out, "\"truncated\":true,");
-    buf_append_string(out, "\"embedding\":[");
-    for (size_t i = 0; i < record->dimension; i++) {
-        char *room = buf_reserve(out, FLOAT_TEXT_MAX + 1);
-        if (room == NULL)
-            return false;
-        room[0] = ',';
-        buf_commit(out, (i > 0) + float_text_write(record->vector[i], room + (i > 0)));
-    }
-    return buf_append_string(out, "]}\n");
+    buf_append_string(out, "\"embedding\":");
+    const bool done = record->kind == VECTORS_SPARSE ? append_sparse(out, record)
+                      : record->kind == VECTORS_TOKENS
+                          ? append_tokens(out, record)
+                          : append_numbers(out, record->vector, record->dimension);
+    return done && buf_append_string(out, "}\n");
 }
 
 bool vectors_append(buf *out, vector_format format, const vector_record *record)

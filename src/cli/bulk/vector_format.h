@@ -12,12 +12,22 @@ typedef enum vector_format {
     VECTORS_FVECS, /* per vector int32 dimension, then float32 values, little-endian */
 } vector_format;
 
+/* What is written of a text. Only JSONL takes other kinds than DENSE. */
+typedef enum vector_kind {
+    VECTORS_DENSE,
+    VECTORS_SPARSE, /* "embedding":{"indices":[...],"values":[...]} */
+    VECTORS_TOKENS, /* "embedding":[[...],[...]] */
+} vector_kind;
+
 typedef struct vector_record {
     uint64_t index; /* of the text in the input, from 0 */
     const char *id; /* JSON, or NULL */
     bool truncated;
-    const float *vector; /* [dimension] */
+    vector_kind kind;
+    const float *vector; /* [dimension]; TOKENS: [rows][dimension] */
     size_t dimension;
+    const int32_t *ids; /* SPARSE: [dimension] */
+    size_t rows;        /* TOKENS */
 } vector_record;
 
 #define NPY_HEADER_BYTES 128

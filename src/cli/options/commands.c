@@ -35,6 +35,8 @@ const cli_command command_table[COMMAND_TOTAL] = {
              "         in the bytes it has there\n"
              "  npy    one float32 array [texts][dimension] for numpy.load\n"
              "  fvecs  per vector its dimension as int32, then float32 values, little-endian\n"
+             "With --output-kind sparse \"embedding\" is {\"indices\":[...],\"values\":[...]}, token ids and "
+             "their weights;\nwith tokens a list of vectors.\n"
              "OUTPUT.skipped.jsonl lists the texts that --on-error skip or --skip-empty left out, if any: "
              "row r of "
              "npy and\n"
