@@ -5,7 +5,8 @@
 >>> model.encode(["a cat sits on the mat", "ein Satz auf Deutsch"]).shape
 (2, 384)
 
-``Model.rank`` and ``Model.predict`` are those of a cross-encoder, ``Model.classify`` gives the scores of a classifier's labels.
+``Model.rank`` and ``Model.predict`` are those of a cross-encoder, ``Model.classify`` gives the scores of a classifier's labels,
+``Model.encode_sparse`` weights of token ids.
 ``Client`` asks a server (``akidb-embed serve``) for the same vectors. ``akidb_embed.langchain``, ``llama_index``, ``haystack`` and ``chroma``
 are adapters for these libraries, ``akidb_embed.ray`` and ``akidb_embed.spark`` run models on clusters.
 """
@@ -17,6 +18,7 @@ from . import _library
 from .errors import CancelledError, DownloadError, EmbedError, InvalidInputError, ModelError, NoMemoryError, ServerError
 from .hub import locate
 from .model import Model
+from .sparse import SparseVector
 
 if TYPE_CHECKING:
     from .client import AsyncClient, Client
@@ -26,7 +28,7 @@ SentenceTransformer = Model
 CrossEncoder = Model
 __version__: str = _library.version().decode()
 __all__ = ["AsyncClient", "CancelledError", "Client", "CrossEncoder", "DownloadError", "EmbedError", "InvalidInputError", "Model", "ModelError",
-           "NoMemoryError", "SentenceTransformer", "ServerError", "cpu_tiers", "locate"]
+           "NoMemoryError", "SentenceTransformer", "ServerError", "SparseVector", "cpu_tiers", "locate"]
 
 
 def cpu_tiers() -> list[str]:

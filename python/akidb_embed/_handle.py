@@ -11,7 +11,7 @@ from typing import Any
 
 from . import _interrupt, _library
 from ._texts import Texts
-from .errors import EmbedError
+from .errors import EmbedError, InvalidInputError
 
 # So much of the library's work is done before anyone who pressed Ctrl-C notices: a few hundredths of a second of one core.
 _SHORT_CALL_OPERATIONS = 2e9
@@ -30,7 +30,9 @@ class Handle:
 
     Attributes:
         architecture: ``model_type`` of its config.json, such as ``"bert"``.
-        task: ``"embed"``, or ``"classify"`` for a classifier or cross-encoder.
+        task: ``"embed"``; ``"classify"`` for a classifier or cross-encoder; ``"sparse"`` for a model that gives weights of token ids alone.
+        gives_sparse: ``encode_sparse`` can be used. ``vocabulary_size`` is the number of token ids.
+        token_dimension: of the vectors of tokens.
         labels: the classifier's, in the order of its scores; ``[]`` for an embedding model.
         precision, cpu_tier, threads: those that were chosen.
         max_seq_length: tokens per text or pair, special ones included.
@@ -64,6 +66,9 @@ class Handle:
         self.threads: int = info.threads
         self.weight_bytes: int = info.weight_bytes
         self.hidden_size: int = info.hidden_size
+        self.token_dimension: int = info.token_dimension
+        self.vocabulary_size: int = info.vocabulary_size
+        self.gives_sparse: bool = info.gives_sparse
         self.default_prompt_name: str | None = info.default_prompt_name.decode() if info.default_prompt_name else None
         self.dimension: int = _library.dimension(self._handle)
         self.max_seq_length: int = _library.max_tokens(self._handle)
@@ -138,6 +143,41 @@ class Handle:
             self._call(function, first, last, given.bytes + more_bytes)
             if progress:
                 _print_progress(last, count, started)
+
+    def _embed_options(self, prompt_name: str | None, prompt: str | None, normalize: bool | None = None, dimensions: int | None = None,
+                       pooling: str | None = None, truncate: bool = True) -> _library.EmbedOptions:
+        options = _library.EmbedOptions()
+        if pooling is not None:
+            if pooling not in _library.POOLINGS:
+                raise InvalidInputError(f"pooling {pooling!r} is not known", f"Use one of {', '.join(_library.POOLINGS[1:])}.", "invalid_argument")
+            options.pooling = _library.POOLINGS.index(pooling)
+        if normalize is not None:
+            options.normalize = _library.ON if normalize else _library.OFF
+        options.refuse_long = not truncate
+        if dimensions is not None:
+            if dimensions < 1:
+                raise InvalidInputError(f"dimensions is {dimensions}", f"Use 1 to {self.dimension}.", "invalid_argument")
+            options.dimensions = dimensions
+        options.prompt_name = prompt_name.encode() if prompt_name is not None else None
+        if prompt is not None:
+            data = prompt.encode("utf-8", "surrogatepass")
+            # The struct holds the address only.
+            options._prompt = kept = ctypes.create_string_buffer(data)
+            options.prompt = _library.Text(ctypes.addressof(kept), len(data))
+        return options
+
+    def token_text(self, token_id: int) -> str | None:
+        """Text of a token as in the vocabulary, or ``None`` for an unknown id.
+
+        >>> Model("sentence-transformers/all-MiniLM-L6-v2", threads=1).token_text(4937)
+        'cat'
+        """
+        self._enter()
+        try:
+            text = _library.token_text(self._handle, token_id)
+        finally:
+            self._leave()
+        return None if text is None else text.decode()
 
 
 def _print_progress(done: int, count: int, started: float) -> None:

@@ -14,7 +14,7 @@ from .errors import BY_CODE, EmbedError
 NO_INDEX = c_size_t(-1).value
 DEFAULT, ON, OFF = 0, 1, 2
 PRECISIONS = ("auto", "fp32", "bf16", "int8", "int4")
-TASKS = ("embed", "classify")
+TASKS = ("embed", "classify", "sparse")
 SCORES = ("model", "raw", "probability")
 POOLINGS = ("model", "mean", "cls", "max", "lasttoken", "mean_sqrt_len_tokens", "weightedmean")
 
@@ -37,7 +37,8 @@ class ModelInfo(Structure):
     _fields_ = [("architecture", c_char_p), ("cpu_tier", c_char_p), ("precision", c_int), ("default_pooling", c_int),
                 ("default_normalize", c_bool), ("threads", c_uint), ("threads_pinned", c_bool), ("max_pass_tokens", c_size_t),
                 ("layers", c_size_t), ("hidden_size", c_size_t), ("heads", c_size_t), ("intermediate_size", c_size_t),
-                ("vocabulary_size", c_size_t), ("weight_bytes", c_size_t), ("default_prompt_name", c_char_p)]
+                ("vocabulary_size", c_size_t), ("weight_bytes", c_size_t), ("default_prompt_name", c_char_p),
+                ("token_dimension", c_size_t), ("gives_sparse", c_bool)]
 
 
 class EmbedOptions(Structure):
@@ -59,6 +60,10 @@ class Tokens(Structure):
 
 class TokenVectors(Structure):
     _fields_ = [("vectors", POINTER(c_float)), ("count", c_size_t), ("truncated", c_bool)]
+
+
+class SparseVector(Structure):
+    _fields_ = [("ids", POINTER(c_int32)), ("weights", POINTER(c_float)), ("count", c_size_t), ("tokens", c_uint32), ("truncated", c_bool)]
 
 
 class HubProgress(Structure):
@@ -108,6 +113,9 @@ embed = _declare(_embed, "aki_embed_sized", c_int, c_void_p, c_void_p, c_size_t,
 embed_tokens = _declare(_embed, "aki_embed_tokens_sized", c_int, c_void_p, c_void_p, c_size_t, POINTER(EmbedOptions), c_size_t,
                         POINTER(TokenVectors), _error)
 token_vectors_free = _declare(_embed, "aki_token_vectors_free", None, POINTER(TokenVectors), c_size_t)
+embed_sparse = _declare(_embed, "aki_embed_sparse_sized", c_int, c_void_p, c_void_p, c_size_t, POINTER(EmbedOptions), c_size_t,
+                        POINTER(SparseVector), _error)
+sparse_vectors_free = _declare(_embed, "aki_sparse_vectors_free", None, POINTER(SparseVector), c_size_t)
 task = _declare(_embed, "aki_model_task", c_int, c_void_p)
 label = _declare(_embed, "aki_label", c_char_p, c_void_p, c_size_t)
 rerank = _declare(_embed, "aki_rerank_sized", c_int, c_void_p, Text, c_void_p, c_size_t, POINTER(ScoreOptions), c_size_t, c_void_p, c_void_p,

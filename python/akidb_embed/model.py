@@ -14,6 +14,7 @@ from ._texts import texts_of
 from .errors import InvalidInputError
 from .hub import locate
 from .scoring import Scoring
+from .sparse import SparseEncoding
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -50,7 +51,7 @@ def quantize(vectors: Vectors, precision: str) -> npt.NDArray[Any]:
     raise InvalidInputError(f"precision {precision!r} is not known", f"Use one of {', '.join(OUTPUT_TYPES)}.", "invalid_argument")
 
 
-class Model(Scoring):
+class Model(Scoring, SparseEncoding):
     """A model with its threads, one for each core. It may be used from any number of Python threads at once.
 
     Args:
@@ -124,7 +125,7 @@ class Model(Scoring):
             batch_size: has no effect: texts are not padded, so the library packs its passes by tokens.
             show_progress_bar: count the texts on stderr.
             output_value: ``"sentence_embedding"``; or ``"token_embeddings"``, the last hidden states of each text's tokens, special ones included,
-                neither pooled nor normalised: of the arguments below only ``convert_to_tensor`` has an effect then.
+                not pooled, or what the model's ColBERT head makes of them: of the arguments below only ``convert_to_tensor`` has an effect then.
             precision: of the vectors: ``"float32"``, ``"int8"``, ``"uint8"``, ``"binary"``, ``"ubinary"`` (see ``quantize``).
             convert_to_numpy: an array; with ``False`` a list of arrays.
             convert_to_tensor: a torch tensor, which shares the array's memory.
@@ -135,7 +136,7 @@ class Model(Scoring):
             pool, chunk_size: have no effect: the library uses all cores by itself.
 
         Returns:
-            ``[count, dimension]`` of ``float32`` for a list, ``[dimension]`` for a text. Vectors of tokens: a list of ``[tokens, hidden_size]``
+            ``[count, dimension]`` of ``float32`` for a list, ``[dimension]`` for a text. Vectors of tokens: a list of ``[tokens, token_dimension]``
             of ``float32``, one for each text, and one such array for a text.
 
         Raises:
@@ -233,7 +234,7 @@ class Model(Scoring):
         """
         if isinstance(texts, (str, bytes)):
             raise InvalidInputError("texts is one text, not a list", "Pass [text], or use encode.", "invalid_argument")
-        options = self._options(prompt_name, prompt, normalize, dimensions, pooling, truncate)
+        options = self._embed_options(prompt_name, prompt, normalize, dimensions, pooling, truncate)
         given = texts_of(texts)
         shape = (len(given), dimensions or self.dimension)
         vectors = np.empty(shape, dtype=np.float32) if out is None else out
@@ -249,30 +250,8 @@ class Model(Scoring):
         self._run(given, call, progress)
         return vectors
 
-    def _options(self, prompt_name: str | None, prompt: str | None, normalize: bool | None, dimensions: int | None, pooling: str | None,
-                 truncate: bool) -> _library.EmbedOptions:
-        options = _library.EmbedOptions()
-        if pooling is not None:
-            if pooling not in _library.POOLINGS:
-                raise InvalidInputError(f"pooling {pooling!r} is not known", f"Use one of {', '.join(_library.POOLINGS[1:])}.", "invalid_argument")
-            options.pooling = _library.POOLINGS.index(pooling)
-        if normalize is not None:
-            options.normalize = _library.ON if normalize else _library.OFF
-        options.refuse_long = not truncate
-        if dimensions is not None:
-            if dimensions < 1:
-                raise InvalidInputError(f"dimensions is {dimensions}", f"Use 1 to {self.dimension}.", "invalid_argument")
-            options.dimensions = dimensions
-        options.prompt_name = prompt_name.encode() if prompt_name is not None else None
-        if prompt is not None:
-            data = prompt.encode("utf-8", "surrogatepass")
-            # The struct holds the address only.
-            options._prompt = kept = ctypes.create_string_buffer(data)
-            options.prompt = _library.Text(ctypes.addressof(kept), len(data))
-        return options
-
     def _token_vectors(self, texts: Any, prompt_name: str | None, prompt: str | None, progress: bool) -> list[Vectors]:
-        options, given = self._options(prompt_name, prompt, None, None, None, True), texts_of(texts)
+        options, given = self._embed_options(prompt_name, prompt), texts_of(texts)
         rows: list[Vectors] = []
 
         def call(first: int, last: int, cancel: Any, error: _library.Error) -> int:
@@ -281,7 +260,7 @@ class Model(Scoring):
             status: int = _library.embed_tokens(self._handle, given.address(first), last - first, options, ctypes.sizeof(options), made, error)
             if status == 0:
                 try:
-                    rows.extend(np.ctypeslib.as_array(one.vectors, (one.count, self.hidden_size)).copy() for one in made)
+                    rows.extend(np.ctypeslib.as_array(one.vectors, (one.count, self.token_dimension)).copy() for one in made)
                 finally:
                     _library.token_vectors_free(made, last - first)
             return status
@@ -319,19 +298,6 @@ class Model(Scoring):
         finally:
             self._leave()
         return rows[0] if one else rows
-
-    def token_text(self, token_id: int) -> str | None:
-        """Text of a token as in the vocabulary, or ``None`` for an unknown id.
-
-        >>> Model("sentence-transformers/all-MiniLM-L6-v2", threads=1).token_text(4937)
-        'cat'
-        """
-        self._enter()
-        try:
-            text = _library.token_text(self._handle, token_id)
-        finally:
-            self._leave()
-        return None if text is None else text.decode()
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> npt.NDArray[np.float32]:
         """Cosine of each vector of the first with each of the second.

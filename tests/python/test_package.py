@@ -34,7 +34,7 @@ def test_an_import_loads_little():
     assert "libcurl" not in run("import akidb_embed; print(open('/proc/self/maps').read())")
 
 
-@pytest.mark.parametrize("name", ["akidb_embed", "akidb_embed.model", "akidb_embed.scoring"])
+@pytest.mark.parametrize("name", ["akidb_embed", "akidb_embed.model", "akidb_embed.scoring", "akidb_embed.sparse"])
 def test_the_examples_of_docstrings(name, scorers):
     result = doctest.testmod(importlib.import_module(name), extraglobs={"Model": akidb_embed.Model})
     assert result.attempted > 0 and result.failed == 0

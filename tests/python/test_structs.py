@@ -8,7 +8,8 @@ from akidb_embed import _library
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STRUCTS = {"aki_error": _library.Error, "aki_text": _library.Text, "aki_settings": _library.Settings, "aki_model_info": _library.ModelInfo,
-           "aki_embed_options": _library.EmbedOptions, "aki_score_options": _library.ScoreOptions, "aki_token_vectors": _library.TokenVectors, "aki_text_info": _library.TextInfo, "aki_tokens": _library.Tokens,
+           "aki_embed_options": _library.EmbedOptions, "aki_score_options": _library.ScoreOptions, "aki_token_vectors": _library.TokenVectors, "aki_sparse_vector": _library.SparseVector,
+           "aki_text_info": _library.TextInfo, "aki_tokens": _library.Tokens,
            "aki_hub_options": _library.HubOptions, "aki_hub_progress": _library.HubProgress}
 
 
