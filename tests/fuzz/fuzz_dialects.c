@@ -82,8 +82,7 @@ static void check_texts(const api_call *call, const api_service *service)
 static void write_reply(const api_operation *operation, api_call *call, const api_service *service)
 {
     static aki_text_info info[MOST_TEXTS];
-    const size_t numbers =
-        call->every_token ? call->token_room * encoder_hidden(service->enc) : encoder_dimension(service->enc);
+    const size_t numbers = encoder_numbers(service->enc, call->output, call->token_room);
     float *vectors = calloc(MOST_TEXTS * numbers + 1, sizeof *vectors);
     FUZZ_CHECK(vectors != NULL);
     size_t head_length = 0;
@@ -95,7 +94,7 @@ static void write_reply(const api_operation *operation, api_call *call, const ap
                               .info = info,
                               .count = call->count,
                               .dimension = numbers};
-        for (size_t i = 0; call->every_token && i < call->count; i++)
+        for (size_t i = 0; call->output != ENCODER_VECTOR && i < call->count; i++)
             info[i].tokens = call->ids[i].count;
         info[0].truncated = true;
         for (size_t i = 0; i < call->count * result.dimension; i++)
