@@ -188,7 +188,7 @@ typedef struct aki_settings {
     aki_precision precision; /* default AKI_PRECISION_AUTO */
     const char *cpu_tier;    /* NULL = best this CPU has; else a name listed by aki_cpu_tiers */
     unsigned threads;        /* 0 = one per core this process may use (affinity, cgroup); at most 1024 */
-    size_t max_pass_tokens;  /* 0 = default; tokens that one thread computes at once, more only for one long text */
+    size_t max_pass_tokens;  /* 0 = default; tokens that one thread computes at once, one long text apart */
     aki_log_fn log;          /* NULL = silent */
     void *log_cookie;        /* handed to log */
     aki_pin pin;             /* default AKI_PIN_AUTO */
