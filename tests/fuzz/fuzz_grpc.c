@@ -119,7 +119,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     free(body);
     if (read) {
         check_texts(&call);
-        write_reply(operation, &call, &service);
+        if (call.output !=
+            ENCODER_SPARSE) /* the model has no weights of token ids: refused before it computes */
+            write_reply(operation, &call, &service);
     } else {
         check_refusal(&error);
     }
