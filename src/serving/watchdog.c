@@ -49,7 +49,7 @@ void watchdog_look_at_memory(watchdog *w)
     atomic_store(&w->group_used_bytes, budget.group_used_bytes);
     if (did && !fits)
         log_write(&w->settings.log, AKI_LOG_WARN, LOG_TARGET,
-                  "not ready: %zu MB of memory are in use; the limit is %zu MB%s",
+                  "not ready: %zu MB of memory are in use; the limit is %zu MB (--memory-limit)%s",
                   budget.resident_bytes / 1000000, w->settings.memory_limit_bytes / 1000000,
                   budget.near_limit ? ", and that of the control group is near" : "");
     else if (!did && fits)
