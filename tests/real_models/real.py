@@ -11,7 +11,8 @@ import numpy  # noqa: E402
 from parity import read_corpus, run_program, write_texts  # noqa: E402
 
 REFERENCE = pathlib.Path(__file__).resolve().parent / "mpnet.npz"
-EVERY = 6  # of the corpus: what the reference is computed for
+SPARSE_REFERENCE = pathlib.Path(__file__).resolve().parent / "splade.json"
+EVERY, SPARSE_EVERY = 6, 3  # of the corpus, and of these for weights of token ids: what the reference is computed for
 
 
 def folder_of(name):
