@@ -19,7 +19,7 @@ GRID_WIDTH = 24
 SCHEMA_VERSION = 39  # Grafana 10.4; newer ones convert it when they load it
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 SELECTOR = 'job=~"$job", instance=~"$instance"'
-EMBED_ROUTES = 'route=~".*/(embed(ding|dings|_all)?|infer|Embed|ModelInfer|rerank|score|predict)|/similarity|/vectors"'  # of all dialects
+EMBED_ROUTES = 'route=~".*/(embed(ding|dings|_all|_sparse)?|infer|Embed|ModelInfer|rerank|score|predict|pooling|classify)|/similarity|/vectors"'  # of all dialects
 
 GREEN, YELLOW, RED = "green", "yellow", "red"
 BREAKER_STATES = {0: ("closed", GREEN), 1: ("half-open", YELLOW), 2: ("open", RED), 3: ("forced open", RED),

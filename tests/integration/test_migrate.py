@@ -117,4 +117,6 @@ def test_cohere_types_and_llamacpps_form(client):
     assert set(client.post("/v2/embed", json=body).json()["embeddings"]) == set(body["embedding_types"])
     reply = client.post("/embedding", json={"content": "a", "embd_normalize": -1}).json()
     assert set(reply[0]) == {"index", "embedding"} and len(reply[0]["embedding"]) == 1
-    assert client.post("/tokenize", json={"content": "a"}).status_code == 422
+    tokens = client.post("/tokenize", json={"content": "a"}).json()["tokens"]
+    assert client.post("/detokenize", json={"tokens": tokens}).json()["content"].strip() == "a"
+    assert client.post("/ping").status_code == 405 and client.get("/ping").status_code == 200
