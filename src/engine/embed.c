@@ -263,6 +263,23 @@ static aki_status tokenize_all(text_call *call, const aki_text *texts, aki_text 
     return status;
 }
 
+/* From the texts and options of a caller to token ids. use: what the model has to be for; own: takes the options. */
+static aki_status prepare(text_call *call, encoder_use use, const aki_text *texts, aki_embed_options *own,
+                          const aki_embed_options *options, size_t options_size, aki_error *error)
+{
+    const encoder *enc = call->model->enc;
+    aki_text prompt = {NULL, 0};
+    aki_status status = encoder_check_use(enc, use, error);
+    if (status == AKI_OK)
+        status = read_options(own, options, options_size, error);
+    if (status == AKI_OK)
+        status = encoder_read_options(enc, own, &prompt, error);
+    if (status != AKI_OK)
+        return status;
+    call->cancel = own->cancel;
+    return tokenize_all(call, texts, prompt, own->refuse_long, error);
+}
+
 /* Computes vectors [count][dimension] of what was tokenized; NULL: the sequences have theirs. */
 static aki_status compute(text_call *call, float *vectors, size_t dimension, aki_error *error)
 {
@@ -288,18 +305,10 @@ aki_status aki_embed_sized(aki_model *model, const aki_text *texts, size_t count
         return error_set(error, AKI_INVALID_ARGUMENT,
                          "aki_embed: model, texts and vectors must be given, count >= 1");
     aki_embed_options own;
-    aki_text prompt = {NULL, 0};
     text_call call;
     aki_status status = begin(&call, model, "aki_embed", count, info, info_size, error);
     if (status == AKI_OK)
-        status = encoder_check_use(model->enc, ENCODER_EMBEDS, error);
-    if (status == AKI_OK)
-        status = read_options(&own, options, options_size, error);
-    if (status == AKI_OK)
-        status = encoder_read_options(model->enc, &own, &prompt, error);
-    call.cancel = status == AKI_OK ? own.cancel : NULL;
-    if (status == AKI_OK)
-        status = tokenize_all(&call, texts, prompt, own.refuse_long, error);
+        status = prepare(&call, ENCODER_EMBEDS, texts, &own, options, options_size, error);
     if (status == AKI_OK) {
         for (size_t i = 0; i < count; i++) {
             call.sequences[i].pooling = own.pooling;
@@ -348,21 +357,13 @@ aki_status aki_embed_tokens_sized(aki_model *model, const aki_text *texts, size_
                          "aki_embed_tokens: model, texts and out must be given, count >= 1");
     memset(out, 0, count * sizeof *out);
     aki_embed_options own;
-    aki_text prompt = {NULL, 0};
     text_call call;
     aki_text_info *info = mem_zalloc(count, sizeof *info);
     aki_status status = begin(&call, model, "aki_embed_tokens", count, info, sizeof *info, error);
     if (status == AKI_OK && info == NULL)
         status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for %zu texts", count);
     if (status == AKI_OK)
-        status = encoder_check_use(model->enc, ENCODER_EMBEDS, error);
-    if (status == AKI_OK)
-        status = read_options(&own, options, options_size, error);
-    if (status == AKI_OK)
-        status = encoder_read_options(model->enc, &own, &prompt, error);
-    call.cancel = status == AKI_OK ? own.cancel : NULL;
-    if (status == AKI_OK)
-        status = tokenize_all(&call, texts, prompt, own.refuse_long, error);
+        status = prepare(&call, ENCODER_EMBEDS, texts, &own, options, options_size, error);
     if (status == AKI_OK)
         status = make_token_rooms(&call, info, out, error);
     if (status == AKI_OK)
@@ -442,21 +443,13 @@ aki_status aki_embed_sparse_sized(aki_model *model, const aki_text *texts, size_
                          "aki_embed_sparse: model, texts and out must be given, count >= 1");
     memset(out, 0, count * sizeof *out);
     aki_embed_options own;
-    aki_text prompt = {NULL, 0};
     text_call call;
     aki_text_info *info = mem_zalloc(count, sizeof *info);
     aki_status status = begin(&call, model, "aki_embed_sparse", count, info, sizeof *info, error);
     if (status == AKI_OK && info == NULL)
         status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for %zu texts", count);
     if (status == AKI_OK)
-        status = encoder_check_use(model->enc, ENCODER_WEIGHS, error);
-    if (status == AKI_OK)
-        status = read_options(&own, options, options_size, error);
-    if (status == AKI_OK)
-        status = encoder_read_options(model->enc, &own, &prompt, error);
-    call.cancel = status == AKI_OK ? own.cancel : NULL;
-    if (status == AKI_OK)
-        status = tokenize_all(&call, texts, prompt, own.refuse_long, error);
+        status = prepare(&call, ENCODER_WEIGHS, texts, &own, options, options_size, error);
     if (status == AKI_OK)
         status = compute_sparse(&call, info, out, error);
     if (status != AKI_OK)

@@ -87,7 +87,7 @@ static json_t *shape_of(const Inference__ModelInferRequest__InferInputTensor *te
 static bool set_tensor(json_t *object, const Inference__ModelInferRequest__InferInputTensor *tensor,
                        const ProtobufCBinaryData *raw, http_error *error)
 {
-    if (!grpc_json_set(object, "datatype", grpc_json_string(tensor->datatype, "datatype", error), error) ||
+    if (!grpc_json_set_string(object, "datatype", tensor->datatype, error) ||
         !grpc_json_set(object, "shape", shape_of(tensor), error))
         return false;
     if (raw == NULL)
@@ -164,7 +164,7 @@ static bool read_message(api_call *call, const Inference__ModelInferRequest *mes
         return false;
     }
     call->root = json_object();
-    const bool done = grpc_json_set(call->root, "id", grpc_json_string(message->id, "id", error), error) &&
+    const bool done = grpc_json_set_string(call->root, "id", message->id, error) &&
                       set_parameters(call->root, message->n_parameters, message->parameters, error) &&
                       set_inputs(call->root, message, raw, error) && set_outputs(call->root, message, error);
     if (!done) {

@@ -111,3 +111,8 @@ bool grpc_json_set(json_t *object, const char *name, json_t *value, http_error *
     http_error_set(error, HTTP_ERROR_OUT_OF_MEMORY, NULL, "no memory for %s", name);
     return false;
 }
+
+bool grpc_json_set_string(json_t *object, const char *name, ProtobufCBinaryData text, http_error *error)
+{
+    return grpc_json_set(object, name, grpc_json_string(text, name, error), error);
+}

@@ -23,6 +23,8 @@ AKI_MUST_CHECK aki_status grpc_message_append(buf *out, const ProtobufCMessage *
 json_t *grpc_json_string(ProtobufCBinaryData text, const char *param, http_error *error);
 /* Sets a member, whose value is taken over. False with *error filled, unless it is already: value is NULL, or there is no memory. */
 bool grpc_json_set(json_t *object, const char *name, json_t *value, http_error *error);
+/* Sets a member to a string, which errors name as the member. */
+bool grpc_json_set_string(json_t *object, const char *name, ProtobufCBinaryData text, http_error *error);
 
 static inline ProtobufCBinaryData grpc_text(const char *text)
 {

@@ -65,13 +65,12 @@ static bool set_options(json_t *root, const Tei__V1__EmbedRequest *message, http
 {
     const bool left =
         message->truncation_direction == TEI__V1__TRUNCATION_DIRECTION__TRUNCATION_DIRECTION_LEFT;
-    return grpc_json_set(root, "inputs", grpc_json_string(message->inputs, "inputs", error), error) &&
+    return grpc_json_set_string(root, "inputs", message->inputs, error) &&
            grpc_json_set(root, "truncate", json_boolean(message->truncate), error) &&
            grpc_json_set(root, "normalize", json_boolean(message->normalize), error) &&
            grpc_json_set(root, "truncation_direction", json_string(left ? "left" : "right"), error) &&
            (message->has_prompt_name_case == TEI__V1__EMBED_REQUEST__HAS_PROMPT_NAME__NOT_SET ||
-            grpc_json_set(root, "prompt_name", grpc_json_string(message->prompt_name, "prompt_name", error),
-                          error)) &&
+            grpc_json_set_string(root, "prompt_name", message->prompt_name, error)) &&
            (message->has_dimensions_case == TEI__V1__EMBED_REQUEST__HAS_DIMENSIONS__NOT_SET ||
             grpc_json_set(root, "dimensions", json_integer(message->dimensions), error));
 }
@@ -128,12 +127,10 @@ static bool read_tokenize(api_call *call, const api_request *request, const api_
     if (message == NULL)
         return false;
     const bool done =
-        grpc_tei_begin(call, error) &&
-        grpc_json_set(call->root, "inputs", grpc_json_string(message->inputs, "inputs", error), error) &&
+        grpc_tei_begin(call, error) && grpc_json_set_string(call->root, "inputs", message->inputs, error) &&
         grpc_json_set(call->root, "add_special_tokens", json_boolean(message->add_special_tokens), error) &&
         (message->has_prompt_name_case == TEI__V1__ENCODE_REQUEST__HAS_PROMPT_NAME__NOT_SET ||
-         grpc_json_set(call->root, "prompt_name",
-                       grpc_json_string(message->prompt_name, "prompt_name", error), error)) &&
+         grpc_json_set_string(call->root, "prompt_name", message->prompt_name, error)) &&
         tei_tokenize_fields(call, service, error);
     grpc_message_free(message);
     return done;

@@ -47,6 +47,12 @@ static bool set_common(json_t *root, bool truncate, Tei__V1__TruncationDirection
            grpc_json_set(root, "truncation_direction", json_string(left ? "left" : "right"), error);
 }
 
+static bool set_text(json_t *root, ProtobufCBinaryData text, bool truncate, Tei__V1__TruncationDirection side,
+                     http_error *error)
+{
+    return grpc_json_set_string(root, "inputs", text, error) && set_common(root, truncate, side, error);
+}
+
 /* ---- Labels of a text or of a pair ------------------------------------------------------------------------------ */
 
 static bool read_predict(api_call *call, const api_request *request, const api_service *service,
@@ -59,8 +65,7 @@ static bool read_predict(api_call *call, const api_request *request, const api_s
     const size_t characters = grpc_tei_characters(message->inputs);
     const bool done =
         grpc_tei_begin(call, error) &&
-        grpc_json_set(call->root, "inputs", grpc_json_string(message->inputs, "inputs", error), error) &&
-        set_common(call->root, message->truncate, message->truncation_direction, error) &&
+        set_text(call->root, message->inputs, message->truncate, message->truncation_direction, error) &&
         grpc_json_set(call->root, "raw_scores", json_boolean(message->raw_scores), error) &&
         tei_predict_fields(call, service, error);
     grpc_tei_count(call, characters);
@@ -161,15 +166,14 @@ static bool read_rerank(api_call *call, const api_request *request, const api_se
     size_t characters = grpc_tei_characters(message->query);
     for (size_t i = 0; i < message->n_texts; i++)
         characters += grpc_tei_characters(message->texts[i]);
-    const bool done =
-        grpc_tei_begin(call, error) &&
-        grpc_json_set(call->root, "query", grpc_json_string(message->query, "query", error), error) &&
-        grpc_json_set(call->root, "texts", json_strings(message->texts, message->n_texts, "texts", error),
-                      error) &&
-        set_common(call->root, message->truncate, message->truncation_direction, error) &&
-        grpc_json_set(call->root, "raw_scores", json_boolean(message->raw_scores), error) &&
-        grpc_json_set(call->root, "return_text", json_boolean(message->return_text), error) &&
-        tei_rerank_fields(call, service, error);
+    const bool done = grpc_tei_begin(call, error) &&
+                      grpc_json_set_string(call->root, "query", message->query, error) &&
+                      grpc_json_set(call->root, "texts",
+                                    json_strings(message->texts, message->n_texts, "texts", error), error) &&
+                      set_common(call->root, message->truncate, message->truncation_direction, error) &&
+                      grpc_json_set(call->root, "raw_scores", json_boolean(message->raw_scores), error) &&
+                      grpc_json_set(call->root, "return_text", json_boolean(message->return_text), error) &&
+                      tei_rerank_fields(call, service, error);
     grpc_tei_count(call, characters);
     grpc_message_free(message);
     return done;
@@ -323,11 +327,9 @@ static bool read_all(api_call *call, const api_request *request, const api_servi
     const size_t characters = grpc_tei_characters(message->inputs);
     const bool done =
         grpc_tei_begin(call, error) &&
-        grpc_json_set(call->root, "inputs", grpc_json_string(message->inputs, "inputs", error), error) &&
-        set_common(call->root, message->truncate, message->truncation_direction, error) &&
+        set_text(call->root, message->inputs, message->truncate, message->truncation_direction, error) &&
         (message->has_prompt_name_case == TEI__V1__EMBED_ALL_REQUEST__HAS_PROMPT_NAME__NOT_SET ||
-         grpc_json_set(call->root, "prompt_name",
-                       grpc_json_string(message->prompt_name, "prompt_name", error), error)) &&
+         grpc_json_set_string(call->root, "prompt_name", message->prompt_name, error)) &&
         tei_embed_all_fields(call, service, error);
     grpc_tei_count(call, characters);
     grpc_message_free(message);
@@ -385,11 +387,9 @@ static bool read_sparse(api_call *call, const api_request *request, const api_se
     const size_t characters = grpc_tei_characters(message->inputs);
     const bool done =
         grpc_tei_begin(call, error) &&
-        grpc_json_set(call->root, "inputs", grpc_json_string(message->inputs, "inputs", error), error) &&
-        set_common(call->root, message->truncate, message->truncation_direction, error) &&
+        set_text(call->root, message->inputs, message->truncate, message->truncation_direction, error) &&
         (message->has_prompt_name_case == TEI__V1__EMBED_SPARSE_REQUEST__HAS_PROMPT_NAME__NOT_SET ||
-         grpc_json_set(call->root, "prompt_name",
-                       grpc_json_string(message->prompt_name, "prompt_name", error), error)) &&
+         grpc_json_set_string(call->root, "prompt_name", message->prompt_name, error)) &&
         tei_embed_sparse_fields(call, service, error);
     grpc_tei_count(call, characters);
     grpc_message_free(message);

@@ -3,35 +3,19 @@ its fields, replies and errors; and what a model of the other kind is answered."
 import json
 import pathlib
 import re
-import sys
 
 import cohere
 import jsonschema
 import pytest
 
-from embed_server import Server
+from served_rerankers import classifier, reranker  # noqa: F401: fixtures
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "parity"))
-from rerank_models import LIMIT, write_reranker  # noqa: E402
+from rerank_models import LIMIT  # served_rerankers makes it importable
 
 QUERY = "what is a vector?"
 DOCUMENTS = ["a car", "A vector is a list of numbers.", "", "numbers and words", "what is a vector? " * 3]
 LONG = "words " * 200
 NATIVE = "/api/v1/rerank"
-
-
-@pytest.fixture(scope="module")
-def reranker(tmp_path_factory):
-    folder = write_reranker(tmp_path_factory.mktemp("served") / "tiny-reranker", "bert-identity")
-    with Server("--precision", "fp32", model=folder) as server, server.client() as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def classifier(tmp_path_factory):
-    folder = write_reranker(tmp_path_factory.mktemp("served") / "tiny-classifier", "bert-labels")
-    with Server("--precision", "fp32", model=folder) as server, server.client() as client:
-        yield client
 
 
 def ask(client, path, body, status=200):

@@ -1,32 +1,13 @@
 """vLLM's POST /pooling and POST /classify: the forms that a body's fields choose, against the routes that compute the same."""
 import base64
 import json
-import pathlib
-import sys
 
 import numpy
 import pytest
 
-from embed_server import Server
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "parity"))
-from rerank_models import write_reranker  # noqa: E402
+from served_rerankers import classifier, reranker  # noqa: F401: fixtures
 
 TEXTS = ["hello", "", "A vector is a list of numbers.", "x " * 400]
-
-
-@pytest.fixture(scope="module")
-def reranker(tmp_path_factory):
-    folder = write_reranker(tmp_path_factory.mktemp("served") / "tiny-reranker", "bert-identity")
-    with Server("--precision", "fp32", model=folder) as server, server.client() as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def classifier(tmp_path_factory):
-    folder = write_reranker(tmp_path_factory.mktemp("served") / "tiny-classifier", "bert-labels")
-    with Server("--precision", "fp32", model=folder) as server, server.client() as client:
-        yield client
 
 
 def ask(client, path, body, status=200):

@@ -8,13 +8,13 @@
 #include "akidb/embed.h"
 #include "engine/encoder.h"
 #include "kernels/precision.h"
+#include "pipe.h"
 #include "tokenizer/token_pair.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_BYTES_MAX ((uint32_t)1 << 28)
 #define COUNT_MAX 4096u
 enum { KIND_SINGLES = 3, KIND_IDS = 4 };
 
@@ -22,22 +22,6 @@ typedef struct request {
     uint32_t kind, count;
     aki_text *firsts, *seconds;
 } request;
-
-static bool read_exactly(void *into, size_t length)
-{
-    return length == 0 || fread(into, 1, length, stdin) == length;
-}
-
-/* Exactly as many bytes as the text has, so that a sanitizer sees any read beyond. */
-static bool read_text(aki_text *text)
-{
-    uint32_t length;
-    if (!read_exactly(&length, sizeof length) || length > TEXT_BYTES_MAX)
-        return false;
-    char *data = malloc(length > 0 ? length : 1);
-    *text = (aki_text){data, length};
-    return data != NULL && read_exactly(data, length);
-}
 
 static bool read_request(request *r)
 {
@@ -61,11 +45,6 @@ static void free_request(request *r)
     }
     free(r->firsts);
     free(r->seconds);
-}
-
-static bool put(const void *data, size_t bytes)
-{
-    return bytes == 0 || fwrite(data, bytes, 1, stdout) == 1;
 }
 
 static bool answer_scores(aki_model *m, const request *r)

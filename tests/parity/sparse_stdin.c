@@ -8,24 +8,14 @@
  * little-endian. Exits with 1 and a message where the model cannot be loaded. */
 #include "akidb/embed.h"
 #include "kernels/precision.h"
+#include "pipe.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_BYTES_MAX ((uint32_t)1 << 28)
 #define COUNT_MAX 4096u
 enum { KIND_WEIGHTS, KIND_TOKENS, KIND_VECTORS };
-
-static bool read_exactly(void *into, size_t length)
-{
-    return length == 0 || fread(into, 1, length, stdin) == length;
-}
-
-static bool put(const void *data, size_t bytes)
-{
-    return bytes == 0 || fwrite(data, bytes, 1, stdout) == 1;
-}
 
 static bool put_status(aki_status status, const aki_error *error)
 {
@@ -82,17 +72,6 @@ static bool answer_vectors(aki_model *m, const aki_text *texts, uint32_t count)
                                             put(vectors, (size_t)count * dimension * sizeof *vectors)));
     free(vectors);
     return good;
-}
-
-/* Exactly as many bytes as the text has, so that a sanitizer sees any read beyond. */
-static bool read_text(aki_text *text)
-{
-    uint32_t length;
-    if (!read_exactly(&length, sizeof length) || length > TEXT_BYTES_MAX)
-        return false;
-    char *data = malloc(length > 0 ? length : 1);
-    *text = (aki_text){data, length};
-    return data != NULL && read_exactly(data, length);
 }
 
 static bool serve(aki_model *m)

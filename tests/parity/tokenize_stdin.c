@@ -3,18 +3,12 @@
  * Reads requests from stdin until it ends: uint32 max_tokens (0 = uncut), uint32 length, then that many bytes of text.
  * Writes an answer to each to stdout: int32 status (aki_status), uint32 truncated, uint32 count, int32 ids[count].
  * All numbers little-endian. Exits with 1 and a message where the model cannot be loaded. */
+#include "pipe.h"
 #include "tokenizer/tokenizer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define TEXT_BYTES_MAX ((uint32_t)1 << 28)
-
-static bool read_exactly(void *into, size_t length)
-{
-    return fread(into, 1, length, stdin) == length;
-}
 
 static bool answer(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text, uint32_t max_tokens)
 {
