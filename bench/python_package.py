@@ -32,7 +32,7 @@ from workloads import SEED, read_paragraphs, split_sentences  # noqa: E402
 
 WORKERS = 8
 STREAM_CHUNK = 8192
-# What each figure is held against.
+# Aims of the figures.
 LEAST_SHARE, LEAST_THREADS_SHARE, MOST_OVERHEAD_US, MOST_GROWTH, MOST_IMPORT_MS, MOST_INTERRUPT_MS = 0.97, 0.97, 50, 0.01, 50, 100
 
 

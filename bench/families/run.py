@@ -29,7 +29,7 @@ AIMS = {"bert-small": {"bf16": 0.90, "int8": 0.80}, "bert-base": {"bf16": 0.90, 
 
 
 def bench(arguments, folder, precision, length, cpus):
-    """What `akidb-embed bench --json` says of one length; None where this CPU has not the precision."""
+    """The result of `akidb-embed bench --json` for one length; None where this CPU has not the precision."""
     command = [arguments.build / "akidb-embed", "bench", "--json", "--model", folder, "--precision", precision, "--threads", len(cpus),
                "--length", length, "--seconds", arguments.seconds]
     done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -26,7 +26,7 @@ SliceCall = Callable[[int, int, Any, _library.Error], int]
 
 
 class Handle:
-    """What is open. ``dimension`` is the length of a vector, or the number of ``labels``.
+    """The open model. ``dimension`` is the length of a vector, or the number of ``labels``.
 
     Attributes:
         architecture: ``model_type`` of its config.json, such as ``"bert"``.

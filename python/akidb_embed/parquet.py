@@ -213,7 +213,7 @@ def embed_piece(model: Any, job: Job, piece: Piece, progress: Callable[[int], No
     def write(sink: Any) -> None:
         nonlocal rows
         writer = None
-        # What reads and writes does not make the library wait.
+        # The library computes while files are read and written.
         for made in _interrupt.ahead(lambda batch: with_vectors(model, batch, job.text_column, job.vector_column, job.encode), _batches(job, piece)):
             if job.columns is not None:
                 made = made.select([*job.columns, job.vector_column])

@@ -127,7 +127,7 @@ typedef struct api_result {
     size_t *head_length; /* `write` sets it where bytes follow the JSON: how long that is; else it stays 0 */
 } api_result;
 
-/* What to do about an error, in a dialect whose fields and headers are not those that http_error_hint names. */
+/* The hint of an error, in a dialect whose fields and headers are not those that http_error_hint names. */
 typedef struct api_hint {
     http_error_code code;
     const char *text;
@@ -210,7 +210,7 @@ void api_peek_model(const char *body, size_t length, char *name, size_t room);
 #define API_LISTED_MAX 128
 size_t api_list_models(const api_service *service, api_listed *models);
 
-/* What the model is for: "embedding", "reranker", "classifier" or "sparse". */
+/* The model's kind: "embedding", "reranker", "classifier" or "sparse". */
 const char *api_kind(const encoder *enc);
 
 /* The tokens of all texts together. */

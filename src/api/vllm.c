@@ -97,7 +97,7 @@ static aki_status write_score(const api_call *call, const api_result *result, co
 
 enum { EMBED, TOKEN_EMBED, CLASSIFY };
 
-/* What /pooling answers with a classifier. */
+/* POST /pooling where the model is a classifier. */
 static const api_operation pooled_scores;
 
 static const api_field vector_fields[] = {{"encoding_format", option_format},

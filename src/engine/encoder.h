@@ -60,7 +60,7 @@ bool encoder_has_sparse(const encoder *enc);
 /* Token ids, rising, and their weights, all above 0, out of a text's numbers; returns how many. ids, weights: [that many], or both NULL. */
 size_t encoder_sparse_read(const encoder *enc, const float *numbers, int32_t *ids, float *weights);
 size_t encoder_max_tokens(const encoder *enc);
-/* What passes are planned with: what the best device wants. A longer text is a pass of its own. The CPU may take less:
+/* Tokens of a pass, as passes are planned: as many as the best device wants. A longer text is a pass of its own. The CPU may take less:
  * encoder_plan_pass. */
 size_t encoder_max_pass_tokens(const encoder *enc);
 /* True where the best device is quickest with passes as long as they may be, however many workers could share them. */

@@ -170,7 +170,7 @@ static void project_tokens(const head_chain *chain, encoder_sequence *sequence, 
         pooling_normalize(sequence->vector + t * dense->outputs, dense->outputs);
 }
 
-/* What goes out is of the tokens, or is computed by the sparse head; zeros take its place in the steps that follow. */
+/* The output is of the tokens, or is computed by the sparse head: the steps that follow get zeros, and nothing of them goes out. */
 static void take_tokens(const block *b, size_t row, const model_head *step)
 {
     encoder_sequence *sequence = &b->sequences[row];

@@ -291,7 +291,7 @@ static aki_status read_dense_activation(const folder_json *file, model_head_acti
                      quote_name(name, strlen(name)).text);
 }
 
-/* What config.json says of the first two steps. */
+/* The fields of config.json that decide the first two steps. */
 static aki_status read_steps(model_heads *out, const folder_json *file, aki_error *error)
 {
     bool bias = false;

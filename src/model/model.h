@@ -147,7 +147,7 @@ typedef struct model_head {
     float *bias;                      /* [outputs]; zeros where a Dense has none */
 } model_head;
 
-/* What weighs token ids for a text. */
+/* The head that weighs token ids for a text. */
 typedef enum model_sparse_kind {
     MODEL_SPARSE_NONE,
     MODEL_SPARSE_MLM,    /* SPLADE: every id of the vocabulary, by the head of a masked language model */

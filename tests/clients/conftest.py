@@ -18,7 +18,7 @@ from rerank_models import write_reranker  # noqa: E402
 from test_tls import Authority  # noqa: E402
 
 KEY = "k" * 32
-# What tiktoken asks for with any unknown model: the cache's file is named by the SHA-1 of the address.
+# The file that tiktoken fetches for any unknown model: the cache's file is named by the SHA-1 of the address.
 CL100K = "9b5ad71b2ce5302211f9c61530b329a4922fc6a4"
 
 

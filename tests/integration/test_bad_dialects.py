@@ -75,7 +75,7 @@ DOCUMENTS = [{"query": "x"}, {"FIELD": ["x"]}, {"query": "x", "FIELD": []}, {"qu
 RANKS = {
     "Voyage": ("/v1/rerank", "documents", rerank_message, [body | {"top_k": 1} for body in DOCUMENTS] + with_options(
         "FIELD", ["y"], *({"query": "x", **option} for option in ({"top_k": -1}, {"top_k": "1"}, {"top_k": 1.5}, {"truncation": 5}, {"return_documents": 1, "top_k": 1})))),
-    # What has no documents is answered in TEI's form, whose path it is.
+    # A body without documents is answered in TEI's form, whose path it is.
     "Weaviate": ("/rerank", "documents", ollama_message, [body | {"property": "p"} for body in DOCUMENTS if "FIELD" in body] + [{"query": "x", "FIELD": ["y"], "property": wrong} for wrong in (5, 1.5, True, [], {})]
                  + [{"query": "x", "FIELD": wrong, "property": "p"} for wrong in ({}, 5, 1.5, True, [None], [True], [{}], [{"text": None}])]),
     "TEI": ("/rerank", "texts", tei_message, [(body, 400 if body.get("FIELD") == [] or body.get("query") == "" else 422) for body in DOCUMENTS]

@@ -322,7 +322,7 @@ def test_the_calls_of_a_reranker_work(several, monkeypatch):
 
 
 def grpc_modules(target):
-    """What grpc_tools.protoc makes of proto/tei.proto, as far as the call of the page needs it; and the target that it must name."""
+    """The module that grpc_tools.protoc makes of proto/tei.proto, as far as the call of the page needs it; and the target that it must name."""
     class Stub:
         def __init__(self, channel):
             self.channel = channel

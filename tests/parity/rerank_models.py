@@ -26,7 +26,7 @@ ROBERTA_HEAD = ("classifier.dense", "classifier.out_proj")
 
 
 FRAMED_LIMIT = 2048
-# What Qwen3-Reranker's publisher puts around a query and a document.
+# The text around a query and a document, as Qwen3-Reranker's publisher has it.
 BEFORE = ("<|im_start|>system\nJudge whether the Document meets the requirements based on the Query and the Instruct provided. Note that the "
           "answer can only be \"yes\" or \"no\".<|im_end|>\n<|im_start|>user\n")
 BODY = "<Instruct>: Given a web search query, retrieve relevant passages that answer the query\n<Query>: {}\n<Document>: {}"

@@ -1,4 +1,4 @@
-"""What these tests share: where the models are (scripts/get-real-models), the texts, and the program on one of them."""
+"""Shared by these tests: where the models are (scripts/get-real-models), the texts, and the program on one of them."""
 import os
 import pathlib
 import sys

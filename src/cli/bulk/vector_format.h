@@ -12,7 +12,7 @@ typedef enum vector_format {
     VECTORS_FVECS, /* per vector int32 dimension, then float32 values, little-endian */
 } vector_format;
 
-/* What is written of a text. Only JSONL takes other kinds than DENSE. */
+/* The kind of numbers that are written for a text. Only JSONL takes other kinds than DENSE. */
 typedef enum vector_kind {
     VECTORS_DENSE,
     VECTORS_SPARSE, /* "embedding":{"indices":[...],"values":[...]} */
