@@ -21,6 +21,7 @@ class Prometheus:
                  "--web.listen-address=127.0.0.1:0", "--log.level=debug", *arguments], stdout=log, stderr=log)
         try:
             self.client = httpx.Client(base_url=wait_until(self._address, "Prometheus listens"), timeout=DEADLINE_S)
+            wait_until(self._ready, "Prometheus is ready")
         except BaseException:
             self.stop()
             raise
@@ -39,6 +40,11 @@ class Prometheus:
             if "Listening on" in line and "address=" in line:
                 return "http://" + line.rpartition("address=")[2].strip()
         return None
+
+    def _ready(self):
+        """False while it listens already and still opens its files: then each request is answered 503."""
+        assert self.process.poll() is None, self.log.read_text(errors="replace")
+        return self.client.get("/-/ready").status_code == 200
 
     def stop(self):
         self.process.terminate()

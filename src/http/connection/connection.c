@@ -58,6 +58,9 @@ void http_connection_close(http_connection *c)
     c->closed = true;
     c->protocol->close(c);
     http_connection_set_deadline(c, TIMER_WHEEL_NEVER);
+    /* Closing alone ends the watch only where no other descriptor of this socket is left, and a child process has all descriptors
+     * between its start and its exec. */
+    http_loop_unwatch(c->loop, c->link.descriptor);
     link_close(&c->link);
     if (c->in_list != NULL) {
         *c->in_list = c->next;

@@ -2,8 +2,11 @@
 #include "server/http_client.h"
 #include "http/front_service.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/stat.h>
 
 #define REPLY_BYTES 65536
 
@@ -379,6 +382,62 @@ static void what_is_open_at_the_close_ends(void **state)
     close(silent);
 }
 
+/* Descriptors that the process' epolls watch. */
+static size_t count_watched(void)
+{
+    size_t count = 0;
+    char path[300], line[256];
+    DIR *folder = opendir("/proc/self/fdinfo");
+    assert_non_null(folder);
+    for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        snprintf(path, sizeof path, "/proc/self/fdinfo/%s", entry->d_name);
+        FILE *file = entry->d_name[0] != '.' ? fopen(path, "r") : NULL;
+        while (file != NULL && fgets(line, sizeof line, file) != NULL)
+            count += strncmp(line, "tfd:", 4) == 0;
+        if (file != NULL)
+            fclose(file);
+    }
+    closedir(folder);
+    return count;
+}
+
+/* A second descriptor for each socket below `end`, as a child process has them between its start and its exec. Returns how many. */
+static size_t copy_sockets(int end, int *copies)
+{
+    size_t count = 0;
+    for (int descriptor = 0; descriptor < end; descriptor++) {
+        struct stat about;
+        if (fstat(descriptor, &about) == 0 && S_ISSOCK(about.st_mode))
+            copies[count++] = fcntl(descriptor, F_DUPFD_CLOEXEC, end);
+    }
+    return count;
+}
+
+static void a_closed_connection_is_watched_no_more_whoever_has_its_socket(void **state)
+{
+    (void)state;
+    enum { MOST = 64 };
+    int copies[MOST];
+    const http_front_settings settings = usual();
+    service_start(&settings, NULL);
+    const size_t before = count_watched();
+    const int connection = connect_to();
+    say(connection, "GET /wait HTTP/1.1" H "\r\n", strlen("GET /wait HTTP/1.1" H "\r\n"));
+    http_stream *stream = await_request(1);
+    assert_int_equal(count_watched(), before + 1);
+    const size_t count = copy_sockets(MOST, copies);
+    assert_true(count > 0 && count < MOST);
+    shutdown(connection, SHUT_WR);
+    http_stream_resume(stream);
+    while (http_front_connections(service.front) > 0)
+        sched_yield();
+    assert_int_equal(count_watched(), before);
+    for (size_t i = 0; i < count; i++)
+        close(copies[i]);
+    close(connection);
+    service_stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +449,7 @@ int main(void)
         cmocka_unit_test(addresses_share_the_places),
         cmocka_unit_test(what_is_late_is_closed),
         cmocka_unit_test(nothing_is_lost_at_the_end),
+        cmocka_unit_test(a_closed_connection_is_watched_no_more_whoever_has_its_socket),
         cmocka_unit_test(what_is_open_at_the_close_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
