@@ -8,7 +8,7 @@
 #define ALLOWED_HEADERS                                                                                      \
     "api-key, authorization, baggage, content-encoding, content-type, grpc-timeout, "                        \
     "inference-header-content-length, openai-beta, "                                                         \
-    "traceparent, tracestate, x-api-key, x-priority, x-request-id, x-request-timeout-ms, "                   \
+    "traceparent, tracestate, x-api-key, x-model, x-priority, x-request-id, x-request-timeout-ms, "          \
     "x-stainless-arch, x-stainless-async, x-stainless-custom-poll-interval, x-stainless-helper-method, "     \
     "x-stainless-lang, x-stainless-os, x-stainless-package-version, x-stainless-poll-helper, "               \
     "x-stainless-raw-response, x-stainless-read-timeout, x-stainless-retry-count, x-stainless-runtime, "     \

@@ -3,7 +3,7 @@
  * handing them on; large ones by the task pool, so that they hold up nobody else's request.
  *
  * A request whose model is not loaded waits for it without a thread, with its body, which is read again when the model is there
- * (model_set.h). Until a body names another model, the default reads it.
+ * (model_set.h). Until a body names another model, that of the header x-model reads it, or else the default.
  *
  * A request is resumed when both its submission has returned and its result is there; until then whoever is first
  * leaves it to the other. */
@@ -209,11 +209,22 @@ static model_answer acquire(exchange *x, const char *name)
     return answer;
 }
 
-/* The default reads bodies until they name another model. While it is not there, the model that the request names does, by the
- * path or by the field that most dialects have for it. False with x->error, or x->waits. */
+/* The model of the header x-model, or else the default, reads bodies until they name another one. While it is not there, the
+ * model that the request names does, by the path or by the field that most dialects have for it. False with x->error, or x->waits. */
 static bool take_model(exchange *x)
 {
-    if (x->route->api->without_model || x->use != NULL || acquire(x, NULL) == MODEL_ACQUIRED)
+    const api_operation *api = x->route->api;
+    if (api->without_model)
+        return true;
+    const char *first = api->read != NULL ? exchange_header_model(x) : NULL;
+    const char *configured = first != NULL ? model_set_name(x->owner->models, first) : NULL;
+    if (first != NULL && configured == NULL) {
+        exchange_unknown_model(x, first, NULL, &x->error);
+        return false;
+    }
+    if (x->use != NULL && (first == NULL || strcmp(model_use_name(x->use), configured) == 0))
+        return true;
+    if (acquire(x, first) == MODEL_ACQUIRED)
         return true;
     if (!can_wait(x)) { /* the operation says what it can tell without a model */
         x->waits = false;
@@ -243,15 +254,7 @@ static bool choose_model(void *cookie, const char *name, const char *param, http
     exchange *x = c->x;
     const char *configured = model_set_name(x->owner->models, name);
     if (configured == NULL) {
-        const size_t count = model_set_count(x->owner->models);
-        if (count == 1)
-            http_error_set(error, HTTP_ERROR_MODEL_NOT_FOUND, param,
-                           "there is no model \"%.128s\" here; served is \"%s\"", name,
-                           model_set_default_name(x->owner->models));
-        else
-            http_error_set(error, HTTP_ERROR_MODEL_NOT_FOUND, param,
-                           "there is no model \"%.128s\" here; GET /v1/models lists the %zu that are served",
-                           name, count);
+        exchange_unknown_model(x, name, param, error);
         return false;
     }
     c->service->model_name = configured;

@@ -258,6 +258,25 @@ void exchange_handle(http_handler *handler)
     handler->out_of_memory = OUT_OF_MEMORY_BODY;
 }
 
+const char *exchange_header_model(const exchange *x)
+{
+    const char *name = exchange_header(x, "x-model");
+    return x->model[0] == '\0' && name != NULL && name[0] != '\0' ? name : NULL;
+}
+
+void exchange_unknown_model(const exchange *x, const char *name, const char *param, http_error *error)
+{
+    const size_t count = model_set_count(x->owner->models);
+    if (count == 1)
+        http_error_set(error, HTTP_ERROR_MODEL_NOT_FOUND, param,
+                       "there is no model \"%.128s\" here; served is \"%s\"", name,
+                       model_set_default_name(x->owner->models));
+    else
+        http_error_set(error, HTTP_ERROR_MODEL_NOT_FOUND, param,
+                       "there is no model \"%.128s\" here; GET /v1/models lists the %zu that are served",
+                       name, count);
+}
+
 api_service exchange_service(const exchange *x)
 {
     const server *s = x->owner;

@@ -149,6 +149,10 @@ static inline const char *exchange_model_name(const exchange *x)
     return x->use != NULL ? model_use_name(x->use) : model_set_default_name(x->owner->models);
 }
 
+/* The model that the header x-model names, for a request that names none by its path or in its body; NULL = it names none. */
+const char *exchange_header_model(const exchange *x);
+/* Fills *error: no model has that name. param: of the field that names it, or NULL. */
+void exchange_unknown_model(const exchange *x, const char *name, const char *param, http_error *error);
 /* Given to each call of the API: about x->use, and without the other models. */
 api_service exchange_service(const exchange *x);
 

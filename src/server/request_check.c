@@ -331,11 +331,12 @@ static void check_room(exchange *x, uint64_t length)
 
 /* Routes that suspend need the model, and room for their work. While the service drains they are served: who sends them has
  * not learnt of it yet. Of several models, the body says which: then only what holds for the whole service is asked here. A stream does not wait for
- * its model, the default, and has it until it ends. */
+ * its model, that of the header x-model or else the default, and has it until it ends. */
 static void check_phase(exchange *x, uint64_t length)
 {
     const server *s = x->owner;
     int64_t retry_ms;
+    aki_error error;
     if (model_set_count(s->models) > 1 && x->route->stream == NULL) {
         if (atomic_load(&s->opened))
             check_room(x, length);
@@ -343,13 +344,24 @@ static void check_phase(exchange *x, uint64_t length)
             fail(x, HTTP_ERROR_LOADING, "the models are about to be loaded");
         return;
     }
-    if (model_set_acquire(s->models, NULL, x->route->stream != NULL, &x->use, &retry_ms, NULL) ==
-        MODEL_ACQUIRED)
+    const char *name = x->route->stream != NULL ? exchange_header_model(x) : NULL;
+    const model_answer answer =
+        model_set_acquire(s->models, name, x->route->stream != NULL, &x->use, &retry_ms, &error);
+    if (answer == MODEL_ACQUIRED) {
         check_room(x, length);
-    else if (server_phase_now(s) == SERVER_DRAINING)
+    } else if (answer == MODEL_UNKNOWN) {
+        x->failed = true;
+        exchange_unknown_model(x, name, NULL, &x->error);
+    } else if (answer == MODEL_REFUSED && name != NULL && error.status != AKI_CANCELLED) {
+        x->failed = true;
+        x->retry_ms = retry_ms;
+        http_error_set(&x->error, HTTP_ERROR_MODEL_FAILED, NULL, "the model could not be loaded: %s",
+                       error.message);
+    } else if (server_phase_now(s) == SERVER_DRAINING) {
         fail(x, HTTP_ERROR_SHUTTING_DOWN, "the service is shutting down");
-    else
+    } else {
         fail(x, HTTP_ERROR_LOADING, "the model is still being loaded");
+    }
 }
 
 bool request_check_headers(exchange *x)
