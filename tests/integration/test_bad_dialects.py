@@ -19,6 +19,7 @@ from test_dialects import LONG, NAME, cohere_message, ollama_message, openai_mes
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "parity"))
 from rerank_models import write_reranker  # noqa: E402
+from sparse_models import write as write_sparse  # noqa: E402
 
 LEAST = 25
 # Of any route that reads JSON; FIELD stands for its texts.
@@ -28,6 +29,10 @@ JSON = [b"", b"{", b"[]", b'"x"', b"null", b"5", b"{} x", b'\xef\xbb\xbf{"FIELD"
 
 def rerank_message(reply):
     return test_rerank.rerank_error(reply.json())
+
+
+def llamacpp_message(reply):
+    return reply.json()["error"]["message"]
 
 
 def with_options(field, text, *options):
@@ -68,7 +73,18 @@ TABLES = {
     "TEI, embed_all": ("/embed_all", "inputs", tei_message, 422, [{"FIELD": None}, ({"FIELD": []}, 400), ({"FIELD": ""}, 400), ({"FIELD": ["x", ""]}, 400), {"FIELD": 5}, {"FIELD": {}}, {"FIELD": [True]},
         {"FIELD": ["x", None]}, {"FIELD": [99999999]}, {"FIELD": ["x"] * 2049}, {"FIELD": LONG, "truncate": False}] + with_options(
         "FIELD", "x", {"truncate": 5}, {"truncation_direction": "up"}, {"prompt_name": "none such"})),
+    "SageMaker": ("/invocations", "inputs", tei_message, 422, [{"FIELD": None}, ({"FIELD": []}, 400), ({"FIELD": ""}, 400), ({"FIELD": ["x", ""]}, 400), {"FIELD": 5}, {"FIELD": {}}, {"FIELD": [True]},
+        {"FIELD": ["x", None]}, {"FIELD": ["x"] * 2049}, {"FIELD": {"source_sentence": "x", "sentences": "y"}}] + with_options(
+        "FIELD", "x", {"normalize": 1}, {"truncate": "yes"}, {"dimensions": 0})),
+    "llama.cpp, detokenize": ("/detokenize", "tokens", llamacpp_message, 400, [{"FIELD": None}, {}, {"FIELD": 5}, {"FIELD": "x"}, {"FIELD": {}}, {"FIELD": True}, {"FIELD": ["x"]},
+        {"FIELD": [-1]}, {"FIELD": [1.5]}, {"FIELD": [2**31]}, {"FIELD": [2**63]}, {"FIELD": [None]}, {"FIELD": [[1]]}, {"FIELD": [1, True]}]),
 }
+SPARSE = [{"FIELD": None}, {}, ({"FIELD": []}, 400), ({"FIELD": ""}, 400), ({"FIELD": ["x", ""]}, 400), {"FIELD": 5}, {"FIELD": {}}, {"FIELD": [True]}, {"FIELD": ["x", None]}, {"FIELD": [{"text": "x"}]},
+          {"FIELD": [99999999]}, {"FIELD": [-1]}, {"FIELD": [[1], ["x"]]}, {"FIELD": ["x"] * 2049}, {"FIELD": LONG, "truncate": False}] + with_options(
+    "FIELD", "x", {"truncate": 5}, {"truncate": "yes"}, {"truncation_direction": "up"}, {"truncation_direction": 1}, {"prompt_name": "none such"}, {"prompt_name": 5})
+PREDICT = [{"FIELD": None}, {}, ({"FIELD": []}, 400), ({"FIELD": ""}, 400), ({"FIELD": ["", "x"]}, 400), {"FIELD": 5}, {"FIELD": {}}, {"FIELD": [5]}, {"FIELD": ["a", "b", "c"]}, {"FIELD": [["a", "b", "c"]]},
+           {"FIELD": [["a"], ["b", "c"]]}, {"FIELD": [[5]]}, {"FIELD": [[]]}, {"FIELD": [["x"]] * 2049}] + with_options(
+    "FIELD", "x", {"raw_scores": 1}, {"truncate": 5}, {"truncation_direction": "up"})
 DOCUMENTS = [{"query": "x"}, {"FIELD": ["x"]}, {"query": "x", "FIELD": []}, {"query": "x", "FIELD": None}, {"query": "x", "FIELD": "y"}, {"query": "x", "FIELD": [5]}, {"query": "x", "FIELD": [["y"]]},
              {"query": "x", "FIELD": [{"title": "y"}]}, {"query": "", "FIELD": ["x"]}, {"query": 5, "FIELD": ["x"]}, {"query": {}, "FIELD": ["x"]}, {"query": ["x"], "FIELD": ["x"]},
              {"query": "x", "FIELD": ["x"] * 2049}]
@@ -123,10 +139,16 @@ def test_bad_rankings(ranks, name):
         check(connection, path, field, message, 400, [(case, 422 if name == "TEI" else 400) for case in bad_json(name)] + cases)
 
 
+@pytest.mark.parametrize("path, write, kind, cases", [("/embed_sparse", write_sparse, "bert", SPARSE), ("/predict", write_reranker, "bert-labels", PREDICT)])
+def test_bad_bodies_for_other_models(tmp_path, path, write, kind, cases):
+    with Server("--precision", "fp32", model=write(tmp_path / "tiny", kind)) as server, server.connect() as connection:
+        check(connection, path, "inputs", tei_message, 422, [*JSON, *cases])
+
+
 def test_each_dialect_has_enough_cases():
     tables = {name: [*JSON, *row[-1]] for name, row in TABLES.items()} | {f"rerank, {name}": [*bad_json(name), *row[-1]] for name, row in RANKS.items()}
     tables |= {"native": test_bad_requests.CASES, "KServe": test_kserve.BAD, "gRPC": test_grpc.BAD, "Weaviate": test_weaviate_llamacpp.BAD_WEAVIATE,
-               "llama.cpp": test_weaviate_llamacpp.BAD_LLAMACPP, "vLLM": test_vllm.BAD}
+               "llama.cpp": test_weaviate_llamacpp.BAD_LLAMACPP, "vLLM": test_vllm.BAD, "TEI, embed_sparse": [*JSON, *SPARSE], "TEI, predict": [*JSON, *PREDICT]}
     tables |= {name: [case for case in test_dialects.CASES if case[1][place] != 200] for place, name in enumerate(test_dialects.DIALECTS)}
     tables |= {f"rerank, {name}": [case for case in test_rerank.BAD if case[1][place] != 200] for place, name in enumerate(test_rerank.FORMS) if name != "tei"}
     counts = {name: len(cases) for name, cases in tables.items()}

@@ -7,13 +7,14 @@ from embed_server import ROOT
 
 # Header of the table; column -> routes whose fields stand there.
 EMBEDDING = "| option | OpenAI, Azure, Jina, Voyage, vLLM |", {
-    "OpenAI, Azure, Jina, Voyage, vLLM": ["/v1/embeddings", "/openai/v1/embeddings", "/openai/deployments/{model}/embeddings"], "TEI": ["/embed", "/embed_all"],
+    "OpenAI, Azure, Jina, Voyage, vLLM": ["/v1/embeddings", "/openai/v1/embeddings", "/openai/deployments/{model}/embeddings", "/pooling"], "TEI": ["/embed", "/embed_all", "/embed_sparse", "/similarity", "/invocations"],
     "Ollama": ["/api/embed", "/api/embeddings"], "Cohere": ["/v1/embed", "/v2/embed"], "KServe": ["/v2/models/{model}/infer"], "Weaviate": ["/vectors"], "llama.cpp": ["/embedding"]}
 RANKING = "| option | TEI | Cohere, Jina, vLLM, infinity |", {
     "TEI": ["/rerank", "/predict"], "Cohere, Jina, vLLM, infinity": ["/v1/rerank", "/v2/rerank"], "Voyage": ["/v1/rerank"], "vLLM's `/score`": ["/score", "/v1/score"], "NIM": ["/v1/ranking"]}
 # Objects and lists whose own fields are the options, and what the other forms of a shared path have: told in the table of forms.
 AROUND = {"KServe": {"parameters", "outputs"}, "Weaviate": {"config"}, "Ollama": set()}
-FORMS = {"/rerank": {"documents"}, "/v1/rerank": {"texts"}, "/v2/rerank": {"texts"}}
+FORMS = {"/rerank": {"documents"}, "/v1/rerank": {"texts"}, "/v2/rerank": {"texts"},
+         "/pooling": {"queries", "documents", "items", "text_1", "text_2", "data_1", "data_2", "messages"}}
 SHARED = ("Cohere, Jina, vLLM, infinity", "Voyage")
 # Of the table, but no fields of a body: of the entries of "outputs", passed over, a value.
 OTHERS = {"binary_data", "user", "cl100k"}
@@ -64,3 +65,8 @@ def test_tables_name_the_fields_of_the_program(paths, header, columns):
             named = told[column]
         missing = {name for name in there - AROUND.get(column, set()) if name not in named and name.rpartition(".")[2] not in named}
         assert missing == set(), (column, missing)
+
+
+@pytest.mark.parametrize("route", ["/embed_all", "/embed_sparse"])
+def test_routes_of_tei_for_other_outputs_take_the_options_that_make_sense_there(paths, route):
+    assert fields_of(paths, [route]) == fields_of(paths, ["/embed"]) - {"normalize", "dimensions"}
