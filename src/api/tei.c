@@ -1,5 +1,6 @@
 /* The dialect of Hugging Face's Text Embeddings Inference (TEI): POST /embed, /similarity, /tokenize and /decode, GET
- * /info; and POST /, where its clients send to by the bare URL: an object with sentences is /similarity, else /embed.
+ * /info; and POST /, where its clients send to by the bare URL: an object with sentences is /similarity, else the route for
+ * the model's kind.
  *
  * One of its clients repeats a 503 at once and for ever. What passes is therefore 429, which none repeats: overload as in
  * TEI, and a model that is loading or a server that stops as well. */
@@ -120,8 +121,12 @@ static bool read_root(api_call *call, const api_request *request, const api_serv
         return false;
     if (tei_root_classifies(call, service, &done, error))
         return done;
-    return json_is_object(json_object_get(call->root, "inputs")) ? read_sentences(call, service, error)
-                                                                 : tei_embed_fields(call, service, error);
+    if (json_is_object(json_object_get(call->root, "inputs")))
+        return read_sentences(call, service, error);
+    if (encoder_task(service->enc) != AKI_TASK_SPARSE)
+        return tei_embed_fields(call, service, error);
+    call->as = &tei_embed_sparse;
+    return tei_embed_sparse_fields(call, service, error);
 }
 
 static size_t bound_vectors(const api_call *call, const api_result *result, const api_service *service)
@@ -561,7 +566,7 @@ static const api_description embed_form = {
 static const api_description root_form = {.members = "'inputs':{},'parameters':{}",
                                           .fields = {fields},
                                           .required = "'inputs'",
-                                          .reply = "{'anyOf':[" VECTORS "," SCORES "]}"};
+                                          .reply = "{'anyOf':[" VECTORS "," SCORES ",{'type':'array'}]}"};
 static const api_description similarity_form = {
     .members = SENTENCES,
     .required = "'inputs'",

@@ -80,7 +80,7 @@ TABLES = {
         {"FIELD": [-1]}, {"FIELD": [1.5]}, {"FIELD": [2**31]}, {"FIELD": [2**63]}, {"FIELD": [None]}, {"FIELD": [[1]]}, {"FIELD": [1, True]}]),
 }
 SPARSE = [{"FIELD": None}, {}, ({"FIELD": []}, 400), ({"FIELD": ""}, 400), ({"FIELD": ["x", ""]}, 400), {"FIELD": 5}, {"FIELD": {}}, {"FIELD": [True]}, {"FIELD": ["x", None]}, {"FIELD": [{"text": "x"}]},
-          {"FIELD": [99999999]}, {"FIELD": [-1]}, {"FIELD": [[1], ["x"]]}, {"FIELD": ["x"] * 2049}, {"FIELD": LONG, "truncate": False}] + with_options(
+          {"FIELD": [99999999]}, ({"FIELD": [[]]}, 400), {"FIELD": [-1]}, {"FIELD": [[1], ["x"]]}, {"FIELD": ["x"] * 2049}, {"FIELD": LONG, "truncate": False}] + with_options(
     "FIELD", "x", {"truncate": 5}, {"truncate": "yes"}, {"truncation_direction": "up"}, {"truncation_direction": 1}, {"prompt_name": "none such"}, {"prompt_name": 5})
 PREDICT = [{"FIELD": None}, {}, ({"FIELD": []}, 400), ({"FIELD": ""}, 400), ({"FIELD": ["", "x"]}, 400), {"FIELD": 5}, {"FIELD": {}}, {"FIELD": [5]}, {"FIELD": ["a", "b", "c"]}, {"FIELD": [["a", "b", "c"]]},
            {"FIELD": [["a"], ["b", "c"]]}, {"FIELD": [[5]]}, {"FIELD": [[]]}, {"FIELD": [["x"]] * 2049}] + with_options(

@@ -11,7 +11,7 @@ OPTIONS = (ROOT / "docs" / "OPTIONS.md").read_text(encoding="utf-8")
 VARIABLES = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("OPTIONS.md", "TRACING.md", "HUB.md"))
 NAME = "all-MiniLM-L6-v2"
 LONG = "word " * 300
-SERVICES = ("Text Embeddings Inference (TEI)", "Ollama", "infinity", "OpenAI", "vLLM", "llama.cpp")
+SERVICES = ("Text Embeddings Inference (TEI)", "Ollama", "infinity", "OpenAI", "vLLM", "NIM", "llama.cpp")
 
 
 def rows():
@@ -58,7 +58,7 @@ def test_the_defaults_are_right(value, option):
 def test_what_is_not_served_is_404(client):
     """In the last column only `404`: those routes are named in the first one."""
     gone = [re.findall(r"`(/[\w/]+)`", row.partition(" | ")[0]) for row in re.findall(r"^\| .* \| 404[^|]*\|$", PAGE, re.M)]
-    assert len(gone) == 3
+    assert len(gone) == 4
     for path in sum(gone, []):
         assert client.get(path).status_code == client.post(path, json={}).status_code == 404, path
 
@@ -110,6 +110,20 @@ def test_a_name_for_clients_that_cannot_be_changed():
         assert client.post("/v1/embeddings", json={"input": "a", "model": "text-embedding-3-small"}).status_code == 200
         assert client.post("/api/embed", json={"input": "a", "model": "text-embedding-3-small:latest"}).status_code == 200
         assert client.post(EMBED, json={"texts": ["a"]}).json()["dimension"] == 384
+
+
+def test_nims_ways(client):
+    assert client.post("/v1/embeddings", json={"input": LONG}).json()["truncated"] == [0]
+    assert client.post("/v1/embeddings", json={"input": LONG, "truncate": "NONE"}).status_code == 400
+    assert client.post("/v1/embeddings", json={"input": "a", "model": f"{NAME}-query"}).json() | {"id": None} == \
+        client.post("/v1/embeddings", json={"input": "a", "model": NAME, "input_type": "query"}).json() | {"id": None}
+
+
+def test_vllms_routes(client):
+    for task, status in (("embed", 200), ("token_embed", 200), ("encode", 200), (None, 200), ("classify", 400), ("token_classify", 400), ("plugin", 400)):
+        assert client.post("/pooling", json={"input": "a", "task": task}).status_code == status, task
+    for path, body in (("/score", {"text_1": "a", "text_2": "b"}), ("/rerank", {"query": "a", "documents": ["b"]})):
+        assert client.post(path, json=body).json()["error"]["code"] == "wrong_task"
 
 
 def test_cohere_types_and_llamacpps_form(client):

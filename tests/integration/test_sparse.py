@@ -87,14 +87,13 @@ def test_vectors_and_weights_at_once(m3):
     assert ask(rest, inputs=[TEXTS[0]] * 3) == expected[0][:1] * 3
 
 
-@pytest.mark.parametrize("body, status", [
-    ({}, 422), ({"inputs": None}, 422), ({"inputs": []}, 400), ({"inputs": ""}, 400), ({"inputs": 5.5}, 422), ({"inputs": [[]]}, 400),
-    ({"inputs": [[99999999]]}, 422), ({"inputs": ["x", None]}, 422), ({"inputs": ["x"] * 2049}, 422), ({"inputs": [TEXTS[6]], "truncate": False}, 422),
-    ({"inputs": ["x"], "truncate": 5}, 422), ({"inputs": ["x"], "truncation_direction": "up"}, 422), ({"inputs": ["x"], "prompt_name": "none"}, 422),
-])
-def test_bad_bodies(splade, body, status):
-    _, rest = splade
-    assert set(ask(rest, status=status, **body)) == {"error", "error_type"}
+def test_the_bare_address_answers_by_the_models_kind(splade, m3):
+    """TEI's clients send there, SageMaker's to /invocations."""
+    for path in ("/", "/invocations"):
+        assert ask(splade[1], path, inputs=TEXTS[:2]) == ask(splade[1], inputs=TEXTS[:2])
+        assert ask(splade[1], path, inputs=TEXTS[0]) == ask(splade[1], inputs=TEXTS[:1])
+        assert ask(splade[1], path, status=422, inputs=TEXTS[6], truncate=False)["error_type"] == "Validation"
+        assert ask(m3[1], path, inputs=TEXTS[:2]) == ask(m3[1], "/embed", inputs=TEXTS[:2])
 
 
 def test_models_of_another_kind(splade, m3, client):
