@@ -7,7 +7,7 @@
 
 ``Model.rank`` and ``Model.predict`` are those of a cross-encoder, ``Model.classify`` gives the scores of a classifier's labels,
 ``Model.encode_sparse`` weights of token ids.
-``Client`` asks a server (``akidb-embed serve``) for the same vectors. ``akidb_embed.langchain``, ``llama_index``, ``haystack`` and ``chroma``
+``Client`` asks a server (``akidb-embed serve``) for the same vectors, ranks and weights. ``akidb_embed.langchain``, ``llama_index``, ``haystack`` and ``chroma``
 are adapters for these libraries, ``akidb_embed.ray`` and ``akidb_embed.spark`` run models on clusters.
 """
 from __future__ import annotations

@@ -40,14 +40,24 @@ class SparseVector(NamedTuple):
         return float(self.weights[mine] @ other.weights[others])
 
 
+def heaviest(vector: SparseVector, most: int | None) -> SparseVector:
+    """The vector with so many of its heaviest ids; ``None`` is all."""
+    if most is None or most >= len(vector.ids):
+        return vector
+    kept = np.sort(np.argsort(-vector.weights, kind="stable")[:most])
+    return SparseVector(vector.ids[kept], vector.weights[kept])
+
+
+def check_active_dims(most: int | None) -> None:
+    if most is not None and most < 1:
+        raise InvalidInputError(f"max_active_dims is {most}", "Use 1 or more, or None.", "invalid_argument")
+
+
 def _copied(one: Any, most: int | None) -> SparseVector:
     if one.count == 0:
         return SparseVector(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32))
     ids, weights = np.ctypeslib.as_array(one.ids, (one.count,)), np.ctypeslib.as_array(one.weights, (one.count,))
-    if most is None or most >= one.count:
-        return SparseVector(ids.copy(), weights.copy())
-    heaviest = np.sort(np.argsort(-weights, kind="stable")[:most])
-    return SparseVector(ids[heaviest], weights[heaviest])
+    return heaviest(SparseVector(ids.copy(), weights.copy()), most)
 
 
 class SparseEncoding(Handle):
@@ -76,8 +86,7 @@ class SparseEncoding(Handle):
         >>> len(first.ids) == len(first.weights), first.dot(second) >= 0
         (True, True)
         """
-        if max_active_dims is not None and max_active_dims < 1:
-            raise InvalidInputError(f"max_active_dims is {max_active_dims}", "Use 1 or more, or None.", "invalid_argument")
+        check_active_dims(max_active_dims)
         one = isinstance(sentences, str)
         options, given = self._embed_options(prompt_name, prompt), texts_of([sentences] if one else sentences)
         rows: list[SparseVector] = []
