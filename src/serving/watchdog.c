@@ -36,6 +36,25 @@ struct watchdog {
     bool started;
 };
 
+static void tell_over_limit(const watchdog *w, const memory_budget *budget)
+{
+    enum { MEGABYTE = 1000000 };
+    if (budget->resident_bytes > w->settings.memory_limit_bytes)
+        log_write(
+            &w->settings.log, AKI_LOG_WARN, LOG_TARGET,
+            "not ready: %zu MB of memory are in use, and --memory-limit allows %zu MB. Requests are served, "
+            "but a load balancer sends none. Where the models take the memory, set --memory-limit to twice "
+            "the size of their weight files and 1 GB more; else lower what grows, such as --cache-mb",
+            budget->resident_bytes / MEGABYTE, w->settings.memory_limit_bytes / MEGABYTE);
+    else
+        log_write(
+            &w->settings.log, AKI_LOG_WARN, LOG_TARGET,
+            "not ready: %zu MB of memory are in use, and the control group has %zu of its %zu MB. Raise its "
+            "limit, or move what else runs in it",
+            budget->resident_bytes / MEGABYTE, budget->group_used_bytes / MEGABYTE,
+            budget->group_limit_bytes / MEGABYTE);
+}
+
 void watchdog_look_at_memory(watchdog *w)
 {
     memory_budget budget;
@@ -48,10 +67,7 @@ void watchdog_look_at_memory(watchdog *w)
     atomic_store(&w->group_limit_bytes, budget.group_limit_bytes);
     atomic_store(&w->group_used_bytes, budget.group_used_bytes);
     if (did && !fits)
-        log_write(&w->settings.log, AKI_LOG_WARN, LOG_TARGET,
-                  "not ready: %zu MB of memory are in use; the limit is %zu MB (--memory-limit)%s",
-                  budget.resident_bytes / 1000000, w->settings.memory_limit_bytes / 1000000,
-                  budget.near_limit ? ", and that of the control group is near" : "");
+        tell_over_limit(w, &budget);
     else if (!did && fits)
         log_write(&w->settings.log, AKI_LOG_INFO, LOG_TARGET,
                   "memory in use is below the limit again: %zu MB", budget.resident_bytes / 1000000);

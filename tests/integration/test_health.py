@@ -95,6 +95,8 @@ def test_memory_over_the_limit_is_not_ready():
         check_details(document["details"])
         assert client.get(LIVE).status_code == 200
         assert client.post(EMBED, json={"texts": ["still served"]}).status_code == 200
+        told = server.says("of memory are in use")
+        assert "--memory-limit allows 16 MB" in told and "set --memory-limit to twice the size of their weight files and 1 GB more" in told
 
 
 def test_draining_is_not_ready():
