@@ -391,6 +391,9 @@ typedef struct aki_score_options {
     /* false: cut a pair at the model's limit, the longer text first; true: fail with AKI_TEXT_TOO_LONG */
     bool refuse_long;
     const volatile int *cancel; /* as in aki_embed_options */
+    /* What a language model that ranks is told to look for, in the place of the model's own instruction; length 0 = that. Other
+     * models, and single texts, refuse it with AKI_INVALID_ARGUMENT. */
+    aki_text instruction;
 } aki_score_options;
 
 /* Scores `count` documents by how well they answer the query. options NULL = all defaults. Writes scores[i] for documents[i]

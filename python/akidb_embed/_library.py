@@ -47,7 +47,7 @@ class EmbedOptions(Structure):
 
 
 class ScoreOptions(Structure):
-    _fields_ = [("scores", c_int), ("refuse_long", c_bool), ("cancel", POINTER(c_int))]
+    _fields_ = [("scores", c_int), ("refuse_long", c_bool), ("cancel", POINTER(c_int)), ("instruction", Text)]
 
 
 class TextInfo(Structure):

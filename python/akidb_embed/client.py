@@ -66,8 +66,9 @@ class _Settings:
         return self._call(_listed(sentences), encoding_format="base64", prompt_name=prompt_name, prompt=prompt, dimensions=truncate_dim,
                           pooling=pooling, priority=priority, normalize=None if normalize else False, truncate=None if truncate else False)
 
-    def _ranking(self, query: str, documents: Sequence[str], scores: str, truncate: bool, priority: str | None) -> tuple[list[Part], Options]:
-        return self._call(documents, query=query, scores=scores, priority=priority, truncate=None if truncate else False)
+    def _ranking(self, query: str, documents: Sequence[str], scores: str, truncate: bool, prompt: str | None,
+                 priority: str | None) -> tuple[list[Part], Options]:
+        return self._call(documents, query=query, scores=scores, instruction=prompt, priority=priority, truncate=None if truncate else False)
 
     def _weighing(self, sentences: Any, prompt_name: str | None, truncate: bool, max_active_dims: int | None) -> tuple[list[Part], Options]:
         check_active_dims(max_active_dims)
@@ -164,7 +165,7 @@ class Client(_Settings):
         return self._vectors_of(sentences, self._send_all(EMBED, parts, options, timeout))
 
     def rank(self, query: str, documents: Any, top_k: int | None = None, return_documents: bool = False, *, scores: str = "model",
-             truncate: bool = True, priority: str | None = None, timeout: float | None = None) -> list[dict[str, Any]]:
+             truncate: bool = True, prompt: str | None = None, priority: str | None = None, timeout: float | None = None) -> list[dict[str, Any]]:
         """Documents in the order in which they answer a query, as ``Model.rank`` gives them, by a server with a reranker.
 
         Args:
@@ -174,6 +175,7 @@ class Client(_Settings):
             return_documents: with the documents' texts.
             scores: ``"model"`` (as the model says), ``"raw"`` (the logits) or ``"probability"`` (from 0 to 1).
             truncate, priority: as in docs/API.md.
+            prompt: the API's ``instruction``, as in ``Model.rank``.
             timeout: seconds for this call instead of the client's.
 
         Returns:
@@ -184,7 +186,7 @@ class Client(_Settings):
             ServerError: the server refused a request, or the time has passed; ``text_index`` says which document is at fault.
         """
         listed = _listed(documents)
-        parts, options = self._ranking(query, listed, scores, truncate, priority)
+        parts, options = self._ranking(query, listed, scores, truncate, prompt, priority)
         return self._ranks_of(self._send_all(RERANK, parts, options, timeout), listed, top_k, return_documents)
 
     def encode_sparse(self, sentences: str | Iterable[str], prompt_name: str | None = None, *, truncate: bool = True,
@@ -275,10 +277,11 @@ class AsyncClient(_Settings):
         return self._vectors_of(sentences, await self._send_all(EMBED, parts, options, timeout))
 
     async def rank(self, query: str, documents: Any, top_k: int | None = None, return_documents: bool = False, *, scores: str = "model",
-                   truncate: bool = True, priority: str | None = None, timeout: float | None = None) -> list[dict[str, Any]]:
+                   truncate: bool = True, prompt: str | None = None, priority: str | None = None,
+                   timeout: float | None = None) -> list[dict[str, Any]]:
         """As ``Client.rank``."""
         listed = _listed(documents)
-        parts, options = self._ranking(query, listed, scores, truncate, priority)
+        parts, options = self._ranking(query, listed, scores, truncate, prompt, priority)
         return self._ranks_of(await self._send_all(RERANK, parts, options, timeout), listed, top_k, return_documents)
 
     async def encode_sparse(self, sentences: str | Iterable[str], prompt_name: str | None = None, *, truncate: bool = True,

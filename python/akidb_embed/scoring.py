@@ -38,10 +38,16 @@ def _softmax(scores: Scores) -> Scores:
 class Scoring(Handle):
     """The part of ``Model`` that is for models whose ``task`` is ``"classify"``. Of other models each call raises ``ModelError``."""
 
-    def _score_options(self, scores: str, truncate: bool) -> _library.ScoreOptions:
+    def _score_options(self, scores: str, truncate: bool, prompt: str | None) -> _library.ScoreOptions:
         if scores not in _library.SCORES:
             raise InvalidInputError(f"scores {scores!r} is not known", f"Use one of {', '.join(_library.SCORES)}.", "invalid_argument")
-        return _library.ScoreOptions(_library.SCORES.index(scores), not truncate)
+        options = _library.ScoreOptions(_library.SCORES.index(scores), not truncate)
+        if prompt:
+            data = prompt.encode("utf-8", "surrogatepass")
+            # The library reads the text where it is.
+            options._prompt = kept = ctypes.create_string_buffer(data)
+            options.instruction = _library.Text(ctypes.addressof(kept), len(data))
+        return options
 
     def _classify(self, firsts: Texts, seconds: Texts | None, options: _library.ScoreOptions, progress: bool) -> Scores:
         made = np.empty((len(firsts), self.dimension), dtype=np.float32)
@@ -55,7 +61,8 @@ class Scoring(Handle):
         self._run(firsts, call, progress, more_bytes=0 if seconds is None else seconds.bytes)
         return made
 
-    def classify(self, texts: Any, seconds: Any = None, *, scores: str = "model", truncate: bool = True, progress: bool = False) -> Scores:
+    def classify(self, texts: Any, seconds: Any = None, *, scores: str = "model", truncate: bool = True, progress: bool = False,
+                 prompt: str | None = None) -> Scores:
         """Scores of each of the model's ``labels``.
 
         Args:
@@ -65,6 +72,7 @@ class Scoring(Handle):
                 sigmoid of a single label, softmax over several).
             truncate: cut a text or pair at the model's limit; with ``False`` it raises ``InvalidInputError``.
             progress: count the texts on stderr.
+            prompt: of pairs, as in ``rank``.
 
         Returns:
             ``[count, labels]`` of ``float32``; ``[labels]`` for a text.
@@ -83,12 +91,12 @@ class Scoring(Handle):
         others = None if seconds is None else texts_of([seconds] if isinstance(seconds, str) else seconds, is_second=True)
         if others is not None and len(others) != len(firsts):
             raise InvalidInputError(f"there are {len(firsts)} texts and {len(others)} second ones", "Pass as many of each.", "invalid_argument")
-        made = self._classify(firsts, others, self._score_options(scores, truncate), progress)
+        made = self._classify(firsts, others, self._score_options(scores, truncate, prompt), progress)
         return made[0] if one else made
 
     def predict(self, sentences: Any, batch_size: int = 32, show_progress_bar: bool | None = None, activation_fn: Any = None,
                 apply_softmax: bool | None = False, convert_to_numpy: bool = True, convert_to_tensor: bool = False, num_workers: int = 0,
-                device: str | None = None, pool: None = None, chunk_size: int | None = None) -> Any:
+                device: str | None = None, pool: None = None, chunk_size: int | None = None, prompt: str | None = None) -> Any:
         """Scores of pairs of texts, as ``sentence_transformers.CrossEncoder.predict`` gives them.
 
         Args:
@@ -99,6 +107,7 @@ class Scoring(Handle):
             apply_softmax: of the scores of several labels.
             convert_to_numpy: an array; with ``False`` a list.
             convert_to_tensor: a torch tensor, which shares the array's memory.
+            prompt: as in ``rank``.
 
         Returns:
             ``[count]`` of ``float32`` for a model with one label, ``[count, labels]`` for one with several; without ``count`` for a pair.
@@ -113,7 +122,8 @@ class Scoring(Handle):
         """
         one = len(sentences) > 0 and isinstance(sentences[0], str)
         firsts, seconds = _columns([sentences] if one else sentences)
-        made = self._classify(firsts, seconds, self._score_options("model" if activation_fn is None else "raw", True), bool(show_progress_bar))
+        options = self._score_options("model" if activation_fn is None else "raw", True, prompt)
+        made = self._classify(firsts, seconds, options, bool(show_progress_bar))
         return self._given(self._activated(made, activation_fn, apply_softmax), one, convert_to_numpy, convert_to_tensor)
 
     def _activated(self, made: Scores, activation_fn: Any, apply_softmax: bool | None) -> Any:
@@ -139,7 +149,7 @@ class Scoring(Handle):
     def rank(self, query: str, documents: Any, top_k: int | None = None, return_documents: bool = False, batch_size: int = 32,
              show_progress_bar: bool | None = None, num_workers: int = 0, activation_fn: Any = None, apply_softmax: bool | None = False,
              convert_to_numpy: bool = True, convert_to_tensor: bool = False, device: str | None = None, pool: None = None,
-             chunk_size: int | None = None) -> list[dict[str, Any]]:
+             chunk_size: int | None = None, prompt: str | None = None) -> list[dict[str, Any]]:
         """Documents in the order in which they answer a query, as ``sentence_transformers.CrossEncoder.rank`` gives them.
 
         Args:
@@ -151,6 +161,7 @@ class Scoring(Handle):
             show_progress_bar: count the documents on stderr.
             activation_fn: as in ``predict``.
             convert_to_tensor: scores are torch tensors.
+            prompt: what a language model that ranks (Qwen3-Reranker) is told to look for, instead of its own instruction; other models refuse it.
 
         Returns:
             A dict for each document, the best one first and equal ones in their order: ``"corpus_id"`` (its place in the list), ``"score"``
@@ -167,8 +178,8 @@ class Scoring(Handle):
         """
         if return_documents and not isinstance(documents, (list, tuple)):
             documents = documents.to_pylist() if hasattr(documents, "to_pylist") else list(documents)
-        made = self._rerank(texts_of([query]), texts_of(documents, is_second=True), "model" if activation_fn is None else "raw",
-                            bool(show_progress_bar))
+        options = self._score_options("model" if activation_fn is None else "raw", True, prompt)
+        made = self._rerank(texts_of([query]), texts_of(documents, is_second=True), options, bool(show_progress_bar))
         scores = self._given(self._activated(made.reshape(-1, 1), activation_fn, False), False, True, convert_to_tensor)
         order = np.argsort(-np.asarray(scores), kind="stable")[:top_k].tolist()
         if not convert_to_tensor:
@@ -177,8 +188,8 @@ class Scoring(Handle):
             return [{"corpus_id": index, "score": scores[index], "text": documents[index]} for index in order]
         return [{"corpus_id": index, "score": scores[index]} for index in order]
 
-    def _rerank(self, query: Texts, documents: Texts, scores: str, progress: bool) -> Scores:
-        options, made = self._score_options(scores, True), np.empty(len(documents), dtype=np.float32)
+    def _rerank(self, query: Texts, documents: Texts, options: _library.ScoreOptions, progress: bool) -> Scores:
+        made = np.empty(len(documents), dtype=np.float32)
 
         def call(first: int, last: int, cancel: Any, error: _library.Error) -> int:
             options.cancel = cancel

@@ -110,6 +110,7 @@ typedef struct api_call {
     size_t top;             /* results in the reply, at most; 0 = all */
     bool returns_documents; /* the reply repeats them */
     size_t second_tokens;   /* to which each document is cut; 0 = not */
+    aki_text instruction;   /* in `root`, of a language model that ranks; length 0 = the model's own */
     /* The operation that the body turned out to be for, where a path has several; NULL = the route's. */
     const struct api_operation *as;
 } api_call;

@@ -40,14 +40,23 @@ static bool read_truncate(api_call *call, const char *name, const json_t *value,
     return true;
 }
 
-static const api_field fields[] = {{"model", option_model},
-                                   {"top_n", option_top},
-                                   {"return_documents", option_returns},
-                                   {"priority", option_priority},
-                                   {"scores", read_form},
-                                   {"truncate", read_truncate},
-                                   {NULL, NULL}};
-#define FIELDS "query, documents, model, top_n, return_documents, scores, truncate, priority"
+static bool read_instruction(api_call *call, const char *name, const json_t *value,
+                             const api_service *service, http_error *error)
+{
+    if (!option_instruction(call, name, value, service, error))
+        return false;
+    if (call->instruction.data != NULL || json_string_length(value) == 0)
+        return true;
+    http_error_set(error, HTTP_ERROR_INVALID_VALUE, name,
+                   "the model ranks without an instruction: only language models that rank take one");
+    return false;
+}
+
+static const api_field fields[] = {
+    {"model", option_model},           {"top_n", option_top}, {"return_documents", option_returns},
+    {"priority", option_priority},     {"scores", read_form}, {"truncate", read_truncate},
+    {"instruction", read_instruction}, {NULL, NULL}};
+#define FIELDS "query, documents, model, top_n, return_documents, scores, truncate, priority, instruction"
 
 static bool is_known(const char *key)
 {
@@ -139,7 +148,7 @@ static unsigned write_error(const http_error *error, const api_service *service,
 static const api_description rerank_form = {
     .members = "'query':{'type':'string','minLength':1},'documents':{'type':'array','minItems':1,'items':{"
                "'type':'string'}},'scores':{'enum':['model','raw','probability',null]},"
-               "'truncate':{'type':['boolean','null']}",
+               "'truncate':{'type':['boolean','null']},'instruction':{'type':['string','null']}",
     .fields = {fields},
     .required = "'query','documents'",
     .reply =

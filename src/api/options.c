@@ -275,6 +275,16 @@ bool option_top(api_call *call, const char *name, const json_t *value, const api
     return true;
 }
 
+bool option_instruction(api_call *call, const char *name, const json_t *value, const api_service *service,
+                        http_error *error)
+{
+    if (!json_is_string(value))
+        return field_refuse_type(error, name, "a string", value);
+    if (encoder_takes_instruction(service->enc))
+        call->instruction = (aki_text){json_string_value(value), json_string_length(value)};
+    return true;
+}
+
 bool option_returns(api_call *call, const char *name, const json_t *value, const api_service *service,
                     http_error *error)
 {
@@ -402,6 +412,7 @@ const char *option_schema(api_option read)
         {option_purpose, "{'type':['string','null']}"},
         {option_top, "{'type':['integer','null'],'minimum':0}"},
         {option_returns, "{'type':['boolean','null']}"},
+        {option_instruction, "{'type':['string','null']}"},
         {option_raw, "{'type':['boolean','null']}"},
         {option_activation, "{'type':['boolean','null']}"},
         {option_second_tokens, "{'type':['integer','null'],'minimum':1}"},

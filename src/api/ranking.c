@@ -68,7 +68,7 @@ static bool tokenize(api_call *call, const aki_text *firsts, size_t firsts_count
         aki_error own;
         aki_status status = AKI_OK;
         if (i < firsts_count)
-            status = encoder_pair_first(service->enc, scratch, firsts[i], &own);
+            status = encoder_pair_first(service->enc, scratch, call->instruction, firsts[i], &own);
         if (status == AKI_OK)
             status = encoder_pair_second(service->enc, scratch, call->texts[i], &limits,
                                          call->options.refuse_long, &span, &own);

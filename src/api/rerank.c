@@ -51,6 +51,7 @@ static const api_field fields[] = {
     {"use_activation", option_activation},         /* vLLM */
     {"activation", option_activation},             /* vLLM, its older name */
     {"priority", option_priority},
+    {"instruction", option_instruction},
     {NULL, NULL},
 };
 static const api_field voyage_fields[] = {{"model", option_model},

@@ -36,6 +36,7 @@ static const api_field fields[] = {{"model", option_model},
                                    {"use_activation", option_activation},
                                    {"activation", option_activation},
                                    {"priority", option_priority},
+                                   {"instruction", option_instruction},
                                    {NULL, NULL}};
 
 static const struct {

@@ -479,12 +479,15 @@ static aki_status read_score_options(aki_score_options *own, const aki_score_opt
         return unknown_field(error);
     if ((unsigned)own->scores > AKI_SCORES_PROBABILITY)
         return error_set(error, AKI_INVALID_ARGUMENT, "options.scores %d is not known", (int)own->scores);
+    if (own->instruction.data == NULL && own->instruction.length > 0)
+        return error_set(error, AKI_INVALID_ARGUMENT, "options.instruction has a length and no text");
     return AKI_OK;
 }
 
 /* The pair of firsts[index], or of the query where that is NULL, and seconds[index]. */
 static aki_status tokenize_pair(text_call *call, tokenizer_scratch *scratch, const aki_text *firsts,
-                                const aki_text *seconds, size_t index, bool refuse_long, aki_error *error)
+                                const aki_text *seconds, size_t index, const aki_score_options *how,
+                                aki_error *error)
 {
     const token_pair_limits limits = {0};
     const encoder *enc = call->model->enc;
@@ -493,9 +496,9 @@ static aki_status tokenize_pair(text_call *call, tokenizer_scratch *scratch, con
     if (status == AKI_OK && firsts != NULL)
         status = check_text(firsts, index, error);
     if (status == AKI_OK && firsts != NULL)
-        status = encoder_pair_first(enc, scratch, firsts[index], error);
+        status = encoder_pair_first(enc, scratch, how->instruction, firsts[index], error);
     if (status == AKI_OK)
-        status = encoder_pair_second(enc, scratch, seconds[index], &limits, refuse_long, &span, error);
+        status = encoder_pair_second(enc, scratch, seconds[index], &limits, how->refuse_long, &span, error);
     if (status == AKI_OK)
         status = keep_tokens(call, index, &span, error);
     if (status != AKI_OK)
@@ -505,16 +508,17 @@ static aki_status tokenize_pair(text_call *call, tokenizer_scratch *scratch, con
 
 /* firsts NULL: `query` is the first text of each pair. */
 static aki_status tokenize_pairs(text_call *call, aki_text query, const aki_text *firsts,
-                                 const aki_text *seconds, bool refuse_long, aki_error *error)
+                                 const aki_text *seconds, const aki_score_options *how, aki_error *error)
 {
     tokenizer_scratch *scratch = scratch_pool_take(&call->model->scratches);
     if (scratch == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory to tokenize");
-    aki_status status = firsts == NULL ? encoder_pair_first(call->model->enc, scratch, query, error) : AKI_OK;
+    aki_status status = firsts == NULL
+                            ? encoder_pair_first(call->model->enc, scratch, how->instruction, query, error)
+                            : AKI_OK;
     for (size_t i = 0; i < call->count && status == AKI_OK; i++)
-        status = cancelled(call, i, error)
-                     ? AKI_CANCELLED
-                     : tokenize_pair(call, scratch, firsts, seconds, i, refuse_long, error);
+        status = cancelled(call, i, error) ? AKI_CANCELLED
+                                           : tokenize_pair(call, scratch, firsts, seconds, i, how, error);
     scratch_pool_give(&call->model->scratches, scratch);
     return status;
 }
@@ -547,7 +551,7 @@ aki_status aki_rerank_sized(aki_model *model, aki_text query, const aki_text *do
     if (status == AKI_OK && query.length == 0)
         status = error_set(error, AKI_EMPTY_TEXT, "the query is the empty string");
     if (status == AKI_OK)
-        status = tokenize_pairs(&call, query, NULL, documents, own.refuse_long, error);
+        status = tokenize_pairs(&call, query, NULL, documents, &own, error);
     if (status == AKI_OK)
         status = compute_scores(&call, own.scores, scores, error);
     if (status == AKI_OK && order != NULL)
@@ -571,10 +575,11 @@ aki_status aki_classify_sized(aki_model *model, const aki_text *texts, const aki
     if (status == AKI_OK)
         status = read_score_options(&own, options, options_size, error);
     call.cancel = status == AKI_OK ? own.cancel : NULL;
+    if (status == AKI_OK && seconds == NULL && own.instruction.length > 0)
+        status = error_set(error, AKI_INVALID_ARGUMENT, "an instruction is for pairs of texts");
     if (status == AKI_OK)
-        status = seconds != NULL
-                     ? tokenize_pairs(&call, (aki_text){NULL, 0}, texts, seconds, own.refuse_long, error)
-                     : tokenize_all(&call, texts, (aki_text){NULL, 0}, own.refuse_long, error);
+        status = seconds != NULL ? tokenize_pairs(&call, (aki_text){NULL, 0}, texts, seconds, &own, error)
+                                 : tokenize_all(&call, texts, (aki_text){NULL, 0}, own.refuse_long, error);
     if (status == AKI_OK)
         status = compute_scores(&call, own.scores, scores, error);
     end(&call);

@@ -79,8 +79,9 @@ static aki_status prepare_question(encoder *enc, aki_error *error)
     const model_question *question = model_heads_of(enc->files)->question;
     if (question == NULL)
         return AKI_OK;
-    enc->frame = (token_pair_frame){question->before_first, question->after_first, question->before_second,
-                                    question->after_second};
+    enc->frame =
+        (token_pair_frame){question->before_instruction, question->instruction,   question->before_first,
+                           question->after_first,        question->before_second, question->after_second};
     aki_status status = token_pair_set_frame(enc->tok, &enc->frame, error);
     if (status != AKI_OK)
         return status;
@@ -468,9 +469,18 @@ void encoder_order(const float *scores, size_t count, size_t *order)
     head_scores_order(scores, count, order);
 }
 
-aki_status encoder_pair_first(const encoder *enc, tokenizer_scratch *scratch, aki_text text, aki_error *error)
+bool encoder_takes_instruction(const encoder *enc)
 {
-    return token_pair_first(enc->tok, scratch, text, error);
+    return token_pair_instructed(enc->tok);
+}
+
+aki_status encoder_pair_first(const encoder *enc, tokenizer_scratch *scratch, aki_text instruction,
+                              aki_text text, aki_error *error)
+{
+    if (instruction.length > 0 && !encoder_takes_instruction(enc))
+        return error_set(error, AKI_INVALID_ARGUMENT,
+                         "the model ranks without an instruction: only language models that rank take one");
+    return token_pair_first(enc->tok, scratch, instruction, text, error);
 }
 
 aki_status encoder_pair_second(const encoder *enc, tokenizer_scratch *scratch, aki_text text,

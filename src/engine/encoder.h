@@ -85,10 +85,12 @@ void encoder_scores(const encoder *enc, aki_scores scores, float *logits);
 void encoder_order(const float *scores, size_t count, size_t *order);
 
 /* Token ids of a pair of texts: the first is tokenized once, for any number of second ones. limits->max_tokens 0: the model's
- * limit; a greater one is lowered to that. Errors as token_pair_first and token_pair_second, and AKI_TEXT_TOO_LONG if refuse_long. */
+ * limit; a greater one is lowered to that. instruction of length 0: the model's. Errors as token_pair_first and token_pair_second,
+ * AKI_INVALID_ARGUMENT (an instruction, which the model does not take), and AKI_TEXT_TOO_LONG if refuse_long. */
 struct token_pair_limits;
-AKI_MUST_CHECK aki_status encoder_pair_first(const encoder *enc, tokenizer_scratch *scratch, aki_text text,
-                                             aki_error *error);
+bool encoder_takes_instruction(const encoder *enc);
+AKI_MUST_CHECK aki_status encoder_pair_first(const encoder *enc, tokenizer_scratch *scratch,
+                                             aki_text instruction, aki_text text, aki_error *error);
 AKI_MUST_CHECK aki_status encoder_pair_second(const encoder *enc, tokenizer_scratch *scratch, aki_text text,
                                               const struct token_pair_limits *limits, bool refuse_long,
                                               token_span *out, aki_error *error);

@@ -81,10 +81,11 @@ typedef struct model_classifier {
 } model_classifier;
 
 /* A causal language model that ranks: it is asked whether the second text answers the first, and the score is the logit of `yes` less
- * that of `no` behind the last token. The texts stand in a fixed frame. */
+ * that of `no` behind the last token. The texts stand in a fixed frame, which begins with an instruction: the caller's, or `instruction`.
+ */
 typedef struct model_question {
     const char *architecture; /* "Qwen3ForCausalLM" */
-    const char *before_first, *after_first, *before_second, *after_second;
+    const char *before_instruction, *instruction, *before_first, *after_first, *before_second, *after_second;
     const char *yes, *no; /* a token each */
     const char *out;      /* name of the matrix of logits, where it is not the word embeddings */
 } model_question;

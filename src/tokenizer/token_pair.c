@@ -15,6 +15,11 @@ bool token_pair_known(const tokenizer *tok)
     return tok->pair.known;
 }
 
+bool token_pair_instructed(const tokenizer *tok)
+{
+    return tok->frame != NULL;
+}
+
 bool token_pair_typed(const tokenizer *tok)
 {
     return tok->pair.typed;
@@ -25,16 +30,22 @@ size_t token_pair_special_count(const tokenizer *tok)
     return tok->pair.before.count + tok->pair.between.count + tok->pair.after.count;
 }
 
-/* Ids of three texts as one. */
-static bool encode_between(const tokenizer *tok, tokenizer_scratch *scratch, const char *before,
-                           aki_text text, const char *after, size_t stop_count, id_list *out)
+static aki_text text_of(const char *string)
+{
+    return (aki_text){string, strlen(string)};
+}
+
+/* Ids of several texts as one. */
+static bool encode_together(const tokenizer *tok, tokenizer_scratch *scratch, const aki_text *parts,
+                            size_t count, size_t stop_count, id_list *out)
 {
     buf whole;
+    bool done = true;
     buf_init(&whole, SIZE_MAX);
-    const bool done =
-        buf_append_string(&whole, before) && buf_append(&whole, text.data, text.length) &&
-        buf_append_string(&whole, after) &&
-        tokenizer_encode_content(tok, scratch, (aki_text){whole.data, whole.length}, stop_count, out);
+    for (size_t i = 0; i < count && done; i++)
+        done = buf_append(&whole, parts[i].data, parts[i].length);
+    done =
+        done && tokenizer_encode_content(tok, scratch, (aki_text){whole.data, whole.length}, stop_count, out);
     buf_free(&whole);
     return done;
 }
@@ -44,8 +55,8 @@ static bool encode_alone(const tokenizer *tok, const char *text, id_list *list)
 {
     tokenizer_scratch *scratch = tokenizer_scratch_open();
     *list = (id_list){0};
-    const bool done = scratch != NULL &&
-                      tokenizer_encode_content(tok, scratch, (aki_text){text, strlen(text)}, SIZE_MAX, list);
+    const bool done =
+        scratch != NULL && tokenizer_encode_content(tok, scratch, text_of(text), SIZE_MAX, list);
     tokenizer_scratch_close(scratch);
     return done;
 }
@@ -81,21 +92,29 @@ int32_t token_pair_answer(const tokenizer *tok, const char *text)
 }
 
 /* Without a frame the text alone. */
-static bool encode_first(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text)
+static bool encode_first(const tokenizer *tok, tokenizer_scratch *scratch, aki_text instruction,
+                         aki_text text)
 {
+    const token_pair_frame *frame = tok->frame;
     scratch->first.count = 0;
-    return tok->frame != NULL ? encode_between(tok, scratch, tok->frame->before_first, text,
-                                               tok->frame->after_first, SIZE_MAX, &scratch->first)
-                              : tokenizer_encode_content(tok, scratch, text, SIZE_MAX, &scratch->first);
+    if (frame == NULL)
+        return tokenizer_encode_content(tok, scratch, text, SIZE_MAX, &scratch->first);
+    const aki_text parts[] = {text_of(frame->before_instruction),
+                              instruction.length > 0 ? instruction : text_of(frame->instruction),
+                              text_of(frame->before_first), text, text_of(frame->after_first)};
+    return encode_together(tok, scratch, parts, sizeof parts / sizeof parts[0], SIZE_MAX, &scratch->first);
 }
 
-aki_status token_pair_first(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text, aki_error *error)
+aki_status token_pair_first(const tokenizer *tok, tokenizer_scratch *scratch, aki_text instruction,
+                            aki_text text, aki_error *error)
 {
     if (!tok->pair.known)
         return error_set(error, AKI_MODEL_UNSUPPORTED,
                          "the model's tokenizer does not say how two texts become one sequence");
-    aki_status status = tokenizer_check_text(text, error);
-    if (status == AKI_OK && !encode_first(tok, scratch, text))
+    aki_status status = tokenizer_check_text(instruction, error);
+    if (status == AKI_OK)
+        status = tokenizer_check_text(text, error);
+    if (status == AKI_OK && !encode_first(tok, scratch, instruction, text))
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the tokens of a text of %zu bytes",
                          text.length);
     return status;
@@ -104,9 +123,10 @@ aki_status token_pair_first(const tokenizer *tok, tokenizer_scratch *scratch, ak
 static bool encode_second(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text, size_t stop_count)
 {
     scratch->second.count = 0;
-    return tok->frame != NULL ? encode_between(tok, scratch, tok->frame->before_second, text, "", stop_count,
-                                               &scratch->second)
-                              : tokenizer_encode_content(tok, scratch, text, stop_count, &scratch->second);
+    if (tok->frame == NULL)
+        return tokenizer_encode_content(tok, scratch, text, stop_count, &scratch->second);
+    const aki_text parts[] = {text_of(tok->frame->before_second), text};
+    return encode_together(tok, scratch, parts, sizeof parts / sizeof parts[0], stop_count, &scratch->second);
 }
 
 /* TruncationStrategy::LongestFirst of `tokenizers`, for texts that are longer than `room` together: the longer one is cut to

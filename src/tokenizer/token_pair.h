@@ -15,10 +15,11 @@ typedef struct token_pair_limits {
     bool second_only;     /* only the second text is cut; else the longer one first ("longest_first") */
 } token_pair_limits;
 
-/* Text around the two texts of every pair, for language models that are asked about them. All are tokenized as the texts are; a word
- * that a tokenizer cuts off must not go on from `before_second` into what stands before it. The strings outlive the tokenizer. */
+/* Text around the two texts of every pair, for language models that are asked about them, with an instruction before the first one:
+ * the caller's, or `instruction`. All are tokenized as the texts are; a word that a tokenizer cuts off must not go on from
+ * `before_second` into what stands before it. The strings outlive the tokenizer. */
 typedef struct token_pair_frame {
-    const char *before_first, *after_first, *before_second, *after_second;
+    const char *before_instruction, *instruction, *before_first, *after_first, *before_second, *after_second;
 } token_pair_frame;
 
 /* Puts every pair into the frame, in place of the post-processor's pair; only the second text is cut then. Before the tokenizer is
@@ -31,15 +32,18 @@ int32_t token_pair_answer(const tokenizer *tok, const char *text);
 
 /* False: the post-processor has no pair, or one of a form that is not implemented. */
 bool token_pair_known(const tokenizer *tok);
+/* True where a frame has room for an instruction. */
+bool token_pair_instructed(const tokenizer *tok);
 /* True where the second text is of token type 1. */
 bool token_pair_typed(const tokenizer *tok);
 /* How many special tokens a pair has: the least max_tokens. */
 size_t token_pair_special_count(const tokenizer *tok);
 
 /* Tokenizes the first text into the scratch, where it stays until the next call of this function. The empty string has no
- * tokens. Errors: AKI_INVALID_UTF8, AKI_OUT_OF_MEMORY, AKI_MODEL_UNSUPPORTED (the tokenizer has no pairs). */
-AKI_MUST_CHECK aki_status token_pair_first(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text,
-                                           aki_error *error);
+ * tokens. instruction of length 0: the frame's own; any other only where token_pair_instructed. Errors: AKI_INVALID_UTF8,
+ * AKI_OUT_OF_MEMORY, AKI_MODEL_UNSUPPORTED (the tokenizer has no pairs). */
+AKI_MUST_CHECK aki_status token_pair_first(const tokenizer *tok, tokenizer_scratch *scratch,
+                                           aki_text instruction, aki_text text, aki_error *error);
 /* The pair of that text and this one. Errors: AKI_INVALID_UTF8, AKI_OUT_OF_MEMORY, AKI_INVALID_ARGUMENT (a limit below the
  * number of special tokens), AKI_TEXT_TOO_LONG (second_only, and the first text alone leaves no room), AKI_NO_TOKENS. */
 AKI_MUST_CHECK aki_status token_pair_second(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text,

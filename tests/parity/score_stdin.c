@@ -67,7 +67,7 @@ static aki_status pair_of(const encoder *enc, tokenizer_scratch *scratch, const 
                           token_span *span)
 {
     const token_pair_limits limits = {.max_tokens = 0};
-    const aki_status status = encoder_pair_first(enc, scratch, r->firsts[at], NULL);
+    const aki_status status = encoder_pair_first(enc, scratch, (aki_text){0}, r->firsts[at], NULL);
     return status == AKI_OK ? encoder_pair_second(enc, scratch, r->seconds[at], &limits, false, span, NULL)
                             : status;
 }

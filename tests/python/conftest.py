@@ -13,6 +13,7 @@ from embed_server import MODEL, PATIENT, Server  # noqa: E402
 NAME = "sentence-transformers/all-MiniLM-L6-v2"
 # Of the tiny models with random weights that stand under these names in the cache.
 RERANKER, CLASSIFIER = "cross-encoder/ms-marco-MiniLM-L6-v2", "SamLowe/roberta-base-go_emotions"
+INSTRUCTED = "Qwen/Qwen3-Reranker-0.6B"
 SPLADE, M3 = "naver/splade-cocondenser-ensembledistil", "BAAI/bge-m3"
 SHORT = ["A cat sits on the mat.", "x", "猫が好き", "Interest rates rose.", "🙂"]
 TEXTS = ["A cat sits on the mat.", "Eine Katze sitzt auf der Matte.", "x", "猫が好き", "Interest rates rose by a quarter of a point. " * 30,
@@ -64,7 +65,7 @@ def scorers(cache, tmp_path_factory):
     from rerank_models import write_reranker
 
     made = {}
-    for name, kind in ((RERANKER, "bert"), (CLASSIFIER, "bert-labels")):
+    for name, kind in ((RERANKER, "bert"), (CLASSIFIER, "bert-labels"), (INSTRUCTED, "qwen3-causal")):
         made[name] = write_reranker(tmp_path_factory.mktemp("scorer") / kind, kind)
         put_into_cache(cache, name, made[name])
     for name, kind in ((SPLADE, "bert"), (M3, sparse_models.M3)):

@@ -6,7 +6,7 @@ import httpx
 import numpy as np
 import pytest
 from akidb_embed import AsyncClient, Client, InvalidInputError, Model, ServerError, SparseVector
-from conftest import M3, RERANKER, TEXTS
+from conftest import INSTRUCTED, M3, RERANKER, TEXTS
 from embed_server import PATIENT, Server
 
 QUERY = "how do cats purr"
@@ -68,6 +68,29 @@ def test_a_refusal_names_the_document(reranker, query, documents, named, code, p
         assert (caught.value.code, caught.value.text_index, caught.value.status) == (code, place, 400)
     with pytest.raises(InvalidInputError):
         called(reranker[0].url, "rank", query, ["a", 5])
+
+
+def test_the_prompt_is_the_models_instruction(scorers, reranker):
+    """A frame has it before the query, so that two ways of writing it make the same text."""
+    own = "Given a web search query, retrieve relevant passages that answer the query"
+    with Server("--precision", "fp32", *PATIENT, model=scorers[INSTRUCTED]) as server, Model(scorers[INSTRUCTED], precision="fp32") as model:
+        plain_rows = model.rank(QUERY, DOCUMENTS)
+        assert model.rank(QUERY, DOCUMENTS, prompt=own) == model.rank(QUERY, DOCUMENTS, prompt="") == plain_rows
+        other = model.rank(QUERY, DOCUMENTS, prompt="Find what contradicts the query")
+        assert {row["score"] for row in other}.isdisjoint(row["score"] for row in plain_rows)
+        assert called(server.url, "rank", QUERY, DOCUMENTS, prompt="Find what contradicts the query") == (other, other)
+        whole = model.rank(f"cats\n<Query>: {QUERY}", DOCUMENTS)
+        assert model.rank(QUERY, DOCUMENTS, prompt=f"{own}\n<Query>: cats") == whole
+        pairs = [(QUERY, text) for text in DOCUMENTS]
+        scores = model.predict(pairs, prompt=f"{own}\n<Query>: cats")
+        assert scores.tolist() == model.classify([QUERY] * len(DOCUMENTS), DOCUMENTS, prompt=f"{own}\n<Query>: cats")[:, 0].tolist()
+        assert scores.tolist() == [row["score"] for row in sorted(whole, key=lambda row: row["corpus_id"])]
+        with pytest.raises(InvalidInputError, match="for pairs"):
+            model.classify(["a"], prompt="x")
+    with pytest.raises(InvalidInputError, match="without an instruction"):
+        reranker[1].rank(QUERY, DOCUMENTS, prompt="x")
+    with pytest.raises(ServerError, match="without an instruction"):
+        called(reranker[0].url, "rank", QUERY, DOCUMENTS, prompt="x")
 
 
 def test_another_kind_of_model_says_so(server, reranker):

@@ -75,6 +75,9 @@
                    "threads. Vectors do not depend on it")                                                   \
     OPTION(QUERY, "query", "Reranking", TEXT, BY_RERANK, .value_name = "TEXT",                               \
            .help = "what the texts are ranked by")                                                           \
+    OPTION(INSTRUCTION, "instruction", "Reranking", TEXT, BY_RERANK, .value_name = "TEXT",                   \
+           .help = "what a language model that ranks (Qwen3-Reranker) is told to look for, in the place "    \
+                   "of the model's own instruction; other models take none")                                 \
     OPTION(TOP_N, "top-n", "Reranking", NUMBER, BY_RERANK, .maximum = 1000000000, .zero_word = "all",        \
            .default_text = "all", .help = "write only this many texts, the best ones")                       \
     OPTION(SCORES, "scores", "Reranking", CHOICE, BY_RERANK, .choices = "model|raw|probability",             \

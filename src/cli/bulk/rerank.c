@@ -128,9 +128,11 @@ static aki_status score_batch(rerank_job *job, aki_error *error)
 {
     static const aki_scores forms[] = {AKI_SCORES_MODEL, AKI_SCORES_RAW, AKI_SCORES_PROBABILITY};
     const options *o = job->options;
-    const aki_score_options how = {.scores = forms[option_number(o, OPTION_SCORES)],
-                                   .refuse_long = !option_on(o, OPTION_TRUNCATE)};
-    const char *query = option_text(o, OPTION_QUERY);
+    aki_score_options how = {.scores = forms[option_number(o, OPTION_SCORES)],
+                             .refuse_long = !option_on(o, OPTION_TRUNCATE)};
+    const char *query = option_text(o, OPTION_QUERY), *instruction = option_text(o, OPTION_INSTRUCTION);
+    if (instruction != NULL)
+        how.instruction = (aki_text){instruction, strlen(instruction)};
     const size_t count = job->count - job->kept, top = option_size(o, OPTION_TOP_N);
     aki_text texts[BATCH_TEXTS];
     float scores[BATCH_TEXTS];

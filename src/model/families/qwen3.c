@@ -76,13 +76,15 @@ static const model_classifier classifier = {.architecture = "Qwen3ForSequenceCla
                                             .out = "score",
                                             .out_without_bias = true};
 
-/* Qwen3-Reranker, with the instruction that its publisher uses for searches. */
+/* Qwen3-Reranker; without an instruction of the caller with the one that its publisher uses for searches. */
 static const model_question question = {
     .architecture = "Qwen3ForCausalLM",
-    .before_first =
+    .before_instruction =
         "<|im_start|>system\nJudge whether the Document meets the requirements based on the Query and the "
         "Instruct provided. Note that the answer can only be \"yes\" or \"no\".<|im_end|>\n<|im_start|>user\n"
-        "<Instruct>: Given a web search query, retrieve relevant passages that answer the query\n<Query>: ",
+        "<Instruct>: ",
+    .instruction = "Given a web search query, retrieve relevant passages that answer the query",
+    .before_first = "\n<Query>: ",
     .after_first = "\n<Document>:",
     .before_second = " ",
     .after_second = "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n",

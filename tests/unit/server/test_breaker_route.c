@@ -37,9 +37,16 @@ void encoder_order(const float *scores, size_t count, size_t *order)
     (void)scores, (void)count, (void)order;
 }
 
-aki_status encoder_pair_first(const encoder *of, tokenizer_scratch *scratch, aki_text text, aki_error *error)
+bool encoder_takes_instruction(const encoder *of)
 {
-    (void)of, (void)scratch, (void)text;
+    (void)of;
+    return false;
+}
+
+aki_status encoder_pair_first(const encoder *of, tokenizer_scratch *scratch, aki_text instruction,
+                              aki_text text, aki_error *error)
+{
+    (void)of, (void)scratch, (void)instruction, (void)text;
     return error_set(error, AKI_INTERNAL, "the fake encoder takes no pairs");
 }
 
