@@ -217,15 +217,15 @@ static bool take_model(exchange *x)
     if (api->without_model)
         return true;
     const char *first = api->read != NULL ? exchange_header_model(x) : NULL;
-    const char *configured = first != NULL ? model_set_name(x->owner->models, first) : NULL;
-    if (first != NULL && configured == NULL) {
+    if (x->use != NULL && first == NULL)
+        return true;
+    const model_answer answer = acquire(x, first);
+    if (answer == MODEL_ACQUIRED)
+        return true;
+    if (answer == MODEL_UNKNOWN) {
         exchange_unknown_model(x, first, NULL, &x->error);
         return false;
     }
-    if (x->use != NULL && (first == NULL || strcmp(model_use_name(x->use), configured) == 0))
-        return true;
-    if (acquire(x, first) == MODEL_ACQUIRED)
-        return true;
     if (!can_wait(x)) { /* the operation says what it can tell without a model */
         x->waits = false;
         return true;
@@ -262,7 +262,9 @@ static bool choose_model(void *cookie, const char *name, const char *param, http
         return true;
     const model_answer answer = acquire(x, name);
     c->service->enc = exchange_encoder(x);
-    if (answer != MODEL_ACQUIRED)
+    if (answer == MODEL_UNKNOWN) /* removed in the meantime */
+        exchange_unknown_model(x, name, param, error);
+    else if (answer != MODEL_ACQUIRED)
         *error = x->error;
     return answer == MODEL_ACQUIRED;
 }

@@ -6,7 +6,7 @@ import grpc
 import numpy
 import pytest
 
-from embed_server import EMBED, PATIENT, Server
+from embed_server import EMBED, PATIENT, Server, wait_until
 from grpc_client import EMBED as TEI_EMBED, EMBED_STREAM, INFER, Calls, asks, target_of
 from test_many_models import write_sized
 
@@ -142,6 +142,24 @@ def test_a_model_that_is_not_loaded(served):
     reply = calls(TEI_EMBED, metadata=named("late"), inputs=TEXT, truncate=True, normalize=True)
     assert len(reply.embeddings) == 32 and floats(reply) == vector(rest, "late")
     assert len(list(calls.stream(EMBED_STREAM, [asks(EMBED_STREAM, inputs=TEXT)], metadata=named("late")))) == 1
+
+
+def test_a_model_that_cannot_be_loaded(tmp_path):
+    """A stream says why, as a call does; while a further attempt is under way it is still being loaded."""
+    (tmp_path / "broken").mkdir()
+    path = tmp_path / "models.ini"
+    path.write_text(f"[one]\nsource = {write_sized(tmp_path / 'one', 1, 64, 3)}\n[broken]\nsource = {tmp_path / 'broken'}\n")
+    with Server("--h2c", "--models", path, *PATIENT, model=None) as server, Calls(target_of(server)) as calls:
+        def refused():
+            with pytest.raises(grpc.RpcError) as caught:
+                list(calls.stream(EMBED_STREAM, [asks(EMBED_STREAM, inputs=TEXT)], metadata=named("broken")))
+            assert caught.value.code() == Code.UNAVAILABLE
+            return caught.value.details()
+
+        assert "still being loaded" in refused()
+        wait_until(lambda: "could not be loaded" in refused(), "the cause is told", server)
+        code, message = calls.refused(TEI_EMBED, metadata=named("broken"), inputs=TEXT)
+        assert code == Code.UNAVAILABLE and "could not be loaded" in message
 
 
 def test_of_a_single_model_the_header_may_say_its_name(tmp_path):
