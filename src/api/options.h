@@ -61,10 +61,10 @@ bool option_without_effect(api_call *call, const char *name, const json_t *value
 /* Results in a reply of ranked documents, at most; 0, and more than there are, is all of them. */
 bool option_top(api_call *call, const char *name, const json_t *value, const api_service *service,
                 http_error *error);
-/* The reply repeats the documents. */
 /* Of no effect where the model takes no instruction. */
 bool option_instruction(api_call *call, const char *name, const json_t *value, const api_service *service,
                         http_error *error);
+/* The reply repeats the documents. */
 bool option_returns(api_call *call, const char *name, const json_t *value, const api_service *service,
                     http_error *error);
 /* Scores: true = a classifier's logits, false = from 0 to 1. option_activation: the other way round. */
