@@ -118,7 +118,8 @@ extern "C" {
     X(AKI_UNAVAILABLE, 18, "unavailable", "no device could compute",                                         \
       "Retry later; the log says what the devices failed with.")                                             \
     X(AKI_NO_TOKENS, 19, "no_tokens", "nothing of a text is left for the model",                             \
-      "Leave texts of only white space and control characters out; this model adds no tokens of its own.")   \
+      "Leave out texts of nothing but white space, control characters or unknown words; this model adds no " \
+      "tokens of its own.")                                                                                  \
     X(AKI_REQUEST_TOO_LONG, 20, "request_too_long", "the request's work takes longer than it may",           \
       "Send fewer texts at once, or allow more time; the message says how many can be computed.")            \
     X(AKI_FORKED, 21, "forked", "the model was opened before this process was forked",                       \

@@ -35,7 +35,8 @@
     X(HTTP_ERROR_EMPTY_TEXT, "empty_text", 400, HTTP_TYPE_INVALID,                                           \
       "Leave empty texts out, or send at least one character.")                                              \
     X(HTTP_ERROR_NO_TOKENS, "no_tokens", 400, HTTP_TYPE_INVALID,                                             \
-      "Leave texts of only white space and control characters out; this model adds no tokens of its own.")   \
+      "Leave out texts of nothing but white space, control characters or unknown words; this model adds no " \
+      "tokens of its own.")                                                                                  \
     X(HTTP_ERROR_TOO_MANY_TEXTS, "too_many_texts", 400, HTTP_TYPE_INVALID,                                   \
       "Split the texts over several requests.")                                                              \
     X(HTTP_ERROR_WRONG_TASK, "wrong_task", 400, HTTP_TYPE_INVALID,                                           \

@@ -10,6 +10,7 @@
 #include "engine/embed_options.h"
 #include "engine/head_chain.h"
 #include "engine/head_scores.h"
+#include "engine/model_tokens.h"
 #include "engine/not_finite.h"
 #include "engine/settings.h"
 #include "engine/sparse_head.h"
@@ -144,10 +145,8 @@ static aki_status open_parts(encoder *enc, const char *folder, encoder_times *ti
         log_write(&enc->log, AKI_LOG_INFO, "model",
                   "the model's default prompt '%s' stands before each text that no other is asked for",
                   prompt->name);
-    const model_config *config = model_configuration(enc->files);
     begin(times, ENCODER_LOAD_TOKENIZER);
-    status = end(times, ENCODER_LOAD_TOKENIZER,
-                 tokenizer_open(&enc->tok, model_folder(enc->files), config->vocabulary_size, error));
+    status = end(times, ENCODER_LOAD_TOKENIZER, model_tokens_open(&enc->tok, enc->files, error));
     if (status == AKI_OK)
         status = check_types(enc, error);
     if (status == AKI_OK)
@@ -409,10 +408,15 @@ aki_status encoder_tokenize(const encoder *enc, tokenizer_scratch *scratch, aki_
 {
     size_t limit = encoder_max_tokens(enc);
     aki_status status = tokenizer_encode(enc->tok, scratch, text, limit, out, error);
-    if (status == AKI_OK && out->truncated && refuse_long)
+    if (status != AKI_OK || !out->truncated || !refuse_long)
+        return status;
+    const size_t chars = tokenizer_most_chars(enc->tok, limit);
+    if (chars > 0)
         return error_set(error, AKI_TEXT_TOO_LONG,
-                         "the text has more than the %zu tokens that the model takes", limit);
-    return status;
+                         "the text has more than the %zu tokens, or the %zu characters, that the model takes",
+                         limit, chars);
+    return error_set(error, AKI_TEXT_TOO_LONG, "the text has more than the %zu tokens that the model takes",
+                     limit);
 }
 
 aki_task encoder_task(const encoder *enc)

@@ -71,8 +71,9 @@ static aki_status add_module(snapshot_plan *plan, const json_t *module, const ch
     if (status != AKI_OK)
         return status;
     const char *name = class_of(type);
-    if (strcmp(name, "Transformer") == 0) {
+    if (strcmp(name, "Transformer") == 0 || strcmp(name, "StaticEmbedding") == 0) {
         *transformer = folder;
+        plan->is_static = strcmp(name, "StaticEmbedding") == 0;
         return AKI_OK;
     }
     const bool weighs = strcmp(name, "Dense") == 0 || strcmp(name, "LayerNorm") == 0;
@@ -103,6 +104,7 @@ aki_status snapshot_make_plan(const char *modules, snapshot_plan *plan, aki_erro
     const char *transformer = "";
     aki_status status = AKI_OK;
     plan->count = 0;
+    plan->is_static = false;
     if (modules != NULL) {
         status = json_file_read(modules, MODULES_BYTES_MAX, &root, error);
         if (status == AKI_OK)
@@ -112,7 +114,9 @@ aki_status snapshot_make_plan(const char *modules, snapshot_plan *plan, aki_erro
         add_file(plan, "", "config_sentence_transformers.json", SNAPSHOT_DECIDING);
     for (size_t i = 0; status == AKI_OK && i < sizeof transformer_files / sizeof transformer_files[0]; i++) {
         const transformer_file *file = &transformer_files[i];
-        if ((modules != NULL || !file->with_modules) && !add_file(plan, transformer, file->name, file->need))
+        const bool may_lack = plan->is_static && file->need == SNAPSHOT_REQUIRED;
+        if ((modules != NULL || !file->with_modules) &&
+            !add_file(plan, transformer, file->name, may_lack ? SNAPSHOT_DECIDING : file->need))
             status = bad_path(modules, error);
     }
     json_decref(root);

@@ -26,6 +26,7 @@ typedef struct snapshot_file {
  * once, and the weights come last, so that a snapshot that has them is whole. */
 typedef struct snapshot_plan {
     size_t count;
+    bool is_static; /* the first module is a StaticEmbedding, which needs no config.json */
     snapshot_file files[SNAPSHOT_FILES_MAX];
 } snapshot_plan;
 

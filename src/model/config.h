@@ -11,7 +11,8 @@
 #include "model/modules.h"
 #include "model/sentence_file.h"
 
-/* config.json: sizes, activation, epsilon. The sentence file's arguments for it win over the file. A folder with
+/* config.json: sizes, activation, epsilon, and the family, unless that is known: then the file may be absent. The
+ * sentence file's arguments for it win over the file. A folder with
  * adapter_config.json, whose weights would have to be merged, is refused. */
 AKI_MUST_CHECK aki_status config_read_architecture(model_config *config, const char *folder,
                                                    const sentence_file *sentence, aki_error *error);

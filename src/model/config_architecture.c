@@ -69,8 +69,9 @@ aki_status config_read_architecture(model_config *config, const char *folder, co
     config_fields fields = {.sentence = sentence};
     aki_status status = refuse_adapter(folder, error);
     if (status == AKI_OK)
-        status = folder_json_read(&fields.file, folder, "config.json", JSON_OBJECT, FOLDER_REQUIRED, error);
-    if (status == AKI_OK)
+        status = folder_json_read(&fields.file, folder, "config.json", JSON_OBJECT,
+                                  config->family == NULL ? FOLDER_REQUIRED : FOLDER_OPTIONAL, error);
+    if (status == AKI_OK && config->family == NULL)
         status = find_family(&config->family, &fields, error);
     if (status == AKI_OK)
         status = config_merge_arguments(&fields, config->family->arguments, error);

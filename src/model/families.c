@@ -4,9 +4,9 @@
 #include <string.h>
 
 static const model_family *const families[] = {
-    &family_bert,        &family_jina_bert, &family_camembert,  &family_distilbert,  &family_electra,
-    &family_gemma3_text, &family_gte,       &family_modernbert, &family_mpnet,       &family_new,
-    &family_nomic_bert,  &family_qwen3,     &family_roberta,    &family_xlm_roberta,
+    &family_bert,        &family_jina_bert,  &family_camembert, &family_distilbert, &family_electra,
+    &family_gemma3_text, &family_gte,        &family_model2vec, &family_modernbert, &family_mpnet,
+    &family_new,         &family_nomic_bert, &family_qwen3,     &family_roberta,    &family_xlm_roberta,
 };
 #define FAMILIES (sizeof families / sizeof families[0])
 

@@ -21,6 +21,7 @@ typedef enum tensor_extent {
     TENSOR_QUERY,   /* heads * head_size */
     TENSOR_KEY,     /* key_value_heads * head_size */
     TENSOR_HEAD,    /* head_size */
+    TENSOR_ROWS,    /* matrix_rows */
 } tensor_extent;
 
 typedef struct tensor_row {
@@ -105,7 +106,8 @@ typedef struct model_family {
     const char *code;
     const char *
         arguments; /* that a sentence file may give for its config.json, as sentence_arguments_check takes them */
-    /* Fills in what config.json decides: sizes, epsilon, activation and graph, which is zero before. */
+    /* Fills in what config.json decides: sizes, epsilon, activation and graph, which is zero before. Without layers the sizes are those
+     * of the weights, and static_model.h fills them in. */
     aki_status (*read)(model_config *config, const config_fields *fields, aki_error *error);
     const char *prefix;                 /* of the names in files of models with a head: "bert." */
     const tensor_table *embeddings;     /* fields of model_weights */
@@ -124,8 +126,11 @@ void model_family_list(char *list, size_t room);
 /* ---- the rows, and what they share ---- */
 
 extern const model_family family_bert, family_camembert, family_distilbert, family_electra,
-    family_gemma3_text, family_gte, family_jina_bert, family_modernbert, family_mpnet, family_new,
-    family_nomic_bert, family_qwen3, family_roberta, family_xlm_roberta;
+    family_gemma3_text, family_gte, family_jina_bert, family_model2vec, family_modernbert, family_mpnet,
+    family_new, family_nomic_bert, family_qwen3, family_roberta, family_xlm_roberta;
+
+/* sentence-transformers' StaticEmbedding, which no config.json names: not among those that are found. */
+extern const model_family family_static_embedding;
 
 /* The fields of BertConfig, with BERT's graph. */
 AKI_MUST_CHECK aki_status family_bert_read(model_config *config, const config_fields *fields,

@@ -10,6 +10,15 @@ static aki_status read_normalize(model_head *head, const char *folder, aki_error
     return AKI_OK;
 }
 
+/* A StaticEmbedding's own, and what is done without modules. */
+static aki_status read_mean(model_head *head, const char *folder, aki_error *error)
+{
+    (void)folder, (void)error;
+    head->outputs = head->inputs;
+    head->poolings[head->poolings_count++] = AKI_POOLING_MEAN;
+    return AKI_OK;
+}
+
 static const struct {
     model_head_kind kind;
     aki_status (*read)(model_head *head, const char *folder, aki_error *error);
@@ -18,6 +27,7 @@ static const struct {
     [MODULE_DENSE] = {MODEL_HEAD_DENSE, head_read_dense},
     [MODULE_LAYER_NORM] = {MODEL_HEAD_LAYER_NORM, head_read_layer_norm},
     [MODULE_NORMALIZE] = {MODEL_HEAD_NORMALIZE, read_normalize},
+    [MODULE_MEAN] = {MODEL_HEAD_POOLING, read_mean},
 };
 
 /* Mean of the tokens, as without modules: a SparseEncoder has no vector, but a health probe compares one. */
@@ -47,6 +57,13 @@ aki_status heads_read(model_heads *out, const model_modules *modules, size_t hid
         out->dimension = step->outputs;
     }
     return AKI_OK;
+}
+
+void heads_normalize(model_heads *heads)
+{
+    const size_t outputs = heads->steps[heads->count - 1].outputs;
+    heads->steps[heads->count++] =
+        (model_head){.kind = MODEL_HEAD_NORMALIZE, .inputs = outputs, .outputs = outputs};
 }
 
 void heads_truncate(model_heads *heads, size_t dimension)

@@ -19,6 +19,9 @@ void heads_free(model_heads *heads);
 /* Those of Dense and of sparse heads. */
 void heads_release_weights(model_heads *heads);
 
+/* Adds a Normalize behind the mean of a folder without modules. */
+void heads_normalize(model_heads *heads);
+
 /* Cuts the vectors as "truncate_dim" does: one that is no less than the last step's outputs changes nothing. */
 void heads_truncate(model_heads *heads, size_t dimension);
 

@@ -17,7 +17,8 @@
 #define MODEL_MAX_INTERMEDIATE ((size_t)1 << 16)
 #define MODEL_MAX_POSITIONS ((size_t)1 << 16)
 #define MODEL_MAX_TOKEN_TYPES ((size_t)64)
-#define MODEL_MIN_TOKENS ((size_t)2) /* per text: [CLS] and [SEP] */
+#define MODEL_STATIC_TOKENS ((size_t)1 << 15) /* per text, of models that have no limit of their own */
+#define MODEL_MIN_TOKENS ((size_t)2)          /* per text: [CLS] and [SEP] */
 
 #define MODEL_MAX_MODULES ((size_t)16) /* behind the Transformer */
 #define MODEL_MAX_POOLINGS ((size_t)8) /* of one Pooling, side by side */

@@ -6,7 +6,9 @@
 #include "model/head_classifier.h"
 #include "model/head_sparse.h"
 #include "model/heads.h"
+#include "model/families.h"
 #include "model/root_file.h"
+#include "model/static_model.h"
 #include "model/weight_files.h"
 #include "model/weights.h"
 
@@ -27,6 +29,9 @@ static aki_status read_weights(model *m, aki_error *error)
     if (status == AKI_OK)
         status =
             weights_bind(&m->weights, &m->config, files.tensors, mapping_data(files.map), files.path, error);
+    if (status == AKI_OK && model_is_static(&m->config))
+        status = static_bind_tokens(&m->weights, &m->config, files.tensors, mapping_data(files.map),
+                                    files.path, error);
     if (status == AKI_OK && m->heads.task == MODEL_TASK_CLASSIFY)
         status = classifier_bind(&m->heads, &m->config, &m->weights, files.tensors, mapping_data(files.map),
                                  files.path, error);
@@ -56,7 +61,11 @@ static aki_status read_heads(model *m, const model_modules *modules, const sente
     m->prompts = root.prompts;
     if (status == AKI_OK)
         heads_truncate(&m->heads, root.truncate_dimension);
-    return status == AKI_OK ? sparse_read(&m->heads, modules, &m->config, sentence, error) : status;
+    if (status == AKI_OK && modules->count == 0 && m->config.normalizes)
+        heads_normalize(&m->heads);
+    return status == AKI_OK && !model_is_static(&m->config)
+               ? sparse_read(&m->heads, modules, &m->config, sentence, error)
+               : status;
 }
 
 static aki_status read_configuration(model *m, const char *folder, aki_error *error)
@@ -66,14 +75,18 @@ static aki_status read_configuration(model *m, const char *folder, aki_error *er
     aki_status status = modules_read(&modules, folder, error);
     if (status == AKI_OK)
         status = sentence_file_read(&sentence, &modules, error);
+    if (modules.is_static) /* unless its weights say otherwise */
+        m->config.family = &family_model2vec;
     if (status == AKI_OK)
         status = config_read_architecture(&m->config, modules.transformer, &sentence, error);
-    if (status == AKI_OK)
+    if (status == AKI_OK && model_is_static(&m->config))
+        status = static_read_sizes(&m->config, &modules, error);
+    else if (status == AKI_OK)
         status = config_read_sentence(&m->config, &modules, &sentence, error);
     if (status == AKI_OK)
         status = read_heads(m, &modules, &sentence, folder, error);
     sentence_file_free(&sentence);
-    m->is_bare = modules.count == 0 && m->heads.task == MODEL_TASK_EMBED;
+    m->is_bare = modules.count == 0 && m->heads.task == MODEL_TASK_EMBED && !model_is_static(&m->config);
     m->folder = modules.transformer;
     modules.transformer = NULL;
     modules_free(&modules);
@@ -147,6 +160,12 @@ const model_prompt *model_prompt_find(const model *m, const char *name)
 void model_choose_prompt(model *m, const char *name)
 {
     m->prompts.by_default = prompts_find(&m->prompts, name);
+}
+
+void model_limit_tokens(model *m, size_t most)
+{
+    if (most > 0 && most < m->config.max_tokens)
+        m->config.max_tokens = most;
 }
 
 const char *model_folder(const model *m)

@@ -28,6 +28,10 @@ typedef struct model_config {
     float layer_norm_epsilon;
     model_activation activation;
     model_graph graph;
+    /* Of a static model, which has no layers: its hidden states are the rows of word_embeddings. */
+    size_t matrix_rows; /* of word_embeddings; vocabulary_size where token ids are not mapped */
+    bool drops_unknown; /* unknown tokens are left out, and texts cut by characters too */
+    bool normalizes;    /* vectors, where no modules.json says so */
     size_t
         max_tokens; /* per text, special tokens included: sentence_bert_config.json, at most max_positions */
 } model_config;
@@ -48,6 +52,12 @@ static inline size_t model_key_size(const model_config *config)
 static inline size_t model_position_rows(const model_config *config)
 {
     return model_first_position(&config->graph) + config->max_positions;
+}
+
+/* A text's hidden states are rows of the word embeddings. */
+static inline bool model_is_static(const model_config *config)
+{
+    return config->layers == 0;
 }
 
 typedef enum model_dtype { MODEL_F32, MODEL_F16, MODEL_BF16 } model_dtype;
@@ -91,7 +101,7 @@ typedef union model_layer {
 typedef struct model_weights {
     union {
         struct {
-            model_tensor word_embeddings;     /* [vocabulary][hidden] */
+            model_tensor word_embeddings;     /* [vocabulary][hidden]; of a static model [matrix_rows] */
             model_tensor position_embeddings; /* [model_position_rows][hidden] */
             model_tensor type_embeddings;     /* [token_types][hidden] */
             model_norm embedding_norm;
@@ -101,6 +111,10 @@ typedef struct model_weights {
         model_tensor tensors[8];
     };
     model_layer *layers; /* [layers] */
+    /* [vocabulary] each, of a static model: the row of word_embeddings that a token has, NULL = that of its id, and the factor of the row,
+     * NULL = 1 */
+    uint32_t *token_rows;
+    float *token_weights;
 } model_weights;
 
 #define MODEL_LIST_LENGTH(list) (sizeof(list) / sizeof(list)[0])
@@ -225,6 +239,8 @@ AKI_MUST_CHECK aki_status model_bind_answers(model *m, int32_t yes, int32_t no, 
 /* The reference's name of it: "mean_sqrt_len_tokens". */
 const char *model_pooling_name(aki_pooling pooling);
 const model_prompts *model_prompts_of(const model *m);
+/* Lowers max_tokens to what the tokenizer's own file says; 0 = it does not say. */
+void model_limit_tokens(model *m, size_t most);
 /* NULL = the model has no prompt of that name. */
 const model_prompt *model_prompt_find(const model *m, const char *name);
 /* Makes the prompt of that name the default; one that the model does not have: none is. */

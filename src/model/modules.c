@@ -11,15 +11,21 @@
 #include <sys/stat.h>
 
 /* Kinds that no list holds: the Transformer itself, by two names, and a Dropout, which changes no vector outside of training. */
-enum { TRANSFORMER = -1, DROPOUT = -2, MLM_TRANSFORMER = -3 };
+enum { TRANSFORMER = -1, DROPOUT = -2, MLM_TRANSFORMER = -3, STATIC_EMBEDDING = -4 };
 
 static const struct {
     const char *name;
     int kind; /* module_kind, or one of those above */
 } classes[] = {
-    {"Transformer", TRANSFORMER},     {"Pooling", MODULE_POOLING},         {"Dense", MODULE_DENSE},
-    {"LayerNorm", MODULE_LAYER_NORM}, {"Normalize", MODULE_NORMALIZE},     {"Dropout", DROPOUT},
-    {"SpladePooling", MODULE_SPLADE}, {"MLMTransformer", MLM_TRANSFORMER},
+    {"Transformer", TRANSFORMER},
+    {"Pooling", MODULE_POOLING},
+    {"Dense", MODULE_DENSE},
+    {"LayerNorm", MODULE_LAYER_NORM},
+    {"Normalize", MODULE_NORMALIZE},
+    {"Dropout", DROPOUT},
+    {"SpladePooling", MODULE_SPLADE},
+    {"MLMTransformer", MLM_TRANSFORMER},
+    {"StaticEmbedding", STATIC_EMBEDDING},
 };
 #define CLASSES (sizeof classes / sizeof classes[0])
 
@@ -75,7 +81,7 @@ static aki_status unsupported(const char *file, size_t index, const json_t *type
 
 static bool is_transformer(int kind)
 {
-    return kind == TRANSFORMER || kind == MLM_TRANSFORMER;
+    return kind == TRANSFORMER || kind == MLM_TRANSFORMER || kind == STATIC_EMBEDDING;
 }
 
 static aki_status find_kind(int *kind, const char *file, const json_t *type, size_t index, aki_error *error)
@@ -91,7 +97,7 @@ static aki_status find_kind(int *kind, const char *file, const json_t *type, siz
     return unsupported(
         file, index, type,
         "supported are a Transformer first, then Pooling, Dense, LayerNorm, Normalize and Dropout, or a "
-        "SpladePooling alone",
+        "SpladePooling alone; or a StaticEmbedding first, then those without a Pooling",
         error);
 }
 
@@ -115,7 +121,10 @@ static aki_status read_module(model_modules *out, const char *folder, const char
     const bool pooled = out->count > 0, pools = kind == MODULE_POOLING || kind == MODULE_SPLADE;
     if (status == AKI_OK && kind >= 0 && kind != MODULE_NORMALIZE && pooled == pools)
         status = unsupported(file, index, type,
-                             pooled ? "supported is one Pooling" : "supported is a Pooling before it", error);
+                             out->is_static ? "a StaticEmbedding pools by itself"
+                             : pooled       ? "supported is one Pooling"
+                                            : "supported is a Pooling before it",
+                             error);
     if (status == AKI_OK && kind >= 0 && modules_are_splade(out))
         status = unsupported(file, index, type, "supported is nothing behind a SpladePooling", error);
     if (status == AKI_OK && kind == MODULE_POOLING && out->fills_mask)
@@ -127,6 +136,9 @@ static aki_status read_module(model_modules *out, const char *folder, const char
     if (status == AKI_OK && is_transformer(kind)) {
         out->transformer = path;
         out->fills_mask = kind == MLM_TRANSFORMER;
+        out->is_static = kind == STATIC_EMBEDDING;
+        if (out->is_static)
+            add_module(out, MODULE_MEAN, NULL);
     } else if (status == AKI_OK && kind >= 0 && (pooled || pools)) {
         add_module(out, (module_kind)kind, path);
     } else {
@@ -160,7 +172,7 @@ static aki_status read_chain(model_modules *out, const char *folder, const folde
     }
     if (out->transformer == NULL)
         return error_set(error, AKI_MODEL_UNSUPPORTED, "'%s' lists no Transformer module", file->path);
-    out->alone = count == 1;
+    out->alone = count == 1 && !out->is_static;
     if (out->count == 0 && !out->alone)
         return error_set(error, AKI_MODEL_UNSUPPORTED, "'%s' lists no Pooling module", file->path);
     return check_names(file, error);
@@ -214,13 +226,33 @@ aki_status modules_find_transformer(char **out, const char *folder, aki_error *e
         const json_t *module = json_array_get(file.root, i);
         const char *type = json_string_value(json_object_get(module, "type"));
         const char *name = type != NULL ? class_of(type) : NULL;
-        if (name != NULL && (strcmp(name, "Transformer") == 0 || strcmp(name, "MLMTransformer") == 0))
+        if (name != NULL && (strcmp(name, "Transformer") == 0 || strcmp(name, "MLMTransformer") == 0 ||
+                             strcmp(name, "StaticEmbedding") == 0))
             status = read_path(out, folder, file.path, json_object_get(module, "path"), i, error);
     }
     if (status == AKI_OK && *out == NULL) {
         *out = mem_copy_string(folder);
         if (*out == NULL)
             status = error_set(error, AKI_OUT_OF_MEMORY, "no memory to read '%s'", folder);
+    }
+    folder_json_free(&file);
+    return status;
+}
+
+aki_status modules_find_static(bool *is_static, const char *folder, aki_error *error)
+{
+    folder_json file;
+    *is_static = false;
+    aki_status status = folder_json_read(&file, folder, "modules.json", JSON_ARRAY, FOLDER_OPTIONAL, error);
+    if (status == AKI_OK && file.root != NULL) {
+        const char *type = json_string_value(json_object_get(json_array_get(file.root, 0), "type"));
+        const char *name = type != NULL ? class_of(type) : NULL;
+        *is_static = name != NULL && strcmp(name, "StaticEmbedding") == 0;
+    } else if (status == AKI_OK) {
+        folder_json_free(&file);
+        status = folder_json_read(&file, folder, "config.json", JSON_OBJECT, FOLDER_OPTIONAL, error);
+        const char *type = json_string_value(json_object_get(file.root, "model_type"));
+        *is_static = status == AKI_OK && type != NULL && strcmp(type, "model2vec") == 0;
     }
     folder_json_free(&file);
     return status;

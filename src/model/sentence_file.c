@@ -201,7 +201,7 @@ static aki_status find_file(folder_json *out, const char *folder, aki_error *err
 aki_status sentence_file_read(sentence_file *out, const model_modules *modules, aki_error *error)
 {
     *out = (sentence_file){0};
-    if (modules->count == 0 && !modules->alone)
+    if (modules->is_static || (modules->count == 0 && !modules->alone))
         return AKI_OK;
     aki_status status = find_file(&out->file, modules->transformer, error);
     if (status == AKI_OK)

@@ -43,6 +43,8 @@ static size_t length_of(const model_config *config, tensor_extent e)
         return model_key_size(config);
     case TENSOR_HEAD:
         return config->head_size;
+    case TENSOR_ROWS:
+        return config->matrix_rows;
     case TENSOR_NONE:
         break;
     }
@@ -214,5 +216,7 @@ bool weights_find_not_finite(const model_weights *weights, const model_config *c
 void weights_free(model_weights *weights)
 {
     mem_free(weights->layers);
+    mem_free(weights->token_rows);
+    mem_free(weights->token_weights);
     *weights = (model_weights){0};
 }

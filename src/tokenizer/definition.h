@@ -63,6 +63,7 @@ typedef struct definition {
     token_decoder decoder;
     char *pad_token;              /* tokenizer.json's, or NULL */
     bool truncate_left, pad_left; /* from which side a text is cut, on which it is padded */
+    size_t most_tokens;           /* to which tokenizer.json cuts; 0 = it does not */
     bool has_types;               /* the template gives some token another type than 0 */
     bool has_empty_lines;         /* of vocab.txt: ids of further tokens cannot be told */
 } definition;
@@ -90,6 +91,9 @@ AKI_MUST_CHECK aki_status definition_check_bpe(definition *def, const char *path
 /* path: the file; must outlive the definition. On failure *out is empty. Errors as tokenizer_open. */
 AKI_MUST_CHECK aki_status definition_read_json(definition *out, const char *path, size_t vocabulary_limit,
                                                aki_error *error);
+/* Likewise, whatever "post_processor" says: nothing is added to a text. */
+AKI_MUST_CHECK aki_status definition_read_plain_json(definition *out, const char *path,
+                                                     size_t vocabulary_limit, aki_error *error);
 /* The vocabulary alone, with the word limit and the prefix of BERT. */
 AKI_MUST_CHECK aki_status definition_read_vocab(definition *out, const char *path, size_t vocabulary_limit,
                                                 aki_error *error);

@@ -18,6 +18,7 @@ typedef struct reader {
     const char *path;
     aki_error *error;
     token_index known; /* Unigram's tokens and their ids */
+    bool plain;        /* the post-processor is not looked at */
 } reader;
 
 static aki_status invalid(const reader *in, const char *what)
@@ -437,10 +438,13 @@ static aki_status read_direction(const reader *in, const json_t *root, const cha
     return AKI_OK;
 }
 
-/* Reads the sides on which texts are cut and padded. The lengths are left over from an export and ignored. */
+/* Reads the sides on which texts are cut and padded. The lengths are left over from an export, and count for static models only. */
 static aki_status read_sides(const reader *in, const json_t *root)
 {
     const json_t *padding = json_object_get(root, "padding");
+    const json_t *most = json_object_get(json_object_get(root, "truncation"), "max_length");
+    if (json_is_integer(most) && json_integer_value(most) > 0)
+        in->def->most_tokens = (size_t)json_integer_value(most);
     aki_status status = read_direction(in, root, "truncation", &in->def->truncate_left);
     if (status == AKI_OK)
         status = read_direction(in, root, "padding", &in->def->pad_left);
@@ -468,7 +472,7 @@ static aki_status read_root(reader *in, const json_t *root, size_t limit)
     aki_status status = read_model(in, root, limit);
     if (status == AKI_OK)
         status = read_added_tokens(in, root);
-    if (status == AKI_OK)
+    if (status == AKI_OK && !in->plain)
         status = read_post_processor(in, root);
     if (status == AKI_OK)
         status = read_sides(in, root);
@@ -477,12 +481,13 @@ static aki_status read_root(reader *in, const json_t *root, size_t limit)
     return status;
 }
 
-aki_status definition_read_json(definition *out, const char *path, size_t vocabulary_limit, aki_error *error)
+static aki_status read_json(definition *out, const char *path, size_t vocabulary_limit, bool plain,
+                            aki_error *error)
 {
     *out = (definition){0};
     json_t *root = NULL;
     aki_status status = json_file_read(path, TOKENIZER_FILE_BYTES_MAX, &root, error);
-    reader in = {.def = out, .path = path, .error = error};
+    reader in = {.def = out, .path = path, .plain = plain, .error = error};
     if (status == AKI_OK)
         status = read_root(&in, root, vocabulary_limit);
     token_index_free(&in.known);
@@ -490,6 +495,17 @@ aki_status definition_read_json(definition *out, const char *path, size_t vocabu
     if (status != AKI_OK)
         definition_free(out);
     return status;
+}
+
+aki_status definition_read_json(definition *out, const char *path, size_t vocabulary_limit, aki_error *error)
+{
+    return read_json(out, path, vocabulary_limit, false, error);
+}
+
+aki_status definition_read_plain_json(definition *out, const char *path, size_t vocabulary_limit,
+                                      aki_error *error)
+{
+    return read_json(out, path, vocabulary_limit, true, error);
 }
 
 /* The lines of merges.txt as rows of "merges". NULL = out of memory. */

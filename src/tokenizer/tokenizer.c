@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "tokenizer/tokenizer_parts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Appends what the model's normalizers make of a text. False = out of memory. */
@@ -203,6 +204,86 @@ aki_status tokenizer_open(tokenizer **out, const char *folder, size_t vocabulary
     else
         tokenizer_close(tok);
     return status;
+}
+
+/* The id that model2vec leaves out. */
+static int32_t find_unknown(const tokenizer *tok, const definition *def)
+{
+    if (def->model == MODEL_WORDPIECE)
+        return tok->model.unknown;
+    return def->model == MODEL_BPE ? def->bpe.unknown : (int32_t)def->unknown_id;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The median of the tokens' lengths in characters, rounded down. 0 = out of memory. */
+static size_t median_chars(const vocabulary *vocab)
+{
+    uint32_t *chars = mem_zalloc(vocab->count, sizeof *chars);
+    if (chars == NULL)
+        return 0;
+    for (size_t i = 0; i < vocab->count; i++)
+        for (const char *at = vocabulary_text(vocab, (int32_t)i); *at != '\0'; at++)
+            chars[i] += ((unsigned char)*at & 0xC0) != 0x80;
+    qsort(chars, vocab->count, sizeof *chars, by_size);
+    const size_t median = ((size_t)chars[(vocab->count - 1) / 2] + chars[vocab->count / 2]) / 2;
+    mem_free(chars);
+    return median > 0 ? median : 1;
+}
+
+static aki_status build_static(tokenizer *tok, definition *def, const char *path, bool drops_unknown,
+                               aki_error *error)
+{
+    def->truncate_left &= !drops_unknown;
+    aki_status status = build(tok, def, path, error);
+    tok->unknown = -1;
+    if (status != AKI_OK || !drops_unknown) {
+        tok->most_tokens = def->most_tokens;
+        return status;
+    }
+    tok->drops_unknown = true;
+    tok->unknown = find_unknown(tok, def);
+    tok->token_chars = median_chars(&tok->vocab);
+    return tok->token_chars > 0
+               ? AKI_OK
+               : error_set(error, AKI_OUT_OF_MEMORY, "no memory for the tokenizer of '%s'", path);
+}
+
+aki_status tokenizer_open_static(tokenizer **out, const char *folder, size_t vocabulary_limit,
+                                 bool drops_unknown, aki_error *error)
+{
+    *out = NULL;
+    definition def = {0};
+    tokenizer *tok = mem_zalloc(1, sizeof *tok);
+    char *path = path_join(folder, "tokenizer.json");
+    aki_status status =
+        tok != NULL && path != NULL
+            ? definition_read_plain_json(&def, path, vocabulary_limit, error)
+            : error_set(error, AKI_OUT_OF_MEMORY, "no memory for the tokenizer of '%s'", folder);
+    if (status == AKI_OK)
+        status = build_static(tok, &def, path, drops_unknown, error);
+    definition_free(&def);
+    mem_free(path);
+    if (status == AKI_OK)
+        *out = tok;
+    else
+        tokenizer_close(tok);
+    return status;
+}
+
+size_t tokenizer_most_tokens(const tokenizer *tok)
+{
+    return tok->most_tokens;
+}
+
+size_t tokenizer_most_chars(const tokenizer *tok, size_t max_tokens)
+{
+    size_t chars;
+    return size_mul(max_tokens, tok->token_chars, &chars) ? chars : 0;
 }
 
 void tokenizer_close(tokenizer *tok)
@@ -475,6 +556,29 @@ aki_status tokenizer_check_text(aki_text text, aki_error *error)
     return utf8_valid(text.data, text.length, &bad) ? AKI_OK : refuse_bytes(text, bad, error);
 }
 
+/* Cuts the text to as many characters. True = it had more. */
+static bool cut_chars(aki_text *text, size_t chars)
+{
+    if (chars == 0 || text->length <= chars)
+        return false;
+    size_t at = 0;
+    while (at < text->length && (chars > 0 || ((unsigned char)text->data[at] & 0xC0) == 0x80))
+        chars -= ((unsigned char)text->data[at++] & 0xC0) != 0x80;
+    const bool cut = at < text->length;
+    text->length = at;
+    return cut;
+}
+
+/* Takes the unknown token out, where it does not count. */
+static void drop_unknown(const tokenizer *tok, id_list *ids)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < ids->count; i++)
+        if (ids->ids[i] != tok->unknown)
+            ids->ids[kept++] = ids->ids[i];
+    ids->count = kept;
+}
+
 aki_status tokenizer_encode(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text,
                             size_t max_tokens, token_span *out, aki_error *error)
 {
@@ -488,6 +592,8 @@ aki_status tokenizer_encode(const tokenizer *tok, tokenizer_scratch *scratch, ak
                          "a limit of %zu tokens has no room for the %zu special tokens", max_tokens, special);
     id_list *ids = &scratch->ids;
     ids->count = 0;
+    const size_t bytes = text.length;
+    const bool cut = cut_chars(&text, tokenizer_most_chars(tok, max_tokens));
     /* With the tokens before the text, and one more than fit: whether there is one is what `truncated` says. */
     size_t room = max_tokens != 0 ? max_tokens - tok->after.count : SIZE_MAX - 1;
     bool done = tokenizer_append_special(ids, &tok->before) &&
@@ -500,9 +606,11 @@ aki_status tokenizer_encode(const tokenizer *tok, tokenizer_scratch *scratch, ak
     if (!done || !tokenizer_append_special(ids, &tok->after))
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the tokens of a text of %zu bytes",
                          text.length);
+    if (ids->count > 0 && tok->drops_unknown)
+        drop_unknown(tok, ids);
     if (ids->count == 0)
-        return error_set(error, AKI_NO_TOKENS, "the text has no token: nothing is left of its %zu bytes",
-                         text.length);
-    *out = (token_span){.ids = ids->ids, .count = ids->count, .truncated = truncated};
+        return error_set(error, AKI_NO_TOKENS, "the text has no token%s: nothing is left of its %zu bytes",
+                         tok->drops_unknown ? " that the model knows" : "", bytes);
+    *out = (token_span){.ids = ids->ids, .count = ids->count, .truncated = truncated || cut};
     return AKI_OK;
 }

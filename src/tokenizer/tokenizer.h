@@ -26,6 +26,16 @@ typedef struct tokenizer_scratch tokenizer_scratch;
  * AKI_IO_ERROR, AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status tokenizer_open(tokenizer **out, const char *folder, size_t vocabulary_limit,
                                          aki_error *error);
+/* As a static model uses it: tokenizer.json alone counts, whatever files stand beside it, and the post-processor adds nothing.
+ * drops_unknown: model2vec's way. The unknown token is left out of a text's ids, though it counts for the limit; and a text is first cut
+ * to max_tokens times the median length of a token in characters. Else the length to which tokenizer.json cuts is kept, for
+ * tokenizer_most_tokens. */
+AKI_MUST_CHECK aki_status tokenizer_open_static(tokenizer **out, const char *folder, size_t vocabulary_limit,
+                                                bool drops_unknown, aki_error *error);
+/* 0 = tokenizer.json does not say, or does not count for it. */
+size_t tokenizer_most_tokens(const tokenizer *tok);
+/* To how many characters a text is cut first, of tokenizer_encode's max_tokens; 0 = it is not. */
+size_t tokenizer_most_chars(const tokenizer *tok, size_t max_tokens);
 void tokenizer_close(tokenizer *tok);
 
 size_t tokenizer_vocabulary_size(const tokenizer *tok);
@@ -59,8 +69,8 @@ typedef struct token_span {
 /* text: any bytes; refused with AKI_INVALID_UTF8 (message names the byte offset) unless valid UTF-8, over its whole
  * length, and with AKI_EMPTY_TEXT when length is 0. max_tokens 0 = uncut, else >= the number of special tokens the
  * post-processor adds (AKI_INVALID_ARGUMENT). A cut text keeps its special tokens and its first other ones, or its last
- * where the model says "truncation_side": "left". AKI_NO_TOKENS: nothing is left of the text (" ") and the
- * post-processor adds nothing. Other error: AKI_OUT_OF_MEMORY. */
+ * where the model says "truncation_side": "left". AKI_NO_TOKENS: nothing is left of the text (" "), or only tokens that are
+ * left out, and the post-processor adds nothing. Other error: AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status tokenizer_encode(const tokenizer *tok, tokenizer_scratch *scratch, aki_text text,
                                            size_t max_tokens, token_span *out, aki_error *error);
 

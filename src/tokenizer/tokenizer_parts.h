@@ -21,6 +21,11 @@ struct tokenizer {
     const struct token_pair_frame *frame; /* around the texts of a pair; NULL = none */
     token_decoder decoder;
     bool truncate_left; /* a text that is cut keeps its end */
+    /* Of a static model: */
+    size_t most_tokens; /* that tokenizer.json says; 0 = none */
+    bool drops_unknown;
+    int32_t unknown;    /* the id of tokens that are left out; -1 = none */
+    size_t token_chars; /* the tokens' median; a text is cut to as many for each token of the limit */
 };
 
 struct tokenizer_scratch {

@@ -15,10 +15,10 @@
 static void check_model(const model *m)
 {
     const model_config *c = model_configuration(m);
-    FUZZ_CHECK(c->heads > 0 && c->head_size > 0);
+    FUZZ_CHECK(model_is_static(c) || (c->heads > 0 && c->head_size > 0));
     FUZZ_CHECK(c->graph.key_value_heads == 0 || c->heads % c->graph.key_value_heads == 0);
     FUZZ_CHECK(c->max_tokens >= MODEL_MIN_TOKENS && c->max_tokens <= c->max_positions);
-    FUZZ_CHECK(c->layers > 0 && c->layers <= MODEL_MAX_LAYERS);
+    FUZZ_CHECK(c->layers <= MODEL_MAX_LAYERS);
     FUZZ_CHECK(c->layer_norm_epsilon >= 0 && c->layer_norm_epsilon < 1e30F);
     const model_heads *heads = model_heads_of(m);
     FUZZ_CHECK(heads->count > 0 && heads->steps[0].kind == MODEL_HEAD_POOLING && heads->dimension > 0);
@@ -40,7 +40,13 @@ static void check_model(const model *m)
     /* The tensors have the sizes that the configuration says: their last elements can be read. */
     const model_weights *w = model_weights_of(m);
     float last;
-    tensor_read_f32(&w->word_embeddings, c->vocabulary_size * c->hidden_size - 1, 1, &last);
+    const size_t rows = model_is_static(c) ? c->matrix_rows : c->vocabulary_size;
+    tensor_read_f32(&w->word_embeddings, rows * c->hidden_size - 1, 1, &last);
+    for (size_t i = 0; w->token_rows != NULL && i < c->vocabulary_size; i++)
+        FUZZ_CHECK(w->token_rows[i] < rows);
+    FUZZ_CHECK(w->token_weights == NULL || isfinite(w->token_weights[c->vocabulary_size - 1]));
+    if (model_is_static(c))
+        return;
     if (w->position_embeddings.data != NULL)
         tensor_read_f32(&w->position_embeddings, c->max_positions * c->hidden_size - 1, 1, &last);
     tensor_read_f32(&w->layers[c->layers - 1].output.weight, c->hidden_size * c->intermediate_size - 1, 1,
@@ -78,7 +84,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                          {.name = "2_Dense/config.json"},
                          {.name = "2_Dense/model.safetensors"},
                          {.name = "3_LayerNorm/config.json"},
-                         {.name = "3_LayerNorm/model.safetensors"}};
+                         {.name = "3_LayerNorm/model.safetensors"},
+                         {.name = "0_StaticEmbedding/config.json"},
+                         {.name = "0_StaticEmbedding/model.safetensors"}};
     pack_read(data, size, parts, sizeof parts / sizeof parts[0]);
     pack_write_files(parts, sizeof parts / sizeof parts[0]);
     model *m = NULL;

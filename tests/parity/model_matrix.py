@@ -8,6 +8,7 @@ import re
 
 import parity
 import rerank_models
+import static_models
 import test_family_vectors
 from family_models import FAMILIES, POOLINGS
 
@@ -37,7 +38,12 @@ def rows():
     kinds, classes = tokenizers(), heads()
     tiers = next(mark.args[1] for mark in test_family_vectors.test_vectors_are_those_of_the_library.pytestmark if mark.args[0] == "tier")
     precisions = ", ".join(test_family_vectors.COSINES)
-    for name in sorted(poolings):
+    for name in sorted([*poolings, test_family_vectors.STATIC]):
+        if name == test_family_vectors.STATIC:
+            kinds_here = {model["tokenizer"] for model in static_models.MODELS.values()}
+            assert len(kinds_here) == len(kinds[name].split(" and "))
+            yield f"| `{name}` | {kinds[name]} | mean | – | fp32 | {' and '.join(tiers)} | computed on the CPU |"
+            continue
         named = ", ".join(f"`{each}`" for each in sorted(classes.get(name, ()))) or "–"
         yield (f"| `{name}` | {kinds[name]} | {', '.join(sorted(poolings[name]))} | {named} | {precisions} | {' and '.join(tiers)} | "
                f"{'yes' if name in ON_GPU else 'computed on the CPU'} |")

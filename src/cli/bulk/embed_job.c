@@ -35,16 +35,27 @@ typedef struct run {
     progress bar;
     uint64_t bytes_at_start;
     int64_t saved_ns;
-    bool may_lack_tokens; /* the model adds none to a text, so that " " has none */
+    bool may_lack_tokens; /* the model adds none to a text, so that there are texts without any */
 } run;
 
-/* True when the model finds no token in the text. */
-static bool lacks_tokens(const aki_model *model, aki_text text)
+static bool lacks_tokens_within(const aki_model *model, aki_text text, size_t max_tokens)
 {
     aki_tokens tokens = {0};
-    bool lacks = aki_tokenize(model, text, 2, &tokens, NULL) == AKI_NO_TOKENS;
+    bool lacks = aki_tokenize(model, text, max_tokens, &tokens, NULL) == AKI_NO_TOKENS;
     aki_tokens_free(&tokens);
     return lacks;
+}
+
+/* True when the model finds no token in the text. The first two of a static model may be unknown ones, which it leaves out. */
+static bool lacks_tokens(const aki_model *model, aki_text text)
+{
+    return lacks_tokens_within(model, text, 2) && lacks_tokens_within(model, text, aki_max_tokens(model));
+}
+
+/* Either of nothing, or of a character that is in no vocabulary (U+10FFFD) where the model leaves out unknown tokens. */
+static bool texts_may_lack_tokens(const aki_model *model)
+{
+    return lacks_tokens(model, (aki_text){" ", 1}) || lacks_tokens(model, (aki_text){"\xF4\x8F\xBF\xBD", 4});
 }
 
 static aki_status begin_output(run *r, aki_error *error)
@@ -296,8 +307,7 @@ static aki_status work(run *r, aki_error *error)
 
 aki_status embed_job_run(embed_job *job, aki_error *error)
 {
-    run r = {.job = job,
-             .may_lack_tokens = job->how.prompt.length == 0 && lacks_tokens(job->model, (aki_text){" ", 1})};
+    run r = {.job = job, .may_lack_tokens = job->how.prompt.length == 0 && texts_may_lack_tokens(job->model)};
     size_t texts = option_size(job->options, OPTION_BATCH_TEXTS);
     if (texts == 0) {
         texts = (size_t)job->threads * AUTO_TEXTS_PER_THREAD;

@@ -8,8 +8,7 @@
 #include "cli/bulk/output_file.h"
 #include "cli/bulk/text_input.h"
 #include "base/json_text.h"
-#include "model/modules.h"
-#include "tokenizer/tokenizer.h"
+#include "engine/model_tokens.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -134,12 +133,8 @@ static aki_status prepare(tokenize_job *job, aki_error *error)
     if (status == AKI_OK)
         status = model_locate(o, option_text(o, OPTION_MODEL), false, job->stop, message_log_sink(), &folder,
                               error);
-    char *transformer = NULL;
     if (status == AKI_OK)
-        status = modules_find_transformer(&transformer, folder, error);
-    if (status == AKI_OK)
-        status = tokenizer_open(&job->tokenizer, transformer, SIZE_MAX, error);
-    mem_free(transformer);
+        status = model_tokens_open_folder(&job->tokenizer, folder, error);
     mem_free(folder);
     if (status != AKI_OK)
         return status;

@@ -589,10 +589,30 @@ static bool feed_forward(walk *w, size_t first, size_t rows, const cpu_layer *af
                     after != NULL ? &after->matrices[CPU_QKV] : NULL);
 }
 
+/* Chunks: rows of the pass of a static model, which are its result. */
+static void take_rows(void *cookie, size_t first, size_t count)
+{
+    const walk *w = cookie;
+    const cpu_device *device = w->device;
+    const size_t hidden = device->config.hidden_size;
+    for (size_t row = first; row < first + count; row++) {
+        const size_t id = (size_t)w->batch.token_ids[row];
+        const size_t from = device->token_rows != NULL ? device->token_rows[id] : id;
+        float *to = w->state->output + row * hidden;
+        tensor_read_f32(&device->word_embeddings, from * hidden, hidden, to);
+        for (size_t i = 0; device->token_weights != NULL && i < hidden; i++)
+            to[i] *= device->token_weights[id];
+    }
+}
+
 /* Until the pass is over, or this worker is called away from it. */
 static void walk_through(walk *w)
 {
     const size_t rows = w->rows, layers = w->device->config.layers;
+    if (layers == 0) {
+        team_phase(&w->member, rows, take_rows, w);
+        return;
+    }
     /* Blocks of even size: a short last one would use the kernels badly. */
     const size_t blocks = (rows + w->state->row_block - 1) / w->state->row_block;
     bool going = embed(w);

@@ -70,6 +70,8 @@ struct cpu_device {
     aki_precision precision;
     model_config config;
     model_tensor word_embeddings; /* a view of the model's file */
+    const uint32_t *token_rows;   /* these two of a static model, as in model_weights */
+    const float *token_weights;
     kernel_activation activation;
     cpu_norm embedding_norm, final_norm;
     float *

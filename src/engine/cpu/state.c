@@ -68,26 +68,29 @@ aki_status cpu_state_open(cpu_state **out, const cpu_device *device, size_t max_
     state->context_stride = stride_of(widest_row, size);
     state->intermediate_stride = stride_of(config->intermediate_size, size);
 
+    /* A static model has the result alone. */
+    const bool has_layers = config->layers > 0;
+    const size_t rows = has_layers ? max_tokens : 0, block = has_layers ? state->row_block : 0;
     bool overflow = false;
     size_t bytes = 0;
-    size_t hidden = reserve(&bytes, max_tokens, state->hidden_stride, sizeof(float), &overflow);
+    size_t hidden = reserve(&bytes, rows, state->hidden_stride, sizeof(float), &overflow);
     const bool pre_norm = config->graph.pre_norm;
-    size_t normed =
-        reserve(&bytes, pre_norm ? max_tokens : 0, state->hidden_stride, sizeof(float), &overflow);
-    size_t qkv = reserve(&bytes, max_tokens, state->qkv_stride, size, &overflow);
-    size_t context = reserve(&bytes, max_tokens, state->context_stride, size, &overflow);
-    size_t narrowed = reserve(&bytes, device->linear->narrow != NULL ? max_tokens : 0, state->context_stride,
-                              size, &overflow);
-    size_t intermediate = reserve(&bytes, state->row_block, state->intermediate_stride, size, &overflow);
+    size_t normed = reserve(&bytes, pre_norm ? rows : 0, state->hidden_stride, sizeof(float), &overflow);
+    size_t qkv = reserve(&bytes, rows, state->qkv_stride, size, &overflow);
+    size_t context = reserve(&bytes, rows, state->context_stride, size, &overflow);
+    size_t narrowed =
+        reserve(&bytes, device->linear->narrow != NULL ? rows : 0, state->context_stride, size, &overflow);
+    size_t intermediate = reserve(&bytes, block, state->intermediate_stride, size, &overflow);
     size_t quantised =
-        reserve_int8(&bytes, int8 != NULL ? max_tokens : 0, widest_row, &state->quantised, &overflow);
-    size_t intermediate_int8 = reserve_int8(&bytes, int8 != NULL ? state->row_block : 0,
-                                            config->intermediate_size, &state->intermediate_int8, &overflow);
-    size_t projected = reserve(&bytes, state->row_block, state->hidden_stride, sizeof(float), &overflow);
-    size_t gated = reserve(&bytes, config->graph.gated ? state->row_block : 0, CPU_GATED_STRIDE,
-                           sizeof(float), &overflow);
+        reserve_int8(&bytes, int8 != NULL ? rows : 0, widest_row, &state->quantised, &overflow);
+    size_t intermediate_int8 = reserve_int8(&bytes, int8 != NULL ? block : 0, config->intermediate_size,
+                                            &state->intermediate_int8, &overflow);
+    size_t projected = reserve(&bytes, block, state->hidden_stride, sizeof(float), &overflow);
+    size_t gated =
+        reserve(&bytes, config->graph.gated ? block : 0, CPU_GATED_STRIDE, sizeof(float), &overflow);
     size_t output = reserve(&bytes, max_tokens, config->hidden_size, sizeof(float), &overflow);
-    size_t scratch_bytes = device->linear->attention_scratch_bytes(longest, config->head_size);
+    size_t scratch_bytes =
+        has_layers ? device->linear->attention_scratch_bytes(longest, config->head_size) : KERNEL_ALIGNMENT;
     size_t scratch = reserve(&bytes, scratch_bytes, 1, 1, &overflow);
     size_t int8_scratch_bytes = int8 != NULL ? int8->scratch_bytes(state->row_block) : KERNEL_ALIGNMENT;
     size_t int8_scratch = reserve(&bytes, int8_scratch_bytes, 1, 1, &overflow);

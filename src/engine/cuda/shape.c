@@ -24,6 +24,7 @@ static const char *lacking(const model_config *config)
         bool needed;
         const char *name;
     } parts[] = {
+        {model_is_static(config), "no layers"},
         {g->positions_skip_padding, "positions that leave out padding"},
         {g->relative_bias, "relative positions"},
         {g->alibi, "ALiBi"},

@@ -48,6 +48,17 @@ static aki_status select_kernels(cpu_device *device, aki_precision precision, co
     list_tiers(list, sizeof list);
     if (asked == NULL)
         return error_set(error, AKI_INVALID_ARGUMENT, "precision number %d is not known", (int)precision);
+    if (model_is_static(&device->config) && precision != AKI_PRECISION_AUTO &&
+        precision != AKI_PRECISION_FP32) {
+        error_set(error, AKI_MODEL_UNSUPPORTED,
+                  "precision %s is for the matrices of layers, of which this model has none: it is static",
+                  asked);
+        error_hint(error,
+                   "Use precision auto or fp32: rows are added in f32, from the type that the file has.");
+        return AKI_MODEL_UNSUPPORTED;
+    }
+    if (model_is_static(&device->config))
+        precision = AKI_PRECISION_FP32;
     const kernel_table *kernels = find_tier(name, precision);
     if (kernels == NULL && name == NULL)
         return error_set(error, AKI_CPU_UNSUPPORTED,
@@ -104,6 +115,8 @@ static aki_status open_device(cpu_device **out, const model_config *config, cons
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a device");
     device->config = *config;
     device->word_embeddings = weights->word_embeddings;
+    device->token_rows = weights->token_rows;
+    device->token_weights = weights->token_weights;
     device->activation = cpu_kernel_activation(config->activation);
     aki_status status = select_kernels(device, precision, tier, error);
     if (status == AKI_OK)

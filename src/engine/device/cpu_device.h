@@ -31,8 +31,8 @@ AKI_MUST_CHECK aki_status cpu_device_open(cpu_device **out, const model *m, aki_
 AKI_MUST_CHECK aki_status cpu_device_open_timed(cpu_device **out, const model *m, aki_precision precision,
                                                 const char *tier, const char *weights_cache,
                                                 const log_sink *log, int64_t *selected_ns, aki_error *error);
-/* Opens it from a configuration and weights that need no folder; the word embeddings must outlive the device, the other
- * tensors are copied. */
+/* Opens it from a configuration and weights that need no folder; the word embeddings must outlive the device, as must what a static
+ * model has for its tokens; the other tensors are copied. */
 AKI_MUST_CHECK aki_status cpu_device_open_weights(cpu_device **out, const model_config *config,
                                                   const model_weights *weights, aki_precision precision,
                                                   const char *tier, const log_sink *log, aki_error *error);

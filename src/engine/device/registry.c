@@ -104,6 +104,16 @@ static aki_status check_types(const device_api *api, const device_model *m, aki_
                      "device %s cannot be used for this model: it takes no pairs of texts", api->name);
 }
 
+/* A static model is read, not computed. */
+static aki_status check_layers(const device_api *api, const device_model *m, aki_error *error)
+{
+    if (m->config == NULL || !model_is_static(m->config))
+        return AKI_OK;
+    return error_set(error, AKI_UNAVAILABLE,
+                     "device %s cannot be used for this model: it is static and has no layers to compute",
+                     api->name);
+}
+
 aki_status device_open(device **out, device_plugin *plugin, int least, const device_model *m,
                        const log_sink *log, aki_error *error)
 {
@@ -117,7 +127,9 @@ aki_status device_open(device **out, device_plugin *plugin, int least, const dev
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a device");
     }
     const char *name = d->api.name;
-    aki_status status = check_pooling(&d->api, m, error);
+    aki_status status = check_layers(&d->api, m, error);
+    if (status == AKI_OK)
+        status = check_pooling(&d->api, m, error);
     if (status == AKI_OK)
         status = check_types(&d->api, m, error);
     int score = 0;

@@ -128,6 +128,21 @@ static void prefers_the_cpu_where_a_device_scores_less(void **state)
     unsetenv("AKIDB_FAULT_SCORE");
 }
 
+static void leaves_static_models_to_the_cpu(void **state)
+{
+    (void)state;
+    device *d;
+    aki_error error;
+    const char *path = plugin_copy("fault_device", 0755);
+    const size_t layers = made.config.layers;
+    made.config.layers = 0;
+    assert_int_equal(choose(&d, "auto", path, &error), AKI_OK);
+    assert_null(d);
+    assert_int_equal(choose(&d, "fault", path, &error), AKI_UNAVAILABLE);
+    assert_non_null(strstr(error.message, "device fault cannot be used for this model: it is static"));
+    made.config.layers = layers;
+}
+
 static void refuses_what_is_no_plugin_or_not_to_be_trusted(void **state)
 {
     (void)state;
@@ -217,6 +232,7 @@ int main(void)
         cmocka_unit_test(takes_the_cpu_without_a_plugin),
         cmocka_unit_test(computes_by_a_plugin),
         cmocka_unit_test(prefers_the_cpu_where_a_device_scores_less),
+        cmocka_unit_test(leaves_static_models_to_the_cpu),
         cmocka_unit_test(refuses_what_is_no_plugin_or_not_to_be_trusted),
         cmocka_unit_test(counts_calls_that_are_out),
         cmocka_unit_test(reads_of_an_older_plugin_only_what_it_has),

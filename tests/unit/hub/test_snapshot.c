@@ -169,6 +169,13 @@ static void test_plans(void **unused)
     assert_true(has(&plan, "0_T/sentence_roberta_config.json", SNAPSHOT_OLDER_NAME));
     assert_string_equal(plan.files[plan.count - 1].name, "0_T/model.safetensors");
 
+    assert_int_equal(
+        make_plan("[{\"type\": \"sentence_transformers.models.StaticEmbedding\", \"path\": \"0_S\"}]", &plan),
+        AKI_OK);
+    assert_true(has(&plan, "0_S/config.json", SNAPSHOT_DECIDING)); /* it need not have one */
+    assert_true(has(&plan, "0_S/tokenizer.json", SNAPSHOT_TOKENIZER));
+    assert_string_equal(plan.files[plan.count - 1].name, "0_S/model.safetensors");
+
     assert_int_equal(make_plan("[]", &plan), AKI_OK);
 #define DENSE "{\"type\": \"sentence_transformers.models.Dense\", \"path\": \"2_Dense\"}"
     assert_int_equal(make_plan("[1, null, {}, {}, {}, {}, {}, " DENSE "]", &plan), AKI_OK);

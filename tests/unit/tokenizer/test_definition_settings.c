@@ -118,6 +118,57 @@ static void token_types_are_refused_where_they_would_be_passed(void **state)
     expect_error(AKI_MODEL_UNSUPPORTED, 1000, "tokenizer.json': \"post_processor\" gives", "");
 }
 
+static tokenizer *open_static(bool drops_unknown)
+{
+    tokenizer *tok = NULL;
+    aki_error error;
+    if (tokenizer_open_static(&tok, tiny_folder, 1000, drops_unknown, &error) != AKI_OK)
+        fail_msg("%s", error.message);
+    return tok;
+}
+
+static void a_static_model_takes_the_file_alone(void **state)
+{
+    (void)state;
+    tiny_write_json((tiny_parts){0});
+    tiny_write("tokenizer_config.json", "{\"do_lower_case\":false,\"truncation_side\":\"left\"}");
+    tokenizer *tok = open_static(false);
+    tiny_expect(tok, TEXT("The cats x"), 0, false, IDS(THE, CAT, S_REST, UNK));
+    tiny_expect(tok, TEXT("the cats x"), 2, true, IDS(THE, CAT));
+    assert_int_equal(tokenizer_most_tokens(tok), 3);
+    assert_int_equal(tokenizer_most_chars(tok, 512), 0);
+    tokenizer_close(tok);
+    tiny_reset(NULL);
+    aki_error error;
+    tiny_write("vocab.txt", "[UNK]");
+    assert_int_equal(tokenizer_open_static(&tok, tiny_folder, 1000, false, &error), AKI_MODEL_NOT_FOUND);
+    assert_null(tok);
+}
+
+/* The tokens have 3 characters at the median. */
+static void a_static_model_leaves_unknown_tokens_out(void **state)
+{
+    (void)state;
+    tiny_write_json((tiny_parts){0});
+    tokenizer *tok = open_static(true);
+    assert_int_equal(tokenizer_most_tokens(tok), 0);
+    assert_int_equal(tokenizer_most_chars(tok, 512), 512 * 3);
+    tiny_expect(tok, TEXT("the x [UNK] cats x"), 0, false, IDS(THE, CAT, S_REST));
+    tiny_expect(tok, TEXT("x x a a"), 3, true, IDS(A)); /* they count for the limit */
+    tiny_expect(tok, TEXT("x a a"), 3, false, IDS(A, A));
+    tiny_expect(tok, TEXT("the cat"), 2, true, IDS(THE)); /* cut to "the ca" */
+    tiny_expect(tok, TEXT("\xC3\xA9\xC3\xA9\xC3\xA9 a a"), 2, true, IDS(A));
+    tiny_expect(tok, TEXT("a     "), 2, false, IDS(A));
+    tokenizer_scratch *scratch = tokenizer_scratch_open();
+    token_span span;
+    aki_error error;
+    assert_int_equal(tokenizer_encode(tok, scratch, TEXT("x y"), 0, &span, &error), AKI_NO_TOKENS);
+    assert_non_null(strstr(error.message, "no token that the model knows"));
+    assert_int_equal(tokenizer_encode(tok, scratch, TEXT("      a"), 2, &span, &error), AKI_NO_TOKENS);
+    tokenizer_scratch_close(scratch);
+    tokenizer_close(tok);
+}
+
 static void nothing_is_left_of_a_text(void **state)
 {
     (void)state;
@@ -270,6 +321,8 @@ int main(void)
         TEST(a_text_can_be_cut_on_its_left),
         TEST(token_types_are_refused_where_they_would_be_passed),
         TEST(nothing_is_left_of_a_text),
+        TEST(a_static_model_takes_the_file_alone),
+        TEST(a_static_model_leaves_unknown_tokens_out),
         TEST(a_mask_without_a_row_is_left_out),
         TEST(ids_that_contradict_each_other),
         TEST(defects_of_token_lists),
