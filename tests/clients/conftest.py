@@ -107,7 +107,8 @@ def drivers(authority, vocabulary, tmp_path_factory):
     folder = tmp_path_factory.mktemp("drivers")
     (folder / CL100K).symlink_to(vocabulary)
     environment = {name: str(authority.path) for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")}
-    environment |= {"TIKTOKEN_CACHE_DIR": str(folder), "HOME": str(folder), "HAYSTACK_TELEMETRY_ENABLED": "False"}
+    environment |= {"TIKTOKEN_CACHE_DIR": str(folder), "HOME": str(folder), "ANONYMIZED_TELEMETRY": "False", "HAYSTACK_TELEMETRY_ENABLED": "False",
+                    "LITELLM_LOCAL_MODEL_COST_MAP": "True", "DO_NOT_TRACK": "1"}
     started = {}
 
     def driver(language):

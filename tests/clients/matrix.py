@@ -9,6 +9,7 @@ CASES = ("1, 3, 2,048 texts", "numbers", "unknown model", "wrong key", "too long
 class Row(typing.NamedTuple):
     language: str
     ranks: bool = False
+    keys: bool = True  # the client has a place for a key
     obeys: bool = False  # waits for as long as the reply says
     relayed: bool = True  # speaks HTTP/1.1
 
@@ -20,17 +21,34 @@ CLIENTS = {
     "langchain-huggingface": Row("Python"),
     "langchain-ollama": Row("Python"),
     "LlamaIndex, OpenAI": Row("Python", obeys=True),
+    "LlamaIndex, TEI": Row("Python", ranks=True),
     "LlamaIndex, Ollama": Row("Python"),
     "Haystack, OpenAI": Row("Python", obeys=True),
+    "Haystack, TEI": Row("Python", ranks=True),
     "huggingface_hub": Row("Python"),
     "ollama": Row("Python"),
     "cohere": Row("Python", ranks=True, obeys=True),
     "cohere, version 1": Row("Python", ranks=True, obeys=True),
     "voyageai": Row("Python", ranks=True),
+    "litellm, openai/": Row("Python", obeys=True),
+    "litellm, hosted_vllm/": Row("Python", ranks=True),
+    "litellm, ollama/": Row("Python", keys=False),
+    "litellm, huggingface/": Row("Python", ranks=True),
+    "litellm, cohere/": Row("Python", ranks=True),
+    "litellm, jina_ai/": Row("Python", ranks=True),
+    "litellm, voyage/": Row("Python", ranks=True),
+    "litellm, infinity/": Row("Python", ranks=True),
+    "chromadb, OpenAI": Row("Python", obeys=True),
+    "chromadb, Ollama": Row("Python", keys=False),
+    "chromadb, TEI": Row("Python"),
     "tritonclient, HTTP": Row("Python"),
     "tritonclient, gRPC": Row("Python", relayed=False),
     "openai (Node)": Row("Node", obeys=True),
     "openai, Azure (Node)": Row("Node", obeys=True),
+    "ollama (Node)": Row("Node"),
+    "cohere-ai (Node)": Row("Node", ranks=True, obeys=True),
+    "cohere-ai, version 1 (Node)": Row("Node", ranks=True, obeys=True),
+    "@huggingface/inference (Node)": Row("Node"),
 }
 
 

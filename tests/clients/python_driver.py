@@ -64,6 +64,20 @@ class LlamaIndexOpenAI(Client):
         return OpenAILikeEmbedding(model_name=self.model, api_base=self.url + "/v1", api_key=self.key, max_retries=1).get_text_embedding_batch(texts)
 
 
+class LlamaIndexTEI(Client):
+    def embed(self, texts):
+        from llama_index.embeddings.text_embeddings_inference import TextEmbeddingsInference
+        embedding = TextEmbeddingsInference(model_name=self.model, base_url=self.url, auth_token=self.key, truncate_text=not self.whole)
+        return embedding.get_text_embedding_batch(texts)
+
+    def rerank(self, query, documents):
+        from llama_index.core.schema import NodeWithScore, TextNode
+        from llama_index.postprocessor.tei_rerank import TextEmbeddingInference
+        nodes = [NodeWithScore(node=TextNode(text=text, id_=str(index))) for index, text in enumerate(documents)]
+        ranker = TextEmbeddingInference(base_url=self.url, model_name=self.model, top_n=len(documents), auth_token=f"Bearer {self.key}")
+        return [[int(found.node.node_id), found.score] for found in ranker.postprocess_nodes(nodes, query_str=query)]
+
+
 class LlamaIndexOllama(Client):
     def embed(self, texts):
         from llama_index.embeddings.ollama import OllamaEmbedding
@@ -78,6 +92,24 @@ class HaystackOpenAI(Client):
         embedder = OpenAIDocumentEmbedder(api_base_url=self.url + "/v1", model=self.model, api_key=Secret.from_token(self.key),
                                           progress_bar=False, raise_on_failure=True)
         return [document.embedding for document in embedder.run([Document(content=text) for text in texts])["documents"]]
+
+
+class HaystackTEI(Client):
+    def embed(self, texts):
+        from haystack import Document
+        from haystack.utils import Secret
+        from haystack_integrations.components.embedders.huggingface_api import HuggingFaceAPIDocumentEmbedder
+        embedder = HuggingFaceAPIDocumentEmbedder(api_type="text_embeddings_inference", api_params={"url": self.url}, normalize=True,
+                                                  truncate=not self.whole, token=Secret.from_token(self.key), progress_bar=False)
+        return [document.embedding for document in embedder.run([Document(content=text) for text in texts])["documents"]]
+
+    def rerank(self, query, documents):
+        from haystack import Document
+        from haystack.utils import Secret
+        from haystack_integrations.components.rankers.huggingface_api import HuggingFaceTEIRanker
+        ranker = HuggingFaceTEIRanker(url=self.url, top_k=len(documents), token=Secret.from_token(self.key))
+        found = ranker.run(query=query, documents=[Document(content=text, meta={"at": at}) for at, text in enumerate(documents)])
+        return [[document.meta["at"], document.score] for document in found["documents"]]
 
 
 class HuggingFaceHub(Client):
@@ -129,6 +161,60 @@ class Voyage(Client):
         return [[row.index, row.relevance_score] for row in self.client().rerank(query, documents, model=self.model).results]
 
 
+# LiteLLM's routes: what the addresses of embedding and rerank have behind the server's (None: the route cannot rank), and what else each
+# call needs.
+LITELLM = {
+    "openai": ("/v1", None, {}, {}),
+    "hosted_vllm": ("/v1", "/v1", {}, {}),
+    "ollama": ("", None, {}, {}),
+    "huggingface": ("/embed", "/rerank", {"input_type": "embed"}, {}),
+    "cohere": ("/v2/embed", "/v2/rerank", {}, {}),
+    "jina_ai": ("/v1", "/v1/rerank", {}, {}),
+    "voyage": ("/v1/embeddings", "/v1/rerank", {}, {"top_n": 2048}),
+    "infinity": ("/v1", "/v1/rerank", {}, {"return_documents": False}),
+}
+
+
+def litellm_route(route, path, rerank_path, embeds, ranks):
+    """A class for a row of LITELLM."""
+    class Route(Client):
+        def embed(self, texts):
+            import litellm
+            found = litellm.embedding(model=f"{route}/{self.model}", api_base=self.url + path, api_key=self.key, input=texts, **embeds)
+            return [item["embedding"] for item in found.data]
+
+    def rerank(self, query, documents):
+        import litellm
+        found = litellm.rerank(model=f"{route}/{self.model}", api_base=self.url + rerank_path, api_key=self.key, query=query,
+                               documents=documents, **ranks)
+        return [[row["index"], row["relevance_score"]] for row in found.results]
+
+    if rerank_path is not None:
+        Route.rerank = rerank
+    return Route
+
+
+class ChromaOpenAI(Client):
+    def embed(self, texts):
+        from chromadb.utils.embedding_functions import OpenAIEmbeddingFunction
+        return OpenAIEmbeddingFunction(api_key=self.key, api_base=self.url + "/v1", model_name=self.model)(texts)
+
+
+class ChromaOllama(Client):
+    def embed(self, texts):
+        from chromadb.utils.embedding_functions.ollama_embedding_function import OllamaEmbeddingFunction
+        return OllamaEmbeddingFunction(url=self.url, model_name=self.model)(texts)
+
+
+class ChromaHuggingFace(Client):
+    def embed(self, texts):
+        from chromadb.utils.embedding_functions import HuggingFaceEmbeddingServer
+        os.environ["CHROMA_HUGGINGFACE_API_KEY"] = self.key
+        function = HuggingFaceEmbeddingServer(url=self.url + "/embed", api_key_env_var="CHROMA_HUGGINGFACE_API_KEY")
+        function._session.timeout = None  # 5 s, and no argument for it
+        return function(texts)
+
+
 class TritonHTTP(Client):
     def client(self):
         import tritonclient.http as library
@@ -154,10 +240,12 @@ class TritonGRPC(TritonHTTP):
 
 CLIENTS = {
     "openai": OpenAI, "openai, Azure": Azure, "langchain-openai": LangChainOpenAI, "langchain-huggingface": LangChainHuggingFace,
-    "langchain-ollama": LangChainOllama, "LlamaIndex, OpenAI": LlamaIndexOpenAI, "LlamaIndex, Ollama": LlamaIndexOllama,
-    "Haystack, OpenAI": HaystackOpenAI, "huggingface_hub": HuggingFaceHub, "ollama": Ollama, "cohere": Cohere, "cohere, version 1": CohereV1,
-    "voyageai": Voyage, "tritonclient, HTTP": TritonHTTP, "tritonclient, gRPC": TritonGRPC,
-}
+    "langchain-ollama": LangChainOllama, "LlamaIndex, OpenAI": LlamaIndexOpenAI, "LlamaIndex, TEI": LlamaIndexTEI,
+    "LlamaIndex, Ollama": LlamaIndexOllama, "Haystack, OpenAI": HaystackOpenAI, "Haystack, TEI": HaystackTEI,
+    "huggingface_hub": HuggingFaceHub, "ollama": Ollama, "cohere": Cohere, "cohere, version 1": CohereV1, "voyageai": Voyage,
+    "chromadb, OpenAI": ChromaOpenAI, "chromadb, Ollama": ChromaOllama, "chromadb, TEI": ChromaHuggingFace,
+    "tritonclient, HTTP": TritonHTTP, "tritonclient, gRPC": TritonGRPC,
+} | {f"litellm, {name}/": litellm_route(name, *row) for name, row in LITELLM.items()}
 
 
 def vectors_of(ask):

@@ -9,6 +9,7 @@ import pytest
 from driver import BUILT, DEADLINE_S
 from embed_server import EMBED
 from matrix import PAGE
+from python_driver import LITELLM
 
 SECTION = PAGE.read_text(encoding="utf-8").partition("## Tried by `make test-clients`")[2].partition("\n## ")[0]
 BLOCKS = [(title, language, block) for title, text in re.findall(r"^### ([^\n]+)\n(.*?)(?=^### |\Z)", SECTION, re.M | re.S)
@@ -29,6 +30,21 @@ def by_node(block):
 def test_each_language_has_lines():
     assert {language for _, language, _ in BLOCKS} == {"python", "javascript"}
     assert all(block.count("\n") <= 4 and "127.0.0.1:8080" in block for _, _, block in BLOCKS)
+
+
+def litellm_cell(path, needs):
+    """Of the page's table: an address and what else a call needs."""
+    if path is None:
+        return "—"
+    values = {name: value if isinstance(value, bool) else json.dumps(value) for name, value in needs.items()}
+    return ", ".join([f"`{path}`" if path else "nothing"] + [f"`{name}={value}`" for name, value in values.items()])
+
+
+def test_addresses_of_litellm():
+    lines = SECTION.partition("litellm: begin")[2].partition("litellm: end")[0].splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in lines if line.startswith("| `")]
+    assert rows == [[f"`{name}/`", litellm_cell(path, embeds), litellm_cell(rerank_path, ranks)]
+                    for name, (path, rerank_path, embeds, ranks) in LITELLM.items()]
 
 
 @pytest.mark.parametrize("title, language, block", BLOCKS, ids=lambda value: value.partition("\n")[0][:40])

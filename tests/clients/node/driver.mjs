@@ -1,4 +1,7 @@
 // The clients of the npm registry, driven by tests/clients/driver.py: a line of JSON asks, a line of JSON answers.
+import { InferenceClient } from "@huggingface/inference";
+import { CohereClient, CohereClientV2 } from "cohere-ai";
+import { Ollama } from "ollama";
 import OpenAI, { AzureOpenAI } from "openai";
 import readline from "node:readline";
 
@@ -17,12 +20,60 @@ function azure(ask) {
     } };
 }
 
-const CLIENTS = { "openai": openai, "openai, Azure": azure };
+function ollama(ask) {
+    const client = new Ollama({ host: ask.url, headers: { Authorization: `Bearer ${ask.key}` } });
+    return { async embed(texts) {
+        return (await client.embed({ model: ask.model, input: texts, ...(ask.whole ? { truncate: false } : {}) })).embeddings;
+    } };
+}
+
+function cohere(ask) {
+    const client = new CohereClientV2({ token: ask.key, environment: ask.url });
+    return {
+        async embed(texts) {
+            const reply = await client.embed({ texts, model: ask.model, inputType: "search_document", embeddingTypes: ["float"],
+                                               ...(ask.whole ? { truncate: "NONE" } : {}) });
+            return reply.embeddings.float;
+        },
+        async rerank(query, documents) {
+            const reply = await client.rerank({ model: ask.model, query, documents });
+            return reply.results.map((row) => [row.index, row.relevanceScore]);
+        },
+    };
+}
+
+function cohereV1(ask) {
+    const client = new CohereClient({ token: ask.key, environment: ask.url });
+    return {
+        async embed(texts) {
+            return (await client.embed({ texts, model: ask.model, inputType: "search_document",
+                                         ...(ask.whole ? { truncate: "NONE" } : {}) })).embeddings;
+        },
+        async rerank(query, documents) {
+            const reply = await client.rerank({ model: ask.model, query, documents });
+            return reply.results.map((row) => [row.index, row.relevanceScore]);
+        },
+    };
+}
+
+function huggingface(ask) {
+    const client = new InferenceClient(ask.key, { endpointUrl: ask.url });
+    return { async embed(texts) {
+        return client.featureExtraction({ inputs: texts, ...(ask.whole ? { truncate: false } : {}) });
+    } };
+}
+
+const CLIENTS = { "openai": openai, "openai, Azure": azure, "ollama": ollama, "cohere-ai": cohere, "cohere-ai, version 1": cohereV1,
+                  "@huggingface/inference": huggingface };
 
 async function answer(ask) {
-    const vectors = await CLIENTS[ask.client](ask).embed(ask.texts);
-    const numbers = Float64Array.from(vectors.flatMap((vector) => Array.from(vector)));
-    return { count: vectors.length, vectors: Buffer.from(numbers.buffer).toString("base64") };
+    const client = CLIENTS[ask.client](ask);
+    if (ask.texts) {
+        const vectors = await client.embed(ask.texts);
+        const numbers = Float64Array.from(vectors.flatMap((vector) => Array.from(vector)));
+        return { count: vectors.length, vectors: Buffer.from(numbers.buffer).toString("base64") };
+    }
+    return { scores: await client.rerank(ask.query, ask.documents) };
 }
 
 for await (const line of readline.createInterface({ input: process.stdin })) {
@@ -30,7 +81,8 @@ for await (const line of readline.createInterface({ input: process.stdin })) {
     try {
         reply = await answer(JSON.parse(line));
     } catch (error) {
-        reply = { error: error.constructor.name, status: error.status ?? null, message: String(error.message) };
+        const status = error.status ?? error.status_code ?? error.statusCode ?? error.httpResponse?.status ?? null;
+        reply = { error: error.constructor.name, status, message: String(error.message) };
     }
     process.stdout.write(JSON.stringify(reply) + "\n");
 }
