@@ -22,6 +22,7 @@ DEADLINE_S = 900
 COMMANDS = {
     "Python": [PYTHON, HERE / "python_driver.py"],
     "Node": ["node", BUILT / "node" / "driver.mjs"],
+    "Go": [BUILT / "go" / "driver"],
 }
 
 
@@ -39,7 +40,7 @@ class Driver:
     def __init__(self, language, environment=()):
         command = list(map(str, COMMANDS[language]))
         proxies = {name for name in os.environ if name.lower().endswith("_proxy")}
-        kept = {name: value for name, value in os.environ.items() if name not in proxies and not name.startswith(("HF_", "OPENAI_", "CO_"))}
+        kept = {name: value for name, value in os.environ.items() if name not in proxies and not name.startswith(("HF_", "OPENAI_", "OLLAMA_", "CO_"))}
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
                                         env=kept | dict(environment))
 

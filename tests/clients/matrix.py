@@ -49,6 +49,11 @@ CLIENTS = {
     "cohere-ai (Node)": Row("Node", ranks=True, obeys=True),
     "cohere-ai, version 1 (Node)": Row("Node", ranks=True, obeys=True),
     "@huggingface/inference (Node)": Row("Node"),
+    "openai-go": Row("Go", obeys=True),
+    "go-openai": Row("Go"),
+    "ollama (Go)": Row("Go"),
+    "cohere-go": Row("Go", ranks=True),
+    "cohere-go, version 1": Row("Go", ranks=True),
 }
 
 

@@ -45,7 +45,8 @@ class Trial:
     """One client; ask() puts a question to it, with what all of its questions have."""
 
     def __init__(self, name, driver, expected):
-        self.name, self.row, self.driver, self.expected = name.removesuffix(" (Node)"), CLIENTS[name], driver, expected
+        self.row, self.driver, self.expected = CLIENTS[name], driver, expected
+        self.name = name.removesuffix(f" ({self.row.language})")
 
     def ask(self, url, texts, model=NAME, **rest):
         return self.driver.ask(self.name, url, model, texts=texts, **rest)
