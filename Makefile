@@ -130,7 +130,7 @@ $(CLIENTS_ENV)/.ready: tests/clients/requirements.txt tests/clients/constraints.
 clients-deps: test-deps build-all $(TEST_ENV)/.ready $(CLIENTS_ENV)/.ready
 	@scripts/make-clients build/clients
 
-test-clients: clients-deps ## Tries published clients in Python, JavaScript and Go (a gigabyte of packages) against docs/CLIENTS.md's table
+test-clients: clients-deps ## Tries published clients in Python, JavaScript, Go and Java (a gigabyte of packages) against docs/CLIENTS.md's table
 	@scripts/run-tests $(BUILD) $(TEST_ENV) clients $(PYTEST_ARGS)
 
 clients-table: clients-deps ## The same, and writes the table into docs/CLIENTS.md

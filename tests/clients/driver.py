@@ -23,6 +23,7 @@ COMMANDS = {
     "Python": [PYTHON, HERE / "python_driver.py"],
     "Node": ["node", BUILT / "node" / "driver.mjs"],
     "Go": [BUILT / "go" / "driver"],
+    "Java": ["java", "-cp", f"{BUILT / 'java'}:{BUILT / 'java' / 'lib'}/*", "Driver"],
 }
 
 

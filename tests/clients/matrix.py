@@ -54,6 +54,11 @@ CLIENTS = {
     "ollama (Go)": Row("Go"),
     "cohere-go": Row("Go", ranks=True),
     "cohere-go, version 1": Row("Go", ranks=True),
+    "openai-java": Row("Java", obeys=True),
+    "LangChain4j, OpenAI": Row("Java"),
+    "LangChain4j, Ollama": Row("Java"),
+    "Spring AI, OpenAI": Row("Java"),
+    "Spring AI, Ollama": Row("Java"),
 }
 
 

@@ -24,8 +24,7 @@ class Relay:
             disable_nagle_algorithm = True
 
             def handle_any(self):
-                body = self.rfile.read(int(self.headers.get("content-length", 0)))
-                asked = Asked(self.command, self.path, list(self.headers.items()), body)
+                asked = Asked(self.command, self.path, list(self.headers.items()), body_of(self.headers, self.rfile))
                 relay.asked.append(asked)
                 relay.arrivals.append(time.monotonic())
                 status, headers, content = relay.refusals.popleft() if relay.refusals else passed_on(relay.address, asked)
@@ -52,6 +51,19 @@ class Relay:
         self.server.shutdown()
         self.thread.join()
         self.server.server_close()
+
+
+def body_of(headers, stream):
+    """Read from the stream, by its length or in chunks."""
+    if headers.get("transfer-encoding", "").lower() != "chunked":
+        return stream.read(int(headers.get("content-length", 0)))
+    body = b""
+    while size := int(stream.readline().partition(b";")[0], 16):
+        body += stream.read(size)
+        stream.readline()  # the chunk's end
+    while stream.readline().strip():  # trailers
+        pass
+    return body
 
 
 def passed_on(address, asked):

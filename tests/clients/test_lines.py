@@ -33,6 +33,10 @@ func main() {
 	json.NewEncoder(os.Stdout).Encode(reply)
 }
 """
+JAVA = """%s
+System.out.println(new com.fasterxml.jackson.databind.ObjectMapper().writeValueAsString(vectors));
+/exit
+"""
 
 
 def output(*command, **settings):
@@ -59,8 +63,14 @@ def by_go(block, folder):
     return vectors["float"] if isinstance(vectors, dict) else vectors
 
 
+def by_java(block, folder):
+    script = folder / "lines.jsh"
+    script.write_text(JAVA % block)
+    return output("jshell", "-s", "--class-path", ":".join(map(str, sorted((BUILT / "java" / "lib").glob("*.jar")))), "DEFAULT", script)
+
+
 def test_each_language_has_lines():
-    assert {language for _, language, _ in BLOCKS} == {"python", "javascript", "go"}
+    assert {language for _, language, _ in BLOCKS} == {"python", "javascript", "go", "java"}
     assert all(block.count("\n") <= 4 and "127.0.0.1:8080" in block for _, _, block in BLOCKS)
 
 
@@ -85,7 +95,7 @@ def test_lines_work(title, language, block, server, drivers, tmp_path):
     if language == "python":
         found = drivers("Python").ask("lines", server.url, "", lines=lines)
     else:
-        found = {"javascript": by_node, "go": by_go}[language](lines, tmp_path)
+        found = {"javascript": by_node, "go": by_go, "java": by_java}[language](lines, tmp_path)
     with server.client() as client:
         wanted = client.post(EMBED, json={"texts": ["hello", "good day"]}).json()["embeddings"]
     assert numpy.array_equal(numpy.float32(found), numpy.float32(wanted))
