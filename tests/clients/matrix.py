@@ -49,6 +49,8 @@ CLIENTS = {
     "cohere-ai (Node)": Row("Node", ranks=True, obeys=True),
     "cohere-ai, version 1 (Node)": Row("Node", ranks=True, obeys=True),
     "@huggingface/inference (Node)": Row("Node"),
+    "LangChain.js, OpenAI (Node)": Row("Node"),
+    "LangChain.js, Ollama (Node)": Row("Node"),
     "openai-go": Row("Go", obeys=True),
     "go-openai": Row("Go"),
     "ollama (Go)": Row("Go"),

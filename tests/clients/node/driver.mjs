@@ -1,5 +1,7 @@
 // The clients of the npm registry, driven by tests/clients/driver.py: a line of JSON asks, a line of JSON answers.
 import { InferenceClient } from "@huggingface/inference";
+import { OllamaEmbeddings } from "@langchain/ollama";
+import { OpenAIEmbeddings } from "@langchain/openai";
 import { CohereClient, CohereClientV2 } from "cohere-ai";
 import { Ollama } from "ollama";
 import OpenAI, { AzureOpenAI } from "openai";
@@ -63,8 +65,20 @@ function huggingface(ask) {
     } };
 }
 
+function langchainOpenAI(ask) {
+    const embeddings = new OpenAIEmbeddings({ model: ask.model, apiKey: ask.key, configuration: { baseURL: `${ask.url}/v1` } });
+    return { embed: (texts) => embeddings.embedDocuments(texts) };
+}
+
+function langchainOllama(ask) {
+    const headers = { Authorization: `Bearer ${ask.key}` };
+    // It repeats any refusal, six times unless told otherwise, for more than a minute.
+    const embeddings = new OllamaEmbeddings({ model: ask.model, baseUrl: ask.url, headers, maxRetries: 1 });
+    return { embed: (texts) => embeddings.embedDocuments(texts) };
+}
+
 const CLIENTS = { "openai": openai, "openai, Azure": azure, "ollama": ollama, "cohere-ai": cohere, "cohere-ai, version 1": cohereV1,
-                  "@huggingface/inference": huggingface };
+                  "@huggingface/inference": huggingface, "LangChain.js, OpenAI": langchainOpenAI, "LangChain.js, Ollama": langchainOllama };
 
 async function answer(ask) {
     const client = CLIENTS[ask.client](ask);
