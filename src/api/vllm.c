@@ -338,7 +338,8 @@ static const api_description score_form = {
     .reply = LIST("['index','object','score']")};
 static const api_description pooling_form = {
     .members = "'input':{'$ref':'#/components/schemas/Input'},'messages':{'type':'null'},"
-               "'task':{'enum':['embed','token_embed','encode','classify',null]}," SIDES,
+               "'task':{'enum':['embed','token_embed','encode','classify',null]},"
+               "'activation':{'type':['boolean','null']},'instruction':{'type':['string','null']}," SIDES,
     .fields = {model_field, vector_fields},
     .reply = LIST("['index','object','data']")};
 static const api_description classify_form = {

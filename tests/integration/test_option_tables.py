@@ -14,7 +14,7 @@ RANKING = "| option | TEI | Cohere, Jina, vLLM, infinity |", {
 # Objects and lists whose own fields are the options, and what the other forms of a shared path have: told in the table of forms.
 AROUND = {"KServe": {"parameters", "outputs"}, "Weaviate": {"config"}, "Ollama": set()}
 FORMS = {"/rerank": {"documents"}, "/v1/rerank": {"texts"}, "/v2/rerank": {"texts"},
-         "/pooling": {"queries", "documents", "items", "text_1", "text_2", "data_1", "data_2", "messages"}}
+         "/pooling": {"queries", "documents", "items", "text_1", "text_2", "data_1", "data_2", "activation", "instruction", "messages"}}
 SHARED = ("Cohere, Jina, vLLM, infinity", "Voyage")
 # Of the table, but no fields of a body: of the entries of "outputs", passed over, a value.
 OTHERS = {"binary_data", "user", "cl100k"}

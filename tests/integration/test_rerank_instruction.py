@@ -57,6 +57,12 @@ def test_the_instruction_stands_before_the_query(asked, form):
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_the_document_lists_the_instruction(asked, form):
+    content = asked.get("/openapi.json").json()["paths"][FORMS[form][0]]["post"]["requestBody"]["content"]
+    assert "instruction" in str(content["application/json"]["schema"])
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_bad_instructions(asked, form):
     for wrong in (5, [], {}, True, ["x"]):
         assert "instruction" in scores(asked, form, status=400, instruction=wrong)["message"]
