@@ -94,6 +94,9 @@ test-models: test-deps build-all $(TEST_ENV)/.ready ## Loads, asks and unloads m
 test-collector: test-deps build-all $(TEST_ENV)/.ready ## Sends traces and metrics to real OpenTelemetry Collectors, built from their Go modules
 	@scripts/run-tests $(BUILD) $(TEST_ENV) collector $(PYTEST_ARGS)
 
+test-jaeger: test-deps build-all $(TEST_ENV)/.ready ## Looks for the server's traces in a real Jaeger, built from its Go module
+	@scripts/run-tests $(BUILD) $(TEST_ENV) jaeger $(PYTEST_ARGS)
+
 test-kubernetes: test-deps build-all $(TEST_ENV)/.ready ## Checks manifests and chart with kustomize and helm, built from their Go modules
 	@scripts/run-tests $(BUILD) $(TEST_ENV) kubernetes $(PYTEST_ARGS)
 

@@ -13,6 +13,8 @@ from family_models import FAMILIES, LONG, LONG_TEXT, LONGEST_TEXT, LONGEST_TOKEN
 # int8 and int4 of so small a model lose more than of a real one, int4 the most in ModernBERT's gated net without biases.
 COSINES = {"fp32": 1 - 1e-7, "bf16": 0.999, "int8": 0.997, "int4": 0.9}
 INT4 = {"modernbert": 0.87}
+# The mean of 8,192 tokens of random weights: 0.9969 by the reference tier, whose sums are exact, and 0.9958 where attention is in bf16.
+LONG_INT8 = {"modernbert": 0.995}
 STATIC = "model2vec"  # test_static_vectors.py
 
 
@@ -68,7 +70,7 @@ def test_long_texts(name, reference, tmp_path):
     expected = numpy.array(reference[f"{name} long"])
     assert numpy.abs(together[1:2] - expected).max() <= 1e-4 and cosines(together[1:2], expected).min() >= COSINES["fp32"]
     assert (embed(folder, "--precision", "fp32", "--threads", "1", texts=[LONG_TEXT]) == together[1:2]).all()
-    assert cosines(embed(folder, "--precision", "int8", texts=[LONG_TEXT]), expected).min() >= COSINES["int8"]
+    assert cosines(embed(folder, "--precision", "int8", texts=[LONG_TEXT]), expected).min() >= LONG_INT8.get(name, COSINES["int8"])
 
 
 def test_the_longest_texts(reference, tmp_path):
