@@ -20,20 +20,31 @@ static aki_status refuse_adapter(const char *folder, aki_error *error)
     return AKI_MODEL_UNSUPPORTED;
 }
 
-/* Class of the publisher's code for AutoModel, "REPOSITORY--FILE.CLASS"; NULL = there is none. */
+/* The publisher's code for AutoModel, "REPOSITORY--FILE.CLASS" or, where it lies in the folder, "FILE.CLASS"; NULL = there is none. */
 static const char *code_of(const config_fields *fields)
 {
-    const char *text =
-        json_string_value(json_object_get(json_object_get(fields->file.root, "auto_map"), "AutoModel"));
-    const char *dot = text != NULL ? strrchr(text, '.') : NULL;
+    return json_string_value(json_object_get(json_object_get(fields->file.root, "auto_map"), "AutoModel"));
+}
+
+static const char *class_of(const char *code)
+{
+    const char *dot = code != NULL ? strrchr(code, '.') : NULL;
     return dot != NULL ? dot + 1 : NULL;
+}
+
+/* A text that has the name of the repository in it; NULL = not known. */
+static const char *repository_of(const config_fields *fields, const char *code)
+{
+    return code != NULL && strstr(code, "--") != NULL
+               ? code
+               : json_string_value(json_object_get(fields->file.root, "_name_or_path"));
 }
 
 /* A model that brings code of its own, or whose tensors are not the numbers that are computed with. */
 static aki_status refuse_own_ways(const config_fields *fields, const model_family *family, aki_error *error)
 {
     const json_t *classes = json_object_get(fields->file.root, "auto_map");
-    const char *code = code_of(fields);
+    const char *code = class_of(code_of(fields));
     const bool is_known = code != NULL && family->code != NULL && strcmp(code, family->code) == 0;
     if (json_object_get(classes, "AutoModel") != NULL && !is_known) {
         error_set(error, AKI_MODEL_UNSUPPORTED,
@@ -58,7 +69,8 @@ static aki_status find_family(const model_family **family, const config_fields *
         return status;
     if (type == NULL)
         return error_set(error, AKI_MODEL_INVALID, "'%s' has no \"model_type\"", fields->file.path);
-    *family = model_family_find(type, code_of(fields));
+    const char *code = code_of(fields);
+    *family = model_family_find(type, class_of(code), repository_of(fields, code));
     model_family_list(list, sizeof list);
     return *family != NULL ? AKI_OK : config_unsupported(fields, "model_type", type, list, error);
 }

@@ -4,20 +4,27 @@
 #include <string.h>
 
 static const model_family *const families[] = {
-    &family_bert,        &family_jina_bert,  &family_camembert, &family_distilbert, &family_electra,
-    &family_gemma3_text, &family_gte,        &family_model2vec, &family_modernbert, &family_mpnet,
-    &family_new,         &family_nomic_bert, &family_qwen3,     &family_roberta,    &family_xlm_roberta,
+    &family_bert,       &family_jina_code,  &family_jina_bert,   &family_camembert,
+    &family_distilbert, &family_electra,    &family_gemma3_text, &family_gte,
+    &family_model2vec,  &family_modernbert, &family_mpnet,       &family_new,
+    &family_nomic_bert, &family_qwen3,      &family_roberta,     &family_xlm_roberta,
 };
 #define FAMILIES (sizeof families / sizeof families[0])
 
-const model_family *model_family_find(const char *type, const char *code)
+static bool is_of(const model_family *f, const char *code, const char *repository)
+{
+    return code != NULL && f->code != NULL && strcmp(f->code, code) == 0 &&
+           (f->repository == NULL || (repository != NULL && strstr(repository, f->repository) != NULL));
+}
+
+const model_family *model_family_find(const char *type, const char *code, const char *repository)
 {
     const model_family *found = NULL;
     for (size_t i = 0; i < FAMILIES; i++) {
         const model_family *f = families[i];
         if (strcmp(f->type, type) != 0)
             continue;
-        if (code != NULL && f->code != NULL && strcmp(f->code, code) == 0)
+        if (is_of(f, code, repository))
             return f;
         found = found == NULL ? f : found;
     }

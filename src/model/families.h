@@ -104,6 +104,8 @@ typedef struct model_family {
     const char *type; /* model_type */
     /* Class of the code that the model's publisher brings ("auto_map"), which this family computes; NULL = none. */
     const char *code;
+    /* Part of the name of the repository that this class is from, where another family has a class of that name; NULL = any. */
+    const char *repository;
     const char *
         arguments; /* that a sentence file may give for its config.json, as sentence_arguments_check takes them */
     /* Fills in what config.json decides: sizes, epsilon, activation and graph, which is zero before. Without layers the sizes are those
@@ -118,16 +120,17 @@ typedef struct model_family {
     const model_mlm *mlm;               /* likewise */
 } model_family;
 
-/* By model_type, and where several have it by the class of the publisher's code (NULL = none), else the first; NULL = there is none. */
-const model_family *model_family_find(const char *type, const char *code);
+/* By model_type, and where several have it by the class of the publisher's code and the repository that it is from (NULL = none),
+ * else the first; NULL = there is none. */
+const model_family *model_family_find(const char *type, const char *code, const char *repository);
 /* Their types with commas between, in the order of the alphabet, cut to `room`. */
 void model_family_list(char *list, size_t room);
 
 /* ---- the rows, and what they share ---- */
 
 extern const model_family family_bert, family_camembert, family_distilbert, family_electra,
-    family_gemma3_text, family_gte, family_jina_bert, family_model2vec, family_modernbert, family_mpnet,
-    family_new, family_nomic_bert, family_qwen3, family_roberta, family_xlm_roberta;
+    family_gemma3_text, family_gte, family_jina_bert, family_jina_code, family_model2vec, family_modernbert,
+    family_mpnet, family_new, family_nomic_bert, family_qwen3, family_roberta, family_xlm_roberta;
 
 /* sentence-transformers' StaticEmbedding, which no config.json names: not among those that are found. */
 extern const model_family family_static_embedding;

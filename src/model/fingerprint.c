@@ -38,6 +38,8 @@ uint64_t model_fingerprint(const model_config *config, const model_weights *weig
                                 config->graph.key_value_heads,
                                 config->graph.norm,
                                 config->graph.pre_norm,
+                                config->graph.joint_head_norms,
+                                config->graph.attention_input_twice,
                                 config->graph.gated};
     const float reals[] = {config->layer_norm_epsilon,
                            config->graph.rotary[MODEL_GLOBAL].theta,

@@ -48,6 +48,12 @@ typedef struct model_graph {
      * (final_norm), and the residual stream is not normalised itself. The norms behind (attention_norm, output_norm) are then
      * of what is added to it, where the family has them. Without this they are of the sum. */
     bool pre_norm;
+    /* Jina's code model: query_norm and key_norm are norms over the numbers of all heads, hidden_size of them, with a beta. Else they are
+     * RMSNorms of each head. */
+    bool joint_head_norms;
+    /* Jina's code model, without pre_norm: behind attention_norm the attention's input is added once more, and before_feed_forward is the
+     * norm of that sum. */
+    bool attention_input_twice;
     bool gated;            /* the feed-forward net's inside is activation(gate(x)) * intermediate(x) */
     float embedding_scale; /* of the word embeddings; 0 = 1 */
 } model_graph;

@@ -92,9 +92,10 @@ typedef union model_layer {
         model_norm output_norm;
         model_linear gate; /* [intermediate][hidden] */
         model_norm before_attention, before_feed_forward;
-        model_tensor query_norm, key_norm; /* [head_size]: RMSNorm of each head, before it is turned */
+        /* Before queries and keys are turned. [head_size], without a beta: RMSNorm of each head; [hidden] with joint_head_norms */
+        model_norm query_norm, key_norm;
     };
-    model_tensor tensors[24];
+    model_tensor tensors[26];
 } model_layer;
 
 /* All tensors of a model, listed likewise. */

@@ -1,4 +1,5 @@
-"""A tiny RoBERTa with a byte-level BPE tokenizer, as all-distilroberta-v1 is published; its weights come from a seed.
+"""A tiny RoBERTa with a byte-level BPE tokenizer, as all-distilroberta-v1 is published, or another family with the same tokenizer; its weights
+come from a seed.
 
 bpe_vectors.json holds what sentence-transformers gives for TEXTS (make_bpe_reference.py).
 """
@@ -20,8 +21,8 @@ NAMES = {"bos_token": "<s>", "cls_token": "<s>", "eos_token": "</s>", "sep_token
          "mask_token": {"__type": "AddedToken", "content": "<mask>", "lstrip": True, "normalized": False, "rstrip": False, "single_word": False}}
 
 
-def write_roberta(folder, tokenizer_class="RobertaTokenizer", pair_files=False):
-    folder = write_family(folder, "roberta")
+def write_roberta(folder, tokenizer_class="RobertaTokenizer", pair_files=False, family="roberta"):
+    folder = write_family(folder, family)
     pieces = trained()
     write_model(folder, tokenizer_json(pieces), tokenizer_class=tokenizer_class, model_max_length=512, add_prefix_space=False, trim_offsets=True, **NAMES)
     if pair_files:
@@ -30,5 +31,5 @@ def write_roberta(folder, tokenizer_class="RobertaTokenizer", pair_files=False):
         (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(" ".join(pair) + "\n" for pair in pieces[1]), encoding="utf-8")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "vocab_size": len(pieces[0])}))
-    save_file(tensors(FAMILIES["roberta"], len(pieces[0])), folder / "model.safetensors", metadata={"format": "pt"})
+    save_file(tensors(FAMILIES[family], len(pieces[0])), folder / "model.safetensors", metadata={"format": "pt"})
     return folder

@@ -100,6 +100,18 @@ def jina(vocabulary, layers):
     return found
 
 
+def jina_code(vocabulary, layers):
+    found = bert_embeddings(vocabulary, 2)
+    for number in range(layers):
+        stem = f"encoder.layer.{number}."
+        for name in ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"):
+            found += linear(stem, name, HIDDEN, HIDDEN)
+        found += matrices(stem, ("mlp.up_gated_layer", 2 * INNER, HIDDEN)) + linear(stem, "mlp.down_layer", HIDDEN, INNER)
+        found += layer_norms(stem, "attention.self.layer_norm_q", "attention.self.layer_norm_k", "attention.output.LayerNorm", "layer_norm_1",
+                             "layer_norm_2")
+    return found
+
+
 def row(model_type, keys, tensors, layers=2, pooling="mean", seed=1, prefix="", reference=None):
     """reference: fields that give sentence-transformers the same model, where it does not know the family's own."""
     return {"keys": {"model_type": model_type, "num_hidden_layers": layers, **COMMON, **keys}, "tensors": tensors, "layers": layers,
@@ -110,6 +122,7 @@ GEMMA = {"num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 32, "qu
          "sliding_window_pattern": 3, "rope_theta": 1000000.0, "rope_local_base_freq": 10000.0, "hidden_activation": "gelu_pytorch_tanh"}
 JINA = {"auto_map": {"AutoModel": "jinaai/jina-bert-implementation--modeling_bert.JinaBertModel"}, "position_embedding_type": "alibi",
         "type_vocab_size": 2, "layer_norm_eps": 1e-12, "hidden_act": "gelu"}
+JINA_CODE = {**JINA, "auto_map": {"AutoModel": "jinaai/jina-bert-v2-qk-post-norm--modeling_bert.JinaBertModel"}}
 FAMILIES = {
     "nomic_bert": row("nomic_bert", {"num_attention_heads": 3, "hidden_act": "silu", "type_vocab_size": 2, "layer_norm_eps": 1e-12,
                                      "rope_parameters": {"rope_type": "default", "rope_theta": 1000.0}}, nomic_bert, seed=20),
@@ -138,6 +151,8 @@ FAMILIES = {
                               {"rope_type": "linear", "factor": 8 ** (2 / 16), "rope_theta": 160000.0}}),
     "jina_bert": row("bert", {"num_attention_heads": 3, **JINA, "feed_forward_type": "geglu"}, jina, seed=30),
     "jina_bert-reglu": row("bert", {"num_attention_heads": 4, **JINA, "feed_forward_type": "reglu"}, jina, seed=31, prefix="bert."),
+    "jina_code": row("bert", {"num_attention_heads": 3, **JINA_CODE, "feed_forward_type": "geglu"}, jina_code, seed=33),
+    "jina_code-reglu": row("bert", {"num_attention_heads": 4, **JINA_CODE, "feed_forward_type": "reglu"}, jina_code, seed=34, prefix="bert."),
 }
 
 # Models that a long text is computed with as well: what it is made of, and how many tokens of it count.

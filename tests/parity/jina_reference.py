@@ -1,4 +1,4 @@
-"""JinaBERT v2 in double precision, from its contract: transformers has no class for it."""
+"""JinaBERT v2 and its variant for code in double precision, from their contracts: transformers has no class for them."""
 
 import math
 
@@ -20,6 +20,7 @@ def hidden_states(ids, tensors, config):
     """[tokens][hidden] of one text."""
     weights = {name.removeprefix("bert."): value.astype(float) for name, value in tensors.items()}
     heads, epsilon = config["num_attention_heads"], config["layer_norm_eps"]
+    for_code = "qk-post-norm" in config["auto_map"]["AutoModel"]
     activate = {"geglu": lambda x: 0.5 * x * (1 + numpy.vectorize(math.erf)(x / math.sqrt(2))), "reglu": lambda x: numpy.maximum(x, 0)}
     places = numpy.arange(len(ids))
     bias = -slopes(heads)[:, None, None] * abs(places[None, :] - places[:, None])
@@ -34,13 +35,20 @@ def hidden_states(ids, tensors, config):
         def normed(x, name):
             return norm(x, weights[f"{stem}{name}.weight"], weights[f"{stem}{name}.bias"], epsilon)
 
-        query, key, value = (linear(rows, f"attention.self.{name}").reshape(len(ids), heads, -1).transpose(1, 0, 2)
-                             for name in ("query", "key", "value"))
+        query, key, value = (linear(rows, f"attention.self.{name}") for name in ("query", "key", "value"))
+        if for_code:
+            query, key = normed(query, "attention.self.layer_norm_q"), normed(key, "attention.self.layer_norm_k")
+        query, key, value = (x.reshape(len(ids), heads, -1).transpose(1, 0, 2) for x in (query, key, value))
         scores = query @ key.transpose(0, 2, 1) / math.sqrt(query.shape[-1]) + bias
         shares = numpy.exp(scores - scores.max(-1, keepdims=True))
         shares /= shares.sum(-1, keepdims=True)
         mixed = (shares @ value).transpose(1, 0, 2).reshape(len(ids), -1)
-        rows = normed(linear(mixed, "attention.output.dense") + rows, "attention.output.LayerNorm")
+        before, rows = rows, normed(linear(mixed, "attention.output.dense") + rows, "attention.output.LayerNorm")
+        if for_code:
+            rows = normed(rows + before, "layer_norm_1")
+            up, gate = numpy.split(rows @ weights[f"{stem}mlp.up_gated_layer.weight"].T, 2, axis=-1)
+            rows = normed(linear(activate[config["feed_forward_type"]](gate) * up, "mlp.down_layer") + rows, "layer_norm_2")
+            continue
         gate, up = numpy.split(rows @ weights[f"{stem}mlp.gated_layers.weight"].T, 2, axis=-1)
         rows = normed(linear(activate[config["feed_forward_type"]](gate) * up, "mlp.wo") + rows, "mlp.layernorm")
     return rows

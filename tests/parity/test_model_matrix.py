@@ -11,7 +11,7 @@ from family_models import FAMILIES
 
 KEYS = {name: {**FAMILIES[row]["keys"], "vocab_size": 100} for name, row in {
     "bert": "bert", "electra": "electra", "mpnet": "mpnet", "distilbert": "distilbert", "nomic_bert": "nomic_bert", "modernbert": "modernbert",
-    "qwen3": "qwen3", "gemma3_text": "gemma3", "gte": "gte", "new": "gte-ntk", "JinaBERT": "jina_bert"}.items()}
+    "qwen3": "qwen3", "gemma3_text": "gemma3", "gte": "gte", "new": "gte-ntk", "JinaBERT": "jina_bert", "JinaBERT for code": "jina_code"}.items()}
 SET, MORE, TEXT, OBJECT = True, 8, "other", {"rope_type": "yarn", "type": "yarn", "factor": 2.0}
 # A value that is refused, where it is not what the field's row has.
 VALUES = {"hidden_act": "mish", "activation": "mish", "model_type": "t5", "auto_map": {"AutoModel": "modeling.Own"}, "quantization_config": {"bits": 4},

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "kernels/bf16.h"
 #include "kernels/int4.h"
 
 /* What a product takes: rows in the form that its matrix was packed for. */
@@ -54,7 +55,9 @@ typedef struct walk {
     /* What the phase at hand does. */
     product product;
     kernel_norm norm;
-    const cpu_norm *inner; /* of what w->norm adds to the residual stream; NULL = none */
+    /* Before w->norm: of what that adds to the residual stream, with pre-norm alone, else of the sum of both, to which the stream is added
+     * once more. NULL = none */
+    const cpu_norm *inner;
     preparation preparation;
     const cpu_layer *layer;
     model_reach reach;
@@ -403,7 +406,11 @@ static void norm_rows(void *cookie, size_t first, size_t count)
     part.sum = part.sum != NULL ? part.sum + first * part.sum_stride : NULL;
     if (w->inner != NULL) {
         float *added = w->state->projected + first * w->state->hidden_stride;
-        const kernel_norm inner = norm_of(w, w->inner, added, added, count);
+        kernel_norm inner = norm_of(w, w->inner, added, added, count);
+        if (w->device->config.graph.attention_input_twice) {
+            inner.residual = part.residual;
+            inner.residual_stride = part.residual_stride;
+        }
         w->device->kernels->norm(&inner);
     }
     w->device->kernels->norm(&part);
@@ -418,11 +425,13 @@ static bool add_norm(walk *w, const cpu_norm *behind, const cpu_norm *before, si
 {
     const cpu_state *state = w->state;
     const bool pre_norm = w->device->config.graph.pre_norm;
+    const bool twice = w->device->config.graph.attention_input_twice && before->gamma != NULL;
     const size_t hidden = w->device->config.hidden_size, stride = state->hidden_stride;
     float *residual = state->hidden + first * stride;
     w->preparation = next != NULL ? of_hidden(w, next, first) : (preparation){.matrix = NULL};
-    w->inner = pre_norm && behind->gamma != NULL ? behind : NULL;
-    w->norm = norm_of(w, pre_norm ? before : behind, state->projected, state->normed + first * stride, rows);
+    w->inner = (pre_norm || twice) && behind->gamma != NULL ? behind : NULL;
+    w->norm = norm_of(w, pre_norm || twice ? before : behind, state->projected,
+                      state->normed + first * stride, rows);
     w->norm.residual = residual;
     w->norm.residual_stride = stride;
     if (next == NULL) {
@@ -436,6 +445,27 @@ static bool add_norm(walk *w, const cpu_norm *behind, const cpu_norm *before, si
     return team_phase(&w->member, rows, norm_rows, w);
 }
 
+/* The norm of `count` rows of queries or keys over all heads. Numbers of bf16 go through a row of the worker's own. */
+static void norm_joint(const walk *w, const cpu_norm *norm, void *rows, size_t count)
+{
+    const cpu_device *device = w->device;
+    const size_t stride = w->state->qkv_stride, columns = device->config.hidden_size;
+    float *row = w->own->projected;
+    if (device->linear->number == KERNEL_F32) {
+        kernel_norm part = norm_of(w, norm, rows, rows, count);
+        part.input_stride = part.output_stride = stride;
+        device->kernels->norm(&part);
+        return;
+    }
+    for (uint16_t *numbers = rows; count > 0; count--, numbers += stride) {
+        for (size_t i = 0; i < columns; i++)
+            row[i] = bf16_value(numbers[i]);
+        const kernel_norm part = norm_of(w, norm, row, row, 1);
+        device->kernels->norm(&part);
+        device->linear->narrow(1, columns, row, columns, numbers, stride);
+    }
+}
+
 /* Chunks: rows of the pass from w->first_row on. Norms and positions of w->layer's queries and keys. */
 static void turn_rows(void *cookie, size_t first, size_t count)
 {
@@ -445,6 +475,7 @@ static void turn_rows(void *cookie, size_t first, size_t count)
     const uint32_t *offsets = w->batch.offsets;
     const float *table = device->rotary[w->reach];
     const size_t end = w->first_row + first + count;
+    const bool joint = config->graph.joint_head_norms;
     size_t text = 0;
     for (size_t row = w->first_row + first, next; row < end; row = next) {
         while (offsets[text + 1] <= row)
@@ -457,21 +488,27 @@ static void turn_rows(void *cookie, size_t first, size_t count)
             .head_size = config->head_size,
             .numbers = queries,
             .stride = w->state->qkv_stride,
-            .gamma = w->layer->query_norm,
+            .gamma = joint ? NULL : w->layer->query_norm.gamma,
             .epsilon = config->layer_norm_epsilon,
             .table = table != NULL ? table + (row - offsets[text]) * config->head_size : NULL,
         };
+        unsigned char *keys = queries + model_query_size(config) * cpu_number_size(device);
+        if (joint) {
+            norm_joint(w, &w->layer->query_norm, queries, next - row);
+            norm_joint(w, &w->layer->key_norm, keys, next - row);
+        }
         device->linear->rotary(&part);
-        part.numbers = queries + model_query_size(config) * cpu_number_size(device);
+        part.numbers = keys;
         part.heads = model_key_size(config) / config->head_size;
-        part.gamma = w->layer->key_norm;
+        part.gamma = joint ? NULL : w->layer->key_norm.gamma;
         device->linear->rotary(&part);
     }
 }
 
 static bool turn(walk *w, size_t first, size_t rows)
 {
-    if (w->device->rotary[w->reach] == NULL && w->layer->query_norm == NULL && w->layer->key_norm == NULL)
+    if (w->device->rotary[w->reach] == NULL && w->layer->query_norm.gamma == NULL &&
+        w->layer->key_norm.gamma == NULL)
         return true;
     w->first_row = first;
     return team_phase(&w->member, rows, turn_rows, w);

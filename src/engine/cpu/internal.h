@@ -8,7 +8,7 @@
 #include "kernels/kernels.h"
 
 typedef struct cpu_norm {
-    float *gamma, *beta; /* [hidden]; gamma NULL = there is none */
+    float *gamma, *beta; /* [hidden], or as model_layer says; gamma NULL = there is none */
 } cpu_norm;
 
 /* A packed matrix with its bias. */
@@ -46,7 +46,7 @@ typedef enum cpu_norm_place {
 typedef struct cpu_layer {
     cpu_matrix matrices[CPU_MATRICES];
     cpu_norm norms[CPU_NORMS];
-    float *query_norm, *key_norm; /* [head_size]; the query's is scaled. NULL = there is none */
+    cpu_norm query_norm, key_norm; /* of model_layer; the query's is scaled */
 } cpu_layer;
 
 /* How a matrix is made of the model's. */

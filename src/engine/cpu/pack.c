@@ -58,12 +58,18 @@ static void place_matrices(cpu_device *device, const model_weights *weights, car
             carve_matrix(device, c, &device->layers[l].matrices[m]);
 }
 
-static void place_norm(const model_norm *from, cpu_norm *norm, size_t hidden, carver *c)
+static void place_norm(const model_norm *from, cpu_norm *norm, size_t count, carver *c)
 {
     if (from->gamma.data == NULL)
         return;
-    norm->gamma = carve(c, hidden, sizeof(float));
-    norm->beta = carve(c, hidden, sizeof(float));
+    norm->gamma = carve(c, count, sizeof(float));
+    norm->beta = carve(c, count, sizeof(float));
+}
+
+/* Numbers of the weight of a norm of queries or keys. */
+static size_t head_norm_size(const model_config *config)
+{
+    return config->graph.joint_head_norms ? config->hidden_size : config->head_size;
 }
 
 static void place_rotary(cpu_device *device, carver *c)
@@ -80,17 +86,15 @@ static void place_rotary(cpu_device *device, carver *c)
 
 static void place_vectors(cpu_device *device, const model_weights *weights, carver *c)
 {
-    const size_t hidden = device->config.hidden_size, size = device->config.head_size;
+    const size_t hidden = device->config.hidden_size, size = head_norm_size(&device->config);
     place_norm(&weights->embedding_norm, &device->embedding_norm, hidden, c);
     place_norm(&weights->final_norm, &device->final_norm, hidden, c);
     for (size_t l = 0; l < device->config.layers; l++) {
         const model_layer *layer = &weights->layers[l];
         for (size_t n = 0; n < CPU_NORMS; n++)
             place_norm(norm_of(layer, n), &device->layers[l].norms[n], hidden, c);
-        if (layer->query_norm.data != NULL)
-            device->layers[l].query_norm = carve(c, size, sizeof(float));
-        if (layer->key_norm.data != NULL)
-            device->layers[l].key_norm = carve(c, size, sizeof(float));
+        place_norm(&layer->query_norm, &device->layers[l].query_norm, size, c);
+        place_norm(&layer->key_norm, &device->layers[l].key_norm, size, c);
         for (size_t m = 0; m < CPU_MATRICES && device->int8 != NULL; m++)
             if (cpu_plans[m].follows_norm)
                 device->layers[l].matrices[m].factors =
@@ -222,32 +226,28 @@ cpu_parts cpu_matrix_parts(const cpu_device *device, const model_layer *layer, c
     cpu_parts parts = {.count = plan->count};
     for (size_t i = 0; i < plan->count; i++) {
         const model_linear *linear = (const model_linear *)((const char *)layer + plan->parts[i]);
-        const bool scaled = linear == &layer->query && layer->query_norm.data == NULL;
+        const bool scaled = linear == &layer->query && layer->query_norm.gamma.data == NULL;
         parts.list[i] = (cpu_part){linear, scaled ? score_scale(&device->config) : 1.0f};
     }
     return parts;
 }
 
-/* The weight of a norm, `count` numbers times `scale`. */
-static void read_gamma(const cpu_device *device, const model_tensor *gamma, size_t count, float scale,
-                       float *out)
+/* `count` numbers of gamma and beta times `scale`. */
+static void read_norm(const cpu_device *device, const model_norm *norm, size_t count, float scale,
+                      cpu_norm *out)
 {
     const float more = device->config.graph.norm == MODEL_RMS_NORM_FROM_ONE ? 1.0f : 0.0f;
-    tensor_read_f32(gamma, 0, count, out);
-    for (size_t i = 0; i < count && (more != 0.0f || scale != 1.0f); i++)
-        out[i] = (out[i] + more) * scale;
-}
-
-static void read_norm(const cpu_device *device, const model_norm *norm, cpu_norm *out)
-{
-    const size_t hidden = device->config.hidden_size;
     if (out->gamma == NULL)
         return;
-    read_gamma(device, &norm->gamma, hidden, 1.0f, out->gamma);
+    tensor_read_f32(&norm->gamma, 0, count, out->gamma);
     if (norm->beta.data != NULL)
-        tensor_read_f32(&norm->beta, 0, hidden, out->beta);
+        tensor_read_f32(&norm->beta, 0, count, out->beta);
     else
-        memset(out->beta, 0, hidden * sizeof *out->beta);
+        memset(out->beta, 0, count * sizeof *out->beta);
+    for (size_t i = 0; i < count && (more != 0.0f || scale != 1.0f); i++) {
+        out->gamma[i] = (out->gamma[i] + more) * scale;
+        out->beta[i] *= scale;
+    }
 }
 
 /* By distance, so that a kernel adds a run of it to a row of scores. bias: without data for ALiBi. */
@@ -287,18 +287,16 @@ static void fill_rotary(const cpu_device *device, const model_rotary *kind, floa
 static void read_vectors(cpu_device *device, const model_weights *weights, float *row)
 {
     const size_t hidden = device->config.hidden_size;
-    read_norm(device, &weights->embedding_norm, &device->embedding_norm);
-    read_norm(device, &weights->final_norm, &device->final_norm);
+    const size_t size = head_norm_size(&device->config);
+    read_norm(device, &weights->embedding_norm, hidden, 1.0f, &device->embedding_norm);
+    read_norm(device, &weights->final_norm, hidden, 1.0f, &device->final_norm);
     for (size_t l = 0; l < device->config.layers; l++) {
         const model_layer *from = &weights->layers[l];
-        const cpu_layer *layer = &device->layers[l];
+        cpu_layer *layer = &device->layers[l];
         for (size_t n = 0; n < CPU_NORMS; n++)
-            read_norm(device, norm_of(from, n), &device->layers[l].norms[n]);
-        if (layer->query_norm != NULL)
-            read_gamma(device, &from->query_norm, device->config.head_size, score_scale(&device->config),
-                       layer->query_norm);
-        if (layer->key_norm != NULL)
-            read_gamma(device, &from->key_norm, device->config.head_size, 1.0f, layer->key_norm);
+            read_norm(device, norm_of(from, n), hidden, 1.0f, &layer->norms[n]);
+        read_norm(device, &from->query_norm, size, score_scale(&device->config), &layer->query_norm);
+        read_norm(device, &from->key_norm, size, 1.0f, &layer->key_norm);
     }
     const size_t rows = device->position_rows;
     float *positions = device->positions;

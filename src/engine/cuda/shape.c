@@ -35,6 +35,8 @@ static const char *lacking(const model_config *config)
         {g->score_divisor > 0.0f, "scores of another scale"},
         {g->norm != MODEL_LAYER_NORM, "RMSNorm"},
         {g->pre_norm, "norms before attention and feed-forward net"},
+        {g->joint_head_norms, "norms of all heads together"},
+        {g->attention_input_twice, "an input of attention that is added twice"},
         {g->gated, "a gated feed-forward net"},
         {g->embedding_scale > 0.0f, "scaled embeddings"},
         {config->activation == MODEL_SILU, "the activation SiLU"},

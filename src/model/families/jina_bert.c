@@ -1,6 +1,9 @@
-/* JinaBERT (jina-embeddings-v2-base-en, -de, -es, -zh): BERT's layers with ALiBi in place of a table of positions and a gated
- * feed-forward net. Its model_type is "bert"; it is known by the publisher's class. The variant with norms of queries and keys
- * (jina-embeddings-v2-base-code) has other tensors and is not implemented. */
+/* JinaBERT v2 (jina-embeddings-v2-base-en, -de, -es, -zh): BERT's layers with ALiBi in place of a table of positions and a gated
+ * feed-forward net. Its model_type is "bert"; it is known by the publisher's class.
+ *
+ * The variant for code (jina-embeddings-v2-base-code) has a class of the same name, from the repository jinaai/jina-bert-v2-qk-post-norm.
+ * Queries and keys have a LayerNorm over all heads. The attention's input is added to the residual stream a second time, behind
+ * the attention's norm, and layer_norm_1 is of that sum. The gate is the second half of its matrix, not the first. */
 #include "model/families.h"
 
 #include <string.h>
@@ -34,20 +37,6 @@ static aki_status read_net(model_config *config, const config_fields *fields, ak
     return AKI_OK;
 }
 
-/* The variant is known by the repository that its code is from, "jinaai/jina-bert-v2-qk-post-norm". */
-static aki_status refuse_variant(const config_fields *fields, aki_error *error)
-{
-    const char *code =
-        json_string_value(json_object_get(json_object_get(fields->file.root, "auto_map"), "AutoModel"));
-    if (code == NULL || strstr(code, "qk-post-norm") == NULL)
-        return AKI_OK;
-    return error_set(
-        error, AKI_MODEL_UNSUPPORTED,
-        "'%s': \"auto_map\" names JinaBERT with norms of queries and keys (qk-post-norm); supported is "
-        "JinaBERT v2 without them",
-        fields->file.path);
-}
-
 static aki_status read(model_config *config, const config_fields *fields, aki_error *error)
 {
     const config_size sizes[] = {
@@ -60,9 +49,7 @@ static aki_status read(model_config *config, const config_fields *fields, aki_er
         {"type_vocab_size", 1, MODEL_MAX_TOKEN_TYPES, 2, &config->token_types, NULL},
     };
     const char *positions = "absolute";
-    aki_status status = refuse_variant(fields, error);
-    if (status == AKI_OK)
-        status = config_check_fixed(fields, fixed, sizeof fixed / sizeof fixed[0], error);
+    aki_status status = config_check_fixed(fields, fixed, sizeof fixed / sizeof fixed[0], error);
     if (status == AKI_OK)
         status = config_read_text(fields, "position_embedding_type", &positions, error);
     if (status == AKI_OK && strcmp(positions, "alibi") != 0)
@@ -77,25 +64,46 @@ static aki_status read(model_config *config, const config_fields *fields, aki_er
     return status == AKI_OK ? config_read_epsilon(fields, &config->layer_norm_epsilon, error) : status;
 }
 
+static aki_status read_code(model_config *config, const config_fields *fields, aki_error *error)
+{
+    config->graph.joint_head_norms = config->graph.attention_input_twice = true;
+    return read(config, fields, error);
+}
+
 static const tensor_row embedding_rows[] = {
     TENSOR_MATRIX(model_weights, word_embeddings, VOCABULARY, HIDDEN, "embeddings.word_embeddings.weight"),
     TENSOR_MATRIX(model_weights, type_embeddings, TYPES, HIDDEN, "embeddings.token_type_embeddings.weight"),
     TENSOR_NORM(model_weights, embedding_norm, "embeddings.LayerNorm"),
 };
 
+#define ATTENTION                                                                                            \
+    TENSOR_LINEAR(query, HIDDEN, HIDDEN, "attention.self.query"),                                            \
+        TENSOR_LINEAR(key, HIDDEN, HIDDEN, "attention.self.key"),                                            \
+        TENSOR_LINEAR(value, HIDDEN, HIDDEN, "attention.self.value"),                                        \
+        TENSOR_LINEAR(attention_output, HIDDEN, HIDDEN, "attention.output.dense"),                           \
+        TENSOR_NORM(model_layer, attention_norm, "attention.output.LayerNorm")
+
 static const tensor_row layer_rows[] = {
-    TENSOR_LINEAR(query, HIDDEN, HIDDEN, "attention.self.query"),
-    TENSOR_LINEAR(key, HIDDEN, HIDDEN, "attention.self.key"),
-    TENSOR_LINEAR(value, HIDDEN, HIDDEN, "attention.self.value"),
-    TENSOR_LINEAR(attention_output, HIDDEN, HIDDEN, "attention.output.dense"),
-    TENSOR_NORM(model_layer, attention_norm, "attention.output.LayerNorm"),
+    ATTENTION,
     TENSOR_PART(model_layer, gate.weight, INTERMEDIATE, HIDDEN, "mlp.gated_layers.weight", 0, 2),
     TENSOR_PART(model_layer, intermediate.weight, INTERMEDIATE, HIDDEN, "mlp.gated_layers.weight", 1, 2),
     TENSOR_LINEAR(output, HIDDEN, INTERMEDIATE, "mlp.wo"),
     TENSOR_NORM(model_layer, output_norm, "mlp.layernorm"),
 };
 
-static const tensor_table embeddings = TENSOR_TABLE(embedding_rows), layer = TENSOR_TABLE(layer_rows);
+static const tensor_row code_rows[] = {
+    ATTENTION,
+    TENSOR_NORM(model_layer, query_norm, "attention.self.layer_norm_q"),
+    TENSOR_NORM(model_layer, key_norm, "attention.self.layer_norm_k"),
+    TENSOR_NORM(model_layer, before_feed_forward, "layer_norm_1"),
+    TENSOR_PART(model_layer, intermediate.weight, INTERMEDIATE, HIDDEN, "mlp.up_gated_layer.weight", 0, 2),
+    TENSOR_PART(model_layer, gate.weight, INTERMEDIATE, HIDDEN, "mlp.up_gated_layer.weight", 1, 2),
+    TENSOR_LINEAR(output, HIDDEN, INTERMEDIATE, "mlp.down_layer"),
+    TENSOR_NORM(model_layer, output_norm, "layer_norm_2"),
+};
+
+static const tensor_table embeddings = TENSOR_TABLE(embedding_rows), layer = TENSOR_TABLE(layer_rows),
+                          code_layer = TENSOR_TABLE(code_rows);
 
 const model_family family_jina_bert = {
     .type = "bert",
@@ -106,4 +114,16 @@ const model_family family_jina_bert = {
     .embeddings = &embeddings,
     .layers_prefix = "encoder.layer.",
     .layer = &layer,
+};
+
+const model_family family_jina_code = {
+    .type = "bert",
+    .code = "JinaBertModel",
+    .repository = "jina-bert-v2-qk-post-norm",
+    .arguments = CONFIG_ARGUMENTS,
+    .read = read_code,
+    .prefix = "bert.",
+    .embeddings = &embeddings,
+    .layers_prefix = "encoder.layer.",
+    .layer = &code_layer,
 };

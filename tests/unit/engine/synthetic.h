@@ -74,8 +74,8 @@ static inline void synthetic_open_layer_before(synthetic *s, model_layer *layer)
     layer->intermediate = synthetic_unbiased(s, c->intermediate_size, hidden);
     layer->output = synthetic_unbiased(s, hidden, c->intermediate_size);
     if (c->graph.norm != MODEL_LAYER_NORM) {
-        layer->query_norm = synthetic_gain(s, c->head_size);
-        layer->key_norm = synthetic_gain(s, c->head_size);
+        layer->query_norm.gamma = synthetic_gain(s, c->head_size);
+        layer->key_norm.gamma = synthetic_gain(s, c->head_size);
     }
     if (c->graph.norm == MODEL_RMS_NORM_FROM_ONE) {
         layer->attention_norm.gamma = synthetic_gain(s, hidden);
@@ -104,11 +104,11 @@ static inline void synthetic_open_heads(synthetic *s, size_t hidden, size_t head
                                 .max_tokens = 160},
                      .random = 88172645463325252u};
     const size_t positions = model_position_rows(&s->config);
-    s->values =
-        mem_alloc((100 + positions + types + 3) * hidden + MODEL_RELATIVE_BUCKETS * heads +
-                      layers * (4 * (hidden + 1) * (model_query_size(&s->config) + 1) +
-                                3 * (hidden + 1) * (intermediate + 1) + 8 * hidden + 2 * s->config.head_size),
-                  sizeof(float));
+    s->values = mem_alloc((100 + positions + types + 3) * hidden + MODEL_RELATIVE_BUCKETS * heads +
+                              layers * (4 * (hidden + 1) * (model_query_size(&s->config) + 1) +
+                                        3 * (hidden + 1) * (intermediate + 1) + 12 * hidden +
+                                        2 * s->config.head_size),
+                          sizeof(float));
     s->weights.layers = mem_zalloc(layers, sizeof *s->weights.layers);
     assert_true(s->values != NULL && s->weights.layers != NULL);
     s->weights.word_embeddings = synthetic_tensor(s, 100, hidden, 0.3, 0.0);
@@ -135,6 +135,12 @@ static inline void synthetic_open_heads(synthetic *s, size_t hidden, size_t head
         layer->value = synthetic_linear(s, hidden, hidden);
         layer->attention_output = synthetic_linear(s, hidden, hidden);
         layer->attention_norm = synthetic_norm(s, hidden);
+        if (graph.joint_head_norms) {
+            layer->query_norm = synthetic_norm(s, hidden);
+            layer->key_norm = synthetic_norm(s, hidden);
+        }
+        if (graph.attention_input_twice)
+            layer->before_feed_forward = synthetic_norm(s, hidden);
         layer->intermediate = synthetic_linear(s, intermediate, hidden);
         layer->output = synthetic_linear(s, hidden, intermediate);
         layer->output_norm = synthetic_norm(s, hidden);
@@ -221,15 +227,15 @@ static inline void synthetic_add_norm(const synthetic *s, const model_norm *norm
 }
 
 /* Norms and turns of heads, x: [tokens][heads][head_size]. norm may be without data. */
-static inline void synthetic_turn(const synthetic *s, const model_tensor *norm, const model_rotary *rotary,
+static inline void synthetic_turn(const synthetic *s, const model_norm *norm, const model_rotary *rotary,
                                   double *x, size_t tokens, size_t heads)
 {
     const size_t size = s->config.head_size, half = size / 2;
-    const model_tensor none = {0};
+    const bool each = norm->gamma.data != NULL && !s->config.graph.joint_head_norms;
     for (size_t at = 0; at < tokens * heads; at++) {
         double *head = x + at * size, turned[512];
-        if (norm->data != NULL)
-            synthetic_normalise(s, norm, &none, head, size, head);
+        if (each)
+            synthetic_normalise(s, &norm->gamma, &norm->beta, head, size, head);
         for (size_t i = 0; i < half && rotary->theta > 0.0f; i++) {
             /* In f32, as in the reference. */
             const float power = (float)pow(rotary->theta, (double)((float)(2 * i) / (float)size));
@@ -342,11 +348,12 @@ static inline double *synthetic_forward(const synthetic *s, const int32_t *ids, 
     const model_config *c = &s->config;
     const size_t hidden = c->hidden_size, intermediate = c->intermediate_size;
     const size_t queries = model_query_size(c), keys = model_key_size(c);
-    double *x = mem_zalloc(tokens * (3 * hidden + 2 * queries + 2 * keys + 2 * intermediate), sizeof *x);
+    double *x = mem_zalloc(tokens * (4 * hidden + 2 * queries + 2 * keys + 2 * intermediate), sizeof *x);
     assert_non_null(x);
     double *q = x + tokens * hidden, *k = q + tokens * queries, *v = k + tokens * keys;
     double *mixed = v + tokens * keys, *y = mixed + tokens * queries, *inner = y + tokens * hidden;
     double *gate = inner + tokens * intermediate, *normed = gate + tokens * intermediate;
+    double *before = normed + tokens * hidden;
     synthetic_embed(s, ids, tokens, x);
     for (size_t l = 0; l < c->layers; l++) {
         const model_layer *layer = &s->weights.layers[l];
@@ -355,12 +362,20 @@ static inline double *synthetic_forward(const synthetic *s, const int32_t *ids, 
         synthetic_apply(&layer->query, normed, tokens, q);
         synthetic_apply(&layer->key, normed, tokens, k);
         synthetic_apply(&layer->value, normed, tokens, v);
+        if (c->graph.joint_head_norms) {
+            synthetic_norm_rows(s, &layer->query_norm, q, tokens, q);
+            synthetic_norm_rows(s, &layer->key_norm, k, tokens, k);
+        }
         synthetic_turn(s, &layer->query_norm, rotary, q, tokens, c->heads);
         synthetic_turn(s, &layer->key_norm, rotary, k, tokens, keys / c->head_size);
         synthetic_attend(s, l, q, k, v, tokens, mixed);
         synthetic_apply(&layer->attention_output, mixed, tokens, y);
+        memcpy(before, x, tokens * hidden * sizeof *x);
         synthetic_add_norm(s, &layer->attention_norm, x, y, tokens);
-        synthetic_norm_rows(s, &layer->before_feed_forward, x, tokens, normed);
+        if (c->graph.attention_input_twice)
+            synthetic_add_norm(s, &layer->before_feed_forward, x, before, tokens);
+        const model_norm none = {0}, *next = c->graph.pre_norm ? &layer->before_feed_forward : &none;
+        synthetic_norm_rows(s, next, x, tokens, normed);
         synthetic_apply(&layer->intermediate, normed, tokens, inner);
         if (c->graph.gated)
             synthetic_apply(&layer->gate, normed, tokens, gate);

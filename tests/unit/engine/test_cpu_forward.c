@@ -114,7 +114,7 @@ static const model_graph graphs[] = {
     {.positions_skip_padding = true, .padding_id = 1, .relative_bias = true},
 };
 
-/* As the families have them: NomicBERT, ModernBERT, Qwen3, EmbeddingGemma, JinaBERT. */
+/* As the families have them: NomicBERT, ModernBERT, Qwen3, EmbeddingGemma, JinaBERT and its variant for code. */
 static const model_graph nomic_bert = {.rotary = {{.theta = 1000.0f}}, .gated = true},
                          modernbert = {.rotary = {{.theta = 16000.0f}, {.theta = 100.0f}},
                                        .window = 5,
@@ -137,7 +137,11 @@ static const model_graph nomic_bert = {.rotary = {{.theta = 1000.0f}}, .gated = 
                                   .pre_norm = true,
                                   .gated = true,
                                   .embedding_scale = 8.0f},
-                         jina_bert = {.alibi = true, .gated = true};
+                         jina_bert = {.alibi = true, .gated = true},
+                         jina_code = {.alibi = true,
+                                      .gated = true,
+                                      .joint_head_norms = true,
+                                      .attention_input_twice = true};
 
 static void check_heads(size_t hidden, size_t heads, size_t head_size, size_t intermediate,
                         model_activation activation, model_graph graph, size_t types)
@@ -209,6 +213,8 @@ static void agrees_in_graphs_of_other_families(void **state)
     check_heads(64, 4, 32, 128, MODEL_SILU, qwen3, 0);
     check_heads(48, 4, 24, 131, MODEL_GELU_TANH, gemma, 0);
     check_graph(64, 4, 256, MODEL_GELU_ERF, jina_bert, 2);
+    check_graph(64, 4, 256, MODEL_RELU, jina_code, 2);
+    check_graph(48, 2, 80, MODEL_GELU_ERF, jina_code, 1);
 }
 
 /* The first `outputs` outputs of `from` shrink, and the inputs of `to` that they become grow as much: a scale of int8 serves one

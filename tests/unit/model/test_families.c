@@ -43,6 +43,17 @@ static const struct family_case {
      ",\"feed_forward_type\":\"geglu\",\"position_embedding_type\":\"alibi\",\"auto_map\":{\"AutoModel\":"
      "\"jinaai/jina-bert-implementation--modeling_bert.JinaBertModel\"}",
      10, 2, false, false, NULL, 0, 0},
+    {"bert",
+     SIZES
+     ",\"feed_forward_type\":\"geglu\",\"position_embedding_type\":\"alibi\",\"auto_map\":{\"AutoModel\":"
+     "\"jinaai/jina-bert-v2-qk-post-norm--modeling_bert.JinaBertModel\"}",
+     10, 2, false, false, NULL, 0, 0},
+    /* With the publisher's code beside the weights. */
+    {"bert",
+     SIZES
+     ",\"feed_forward_type\":\"reglu\",\"position_embedding_type\":\"alibi\",\"auto_map\":{\"AutoModel\":"
+     "\"modeling_bert.JinaBertModel\"},\"_name_or_path\":\"jinaai/jina-bert-v2-qk-post-norm\"",
+     10, 2, false, false, NULL, 0, 0},
     {"distilbert",
      "\"dim\":4,\"hidden_dim\":6,\"max_position_embeddings\":10,\"n_heads\":2,\"n_layers\":2,\"vocab_size\":"
      "5",
@@ -52,7 +63,8 @@ static const struct family_case {
 
 static const model_family *find(const struct family_case *c)
 {
-    return model_family_find(c->type, strstr(c->fields, "JinaBertModel") != NULL ? "JinaBertModel" : NULL);
+    return model_family_find(c->type, strstr(c->fields, "JinaBertModel") != NULL ? "JinaBertModel" : NULL,
+                             c->fields);
 }
 
 static void put_config(const struct family_case *c, const char *more)
@@ -444,9 +456,6 @@ static void refuses_single_fields(void **state)
          "\"feed_forward_type\" is 'original'; supported: geglu, reglu"},
         {JINA ",\"position_embedding_type\":\"alibi\",\"feed_forward_type\":\"glu\"", AKI_MODEL_UNSUPPORTED,
          "\"feed_forward_type\" is 'glu'"},
-        {"\"model_type\":\"bert\",\"auto_map\":{\"AutoModel\":"
-         "\"jinaai/jina-bert-v2-qk-post-norm--modeling_bert.JinaBertModel\"}," SIZES,
-         AKI_MODEL_UNSUPPORTED, "\"auto_map\" names JinaBERT with norms of queries and keys"},
         {JINA ",\"use_qk_norm\":true", AKI_MODEL_UNSUPPORTED, "\"use_qk_norm\" is 'true'"},
         {JINA ",\"is_decoder\":true", AKI_MODEL_UNSUPPORTED, "\"is_decoder\" is 'true'"},
         {JINA ",\"add_cross_attention\":true", AKI_MODEL_UNSUPPORTED, "\"add_cross_attention\" is 'true'"},

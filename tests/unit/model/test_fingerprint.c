@@ -96,6 +96,8 @@ static void changes_with_the_graph(void **state)
         {.norm = MODEL_RMS_NORM},
         {.norm = MODEL_RMS_NORM_FROM_ONE},
         {.pre_norm = true},
+        {.joint_head_norms = true},
+        {.attention_input_twice = true},
         {.gated = true},
         {.embedding_scale = 8.0f},
     };
