@@ -55,7 +55,9 @@ static aki_status pack_rows(const kernel_precision *kernels, const model_linear 
     for (size_t first = 0; first < outputs; first += PACK_ROWS) {
         const size_t count = outputs - first < PACK_ROWS ? outputs - first : PACK_ROWS;
         tensor_read_f32(&linear->weight, first * inputs, count * inputs, rows);
-        tensor_read_f32(&linear->bias, first, count, biases);
+        memset(biases, 0, count * sizeof *biases);
+        if (linear->bias.data != NULL)
+            tensor_read_f32(&linear->bias, first, count, biases);
         aki_status status = check_finite(rows, count * inputs, what, error);
         if (status == AKI_OK)
             status = check_finite(biases, count, what, error);
@@ -100,7 +102,8 @@ static aki_status open_mlm(sparse_head *head, const kernel_table *kernels, aki_p
     if (head->vectors == NULL)
         return no_memory(error);
     tensor_read_f32(&head->how.norm.gamma, 0, hidden, head->vectors);
-    tensor_read_f32(&head->how.norm.beta, 0, hidden, head->vectors + head->stride);
+    if (head->how.norm.beta.data != NULL)
+        tensor_read_f32(&head->how.norm.beta, 0, hidden, head->vectors + head->stride);
     aki_status status = check_finite(head->vectors, 2 * head->stride, "norm", error);
     if (status == AKI_OK)
         status = pack(head, head->first, &head->how.transform, "transform", &head->transform, error);

@@ -98,6 +98,9 @@ typedef struct model_mlm {
     const char *dense, *norm, *decoder; /* names before ".weight" and ".bias" */
     const char *bias; /* of the decoder, where the file has none under that name; NULL = nowhere else */
     bool always_gelu; /* whatever config.json says of the body's activation */
+    /* "classifier_activation" of config.json is the activation; `dense` has no bias unless "classifier_bias" is true, `norm` has none, and
+     * the decoder has none where "decoder_bias" is false. */
+    bool by_config;
 } model_mlm;
 
 typedef struct model_family {

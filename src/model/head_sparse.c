@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/json_file.h"
+#include "model/config_fields.h"
 #include "model/families.h"
 #include "model/folder.h"
 #include "model/head_weights.h"
@@ -92,9 +93,30 @@ static aki_status refuse_arguments(const sentence_file *sentence, aki_error *err
                      sentence->file.path, sentence->configuration.name, key);
 }
 
+/* The activation, and which parts have no bias. */
+static aki_status read_parts(model_sparse *sparse, const folder_json *file, const sentence_file *sentence,
+                             const model_config *config, aki_error *error)
+{
+    const config_fields fields = {.file = *file, .sentence = sentence};
+    const model_mlm *mlm = config->family->mlm;
+    bool transform_bias = false, decoder_bias = true;
+    sparse->activation = mlm->always_gelu || mlm->by_config ? MODEL_GELU_ERF : config->activation;
+    if (!mlm->by_config)
+        return AKI_OK;
+    aki_status status = config_read_activation(&fields, "classifier_activation", &sparse->activation, error);
+    if (status == AKI_OK)
+        status = config_read_flag(&fields, "classifier_bias", &transform_bias, error);
+    if (status == AKI_OK)
+        status = config_read_flag(&fields, "decoder_bias", &decoder_bias, error);
+    sparse->transform_unbiased = !transform_bias;
+    sparse->norm_unbiased = true;
+    sparse->decoder_unbiased = !decoder_bias;
+    return status;
+}
+
 /* *found: the class that wrote the weights is the family's ...ForMaskedLM. */
 static aki_status read_config(model_sparse *sparse, bool *found, const model_modules *modules,
-                              const model_config *config, aki_error *error)
+                              const model_config *config, const sentence_file *sentence, aki_error *error)
 {
     bool tied = true;
     folder_json file;
@@ -106,6 +128,8 @@ static aki_status read_config(model_sparse *sparse, bool *found, const model_mod
              strcmp(architecture, config->family->mlm->architecture) == 0;
     if (status == AKI_OK && (*found || modules_are_splade(modules)))
         status = json_field_bool(file.root, file.path, "tie_word_embeddings", &tied, error);
+    if (status == AKI_OK && (*found || modules_are_splade(modules)))
+        status = read_parts(sparse, &file, sentence, config, error);
     sparse->untied = !tied;
     folder_json_free(&file);
     return status;
@@ -114,18 +138,20 @@ static aki_status read_config(model_sparse *sparse, bool *found, const model_mod
 static aki_status read_splade(model_heads *heads, const model_modules *modules, const model_config *config,
                               const sentence_file *sentence, aki_error *error)
 {
-    if (config->family->mlm == NULL)
+    const model_family *family = config->family;
+    if (family->mlm == NULL)
         return error_set(
             error, AKI_MODEL_UNSUPPORTED,
-            "'%s': \"model_type\" is '%s', for which a SpladePooling is not supported; it is for "
-            "bert, camembert, distilbert, roberta and xlm-roberta",
-            modules->transformer, config->family->type);
+            "'%s': \"model_type\" is '%s'%s%s, for which a SpladePooling is not supported; it is for "
+            "bert, camembert, distilbert, gte, modernbert, mpnet, new, roberta and xlm-roberta",
+            modules->transformer, family->type, family->code != NULL ? " and the class is " : "",
+            family->code != NULL ? family->code : "");
     heads->task = MODEL_TASK_SPARSE;
     heads->sparse.kind = MODEL_SPARSE_MLM;
     bool found;
     aki_status status = refuse_arguments(sentence, error);
     if (status == AKI_OK)
-        status = read_config(&heads->sparse, &found, modules, config, error);
+        status = read_config(&heads->sparse, &found, modules, config, sentence, error);
     return status == AKI_OK ? read_pooling(&heads->sparse, modules->heads[0].folder, config, error) : status;
 }
 
@@ -166,11 +192,14 @@ static aki_status bind(const binder *b, const char *name, const char *ending, co
 
 /* The decoder's own weight, or the word embeddings. */
 static aki_status bind_decoder(const binder *b, const model_mlm *names, const model_config *config,
-                               const model_tensor *word_embeddings, bool untied, model_linear *out)
+                               const model_tensor *word_embeddings, bool untied, bool unbiased,
+                               model_linear *out)
 {
     const bool own = names->bias == NULL || find(b, names->decoder, ".bias") != NULL;
-    aki_status status = bind(b, own ? names->decoder : names->bias, own ? ".bias" : "", NULL, 0,
-                             config->vocabulary_size, &out->bias);
+    aki_status status = AKI_OK;
+    if (!unbiased)
+        status = bind(b, own ? names->decoder : names->bias, own ? ".bias" : "", NULL, 0,
+                      config->vocabulary_size, &out->bias);
     if (status != AKI_OK)
         return status;
     if (untied || find(b, names->decoder, ".weight") != NULL)
@@ -191,18 +220,17 @@ aki_status sparse_bind(model_heads *heads, const model_config *config, const mod
         sparse->kind = MODEL_SPARSE_NONE;
         return AKI_OK;
     }
-    sparse->activation = names->always_gelu ? MODEL_GELU_ERF : config->activation;
     sparse->epsilon = config->layer_norm_epsilon;
     aki_status status = bind(&b, names->dense, ".weight", NULL, hidden, hidden, &sparse->transform.weight);
-    if (status == AKI_OK)
+    if (status == AKI_OK && !sparse->transform_unbiased)
         status = bind(&b, names->dense, ".bias", NULL, 0, hidden, &sparse->transform.bias);
     if (status == AKI_OK)
         status = bind(&b, names->norm, ".weight", ".gamma", 0, hidden, &sparse->norm.gamma);
-    if (status == AKI_OK)
+    if (status == AKI_OK && !sparse->norm_unbiased)
         status = bind(&b, names->norm, ".bias", ".beta", 0, hidden, &sparse->norm.beta);
-    return status == AKI_OK
-               ? bind_decoder(&b, names, config, word_embeddings, sparse->untied, &sparse->decoder)
-               : status;
+    return status == AKI_OK ? bind_decoder(&b, names, config, word_embeddings, sparse->untied,
+                                           sparse->decoder_unbiased, &sparse->decoder)
+                            : status;
 }
 
 /* ---- bge-m3 ------------------------------------------------------------------------------------------- */
@@ -235,7 +263,7 @@ aki_status sparse_read(model_heads *heads, const model_modules *modules, const m
         return read_splade(heads, modules, config, sentence, error);
     bool found = false;
     aki_status status =
-        modules->count == 0 ? read_config(&heads->sparse, &found, modules, config, error) : AKI_OK;
+        modules->count == 0 ? read_config(&heads->sparse, &found, modules, config, sentence, error) : AKI_OK;
     heads->sparse.kind = found ? MODEL_SPARSE_MLM : MODEL_SPARSE_NONE;
     if (status == AKI_OK)
         status = read_token_weights(&heads->sparse, folder, config->hidden_size, error);

@@ -172,12 +172,14 @@ typedef enum model_sparse_kind {
 typedef struct model_sparse {
     model_sparse_kind kind;
     /* MLM: logit = decoder(norm(activation(transform(state)))), weight = log1p(relu(logit)) of each token. Views. */
-    model_linear transform; /* [hidden][hidden] */
+    model_linear
+        transform; /* [hidden][hidden]; without a bias its data is NULL, as the decoder's and the norm's beta */
     model_norm norm;
     model_linear decoder; /* [vocabulary][hidden] */
     model_activation activation;
     float epsilon;
-    bool untied;    /* the decoder's weight is not the word embeddings */
+    bool untied; /* the decoder's weight is not the word embeddings */
+    bool transform_unbiased, norm_unbiased, decoder_unbiased;
     bool adds_up;   /* the weights of the tokens; else the greatest counts */
     bool log_twice; /* log1p(log1p(relu(logit))) */
     /* TOKENS: weight = relu(linear(state)), of equal ids the greatest. f32, all finite. */

@@ -8,6 +8,7 @@ import re
 
 import parity
 import rerank_models
+import sparse_models
 import static_models
 import test_family_vectors
 from family_models import FAMILIES, POOLINGS
@@ -28,6 +29,8 @@ def heads():
     found = {}
     for model in rerank_models.MODELS.values():
         found.setdefault(FAMILIES[model["family"]]["keys"]["model_type"], set()).add(model["architecture"])
+    for model_type, names in sparse_models.HEADS.items():
+        found.setdefault(model_type, set()).add(names[0])
     return found
 
 

@@ -15,7 +15,8 @@ from family_models import HIDDEN, LIMIT, TEXTS, write_family
 
 REFERENCE = pathlib.Path(__file__).resolve().parent / "sparse_weights.json"
 # Bodies without a prefix are written with that of their task models, which transformers asks for.
-PREFIXES = {"bert": "bert.", "distilbert": "distilbert.", "roberta": "roberta.", "xlm-roberta": "roberta.", "camembert": "roberta."}
+PREFIXES = {"bert": "bert.", "distilbert": "distilbert.", "roberta": "roberta.", "xlm-roberta": "roberta.", "camembert": "roberta.", "mpnet": "mpnet.",
+            "modernbert": "model.", "gte": "new."}
 HEADS = {
     "bert": ("BertForMaskedLM", "cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.decoder",
              "cls.predictions.bias"),
@@ -23,11 +24,15 @@ HEADS = {
     "roberta": ("RobertaForMaskedLM", "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head.bias"),
     "xlm-roberta": ("XLMRobertaForMaskedLM", "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head.bias"),
     "camembert": ("CamembertForMaskedLM", "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head.bias"),
+    "mpnet": ("MPNetForMaskedLM", "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head.bias"),
+    "modernbert": ("ModernBertForMaskedLM", "head.dense", "head.norm", "decoder", "decoder.bias"),
+    "gte": ("GteForMaskedLM", "lm_head.dense", "lm_head.norm", "lm_head.decoder", "lm_head.decoder.bias"),
 }
 
 
-def row(family, layout="splade", tied=True, **pooling):
-    return {"family": family, "layout": layout, "tied": tied, "pooling": pooling}
+def row(family, layout="splade", tied=True, config=None, **pooling):
+    """config: more fields of config.json"""
+    return {"family": family, "layout": layout, "tied": tied, "config": config or {}, "pooling": pooling}
 
 
 MODELS = {
@@ -39,6 +44,12 @@ MODELS = {
     "roberta": row("roberta", word_embedding_dimension=None),
     "xlm-roberta-sum": row("xlm-roberta", pooling_strategy="sum"),
     "camembert": row("camembert", tied=False),
+    "mpnet": row("mpnet"),
+    "modernbert": row("modernbert"),
+    "modernbert-biased": row("modernbert-types", layout="older", tied=False, config={"classifier_bias": True, "decoder_bias": False,
+                                                                                     "classifier_activation": "silu"}),
+    "modernbert-bare": row("modernbert", layout="bare"),
+    "gte": row("gte", layout="older", pooling_strategy="sum"),
 }
 M3 = "bge-m3"
 
@@ -47,7 +58,7 @@ def draw(generator, *shape, scale=1.0, around=0.0):
     return (around + scale * generator.standard_normal(shape)).astype(numpy.float32)
 
 
-def head_tensors(kind, words, tied, seed):
+def head_tensors(kind, words, tied, seed, config):
     """Biases far enough below zero that most token ids have no weight, as in a trained model."""
     generator = numpy.random.Generator(numpy.random.PCG64(seed))
     _, dense, norm, decoder, bias = HEADS[kind]
@@ -57,6 +68,13 @@ def head_tensors(kind, words, tied, seed):
              (bias if tied else f"{decoder}.bias"): draw(generator, vocabulary, scale=1.0, around=-7.0 if tied else -4.0)}
     if not tied:
         found[f"{decoder}.weight"] = draw(generator, vocabulary, HIDDEN, scale=1 / HIDDEN ** 0.5)
+    if kind == "modernbert":
+        del found[f"{norm}.bias"]
+        if not config.get("classifier_bias"):
+            del found[f"{dense}.bias"]
+        if not config.get("decoder_bias", True):  # few ids with a logit at all, as there is no bias that would leave most below zero
+            del found[f"{decoder}.bias"]
+            found[f"{decoder}.weight"] *= (numpy.arange(vocabulary) % 16 == 0).astype(numpy.float32)[:, None]
     return found
 
 
@@ -100,9 +118,10 @@ def write_sparse(folder, name, **changed):
     kind = json.loads((folder / "config.json").read_text())["model_type"]
     prefix = family_models.FAMILIES[model["family"]]["prefix"]
     weights = {PREFIXES[kind] + key.removeprefix(prefix): value for key, value in load_file(folder / "model.safetensors").items()}
-    words = next(value for key, value in weights.items() if key.endswith("word_embeddings.weight"))
-    weights |= head_tensors(kind, words, model["tied"], 2000 + len(name))
-    config = json.loads((folder / "config.json").read_text()) | {"architectures": [HEADS[kind][0]], "tie_word_embeddings": model["tied"], **changed}
+    words = next(value for key, value in weights.items() if key.endswith(("word_embeddings.weight", "tok_embeddings.weight")))
+    weights |= head_tensors(kind, words, model["tied"], 2000 + len(name), model["config"])
+    config = json.loads((folder / "config.json").read_text()) | {
+        "architectures": [HEADS[kind][0]], "tie_word_embeddings": model["tied"], **model["config"], **changed}
     (folder / "config.json").write_text(json.dumps({key: value for key, value in config.items() if value is not None}))
     settings = json.loads((folder / "tokenizer_config.json").read_text()) | {"model_max_length": LIMIT}
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))

@@ -70,6 +70,16 @@ static const tensor_row layer_rows[] = {
 
 static const tensor_table embeddings = TENSOR_TABLE(embedding_rows), layer = TENSOR_TABLE(layer_rows);
 
+#define MLM(name, class, gelu)                                                                               \
+    static const model_mlm name = {.architecture = class,                                                    \
+                                   .dense = "lm_head.dense",                                                 \
+                                   .norm = "lm_head.norm",                                                   \
+                                   .decoder = "lm_head.decoder",                                             \
+                                   .always_gelu = gelu}
+
+MLM(gte_mlm, "GteForMaskedLM", true);
+MLM(new_mlm, "NewForMaskedLM", false);
+
 #define CLASSIFIER(name, class)                                                                              \
     static const model_classifier name = {.architecture = class,                                             \
                                           .dense = "pooler.dense",                                           \
@@ -80,7 +90,7 @@ static const tensor_table embeddings = TENSOR_TABLE(embedding_rows), layer = TEN
 CLASSIFIER(gte_classifier, "GteForSequenceClassification");
 CLASSIFIER(new_classifier, "NewForSequenceClassification");
 
-#define ROW(name, model_type, class, head)                                                                   \
+#define ROW(name, model_type, class, head, mask)                                                             \
     const model_family name = {                                                                              \
         .type = model_type,                                                                                  \
         .code = class,                                                                                       \
@@ -91,7 +101,8 @@ CLASSIFIER(new_classifier, "NewForSequenceClassification");
         .layers_prefix = "encoder.layer.",                                                                   \
         .layer = &layer,                                                                                     \
         .classifier = &(head),                                                                               \
+        .mlm = &(mask),                                                                                      \
     }
 
-ROW(family_gte, "gte", "GteModel", gte_classifier);
-ROW(family_new, "new", "NewModel", new_classifier);
+ROW(family_gte, "gte", "GteModel", gte_classifier, gte_mlm);
+ROW(family_new, "new", "NewModel", new_classifier, new_mlm);

@@ -91,6 +91,12 @@ static const model_classifier classifier = {.architecture = "ModernBertForSequen
                                             .by_config = true,
                                             .out = "classifier"};
 
+static const model_mlm mlm = {.architecture = "ModernBertForMaskedLM",
+                              .dense = "head.dense",
+                              .norm = "head.norm",
+                              .decoder = "decoder",
+                              .by_config = true};
+
 const model_family family_modernbert = {
     .type = "modernbert",
     .arguments = CONFIG_ARGUMENTS,
@@ -100,4 +106,5 @@ const model_family family_modernbert = {
     .layers_prefix = "layers.",
     .layer = &layer,
     .classifier = &classifier,
+    .mlm = &mlm,
 };

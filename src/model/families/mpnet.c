@@ -60,6 +60,13 @@ static const model_classifier classifier = {.architecture = "MPNetForSequenceCla
                                             .activation = MODEL_HEAD_TANH,
                                             .out = "classifier.out_proj"};
 
+static const model_mlm mlm = {.architecture = "MPNetForMaskedLM",
+                              .dense = "lm_head.dense",
+                              .norm = "lm_head.layer_norm",
+                              .decoder = "lm_head.decoder",
+                              .bias = "lm_head.bias",
+                              .always_gelu = true};
+
 const model_family family_mpnet = {
     .type = "mpnet",
     .arguments = CONFIG_ARGUMENTS "vocab_size hidden_size num_hidden_layers num_attention_heads "
@@ -72,4 +79,5 @@ const model_family family_mpnet = {
     .layers_prefix = "encoder.layer.",
     .layer = &layer,
     .classifier = &classifier,
+    .mlm = &mlm,
 };
