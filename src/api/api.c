@@ -140,6 +140,11 @@ size_t api_tokens(const api_result *result)
     return tokens;
 }
 
+size_t api_token_vectors(const api_result *result, const api_service *service, size_t index)
+{
+    return result->info[index].tokens - encoder_tokens_left_out(service->enc);
+}
+
 static const char *hint_of(const api_dialect *dialect, http_error_code code)
 {
     for (const api_hint *hint = dialect->hints; hint != NULL && hint->text != NULL; hint++)

@@ -101,7 +101,7 @@ typedef struct api_call {
     bool keeps_input;      /* `write` reads texts or root */
     bool keeps_model;      /* keep_alive_ms says how long the model is to stay loaded after this call */
     int64_t keep_alive_ms; /* INT64_MAX = for ever */
-    encoder_output output; /* of ENCODER_STATES input_cut makes ids of all texts, and fills token_room */
+    encoder_output output; /* of ENCODER_TOKENS input_cut makes ids of all texts, and fills token_room */
     size_t token_room;     /* the most tokens of a text */
     int variant;           /* the dialect's own: which of its forms the reply has */
     json_t *root;
@@ -216,6 +216,8 @@ const char *api_kind(const encoder *enc);
 
 /* The tokens of all texts together. */
 size_t api_tokens(const api_result *result);
+/* Of text number `index` of a result of ENCODER_TOKENS: how many vectors it has. */
+size_t api_token_vectors(const api_result *result, const api_service *service, size_t index);
 
 /* Appends ",\"truncated\":[…]" with the places of the texts that were cut, where there are any. */
 void api_append_truncated(const api_result *result, buf *out);

@@ -210,7 +210,7 @@ bool input_cut(api_call *call, const api_service *service, http_error *error)
 {
     const size_t most = encoder_max_tokens(service->enc);
     const size_t limit = call->max_tokens > 0 && call->max_tokens < most ? call->max_tokens : most;
-    const bool own_way = limit == most && !call->keep_tail && call->output != ENCODER_STATES;
+    const bool own_way = limit == most && !call->keep_tail && call->output != ENCODER_TOKENS;
     aki_text prompt = {NULL, 0};
     if (!options_prompt(call, service, &prompt, error))
         return false;
@@ -228,7 +228,7 @@ bool input_cut(api_call *call, const api_service *service, http_error *error)
         done && cut_all(call, limit, own_way, prompt, &room, scratch, encoder_tokenizer(service->enc), error);
     buf_free(&room);
     tokenizer_scratch_close(scratch);
-    for (size_t i = 0; done && call->output == ENCODER_STATES && i < call->count; i++)
+    for (size_t i = 0; done && call->output == ENCODER_TOKENS && i < call->count; i++)
         if (call->ids[i].count > call->token_room)
             call->token_room = call->ids[i].count;
     return done;

@@ -1,5 +1,4 @@
-/* TEI's POST /embed_all: the last hidden state of every token of each text, special tokens included, neither pooled nor
- * normalised. */
+/* TEI's POST /embed_all: the vectors of each text's tokens, as aki_embed_tokens gives them. */
 #include "api/api.h"
 
 #include "api/float_text.h"
@@ -17,7 +16,7 @@ static const api_field fields[] = {{"truncate", option_truncate},
 
 bool tei_embed_all_fields(api_call *call, const api_service *service, http_error *error)
 {
-    call->output = ENCODER_STATES;
+    call->output = ENCODER_TOKENS;
     return options_read(call, call->root, fields, service, error) &&
            input_read(call, "inputs", json_object_get(call->root, "inputs"), INPUT_STRING | INPUT_IDS,
                       service, error) &&
@@ -44,15 +43,14 @@ static size_t bound_embed_all(const api_call *call, const api_result *result, co
 static aki_status write_embed_all(const api_call *call, const api_result *result, const api_service *service,
                                   buf *out, aki_error *error)
 {
-    (void)service;
-    const size_t hidden = result->dimension / call->token_room;
+    const size_t width = result->dimension / call->token_room;
     for (size_t i = 0; i < result->count; i++) {
         buf_append_string(out, i > 0 ? ",[" : "[[");
-        for (size_t t = 0; t < result->info[i].tokens; t++) {
-            const float *vector = result->vectors + i * result->dimension + t * hidden;
+        for (size_t t = 0; t < api_token_vectors(result, service, i); t++) {
+            const float *vector = result->vectors + i * result->dimension + t * width;
             if (t > 0)
                 buf_append_char(out, ',');
-            aki_status status = vector_json_write_numbers(vector, hidden, i, out, error);
+            aki_status status = vector_json_write_numbers(vector, width, i, out, error);
             if (status != AKI_OK)
                 return status;
         }

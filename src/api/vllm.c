@@ -147,11 +147,11 @@ static bool read_classes(api_call *call, const api_service *service, http_error 
 static bool read_vectors(api_call *call, int task, const api_service *service, http_error *error)
 {
     call->variant = task;
-    call->output = task == TOKEN_EMBED ? ENCODER_STATES : ENCODER_VECTOR;
+    call->output = task == TOKEN_EMBED ? ENCODER_TOKENS : ENCODER_VECTOR;
     if (!ranking_fits(service, ENCODER_EMBEDS, error) ||
         !options_read(call, call->root, vector_fields, service, error))
         return false;
-    if (call->output == ENCODER_STATES && call->dimensions > 0) {
+    if (call->output == ENCODER_TOKENS && call->dimensions > 0) {
         http_error_set(error, HTTP_ERROR_INVALID_VALUE, "dimensions",
                        "the vectors of tokens are not cut: dimensions is for the task \"embed\"");
         return false;
@@ -204,13 +204,13 @@ static bool read_classify(api_call *call, const api_request *request, const api_
 /* Numbers of one row, of which a text has one, or one for each token. */
 static size_t row_of(const api_call *call, const api_result *result)
 {
-    return call->output == ENCODER_STATES ? result->dimension / call->token_room
+    return call->output == ENCODER_TOKENS ? result->dimension / call->token_room
                                           : vector_json_dimension(call, result);
 }
 
 static size_t bound_pooling(const api_call *call, const api_result *result, const api_service *service)
 {
-    const size_t rows = call->output == ENCODER_STATES ? api_tokens(result) : result->count;
+    const size_t rows = call->output == ENCODER_TOKENS ? api_tokens(result) : result->count;
     size_t all, rest = TAIL_BYTES + 6 * strlen(service->model_name);
     for (size_t i = 0; call->variant == CLASSIFY && encoder_label(service->enc, i) != NULL; i++)
         rest += 6 * result->count * strlen(encoder_label(service->enc, i));
@@ -220,19 +220,19 @@ static size_t bound_pooling(const api_call *call, const api_result *result, cons
     return all;
 }
 
-static aki_status append_tokens(const api_call *call, const api_result *result, size_t index, buf *out,
-                                aki_error *error)
+static aki_status append_tokens(const api_call *call, const api_result *result, const api_service *service,
+                                size_t index, buf *out, aki_error *error)
 {
-    const size_t tokens = result->info[index].tokens, hidden = row_of(call, result);
+    const size_t tokens = api_token_vectors(result, service, index), width = row_of(call, result);
     const float *vectors = result->vectors + index * result->dimension;
     aki_status status = AKI_OK;
     if (call->packed)
-        return vector_json_write_base64(vectors, tokens * hidden, index, out, error);
+        return vector_json_write_base64(vectors, tokens * width, index, out, error);
     buf_append_char(out, '[');
     for (size_t t = 0; t < tokens && status == AKI_OK; t++) {
         if (t > 0)
             buf_append_char(out, ',');
-        status = vector_json_write_numbers(vectors + t * hidden, hidden, index, out, error);
+        status = vector_json_write_numbers(vectors + t * width, width, index, out, error);
     }
     buf_append_char(out, ']');
     return status;
@@ -280,7 +280,7 @@ static aki_status write_pooling(const api_call *call, const api_result *result, 
         if (call->variant == CLASSIFY)
             status = append_scores(call, result, service, i, scores, out, error);
         else if (call->variant == TOKEN_EMBED)
-            status = append_tokens(call, result, i, out, error);
+            status = append_tokens(call, result, service, i, out, error);
         else
             status = vector_json_append(&w, i, (api_output)call->outputs, out, error);
         buf_append_char(out, '}');

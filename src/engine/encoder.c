@@ -307,11 +307,6 @@ size_t encoder_dimension(const encoder *enc)
     return head_chain_dimension(enc->heads);
 }
 
-size_t encoder_hidden(const encoder *enc)
-{
-    return head_chain_hidden(enc->heads);
-}
-
 size_t encoder_token_width(const encoder *enc)
 {
     return head_chain_token_width(enc->heads);
@@ -325,8 +320,6 @@ size_t encoder_tokens_left_out(const encoder *enc)
 size_t encoder_numbers(const encoder *enc, encoder_output output, size_t tokens)
 {
     switch (output) {
-    case ENCODER_STATES:
-        return tokens * encoder_hidden(enc);
     case ENCODER_TOKENS:
         return tokens * encoder_token_width(enc);
     case ENCODER_SPARSE:

@@ -19,8 +19,9 @@ typedef struct encoder_state encoder_state; /* one per worker thread */
 /* Numbers that a text gets. */
 typedef enum encoder_output {
     ENCODER_VECTOR, /* [dimension]: pooled, through the model's modules; a classifier's logits */
-    ENCODER_STATES, /* [tokens][hidden]: the last hidden states, special tokens included */
-    ENCODER_TOKENS, /* [tokens][token width]: ColBERT's, of all tokens but the first, where the model has its head; else the states */
+    /* [tokens][token width]: the last hidden states, special tokens included; where the model has ColBERT's head its vectors, of all tokens
+     * but the first */
+    ENCODER_TOKENS,
     ENCODER_SPARSE, /* of token ids, for encoder_sparse_read; only where encoder_has_sparse */
 } encoder_output;
 
@@ -48,8 +49,7 @@ AKI_MUST_CHECK aki_status encoder_open_timed(encoder **out, const char *folder, 
 void encoder_close(encoder *enc);
 void encoder_describe(const encoder *enc, aki_model_info *info); /* threads as in the settings */
 size_t encoder_dimension(const encoder *enc);
-/* Numbers of a token's last hidden state, and of its vector in ENCODER_TOKENS. */
-size_t encoder_hidden(const encoder *enc);
+/* Numbers of a token's vector in ENCODER_TOKENS. */
 size_t encoder_token_width(const encoder *enc);
 /* Tokens that ENCODER_TOKENS leaves out of a text: 1 where the model has ColBERT's head, else 0. */
 size_t encoder_tokens_left_out(const encoder *enc);

@@ -157,14 +157,15 @@ static void project_tokens(const head_chain *chain, encoder_sequence *sequence, 
 {
     const model_head *dense = &chain->list->token_dense;
     const size_t tokens = sequence->count - 1;
-    chain->linear->multiply(&(kernel_product){.rows = tokens,
-                                              .inputs = dense->inputs,
-                                              .outputs = dense->outputs,
-                                              .input = states + dense->inputs,
-                                              .input_stride = dense->inputs,
-                                              .weights = chain->token_dense,
-                                              .output = sequence->vector,
-                                              .output_stride = dense->outputs});
+    if (tokens > 0)
+        chain->linear->multiply(&(kernel_product){.rows = tokens,
+                                                  .inputs = dense->inputs,
+                                                  .outputs = dense->outputs,
+                                                  .input = states + dense->inputs,
+                                                  .input_stride = dense->inputs,
+                                                  .weights = chain->token_dense,
+                                                  .output = sequence->vector,
+                                                  .output_stride = dense->outputs});
     sequence->status = pooling_is_finite(sequence->vector, tokens * dense->outputs) ? AKI_OK : AKI_NOT_FINITE;
     for (size_t t = 0; t < tokens; t++)
         pooling_normalize(sequence->vector + t * dense->outputs, dense->outputs);

@@ -350,20 +350,19 @@ static size_t bound_all(const api_call *call, const api_result *result, const ap
 static aki_status write_all(const api_call *call, const api_result *result, const api_service *service,
                             buf *out, aki_error *error)
 {
-    (void)service;
     Tei__V1__EmbedAllResponse reply = TEI__V1__EMBED_ALL_RESPONSE__INIT;
     Tei__V1__Metadata metadata;
-    const size_t tokens = result->info[0].tokens, hidden = result->dimension / call->token_room;
-    Tei__V1__TokenEmbedding *vectors = mem_alloc(tokens, sizeof *vectors),
-                            **list = mem_alloc(tokens, sizeof *list);
+    const size_t tokens = api_token_vectors(result, service, 0), width = result->dimension / call->token_room;
+    Tei__V1__TokenEmbedding *vectors = mem_alloc(tokens + 1, sizeof *vectors),
+                            **list = mem_alloc(tokens + 1, sizeof *list);
     aki_status status = vectors != NULL && list != NULL
-                            ? vector_json_check(result->vectors, tokens * hidden, 0, error)
+                            ? vector_json_check(result->vectors, tokens * width, 0, error)
                             : error_set(error, AKI_OUT_OF_MEMORY, "no memory for the reply");
     for (size_t t = 0; t < tokens && status == AKI_OK; t++) {
         list[t] = &vectors[t];
         tei__v1__token_embedding__init(&vectors[t]);
-        vectors[t].n_embeddings = hidden;
-        vectors[t].embeddings = (float *)(uintptr_t)(result->vectors + t * hidden);
+        vectors[t].n_embeddings = width;
+        vectors[t].embeddings = (float *)(uintptr_t)(result->vectors + t * width);
     }
     reply.n_token_embeddings = tokens;
     reply.token_embeddings = list;

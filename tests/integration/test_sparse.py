@@ -18,6 +18,7 @@ from family_models import TEXTS  # noqa: E402
 
 Code = grpc.StatusCode
 SPARSE, STREAM = "/tei.v1.Embed/EmbedSparse", "/tei.v1.Embed/EmbedSparseStream"
+ALL = "/tei.v1.Embed/EmbedAll"
 
 
 def served(folder, name):
@@ -85,6 +86,20 @@ def test_vectors_and_weights_at_once(m3):
         found = list(pool.map(lambda path: ask(rest, path, inputs=TEXTS), paths * 8))
     assert all(reply == expected[number % 3] for number, reply in enumerate(found))
     assert ask(rest, inputs=[TEXTS[0]] * 3) == expected[0][:1] * 3
+
+
+def test_vectors_of_tokens_are_colberts(m3, reference):
+    """In each interface: of all tokens but the first, through the linear layer and normalised."""
+    calls, rest = m3
+    found = ask(rest, "/embed_all", inputs=TEXTS, truncate=True)
+    for rows, (count, first, last) in zip(found, reference["bge-m3"]["tokens"], strict=True):
+        assert len(rows) == count and numpy.abs(numpy.array([rows[0], rows[-1]]) - [first, last]).max() <= 1e-5
+    replies = [calls(ALL, inputs=text, truncate=True) for text in TEXTS]
+    assert [[list(token.embeddings) for token in reply.token_embeddings] for reply in replies] == [
+        [[float(x) for x in numpy.float32(row)] for row in rows] for rows in found]
+    pooled = ask(rest, "/pooling", input=TEXTS[:2], task="token_embed")["data"]
+    assert [entry["data"] for entry in pooled] == found[:2]
+    assert ask(rest, "/embed_all", inputs=[[0]]) == [[]]  # the one token that has none
 
 
 def test_the_bare_address_answers_by_the_models_kind(splade, m3):

@@ -129,7 +129,7 @@ bool encoder_prompt(const encoder *enc, size_t index, const char **name, aki_tex
 size_t encoder_numbers(const encoder *enc, encoder_output output, size_t tokens)
 {
     (void)enc;
-    return output == ENCODER_STATES ? tokens * FAKE_DIMENSION : FAKE_DIMENSION;
+    return output == ENCODER_TOKENS ? tokens * FAKE_DIMENSION : FAKE_DIMENSION;
 }
 
 size_t encoder_sparse_read(const encoder *enc, const float *numbers, int32_t *ids, float *weights)
@@ -144,10 +144,10 @@ size_t encoder_dimension(const encoder *enc)
     return FAKE_DIMENSION;
 }
 
-size_t encoder_hidden(const encoder *enc)
+size_t encoder_tokens_left_out(const encoder *enc)
 {
     (void)enc;
-    return FAKE_DIMENSION;
+    return 0;
 }
 
 aki_task encoder_task(const encoder *enc)
