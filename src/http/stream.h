@@ -46,6 +46,9 @@ struct http_stream {
 
 /* Sends the reply, which is taken over. Once, on the stream's thread. */
 void http_stream_reply(http_stream *stream, http_reply *reply);
+/* The same after the delay, to a request that is whole. Meanwhile nothing of the stream is told but its end, which comes at once
+ * where the connection breaks. */
+void http_stream_reply_after(http_stream *stream, http_reply *reply, int64_t delay_ns);
 /* Replies that there is no memory, without taking any, and ends the connection. */
 void http_stream_reply_out_of_memory(http_stream *stream);
 /* Ends the stream without a reply, before one was sent. */

@@ -23,6 +23,8 @@
     "Retry-After.\",\"type\":\"unavailable_error\",\"param\":null,\"code\":\"out_of_memory\"}}\n"
 /* Retry-After where nothing better is known. */
 #define RETRY_MS 1000
+/* How long a 503 is kept back: some clients repeat the request at once, and for ever. */
+#define UNAVAILABLE_DELAY_MS 250
 
 /* Calls the member of each observer that has it. */
 #define TELL(x, member, ...)                                                                                 \
@@ -217,6 +219,7 @@ static void on_complete(void *cookie, http_stream *stream, const http_fault *fau
 {
     (void)cookie;
     exchange *x = stream->context;
+    x->complete = fault == NULL;
     if (fault != NULL)
         take_fault(x, fault);
     if (x->failed && x->messages == NULL)
@@ -355,14 +358,25 @@ static void add_headers(const exchange *x, http_reply *reply)
     cors_add_headers(x->owner->settings.cors_origins, &x->stream->request, reply);
 }
 
+/* Refusals of work that hold no memory while they wait. Not those of probes, and none once the service ends. */
+static bool is_kept_back(const exchange *x, unsigned status)
+{
+    return x->failed && status == 503 && x->complete && x->route != NULL && x->route->resume != NULL &&
+           x->error.code != HTTP_ERROR_OUT_OF_MEMORY && server_phase_now(x->owner) != SERVER_DRAINING;
+}
+
 void exchange_send(exchange *x, http_reply *reply)
 {
+    const bool waits = is_kept_back(x, reply->status);
     add_headers(x, reply);
     x->status = reply->fields.failed                ? 503
                 : x->failed && reply->status == 200 ? http_error_status(x->error.code)
                                                     : reply->status;
     TELL(x, replied, x);
-    http_stream_reply(x->stream, reply);
+    if (waits)
+        http_stream_reply_after(x->stream, reply, UNAVAILABLE_DELAY_MS * NS_PER_MS);
+    else
+        http_stream_reply(x->stream, reply);
 }
 
 void exchange_reply(exchange *x, unsigned status, buf *body)

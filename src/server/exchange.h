@@ -79,8 +79,9 @@ struct exchange {
     uint64_t client; /* whose request it is: a number for the API key's name; 0 = nobody's */
     char client_name[API_KEY_NAME_MAX + 1];
 
-    bool failed; /* `error` is to be the reply; the body is thrown away */
-    bool closes; /* the connection ends with the reply */
+    bool failed;   /* `error` is to be the reply; the body is thrown away */
+    bool complete; /* the request was read to its end */
+    bool closes;   /* the connection ends with the reply */
     bool
         revalidates; /* the reply may be kept by who asks before each use whether it still holds: it has an ETag */
     http_error error;

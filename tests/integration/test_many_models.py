@@ -11,6 +11,7 @@ import shutil
 import signal
 import sys
 import threading
+import time
 
 import httpx
 import numpy
@@ -438,7 +439,9 @@ def test_models_that_cannot_be_loaded_say_why_and_the_others_go_on(folders, alon
         assert health.status_code == 503  # a pinned model is missing
         assert "model.safetensors" in {model["name"]: model for model in health.json()["details"]["models"]}["damaged"]["failure"]
         for name, message in why.items():
+            begin = time.monotonic()
             reply = client.post(EMBED, json={"texts": ["x"], "model": name})
+            assert time.monotonic() - begin >= 0.25  # some clients would repeat it at once
             assert reply.status_code == 503 and reply.json()["error"]["code"] == "model_load_failed", reply.text
             assert message in reply.json()["error"]["message"], reply.text
             assert int(reply.headers["retry-after"]) >= 1

@@ -1,5 +1,6 @@
 #include "http/connection/stream.h"
 
+#include "base/clock.h"
 #include "http/connection/connection.h"
 
 static connection_stream *whole_of(http_stream *face)
@@ -15,6 +16,22 @@ static void resume(loop_task *self)
     http_connection_advance(c);
 }
 
+static void send_answer(connection_stream *stream)
+{
+    if (stream->answer.fields.failed)
+        http_stream_reply_out_of_memory(&stream->face);
+    else
+        stream->ways->reply(stream);
+}
+
+static void end_delay(loop_timer *self)
+{
+    connection_stream *stream = (connection_stream *)((char *)self - offsetof(connection_stream, held_back));
+    http_connection *c = stream->connection; /* the stream may end */
+    send_answer(stream);
+    http_connection_advance(c);
+}
+
 void connection_stream_init(connection_stream *stream, http_connection *connection,
                             const connection_stream_ways *ways)
 {
@@ -22,12 +39,14 @@ void connection_stream_init(connection_stream *stream, http_connection *connecti
                                   .handler = connection->handler,
                                   .connection = connection,
                                   .resuming = {.run = resume},
+                                  .held_back = {.run = end_delay},
                                   .ended = connection->peer_ended};
     pthread_mutex_init(&stream->lock, NULL);
 }
 
 void connection_stream_destroy(connection_stream *stream)
 {
+    http_loop_set_timer(stream->connection->loop, &stream->held_back, TIMER_WHEEL_NEVER);
     http_reply_free(&stream->answer);
     pthread_mutex_destroy(&stream->lock);
 }
@@ -85,10 +104,15 @@ void http_stream_reply(http_stream *face, http_reply *reply)
     connection_stream *stream = whole_of(face);
     stream->answer = *reply;
     *reply = (http_reply){0};
-    if (stream->answer.fields.failed)
-        http_stream_reply_out_of_memory(face);
-    else
-        stream->ways->reply(stream);
+    send_answer(stream);
+}
+
+void http_stream_reply_after(http_stream *face, http_reply *reply, int64_t delay_ns)
+{
+    connection_stream *stream = whole_of(face);
+    stream->answer = *reply;
+    *reply = (http_reply){0};
+    http_loop_set_timer(stream->connection->loop, &stream->held_back, clock_monotonic_ns() + delay_ns);
 }
 
 void http_stream_reply_out_of_memory(http_stream *face)

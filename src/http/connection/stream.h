@@ -31,6 +31,7 @@ struct connection_stream {
     const http_handler *handler;
     struct http_connection *connection;
     loop_task resuming;
+    loop_timer held_back; /* until then, of an answer that is not sent at once */
     pthread_mutex_t lock; /* of what follows; held while `gone` runs */
     bool ended;           /* the client has ended its side */
     void (*gone)(void *cookie);

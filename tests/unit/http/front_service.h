@@ -6,6 +6,7 @@
  *   e (early)    answered by 413 before its body
  *   x            aborted at its head
  *   c (cut)      aborted at the first piece of its body
+ *   d (delay)    answered after SERVICE_DELAY_NS
  *   n (nothing)  there is no memory for its reply
  *   w (wait)     waits until it is resumed
  *   r (resume)   resumes all that wait, and is answered
@@ -16,6 +17,7 @@
 #ifndef HTTP_FRONT_SERVICE_H
 #define HTTP_FRONT_SERVICE_H
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "http/front.h"
 
@@ -25,6 +27,7 @@
 #include <string.h>
 
 #define SERVICE_MAX_WAITING 512
+#define SERVICE_DELAY_NS (100 * NS_PER_MS)
 #define SERVICE_MAX_BODY_BYTES ((size_t)2 << 20)
 #define SERVICE_OUT_OF_MEMORY "no memory"
 
@@ -91,7 +94,10 @@ static inline void service_reply(http_stream *stream, http_reply *reply)
     service_request *r = stream->context;
     SERVICE_CHECK(!r->replied && !r->aborted);
     r->replied = true;
-    http_stream_reply(stream, reply);
+    if (r->completed && service_kind(stream) == 'd')
+        http_stream_reply_after(stream, reply, SERVICE_DELAY_NS);
+    else
+        http_stream_reply(stream, reply);
 }
 
 static inline void service_refuse(http_stream *stream, unsigned status)

@@ -438,6 +438,36 @@ static void a_closed_connection_is_watched_no_more_whoever_has_its_socket(void *
     service_stop();
 }
 
+/* What came behind it waits for its turn, and one whose client has left, or is there when the service ends, ends. */
+static void a_delayed_reply_comes_when_its_time_is_over(void **state)
+{
+    (void)state;
+    static const char two[] = "GET /delay HTTP/1.1" H "\r\nGET /2 HTTP/1.1" H "x-last: 1\r\n\r\n";
+    static const char one[] = "GET /delay HTTP/1.1" H "\r\n";
+    static char replies[REPLY_BYTES];
+    const http_front_settings settings = usual();
+    service_start(&settings, NULL);
+    const int64_t begin_ns = clock_monotonic_ns();
+    const int connection = connect_to();
+    say(connection, two, sizeof two - 1);
+    read_all(connection, replies, sizeof replies);
+    assert_true(clock_monotonic_ns() - begin_ns >= SERVICE_DELAY_NS);
+    assert_string_equal(replies, OK("13", "GET /delay []") LAST("9", "GET /2 []"));
+
+    const int leaving = connect_to();
+    say(leaving, one, sizeof one - 1);
+    service_await(&service.counts.begun, 3);
+    close(leaving);
+    service_await(&service.counts.ended, 3);
+
+    const int staying = connect_to();
+    say(staying, one, sizeof one - 1);
+    service_await(&service.counts.begun, 4);
+    service_stop();
+    assert_int_equal(service.counts.ended, 4);
+    close(staying);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -451,6 +481,7 @@ int main(void)
         cmocka_unit_test(nothing_is_lost_at_the_end),
         cmocka_unit_test(a_closed_connection_is_watched_no_more_whoever_has_its_socket),
         cmocka_unit_test(what_is_open_at_the_close_ends),
+        cmocka_unit_test(a_delayed_reply_comes_when_its_time_is_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
