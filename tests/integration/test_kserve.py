@@ -104,6 +104,18 @@ def test_json(client, vectors):
     assert nested["outputs"] == document["outputs"] and "id" not in nested
 
 
+def test_null_counts_as_left_out(client, vectors):
+    """Clients whose requests are records of all that the protocol has send null for what they do not use."""
+    tensor = body_of(TEXTS, parameters=None)["inputs"][0]
+    output = {"name": "embedding", "parameters": None}
+    for more in ({"outputs": None}, {"outputs": [output]}, {"outputs": [output | {"parameters": {"binary_data": None, "classification": None}}]}):
+        reply = client.post(INFER, json={"id": None, "parameters": None, "inputs": [tensor]} | more)
+        assert reply.status_code == 200 and "id" not in reply.json()
+        assert numpy.array_equal(numpy.float32(reply.json()["outputs"][0]["data"]), vectors)
+    reply = client.post(INFER, json={"parameters": {"binary_data_output": None, "dimensions": None}, "inputs": [tensor]})
+    assert reply.status_code == 200 and reply.json()["outputs"][0]["shape"] == [3, 384]
+
+
 def test_bytes(connection, vectors):
     """The reply's header says where the bytes begin."""
     data = packed(*(text.encode() for text in TEXTS))
