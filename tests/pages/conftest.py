@@ -11,6 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "parity"))
 from embed_server import MODEL, PATIENT, Server  # noqa: E402
 from rerank_models import write_reranker  # noqa: E402
+from test_many_models import write_sized  # noqa: E402
 
 CHROMIUM = "/usr/bin/chromium"
 KEY = "secret-key-of-the-test"
@@ -51,9 +52,10 @@ def reranker(rerank_folder):
 
 @pytest.fixture(scope="session")
 def several(rerank_folder):
-    """A reranker first, and an embedding model, both loaded."""
+    """A reranker first, and two embedding models with vocabularies of their own, all loaded."""
     models = rerank_folder.parent / "models"
-    models.write_text(f"[ranks]\nsource = {rerank_folder}\n[embeds]\nsource = {MODEL}\npin = true\n")
+    other = write_sized(rerank_folder.parent / "other", 1, 64, 3)
+    models.write_text(f"[ranks]\nsource = {rerank_folder}\n[embeds]\nsource = {MODEL}\npin = true\n[other]\nsource = {other}\npin = true\n")
     with Server("--models", models, *PATIENT, model=None) as running:
         yield running
 

@@ -326,6 +326,11 @@ def ranked(server, texts, **more):
         return [texts[result["index"]] for result in reply.json()["results"]]
 
 
+def tokens_of(server, text, name):
+    with server.client() as client:
+        return [token["text"] for token in client.post("/tokenize", json={"inputs": text}, headers={"x-model": name}).json()[0]]
+
+
 def test_a_service_with_a_reranker_alone_shows_the_rerank_part_alone(watched, reranker):
     page = watched(reranker).open("/ui")
     expect(page.get_by_role("heading", level=1)).to_have_text("Rerank texts")
@@ -340,10 +345,17 @@ def test_a_service_with_a_reranker_alone_shows_the_rerank_part_alone(watched, re
 def test_a_service_with_models_of_both_kinds_uses_each_for_its_own(watched, several):
     page = watched(several).open("/ui")
     expect(page.locator("#rerank-part")).to_be_visible()
-    compare(page, TEXTS)
-    expect(page.locator("#status")).to_contain_text("384 numbers each")
-    expect(page.locator("#tokens-part")).to_be_hidden()  # the routes for tokens are those of the first model
+    assert page.get_by_label("Model that embeds").locator("option").all_text_contents() == ["embeds", "other"]
+    expect(page.get_by_label("Model that ranks")).to_be_hidden()  # there is one
+    page.get_by_text("Options").click()
+    for name, numbers in (("embeds", 384), ("other", 64)):
+        page.get_by_label("Model that embeds").select_option(name)
+        compare(page, TEXTS)
+        expect(page.locator("#status")).to_contain_text(f"{numbers} numbers each")
+        assert page.locator("#tokens > div").first.locator(".token").all_inner_texts() == tokens_of(several, TEXTS[0], name)
+    assert tokens_of(several, TEXTS[0], "embeds") != tokens_of(several, TEXTS[0], "other")
     assert rank(page, TEXTS)[1] == ranked(several, TEXTS, model="ranks")
+    assert not [finding for finding in axe_findings(page) if finding.startswith(("serious", "critical"))]
 
 
 def test_a_service_without_a_reranker_has_no_rerank_part(watched, server):

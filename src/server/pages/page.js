@@ -52,8 +52,8 @@ function messageOf(text, status) {
 }
 
 /* Sends a request; a body that is no string goes as JSON. */
-async function send(method, path, body) {
-  const headers = keyHeaders();
+async function send(method, path, body, more = {}) {
+  const headers = { ...keyHeaders(), ...more };
   if (body !== undefined) headers["content-type"] = "application/json";
   const sent = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
   const reply = await fetch(path, { method, headers, body: sent });
@@ -63,8 +63,8 @@ async function send(method, path, body) {
 }
 
 /* The reply's JSON, or its text where it is none. Throws a Refusal with the service's message. */
-async function ask(method, path, body) {
-  const reply = await send(method, path, body);
+async function ask(method, path, body, headers) {
+  const reply = await send(method, path, body, headers);
   const text = await reply.text();
   if (!reply.ok) throw new Refusal(reply.status, messageOf(text, reply.status));
   return (reply.headers.get("content-type") ?? "").startsWith("application/json") ? JSON.parse(text) : text;
