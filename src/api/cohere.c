@@ -57,10 +57,10 @@ static json_t *text_of_input(const json_t *input)
 /* Version 2 also takes "inputs", of which those with one text each are served: puts them in the place of "texts". */
 static bool take_inputs(json_t *root, http_error *error)
 {
-    const json_t *inputs = json_object_get(root, "inputs");
+    const json_t *inputs = field_given(root, "inputs");
     size_t index;
     json_t *input;
-    if (inputs == NULL || json_is_null(inputs))
+    if (inputs == NULL)
         return true;
     if (!json_is_array(inputs))
         return field_refuse_type(error, "inputs", "a list", inputs);

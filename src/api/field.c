@@ -26,6 +26,12 @@ const char *field_type_name(const json_t *value)
     return "null";
 }
 
+json_t *field_given(const json_t *object, const char *name)
+{
+    json_t *value = json_object_get(object, name);
+    return json_is_null(value) ? NULL : value;
+}
+
 bool field_refuse_type(http_error *error, const char *param, const char *wanted, const json_t *found)
 {
     http_error_set(error, HTTP_ERROR_INVALID_TYPE, param, "%s must be %s, not %s", param, wanted,

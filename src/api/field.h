@@ -9,6 +9,9 @@
 /* "a list", "null"; "missing" for NULL: static storage. */
 const char *field_type_name(const json_t *value);
 
+/* The object's member; NULL where it is missing, or is null, which counts as left out. */
+json_t *field_given(const json_t *object, const char *name);
+
 /* Returns false, with the error set: `param` must be `wanted`, not what was found, which may be NULL. */
 bool field_refuse_type(http_error *error, const char *param, const char *wanted, const json_t *found);
 

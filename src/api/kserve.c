@@ -78,13 +78,6 @@ static bool read_shape(const json_t *shape, size_t *count, const api_service *se
     return false;
 }
 
-/* A member that is null counts as left out: some clients send all that the protocol has. */
-static json_t *member(const json_t *object, const char *name)
-{
-    json_t *value = json_object_get(object, name);
-    return json_is_null(value) ? NULL : value;
-}
-
 /* Appends the strings of nested lists. The body's depth is bounded. */
 static bool flatten(json_t *texts, json_t *data, http_error *error)
 {
@@ -135,8 +128,8 @@ static bool split_bytes(json_t *texts, const char *bytes, size_t length, http_er
 static bool take_elements(json_t *texts, const json_t *tensor, const char *bytes, size_t length,
                           http_error *error)
 {
-    const json_t *size = member(json_object_get(tensor, "parameters"), "binary_data_size");
-    json_t *data = member(tensor, "data");
+    const json_t *size = field_given(json_object_get(tensor, "parameters"), "binary_data_size");
+    json_t *data = field_given(tensor, "data");
     json_int_t count;
     if (size == NULL) {
         if (length > 0)
@@ -215,16 +208,16 @@ static bool read_head(const api_request *request, size_t *length, http_error *er
 
 static bool read_binary(const json_t *parameters, const char *name, bool *binary, http_error *error)
 {
-    const json_t *value = member(parameters, name);
+    const json_t *value = field_given(parameters, name);
     return value == NULL || field_read_switch(value, name, binary, error);
 }
 
 /* In which form the vectors are asked for. "classification" and shared memory are not offered. */
 static bool read_outputs(api_call *call, http_error *error)
 {
-    const json_t *outputs = member(call->root, "outputs"), *output = json_array_get(outputs, 0);
+    const json_t *outputs = field_given(call->root, "outputs"), *output = json_array_get(outputs, 0);
     bool binary = false;
-    if (!read_binary(member(call->root, "parameters"), "binary_data_output", &binary, error))
+    if (!read_binary(field_given(call->root, "parameters"), "binary_data_output", &binary, error))
         return false;
     if (outputs != NULL && !json_is_array(outputs))
         return field_refuse_type(error, "outputs", "a list", outputs);
@@ -232,11 +225,11 @@ static bool read_outputs(api_call *call, http_error *error)
         return refuse(error, "outputs", "the model has one output, \"" KSERVE_OUTPUT_NAME "\"");
     if (output != NULL) {
         const char *name = json_string_value(json_object_get(output, "name"));
-        const json_t *parameters = member(output, "parameters");
+        const json_t *parameters = field_given(output, "parameters");
         if (name == NULL || strcmp(name, KSERVE_OUTPUT_NAME) != 0)
             return refuse(error, "outputs[0].name", "the model has one output, \"" KSERVE_OUTPUT_NAME "\"");
-        if (member(parameters, "classification") != NULL ||
-            member(parameters, "shared_memory_region") != NULL)
+        if (field_given(parameters, "classification") != NULL ||
+            field_given(parameters, "shared_memory_region") != NULL)
             return refuse(error, "outputs[0].parameters",
                           "classification and shared memory are not implemented");
         if (!read_binary(parameters, "binary_data", &binary, error))
@@ -255,7 +248,7 @@ static const api_field fields[] = {{"truncate", option_truncate},
 bool kserve_infer_fields(api_call *call, const char *bytes, size_t length, const api_service *service,
                          http_error *error)
 {
-    const json_t *id = member(call->root, "id"), *parameters = member(call->root, "parameters");
+    const json_t *id = field_given(call->root, "id"), *parameters = field_given(call->root, "parameters");
     if (id != NULL && !json_is_string(id))
         return field_refuse_type(error, "id", "a string", id);
     if (parameters != NULL && !json_is_object(parameters))
@@ -281,7 +274,7 @@ static size_t bound_infer(const api_call *call, const api_result *result, const 
 {
     const size_t all = vector_json_bound(call, result, LENGTH_BYTES),
                  tail = TAIL_BYTES +
-                        6 * (strlen(service->model_name) + json_string_length(member(call->root, "id")));
+                        6 * (strlen(service->model_name) + json_string_length(field_given(call->root, "id")));
     return all < SIZE_MAX - tail ? all + tail : SIZE_MAX;
 }
 
@@ -319,7 +312,7 @@ static aki_status append_output(vector_json_writer *w, const api_result *result,
 static aki_status write_infer(const api_call *call, const api_result *result, const api_service *service,
                               buf *out, aki_error *error)
 {
-    const json_t *id = member(call->root, "id");
+    const json_t *id = field_given(call->root, "id");
     buf_append_string(out, "{\"model_name\":");
     json_text_append_string(out, service->model_name);
     buf_append_string(out, ",\"model_version\":\"1\",");

@@ -54,19 +54,14 @@ static const api_field fields[] = {{"embd_normalize", read_norm},
                                    {"truncate", option_truncate},
                                    {NULL, NULL}};
 
-static bool is_given(const json_t *value)
-{
-    return value != NULL && !json_is_null(value);
-}
-
 static bool read_loaded(api_call *call, const api_service *service, http_error *error)
 {
-    const json_t *content = json_object_get(call->root, "content");
+    const json_t *content = field_given(call->root, "content");
     call->variant = LLAMACPP_FORM;
     if (!options_read(call, call->root, fields, service, error))
         return false;
     call->outputs = call->packed ? API_OUTPUT_BASE64 : API_OUTPUT_FLOAT;
-    return input_read(call, "content", is_given(content) ? content : json_object_get(call->root, "input"),
+    return input_read(call, "content", content != NULL ? content : json_object_get(call->root, "input"),
                       INPUT_STRING | INPUT_IDS | INPUT_EMPTY, service, error) &&
            input_cut(call, service, error);
 }
@@ -85,7 +80,7 @@ static bool read_either(api_call *call, const api_request *request, const api_se
     if (memmem(request->body, request->length, name, sizeof name - 1) != NULL) {
         if (!input_load(call, request, "content", service, error))
             return false;
-        if (is_given(json_object_get(call->root, "content")))
+        if (field_given(call->root, "content") != NULL)
             return read_loaded(call, service, error);
         api_call_free(call);
     }
@@ -123,8 +118,8 @@ static aki_status write_embedding(const api_call *call, const api_result *result
 /* A field's value under the name that TEI has for it; `otherwise` where it is missing. */
 static bool rename_field(json_t *root, const char *from, const char *to, json_t *otherwise, http_error *error)
 {
-    json_t *value = json_object_get(root, from);
-    if (is_given(value)) {
+    json_t *value = field_given(root, from);
+    if (value != NULL) {
         json_decref(otherwise);
         otherwise = json_incref(value);
     }
@@ -137,9 +132,9 @@ static bool rename_field(json_t *root, const char *from, const char *to, json_t 
 bool llamacpp_tokenize_fields(api_call *call, const api_service *service, http_error *error)
 {
     bool pieces = false;
-    const json_t *flag = json_object_get(call->root, "with_pieces"),
+    const json_t *flag = field_given(call->root, "with_pieces"),
                  *content = json_object_get(call->root, "content");
-    if (is_given(flag) && !field_read_switch(flag, "with_pieces", &pieces, error))
+    if (flag != NULL && !field_read_switch(flag, "with_pieces", &pieces, error))
         return false;
     if (!json_is_string(content))
         return field_refuse_type(error, "content", "a string", content);

@@ -69,8 +69,8 @@ static const api_field weaviate_fields[] = {{"property", option_without_effect},
 static bool check_rank_fields(const json_t *root, http_error *error)
 {
     static const char name[] = "rank_fields";
-    const json_t *list = json_object_get(root, name);
-    if (list == NULL || json_is_null(list))
+    const json_t *list = field_given(root, name);
+    if (list == NULL)
         return true;
     const char *only = json_string_value(json_array_get(list, 0));
     if (json_array_size(list) == 1 && only != NULL && strcmp(only, "text") == 0)
@@ -106,6 +106,7 @@ static bool read_weaviate(api_call *call, const api_service *service, http_error
     return read_fields(call, weaviate_fields, service, error) && read_documents(call, service, error);
 }
 
+/* Though it be null: who has a field of that name is a client of the service that it belongs to. */
 static bool has(const json_t *root, const char *name)
 {
     return json_object_get(root, name) != NULL;
@@ -116,7 +117,7 @@ static bool read_rerank(api_call *call, const api_request *request, int variant,
 {
     if (!input_load(call, request, "documents", service, error))
         return false;
-    if (has(call->root, "texts") && !has(call->root, "documents")) {
+    if (field_given(call->root, "texts") != NULL && field_given(call->root, "documents") == NULL) {
         call->as = &tei_rerank;
         return tei_rerank_fields(call, service, error);
     }

@@ -208,7 +208,7 @@ static bool read_tokenize(api_call *call, const api_request *request, const api_
 {
     if (!input_load(call, request, "inputs", service, error))
         return false;
-    if (json_object_get(call->root, "inputs") != NULL || json_object_get(call->root, "content") == NULL)
+    if (field_given(call->root, "inputs") != NULL || field_given(call->root, "content") == NULL)
         return tei_tokenize_fields(call, service, error);
     call->as = &llamacpp_tokenize;
     return llamacpp_tokenize_fields(call, service, error);

@@ -57,7 +57,7 @@ static bool read_rerank(api_call *call, const api_request *request, const api_se
 {
     if (!input_load(call, request, "texts", service, error))
         return false;
-    if (json_object_get(call->root, "texts") != NULL || json_object_get(call->root, "documents") == NULL)
+    if (field_given(call->root, "texts") != NULL || json_object_get(call->root, "documents") == NULL)
         return tei_rerank_fields(call, service, error);
     json_decref(call->root);
     call->root = NULL;
@@ -205,7 +205,7 @@ bool tei_root_classifies(api_call *call, const api_service *service, bool *done,
 {
     if (encoder_task(service->enc) != AKI_TASK_CLASSIFY)
         return false;
-    const bool ranks = json_object_get(call->root, "inputs") == NULL;
+    const bool ranks = field_given(call->root, "inputs") == NULL;
     call->as = ranks ? &tei_rerank : &tei_predict;
     *done = ranks ? tei_rerank_fields(call, service, error) : tei_predict_fields(call, service, error);
     if (!ranks && call->variant == PREDICT_ONE)

@@ -48,7 +48,7 @@ static const struct {
 static size_t names_of(const json_t *root)
 {
     size_t i = 0;
-    while (i < NAMES && json_object_get(root, names[i].second) == NULL)
+    while (i < NAMES && field_given(root, names[i].second) == NULL)
         i++;
     return i;
 }
@@ -168,9 +168,9 @@ static bool read_task(const json_t *root, const api_service *service, int *task,
                                          {"encode", TOKEN_EMBED},
                                          {"classify", CLASSIFY},
                                          {NULL, 0}};
-    const json_t *value = json_object_get(root, "task");
+    const json_t *value = field_given(root, "task");
     *task = encoder_task(service->enc) == AKI_TASK_CLASSIFY ? CLASSIFY : EMBED;
-    return value == NULL || json_is_null(value) ||
+    return value == NULL ||
            field_read_choice(value, "task", tasks, "\"embed\", \"token_embed\" or \"classify\"", task, error);
 }
 
