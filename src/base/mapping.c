@@ -1,12 +1,11 @@
 #include "base/mapping.h"
 
 #include "base/error.h"
+#include "base/fork_lock.h"
 #include "base/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -17,12 +16,17 @@
 typedef struct mapped_file {
     size_t begin, size; /* bytes in the mapping; begin is on a page */
     int descriptor;     /* kept open: tells whether the file is still as long as it was */
+    /* As the file was when it was opened. As long as it is open, no other file has its number. */
+    dev_t device;
+    ino_t number;
+    struct timespec modified, changed;
 } mapped_file;
 
 struct mapping {
     unsigned char *data;
     size_t range_bytes; /* whole pages */
     size_t slot;
+    size_t users; /* under registry_lock */
     size_t count;
     mapped_file files[];
 };
@@ -32,12 +36,12 @@ typedef struct guard {
     _Atomic(uintptr_t) start; /* 0 = free or not yet complete; written last */
     _Atomic(uintptr_t) end;
     atomic_bool damaged;
-    bool taken; /* under registry_lock */
+    bool taken;   /* under registry_lock, as is `map` */
+    mapping *map; /* that others may share; NULL = none */
 } guard;
 
 static guard registry[MAPPING_MAX];
-static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
-static _Atomic pid_t registry_process; /* the process whose threads may hold the lock */
+static fork_lock registry_lock = FORK_LOCK_INITIALIZER;
 static uintptr_t page_bytes;
 
 /* The handlers that were there before each installation of ours; the signal handler reads the newest. The array is
@@ -124,23 +128,13 @@ static void on_bus_error(int signal_number, siginfo_t *info, void *context)
     forward_to_previous(signal_number, info, context);
 }
 
-#define BEING_MADE ((pid_t)-1)
-
-/* In a forked child, a thread that no longer exists may hold the lock. So each process initialises it anew. */
+/* A forked child shares no mapping that it has from its parent: their counts of users may be half changed. */
 static void lock_registry(void)
 {
-    const pid_t own = getpid();
-    for (pid_t process; (process = atomic_load(&registry_process)) != own;) {
-        if (process == BEING_MADE) {
-            sched_yield();
-        } else if (process == 0) {
-            atomic_compare_exchange_strong(&registry_process, &process, own);
-        } else if (atomic_compare_exchange_strong(&registry_process, &process, BEING_MADE)) {
-            pthread_mutex_init(&registry_lock, NULL);
-            atomic_store(&registry_process, own);
-        }
-    }
-    pthread_mutex_lock(&registry_lock);
+    if (!fork_lock_take(&registry_lock))
+        return;
+    for (size_t i = 0; i < MAPPING_MAX; i++)
+        registry[i].map = NULL;
 }
 
 /* Entry 0 is never reused: a cycle of handlers ends there. */
@@ -170,24 +164,6 @@ static bool install_handler_locked(void)
     return sigaction(SIGBUS, &action, NULL) == 0;
 }
 
-static bool register_range(mapping *map)
-{
-    lock_registry();
-    bool installed = install_handler_locked(), done = false;
-    for (size_t i = 0; i < MAPPING_MAX && installed && !done; i++) {
-        if (registry[i].taken)
-            continue;
-        registry[i].taken = true;
-        map->slot = i;
-        atomic_store(&registry[i].damaged, false);
-        atomic_store(&registry[i].end, (uintptr_t)map->data + map->range_bytes);
-        atomic_store_explicit(&registry[i].start, (uintptr_t)map->data, memory_order_release);
-        done = true;
-    }
-    pthread_mutex_unlock(&registry_lock);
-    return done;
-}
-
 /* Opens the file and gives it its place behind those before it. */
 static aki_status open_file(mapping *map, const char *path, aki_error *error)
 {
@@ -207,6 +183,10 @@ static aki_status open_file(mapping *map, const char *path, aki_error *error)
     if (info.st_size <= 0)
         return error_set(error, AKI_MODEL_INVALID, "'%s' is empty", path);
     file->size = (size_t)info.st_size;
+    file->device = info.st_dev;
+    file->number = info.st_ino;
+    file->modified = info.st_mtim;
+    file->changed = info.st_ctim;
     size_t end;
     if (!size_add(file->begin, file->size, &end) || !size_add(end, page - 1, &end))
         return error_set(error, AKI_MODEL_INVALID, "'%s' is too large to be mapped (%zu bytes)", path,
@@ -244,6 +224,67 @@ static void discard(mapping *map)
     mem_free(map);
 }
 
+static bool same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+/* The same files, not written to in between. */
+static bool is_alike(const mapping *a, const mapping *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        const mapped_file *one = &a->files[i], *other = &b->files[i];
+        if (one->device != other->device || one->number != other->number || one->size != other->size ||
+            !same_time(one->modified, other->modified) || !same_time(one->changed, other->changed))
+            return false;
+    }
+    return true;
+}
+
+static mapping *find_locked(const mapping *wanted)
+{
+    for (size_t i = 0; i < MAPPING_MAX; i++) {
+        mapping *map = registry[i].map;
+        if (map != NULL && is_alike(map, wanted) && !mapping_damaged(map))
+            return map;
+    }
+    return NULL;
+}
+
+static bool register_locked(mapping *map)
+{
+    for (size_t i = 0; i < MAPPING_MAX; i++) {
+        if (registry[i].taken)
+            continue;
+        registry[i].taken = true;
+        registry[i].map = map;
+        map->slot = i;
+        atomic_store(&registry[i].damaged, false);
+        atomic_store(&registry[i].end, (uintptr_t)map->data + map->range_bytes);
+        atomic_store_explicit(&registry[i].start, (uintptr_t)map->data, memory_order_release);
+        return true;
+    }
+    return false;
+}
+
+/* The mapping of the same files that is open already, or else `map`, registered. NULL = no slot is free. */
+static mapping *share(mapping *map)
+{
+    lock_registry();
+    mapping *found = NULL;
+    if (install_handler_locked()) {
+        found = find_locked(map);
+        if (found == NULL && register_locked(map))
+            found = map;
+    }
+    if (found != NULL)
+        found->users++;
+    fork_lock_give(&registry_lock);
+    return found;
+}
+
 aki_status mapping_open(mapping **out, const char *path, aki_error *error)
 {
     return mapping_open_files(out, &path, 1, error);
@@ -263,16 +304,13 @@ aki_status mapping_open_files(mapping **out, const char *const *paths, size_t co
         status = open_file(map, paths[i], error);
     if (status == AKI_OK)
         status = map_files(map, paths, error);
-    if (status == AKI_OK && !register_range(map))
+    if (status == AKI_OK && (*out = share(map)) == NULL)
         status = error_set(error, AKI_INTERNAL,
                            "cannot guard the mapping of '%s': %d models' weights are mapped already",
                            paths[0], MAPPING_MAX);
-    if (status != AKI_OK) {
+    if (*out != map)
         discard(map);
-        return status;
-    }
-    *out = map;
-    return AKI_OK;
+    return status;
 }
 
 void mapping_close(mapping *map)
@@ -280,12 +318,17 @@ void mapping_close(mapping *map)
     if (map == NULL)
         return;
     lock_registry();
-    atomic_store(&registry[map->slot].start, 0);
-    munmap(map->data, map->range_bytes);
-    map->data = NULL;
-    registry[map->slot].taken = false;
-    pthread_mutex_unlock(&registry_lock);
-    discard(map);
+    const bool last = --map->users == 0;
+    if (last) {
+        atomic_store(&registry[map->slot].start, 0);
+        munmap(map->data, map->range_bytes);
+        map->data = NULL;
+        registry[map->slot].taken = false;
+        registry[map->slot].map = NULL;
+    }
+    fork_lock_give(&registry_lock);
+    if (last)
+        discard(map);
 }
 
 void mapping_drop_pages(const mapping *map)

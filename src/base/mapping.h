@@ -7,7 +7,10 @@
  * own. A cut inside a page raises no signal, so mapping_damaged also compares the file's length. Whoever computes
  * from a mapping asks mapping_damaged afterwards and throws the result away if so.
  *
- * Invariant: at most MAPPING_MAX mappings at once. Thread-safe. */
+ * Files that are open already, and not changed since by their times, are not mapped again: the mapping is shared, and goes when
+ * its last user has closed it. So two models of one file have their weights at the same addresses.
+ *
+ * Invariant: at most MAPPING_MAX mappings at once, shared ones counted once. Thread-safe. */
 #ifndef BASE_MAPPING_H
 #define BASE_MAPPING_H
 
@@ -17,7 +20,7 @@
 
 typedef struct mapping mapping;
 
-/* Maps the whole regular file at `path`. On success *out is to be closed by the caller, on failure NULL.
+/* Maps the whole regular file at `path`, or shares the mapping of it. On success *out is to be closed by the caller, on failure NULL.
  * Errors: AKI_MODEL_NOT_FOUND (no such file), AKI_MODEL_INVALID (empty, not a regular file), AKI_IO_ERROR,
  * AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status mapping_open(mapping **out, const char *path, aki_error *error);
@@ -25,7 +28,7 @@ AKI_MUST_CHECK aki_status mapping_open(mapping **out, const char *path, aki_erro
  * A cut of any of them damages the whole. count >= 1. Error as well: AKI_MODEL_INVALID (more than the address space holds). */
 AKI_MUST_CHECK aki_status mapping_open_files(mapping **out, const char *const *paths, size_t count,
                                              aki_error *error);
-/* NULL allowed. Pointers into the mapping die with it. */
+/* NULL allowed. Pointers into the mapping die with its last user. */
 void mapping_close(mapping *map);
 
 /* Gives the pages that were read back to the system; what is read again comes from its page cache. */

@@ -2,6 +2,10 @@
 
 #include "base/mapping.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
 static char folder[200], path[256];
 
 static void maps_a_file(void **state)
@@ -142,12 +146,92 @@ static void slots_are_bounded_and_reused(void **state)
     unit_write_file(path, "x", 1);
     mapping *maps[MAPPING_MAX], *extra = NULL;
     for (int round = 0; round < 2; round++) {
-        for (size_t i = 0; i < MAPPING_MAX; i++)
-            assert_int_equal(mapping_open(&maps[i], path, NULL), AKI_OK);
+        for (size_t i = 0; i < MAPPING_MAX; i++) {
+            char other[300];
+            snprintf(other, sizeof other, "%s.%zu", path, i);
+            unit_write_file(other, "x", 1);
+            assert_int_equal(mapping_open(&maps[i], other, NULL), AKI_OK);
+        }
         assert_int_equal(mapping_open(&extra, path, &error), AKI_INTERNAL);
         for (size_t i = 0; i < MAPPING_MAX; i++)
             mapping_close(maps[i]);
     }
+}
+
+/* The time of the last change is set by hand: two writes may come within the file system's clock tick. */
+static void set_time(const char *file, time_t seconds)
+{
+    const struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
+    assert_int_equal(utimensat(AT_FDCWD, file, times, 0), 0);
+}
+
+static void a_file_that_is_open_already_is_shared(void **state)
+{
+    (void)state;
+    char other[300], link_to_it[300];
+    snprintf(other, sizeof other, "%s.second", path);
+    snprintf(link_to_it, sizeof link_to_it, "%s.link", path);
+    unit_write_file(path, "0123456789", 10);
+    unit_write_file(other, "0123456789", 10);
+    assert_int_equal(symlink(path, link_to_it), 0);
+    const char *both[] = {path, other};
+    mapping *first, *second, *others, *pair;
+    assert_int_equal(mapping_open(&first, path, NULL), AKI_OK);
+    assert_int_equal(mapping_open(&second, link_to_it, NULL), AKI_OK);
+    assert_int_equal(mapping_open(&others, other, NULL), AKI_OK);
+    assert_int_equal(mapping_open_files(&pair, both, 2, NULL), AKI_OK);
+    assert_ptr_equal(second, first);
+    assert_ptr_not_equal(mapping_data(others), mapping_data(first)); /* as long, and another file */
+    assert_ptr_not_equal(mapping_data(pair), mapping_data(first));
+    mapping_close(first);
+    assert_memory_equal(mapping_data(second), "0123456789", 10);
+    mapping_close(second);
+    mapping_close(others);
+    mapping_close(pair);
+}
+
+static void a_file_that_was_changed_or_cut_is_not_shared(void **state)
+{
+    (void)state;
+    unit_write_file(path, "0123456789", 10);
+    set_time(path, 1000);
+    mapping *before, *after, *cut;
+    assert_int_equal(mapping_open(&before, path, NULL), AKI_OK);
+    set_time(path, 2000);
+    assert_int_equal(mapping_open(&after, path, NULL), AKI_OK);
+    assert_ptr_not_equal(after, before);
+    assert_int_equal(truncate(path, 9), 0);
+    assert_int_equal(truncate(path, 10), 0);
+    assert_int_equal(mapping_open(&cut, path, NULL), AKI_OK);
+    assert_ptr_not_equal(cut, after);
+    mapping_close(before);
+    mapping_close(after);
+    mapping_close(cut);
+}
+
+/* The child neither hangs nor shares what another thread of the parent may have been changing. */
+static void a_forked_child_has_mappings_of_its_own(void **state)
+{
+    (void)state;
+    unit_write_file(path, "0123456789", 10);
+    mapping *map;
+    assert_int_equal(mapping_open(&map, path, NULL), AKI_OK);
+    const pid_t child = fork();
+    if (child == 0) {
+        mapping *own = NULL, *again = NULL;
+        bool right = mapping_open(&own, path, NULL) == AKI_OK && own != map &&
+                     mapping_open(&again, path, NULL) == AKI_OK && again == own;
+        mapping_close(map);
+        right = right && memcmp(mapping_data(own), "0123456789", 10) == 0;
+        mapping_close(own);
+        mapping_close(again);
+        _exit(right ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_memory_equal(mapping_data(map), "0123456789", 10);
+    mapping_close(map);
 }
 
 static int make_folder(void **state)
@@ -169,6 +253,9 @@ int main(void)
         cmocka_unit_test(refuses_what_cannot_be_mapped),
         cmocka_unit_test(maps_several_files_as_one),
         cmocka_unit_test(slots_are_bounded_and_reused),
+        cmocka_unit_test(a_file_that_is_open_already_is_shared),
+        cmocka_unit_test(a_file_that_was_changed_or_cut_is_not_shared),
+        cmocka_unit_test(a_forked_child_has_mappings_of_its_own),
     };
     return cmocka_run_group_tests(tests, make_folder, NULL);
 }
