@@ -302,6 +302,14 @@ void encoder_describe(const encoder *enc, aki_model_info *info)
     };
 }
 
+void encoder_memory_read(const encoder *enc, encoder_memory *out)
+{
+    *out = (encoder_memory){
+        .own_bytes = head_chain_bytes(enc->heads),
+        .shares = {{model_weights_of(enc->files)->word_embeddings.data, model_weight_bytes(enc->files)},
+                   {enc->cpu, cpu_device_packed_bytes(enc->cpu)}}};
+}
+
 size_t encoder_dimension(const encoder *enc)
 {
     return head_chain_dimension(enc->heads);

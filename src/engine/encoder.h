@@ -118,6 +118,20 @@ typedef struct encoder_sequence {
     aki_status status;     /* written by encoder_run: AKI_OK or AKI_NOT_FINITE */
 } encoder_sequence;
 
+/* A part of an encoder's memory that all encoders with the same `of` have together. */
+typedef struct encoder_share {
+    const void *of; /* NULL = none */
+    size_t bytes;
+} encoder_share;
+
+/* Weights: those of its own, and the mapped files and packed matrices, which encoders of the same files share. */
+#define ENCODER_SHARES 2
+typedef struct encoder_memory {
+    size_t own_bytes;
+    encoder_share shares[ENCODER_SHARES];
+} encoder_memory;
+void encoder_memory_read(const encoder *enc, encoder_memory *out);
+
 /* Says why the CPU gives AKI_NOT_FINITE: see not_finite_cause. */
 const char *encoder_not_finite_cause(const encoder *enc);
 

@@ -49,6 +49,12 @@ static double read_budget(void *cookie, size_t series)
     return (double)((const server *)cookie)->settings.models_memory_bytes;
 }
 
+static double read_memory(void *cookie, size_t series)
+{
+    (void)series;
+    return (double)model_set_bytes(((const server *)cookie)->models);
+}
+
 void model_metrics_register(server *s)
 {
     metrics *m = s->metrics;
@@ -62,4 +68,5 @@ void model_metrics_register(server *s)
     metrics_read_by(m, METRIC_MODEL_EVICTIONS, read_evictions, s);
     metrics_read_by(m, METRIC_MODEL_IDLE_UNLOADS, read_idle_unloads, s);
     metrics_read_by(m, METRIC_MODELS_MEMORY_BUDGET, read_budget, s);
+    metrics_read_by(m, METRIC_MODELS_MEMORY, read_memory, s);
 }

@@ -60,17 +60,17 @@ static served_settings settings_of(server *s)
 
 /* ---- The driver of the set ------------------------------------------------------------------------------------------ */
 
-static aki_status find_model(void *cookie, const model_spec *spec, char **folder, size_t *bytes,
+static aki_status find_model(void *cookie, const model_spec *spec, char **folder, model_guess *guess,
                              aki_error *error)
 {
     const server *s = cookie;
     if (s->settings.find_model == NULL)
         return error_set(error, AKI_INTERNAL, "the server was opened without a way to load models");
-    return s->settings.find_model(s->settings.cookie, spec, folder, bytes, error);
+    return s->settings.find_model(s->settings.cookie, spec, folder, guess, error);
 }
 
 static aki_status open_model(void *cookie, const model_spec *spec, const char *folder, served_model **out,
-                             size_t *bytes, aki_error *error)
+                             encoder_memory *memory, aki_error *error)
 {
     server *s = cookie;
     encoder *enc = NULL;
@@ -88,7 +88,7 @@ static aki_status open_model(void *cookie, const model_spec *spec, const char *f
         encoder_close(enc);
         return status;
     }
-    *bytes = served_model_bytes(*out);
+    *memory = *served_model_memory(*out);
     watchdog_look_at_memory(s->watchdog);
     if (strcmp(spec->name, model_set_default_name(s->models)) != 0)
         return AKI_OK;
@@ -165,7 +165,7 @@ aki_status models_attach(server *s, encoder *enc, bool owned, const char *folder
     status = served_model_open(&model, enc, owned, folder, &settings, error);
     if (status != AKI_OK)
         return status;
-    status = model_set_attach(s->models, model, served_model_bytes(model), error);
+    status = model_set_attach(s->models, model, served_model_memory(model), error);
     if (status != AKI_OK) {
         served_model_close(model);
         return status;

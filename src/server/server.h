@@ -30,7 +30,7 @@ typedef struct server_settings {
     bool models_change;   /* server_configure may be called */
     unsigned model_loads; /* at once; 0 = models are loaded by server_attach alone */
     /* Finds a model's files and opens them, from a thread of the set of models (model_driver); NULL where model_loads is 0. */
-    aki_status (*find_model)(void *cookie, const model_spec *spec, char **folder, size_t *bytes,
+    aki_status (*find_model)(void *cookie, const model_spec *spec, char **folder, model_guess *guess,
                              aki_error *error);
     aki_status (*open_model)(void *cookie, const model_spec *spec, const char *folder, encoder **out,
                              aki_error *error);

@@ -219,6 +219,7 @@ static void take_spec(model_set *set, model_entry *e, model_spec *spec)
     e->retry_ns = 0;
     e->failure = (aki_error){0};
     e->known_bytes = 0;
+    e->measured = e->misjudged = false;
     e->again = e->load == LOAD_TAKEN;
     if (was_loaded) {
         e->asked = true;
@@ -300,16 +301,16 @@ aki_status model_set_configure(model_set *set, const model_spec *specs, size_t c
     return status;
 }
 
-aki_status model_set_attach(model_set *set, served_model *model, size_t bytes, aki_error *error)
+aki_status model_set_attach(model_set *set, served_model *model, const encoder_memory *memory,
+                            aki_error *error)
 {
     model_use *use = mem_zalloc(1, sizeof *use);
     if (use == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a model");
     pthread_mutex_lock(&set->lock);
     model_entry *e = &set->entries[set->order[0]];
-    *use = (model_use){.owner = e, .model = model, .bytes = bytes, .next = set->uses};
+    *use = (model_use){.owner = e, .model = model, .memory = *memory, .next = set->uses};
     set->uses = use;
-    set->bytes += bytes;
     e->current = use;
     e->opened++;
     e->loads++;
@@ -491,7 +492,7 @@ static model_view view_of(const model_set *set, const model_entry *e)
     for (const model_use *use = set->uses; use != NULL; use = use->next)
         if (use->owner == e) {
             in_use += use->users;
-            bytes += use->bytes;
+            bytes += use_bytes(use);
         }
     return (model_view){.name = e->name,
                         .source = e->spec.source,
@@ -537,7 +538,8 @@ void model_set_sum(model_set *set, void (*begin)(void *cookie),
     if (begin != NULL)
         begin(cookie);
     for (const model_use *use = set->uses; use != NULL; use = use->next)
-        see(cookie, use->model);
+        if (!use->closing)
+            see(cookie, use->model);
     pthread_mutex_unlock(&set->lock);
 }
 
@@ -574,7 +576,7 @@ size_t model_set_count(model_set *set)
 size_t model_set_bytes(model_set *set)
 {
     pthread_mutex_lock(&set->lock);
-    const size_t bytes = set->bytes;
+    const size_t bytes = model_set_taken(set);
     pthread_mutex_unlock(&set->lock);
     return bytes;
 }

@@ -8,8 +8,9 @@
  * unloading, and what waits for a time are done by threads of the set's own: `loads` of them open models, one does the rest.
  * One lock guards the set and is never held while a model is opened or closed.
  *
- * The budget counts what each model takes once it is loaded, and what one that is being loaded probably takes. Where it is
- * exceeded, the models that were used least recently are unloaded, never one that is acquired, pinned, or the default.
+ * The budget counts what each model takes once it is loaded, and what one that is being loaded probably takes. Weights that
+ * several loaded models share count once. Where the budget is exceeded, the models that were used least recently are unloaded,
+ * never one that is acquired, pinned, or the default.
  *
  * A replacement (reload) is opened beside the model that serves, and takes its place in one step. Where the budget has no room
  * for both, the old one goes first, and requests wait.
@@ -19,6 +20,7 @@
 #define SERVING_MODEL_SET_H
 
 #include "base/log.h"
+#include "engine/encoder.h"
 #include "serving/model_spec.h"
 
 typedef struct model_set model_set;
@@ -40,10 +42,11 @@ const char *model_phase_name(model_phase phase);
 typedef struct model_driver {
     /* Finds the files (folder: to be freed with mem_free) and tells about how much memory the model will take. On a thread of
      * the set's, without its lock, as are the two below. */
-    aki_status (*find)(void *cookie, const model_spec *spec, char **folder, size_t *bytes, aki_error *error);
-    /* Opens, warms up and checks the model. *bytes: what it takes. */
+    aki_status (*find)(void *cookie, const model_spec *spec, char **folder, model_guess *guess,
+                       aki_error *error);
+    /* Opens, warms up and checks the model. *memory: what it takes. */
     aki_status (*open)(void *cookie, const model_spec *spec, const char *folder, served_model **out,
-                       size_t *bytes, aki_error *error);
+                       encoder_memory *memory, aki_error *error);
     void (*close)(void *cookie, served_model *model);
     /* The model leaves the set, and will be closed: its counts are to be kept. With the set's lock held. NULL allowed. */
     void (*retire)(void *cookie, served_model *model);
@@ -78,7 +81,7 @@ AKI_MUST_CHECK aki_status model_set_configure(model_set *set, const model_spec *
 /* Starts the threads. Error: AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status model_set_start(model_set *set, aki_error *error);
 /* The default, opened by the caller; the set closes it. Instead of a load of its own: before model_set_start, or without it. */
-AKI_MUST_CHECK aki_status model_set_attach(model_set *set, served_model *model, size_t bytes,
+AKI_MUST_CHECK aki_status model_set_attach(model_set *set, served_model *model, const encoder_memory *memory,
                                            aki_error *error);
 
 typedef enum model_answer {

@@ -18,8 +18,10 @@ struct model_use {
     model_entry *owner;
     served_model *model;
     unsigned users;
-    size_t bytes;
-    bool retired; /* it is closed once it has no users */
+    encoder_memory memory;
+    bool retired;  /* it is closed once it has no users */
+    bool closing;  /* by a thread; nobody else touches the model any more */
+    bool left_out; /* of model_set_taken */
     model_use *next;
 };
 
@@ -43,7 +45,9 @@ struct model_entry {
     bool asked;      /* the load stays wanted without waiters: by an operator, or because the model is kept */
     bool again;      /* the spec changed while it was being loaded */
     size_t reserved; /* bytes of the load under way */
-    size_t known_bytes; /* what it took when it was loaded last; 0 = not known */
+    size_t known_bytes; /* what it took when it was loaded last, or is expected to; 0 = not known */
+    bool measured;      /* known_bytes is what it took */
+    bool misjudged;     /* the load before took more than was reserved for it */
     unsigned failed;    /* loads in a row */
     int64_t retry_ns;   /* not before, without being asked by an operator */
     aki_error failure;  /* status AKI_OK = none */
@@ -64,7 +68,6 @@ struct model_set {
     size_t order[MODEL_SPECS_MAX]; /* [configured_count]: entries as they were configured */
     size_t configured_count;
     model_use *uses; /* all that are opened */
-    size_t bytes;    /* of these, and reserved */
     uint64_t turns;
     bool stopping, started;
     pthread_t *threads; /* [threads_count] */
@@ -80,6 +83,11 @@ void entry_want(model_set *set, model_entry *e);
 /* Takes the waiters off the entry; they are called by model_waiters_call, without the lock. */
 model_waiter *entry_take_waiters(model_entry *e);
 void model_waiters_call(model_waiter *list);
+
+/* Of one model, shares included. */
+size_t use_bytes(const model_use *use);
+/* Bytes that count against the budget: of loads under way, and of all models but those that are marked as left out. */
+size_t model_set_taken(const model_set *set);
 
 /* The model is not given to anybody any more, and closed when nobody uses it. */
 void entry_retire(model_set *set, model_entry *e);

@@ -28,32 +28,68 @@ static model_entry *least_recent(model_set *set, const model_entry *e)
     return oldest;
 }
 
-/* Bytes that will be free without another eviction: those of retired models. */
-static size_t leaving_bytes(const model_set *set)
+size_t use_bytes(const model_use *use)
 {
-    size_t bytes = 0;
-    for (const model_use *use = set->uses; use != NULL; use = use->next)
-        bytes += use->retired ? use->bytes : 0;
+    size_t bytes = use->memory.own_bytes;
+    for (size_t i = 0; i < ENCODER_SHARES; i++)
+        bytes += use->memory.shares[i].bytes;
     return bytes;
 }
 
-static size_t evictable_bytes(const model_set *set, const model_entry *e)
+/* True where a model before this one in the list is counted and has the share as well. */
+static bool is_counted(const model_set *set, const model_use *before, const void *share)
+{
+    for (const model_use *use = set->uses; use != before; use = use->next)
+        for (size_t i = 0; i < ENCODER_SHARES && !use->left_out; i++)
+            if (use->memory.shares[i].of == share)
+                return true;
+    return false;
+}
+
+size_t model_set_taken(const model_set *set)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < set->entries_count; i++)
-        if (is_evictable(set, e, &set->entries[i]))
-            bytes += set->entries[i].current->bytes;
+        bytes += set->entries[i].reserved;
+    for (const model_use *use = set->uses; use != NULL; use = use->next) {
+        bytes += use->left_out ? 0 : use->memory.own_bytes;
+        for (size_t i = 0; i < ENCODER_SHARES && !use->left_out; i++)
+            if (!is_counted(set, use, use->memory.shares[i].of))
+                bytes += use->memory.shares[i].bytes;
+    }
+    return bytes;
+}
+
+/* Which models stay counted. */
+typedef enum remaining {
+    LEFT_NEEDED,     /* without retired models, which go by themselves */
+    LEFT_UNEVICTED,  /* without those that can be evicted for the entry, too */
+    LEFT_WITHOUT_IT, /* without the entry's own model, too */
+    LEFT_KEPT        /* models of other entries that stay whatever happens */
+} remaining;
+
+static size_t taken_with(model_set *set, const model_entry *e, remaining what)
+{
+    for (model_use *use = set->uses; use != NULL; use = use->next) {
+        const model_entry *of = use->owner;
+        use->left_out = (what >= LEFT_NEEDED && use->retired) ||
+                        (what >= LEFT_UNEVICTED && use == of->current && is_evictable(set, e, of)) ||
+                        (what >= LEFT_WITHOUT_IT && of == e) ||
+                        (what == LEFT_KEPT && (use != of->current || !entry_is_kept(set, of)));
+    }
+    size_t bytes = model_set_taken(set);
+    for (model_use *use = set->uses; use != NULL; use = use->next)
+        use->left_out = false;
     return bytes;
 }
 
 /* Of models that stay whatever happens. */
-static size_t kept_bytes(const model_set *set, const model_entry *e)
+static size_t kept_bytes(model_set *set, const model_entry *e)
 {
-    size_t bytes = 0;
+    size_t reserved = 0;
     for (size_t i = 0; i < set->entries_count; i++)
-        if (&set->entries[i] != e && set->entries[i].current != NULL && entry_is_kept(set, &set->entries[i]))
-            bytes += set->entries[i].current->bytes;
-    return bytes;
+        reserved += set->entries[i].reserved;
+    return taken_with(set, e, LEFT_KEPT) - reserved;
 }
 
 typedef enum room {
@@ -67,38 +103,35 @@ typedef enum room {
  * enough. */
 static room make_room(model_set *set, model_entry *e, size_t bytes, bool may_evict)
 {
-    const size_t budget = set->settings.budget_bytes;
-    if (budget == 0 || (set->bytes <= budget && bytes <= budget - set->bytes))
+    const size_t budget = set->settings.budget_bytes, all = model_set_taken(set);
+    if (budget == 0 || (all <= budget && bytes <= budget - all))
         return ROOM_NOW;
-    const size_t kept = kept_bytes(set, e);
-    if (bytes > budget || kept > budget - bytes)
+    if (bytes > budget || kept_bytes(set, e) > budget - bytes)
         return ROOM_NEVER;
     if (!may_evict)
         return ROOM_LATER;
-    size_t after = set->bytes - leaving_bytes(set);
+    const size_t limit = budget - bytes;
     room outcome = ROOM_LATER;
-    const size_t others = evictable_bytes(set, e), own = e->current != NULL ? e->current->bytes : 0;
-    if (after > budget - bytes && after - others > budget - bytes) {
+    if (taken_with(set, e, LEFT_UNEVICTED) > limit) {
         /* Requests in flight hold the rest. The model's own predecessor makes room where that is enough. */
-        if (own == 0 || after - others - own > budget - bytes)
+        if (e->current == NULL || taken_with(set, e, LEFT_WITHOUT_IT) > limit)
             return ROOM_LATER;
         entry_retire(set, e);
-        after -= own;
         outcome = ROOM_MADE;
     }
-    for (model_entry *oldest; after > budget - bytes && (oldest = least_recent(set, e)) != NULL;) {
-        after -= oldest->current->bytes;
+    for (model_entry *oldest;
+         taken_with(set, e, LEFT_NEEDED) > limit && (oldest = least_recent(set, e)) != NULL;) {
         oldest->evictions++;
         log_write(&set->settings.log, AKI_LOG_INFO, MODEL_SET_TARGET,
                   "unloading %s (%zu MB) to make room for %s (%zu MB)", oldest->name,
-                  oldest->current->bytes / MEGABYTE, e->name, bytes / MEGABYTE);
+                  use_bytes(oldest->current) / MEGABYTE, e->name, bytes / MEGABYTE);
         entry_retire(set, oldest);
         outcome = ROOM_MADE;
     }
     return outcome;
 }
 
-static void explain_too_big(const model_set *set, const model_entry *e, size_t bytes, aki_error *error)
+static void explain_too_big(model_set *set, const model_entry *e, size_t bytes, aki_error *error)
 {
     const size_t budget = set->settings.budget_bytes, kept = kept_bytes(set, e);
     error_set(error, AKI_OUT_OF_MEMORY,
@@ -109,12 +142,6 @@ static void explain_too_big(const model_set *set, const model_entry *e, size_t b
 }
 
 /* ---- A load ------------------------------------------------------------------------------------------------------- */
-
-static void unreserve(model_set *set, model_entry *e)
-{
-    set->bytes -= e->reserved;
-    e->reserved = 0;
-}
 
 static int64_t pause_of(unsigned failed)
 {
@@ -127,7 +154,7 @@ static int64_t pause_of(unsigned failed)
 /* The load has ended, well or not. Returns the waiters, to be called without the lock. */
 static model_waiter *end_load(model_set *set, model_entry *e)
 {
-    unreserve(set, e);
+    e->reserved = 0;
     e->load = LOAD_NONE;
     e->asked = false;
     if (e->configured && e->again) {
@@ -143,6 +170,7 @@ static model_waiter *fail(model_set *set, model_entry *e, const aki_error *error
 {
     if (set->stopping || !e->configured)
         return end_load(set, e);
+    e->misjudged = false;
     e->failures++;
     e->failed++;
     e->failure = *error;
@@ -159,14 +187,13 @@ static model_waiter *fail(model_set *set, model_entry *e, const aki_error *error
 static void publish(model_set *set, model_entry *e, model_use *use, int64_t took_ns)
 {
     entry_retire(set, e);
-    use->next = set->uses;
-    set->uses = use;
-    set->bytes += use->bytes;
     e->current = use;
     e->opened++;
     e->loads++;
     e->load_ns += took_ns;
-    e->known_bytes = use->bytes;
+    e->known_bytes = use_bytes(use);
+    e->measured = true;
+    e->misjudged = false;
     e->failed = 0;
     e->retry_ns = 0;
     e->failure = (aki_error){0};
@@ -176,7 +203,25 @@ static void publish(model_set *set, model_entry *e, model_use *use, int64_t took
         entry_is_kept(set, e) || keep_ms >= NEVER / NS_PER_MS ? NEVER : e->last_use_ns + keep_ms * NS_PER_MS;
     log_write(&set->settings.log, AKI_LOG_INFO, MODEL_SET_TARGET,
               "loaded %s in %.2f s: %zu MB, %zu MB in all", e->name, (double)took_ns / NS_PER_S,
-              use->bytes / MEGABYTE, set->bytes / MEGABYTE);
+              use_bytes(use) / MEGABYTE, model_set_taken(set) / MEGABYTE);
+}
+
+/* Puts an opened model among the others, in the place of what was reserved for it. False, and it is not there: it takes more than
+ * that, and the budget does not have it. */
+static bool count_in(model_set *set, model_entry *e, model_use *use)
+{
+    const size_t budget = set->settings.budget_bytes, with_reserve = model_set_taken(set);
+    const size_t reserved = e->reserved;
+    e->reserved = 0;
+    use->owner = e;
+    use->next = set->uses;
+    set->uses = use;
+    const size_t now = model_set_taken(set);
+    if (now <= with_reserve || budget == 0 || now <= budget)
+        return true;
+    set->uses = use->next;
+    e->reserved = reserved;
+    return false;
 }
 
 /* Opens the model whose room is reserved. Lets the lock go. */
@@ -191,22 +236,19 @@ static model_waiter *open_model(model_set *set, model_entry *e, const model_spec
     if (use == NULL)
         status = error_set(&error, AKI_OUT_OF_MEMORY, "no memory for a model");
     else
-        status = driver->open(driver->cookie, spec, folder, &use->model, &use->bytes, &error);
+        status = driver->open(driver->cookie, spec, folder, &use->model, &use->memory, &error);
     pthread_mutex_lock(&set->lock);
     if (status != AKI_OK) {
         mem_free(use);
         return fail(set, e, &error);
     }
-    use->owner = e;
-    const size_t reserved = e->reserved;
-    unreserve(set, e);
-    const bool fits = use->bytes <= reserved || make_room(set, e, use->bytes, false) == ROOM_NOW;
-    if (fits && e->configured && !set->stopping) {
+    if (e->configured && !set->stopping && count_in(set, e, use)) {
         publish(set, e, use, model_set_now(set) - start_ns);
         return end_load(set, e);
     }
     /* It takes more than was expected: from the beginning, with the room that it needs. */
-    e->known_bytes = use->bytes;
+    e->known_bytes = use_bytes(use);
+    e->measured = e->misjudged = true;
     pthread_mutex_unlock(&set->lock);
     driver->close(driver->cookie, use->model);
     mem_free(use);
@@ -215,13 +257,38 @@ static model_waiter *open_model(model_set *set, model_entry *e, const model_spec
     return end_load(set, e);
 }
 
+/* A loaded model of another name that has the same weights; NULL = none. */
+static const model_use *twin_of(const model_set *set, const model_entry *e)
+{
+    for (size_t i = 0; i < set->entries_count; i++) {
+        const model_entry *of = &set->entries[i];
+        if (of != e && of->current != NULL && model_spec_same_weights(&of->spec, &e->spec))
+            return of->current;
+    }
+    return NULL;
+}
+
+/* What to reserve for a load: as it was measured, or else as much as it may take, within what the budget can give. Only what the
+ * model takes for certain can make it too big. */
+static size_t bytes_to_reserve(model_set *set, const model_entry *e, const model_guess *guess)
+{
+    const model_use *twin = e->misjudged ? NULL : twin_of(set, e);
+    if (twin != NULL)
+        return twin->memory.own_bytes;
+    if (e->measured)
+        return e->known_bytes > guess->least_bytes ? e->known_bytes : guess->least_bytes;
+    const size_t budget = set->settings.budget_bytes, kept = kept_bytes(set, e);
+    const size_t left = kept < budget ? budget - kept : 0;
+    return budget > 0 && guess->least_bytes <= left && left < guess->most_bytes ? left : guess->most_bytes;
+}
+
 /* Finds out how much the model takes, then reserves that or leaves the load in the queue. Lets the lock go. */
 static model_waiter *begin_load(model_set *set, model_entry *e, bool may_evict)
 {
     const model_driver *driver = &set->settings.driver;
     model_spec spec;
     char *folder = NULL;
-    size_t bytes = 0;
+    model_guess guess = {0};
     aki_error error;
     e->load = LOAD_TAKEN;
     if (!model_spec_copy(&spec, &e->spec)) {
@@ -229,7 +296,7 @@ static model_waiter *begin_load(model_set *set, model_entry *e, bool may_evict)
         return fail(set, e, &error);
     }
     pthread_mutex_unlock(&set->lock);
-    const aki_status status = driver->find(driver->cookie, &spec, &folder, &bytes, &error);
+    const aki_status status = driver->find(driver->cookie, &spec, &folder, &guess, &error);
     pthread_mutex_lock(&set->lock);
     model_waiter *waiters = NULL;
     if (status != AKI_OK) {
@@ -237,12 +304,10 @@ static model_waiter *begin_load(model_set *set, model_entry *e, bool may_evict)
     } else if (!e->configured || set->stopping) {
         waiters = end_load(set, e);
     } else {
-        if (e->known_bytes > bytes)
-            bytes = e->known_bytes;
+        const size_t bytes = bytes_to_reserve(set, e, &guess);
         switch (make_room(set, e, bytes, may_evict)) {
         case ROOM_NOW:
             e->reserved = bytes;
-            set->bytes += bytes;
             waiters = open_model(set, e, &spec, folder);
             break;
         case ROOM_MADE:
@@ -300,19 +365,21 @@ bool model_load_next(model_set *set)
 bool model_close_next(model_set *set)
 {
     const model_driver *driver = &set->settings.driver;
-    model_use **at = &set->uses;
-    while (*at != NULL && !((*at)->retired && (*at)->users == 0))
-        at = &(*at)->next;
-    model_use *use = *at;
+    model_use *use = set->uses;
+    while (use != NULL && (!use->retired || use->users > 0 || use->closing))
+        use = use->next;
     if (use == NULL)
         return false;
-    *at = use->next;
+    use->closing = true; /* it stays in the list, for its memory is taken until it is closed */
     if (driver->retire != NULL)
         driver->retire(driver->cookie, use->model);
     pthread_mutex_unlock(&set->lock);
     driver->close(driver->cookie, use->model);
     pthread_mutex_lock(&set->lock);
-    set->bytes -= use->bytes;
+    model_use **at = &set->uses;
+    while (*at != use)
+        at = &(*at)->next;
+    *at = use->next;
     use->owner->opened--;
     mem_free(use);
     pthread_cond_broadcast(&set->changed);

@@ -42,10 +42,14 @@ static bool equal(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+bool model_spec_same_weights(const model_spec *a, const model_spec *b)
+{
+    return equal(a->source, b->source) && equal(a->stamp, b->stamp) && a->precision == b->precision;
+}
+
 bool model_spec_loads_alike(const model_spec *a, const model_spec *b)
 {
-    return equal(a->source, b->source) && equal(a->prompt, b->prompt) && equal(a->stamp, b->stamp) &&
-           a->precision == b->precision;
+    return model_spec_same_weights(a, b) && equal(a->prompt, b->prompt);
 }
 
 static const char *origin_of(const model_spec *spec)

@@ -31,6 +31,11 @@ typedef struct model_spec {
     const char *origin;    /* where it was configured, for errors: "models.ini line 4" */
 } model_spec;
 
+/* Memory of a model that has not been opened yet. A model is refused for good only if it takes too much for certain. */
+typedef struct model_guess {
+    size_t least_bytes, most_bytes;
+} model_guess;
+
 /* NULL fields stay NULL. False = out of memory, and *to is empty. */
 bool model_spec_copy(model_spec *to, const model_spec *from);
 /* Of a spec whose strings all came from mem_alloc and its like. An empty one is allowed. */
@@ -38,6 +43,9 @@ void model_spec_free(model_spec *spec);
 
 /* True where a change of the one to the other asks for the files to be loaded anew. */
 bool model_spec_loads_alike(const model_spec *a, const model_spec *b);
+
+/* True where both are loaded from the same files in the same precision. */
+bool model_spec_same_weights(const model_spec *a, const model_spec *b);
 
 /* Sizes of names, names and aliases that stand for two models, more models than MODEL_SPECS_MAX. Error:
  * AKI_INVALID_ARGUMENT, which names the origin of both. */

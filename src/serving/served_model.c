@@ -13,7 +13,7 @@ struct served_model {
     bool stopped;
     probe *probe;
     watch_target target;
-    size_t bytes;
+    encoder_memory memory;
 };
 
 /* The first vector is held against the stored reference where the model is the one that has it. Asking whether it is takes
@@ -56,8 +56,9 @@ static aki_status check(served_model *m, const char *folder, const served_settin
         status = probe_first(m->probe, m->work, m->enc, info.precision, &vector, error);
     if (status == AKI_OK)
         status = check_reference(m, vector, info.precision, folder, settings, error);
-    m->bytes = info.weight_bytes + settings->scheduler.cache_bytes +
-               settings->scheduler.workers * worker_bytes(m->enc);
+    encoder_memory_read(m->enc, &m->memory);
+    m->memory.own_bytes +=
+        settings->scheduler.cache_bytes + settings->scheduler.workers * worker_bytes(m->enc);
     return status;
 }
 
@@ -122,7 +123,7 @@ watch_target *served_model_target(served_model *m)
     return &m->target;
 }
 
-size_t served_model_bytes(const served_model *m)
+const encoder_memory *served_model_memory(const served_model *m)
 {
-    return m->bytes;
+    return &m->memory;
 }

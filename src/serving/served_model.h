@@ -33,6 +33,6 @@ scheduler *served_model_scheduler(const served_model *m);
 const probe *served_model_probe(const served_model *m);
 watch_target *served_model_target(served_model *m);
 /* Weights, the workers' memory and the caches, these two at their most. */
-size_t served_model_bytes(const served_model *m);
+const encoder_memory *served_model_memory(const served_model *m);
 
 #endif

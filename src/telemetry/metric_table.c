@@ -171,13 +171,13 @@ const metric metric_table[] = {
                                METRIC_COUNTER,
                                METRIC_READ,
                                {&by_model}},
-    [METRIC_MODEL_RESIDENT_BYTES] =
-        {"akidb_embed_model_resident_bytes",
-         "bytes",
-         "Memory that the model takes of the budget: weights, buffers of its workers, caches.",
-         METRIC_GAUGE,
-         METRIC_READ,
-         {&by_model}},
+    [METRIC_MODEL_RESIDENT_BYTES] = {"akidb_embed_model_resident_bytes",
+                                     "bytes",
+                                     "Memory that the model takes: weights, those included that it shares "
+                                     "with other models, buffers of its workers, caches.",
+                                     METRIC_GAUGE,
+                                     METRIC_READ,
+                                     {&by_model}},
     [METRIC_MODEL_LOADS] = {"akidb_embed_model_loads_total",
                             NULL,
                             "Times that the model was loaded.",
@@ -218,6 +218,10 @@ const metric metric_table[] = {
     [METRIC_MODELS_MEMORY_BUDGET] = {"akidb_embed_models_memory_budget_bytes", "bytes",
                                      "Value of --models-memory-mb; 0 = models are not limited.", METRIC_GAUGE,
                                      METRIC_READ},
+    [METRIC_MODELS_MEMORY] =
+        {"akidb_embed_models_memory_bytes", "bytes",
+         "Memory that all models take of the budget; weights that several share count once.", METRIC_GAUGE,
+         METRIC_READ},
 
     [METRIC_QUEUE_REQUESTS] = {"akidb_embed_queue_requests",
                                NULL,

@@ -173,6 +173,7 @@ typedef enum metric_id {
     METRIC_MODEL_EVICTIONS,
     METRIC_MODEL_IDLE_UNLOADS,
     METRIC_MODELS_MEMORY_BUDGET,
+    METRIC_MODELS_MEMORY,
     /* scheduler */
     METRIC_QUEUE_REQUESTS, /* metric_class */
     METRIC_QUEUE_TOKENS,   /* metric_class */

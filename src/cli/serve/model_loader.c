@@ -27,18 +27,14 @@ static size_t weight_file_bytes(const char *folder)
     return found ? bytes : 0;
 }
 
-/* In the widest form: the files and as much again packed. */
-static size_t expected_bytes(const char *folder)
-{
-    return 2 * weight_file_bytes(folder);
-}
-
-aki_status model_loader_find(const model_loader *loader, const model_spec *spec, char **folder, size_t *bytes,
-                             aki_error *error)
+aki_status model_loader_find(const model_loader *loader, const model_spec *spec, char **folder,
+                             model_guess *guess, aki_error *error)
 {
     aki_status status =
         model_locate(loader->options, spec->source, false, loader->stop, loader->log, folder, error);
-    *bytes = status == AKI_OK ? expected_bytes(*folder) : 0;
+    const size_t files = status == AKI_OK ? weight_file_bytes(*folder) : 0;
+    /* At most as much again, packed in the widest form. */
+    *guess = (model_guess){.least_bytes = files, .most_bytes = 2 * files};
     return status;
 }
 

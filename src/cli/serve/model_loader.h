@@ -7,7 +7,7 @@
 #include "cli/stop.h"
 #include "base/log.h"
 #include "engine/encoder.h"
-#include "serving/model_spec.h"
+#include "serving/model_set.h"
 
 typedef struct model_loader {
     const options *options;
@@ -16,9 +16,9 @@ typedef struct model_loader {
     tracer *tracer;
 } model_loader;
 
-/* Fills the folder (to be freed with mem_free). *bytes: about as much memory as the model will take. Errors as model_locate. */
+/* Fills the folder (to be freed with mem_free). *guess: how much memory the model will take. Errors as model_locate. */
 AKI_MUST_CHECK aki_status model_loader_find(const model_loader *loader, const model_spec *spec, char **folder,
-                                            size_t *bytes, aki_error *error);
+                                            model_guess *guess, aki_error *error);
 /* Opens it on the device of the options. trace: gets the times. Errors as encoder_open, and AKI_OUT_OF_MEMORY where a limit of the
  * system leaves no room. */
 AKI_MUST_CHECK aki_status model_loader_open(const model_loader *loader, const model_spec *spec,

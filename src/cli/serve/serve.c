@@ -84,11 +84,11 @@ static bool weights_are_published(void *cookie, const char *folder)
     return published_weights_in(folder);
 }
 
-static aki_status find_model(void *cookie, const model_spec *spec, char **folder, size_t *bytes,
+static aki_status find_model(void *cookie, const model_spec *spec, char **folder, model_guess *guess,
                              aki_error *error)
 {
     const service *sv = cookie;
-    return model_loader_find(&sv->loader, spec, folder, bytes, error);
+    return model_loader_find(&sv->loader, spec, folder, guess, error);
 }
 
 static aki_status open_model(void *cookie, const model_spec *spec, const char *folder, encoder **out,
@@ -164,9 +164,9 @@ static aki_status open_one(service *sv, load_trace *trace, const encoder **loade
 {
     const model_spec *spec = sv->models.specs;
     char *folder = NULL;
-    size_t bytes;
+    model_guess guess;
     encoder *enc = NULL;
-    aki_status status = model_loader_find(&sv->loader, spec, &folder, &bytes, error);
+    aki_status status = model_loader_find(&sv->loader, spec, &folder, &guess, error);
     trace->located_ns = status == AKI_OK ? clock_monotonic_ns() : 0;
     if (status == AKI_OK) {
         status = model_loader_open(&sv->loader, spec, folder, trace, &enc, error);

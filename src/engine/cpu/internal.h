@@ -90,6 +90,10 @@ struct cpu_device {
     size_t packed_bytes;
     void *vectors; /* norms and positions; vector_bytes */
     size_t vector_bytes;
+    /* Of the list of devices that models of the same file share. The count and the link are under that list's lock. */
+    bool is_shared;
+    unsigned users;
+    cpu_device *next;
 };
 
 /* Packs the weights of a device whose kernels are chosen. What it allocates belongs to the device, in failure too. */

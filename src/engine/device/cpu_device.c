@@ -1,10 +1,16 @@
-/* Opening a device: chooses the kernels and has the weights packed. */
+/* Opening a device: chooses the kernels and has the weights packed.
+ *
+ * Devices of models that are opened from the same file are one device with a count of its users: the mapping is one as well (see
+ * base/mapping.h), so the tensors have the same addresses, and what is packed of them would be the same byte for byte. Two threads
+ * may pack the same model at the same time; the one that ends later takes the device of the other. */
 #include "engine/cpu/internal.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fork_lock.h"
 #include "base/memory.h"
 #include "kernels/precision.h"
 
@@ -105,9 +111,9 @@ kernel_activation cpu_kernel_activation(model_activation activation)
     return KERNEL_GELU_ERF;
 }
 
-static aki_status open_device(cpu_device **out, const model_config *config, const model_weights *weights,
-                              aki_precision precision, const char *tier, const char *weights_cache,
-                              const log_sink *log, int64_t *selected_ns, aki_error *error)
+/* Chooses the kernels; packs nothing. */
+static aki_status select_device(cpu_device **out, const model_config *config, const model_weights *weights,
+                                aki_precision precision, const char *tier, aki_error *error)
 {
     *out = NULL;
     cpu_device *device = mem_zalloc(1, sizeof *device);
@@ -119,19 +125,108 @@ static aki_status open_device(cpu_device **out, const model_config *config, cons
     device->token_weights = weights->token_weights;
     device->activation = cpu_kernel_activation(config->activation);
     aki_status status = select_kernels(device, precision, tier, error);
-    if (status == AKI_OK)
-        *selected_ns = clock_monotonic_ns();
-    if (status == AKI_OK)
-        status = cpu_pack(device, weights, weights_cache, log, error);
     if (status != AKI_OK) {
         cpu_device_close(device);
         return status;
     }
-    log_write(log, AKI_LOG_DEBUG, "device", "packed %zu bytes of weights for the %s kernels in %s",
-              device->packed_bytes, device->kernels->name, kernel_precision_name(device->precision));
     *out = device;
     return AKI_OK;
 }
+
+/* Packs the weights of a device whose kernels are chosen; closes it on failure. */
+static aki_status pack_device(cpu_device **device, const model_weights *weights, const char *weights_cache,
+                              const log_sink *log, aki_error *error)
+{
+    aki_status status = cpu_pack(*device, weights, weights_cache, log, error);
+    if (status != AKI_OK) {
+        cpu_device_close(*device);
+        *device = NULL;
+        return status;
+    }
+    log_write(log, AKI_LOG_DEBUG, "device", "packed %zu bytes of weights for the %s kernels in %s",
+              (*device)->packed_bytes, (*device)->kernels->name, kernel_precision_name((*device)->precision));
+    return AKI_OK;
+}
+
+/* ---- Devices that are shared ---- */
+
+static fork_lock shared_lock = FORK_LOCK_INITIALIZER;
+static cpu_device *shared; /* packed, each with at least one user */
+
+/* A forked child has its own list: the parent's may be half changed. */
+static void lock_shared(void)
+{
+    if (fork_lock_take(&shared_lock))
+        shared = NULL;
+}
+
+/* All that packing depends on. Padding may make equal configurations differ: then they are not shared. */
+static bool is_alike(const cpu_device *a, const cpu_device *b)
+{
+    return a->word_embeddings.data == b->word_embeddings.data && a->kernels == b->kernels &&
+           a->precision == b->precision && memcmp(&a->config, &b->config, sizeof a->config) == 0;
+}
+
+/* A device of the same file, kernels and precision, which gets one more user; NULL = there is none. A static model has nothing
+ * packed, and tables of tokens of its own. */
+static cpu_device *find_shared_locked(const cpu_device *wanted)
+{
+    for (cpu_device *device = shared; device != NULL && wanted->config.layers > 0; device = device->next)
+        if (is_alike(device, wanted)) {
+            device->users++;
+            return device;
+        }
+    return NULL;
+}
+
+/* Takes the device of others where there is one, in the place of *device, which is closed. */
+static bool take_shared(cpu_device **device)
+{
+    lock_shared();
+    cpu_device *found = find_shared_locked(*device);
+    fork_lock_give(&shared_lock);
+    if (found == NULL)
+        return false;
+    cpu_device_close(*device);
+    *device = found;
+    return true;
+}
+
+/* Puts a device that was packed into the list, or takes the one that somebody else put there in the meantime. */
+static void publish_shared(cpu_device **device)
+{
+    lock_shared();
+    cpu_device *found = find_shared_locked(*device);
+    if (found == NULL && (*device)->config.layers > 0) {
+        (*device)->is_shared = true;
+        (*device)->users = 1;
+        (*device)->next = shared;
+        shared = *device;
+    }
+    fork_lock_give(&shared_lock);
+    if (found == NULL)
+        return;
+    cpu_device_close(*device);
+    *device = found;
+}
+
+/* True where the caller was the last user. */
+static bool leave_shared(cpu_device *device)
+{
+    if (!device->is_shared)
+        return true;
+    lock_shared();
+    const bool last = --device->users == 0;
+    cpu_device **at = &shared;
+    while (last && *at != NULL && *at != device)
+        at = &(*at)->next;
+    if (last && *at == device)
+        *at = device->next;
+    fork_lock_give(&shared_lock);
+    return last;
+}
+
+/* ---- Opening ---- */
 
 aki_status cpu_device_open_weights(cpu_device **out, const model_config *config, const model_weights *weights,
                                    aki_precision precision, const char *tier, const log_sink *log,
@@ -144,8 +239,8 @@ aki_status cpu_device_open_cached(cpu_device **out, const model_config *config, 
                                   aki_precision precision, const char *tier, const char *weights_cache,
                                   const log_sink *log, aki_error *error)
 {
-    int64_t selected_ns;
-    return open_device(out, config, weights, precision, tier, weights_cache, log, &selected_ns, error);
+    aki_status status = select_device(out, config, weights, precision, tier, error);
+    return status == AKI_OK ? pack_device(out, weights, weights_cache, log, error) : status;
 }
 
 aki_status cpu_device_open(cpu_device **out, const model *m, aki_precision precision, const char *tier,
@@ -159,19 +254,27 @@ aki_status cpu_device_open_timed(cpu_device **out, const model *m, aki_precision
                                  const char *weights_cache, const log_sink *log, int64_t *selected_ns,
                                  aki_error *error)
 {
-    aki_status status = open_device(out, model_configuration(m), model_weights_of(m), precision, tier,
-                                    weights_cache, log, selected_ns, error);
+    const model_weights *weights = model_weights_of(m);
+    aki_status status = select_device(out, model_configuration(m), weights, precision, tier, error);
+    if (status != AKI_OK)
+        return status;
+    *selected_ns = clock_monotonic_ns();
+    const bool found = take_shared(out);
+    if (!found)
+        status = pack_device(out, weights, weights_cache, log, error);
     if (status == AKI_OK && model_damaged(m)) {
         cpu_device_close(*out);
         *out = NULL;
         return error_set(error, AKI_MODEL_CHANGED, "the weight file was cut while it was being read");
     }
+    if (status == AKI_OK && !found)
+        publish_shared(out);
     return status;
 }
 
 void cpu_device_close(cpu_device *device)
 {
-    if (device == NULL)
+    if (device == NULL || !leave_shared(device))
         return;
     mem_free(device->layers);
     mem_free(device->packed);

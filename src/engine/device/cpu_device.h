@@ -21,7 +21,8 @@
 typedef struct cpu_device cpu_device;
 typedef struct cpu_state cpu_state;
 
-/* tier NULL = best for this CPU. weights_cache: folder of weights_cache.h, NULL = none. The model must outlive the device. Errors: AKI_CPU_UNSUPPORTED,
+/* tier NULL = best for this CPU. weights_cache: folder of weights_cache.h, NULL = none. The model must outlive the device. A device
+ * of a model that is open already from the same file, with the same kernels and precision, is shared by count: *out is the same. Errors: AKI_CPU_UNSUPPORTED,
  * AKI_MODEL_UNSUPPORTED, AKI_OUT_OF_MEMORY, AKI_MODEL_CHANGED. */
 AKI_MUST_CHECK aki_status cpu_device_open(cpu_device **out, const model *m, aki_precision precision,
                                           const char *tier, const char *weights_cache, const log_sink *log,

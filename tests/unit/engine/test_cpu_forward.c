@@ -446,6 +446,53 @@ static void a_team_computes_what_one_worker_does(void **state)
     check_team(96, 3, 384, graphs[1]);
 }
 
+/* Models of one file have one device for each precision, until the last of them is closed. */
+static void models_of_one_file_share_their_weights(void **state)
+{
+    (void)state;
+    const char *folder = getenv("AKIDB_TEST_MODEL");
+    if (folder == NULL || *folder == '\0') {
+        print_message("AKIDB_TEST_MODEL names no model folder\n");
+        skip();
+    }
+    model *first, *second;
+    cpu_device *one, *same, *other, *late;
+    cpu_state *run_state;
+    assert_int_equal(model_open(&first, folder, NULL), AKI_OK);
+    assert_int_equal(model_open(&second, folder, NULL), AKI_OK);
+    assert_ptr_equal(model_weights_of(first)->word_embeddings.data,
+                     model_weights_of(second)->word_embeddings.data);
+    assert_int_equal(cpu_device_open(&one, first, AKI_PRECISION_FP32, "reference", NULL, NULL, NULL), AKI_OK);
+    assert_int_equal(cpu_device_open(&same, second, AKI_PRECISION_FP32, "reference", NULL, NULL, NULL),
+                     AKI_OK);
+    assert_int_equal(cpu_device_open(&other, second, AKI_PRECISION_INT8, "reference", NULL, NULL, NULL),
+                     AKI_OK);
+    assert_ptr_equal(same, one);
+    assert_ptr_not_equal(other, one);
+    const int32_t ids[] = {101, 7592, 102};
+    const uint32_t offsets[] = {0, 3};
+    const device_batch batch = {ids, offsets, 1};
+    const size_t bytes = 3 * model_configuration(first)->hidden_size * sizeof(float);
+    unsigned char *expected = mem_alloc(bytes, 1);
+    assert_non_null(expected);
+    assert_int_equal(cpu_state_open(&run_state, one, 3, NULL), AKI_OK);
+    memcpy(expected, cpu_forward(one, run_state, &batch), bytes);
+    cpu_state_close(run_state);
+    cpu_device_close(one);
+    model_close(first);
+    assert_int_equal(cpu_device_open(&late, second, AKI_PRECISION_FP32, "reference", NULL, NULL, NULL),
+                     AKI_OK);
+    assert_ptr_equal(late, same);
+    cpu_device_close(late);
+    assert_int_equal(cpu_state_open(&run_state, same, 3, NULL), AKI_OK);
+    assert_memory_equal(cpu_forward(same, run_state, &batch), expected, bytes);
+    cpu_state_close(run_state);
+    cpu_device_close(same);
+    cpu_device_close(other);
+    model_close(second);
+    mem_free(expected);
+}
+
 /* The real model on the real sizes: every precision of every tier against the reference tier in fp32. */
 static void the_real_model_agrees_over_tiers(void **state)
 {
@@ -512,6 +559,7 @@ int main(void)
         cmocka_unit_test(a_text_does_not_depend_on_its_batch_mates),
         cmocka_unit_test(a_text_of_nan_harms_no_other),
         cmocka_unit_test(a_team_computes_what_one_worker_does),
+        cmocka_unit_test(models_of_one_file_share_their_weights),
         cmocka_unit_test(the_real_model_agrees_over_tiers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,12 @@ const tokenizer *encoder_tokenizer(const encoder *of)
     return NULL;
 }
 
+void encoder_memory_read(const encoder *of, encoder_memory *out)
+{
+    (void)of;
+    *out = (encoder_memory){0};
+}
+
 aki_status encoder_check_use(const encoder *of, encoder_use use, aki_error *error)
 {
     (void)of, (void)use, (void)error;

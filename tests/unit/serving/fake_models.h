@@ -21,7 +21,9 @@ static struct {
     int64_t now_ns;
     unsigned open, opened, closed, retired; /* models */
     size_t bytes;                           /* that the next ones take */
+    size_t shared_bytes;                    /* of these, what all with the same first letter share */
     size_t expected;                        /* that is told before they are opened; 0 = bytes */
+    size_t least;                           /* that is told likewise; 0 = expected */
     const char *failing;                    /* source that cannot be opened */
     const char *missing;                    /* source that is not found */
     model_set *during;                      /* while a model is opened, `act` is called with it */
@@ -34,20 +36,22 @@ static inline int64_t fake_now(void *cookie)
     return fake.now_ns;
 }
 
-static inline aki_status fake_find(void *cookie, const model_spec *spec, char **folder, size_t *bytes,
+static inline aki_status fake_find(void *cookie, const model_spec *spec, char **folder, model_guess *guess,
                                    aki_error *error)
 {
     (void)cookie;
     if (fake.missing != NULL && strcmp(spec->source, fake.missing) == 0)
         return error_set(error, AKI_MODEL_NOT_FOUND, "there is no %s", spec->source);
     *folder = mem_copy_string(spec->source);
-    *bytes = fake.expected > 0 ? fake.expected : fake.bytes;
+    const size_t most = fake.expected > 0 ? fake.expected : fake.bytes;
+    *guess = (model_guess){fake.least > 0 ? fake.least : most, most};
     return AKI_OK;
 }
 
 static inline aki_status fake_open(void *cookie, const model_spec *spec, const char *folder,
-                                   served_model **out, size_t *bytes, aki_error *error)
+                                   served_model **out, encoder_memory *memory, aki_error *error)
 {
+    static const char letters[256];
     (void)cookie;
     assert_string_equal(folder, spec->source);
     if (fake.act != NULL)
@@ -57,7 +61,9 @@ static inline aki_status fake_open(void *cookie, const model_spec *spec, const c
     *out = calloc(1, sizeof **out);
     assert_non_null(*out);
     snprintf((*out)->source, sizeof(*out)->source, "%s", spec->source);
-    *bytes = fake.bytes;
+    *memory = (encoder_memory){.own_bytes = fake.bytes - fake.shared_bytes};
+    if (fake.shared_bytes > 0)
+        memory->shares[1] = (encoder_share){letters + (unsigned char)spec->source[0], fake.shared_bytes};
     fake.open++;
     fake.opened++;
     return AKI_OK;

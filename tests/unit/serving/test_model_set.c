@@ -250,6 +250,61 @@ static void a_model_that_takes_more_than_expected_is_loaded_again_with_room(void
     model_set_close(set);
 }
 
+/* What it certainly takes fits, what it may take does not: it is opened, and then counted by what it takes. */
+static void a_model_that_may_fit_is_tried(void **state)
+{
+    (void)state;
+    model_set *set = fake_set(30 * MB, 0);
+    CONFIGURE(set, "a", "b", "c");
+    run(set);
+    fake.least = 12 * MB;
+    fake.expected = 24 * MB;
+    fake.bytes = 15 * MB;
+    touch(set, "b");
+    assert_int_equal(model_set_bytes(set), 25 * MB);
+    model_use *use;
+    int64_t retry_ms;
+    aki_error error;
+    fake.bytes = 21 * MB;
+    assert_int_equal(model_set_acquire(set, "c", true, &use, &retry_ms, &error), MODEL_NOT_LOADED);
+    run(set);
+    assert_int_equal(model_set_acquire(set, "c", true, &use, &retry_ms, &error), MODEL_REFUSED);
+    assert_non_null(strstr(error.message, "the model c takes about 21 MB"));
+    fake.least = fake.expected = 0;
+    fake.bytes = 10 * MB;
+    model_set_close(set);
+}
+
+/* Models of the same source share 8 of their 10 MB, which count once, from the first to the last of them. */
+static void weights_that_are_shared_count_once(void **state)
+{
+    (void)state;
+    const model_spec specs[] = {{.name = "a", .source = "a", .keep_alive_ms = MODEL_KEEP_FOREVER},
+                                {.name = "one", .source = "w", .keep_alive_ms = MODEL_KEEP_FOREVER},
+                                {.name = "two", .source = "w", .keep_alive_ms = MODEL_KEEP_FOREVER},
+                                {.name = "x", .source = "x", .keep_alive_ms = MODEL_KEEP_FOREVER}};
+    aki_error error;
+    model_set *set = fake_set(23 * MB, 0);
+    fake.bytes = 10 * MB;
+    fake.shared_bytes = 8 * MB;
+    assert_int_equal(model_set_configure(set, specs, 4, &error), AKI_OK);
+    run(set);
+    touch(set, "one");
+    touch(set, "two"); /* it takes 2 MB more, so nothing has to go */
+    assert_int_equal(view_of(set, "one").phase, MODEL_READY);
+    assert_int_equal(view_of(set, "two").bytes, 10 * MB);
+    assert_int_equal(model_set_bytes(set), 22 * MB);
+    touch(set, "x"); /* to unload one of the two is not enough */
+    assert_int_equal(view_of(set, "one").phase, MODEL_KNOWN);
+    assert_int_equal(view_of(set, "two").phase, MODEL_KNOWN);
+    assert_int_equal(model_set_bytes(set), 20 * MB);
+    touch(set, "two");
+    assert_int_equal(view_of(set, "x").phase, MODEL_KNOWN);
+    assert_int_equal(model_set_bytes(set), 20 * MB);
+    fake.shared_bytes = 0;
+    model_set_close(set);
+}
+
 /* ---- Idle ------------------------------------------------------------------------------------------------------------ */
 
 static void an_idle_model_goes_after_its_time(void **state)
@@ -532,6 +587,8 @@ int main(void)
         TEST(a_small_model_does_not_wait_behind_one_without_room),
         TEST(a_model_that_never_fits_is_refused_with_the_figures),
         TEST(a_model_that_takes_more_than_expected_is_loaded_again_with_room),
+        TEST(a_model_that_may_fit_is_tried),
+        TEST(weights_that_are_shared_count_once),
         TEST(an_idle_model_goes_after_its_time),
         TEST(a_request_says_how_long_its_model_stays),
         TEST(a_failed_load_is_remembered_with_growing_pauses),

@@ -12,22 +12,22 @@ static const char *const names[] = {"a", "b", "c", "d"};
 
 static atomic_uint opened, closed, wrong;
 
-static aki_status find_any(void *cookie, const model_spec *spec, char **folder, size_t *bytes,
+static aki_status find_any(void *cookie, const model_spec *spec, char **folder, model_guess *guess,
                            aki_error *error)
 {
     (void)cookie, (void)error;
     *folder = mem_copy_string(spec->source);
-    *bytes = 10 * MB;
+    *guess = (model_guess){10 * MB, 10 * MB};
     return AKI_OK;
 }
 
 static aki_status open_any(void *cookie, const model_spec *spec, const char *folder, served_model **out,
-                           size_t *bytes, aki_error *error)
+                           encoder_memory *memory, aki_error *error)
 {
     (void)cookie, (void)folder, (void)error;
     *out = calloc(1, sizeof **out);
     snprintf((*out)->source, sizeof(*out)->source, "%s", spec->source);
-    *bytes = 10 * MB;
+    *memory = (encoder_memory){.own_bytes = 10 * MB};
     atomic_fetch_add(&opened, 1);
     return AKI_OK;
 }
