@@ -123,6 +123,7 @@ static aki_status remove_model(const options *o, hub_settings *settings, aki_err
         return status;
     settings->cancelled = is_stopped;
     settings->cookie = s;
+    settings->log = message_log_sink(); /* says for what it waits */
     status = hub_remove(o->argument, settings, &bytes, error);
     if (status == AKI_OK) {
         progress_write_bytes(bytes, size, sizeof size);
