@@ -21,6 +21,7 @@
 #include "engine/device/cpu_device.h"
 #include "kernels/precision.h"
 #include "measure.h"
+#include "model/flop.h"
 
 #define FIRST_WORD 1996 /* where whole words begin in BERT's uncased vocabulary */
 #define CLS 101
@@ -65,13 +66,6 @@ static int32_t random_word(size_t vocabulary)
     double count = (double)(vocabulary - FIRST_WORD);
     double rank = exp(measure_unit() * log(count));
     return FIRST_WORD + (int32_t)(rank - 1.0);
-}
-
-static double flop_per_token(const model_config *c, size_t length)
-{
-    double products =
-        (double)c->hidden_size * (4.0 * (double)c->hidden_size + 2.0 * (double)c->intermediate_size);
-    return 2.0 * (double)c->layers * (products + 2.0 * (double)c->hidden_size * (double)length);
 }
 
 /* Alternates passes with bursts. */
@@ -129,7 +123,7 @@ static void measure(engine_run *run, const device_batch *batch, size_t length)
         t->batch = batch;
         t->burst = kernel_burst_of(kernels, cpu_device_precision(run->device));
         t->seconds = run->options->seconds;
-        t->work = (double)tokens * flop_per_token(run->config, length);
+        t->work = (double)batch->texts * model_text_flop(run->config, length);
         if (!thread_start(&t->thread, run_passes, t, "bench-engine")) {
             fprintf(stderr, "no more threads to be had\n");
             exit(1);
@@ -164,7 +158,7 @@ static bool measure_lengths(engine_run *run)
             run->ids[i] = i % length == 0            ? CLS
                           : i % length == length - 1 ? SEP
                                                      : random_word(run->config->vocabulary_size);
-        device_batch batch = {run->ids, run->offsets, texts};
+        device_batch batch = {.token_ids = run->ids, .offsets = run->offsets, .texts = texts};
         measure(run, &batch, length);
         batch.texts = 1;
         measure(run, &batch, length);

@@ -8,6 +8,7 @@
 #include "cli/model_source.h"
 #include "cli/proc_value.h"
 #include "kernels/precision.h"
+#include "model/model.h"
 
 #include <stdio.h>
 #include <sys/resource.h>
@@ -53,6 +54,16 @@ static aki_status check_options(bench_job *job, aki_error *error)
         return exclusive("--length", "--corpus",
                          "The texts of a corpus have the lengths that they have; leave --length out.", error);
     return line_source_open(&job->corpus, corpus, CORPUS_MAX_LINE_BYTES, stop_descriptor(job->stop), error);
+}
+
+static aki_status read_config(bench_job *job, aki_error *error)
+{
+    model *m = NULL;
+    aki_status status = model_open(&m, job->folder, error);
+    if (status == AKI_OK)
+        job->setup.config = *model_configuration(m);
+    model_close(m);
+    return status;
 }
 
 static aki_status open_model(bench_job *job, aki_precision precision, aki_error *error)
@@ -210,6 +221,8 @@ int command_bench(const options *o)
     if (status == AKI_OK)
         status = model_locate(o, option_text(o, OPTION_MODEL), false, job.stop, message_log_sink(),
                               &job.folder, &error);
+    if (status == AKI_OK)
+        status = read_config(&job, &error);
     if (status == AKI_OK)
         status = measure_all(&job, &error);
     int code = finish(&job, status, &error);

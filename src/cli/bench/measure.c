@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "kernels/precision.h"
+#include "model/flop.h"
 
 #include <time.h>
 
@@ -26,7 +27,7 @@ typedef struct measurement {
     size_t rounds, queries;
     double *tokens_per_second, *peaks, *shares; /* [MOST_ROUNDS] */
     double *latencies_ms;                       /* [MOST_QUERIES] */
-    double tokens, squares, texts_done;         /* of all rounds */
+    double tokens, squares, flop, texts_done;   /* of all rounds; squares: of the texts' tokens */
 } measurement;
 
 size_t bench_call_tokens(const aki_model_info *info)
@@ -93,7 +94,7 @@ static void fill_call(measurement *m, size_t count)
 static aki_status large_call(measurement *m, size_t count, aki_error *error)
 {
     bench_setup *setup = m->setup;
-    double before, after, tokens = 0, squares = 0;
+    double before, after, tokens = 0, flop = 0;
     unsigned cpus = cpus_available(), busy = setup->info.threads < cpus ? setup->info.threads : cpus;
     fill_call(m, count);
     aki_status status = bench_peak_measure(&setup->peak, &before, error);
@@ -111,14 +112,15 @@ static aki_status large_call(measurement *m, size_t count, aki_error *error)
         return status;
     for (size_t i = 0; i < count; i++) {
         tokens += m->infos[i].tokens;
-        squares += (double)m->infos[i].tokens * m->infos[i].tokens;
+        flop += model_text_flop(&setup->config, m->infos[i].tokens);
+        m->squares += (double)m->infos[i].tokens * m->infos[i].tokens;
     }
     m->tokens_per_second[m->rounds] = tokens / seconds;
     m->peaks[m->rounds] = 0.5 * (before + after);
-    m->shares[m->rounds] = bench_flop(&setup->info, tokens, squares) / seconds / m->peaks[m->rounds];
+    m->shares[m->rounds] = flop / seconds / m->peaks[m->rounds];
     m->rounds++;
     m->tokens += tokens;
-    m->squares += squares;
+    m->flop += flop;
     m->texts_done += (double)count;
     return AKI_OK;
 }
@@ -203,7 +205,7 @@ static void summarize(const measurement *m, bench_result *result)
         .threads = setup->info.threads,
         .tokens_per_second = rate,
         .texts_per_second = rate * m->texts_done / m->tokens,
-        .flops_per_second = rate * bench_flop(&setup->info, m->tokens, m->squares) / m->tokens,
+        .flops_per_second = rate * m->flop / m->tokens,
         .peak_flops_per_second = bench_percentile(m->peaks, m->rounds, 50),
         .share_of_peak = bench_percentile(m->shares, m->rounds, 50),
         .p50_ms = bench_percentile(m->latencies_ms, m->queries, 50),

@@ -9,11 +9,13 @@
 #include "cli/bench/texts.h"
 #include "cli/progress.h"
 #include "cli/stop.h"
+#include "model/model.h"
 
 /* Settings shared by all lengths. */
 typedef struct bench_setup {
     aki_model *model;
     aki_model_info info;
+    model_config config; /* of the same folder, for the count of operations */
     bench_peak peak;
     double seconds; /* for each length; three rounds are made in any case */
     const stop *stop;

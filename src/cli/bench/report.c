@@ -22,13 +22,6 @@ double bench_percentile(double *values, size_t count, double percent)
     return values[index < count ? index : count - 1];
 }
 
-double bench_flop(const aki_model_info *info, double tokens, double squares)
-{
-    double hidden = (double)info->hidden_size, layers = (double)info->layers;
-    double products = hidden * (4 * hidden + 2 * (double)info->intermediate_size);
-    return 2 * layers * (products * tokens + 2 * hidden * squares);
-}
-
 static void append_field(buf *out, const char *name, const char *value)
 {
     buf_printf(out, "\"%s\":", name);

@@ -29,10 +29,6 @@ typedef struct bench_report {
 /* The least value that at least `percent` of the values (0 .. 100) do not exceed; sorts them. count >= 1. */
 double bench_percentile(double *values, size_t count, double percent);
 
-/* Floating-point operations of the forward pass over texts with `tokens` tokens in all and `squares` as the sum of their
- * squares: matrix products and attention, a multiply-add being two. */
-double bench_flop(const aki_model_info *info, double tokens, double squares);
-
 void bench_print_json(buf *out, const bench_report *report);
 void bench_print_text(buf *out, const bench_report *report);
 

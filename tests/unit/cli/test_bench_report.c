@@ -5,9 +5,6 @@
 #include <jansson.h>
 #include <math.h>
 
-static const aki_model_info minilm = {
-    .layers = 6, .hidden_size = 384, .heads = 12, .intermediate_size = 1536, .vocabulary_size = 30522};
-
 static bench_report sample(void)
 {
     bench_report report = {.tier = "avx2",
@@ -48,16 +45,6 @@ static void test_percentile_is_the_nearest_rank(void **state)
     assert_true(bench_percentile(four, 4, 50) == 2);
     assert_true(bench_percentile(four, 4, 51) == 3);
     assert_true(bench_percentile(four, 4, 99) == 4);
-}
-
-/* 21.23 MFLOP and 9,216 per token of length for each token of all-MiniLM-L6-v2. */
-static void test_flop_of_minilm(void **state)
-{
-    (void)state;
-    for (double length = 1; length <= 256; length *= 2)
-        assert_true(bench_flop(&minilm, length, length * length) == length * (21233664 + 9216 * length));
-    double texts = bench_flop(&minilm, 10, 100) + bench_flop(&minilm, 30, 900);
-    assert_true(bench_flop(&minilm, 40, 1000) == texts);
 }
 
 static void test_json(void **state)
@@ -137,7 +124,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_percentile_is_the_nearest_rank),
-        cmocka_unit_test(test_flop_of_minilm),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_table_parts_precisions),

@@ -1,0 +1,25 @@
+#include "model/flop.h"
+
+/* Keys that all tokens of a text see together; window 0 = the whole text. */
+static double visible_keys(const model_graph *graph, size_t window, size_t tokens)
+{
+    const double all = (double)tokens;
+    const double reach = window > 0 && window < tokens ? (double)window : all - 1;
+    /* Keys before each token: as many as the reach, fewer at the text's beginning. Behind it are as many. */
+    const double before = all * reach - reach * (reach + 1) / 2;
+    return all + before * (graph->causal ? 1 : 2);
+}
+
+double model_text_flop(const model_config *config, size_t tokens)
+{
+    const model_graph *graph = &config->graph;
+    const double hidden = (double)config->hidden_size, queries = (double)model_query_size(config);
+    const double feed_forward = (graph->gated ? 3.0 : 2.0) * (double)config->intermediate_size;
+    const double products = hidden * (2 * queries + 2 * (double)model_key_size(config) + feed_forward);
+    double sum = 0;
+    for (size_t layer = 0; layer < config->layers; layer++) {
+        const size_t window = model_layer_reach(graph, layer) == MODEL_LOCAL ? graph->window : 0;
+        sum += products * (double)tokens + 2 * queries * visible_keys(graph, window, tokens);
+    }
+    return 2 * sum;
+}
