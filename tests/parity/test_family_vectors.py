@@ -13,7 +13,7 @@ from family_models import FAMILIES, LONG, LONG_TEXT, LONGEST_TEXT, LONGEST_TOKEN
 # int8 and int4 of so small a model lose more than of a real one, int4 the most in ModernBERT's gated net without biases.
 COSINES = {"fp32": 1 - 1e-7, "bf16": 0.999, "int8": 0.997, "int4": 0.9}
 INT4 = {"modernbert": 0.87}
-# Of long texts in int8. ModernBERT's vector is that of one token, and errors of 0.9958 to 0.9972 were seen from tier to tier.
+# Of long texts in int8. ModernBERT's vector is that of one token, and cosines of 0.9958 to 0.9972 were seen from tier to tier.
 INT8_LONG = {"modernbert": 0.995}
 STATIC = "model2vec"  # test_static_vectors.py
 
@@ -78,7 +78,7 @@ def test_long_texts(name, reference, cpu_tiers, tmp_path):
     assert numpy.abs(together[1:2] - expected).max() <= 1e-4 and cosines(together[1:2], expected).min() >= COSINES["fp32"]
     assert (embed(folder, "--precision", "fp32", "--threads", "1", texts=[LONG_TEXT]) == together[1:2]).all()
     for tier in cpu_tiers:
-        if tier != "reference": # which would take minutes
+        if tier != "reference":  # which would take minutes
             in_int8 = embed(folder, "--precision", "int8", "--cpu-tier", tier, texts=[LONG_TEXT])
             assert cosines(in_int8, expected).min() >= INT8_LONG.get(name, COSINES["int8"]), tier
 
