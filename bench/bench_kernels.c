@@ -1,9 +1,10 @@
 /* Speed of the kernels by tier, precision and shape, as a share of the multiply-adds that the same precision of the same
  * tier does in registers.
  *
- *     build/bench/bench_kernels [--tier NAME] [--precision NAME] [--rounds N] [--json]
+ *     build/bench/bench_kernels [--tier NAME] [--precision NAME] [--kernel TEXT] [--rounds N] [--json]
  *
- * Without --tier every tier but the reference, which is there to be right. What two tiers share is measured once. */
+ * Without --tier every tier but the reference, which is there to be right. What two tiers share is measured once. --kernel: only
+ * those with TEXT in their name. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,7 +64,9 @@ static void bench_all(kernel_report *report, const selection *chosen)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: bench_kernels [--tier NAME] [--precision NAME] [--rounds 1..%d] [--json]; tiers:",
+    fprintf(stderr,
+            "usage: bench_kernels [--tier NAME] [--precision NAME] [--kernel TEXT] "
+            "[--rounds 1..%d] [--json]; tiers:",
             REPORT_MOST_ROUNDS);
     for (const kernel_table *const *tier = kernels_available(); *tier != NULL; tier++)
         fprintf(stderr, " %s", (*tier)->name);
@@ -82,11 +85,9 @@ static bool is_precision(const char *name)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"tier", required_argument, NULL, 't'},
-        {"precision", required_argument, NULL, 'p'},
-        {"rounds", required_argument, NULL, 'r'},
-        {"json", no_argument, NULL, 'j'},
-        {NULL, 0, NULL, 0},
+        {"tier", required_argument, NULL, 't'},   {"precision", required_argument, NULL, 'p'},
+        {"kernel", required_argument, NULL, 'k'}, {"rounds", required_argument, NULL, 'r'},
+        {"json", no_argument, NULL, 'j'},         {NULL, 0, NULL, 0},
     };
     selection chosen = {NULL, NULL};
     kernel_report report = {.rounds = 21};
@@ -96,6 +97,8 @@ int main(int argc, char **argv)
             chosen.tier = optarg;
         else if (option == 'p')
             chosen.precision = optarg;
+        else if (option == 'k')
+            report.kernel = optarg;
         else if (option == 'r')
             report.rounds = strtoul(optarg, NULL, 10);
         else if (option == 'j')

@@ -10,8 +10,6 @@
 
 #define HIDDEN 384
 #define INTERMEDIATE 1536
-#define HEADS 12
-#define LONGEST 512
 
 const case_shape case_shapes[] = {
     {"384 -> 1152 queries, keys, values", HIDDEN, 3 * HIDDEN, KERNEL_IDENTITY, true},
@@ -105,9 +103,15 @@ void cases_products(kernel_report *report, const kernel_subject *subject, const 
                                                .output_stride = case_stride(shape->outputs),
                                                .activation = shape->activation,
                                                .narrow_output = shape->narrow_output};
-                kernel_case it = {shape->name, from_memory ? "memory" : "cache",
-                                  rows,        2.0 * (double)(rows * shape->inputs * shape->outputs),
-                                  run_product, &run};
+                const kernel_case it = {.name = shape->name,
+                                        .weights = from_memory ? "memory" : "cache",
+                                        .rows = rows,
+                                        .work = 2.0 * (double)(rows * shape->inputs * shape->outputs),
+                                        .streamed = from_memory ? run.weights : NULL,
+                                        .streamed_bytes = run.copies * run.bytes,
+                                        .bytes = run.bytes,
+                                        .run = run_product,
+                                        .cookie = &run};
                 report_measure(report, subject, &it);
             }
             mem_free(run.weights);
@@ -147,7 +151,8 @@ void cases_activations(kernel_report *report, const kernel_subject *subject,
                                        .output_stride = stride,
                                        .activation = activations[i].activation,
                                        .narrow_output = true};
-        kernel_case it = {name, "cache", ROWS, 0, run_product, &run};
+        const kernel_case it = {
+            .name = name, .weights = "cache", .rows = ROWS, .run = run_product, .cookie = &run};
         report_measure(report, subject, &it);
     }
     mem_free(run.weights);
@@ -167,36 +172,78 @@ static void run_attention(void *cookie, size_t round)
     run->precision->attention(&run->attention);
 }
 
-void cases_attention(kernel_report *report, const kernel_subject *subject, const kernel_precision *precision)
+/* Heads as the families have them, with the lengths that tell most. */
+typedef struct attention_shape {
+    const char *name;
+    size_t heads, pairs, head_size, window;
+    bool causal, bias;
+    size_t lengths[7]; /* ends with 0 */
+} attention_shape;
+
+static const attention_shape attention_shapes[] = {
+    {"attention, 12 heads of 32", 12, 12, 32, 0, false, false, {8, 16, 45, 128, 256, 512}},
+    {"attention, 12 heads of 64", 12, 12, 64, 0, false, false, {32, 128, 512, 2048}},
+    {"attention, 12 of 64, relative bias", 12, 12, 64, 0, false, true, {128, 512}},
+    {"attention, 12 of 64, window 64", 12, 12, 64, 64, false, false, {512, 2048}},
+    {"attention, 16 of 128 on 8, causal", 16, 8, 128, 0, true, false, {32, 128, 512, 2048}},
+    {"attention, 3 of 256 on 1, window 512", 3, 1, 256, 512, false, false, {128, 2048}},
+    {NULL},
+};
+
+/* Keys that the queries see together. */
+static double visible_keys(const kernel_attention *a)
 {
-    static const size_t lengths[] = {8, 16, 45, 128, 256, LONGEST};
-    const size_t head_size = HIDDEN / HEADS;
-    void *qkv = random_numbers(precision, LONGEST, 3 * HIDDEN);
-    float *output = case_memory((size_t)LONGEST * HIDDEN * sizeof *output);
-    void *scratch = case_memory(precision->attention_scratch_bytes(LONGEST, head_size));
-    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
-        const size_t tokens = lengths[i];
-        attention_run run = {.precision = precision,
-                             .attention = {.tokens = tokens,
-                                           .heads = HEADS,
-                                           .head_size = head_size,
-                                           .head_count = HEADS,
-                                           .qkv = qkv,
-                                           .qkv_stride = 3 * HIDDEN,
-                                           .output = output,
-                                           .output_stride = HIDDEN,
-                                           .scratch = scratch}};
-        kernel_case it = {"attention, 12 heads of 32",
-                          "",
-                          tokens,
-                          4.0 * HIDDEN * (double)(tokens * tokens),
-                          run_attention,
-                          &run};
-        report_measure(report, subject, &it);
+    double sum = 0;
+    for (size_t t = 0; t < a->tokens; t++) {
+        const kernel_keys seen = kernel_visible_keys(a, t);
+        sum += (double)(seen.end - seen.first);
     }
+    return sum;
+}
+
+static void measure_attention(kernel_report *report, const kernel_subject *subject,
+                              const kernel_precision *precision, const attention_shape *shape, size_t tokens)
+{
+    const size_t hidden = shape->heads * shape->head_size;
+    const size_t stride = case_stride(hidden + 2 * shape->pairs * shape->head_size);
+    const size_t bias_stride = 2 * tokens - 1;
+    void *qkv = random_numbers(precision, tokens, stride);
+    float *output = case_memory(tokens * hidden * sizeof *output);
+    float *bias = shape->bias ? case_floats((size_t)shape->heads * bias_stride + KERNEL_BIAS_ROOM) : NULL;
+    void *scratch = case_memory(precision->attention_scratch_bytes(tokens, shape->head_size));
+    attention_run run = {.precision = precision,
+                         .attention = {.tokens = tokens,
+                                       .heads = shape->heads,
+                                       .head_size = shape->head_size,
+                                       .key_value_heads = shape->pairs,
+                                       .head_count = shape->heads,
+                                       .causal = shape->causal,
+                                       .window = shape->window,
+                                       .qkv = qkv,
+                                       .qkv_stride = stride,
+                                       .output = output,
+                                       .output_stride = hidden,
+                                       .bias = bias != NULL ? bias + tokens - 1 : NULL,
+                                       .bias_stride = bias_stride,
+                                       .scratch = scratch}};
+    const kernel_case it = {.name = shape->name,
+                            .weights = "",
+                            .rows = tokens,
+                            .work = 4.0 * (double)hidden * visible_keys(&run.attention),
+                            .run = run_attention,
+                            .cookie = &run};
+    report_measure(report, subject, &it);
     mem_free(scratch);
+    mem_free(bias);
     mem_free(output);
     mem_free(qkv);
+}
+
+void cases_attention(kernel_report *report, const kernel_subject *subject, const kernel_precision *precision)
+{
+    for (const attention_shape *shape = attention_shapes; shape->name != NULL; shape++)
+        for (const size_t *length = shape->lengths; *length != 0; length++)
+            measure_attention(report, subject, precision, shape, *length);
 }
 
 typedef struct rows_run {
@@ -229,7 +276,8 @@ void cases_rows(kernel_report *report, const kernel_subject *subject, const kern
     rows_run run = {kernels,
                     precision,
                     {ROWS, HIDDEN, input, HIDDEN, residual, HIDDEN, gamma, beta, 1e-12f, output, HIDDEN}};
-    kernel_case it = {"residual and norm of 384", "", ROWS, 0, run_norm, &run};
+    kernel_case it = {
+        .name = "residual and norm of 384", .weights = "", .rows = ROWS, .run = run_norm, .cookie = &run};
     report_measure(report, subject, &it);
     if (precision->narrow != NULL) {
         it.name = "f32 to the precision's numbers, 384";

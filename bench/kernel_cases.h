@@ -14,7 +14,7 @@ void cases_products(kernel_report *report, const kernel_subject *subject, const 
 void cases_activations(kernel_report *report, const kernel_subject *subject,
                        const kernel_precision *precision);
 
-/* All heads of one text, by its length. */
+/* All heads of one text, by the families' kinds of attention and the text's length. */
 void cases_attention(kernel_report *report, const kernel_subject *subject, const kernel_precision *precision);
 
 /* Residual and norm, and where rows are narrowed to the precision's numbers, that. */

@@ -82,9 +82,15 @@ static void measure_shape(kernel_report *report, const kernel_subject *subject, 
                                       .output_stride = stride,
                                       .output_int8 = output_int8,
                                       .scratch = scratch};
-        kernel_case it = {shape->name,  from_memory ? "memory" : "cache",
-                          case_rows[r], 2.0 * (double)(case_rows[r] * shape->inputs * shape->outputs),
-                          run_product,  run};
+        const kernel_case it = {.name = shape->name,
+                                .weights = from_memory ? "memory" : "cache",
+                                .rows = case_rows[r],
+                                .work = 2.0 * (double)(case_rows[r] * shape->inputs * shape->outputs),
+                                .streamed = from_memory ? run->weights : NULL,
+                                .streamed_bytes = run->copies * run->bytes,
+                                .bytes = run->bytes,
+                                .run = run_product,
+                                .cookie = run};
         report_measure(report, subject, &it);
     }
     mem_free(run->weights);
@@ -119,7 +125,11 @@ void cases_int8(kernel_report *report, const kernel_subject *subject, const kern
     enum { ROWS = 96 };
     float *from = case_floats((size_t)ROWS * HIDDEN);
     quantise_run run = {kernels, from, ROWS, HIDDEN, make_rows(ROWS, HIDDEN)};
-    kernel_case it = {"f32 to int8 with scales, 384", "", ROWS, 0, run_quantise, &run};
+    const kernel_case it = {.name = "f32 to int8 with scales, 384",
+                            .weights = "",
+                            .rows = ROWS,
+                            .run = run_quantise,
+                            .cookie = &run};
     report_measure(report, subject, &it);
     free_rows(&run.to);
     mem_free(from);

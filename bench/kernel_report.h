@@ -1,7 +1,8 @@
-/* Measures one kernel after the other against the roof and prints a line for each, for people or as JSON.
+/* Measures one kernel after the other against the roofs and prints a line for each, for people or as JSON.
  *
  * Each measurement alternates calls of at least a millisecond together with bursts of register-only multiply-adds, and
- * gives the medians of the rate and of its ratio to the bursts around it, so that a clock that drifts hits both sides. */
+ * gives the medians of the rate and of its ratio to the bursts around it, so that a clock that drifts hits both sides. Where
+ * weights come from memory, their copies are read from end to end too, and the rate at which the kernel takes them is set against that. */
 #ifndef KERNEL_REPORT_H
 #define KERNEL_REPORT_H
 
@@ -19,14 +20,17 @@ typedef struct kernel_subject {
 typedef struct kernel_report {
     size_t rounds; /* wanted; slow kernels get fewer, at least three */
     bool json;
-    size_t lines; /* printed */
+    const char *kernel; /* NULL, or only the cases whose name contains this */
+    size_t lines;       /* printed */
 } kernel_report;
 
 /* One kernel with its arguments; `round` counts its calls, for those that stream through several copies. */
 typedef struct kernel_case {
     const char *name, *weights; /* weights: "cache", "memory" or "" */
     size_t rows;
-    double work; /* operations of a call, a multiply-add being two; 0 = not counted */
+    double work;          /* operations of a call, a multiply-add being two; 0 = not counted */
+    const void *streamed; /* NULL, or copies of the weights: streamed_bytes, more than a cache holds, */
+    size_t streamed_bytes, bytes; /* of which a call reads so many */
     void (*run)(void *cookie, size_t round);
     void *cookie;
 } kernel_case;

@@ -50,6 +50,24 @@ static inline double measure_burst(double (*burst)(size_t rounds))
     }
 }
 
+/* Bytes per second at which this thread reads a block from end to end, which no cache should hold. */
+static inline double measure_reading(const void *block, size_t bytes)
+{
+    typedef uint64_t words __attribute__((vector_size(16)));
+    volatile uint64_t sink;
+    const words *at = block;
+    words sums[4] = {{0}};
+    const int64_t start = measure_thread_ns();
+    for (size_t i = 0; i + 4 <= bytes / sizeof *at; i += 4)
+        for (size_t j = 0; j < 4; j++)
+            sums[j] ^= at[i + j];
+    const int64_t spent = measure_thread_ns() - start;
+    const words sum = sums[0] ^ sums[1] ^ sums[2] ^ sums[3];
+    sink = sum[0] ^ sum[1];
+    (void)sink;
+    return (double)bytes / (double)(spent > 0 ? spent : 1) * 1e9;
+}
+
 static inline int measure_compare(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;

@@ -35,7 +35,10 @@ def test_every_shape_at_every_number_of_rows(best_tier):
     assert len({kernel for kernel, _, _ in products}) == 4
     assert products == {(kernel, weights, rows) for kernel, _, _ in products for weights in ("cache", "memory")
                         for rows in (1, 4, 8, 12, 16, 48, 96, 512)}
-    assert {16, 45, 128, 256} <= {result["rows"] for result in rated if result["kernel"].startswith("attention")}
+    assert {16, 45, 128, 256} <= {result["rows"] for result in rated if result["kernel"].startswith("attention, 12 heads of 32")}
+    from_memory = [result for result in results if result["weights"] == "memory"]
+    assert all(result["bytes_per_second"] > 0 and result["share_of_memory"] > 0 for result in from_memory)
+    assert not any("share_of_memory" in result for result in results if result["weights"] != "memory")
     assert {"64 -> 1536, gelu", "64 -> 1536, no activation", "residual and norm of 384"} <= {result["kernel"] for result in results}
 
 
