@@ -75,6 +75,14 @@ static simd_attention_scratch simd_place(const kernel_attention *a)
     return scratch;
 }
 
+/* Asks for `numbers` of a row that is laid out soon. Rows of a head are kilobytes apart, in other pages, where the CPU's own
+ * prefetchers do not go. The address may lie behind the text: asking reads nothing. */
+static inline void simd_ask_for(const number *row, size_t numbers)
+{
+    for (size_t i = 0; i < numbers; i += KERNEL_ALIGNMENT / sizeof(number))
+        __builtin_prefetch(row + i);
+}
+
 /* panel: [units][PANEL], columns of it from [columns][units] rows of keys, the other columns zero; stride in units */
 static void simd_lay_out_keys(const tile_unit *keys, size_t stride, size_t columns, size_t units,
                               tile_unit *panel)
@@ -82,9 +90,12 @@ static void simd_lay_out_keys(const tile_unit *keys, size_t stride, size_t colum
     const size_t turned = columns / VF_BLOCK * VF_BLOCK, turned_units = units / VF_BLOCK * VF_BLOCK;
     if (columns < PANEL)
         memset(panel, 0, units * PANEL * sizeof *panel);
-    for (size_t j = 0; j < turned; j += VF_BLOCK)
+    for (size_t j = 0; j < turned; j += VF_BLOCK) {
+        for (size_t i = j + PANEL; i < j + PANEL + VF_BLOCK; i++)
+            simd_ask_for((const number *)(keys + i * stride), units * UNIT_NUMBERS);
         for (size_t d = 0; d < turned_units; d += VF_BLOCK)
             vf_transpose(keys + j * stride + d, stride, panel + d * PANEL + j, PANEL);
+    }
     for (size_t j = 0; j < columns; j++)
         for (size_t d = j < turned ? turned_units : 0; d < units; d++)
             panel[d * PANEL + j] = keys[j * stride + d];
@@ -122,10 +133,13 @@ static void simd_lay_out(const kernel_attention *a, size_t head, const simd_bloc
     const number *keys = (const number *)a->qkv + (a->heads + head) * size;
     const number *values = keys + kernel_key_value_heads(a) * size + block->first * a->qkv_stride;
     const size_t into = (block->first - block->origin) / UNIT_NUMBERS * PANEL;
-    for (size_t first = block->first; first < block->end; first += PANEL)
-        simd_lay_out_keys((const tile_unit *)keys + first * stride, stride,
-                          block->end - first < PANEL ? block->end - first : PANEL, units,
+    for (size_t first = block->first; first < block->end; first += PANEL) {
+        const size_t columns = block->end - first < PANEL ? block->end - first : PANEL;
+        for (size_t j = 0; j < columns; j++)
+            simd_ask_for(values + (first - block->first + j) * a->qkv_stride, size);
+        simd_lay_out_keys((const tile_unit *)keys + first * stride, stride, columns, units,
                           scratch->keys + (first - block->origin) * units);
+    }
     for (size_t first = 0; first < size; first += PANEL)
         simd_lay_out_values(values + first, a->qkv_stride, block->end - block->first,
                             size - first < PANEL ? size - first : PANEL,

@@ -24,61 +24,55 @@ static inline vf32 simd_greatest(vf32 of_block, float *greatest)
     return vf_set1(*greatest == -INFINITY ? 0.0f : *greatest);
 }
 
-/* scores: [tokens] of a block, left as numbers exp2(score - greatest), filled up with zeros to whole units. *greatest: of the
- * scores of the row before this block, -INFINITY where there are none; then with those of the block. Returns the sum of the
- * exp2. */
-static float simd_weigh(float *scores, size_t tokens, float *greatest)
+/* A vector that may begin before `first` or go on behind `end`: what lies outside is taken from `others`. */
+static inline vf32 simd_between(vf32 x, size_t s, size_t first, size_t end, vf32 others)
 {
-    const size_t whole = tokens / VF_LANES * VF_LANES, rest = tokens - whole;
-    const vf32 lowest = vf_set1(-INFINITY);
-    number *weights = (number *)scores; /* in place: never ahead of what is still to be read */
-    vf32 most = lowest, sum = vf_set1(0.0f);
-    for (size_t s = 0; s < whole; s += VF_LANES)
-        most = vf_max(most, vf_load(scores + s));
-    if (rest > 0)
-        most = vf_max(most, vf_first(vf_load(scores + whole), rest, lowest));
-    most = simd_greatest(most, greatest);
-    for (size_t s = 0; s < whole; s += VF_LANES) {
-        vf32 x = number_exp2(vf_sub(vf_load(scores + s), most));
-        vf_store_numbers(weights + s, x);
-        sum = vf_add(sum, x);
-    }
-    if (rest > 0) {
-        vf32 x = number_exp2(vf_sub(vf_load(scores + whole), most));
-        x = vf_first(x, rest, vf_set1(0.0f));
-        vf_store_numbers(weights + whole, x);
-        sum = vf_add(sum, x);
-    }
-    return vf_sum(sum);
+    if (end - s < VF_LANES)
+        x = vf_first(x, end - s, others);
+    return s < first ? vf_first(others, first - s, x) : x;
 }
 
-/* As the function above, over the scores first .. end - 1; the weights of the others up to `span` become zero. */
-static float simd_weigh_between(float *scores, size_t first, size_t end, size_t span, float *greatest)
+/* scores: [span] of a block, of which the row sees first .. end - 1; these are left as numbers exp2(score - greatest), the others,
+ * and what fills up the last vector, as zeros. *greatest: of the scores of the row before this block, -INFINITY where there are none;
+ * then with those of the block. Returns the sum of the exp2. */
+static float simd_weigh(float *scores, size_t first, size_t end, size_t span, float *greatest)
 {
     const vf32 lowest = vf_set1(-INFINITY), zero = vf_set1(0.0f);
-    number *weights = (number *)scores;
-    vf32 most = lowest, sum = zero;
-    for (size_t s = first / VF_LANES * VF_LANES; s < end; s += VF_LANES) {
-        vf32 x = vf_load(scores + s);
-        if (end - s < VF_LANES)
-            x = vf_first(x, end - s, lowest);
-        if (s < first)
-            x = vf_first(lowest, first - s, x);
-        most = vf_max(most, x);
+    const size_t begin = first / VF_LANES * VF_LANES;
+    number *weights = (number *)scores; /* in place: never ahead of what is still to be read */
+    vf32 most = lowest, most_too = lowest, sum = zero;
+    size_t s = begin;
+    if (s < first) {
+        most = simd_between(vf_load(scores + s), s, first, end, lowest);
+        s += VF_LANES;
     }
-    most = simd_greatest(most, greatest);
-    for (size_t s = 0; s < span; s += VF_LANES) {
-        vf32 x = zero;
-        if (s + VF_LANES > first && s < end) {
-            x = number_exp2(vf_sub(vf_load(scores + s), most));
-            if (end - s < VF_LANES)
-                x = vf_first(x, end - s, zero);
-            if (s < first)
-                x = vf_first(zero, first - s, x);
-            sum = vf_add(sum, x);
-        }
+    for (; s + 2 * VF_LANES <= end; s += 2 * VF_LANES) {
+        most = vf_max(most, vf_load(scores + s));
+        most_too = vf_max(most_too, vf_load(scores + s + VF_LANES));
+    }
+    for (; s < end; s += VF_LANES)
+        most = vf_max(most, simd_between(vf_load(scores + s), s, first, end, lowest));
+    most = simd_greatest(vf_max(most_too, most), greatest);
+    for (s = 0; s < begin; s += VF_LANES)
+        vf_store_numbers(weights + s, zero);
+    if (s < first) {
+        sum = simd_between(number_exp2(vf_sub(vf_load(scores + s), most)), s, first, end, zero);
+        vf_store_numbers(weights + s, sum);
+        s += VF_LANES;
+    }
+    for (; s + VF_LANES <= end; s += VF_LANES) {
+        const vf32 x = number_exp2(vf_sub(vf_load(scores + s), most));
         vf_store_numbers(weights + s, x);
+        sum = vf_add(sum, x);
     }
+    if (s < end) {
+        const vf32 x = simd_between(number_exp2(vf_sub(vf_load(scores + s), most)), s, first, end, zero);
+        vf_store_numbers(weights + s, x);
+        sum = vf_add(sum, x);
+        s += VF_LANES;
+    }
+    for (; s < span; s += VF_LANES)
+        vf_store_numbers(weights + s, zero);
     return vf_sum(sum);
 }
 
@@ -134,14 +128,13 @@ static simd_join simd_weigh_block(const kernel_attention *a, size_t query, kerne
 {
     const kernel_keys seen = kernel_visible_keys(a, query);
     const size_t first = seen.first > keys.first ? seen.first : keys.first;
-    const size_t end = seen.end < keys.end ? seen.end : keys.end, span = keys.end - keys.first;
+    const size_t end = seen.end < keys.end ? seen.end : keys.end;
     if (first >= end)
         return (simd_join){SIMD_JOIN_NONE, 0.0f};
     const bool begins = only || seen.first / KERNEL_KEY_BLOCK == first / KERNEL_KEY_BLOCK;
     float greatest = begins ? -INFINITY : row->greatest;
-    const float sum = a->causal || a->window > 0
-                          ? simd_weigh_between(scores, first - keys.first, end - keys.first, span, &greatest)
-                          : simd_weigh(scores, span, &greatest);
+    const float sum =
+        simd_weigh(scores, first - keys.first, end - keys.first, keys.end - keys.first, &greatest);
     if (only)
         return (simd_join){SIMD_JOIN_WHOLE, simd_softmax_factor((simd_softmax){greatest, sum})};
     if (!begins)
