@@ -21,6 +21,10 @@
 #define EXPAND_AT(unit, column) ((unit)*EXPAND_PANEL + (column))
 #endif
 
+/* Bytes between a group that is expanded and the one that is asked for then. Panels are expanded one at a time, with a product in between
+ * that lets the CPU's own prefetchers forget the stream. Not for tiers that take a stored panel in several: they were not measured. */
+#define EXPAND_AHEAD 8192
+
 /* Two consecutive inputs of VF_LANES columns; the second one is missing behind an odd depth. */
 static inline __attribute__((always_inline)) void
 simd_expand_pair(float *panel, size_t input, size_t column, vf32 first, vf32 second, const bool missing)
@@ -42,6 +46,8 @@ static void simd_expand_panel(const unsigned char *stored, size_t first, size_t 
     panel += EXPAND_PANEL;
     for (size_t i = 0; i < inputs; i += INT4_GROUP, stored += int4_group_bytes(EXPAND_STORED)) {
         const size_t end = inputs - i < INT4_GROUP ? inputs : i + INT4_GROUP;
+        for (size_t b = 0; EXPAND_STORED == EXPAND_PANEL && b < int4_group_bytes(EXPAND_STORED); b += 64)
+            __builtin_prefetch(stored + EXPAND_AHEAD + b);
         for (size_t j = 0; j < EXPAND_PANEL; j += VF_LANES) {
             const size_t column = first + j;
             const unsigned char *steps = stored + 4 * EXPAND_STORED + column;
