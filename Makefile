@@ -254,6 +254,9 @@ bench-aims: build-all ## Holds this machine's figures against the aims, in one t
 bench-families: build-all ## Measures models of published shapes with random weights, into docs/BENCHMARKS.md (FAMILIES_ARGS)
 	@model=$$(scripts/get-model) && python3 bench/families/run.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(FAMILIES_ARGS)
 
+bench-prefix: build-all ## Prints what computing a shared instruction once saves, on the shape of Qwen3-Embedding-0.6B (PREFIX_ARGS)
+	@model=$$(scripts/get-model) && python3 bench/families/prefix.py --build $(BUILD) --model "$$model" $(PREFIX_ARGS)
+
 bench-retrieval: build-all $(TEST_ENV)/.ready ## Says what each precision costs in retrieval, into docs/BENCHMARKS.md
 	@model=$$(scripts/get-model) && $(TEST_ENV)/bin/python bench/retrieval.py --build $(BUILD) --output docs/BENCHMARKS.md "$$model" build/real-models/all-mpnet-base-v2
 

@@ -196,7 +196,11 @@ typedef struct aki_settings {
     /* Folder of packed weights, read again at the next open in int8 or int4; NULL = none. Whoever may write there decides
      * what is computed. Nothing in it keeps a model from being opened. */
     const char *weights_cache;
+    /* Memory for what texts of a causal model begin with in common, such as an instruction, so that it is computed once; vectors
+     * stay bit-identical. 0 = default (128 MB), AKI_NO_PREFIX_CACHE = none. */
+    size_t prefix_cache_bytes;
 } aki_settings;
+#define AKI_NO_PREFIX_CACHE ((size_t)-1)
 
 /* Fills *settings with the defaults. struct_size: the size of the struct in the caller's header. Call it before
  * changing fields. */
@@ -248,6 +252,7 @@ typedef struct aki_model_info {
     const char *default_prompt_name; /* the prompt that is used where none is asked for; NULL = none */
     size_t token_dimension;          /* of the vectors of aki_embed_tokens */
     bool gives_sparse;               /* aki_embed_sparse can be used */
+    size_t prefix_cache_bytes;       /* memory that common beginnings of texts may take; 0 = none are kept */
 } aki_model_info;
 AKI_API void aki_model_describe_sized(const aki_model *model, aki_model_info *info, size_t info_size);
 static inline void aki_model_describe(const aki_model *model, aki_model_info *info)

@@ -85,6 +85,8 @@ aki_settings model_open_settings(const options *o, log_sink log)
     settings.threads = (unsigned)option_number(o, OPTION_THREADS);
     settings.pin = (aki_pin)option_number(o, OPTION_PIN);
     settings.weights_cache = option_text(o, OPTION_WEIGHTS_CACHE);
+    const size_t prefix_cache_mb = (size_t)option_number(o, OPTION_PREFIX_CACHE_MB);
+    settings.prefix_cache_bytes = prefix_cache_mb > 0 ? prefix_cache_mb * 1000000 : AKI_NO_PREFIX_CACHE;
     settings.log = log.write;
     settings.log_cookie = log.cookie;
     return settings;

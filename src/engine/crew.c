@@ -245,8 +245,8 @@ static void ask_for_help(crew *c, unsigned index, bool nothing_waits)
         wake(c, helping_team(c->idle) - 1);
 }
 
-aki_status crew_compute(crew_worker *w, encoder_sequence *sequences, size_t count, int64_t *begun_ns,
-                        aki_error *error)
+static aki_status compute_pass(crew_worker *w, encoder_sequence *sequences, size_t count, int64_t *begun_ns,
+                               aki_error *error)
 {
     crew *c = w->owner;
     const encoder *enc = w->source->enc;
@@ -261,6 +261,16 @@ aki_status crew_compute(crew_worker *w, encoder_sequence *sequences, size_t coun
         ask_for_help(c, w->index, nothing_waits);
     pthread_mutex_unlock(&c->lock);
     return status == AKI_OK ? encoder_team_run(enc, state, sequences, count, error) : status;
+}
+
+aki_status crew_compute(crew_worker *w, encoder_sequence *sequences, size_t count, int64_t *begun_ns,
+                        aki_error *error)
+{
+    encoder_sequence prefix;
+    aki_status status = AKI_OK;
+    if (encoder_plan_prefix(crew_worker_state(w), sequences, count, &prefix))
+        status = compute_pass(w, &prefix, 1, NULL, error);
+    return status == AKI_OK ? compute_pass(w, sequences, count, begun_ns, error) : status;
 }
 
 encoder_state *crew_worker_state(const crew_worker *w)

@@ -12,6 +12,7 @@
 #include "engine/head_scores.h"
 #include "engine/model_tokens.h"
 #include "engine/not_finite.h"
+#include "engine/prefix_pass.h"
 #include "engine/settings.h"
 #include "engine/sparse_head.h"
 #include "model/families.h"
@@ -31,7 +32,8 @@ struct encoder {
     device *preferred;         /* passes go to it first; NULL = the CPU alone */
     size_t device_pass_tokens; /* of a pass for it; 0 = as for the CPU */
     head_chain *heads;
-    aki_settings settings; /* complete: no field means "default" any more */
+    prefix_cache *prefixes; /* NULL = texts take nothing over */
+    aki_settings settings;  /* complete: no field means "default" any more */
     bool pass_tokens_given;
     log_sink log;
     bool pinned; /* the workers are to be */
@@ -44,6 +46,7 @@ struct encoder_state {
     uint32_t *offsets; /* [longest_pass + 1]: a sequence has at least one token */
     uint32_t *second;  /* [longest_pass]: the pass's device_batch.second, where it has one */
     bool has_second;
+    prefix_pass prefixes;
     encoder_steps *steps; /* where passes are measured; NULL = nowhere */
     float *scratch;       /* of the head chain */
     size_t bytes;         /* of all that */
@@ -114,6 +117,15 @@ static aki_status open_device(encoder *enc, encoder_times *times, aki_error *err
     return end(times, ENCODER_LOAD_WEIGHTS, status);
 }
 
+/* Without the memory for it, or where every vector is made of more than the last token's state, texts are computed whole. */
+static void open_prefixes(encoder *enc)
+{
+    const size_t row_bytes = cpu_device_prefix_row_bytes(enc->cpu), bytes = enc->settings.prefix_cache_bytes;
+    const encoder_sequence usual = {.output = ENCODER_VECTOR};
+    if (row_bytes > 0 && bytes != AKI_NO_PREFIX_CACHE && head_chain_takes_last(enc->heads, &usual))
+        enc->prefixes = prefix_cache_open(bytes, model_configuration(enc->files)->layers, row_bytes);
+}
+
 /* The steps behind the encoder, and what weighs token ids. */
 static aki_status open_heads(encoder *enc, aki_error *error)
 {
@@ -157,6 +169,7 @@ static aki_status open_parts(encoder *enc, const char *folder, encoder_times *ti
         status = open_heads(enc, error);
     if (status != AKI_OK)
         return status;
+    open_prefixes(enc);
     if (model_damaged(enc->files))
         return error_set(error, AKI_MODEL_CHANGED, "the weight file in '%s' was cut while it was read",
                          folder);
@@ -266,6 +279,7 @@ void encoder_close(encoder *enc)
                   device_interface(enc->preferred)->name);
         return;
     }
+    prefix_cache_close(enc->prefixes);
     head_chain_close(enc->heads);
     cpu_device_close(enc->cpu);
     tokenizer_close(enc->tok);
@@ -299,6 +313,7 @@ void encoder_describe(const encoder *enc, aki_model_info *info)
             model_weight_bytes(enc->files) + cpu_device_packed_bytes(enc->cpu) + head_chain_bytes(enc->heads),
         .token_dimension = encoder_token_width(enc),
         .gives_sparse = encoder_has_sparse(enc),
+        .prefix_cache_bytes = enc->prefixes != NULL ? enc->settings.prefix_cache_bytes : 0,
     };
 }
 
@@ -332,6 +347,8 @@ size_t encoder_numbers(const encoder *enc, encoder_output output, size_t tokens)
         return tokens * encoder_token_width(enc);
     case ENCODER_SPARSE:
         return sparse_head_numbers(head_chain_sparse(enc->heads));
+    case ENCODER_PREFIX:
+        return 0;
     case ENCODER_VECTOR:
         break;
     }
@@ -521,6 +538,7 @@ aki_status encoder_state_open(encoder_state **out, const encoder *enc, aki_error
             status = error_set(error, AKI_OUT_OF_MEMORY, "no memory for passes of %zu tokens", tokens);
         else
             state->bytes = sizeof *state + cpu_state_bytes(state->device_state) +
+                           prefix_pass_open(&state->prefixes, enc->prefixes, enc->heads, tokens) +
                            tokens * sizeof *state->ids + (tokens + 1) * sizeof *state->offsets +
                            head_chain_scratch(enc->heads) * sizeof *state->scratch;
     }
@@ -537,6 +555,7 @@ void encoder_state_close(encoder_state *state)
     if (state == NULL)
         return;
     cpu_state_close(state->device_state);
+    prefix_pass_close(&state->prefixes);
     mem_free(state->ids);
     mem_free(state->offsets);
     mem_free(state->second);
@@ -572,14 +591,15 @@ static aki_status gather(const encoder *enc, encoder_state *state, const encoder
             return error_set(error, AKI_INTERNAL, "a pass was planned with more tokens than its %zu",
                              longest_pass(enc));
         const bool typed = has_types && sequences[i].second > 0;
+        const size_t taken = prefix_pass_take(&state->prefixes, &sequences[i]);
         state->offsets[i] = (uint32_t)total;
         state->second[i] = (uint32_t)(typed ? sequences[i].second : sequences[i].count);
         state->has_second |= typed;
-        for (size_t t = 0; t < sequences[i].count; t++)
-            state->ids[total + t] = sequences[i].ids[t];
-        total += sequences[i].count;
+        for (size_t t = taken; t < sequences[i].count; t++)
+            state->ids[total++] = sequences[i].ids[t];
     }
     state->offsets[count] = (uint32_t)total;
+    prefix_pass_share(&state->prefixes, state->device_state);
     *batch = batch_of(state, count);
     return AKI_OK;
 }
@@ -590,12 +610,15 @@ void encoder_state_measure(encoder_state *state, encoder_steps *steps)
 }
 
 /* hidden: the pass's result. */
-static aki_status finish_all(const encoder *enc, const encoder_state *state, encoder_sequence *sequences,
+static aki_status finish_all(const encoder *enc, encoder_state *state, encoder_sequence *sequences,
                              size_t count, const float *hidden, aki_error *error)
 {
     encoder_steps *steps = state->steps;
     if (steps != NULL)
         steps->forward_ns = clock_monotonic_ns();
+    prefix_pass_end(&state->prefixes, enc->cpu);
+    if (sequences[0].output == ENCODER_PREFIX)
+        return AKI_OK;
     head_chain_run(enc->heads, state->scratch, sequences, count, hidden, state->offsets);
     cpu_state_settle(state->device_state, state->offsets[count]);
     if (steps != NULL)
@@ -609,15 +632,35 @@ static aki_status finish_all(const encoder *enc, const encoder_state *state, enc
     return AKI_OK;
 }
 
-aki_status encoder_run(const encoder *enc, encoder_state *state, encoder_sequence *sequences, size_t count,
-                       aki_error *error)
+bool encoder_plan_prefix(encoder_state *state, const encoder_sequence *sequences, size_t count,
+                         encoder_sequence *prefix)
+{
+    return prefix_pass_plan(&state->prefixes, sequences, count, prefix);
+}
+
+void encoder_prefix_stats(const encoder *enc, prefix_cache_stats *stats)
+{
+    prefix_cache_read_stats(enc->prefixes, stats);
+}
+
+static aki_status run_pass(const encoder *enc, encoder_state *state, encoder_sequence *sequences,
+                           size_t count, aki_error *error)
 {
     device_batch batch;
     aki_status status = gather(enc, state, sequences, count, &batch, error);
-    if (status != AKI_OK || count == 0)
+    if (status != AKI_OK)
         return status;
     const float *hidden = cpu_forward(enc->cpu, state->device_state, &batch);
     return finish_all(enc, state, sequences, count, hidden, error);
+}
+
+aki_status encoder_run(const encoder *enc, encoder_state *state, encoder_sequence *sequences, size_t count,
+                       aki_error *error)
+{
+    encoder_sequence prefix;
+    const bool shared = encoder_plan_prefix(state, sequences, count, &prefix);
+    aki_status status = shared ? run_pass(enc, state, &prefix, 1, error) : AKI_OK;
+    return status == AKI_OK && count > 0 ? run_pass(enc, state, sequences, count, error) : status;
 }
 
 aki_status encoder_team_begin(const encoder *enc, encoder_state *state, const encoder_sequence *sequences,

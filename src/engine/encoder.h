@@ -23,6 +23,7 @@ typedef enum encoder_output {
      * but the first */
     ENCODER_TOKENS,
     ENCODER_SPARSE, /* of token ids, for encoder_sparse_read; only where encoder_has_sparse */
+    ENCODER_PREFIX, /* none: made by encoder_plan_prefix only */
 } encoder_output;
 
 /* As aki_open, but without threads. */
@@ -151,6 +152,14 @@ AKI_MUST_CHECK aki_status encoder_choose_device(encoder *enc, const struct devic
 /* For device_lane_open. False = there is no device but the CPU. */
 struct device_lane_settings;
 bool encoder_lane_settings(const encoder *enc, struct device_lane_settings *settings);
+
+/* Causal models compute what texts begin with in common, an instruction say, once (engine/prefix_cache.h). True: *prefix is to be computed
+ * first, by a pass of its own. Before each pass that begins with encoder_team_begin, without a lock; encoder_run does it itself. */
+bool encoder_plan_prefix(encoder_state *state, const encoder_sequence *sequences, size_t count,
+                         encoder_sequence *prefix);
+/* All 0 where texts take nothing over. */
+struct prefix_cache_stats;
+void encoder_prefix_stats(const encoder *enc, struct prefix_cache_stats *stats);
 
 /* When the steps of a pass ended, by clock_monotonic_ns. */
 typedef struct encoder_steps {

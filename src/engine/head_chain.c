@@ -123,6 +123,13 @@ bool head_chain_normalizes(const head_chain *chain)
     return chain->steps < chain->list->count;
 }
 
+bool head_chain_takes_last(const head_chain *chain, const encoder_sequence *sequence)
+{
+    const model_head *pooling = head_chain_pooling(chain);
+    return sequence->output == ENCODER_VECTOR && chain->sparse == NULL && pooling->poolings_count == 1 &&
+           pooling_of(pooling, 0, sequence->pooling) == AKI_POOLING_LAST;
+}
+
 size_t head_chain_bytes(const head_chain *chain)
 {
     return chain->packed_bytes + (chain->sparse != NULL ? sparse_head_bytes(chain->sparse) : 0);
@@ -146,10 +153,11 @@ static void pool_one(const block *b, size_t row, const model_head *step)
         memcpy(vector, b->states + row * hidden, hidden * sizeof *vector);
         return;
     }
+    /* Fewer than the sequence has where it has taken over its first ones, which only the last token's pooling allows. */
+    const size_t tokens = b->offsets[row + 1] - b->offsets[row];
     const float *states = b->states + b->offsets[row] * hidden;
     for (size_t i = 0; i < step->poolings_count; i++)
-        pooling_apply(pooling_of(step, i, sequence->pooling), states, sequence->count, hidden,
-                      vector + i * hidden);
+        pooling_apply(pooling_of(step, i, sequence->pooling), states, tokens, hidden, vector + i * hidden);
 }
 
 /* ColBERT's vectors: of all tokens but the first, normalised. */

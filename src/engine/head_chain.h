@@ -36,6 +36,8 @@ size_t head_chain_token_width(const head_chain *chain);
 const model_head *head_chain_pooling(const head_chain *chain);
 /* The list ends with a Normalize. */
 bool head_chain_normalizes(const head_chain *chain);
+/* The sequence's numbers depend on the last token's state alone. */
+bool head_chain_takes_last(const head_chain *chain, const encoder_sequence *sequence);
 /* Memory of the weights. */
 size_t head_chain_bytes(const head_chain *chain);
 

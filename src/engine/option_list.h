@@ -3,6 +3,7 @@
 #define ENGINE_OPTION_LIST_H
 
 #include "base/option.h"
+#include "engine/settings.h"
 
 #define ENGINE_COMPUTING_OPTIONS(OPTION, SETTING)                                                            \
     OPTION(PRECISION, "precision", "Computing", CHOICE, BY_COMPUTERS, .choices = "auto|fp32|bf16|int8|int4", \
@@ -21,7 +22,12 @@
                    "all cores and no cgroup limits the process")                                             \
     OPTION(WEIGHTS_CACHE, "weights-cache", "Computing", PATH, BY_COMPUTERS, .value_name = "FOLDER",          \
            .help = "existing folder that keeps the packed weights of int8 and int4 for the next "            \
-                   "start; without it they are computed at every start")
+                   "start; without it they are computed at every start")                                     \
+    OPTION(PREFIX_CACHE_MB, "prefix-cache-mb", "Computing", NUMBER, BY_COMPUTERS, .maximum = 1000000,        \
+           .default_text = OPTION_QUOTED(SETTINGS_DEFAULT_PREFIX_CACHE_MB),                                  \
+           .help = "megabytes for each causal model to keep what texts begin with in common, such as "       \
+                   "an instruction, so that it is computed once; 0 keeps nothing, as `bench` does where "    \
+                   "the option is not given")
 
 #define ENGINE_DEVICE_OPTIONS(OPTION, SETTING)                                                               \
     OPTION(DEVICE, "device", "Devices", TEXT, BY_SERVE | BY_DOCTOR, .default_text = "auto",                  \

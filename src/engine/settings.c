@@ -52,5 +52,7 @@ aki_status settings_complete(aki_settings *complete, const aki_settings *given, 
         complete->threads = cpus_available();
     if (complete->max_pass_tokens == 0)
         complete->max_pass_tokens = SETTINGS_DEFAULT_PASS_TOKENS;
+    if (complete->prefix_cache_bytes == 0)
+        complete->prefix_cache_bytes = SETTINGS_DEFAULT_PREFIX_CACHE_BYTES;
     return AKI_OK;
 }

@@ -8,6 +8,9 @@
 /* A pass of this many tokens reads each weight panel once for a few hundred rows, and its activations stay in L2. */
 #define SETTINGS_DEFAULT_PASS_TOKENS 512
 #define SETTINGS_MAX_PASS_TOKENS 16384
+/* Two entries of 280 tokens each of a model with 28 layers and 8 heads of 128 for keys, in fp32. */
+#define SETTINGS_DEFAULT_PREFIX_CACHE_MB 128
+#define SETTINGS_DEFAULT_PREFIX_CACHE_BYTES ((size_t)SETTINGS_DEFAULT_PREFIX_CACHE_MB * 1000000)
 
 /* given NULL = all defaults. Fields beyond given->struct_size keep their defaults. Error: AKI_INVALID_ARGUMENT. */
 AKI_MUST_CHECK aki_status settings_complete(aki_settings *complete, const aki_settings *given,

@@ -77,17 +77,22 @@ typedef struct kernel_product {
  * Masks: query t sees the keys s that kernel_visible_keys names. The others have the weight zero, and no score is computed for blocks of
  * keys that none of a block of queries sees; a NaN among values that are not seen may enter the result.
  * Fast tiers take keys in blocks of KERNEL_KEY_BLOCK from the text's beginning on, so that their scratch has a bound that does not depend
- * on the text. A row's result depends on the keys that it sees, on their places in the text and on nothing behind them. */
+ * on the text. A row's result depends on the keys that it sees, on their places in the text and on nothing behind them.
+ * Prefix: keys and values of the text's first tokens may come from elsewhere; then only the queries behind them are computed, each with the
+ * bits that it has where all are. */
 typedef struct kernel_attention {
     size_t tokens, heads, head_size; /* heads: of queries and output. KERNEL_BF16: an even head_size */
     size_t key_value_heads;          /* a divisor of heads; 0 = heads */
     size_t first_head, head_count;
-    bool causal;   /* no key behind the query */
-    size_t window; /* no key farther from the query than this, on either side; 0 = all */
-    const void *
-        qkv; /* [tokens] rows of [heads][head_size] queries, [key_value_heads][head_size] keys, the same of values */
+    bool causal;          /* no key behind the query */
+    size_t window;        /* no key farther from the query than this, on either side; 0 = all */
+    size_t prefix_tokens; /* < tokens; only of a causal text without bias */
+    const void *prefix;   /* [prefix_tokens] rows of [key_value_heads][head_size] keys, the same of values */
+    size_t prefix_stride;
+    /* [tokens - prefix_tokens] rows of [heads][head_size] queries, [key_value_heads][head_size] keys, the same of values */
+    const void *qkv;
     size_t qkv_stride;
-    void *output; /* [tokens][heads][head_size] numbers; must not overlap qkv */
+    void *output; /* [tokens - prefix_tokens][heads][head_size] numbers; must not overlap qkv */
     size_t output_stride;
     /* NULL, or relative positions in base 2: of head h, bias[h * bias_stride + d] for distances d of -(tokens - 1) to tokens - 1, with
      * KERNEL_BIAS_ROOM more that can be read. */
@@ -99,6 +104,15 @@ typedef struct kernel_attention {
 static inline size_t kernel_key_value_heads(const kernel_attention *a)
 {
     return a->key_value_heads > 0 ? a->key_value_heads : a->heads;
+}
+
+/* The keys of a token, and behind them its values; size: bytes of a number. */
+static inline const void *kernel_keys_of(const kernel_attention *a, size_t token, size_t size)
+{
+    if (token < a->prefix_tokens)
+        return (const unsigned char *)a->prefix + token * a->prefix_stride * size;
+    return (const unsigned char *)a->qkv +
+           ((token - a->prefix_tokens) * a->qkv_stride + a->heads * a->head_size) * size;
 }
 
 /* Keys first .. end - 1, never none. */

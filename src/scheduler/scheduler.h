@@ -14,6 +14,7 @@
 #include "engine/encoder.h"
 #include "resilience/breaker.h"
 #include "resilience/retry.h"
+#include "engine/prefix_cache.h"
 #include "scheduler/result_cache.h"
 
 /* Names the threads of a crew for schedulers. */
@@ -266,10 +267,11 @@ typedef struct scheduler_stats {
     uint64_t passes, computed_texts, computed_tokens;
     uint64_t equal_texts; /* that got the vector of an equal one in their request or pass */
     size_t running_tokens;
-    size_t bytes;             /* of requests not yet done */
-    size_t worker_bytes;      /* of the buffers that workers have opened for this scheduler's passes */
-    double tokens_per_second; /* of one worker, recently; 0 before the first pass */
-    result_cache_stats cache; /* all 0 without one */
+    size_t bytes;                /* of requests not yet done */
+    size_t worker_bytes;         /* of the buffers that workers have opened for this scheduler's passes */
+    double tokens_per_second;    /* of one worker, recently; 0 before the first pass */
+    result_cache_stats cache;    /* all 0 without one */
+    prefix_cache_stats prefixes; /* of the encoder */
     uint64_t fallbacks
         [SCHEDULER_LEVEL_COUNT]; /* requests that a level below the best device served; NONE: that no level could */
     uint64_t retries, retries_refused; /* of passes; refused: the budget was spent */

@@ -120,4 +120,5 @@ void scheduler_read_stats(scheduler *s, scheduler_stats *stats)
         stats->device_calls_out = device_calls_out(s->chain.lane.device);
     if (s->cache != NULL)
         result_cache_read_stats(s->cache, &stats->cache);
+    encoder_prefix_stats(s->enc, &stats->prefixes);
 }

@@ -80,6 +80,30 @@ static double read_cache_dropped(void *cookie, size_t series)
     return (double)stats_of(cookie).cache.dropped;
 }
 
+static double read_prefix(void *cookie, size_t series)
+{
+    scheduler_stats stats = stats_of(cookie);
+    return (double)(series == METRIC_CACHE_HIT ? stats.prefixes.hits : stats.prefixes.misses);
+}
+
+static double read_prefix_computed(void *cookie, size_t series)
+{
+    (void)series;
+    return (double)stats_of(cookie).prefixes.computed;
+}
+
+static double read_prefix_saved(void *cookie, size_t series)
+{
+    (void)series;
+    return (double)stats_of(cookie).prefixes.saved_tokens;
+}
+
+static double read_prefix_bytes(void *cookie, size_t series)
+{
+    (void)series;
+    return (double)stats_of(cookie).prefixes.bytes;
+}
+
 static double read_log_dropped(void *cookie, size_t series)
 {
     (void)series;
@@ -163,6 +187,10 @@ aki_status server_metrics_open(server *s, aki_error *error)
     metrics_read_by(m, METRIC_CACHE, read_cache, s);
     metrics_read_by(m, METRIC_CACHE_BYTES, read_cache_bytes, s);
     metrics_read_by(m, METRIC_CACHE_DROPPED, read_cache_dropped, s);
+    metrics_read_by(m, METRIC_PREFIX, read_prefix, s);
+    metrics_read_by(m, METRIC_PREFIX_COMPUTED, read_prefix_computed, s);
+    metrics_read_by(m, METRIC_PREFIX_SAVED, read_prefix_saved, s);
+    metrics_read_by(m, METRIC_PREFIX_BYTES, read_prefix_bytes, s);
     metrics_read_by(m, METRIC_CONNECTIONS, read_connections, s);
     metrics_read_by(m, METRIC_LOG_DROPPED, read_log_dropped, s);
     metrics_read_by(m, METRIC_READY, read_ready, s);

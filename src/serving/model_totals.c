@@ -30,6 +30,10 @@ static void add_counters(scheduler_stats *to, const scheduler_stats *of)
     to->cache.insertions += of->cache.insertions;
     to->cache.evictions += of->cache.evictions;
     to->cache.dropped += of->cache.dropped;
+    to->prefixes.hits += of->prefixes.hits;
+    to->prefixes.misses += of->prefixes.misses;
+    to->prefixes.computed += of->prefixes.computed;
+    to->prefixes.saved_tokens += of->prefixes.saved_tokens;
     for (size_t i = 0; i < SCHEDULER_LEVEL_COUNT; i++)
         to->fallbacks[i] += of->fallbacks[i];
     to->retries += of->retries;
@@ -43,6 +47,8 @@ static void add_moment(scheduler_stats *to, const scheduler_stats *of)
     to->bytes += of->bytes;
     to->cache.entries += of->cache.entries;
     to->cache.bytes += of->cache.bytes;
+    to->prefixes.bytes += of->prefixes.bytes;
+    to->prefixes.entries += of->prefixes.entries;
     to->device_calls_out += of->device_calls_out;
     /* Of one worker: that of the slowest model. */
     if (of->tokens_per_second > 0 &&

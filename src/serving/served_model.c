@@ -57,8 +57,8 @@ static aki_status check(served_model *m, const char *folder, const served_settin
     if (status == AKI_OK)
         status = check_reference(m, vector, info.precision, folder, settings, error);
     encoder_memory_read(m->enc, &m->memory);
-    m->memory.own_bytes +=
-        settings->scheduler.cache_bytes + settings->scheduler.workers * worker_bytes(m->enc);
+    m->memory.own_bytes += info.prefix_cache_bytes + settings->scheduler.cache_bytes +
+                           settings->scheduler.workers * worker_bytes(m->enc);
     return status;
 }
 

@@ -183,6 +183,10 @@ typedef enum metric_id {
     METRIC_CACHE, /* metric_cache_result */
     METRIC_CACHE_BYTES,
     METRIC_CACHE_DROPPED,
+    METRIC_PREFIX, /* metric_cache_result */
+    METRIC_PREFIX_COMPUTED,
+    METRIC_PREFIX_SAVED,
+    METRIC_PREFIX_BYTES,
     METRIC_CONNECTIONS,
     METRIC_LOG_DROPPED,
     /* devices */

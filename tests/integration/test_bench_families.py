@@ -29,6 +29,14 @@ def test_weights_are_as_the_header_says(name, tmp_path):
     assert max(entry["data_offsets"][1] for entry in header.values() if "dtype" in entry) == len(data) - 8 - size
 
 
+def test_a_shared_instruction_is_measured(tmp_path):
+    """On the smallest shape, whose texts take nothing over: the table is the same."""
+    done = subprocess.run([sys.executable, FOLDER / "prefix.py", "--build", PROGRAM.parent, "--model", MODEL, "--folder", tmp_path, "--shape", "bert-small",
+                           "--precisions", "fp32", "--queries", "8", "--seconds", "1"], stdout=subprocess.PIPE, timeout=DEADLINE_S, text=True, check=True)
+    row = next(line for line in done.stdout.splitlines() if line.startswith("| fp32 |")).split(" | ")
+    assert len(row) == 7 and row[3].endswith("×") and row[4].endswith("ms")
+
+
 def test_one_shape_is_measured(tmp_path):
     """The table's rows; --precisions that a CPU has not are left out, so fp32 alone is asked for."""
     done = subprocess.run([sys.executable, FOLDER / "run.py", "--build", PROGRAM.parent, "--model", MODEL, "--folder", tmp_path, "--only", "bert-small",

@@ -72,6 +72,9 @@ static aki_status open_model(bench_job *job, aki_precision precision, aki_error 
     bench_setup *setup = &job->setup;
     aki_settings settings = model_open_settings(o, message_log_sink());
     settings.precision = precision;
+    /* Texts come again and again here, so that what they share would be computed once for the whole measurement. */
+    if (!option_given(o, OPTION_PREFIX_CACHE_MB))
+        settings.prefix_cache_bytes = AKI_NO_PREFIX_CACHE;
     aki_status status = aki_open(&setup->model, job->folder, &settings, error);
     if (status != AKI_OK)
         return status;

@@ -52,6 +52,7 @@ typedef struct walk {
     const cpu_state *state, *own;
     device_batch batch;
     size_t rows;
+    cpu_sharing sharing;
     /* What the phase at hand does. */
     product product;
     kernel_norm norm;
@@ -223,7 +224,7 @@ static void embed_text(const walk *w, size_t text, size_t first, size_t end)
     const size_t second = w->batch.second != NULL ? start + w->batch.second[text] : SIZE_MAX;
     const model_graph *graph = &w->device->config.graph;
     const int32_t *ids = w->batch.token_ids;
-    size_t position = model_first_position(graph) + (first - start);
+    size_t position = model_first_position(graph) + cpu_taken_over(&w->sharing, text) + (first - start);
     if (!graph->positions_skip_padding) {
         embed_run(w, first, end - first, position, second);
         return;
@@ -490,7 +491,9 @@ static void turn_rows(void *cookie, size_t first, size_t count)
             .stride = w->state->qkv_stride,
             .gamma = joint ? NULL : w->layer->query_norm.gamma,
             .epsilon = config->layer_norm_epsilon,
-            .table = table != NULL ? table + (row - offsets[text]) * config->head_size : NULL,
+            .table = table != NULL ? table + (cpu_taken_over(&w->sharing, text) + row - offsets[text]) *
+                                                 config->head_size
+                                   : NULL,
         };
         unsigned char *keys = queries + model_query_size(config) * cpu_number_size(device);
         if (joint) {
@@ -521,13 +524,13 @@ static void attend_heads(void *cookie, size_t first, size_t count)
     const cpu_state *state = w->state;
     const uint32_t *offsets = w->batch.offsets;
     const model_graph *graph = &w->device->config.graph;
-    const size_t heads = w->device->config.heads;
+    const size_t heads = w->device->config.heads, layer = (size_t)(w->layer - w->device->layers);
     const float *bias =
         w->device->relative != NULL ? w->device->relative + w->device->config.max_positions - 1 : NULL;
     for (size_t head = first, next; head < first + count; head = next) {
         const size_t text = head / heads, row = offsets[text];
         next = (text + 1) * heads < first + count ? (text + 1) * heads : first + count;
-        w->device->linear->attention(&(kernel_attention){
+        kernel_attention attention = {
             .tokens = offsets[text + 1] - row,
             .heads = heads,
             .head_size = w->device->config.head_size,
@@ -543,7 +546,11 @@ static void attend_heads(void *cookie, size_t first, size_t count)
             .bias = bias,
             .bias_stride = w->device->relative_stride,
             .scratch = w->own->scratch,
-        });
+        };
+        if (w->sharing.reuse != NULL)
+            cpu_take_over(w->device, &w->sharing.reuse[text], layer, &attention);
+        w->device->linear->attention(&attention);
+        cpu_keep(w->device, &w->sharing, layer, &attention);
     }
 }
 
@@ -683,8 +690,10 @@ void cpu_forward_observed(const cpu_device *device, cpu_state *state, const devi
               .own = state,
               .batch = *batch,
               .rows = batch->offsets[batch->texts],
+              .sharing = state->next_sharing,
               .observer = observer};
     walk_through(&w);
+    state->next_sharing = (cpu_sharing){.reuse = NULL};
 }
 
 void cpu_team_begin(cpu_state *state, const device_batch *batch, unsigned workers)
@@ -695,6 +704,7 @@ void cpu_team_begin(cpu_state *state, const device_batch *batch, unsigned worker
         return;
     state->batch = *batch;
     state->rows = batch->offsets[batch->texts];
+    state->sharing = state->next_sharing;
     team_lead(state->team, workers, &state->leader);
 }
 
@@ -705,9 +715,11 @@ const float *cpu_team_run(const cpu_device *device, cpu_state *state, const devi
               .state = state,
               .own = state,
               .batch = *batch,
-              .rows = batch->offsets[batch->texts]};
+              .rows = batch->offsets[batch->texts],
+              .sharing = state->next_sharing};
     walk_through(&w);
     team_end(&w.member);
+    state->next_sharing = (cpu_sharing){.reuse = NULL};
     return state->output;
 }
 
@@ -719,6 +731,7 @@ void cpu_team_help(const cpu_device *device, const cpu_state *own, const cpu_sta
         return;
     w.batch = leader->batch;
     w.rows = leader->rows;
+    w.sharing = leader->sharing;
     walk_through(&w);
     team_leave(&w.member);
 }

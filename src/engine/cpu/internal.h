@@ -179,7 +179,22 @@ struct cpu_state {
      * the pass is over. */
     device_batch batch;
     size_t rows;
+    cpu_sharing sharing;
+    cpu_sharing next_sharing; /* of the pass that begins next, which no mate reads */
 };
+
+/* Tokens of a text that stand before its rows. */
+static inline size_t cpu_taken_over(const cpu_sharing *sharing, size_t text)
+{
+    return sharing->reuse != NULL ? sharing->reuse[text].tokens : 0;
+}
+
+/* Lets attention of a text see what it takes over in that layer. */
+void cpu_take_over(const cpu_device *device, const cpu_reuse *reuse, size_t layer,
+                   kernel_attention *attention);
+/* Keeps keys and values of the rows and heads of the attention, where the pass is to. */
+void cpu_keep(const cpu_device *device, const cpu_sharing *sharing, size_t layer,
+              const kernel_attention *attention);
 
 /* Numbers of a token that attention takes. */
 static inline size_t cpu_qkv_size(const model_config *config)

@@ -67,6 +67,30 @@ size_t cpu_state_bytes(const cpu_state *state);
 /* The state is used no more, the last pass's result included, until its next pass; that one had `tokens` tokens. */
 void cpu_state_settle(cpu_state *state, size_t tokens);
 
+/* Bytes of a token's row of keys and values in one layer, where texts may take over what their first tokens have in common with other
+ * texts; 0 where they may not, because what comes behind a token has an influence on it. */
+size_t cpu_device_prefix_row_bytes(const cpu_device *device);
+/* rows: [layers][tokens] such rows. */
+bool cpu_device_prefix_is_finite(const cpu_device *device, const unsigned char *rows, size_t tokens);
+
+/* A text's first tokens, which an earlier pass has computed: the pass has rows for those behind them only, and their bits are the same
+ * as if it had all. rows: [layers][stride] rows of cpu_device_prefix_row_bytes, keys (turned by their positions), then values. */
+typedef struct cpu_reuse {
+    const unsigned char *rows;
+    size_t stride; /* rows of a layer */
+    size_t tokens; /* 0 = the text takes nothing over */
+} cpu_reuse;
+
+typedef struct cpu_sharing {
+    const cpu_reuse *reuse; /* [texts] of the batch; NULL = nothing is taken over */
+    /* NULL, or where keys and values of a batch of one text go, behind those that it takes over: as cpu_reuse.rows. */
+    unsigned char *keep;
+    size_t keep_stride;
+} cpu_sharing;
+
+/* For the state's next pass alone; before cpu_forward or cpu_team_begin. */
+void cpu_state_share(cpu_state *state, const cpu_sharing *sharing);
+
 /* Last hidden states, [offsets[texts]][hidden] f32 row-major, 64-byte aligned, in the state: valid until its next
  * use. Cannot fail on valid arguments. */
 const float *cpu_forward(const cpu_device *device, cpu_state *state, const device_batch *batch);

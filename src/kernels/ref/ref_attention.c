@@ -34,19 +34,20 @@ static double weigh(kernel_number number, float *scores, size_t tokens)
 static inline void attend(const kernel_attention *attention, const kernel_number number)
 {
     const size_t size = attention->head_size, stride = attention->qkv_stride;
+    const size_t prefix = attention->prefix_tokens, bytes = ref_number_size(number);
     const size_t pairs = kernel_key_value_heads(attention), group = attention->heads / pairs;
     const void *qkv = attention->qkv;
     float *scores = attention->scratch;
     for (size_t h = attention->first_head; h < attention->first_head + attention->head_count; h++) {
-        const size_t queries = h * size, keys = (attention->heads + h / group) * size;
+        const size_t queries = h * size, keys = h / group * size;
         const size_t values = keys + pairs * size;
-        for (size_t t = 0; t < attention->tokens; t++) {
+        for (size_t t = prefix; t < attention->tokens; t++) {
             const kernel_keys seen = kernel_visible_keys(attention, t);
             for (size_t s = seen.first; s < seen.end; s++) {
                 float score = 0.0f;
                 for (size_t d = 0; d < size; d++)
-                    score += ref_get(number, qkv, queries + t * stride + d) *
-                             ref_get(number, qkv, keys + s * stride + d);
+                    score += ref_get(number, qkv, queries + (t - prefix) * stride + d) *
+                             ref_get(number, kernel_keys_of(attention, s, bytes), keys + d);
                 if (attention->bias != NULL)
                     score += (attention->bias + h * attention->bias_stride + s)[-(ptrdiff_t)t];
                 scores[s - seen.first] = score;
@@ -55,8 +56,9 @@ static inline void attend(const kernel_attention *attention, const kernel_number
             for (size_t d = 0; d < size; d++) {
                 double mixed = 0.0;
                 for (size_t s = seen.first; s < seen.end; s++)
-                    mixed += (double)scores[s - seen.first] * ref_get(number, qkv, values + s * stride + d);
-                ref_put(number, attention->output, t * attention->output_stride + h * size + d,
+                    mixed += (double)scores[s - seen.first] *
+                             ref_get(number, kernel_keys_of(attention, s, bytes), values + d);
+                ref_put(number, attention->output, (t - prefix) * attention->output_stride + h * size + d,
                         (float)(mixed / sum));
             }
         }

@@ -18,6 +18,11 @@ static inline void ref_put(kernel_number number, void *rows, size_t i, float x)
         ((float *)rows)[i] = x;
 }
 
+static inline size_t ref_number_size(kernel_number number)
+{
+    return number == KERNEL_BF16 ? sizeof(uint16_t) : sizeof(float);
+}
+
 static inline float ref_round(kernel_number number, float x)
 {
     return number == KERNEL_BF16 ? bf16_value(bf16_round(x)) : x;

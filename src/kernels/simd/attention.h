@@ -83,39 +83,58 @@ static inline void simd_ask_for(const number *row, size_t numbers)
         __builtin_prefetch(row + i);
 }
 
-/* panel: [units][PANEL], columns of it from [columns][units] rows of keys, the other columns zero; stride in units */
-static void simd_lay_out_keys(const tile_unit *keys, size_t stride, size_t columns, size_t units,
-                              tile_unit *panel)
+static inline const number *simd_keys_of(const kernel_attention *a, size_t head, size_t token)
 {
-    const size_t turned = columns / VF_BLOCK * VF_BLOCK, turned_units = units / VF_BLOCK * VF_BLOCK;
-    if (columns < PANEL)
-        memset(panel, 0, units * PANEL * sizeof *panel);
-    for (size_t j = 0; j < turned; j += VF_BLOCK) {
-        for (size_t i = j + PANEL; i < j + PANEL + VF_BLOCK; i++)
-            simd_ask_for((const number *)(keys + i * stride), units * UNIT_NUMBERS);
-        for (size_t d = 0; d < turned_units; d += VF_BLOCK)
-            vf_transpose(keys + j * stride + d, stride, panel + d * PANEL + j, PANEL);
-    }
-    for (size_t j = 0; j < columns; j++)
-        for (size_t d = j < turned ? turned_units : 0; d < units; d++)
-            panel[d * PANEL + j] = keys[j * stride + d];
+    return (const number *)kernel_keys_of(a, token, sizeof(number)) + head * a->head_size;
 }
 
-/* panel: [units of tokens][PANEL], from the first `columns` of each row of values; other columns and tokens zero */
-static void simd_lay_out_values(const number *values, size_t stride, size_t tokens, size_t columns,
-                                tile_unit *panel)
+/* panel: [units][PANEL], columns of it from the keys of tokens first .. first + columns - 1, the other columns zero */
+static void simd_lay_out_keys(const kernel_attention *a, size_t head, size_t first, size_t columns,
+                              size_t units, tile_unit *panel)
 {
-    for (size_t t = 0; t < tokens; t += UNIT_NUMBERS)
+    const size_t turned_units = units / VF_BLOCK * VF_BLOCK;
+    if (columns < PANEL)
+        memset(panel, 0, units * PANEL * sizeof *panel);
+    for (size_t j = 0; j < columns; j += VF_BLOCK) {
+        const size_t token = first + j, end = columns - j < VF_BLOCK ? columns : j + VF_BLOCK;
+        const size_t stride = (token < a->prefix_tokens ? a->prefix_stride : a->qkv_stride) / UNIT_NUMBERS;
+        /* Rows of the prefix and rows behind it are not evenly apart. */
+        const bool even = token >= a->prefix_tokens || token + VF_BLOCK <= a->prefix_tokens;
+        const size_t turned = even && end - j == VF_BLOCK ? turned_units : 0;
+        const tile_unit *keys = (const tile_unit *)simd_keys_of(a, head, token);
+        for (size_t i = PANEL; turned > 0 && i < PANEL + VF_BLOCK; i++)
+            simd_ask_for(simd_keys_of(a, head, token + i), units * UNIT_NUMBERS);
+        for (size_t d = 0; d < turned; d += VF_BLOCK)
+            vf_transpose(keys + d, stride, panel + d * PANEL + j, PANEL);
+        for (size_t i = j; i < end && turned < units; i++) {
+            keys = (const tile_unit *)simd_keys_of(a, head, first + i);
+            for (size_t d = turned; d < units; d++)
+                panel[d * PANEL + i] = keys[d];
+        }
+    }
+}
+
+/* panel: [units of tokens][PANEL], from `columns` of the values of tokens first .. end - 1, which begin at `column` of the head;
+ * other columns and tokens zero */
+static void simd_lay_out_values(const kernel_attention *a, size_t head, size_t first, size_t end,
+                                size_t column, size_t columns, tile_unit *panel)
+{
+    const size_t behind_keys = kernel_key_value_heads(a) * a->head_size + column;
+    for (size_t t = first; t < end; t += UNIT_NUMBERS) {
+        const number *values[UNIT_NUMBERS] = {NULL};
+        for (size_t i = 0; i < UNIT_NUMBERS && t + i < end; i++)
+            values[i] = simd_keys_of(a, head, t + i) + behind_keys;
         for (size_t j = 0; j < PANEL; j += VF_LANES) {
             vf32 x = vf_set1(0.0f);
             if (columns > j) {
                 const number *rows[UNIT_NUMBERS] = {NULL};
-                for (size_t i = 0; i < UNIT_NUMBERS && t + i < tokens; i++)
-                    rows[i] = values + (t + i) * stride + j;
+                for (size_t i = 0; i < UNIT_NUMBERS && values[i] != NULL; i++)
+                    rows[i] = values[i] + j;
                 x = vf_load_units(rows, columns - j);
             }
-            vf_store((float *)panel + t / UNIT_NUMBERS * PANEL + j, x);
+            vf_store((float *)panel + (t - first) / UNIT_NUMBERS * PANEL + j, x);
         }
+    }
 }
 
 /* Keys of one block. */
@@ -129,19 +148,17 @@ typedef struct simd_block {
 static void simd_lay_out(const kernel_attention *a, size_t head, const simd_block *block,
                          const simd_attention_scratch *scratch)
 {
-    const size_t size = a->head_size, units = simd_units(size), stride = a->qkv_stride / UNIT_NUMBERS;
-    const number *keys = (const number *)a->qkv + (a->heads + head) * size;
-    const number *values = keys + kernel_key_value_heads(a) * size + block->first * a->qkv_stride;
+    const size_t size = a->head_size, units = simd_units(size);
     const size_t into = (block->first - block->origin) / UNIT_NUMBERS * PANEL;
     for (size_t first = block->first; first < block->end; first += PANEL) {
         const size_t columns = block->end - first < PANEL ? block->end - first : PANEL;
         for (size_t j = 0; j < columns; j++)
-            simd_ask_for(values + (first - block->first + j) * a->qkv_stride, size);
-        simd_lay_out_keys((const tile_unit *)keys + first * stride, stride, columns, units,
+            simd_ask_for(simd_keys_of(a, head, first + j) + kernel_key_value_heads(a) * size, size);
+        simd_lay_out_keys(a, head, first, columns, units,
                           scratch->keys + (first - block->origin) * units);
     }
     for (size_t first = 0; first < size; first += PANEL)
-        simd_lay_out_values(values + first, a->qkv_stride, block->end - block->first,
+        simd_lay_out_values(a, head, block->first, block->end, first,
                             size - first < PANEL ? size - first : PANEL,
                             scratch->values + first * scratch->depth + into);
 }
@@ -153,7 +170,7 @@ typedef struct simd_run {
 
 static inline number *simd_output(const kernel_attention *a, size_t head, size_t row)
 {
-    return (number *)a->output + row * a->output_stride + head * a->head_size;
+    return (number *)a->output + (row - a->prefix_tokens) * a->output_stride + head * a->head_size;
 }
 
 /* Scores of the run's rows first .. first + rows - 1 with the keys start .. end - 1. */
@@ -162,7 +179,8 @@ static void simd_score_rows(const kernel_attention *a, const simd_run *run, size
                             const simd_attention_scratch *scratch)
 {
     const size_t units = simd_units(a->head_size);
-    const number *queries = (const number *)a->qkv + first * a->qkv_stride + run->head * a->head_size;
+    const number *queries =
+        (const number *)a->qkv + (first - a->prefix_tokens) * a->qkv_stride + run->head * a->head_size;
     for (size_t s = keys->first; s < keys->end; s += PANEL) {
         const tile_unit *panel = scratch->keys + (s - block->origin) * units;
         tile t = {
@@ -221,14 +239,20 @@ static void simd_attend_rows(const kernel_attention *a, const simd_run *run, siz
     }
 }
 
-/* Tiles of queries first .. end - 1 of all `tiles`. */
+/* Of the text's queries, which are cut into `tiles`. */
+static inline size_t simd_first_query(const kernel_attention *a, size_t tiles, size_t index)
+{
+    return a->prefix_tokens + tile_first_row(a->tokens - a->prefix_tokens, tiles, index);
+}
+
+/* Tiles of queries first .. end - 1 of all. */
 static void simd_attend_run(const kernel_attention *a, size_t head, size_t first, size_t end, bool laid_out,
                             const simd_attention_scratch *scratch)
 {
-    const size_t tiles = tile_blocks(a->tokens), group = a->heads / kernel_key_value_heads(a);
-    const simd_run run = {.head = head,
-                          .first = tile_first_row(a->tokens, tiles, first),
-                          .end = tile_first_row(a->tokens, tiles, end)};
+    const size_t tiles = tile_blocks(a->tokens - a->prefix_tokens);
+    const size_t group = a->heads / kernel_key_value_heads(a);
+    const simd_run run = {
+        .head = head, .first = simd_first_query(a, tiles, first), .end = simd_first_query(a, tiles, end)};
     const size_t seen = kernel_visible_keys(a, run.first).first / PANEL * PANEL;
     const size_t seen_end = kernel_visible_keys(a, run.end - 1).end;
     simd_block block = {.origin = seen / KERNEL_KEY_BLOCK * KERNEL_KEY_BLOCK};
@@ -240,8 +264,8 @@ static void simd_attend_run(const kernel_attention *a, size_t head, size_t first
         if (!laid_out)
             simd_lay_out(a, head / group, &block, scratch);
         for (size_t t = first; t < end; t++) {
-            const size_t row = tile_first_row(a->tokens, tiles, t);
-            simd_attend_rows(a, &run, row, tile_first_row(a->tokens, tiles, t + 1) - row, &block, scratch);
+            const size_t row = simd_first_query(a, tiles, t);
+            simd_attend_rows(a, &run, row, simd_first_query(a, tiles, t + 1) - row, &block, scratch);
         }
     }
     for (size_t row = run.first; row < run.end && !block.only; row++)
@@ -252,7 +276,8 @@ static void simd_attend_run(const kernel_attention *a, size_t head, size_t first
 static void simd_attention(const kernel_attention *a)
 {
     const simd_attention_scratch scratch = simd_place(a);
-    const size_t tiles = tile_blocks(a->tokens), group = a->heads / kernel_key_value_heads(a);
+    const size_t tiles = tile_blocks(a->tokens - a->prefix_tokens);
+    const size_t group = a->heads / kernel_key_value_heads(a);
     const bool short_text = a->tokens <= KERNEL_KEY_BLOCK;
     const size_t step = short_text ? tiles : KERNEL_KEY_BLOCK / TILE_ROWS;
     for (size_t head = a->first_head; head < a->first_head + a->head_count; head++) {

@@ -79,14 +79,18 @@ static attention_scratch place(const kernel_attention *a)
     return scratch;
 }
 
-/* to[i][j] = from[j][i] of 16 x 16 pairs; to: a tile. From rows that are `stride` numbers apart, `rows` of them and `pairs`
- * numbers of each; what is missing is zero. */
-static void turn(const number *from, size_t stride, size_t rows, size_t pairs, unsigned char *to)
+static const number *keys_of(const kernel_attention *a, size_t head, size_t token)
+{
+    return (const number *)kernel_keys_of(a, token, sizeof(number)) + head * a->head_size;
+}
+
+/* to[i][j] = from[j][i] of 16 x 16 pairs; to: a tile. From `rows` rows of numbers, `pairs` pairs of each; what is missing is zero. */
+static void turn(const number *const *from, size_t rows, size_t pairs, unsigned char *to)
 {
     const __mmask16 mask = vf_mask(pairs);
     __m512i a[16], b[16];
     for (size_t j = 0; j < 16; j++)
-        a[j] = j < rows ? _mm512_maskz_loadu_epi32(mask, from + j * stride) : _mm512_setzero_si512();
+        a[j] = j < rows ? _mm512_maskz_loadu_epi32(mask, from[j]) : _mm512_setzero_si512();
     for (size_t j = 0; j < 16; j += 4) {
         const __m512i low = _mm512_unpacklo_epi32(a[j], a[j + 1]);
         const __m512i high = _mm512_unpackhi_epi32(a[j], a[j + 1]);
@@ -122,7 +126,7 @@ static inline size_t beyond(size_t n, size_t taken)
 
 static number *output_of(const kernel_attention *a, size_t head, size_t row)
 {
-    return (number *)a->output + row * a->output_stride + head * a->head_size;
+    return (number *)a->output + (row - a->prefix_tokens) * a->output_stride + head * a->head_size;
 }
 
 /* Keys first .. end - 1 of the text, where a block has panels from `first` on. */
@@ -131,34 +135,36 @@ typedef struct key_block {
     bool only; /* there is no other for the run of queries */
 } key_block;
 
-static void lay_out_keys(const kernel_attention *a, const key_block *block, const number *keys,
-                         unsigned char *to)
+static void lay_out_keys(const kernel_attention *a, const key_block *block, size_t head, unsigned char *to)
 {
     for (size_t first = block->first; first < block->end; first += AMX_PANEL)
         for (size_t d = 0; d < a->head_size; d += TILE_NUMBERS)
             for (size_t half = 0; half < AMX_PANEL; half += AMX_ROWS) {
                 const size_t tokens = at_most(beyond(block->end, first + half), AMX_ROWS);
-                const number *from = tokens > 0 ? keys + (first + half) * a->qkv_stride + d : keys;
-                turn(from, a->qkv_stride, tokens, at_most(a->head_size - d, TILE_NUMBERS) / 2, to);
+                const number *from[AMX_ROWS];
+                for (size_t t = 0; t < tokens; t++)
+                    from[t] = keys_of(a, head, first + half + t) + d;
+                turn(from, tokens, at_most(a->head_size - d, TILE_NUMBERS) / 2, to);
                 to += AMX_TILE_BYTES;
             }
 }
 
 /* depth: as in attention_scratch. */
-static void lay_out_values(const kernel_attention *a, const key_block *block, const number *values,
-                           size_t depth, unsigned char *to)
+static void lay_out_values(const kernel_attention *a, const key_block *block, size_t head, size_t depth,
+                           unsigned char *to)
 {
+    const size_t behind_keys = kernel_key_value_heads(a) * a->head_size;
     for (size_t d = 0; d < a->head_size; d += AMX_PANEL, to += depth * AMX_PANEL_STEP) {
         unsigned char *row = to;
         for (size_t first = block->first; first < block->end; first += TILE_NUMBERS)
             for (size_t half = 0; half < AMX_PANEL; half += AMX_ROWS) {
                 const size_t columns = at_most(beyond(a->head_size, d + half), AMX_ROWS);
-                const number *from = columns > 0 ? values + d + half : values;
+                const size_t column = behind_keys + (columns > 0 ? d + half : 0);
                 for (size_t t = first; t < first + TILE_NUMBERS; t += 2) {
                     vf32 pairs = vf_set1(0.0f);
                     if (t < block->end)
-                        pairs = vf_load_pairs(from + t * a->qkv_stride,
-                                              t + 1 < block->end ? from + (t + 1) * a->qkv_stride : NULL,
+                        pairs = vf_load_pairs(keys_of(a, head, t) + column,
+                                              t + 1 < block->end ? keys_of(a, head, t + 1) + column : NULL,
                                               columns);
                     vf_store((float *)row, pairs);
                     row += AMX_ROW_BYTES;
@@ -170,10 +176,8 @@ static void lay_out_values(const kernel_attention *a, const key_block *block, co
 static void lay_out(const kernel_attention *a, const key_block *block, size_t head,
                     const attention_scratch *scratch)
 {
-    const size_t pairs = kernel_key_value_heads(a);
-    const number *keys = (const number *)a->qkv + (a->heads + head) * a->head_size;
-    lay_out_keys(a, block, keys, scratch->keys);
-    lay_out_values(a, block, keys + pairs * a->head_size, scratch->depth, scratch->values);
+    lay_out_keys(a, block, head, scratch->keys);
+    lay_out_values(a, block, head, scratch->depth, scratch->values);
 }
 
 static inline __attribute__((always_inline)) void run_block(const amx_block *b, const amx_shape shape)
@@ -233,7 +237,7 @@ static void score(const kernel_attention *a, size_t head, const queries *q, pane
         .sums_stride = scratch->scores_stride * sizeof(float),
     };
     for (size_t h = 0; h < 2; h++) {
-        const number *rows = all + q->first[h] * a->qkv_stride;
+        const number *rows = all + (q->first[h] - a->prefix_tokens) * a->qkv_stride;
         b.rows[h] = rows;
         b.tails[h] = rest > 0 ? tails[h] : NULL;
         for (size_t r = 0; r < q->height && rest > 0; r++) {
@@ -304,15 +308,25 @@ static void attend(const kernel_attention *a, size_t head, const queries *q, con
     mix(a, head, q, panels, scratch, joins);
 }
 
+/* Of the text's queries. */
+static amx_cut cut_queries(const kernel_attention *a)
+{
+    return amx_cut_rows(a->tokens - a->prefix_tokens);
+}
+
+static size_t first_query(const kernel_attention *a, amx_cut cut, size_t tile)
+{
+    return a->prefix_tokens + amx_first_row(cut, a->tokens - a->prefix_tokens, tile);
+}
+
 /* Tiles first .. end - 1. */
 static void attend_run(const kernel_attention *a, size_t head, size_t first, size_t end, bool laid_out,
                        const attention_scratch *scratch)
 {
-    const amx_cut cut = amx_cut_rows(a->tokens);
+    const amx_cut cut = cut_queries(a);
     const size_t group = a->heads / kernel_key_value_heads(a);
-    const size_t last = amx_first_row(cut, a->tokens, end - 1) + cut.height - 1;
-    const size_t seen =
-        kernel_visible_keys(a, amx_first_row(cut, a->tokens, first)).first / AMX_PANEL * AMX_PANEL;
+    const size_t last = first_query(a, cut, end - 1) + cut.height - 1;
+    const size_t seen = kernel_visible_keys(a, first_query(a, cut, first)).first / AMX_PANEL * AMX_PANEL;
     const size_t seen_end = kernel_visible_keys(a, last).end;
     const size_t origin = seen / KERNEL_KEY_BLOCK * KERNEL_KEY_BLOCK;
     const bool only = seen_end - origin <= KERNEL_KEY_BLOCK;
@@ -323,27 +337,27 @@ static void attend_run(const kernel_attention *a, size_t head, size_t first, siz
         if (!laid_out)
             lay_out(a, &block, head / group, scratch);
         for (size_t tile = first; tile < end; tile += 2) {
-            const size_t row = amx_first_row(cut, a->tokens, tile);
+            const size_t row = first_query(a, cut, tile);
             queries q = {.halves = cut.tiles == 1 ? 1 : 2,
                          .height = cut.height,
                          .first = {row, row},
                          .slot = (tile - first) * cut.height};
             if (q.halves == 2)
-                q.first[1] = amx_first_row(cut, a->tokens, tile + 1);
+                q.first[1] = first_query(a, cut, tile + 1);
             attend(a, head, &q, &block, scratch);
         }
     }
     for (size_t r = 0; r < (end - first) * cut.height && !only; r++)
-        simd_put_mixed(
-            output_of(a, head, amx_first_row(cut, a->tokens, first + r / cut.height) + r % cut.height),
-            scratch->sums + r * scratch->sums_stride, a->head_size, simd_softmax_factor(scratch->rows[r]));
+        simd_put_mixed(output_of(a, head, first_query(a, cut, first + r / cut.height) + r % cut.height),
+                       scratch->sums + r * scratch->sums_stride, a->head_size,
+                       simd_softmax_factor(scratch->rows[r]));
 }
 
 void amx_bf16_attention(const kernel_attention *a)
 {
     const attention_scratch scratch = place(a);
     const size_t group = a->heads / kernel_key_value_heads(a);
-    const amx_cut cut = amx_cut_rows(a->tokens);
+    const amx_cut cut = cut_queries(a);
     const bool short_text = a->tokens <= KERNEL_KEY_BLOCK;
     const size_t step = short_text ? cut.tiles : RUN_TILES;
     amx_configure_for(cut);

@@ -358,6 +358,98 @@ static void a_text_of_nan_harms_no_other(void **state)
     synthetic_close(&s);
 }
 
+/* Keys and values of the first tokens of one text. */
+typedef struct kept {
+    unsigned char *rows;
+    size_t tokens;
+} kept;
+
+/* Computed in two passes where `first` is not 0: the second takes over what the first one kept. */
+static kept keep_prefix(run *r, const synthetic *s, const int32_t *ids, size_t first, size_t tokens)
+{
+    const size_t bytes = s->config.layers * tokens * cpu_device_prefix_row_bytes(r->device);
+    kept k = {mem_alloc(bytes, 1), tokens};
+    assert_non_null(k.rows);
+    memset(k.rows, 0xff, bytes);
+    for (size_t begin = 0, end = first > 0 ? first : tokens; begin < tokens; begin = end, end = tokens) {
+        const cpu_reuse reuse = {k.rows, tokens, begin};
+        const uint32_t offsets[] = {0, (uint32_t)(end - begin)};
+        cpu_state_share(r->state, &(cpu_sharing){&reuse, k.rows, tokens});
+        cpu_forward(r->device, r->state, &(device_batch){ids + begin, offsets, 1});
+    }
+    assert_true(cpu_device_prefix_is_finite(r->device, k.rows, tokens));
+    return k;
+}
+
+/* Two texts that begin alike, around one that takes nothing over. */
+static void check_reuse(run *r, synthetic *s, size_t prefix, size_t tokens)
+{
+    const size_t hidden = s->config.hidden_size, lengths[] = {tokens, 9, prefix + 1};
+    texts whole = {.count = 0}, behind = {.count = 0};
+    for (size_t i = 0; i < 3; i++)
+        add_text(s, &whole, lengths[i]);
+    memcpy(whole.ids + whole.offsets[2], whole.ids, prefix * sizeof *whole.ids);
+    float *expected = mem_alloc(whole.offsets[3] * hidden, sizeof *expected);
+    assert_non_null(expected);
+    memcpy(expected, forward(r, &whole), whole.offsets[3] * hidden * sizeof *expected);
+    const kept k = keep_prefix(r, s, whole.ids, prefix % 3 == 0 ? prefix / 2 : 0, prefix);
+    const cpu_reuse reuse[] = {{k.rows, k.tokens, prefix}, {.tokens = 0}, {k.rows, k.tokens, prefix}};
+    for (size_t i = 0; i < 3; i++) {
+        const size_t own = lengths[i] - reuse[i].tokens;
+        memcpy(behind.ids + behind.offsets[i], whole.ids + whole.offsets[i] + reuse[i].tokens,
+               own * sizeof *whole.ids);
+        behind.offsets[++behind.count] = behind.offsets[i] + (uint32_t)own;
+    }
+    cpu_state_share(r->state, &(cpu_sharing){.reuse = reuse});
+    const float *states = forward(r, &behind);
+    for (size_t i = 0; i < 3; i++)
+        assert_memory_equal(states + behind.offsets[i] * hidden,
+                            expected + (whole.offsets[i] + reuse[i].tokens) * hidden,
+                            (lengths[i] - reuse[i].tokens) * hidden * sizeof *states);
+    /* The pass after it has all its rows again. */
+    assert_memory_equal(forward(r, &whole), expected, whole.offsets[3] * hidden * sizeof *states);
+    mem_free(k.rows);
+    mem_free(expected);
+}
+
+static void what_is_taken_over_changes_no_bit(void **state)
+{
+    (void)state;
+    static const size_t prefixes[] = {1, 2, 7, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 95, 127, 128, 148};
+    model_graph windowed = qwen3;
+    windowed.window = 20;
+    windowed.local_layers[0] = 2;
+    const model_graph *const causal[] = {&qwen3, &windowed};
+    for (size_t g = 0; g < 2; g++) {
+        synthetic s;
+        synthetic_open_heads(&s, 64, 4, 24, 300, MODEL_SILU, *causal[g], 0);
+        EACH_SUBJECT(it)
+        {
+            run r = run_open(&s, it);
+            const bool slow = unit_is_emulated() || strcmp(it->tier, "reference") == 0;
+            for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i += slow ? 5 : 1)
+                check_reuse(&r, &s, prefixes[i], prefixes[i] + 1 + (size_t)(fabs(synthetic_unit(&s)) * 10));
+            run_close(&r);
+        }
+        synthetic_close(&s);
+    }
+}
+
+static void only_causal_texts_take_over(void **state)
+{
+    (void)state;
+    const model_graph *const others[] = {&graphs[0],  &graphs[1], &nomic_bert,
+                                         &modernbert, &gemma,     &jina_bert};
+    for (size_t g = 0; g < sizeof others / sizeof *others; g++) {
+        synthetic s;
+        synthetic_open_graph(&s, 64, 4, 128, MODEL_GELU_ERF, *others[g], 1);
+        run r = run_open(&s, &(subject){"reference", AKI_PRECISION_FP32});
+        assert_int_equal(cpu_device_prefix_row_bytes(r.device), 0);
+        run_close(&r);
+        synthetic_close(&s);
+    }
+}
+
 /* A worker that helps with whatever its leader does. Its visits end early when called_away is set. */
 typedef struct helper {
     const run *leader;
@@ -558,6 +650,8 @@ int main(void)
         cmocka_unit_test(agrees_where_rows_are_a_power_of_two_apart),
         cmocka_unit_test(a_text_does_not_depend_on_its_batch_mates),
         cmocka_unit_test(a_text_of_nan_harms_no_other),
+        cmocka_unit_test(what_is_taken_over_changes_no_bit),
+        cmocka_unit_test(only_causal_texts_take_over),
         cmocka_unit_test(a_team_computes_what_one_worker_does),
         cmocka_unit_test(models_of_one_file_share_their_weights),
         cmocka_unit_test(the_real_model_agrees_over_tiers),

@@ -201,6 +201,16 @@ size_t encoder_state_bytes(const encoder_state *state)
     return sizeof *state;
 }
 
+bool encoder_plan_prefix(encoder_state *state, const encoder_sequence *sequences, size_t count,
+                         encoder_sequence *prefix)
+{
+    (void)state;
+    (void)sequences;
+    (void)count;
+    (void)prefix;
+    return false;
+}
+
 aki_status encoder_team_begin(const encoder *enc, encoder_state *state, const encoder_sequence *sequences,
                               size_t count, unsigned workers, aki_error *error)
 {

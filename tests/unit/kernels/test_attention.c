@@ -433,6 +433,97 @@ static void causal_rows_do_not_depend_on_what_follows(void **state)
     }
 }
 
+/* The queries behind `prefix` tokens, whose keys and values are in a buffer of their own that is exactly as long. Widened to f32. */
+static float *attend_behind(const kernel_precision *precision, const problem *p, size_t prefix,
+                            size_t output_stride)
+{
+    const size_t width = width_of(p), number = check_number_size(precision), own = p->tokens - prefix;
+    const size_t pair = 2 * pairs_of(p) * p->head_size, to_keys = p->heads * p->head_size;
+    const size_t count = check_extent(own, to_keys, output_stride);
+    unsigned char *all = check_numbers_of(precision, p->qkv, p->tokens, width, p->stride);
+    unsigned char *kept = mem_alloc(prefix * pair, number), *qkv = mem_alloc(own * p->stride, number);
+    void *scratch = mem_alloc_aligned(precision->attention_scratch_bytes(p->tokens, p->head_size), 1);
+    void *output = check_untouched_numbers(precision, count);
+    assert_true(kept != NULL && qkv != NULL && scratch != NULL);
+    for (size_t t = 0; t < prefix; t++)
+        memcpy(kept + t * pair * number, all + (t * p->stride + to_keys) * number, pair * number);
+    for (size_t t = 0; t < own; t++)
+        memcpy(qkv + t * p->stride * number, all + (prefix + t) * p->stride * number, width * number);
+    kernel_attention attention = {.tokens = p->tokens,
+                                  .heads = p->heads,
+                                  .head_size = p->head_size,
+                                  .key_value_heads = p->pairs,
+                                  .causal = true,
+                                  .window = p->window,
+                                  .prefix_tokens = prefix,
+                                  .prefix = kept,
+                                  .prefix_stride = pair,
+                                  .qkv = qkv,
+                                  .qkv_stride = p->stride,
+                                  .output = output,
+                                  .output_stride = output_stride,
+                                  .scratch = scratch};
+    attend_in_turns(precision, &attention, 1 + prefix % 3);
+    check_number_gaps(precision, output, own, to_keys, output_stride);
+    float *values = check_untouched(count);
+    for (size_t i = 0; i < count; i++)
+        values[i] = check_number(precision, output, i);
+    mem_free(output);
+    mem_free(scratch);
+    mem_free(qkv);
+    mem_free(kept);
+    mem_free(all);
+    return values;
+}
+
+static void check_prefix(const kernel_precision *precision, const problem *p, const float *whole,
+                         size_t prefix)
+{
+    const size_t stride = p->heads * p->head_size;
+    float *behind = attend_behind(precision, p, prefix, stride);
+    assert_memory_equal(behind, whole + prefix * stride, (p->tokens - prefix) * stride * sizeof *behind);
+    mem_free(behind);
+}
+
+/* Prefixes that end at, before and behind the edges of panels and tiles, with windows shorter and longer than they are. */
+static void a_prefix_changes_no_bit(void **state)
+{
+    (void)state;
+    static const size_t windows[] = {0, 3, 40};
+    CHECK_EACH_PRECISION(tier, precision)
+    for (size_t w = 0; w < sizeof windows / sizeof *windows; w++)
+        for (size_t tokens = 2; tokens <= 110; tokens += unit_is_emulated() ? 53 : 9) {
+            problem p = make_grouped(precision, tokens, 4, 2, tokens % 2 == 0 ? 32 : 18);
+            p.causal = true;
+            p.window = windows[w];
+            float *whole = attend(precision, &p, p.heads * p.head_size);
+            for (size_t prefix = 1; prefix < tokens; prefix += unit_is_emulated() ? 17 : 1)
+                check_prefix(precision, &p, whole, prefix);
+            mem_free(whole);
+            mem_free(p.qkv);
+        }
+}
+
+/* Prefixes and texts that end around the edges of blocks of keys. */
+static void a_prefix_of_blocks_changes_no_bit(void **state)
+{
+    (void)state;
+    enum { BLOCK = KERNEL_KEY_BLOCK };
+    static const size_t prefixes[] = {1, BLOCK - 1, BLOCK, BLOCK + 1, BLOCK + 37, 2 * BLOCK};
+    CHECK_EACH_PRECISION(tier, precision)
+    for (size_t tokens = BLOCK; tokens <= 2 * BLOCK + 40 && !unit_is_emulated(); tokens += BLOCK / 2 + 20) {
+        problem p = make_grouped(precision, tokens, 2, 1, 16);
+        p.causal = true;
+        p.window = tokens % 3 == 0 ? 700 : 0;
+        float *whole = attend(precision, &p, p.heads * p.head_size);
+        for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+            if (prefixes[i] < tokens)
+                check_prefix(precision, &p, whole, prefixes[i]);
+        mem_free(whole);
+        mem_free(p.qkv);
+    }
+}
+
 /* Texts around the edges of blocks of keys, and masks that leave whole blocks out. */
 static void attends_by_blocks_of_keys(void **state)
 {
@@ -627,6 +718,8 @@ int main(void)
         cmocka_unit_test(attends_behind_masks),
         cmocka_unit_test(attends_with_large_grouped_heads),
         cmocka_unit_test(causal_rows_do_not_depend_on_what_follows),
+        cmocka_unit_test(a_prefix_changes_no_bit),
+        cmocka_unit_test(a_prefix_of_blocks_changes_no_bit),
         cmocka_unit_test(attends_by_blocks_of_keys),
         cmocka_unit_test(follows_the_greatest_score_from_block_to_block),
         cmocka_unit_test(leaves_out_blocks_that_overflow_downwards),

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "engine/device_lane.h"
+#include "engine/prefix_cache.h"
 #include "engine/encoder.h"
 
 #include <pthread.h>
@@ -273,6 +274,22 @@ const char *encoder_not_finite_cause(const encoder *enc)
 {
     (void)enc;
     return "the fake encoder was told to";
+}
+
+bool encoder_plan_prefix(encoder_state *state, const encoder_sequence *sequences, size_t count,
+                         encoder_sequence *prefix)
+{
+    (void)state;
+    (void)sequences;
+    (void)count;
+    (void)prefix;
+    return false;
+}
+
+void encoder_prefix_stats(const encoder *enc, prefix_cache_stats *stats)
+{
+    (void)enc;
+    *stats = (prefix_cache_stats){0};
 }
 
 aki_status encoder_team_begin(const encoder *enc, encoder_state *state, const encoder_sequence *sequences,
