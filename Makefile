@@ -23,6 +23,7 @@ CUDA_ENV := build/cuda-env
 CUDA_BUILD := build/cuda
 # The libraries that vectors and speed are compared with.
 PEERS_ENV := build/peers-env
+LLAMACPP := build/llamacpp
 # The environment of the programs that check a release's documents.
 RELEASE_ENV := build/release-env
 # meson-python and auditwheel
@@ -291,6 +292,14 @@ bench-peers: build-all $(PEERS_ENV)/.ready ## Measures beside other engines (sev
 	@AKIDB_TEST_MODEL=$$(scripts/get-model) AKIDB_BUILD=$(abspath $(BUILD)) \
 	    $(PEERS_ENV)/bin/python bench/peers/compare.py --output docs/BENCHMARKS.md $(PEERS_ARGS)
 	@scripts/plot-benchmarks
+
+bench-family-peers: build-all llamacpp ## Measures models of published shapes beside other engines and llama.cpp, into docs/BENCHMARKS.md (FAMILY_PEERS_ARGS)
+	@AKIDB_TEST_MODEL=$$(scripts/get-model) AKIDB_BUILD=$(abspath $(BUILD)) \
+	    $(PEERS_ENV)/bin/python bench/peers/families.py --llamacpp $(LLAMACPP) --output docs/BENCHMARKS.md $(FAMILY_PEERS_ARGS)
+
+llamacpp: $(PEERS_ENV)/.ready
+	@scripts/install-packages llamacpp
+	@scripts/make-llamacpp $(PEERS_ENV)/bin/python $(LLAMACPP)
 
 bench-python: build $(PEERS_ENV)/.ready ## Measures the Python package beside the engine and sentence-transformers, into docs/BENCHMARKS.md (PYTHON_BENCH_ARGS)
 	@model=$$(scripts/get-model) && PYTHONPATH=python AKIDB_EMBED_LIBRARY_FOLDER=$(abspath $(BUILD)) \

@@ -13,7 +13,8 @@ IDLE_COLUMNS = (3, 4)
 
 # The sections of docs/BENCHMARKS.md, and one each of docs/KUBERNETES.md, docs/HTTP.md, docs/CLUSTERS.md and docs/CLIENTS.md, and who writes them.
 WRITERS = {"aims": "bench/aims.py", "peers": "bench/peers/compare.py", "server": "bench/server/run.py",
-           "observability": "bench/observability.py", "balance": "bench/balance_simulation.py", "families": "bench/families/run.py", "front": "bench/front/run.py",
+           "observability": "bench/observability.py", "balance": "bench/balance_simulation.py", "families": "bench/families/run.py",
+           "family-peers": "bench/peers/families.py", "front": "bench/front/run.py",
            "models": "bench/server/two_models.py", "python": "bench/python_package.py", "retrieval": "bench/retrieval.py",
            "clusters": "bench/clusters.py", "clients": "tests/clients/test_matrix.py"}
 

@@ -3,16 +3,17 @@
 A call sorts its texts by length and cuts them into batches that are padded to their longest text; vectors come back in the order of
 the texts. Tokenizing is part of every call, by the Hugging Face tokenizer of the model folder.
 """
+import json
+
 import numpy
 from tokenizers import Tokenizer
 
-MAX_TOKENS = 256
-
 
 def load_tokenizer(folder):
+    """It cuts texts at the folder's max_seq_length, as sentence-transformers and akidb-embed do."""
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
-    tokenizer.enable_truncation(MAX_TOKENS)
+    tokenizer.enable_truncation(json.loads((folder / "sentence_bert_config.json").read_text(encoding="utf-8"))["max_seq_length"])
     return tokenizer
 
 

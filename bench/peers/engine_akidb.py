@@ -23,12 +23,15 @@ class Akidb:
         return self.model.embed(texts)
 
 
+def open_engine(folder, precision, threads):
+    """None where this CPU has not the precision."""
+    try:
+        return Akidb(Model(folder, threads=threads, precision=precision), precision)
+    except EmbedError as error:
+        if error.code not in ("cpu_unsupported", "invalid_argument"):
+            raise
+        return None
+
+
 def open_engines(folder, threads):
-    for precision in PRECISIONS:
-        try:
-            model = Model(folder, threads=threads, precision=precision)
-        except EmbedError as error:
-            if error.code not in ("cpu_unsupported", "invalid_argument"):
-                raise
-            continue
-        yield Akidb(model, precision)
+    return filter(None, (open_engine(folder, precision, threads) for precision in PRECISIONS))

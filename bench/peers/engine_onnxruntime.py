@@ -27,9 +27,10 @@ class OnnxRuntime:
         size, comma, mode = variant.partition(",")
         batches = make_batches(self.tokenizer, texts, int(size))
         session = self.sessions[comma + mode]
+        inputs = [argument.name for argument in session.get_inputs()]
         run = self.pool.map if mode else map
         vectors = numpy.empty((len(texts), session.get_outputs()[0].shape[1]), numpy.float32)
-        for (rows, _), found in zip(batches, run(lambda batch: session.run(None, batch[1])[0], batches)):
+        for (rows, _), found in zip(batches, run(lambda batch: session.run(None, {name: batch[1][name] for name in inputs})[0], batches)):
             vectors[rows] = found
         return vectors
 

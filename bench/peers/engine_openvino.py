@@ -24,7 +24,9 @@ class OpenVino:
             settings = {"PERFORMANCE_HINT": hint, "NUM_STREAMS": str(streams), "INFERENCE_NUM_THREADS": str(threads)}
             if precision != "int8":
                 settings["INFERENCE_PRECISION_HINT"] = {"fp32": "f32"}.get(precision, precision)
-            self.queues[mode] = openvino.AsyncInferQueue(core.compile_model(path, "CPU", settings), streams)
+            compiled = core.compile_model(path, "CPU", settings)
+            self.inputs = [port.any_name for port in compiled.inputs]
+            self.queues[mode] = openvino.AsyncInferQueue(compiled, streams)
             self.queues[mode].set_callback(store_vectors)
         self.variants = tuple(f"{size}{mode}" for mode in self.queues for size in (8, 32))
 
@@ -33,7 +35,7 @@ class OpenVino:
         queue = self.queues[comma + mode]
         parts = []
         for rows, inputs in make_batches(self.tokenizer, texts, int(size)):
-            queue.start_async(inputs, (parts, rows))
+            queue.start_async({name: inputs[name] for name in self.inputs}, (parts, rows))
         queue.wait_all()
         vectors = numpy.empty((len(texts), parts[0][1].shape[1]), numpy.float32)
         for rows, found in parts:

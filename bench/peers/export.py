@@ -5,6 +5,7 @@ int8 files are made of it: by ONNX Runtime's dynamic quantisation with a scale p
 for OpenVINO, calibrated on texts that are not measured.
 """
 import hashlib
+import sys
 from pathlib import Path
 
 from batching import load_tokenizer, make_batches
@@ -22,16 +23,20 @@ def exported_folder(folder, cache):
 
 
 def export_models(folder, target):
-    """Writes what is not there yet."""
+    for name in ("model.onnx", "model-int8.onnx", "model-int8.xml"):
+        export_file(folder, target, name, MAKERS[name])
+
+
+def export_file(folder, target, name, make):
+    """Writes the file where it is not there yet."""
     target.mkdir(parents=True, exist_ok=True)
-    for name, make in (("model.onnx", export_onnx), ("model-int8.onnx", quantize_onnx), ("model-int8.xml", quantize_openvino)):
-        if (target / name).exists():
-            continue
-        partial = target / f"partial-{name}"
-        make(folder, target, partial)
-        if name.endswith(".xml"):
-            partial.with_suffix(".bin").rename(target / "model-int8.bin")
-        partial.rename(target / name)
+    if (target / name).exists():
+        return
+    partial = target / f"partial-{name}"
+    make(folder, target, partial)
+    if name.endswith(".xml"):
+        partial.with_suffix(".bin").rename(target / "model-int8.bin")
+    partial.rename(target / name)
 
 
 def export_onnx(folder, _, path):
@@ -59,12 +64,30 @@ def quantize_onnx(_, target, path):
     quantize_dynamic(target / "model.onnx", path, per_channel=True, weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul"])
 
 
-def quantize_openvino(folder, target, path):
+def quantize_openvino(folder, target, path, texts=None):
+    """texts: to calibrate on; by default all that are kept for it."""
     import nncf
     import openvino
 
-    tokenizer = load_tokenizer(folder)
-    samples = [inputs for text in calibration_texts() for _, inputs in make_batches(tokenizer, [text], 1)]
-    model = nncf.quantize(openvino.Core().read_model(target / "model.onnx"), nncf.Dataset(samples), subset_size=len(samples),
-                          model_type=nncf.ModelType.TRANSFORMER)
+    tokenizer, model = load_tokenizer(folder), openvino.Core().read_model(target / "model.onnx")
+    names = [port.any_name for port in model.inputs]
+    samples = [{name: inputs[name] for name in names} for text in (texts or calibration_texts()) for _, inputs in make_batches(tokenizer, [text], 1)]
+    model = nncf.quantize(model, nncf.Dataset(samples), subset_size=len(samples), model_type=nncf.ModelType.TRANSFORMER)
     openvino.save_model(model, path, compress_to_fp16=False)
+
+
+MAKERS = {"model.onnx": export_onnx, "model-int8.onnx": quantize_onnx, "model-int8.xml": quantize_openvino}
+# The values of random weights do not depend on the texts that int8 is calibrated on; of a large model each text takes a second.
+FAMILY_CALIBRATION_TEXTS = 16
+
+
+def main():
+    """export.py FOLDER TARGET FILE: one file of a model of bench/families, with those that it is made of."""
+    folder, target, name = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+    makers = MAKERS | {"model-int8.xml": lambda *paths: quantize_openvino(*paths, calibration_texts()[:FAMILY_CALIBRATION_TEXTS])}
+    for each in dict.fromkeys(("model.onnx", name)):
+        export_file(folder, target, each, makers[each])
+
+
+if __name__ == "__main__":
+    main()

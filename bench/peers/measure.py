@@ -16,11 +16,9 @@ import engine_onnxruntime
 import engine_openvino
 import engine_sentence_transformers
 from batching import load_tokenizer
+from report import LEAST_COSINE
+from timing import cosines, timed
 from workloads import load_workloads
-
-REST_S = 0.02  # between two engines: threads of the one before may still be spinning
-# A lower cosine means that another model was measured, not that an engine rounds.
-LEAST_COSINE = {"fp32": 0.99999, "bf16": 0.999, "int8": 0.9}
 
 
 def open_engines(folder, exported, threads):
@@ -32,13 +30,6 @@ def label(engine):
     return f"{engine.name} {engine.precision}"
 
 
-def timed(engine, texts, variant):
-    time.sleep(REST_S)
-    begin = time.perf_counter()
-    vectors = engine.embed(texts, variant)
-    return time.perf_counter() - begin, vectors
-
-
 def fastest_variant(engine, texts):
     """(variant, vectors); every variant runs once before it is timed, so that no shape is new to it."""
     found = {}
@@ -47,11 +38,6 @@ def fastest_variant(engine, texts):
         found[variant] = timed(engine, texts, variant)
     best = min(found, key=lambda variant: found[variant][0])
     return best, found[best][1]
-
-
-def cosines(a, b):
-    a, b = a.astype(numpy.float64), b.astype(numpy.float64)
-    return (a * b).sum(1) / ((a * a).sum(1) * (b * b).sum(1)) ** 0.5
 
 
 def measure_workload(engines, texts, rounds):

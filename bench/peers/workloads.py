@@ -31,21 +31,21 @@ def calibration_texts():
     return generator.sample(texts, CALIBRATION_TEXTS // 2) + generator.choices(paragraphs, k=CALIBRATION_TEXTS // 2)
 
 
-def load_workloads(count_tokens, tokens):
-    """{name: texts} with about `tokens` tokens each, mixed thrice as many, so that sorting by length has enough to sort;
+def load_workloads(count_tokens, tokens, lengths=LENGTHS, mixed_share=MIXED_SHARE):
+    """{name: texts} with about `tokens` tokens each, mixed `mixed_share` times as many, so that sorting by length has enough to sort;
     count_tokens(text) is the number of ids a model takes for it, cut at its limit.
 
-    mixed: six in ten a sentence, four in ten a paragraph, in random order.  16, 128, 256: runs of whole words with exactly so many.
+    mixed: six in ten a sentence, four in ten a paragraph, in random order.  Of each length: runs of whole words with exactly so many.
     """
     generator = random.Random(SEED)
     paragraphs = read_paragraphs(calibration=False)
     sentences = split_sentences(paragraphs)
     mixed, total = [], 0
-    while total < MIXED_SHARE * tokens:
+    while total < mixed_share * tokens:
         mixed.append(generator.choice(sentences if generator.random() < 0.6 else paragraphs))
         total += count_tokens(mixed[-1])
     words = [(word, count_tokens(word) - SPECIAL_TOKENS) for paragraph in paragraphs for word in paragraph.split()]
-    fixed = {f"{length} tokens": cut_texts(words, length - SPECIAL_TOKENS, max(1, tokens // length)) for length in LENGTHS}
+    fixed = {f"{length} tokens": cut_texts(words, length - SPECIAL_TOKENS, max(1, tokens // length)) for length in lengths}
     return fixed | {"mixed": mixed}
 
 
