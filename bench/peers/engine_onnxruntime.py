@@ -29,8 +29,9 @@ class OnnxRuntime:
         session = self.sessions[comma + mode]
         inputs = [argument.name for argument in session.get_inputs()]
         run = self.pool.map if mode else map
-        vectors = numpy.empty((len(texts), session.get_outputs()[0].shape[1]), numpy.float32)
-        for (rows, _), found in zip(batches, run(lambda batch: session.run(None, {name: batch[1][name] for name in inputs})[0], batches)):
+        parts = list(run(lambda batch: session.run(None, {name: batch[1][name] for name in inputs})[0], batches))
+        vectors = numpy.empty((len(texts), parts[0].shape[1]), numpy.float32)
+        for (rows, _), found in zip(batches, parts):
             vectors[rows] = found
         return vectors
 

@@ -90,7 +90,7 @@ def left_out(found):
 def explain(found):
     reports = [report for of in found.values() for report in of if "left_out" not in report]
     versions = {OURS: reports[0]["ours"]} | {report["peer"]: report["version"] for report in reports} if reports else {}
-    return "; ".join(f"{name} {version}" for name, version in versions.items())
+    return "; ".join(f"{name} {version}" for name, version in versions.items()) or "Nothing was measured"
 
 
 def make_markdown(found, machine, command):

@@ -89,7 +89,7 @@ def test_tables():
 
 def test_nothing_measured_is_a_table_as_well():
     text = family_report.make_markdown({"bert-small": [{"peer": "OpenVINO", "precision": "fp32", "name": "fp32", "left_out": "gone"}]}, "A CPU", "x")
-    assert text.split("\n")[-1] == "- bert-small: OpenVINO fp32: gone"
+    assert text.split("\n")[-1] == "- bert-small: OpenVINO fp32: gone" and "Nothing was measured. Command: `x`" in text
 
 
 @pytest.mark.parametrize("text, reason", [
