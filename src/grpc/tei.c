@@ -1,4 +1,4 @@
-/* TEI's service tei.v1. A message becomes the JSON that TEI's HTTP interface takes and is read by its reader (api/tei.h). As in TEI
+/* Embed, Tokenize, Decode and Info of tei.v1; each of its other calls has a file of its own, tei_call.h says how all of them are read. As in TEI
  * a field that is left out is false or zero: texts are not truncated and vectors not normalised unless the message says so. */
 #include "grpc/methods.h"
 
@@ -9,68 +9,19 @@
 #include "grpc/tei.pb-c.h"
 #include "grpc/tei_call.h"
 
-#include <limits.h>
-
 /* Of a token in a reply: its text and the numbers. */
 #define TOKEN_BYTES ((size_t)256)
-
-static uint32_t clamp(size_t number)
-{
-    return number < UINT32_MAX ? (uint32_t)number : UINT32_MAX;
-}
-
-static uint64_t nanoseconds(int64_t ns)
-{
-    return ns > 0 ? (uint64_t)ns : 0;
-}
-
-size_t grpc_tei_characters(ProtobufCBinaryData text)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < text.len; i++)
-        count += (text.data[i] & 0xC0) != 0x80;
-    return count;
-}
-
-bool grpc_tei_begin(api_call *call, http_error *error)
-{
-    call->options = (aki_embed_options){.pooling = AKI_POOLING_MODEL, .normalize = AKI_ON};
-    call->root = json_object();
-    if (call->root == NULL)
-        http_error_set(error, HTTP_ERROR_OUT_OF_MEMORY, NULL, "no memory for the call");
-    return call->root != NULL;
-}
-
-void grpc_tei_count(api_call *call, size_t characters)
-{
-    call->variant = characters < INT_MAX ? (int)characters : INT_MAX;
-}
-
-Tei__V1__Metadata *grpc_tei_metadata(const api_call *call, const api_result *result,
-                                     Tei__V1__Metadata *metadata)
-{
-    tei__v1__metadata__init(metadata);
-    metadata->compute_chars = (uint32_t)call->variant;
-    metadata->compute_tokens = clamp(api_tokens(result));
-    metadata->total_time_ns = nanoseconds(result->duration_ns);
-    metadata->tokenization_time_ns = nanoseconds(result->tokenize_ns);
-    metadata->queue_time_ns = nanoseconds(result->queue_ns);
-    metadata->inference_time_ns = nanoseconds(result->inference_ns);
-    return metadata;
-}
 
 /* ---- Vectors --------------------------------------------------------------------------------------------------- */
 
 static bool set_options(json_t *root, const Tei__V1__EmbedRequest *message, http_error *error)
 {
-    const bool left =
-        message->truncation_direction == TEI__V1__TRUNCATION_DIRECTION__TRUNCATION_DIRECTION_LEFT;
-    return grpc_json_set_string(root, "inputs", message->inputs, error) &&
-           grpc_json_set(root, "truncate", json_boolean(message->truncate), error) &&
+    return grpc_tei_set_text(root, message->inputs, message->truncate, message->truncation_direction,
+                             error) &&
            grpc_json_set(root, "normalize", json_boolean(message->normalize), error) &&
-           grpc_json_set(root, "truncation_direction", json_string(left ? "left" : "right"), error) &&
-           (message->has_prompt_name_case == TEI__V1__EMBED_REQUEST__HAS_PROMPT_NAME__NOT_SET ||
-            grpc_json_set_string(root, "prompt_name", message->prompt_name, error)) &&
+           grpc_tei_set_prompt(
+               root, message->has_prompt_name_case != TEI__V1__EMBED_REQUEST__HAS_PROMPT_NAME__NOT_SET,
+               message->prompt_name, error) &&
            (message->has_dimensions_case == TEI__V1__EMBED_REQUEST__HAS_DIMENSIONS__NOT_SET ||
             grpc_json_set(root, "dimensions", json_integer(message->dimensions), error));
 }
@@ -129,8 +80,9 @@ static bool read_tokenize(api_call *call, const api_request *request, const api_
     const bool done =
         grpc_tei_begin(call, error) && grpc_json_set_string(call->root, "inputs", message->inputs, error) &&
         grpc_json_set(call->root, "add_special_tokens", json_boolean(message->add_special_tokens), error) &&
-        (message->has_prompt_name_case == TEI__V1__ENCODE_REQUEST__HAS_PROMPT_NAME__NOT_SET ||
-         grpc_json_set_string(call->root, "prompt_name", message->prompt_name, error)) &&
+        grpc_tei_set_prompt(
+            call->root, message->has_prompt_name_case != TEI__V1__ENCODE_REQUEST__HAS_PROMPT_NAME__NOT_SET,
+            message->prompt_name, error) &&
         tei_tokenize_fields(call, service, error);
     grpc_message_free(message);
     return done;
@@ -262,11 +214,12 @@ static aki_status write_info(const api_call *call, const api_result *result, con
     reply.model_id = grpc_text(service->model_name);
     reply.model_dtype = grpc_text(tei_type_name(info.precision));
     reply.model_type = type_of(service->enc);
-    reply.max_concurrent_requests = clamp(service->max_requests);
-    reply.max_input_length = clamp(encoder_max_tokens(service->enc));
-    reply.max_batch_tokens =
-        info.max_pass_tokens > reply.max_input_length ? clamp(info.max_pass_tokens) : reply.max_input_length;
-    reply.max_client_batch_size = clamp(service->max_texts);
+    reply.max_concurrent_requests = grpc_tei_clamp(service->max_requests);
+    reply.max_input_length = grpc_tei_clamp(encoder_max_tokens(service->enc));
+    reply.max_batch_tokens = info.max_pass_tokens > reply.max_input_length
+                                 ? grpc_tei_clamp(info.max_pass_tokens)
+                                 : reply.max_input_length;
+    reply.max_client_batch_size = grpc_tei_clamp(service->max_texts);
     reply.tokenization_workers = service->http_threads;
     return grpc_message_append(out, &reply.base, error);
 }
