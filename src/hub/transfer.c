@@ -1,6 +1,7 @@
 #include "hub/transfer.h"
 
 #include "base/clock.h"
+#include "base/curl_share.h"
 #include "base/error.h"
 #include "base/memory.h"
 
@@ -62,20 +63,6 @@ static aki_status check_settings(const hub_settings *settings, aki_error *error)
     return AKI_OK;
 }
 
-static CURLSH *open_share(void)
-{
-    static const curl_lock_data kept[] = {CURL_LOCK_DATA_CONNECT, CURL_LOCK_DATA_SSL_SESSION,
-                                          CURL_LOCK_DATA_DNS};
-    CURLSH *share = curl_share_init();
-    bool usable = share != NULL;
-    for (size_t i = 0; usable && i < sizeof kept / sizeof kept[0]; i++)
-        usable = curl_share_setopt(share, CURLSHOPT_SHARE, kept[i]) == CURLSHE_OK;
-    if (usable)
-        return share;
-    curl_share_cleanup(share);
-    return NULL;
-}
-
 aki_status transfer_open(transfer **out, const hub_settings *settings, aki_error *error)
 {
     *out = NULL;
@@ -90,7 +77,7 @@ aki_status transfer_open(transfer **out, const hub_settings *settings, aki_error
     if (t == NULL)
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a download");
     t->settings = settings;
-    t->kept = open_share();
+    t->kept = curl_share_open();
     if (t->kept == NULL) {
         mem_free(t);
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for a download");

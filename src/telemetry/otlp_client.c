@@ -1,6 +1,7 @@
 #include "telemetry/otlp_client.h"
 
 #include "base/clock.h"
+#include "base/curl_share.h"
 #include "base/error.h"
 #include "base/memory.h"
 
@@ -122,20 +123,6 @@ static aki_status check_headers(const otlp_target *t, aki_error *error)
     return AKI_OK;
 }
 
-static CURLSH *open_share(void)
-{
-    static const curl_lock_data kept[] = {CURL_LOCK_DATA_CONNECT, CURL_LOCK_DATA_SSL_SESSION,
-                                          CURL_LOCK_DATA_DNS};
-    CURLSH *share = curl_share_init();
-    bool usable = share != NULL;
-    for (size_t i = 0; usable && i < sizeof kept / sizeof kept[0]; i++)
-        usable = curl_share_setopt(share, CURLSHOPT_SHARE, kept[i]) == CURLSHE_OK;
-    if (usable)
-        return share;
-    curl_share_cleanup(share);
-    return NULL;
-}
-
 static bool set_options(otlp_client *c)
 {
     const otlp_target *t = c->target;
@@ -191,7 +178,7 @@ aki_status otlp_client_open(otlp_client **out, const otlp_target *target, aki_er
     buf_init(&c->details, FIELD_MAX_BYTES);
     /* libcurl does not notice when OpenSSL found no memory to begin with, and would crash in it. */
     if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK && OSSL_LIB_CTX_get0_global_default() != NULL)
-        c->kept = open_share();
+        c->kept = curl_share_open();
     if (c->kept == NULL || !add_headers(c) || !renew_handle(c)) {
         otlp_client_close(c);
         return error_set(error, AKI_OUT_OF_MEMORY, "cannot prepare libcurl for telemetry");

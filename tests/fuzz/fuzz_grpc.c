@@ -3,9 +3,7 @@
  * here, is one frame and no longer than its bound; a refusal must have a status of gRPC and a message that a header can hold. */
 #include "unit.h"
 
-#include "fuzz.h"
-#include "model/tiny_model.h"
-#include "scratch.h"
+#include "tiny_encoder.h"
 
 #include "base/utf8.h"
 #include "grpc/frame.h"
@@ -27,22 +25,6 @@ static const api_operation *const operations[] = {
 
 static const char *const encodings[] = {NULL, "gzip", "identity", "br"};
 #define ENCODINGS (sizeof encodings / sizeof encodings[0])
-
-static encoder *open_model(void)
-{
-    static encoder *enc;
-    if (enc != NULL)
-        return enc;
-    const char *folder = scratch_folder();
-    tiny_put_configuration(folder);
-    tiny_put_weights(folder, "", 0);
-    tiny_put(folder, "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n");
-    aki_settings settings;
-    aki_error error;
-    aki_settings_init(&settings);
-    FUZZ_CHECK(encoder_open(&enc, folder, &settings, &error) == AKI_OK);
-    return enc;
-}
 
 static bool is_well(const void *server)
 {
@@ -100,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     const api_operation *operation = operations[data[0] % OPERATIONS];
     const api_service service = {.model_name = "org/model",
-                                 .enc = open_model(),
+                                 .enc = tiny_encoder(),
                                  .max_texts = MOST_TEXTS,
                                  .max_requests = 5,
                                  .http_threads = 1,

@@ -12,12 +12,9 @@
  * --wrap). */
 #include "unit.h"
 
-#include "fuzz.h"
-#include "model/tiny_model.h"
-#include "scratch.h"
+#include "tiny_encoder.h"
 
 #include "base/utf8.h"
-#include "engine/encoder.h"
 #include "server/handlers.h"
 #include "server/service.h"
 #include "telemetry/log_line.h"
@@ -118,18 +115,6 @@ static tracer *open_tracer(void)
     settings.exporter = (span_exporter){.export = drop_spans};
     FUZZ_CHECK(tracer_open(&t, &settings, &error) == AKI_OK);
     return t;
-}
-
-static void open_model(void)
-{
-    const char *folder = scratch_folder();
-    tiny_put_configuration(folder);
-    tiny_put_weights(folder, "", 0);
-    tiny_put(folder, "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n");
-    aki_settings settings;
-    aki_error error;
-    aki_settings_init(&settings);
-    FUZZ_CHECK(encoder_open(&model_encoder, folder, &settings, &error) == AKI_OK);
 }
 
 static void open_target(target *t, bool strict, const char *socket_name, tracer *spans)
@@ -396,7 +381,7 @@ static void check_accounts(target *t, int way)
 static void open_all(void)
 {
     tracer *spans = open_tracer();
-    open_model();
+    model_encoder = tiny_encoder();
     open_target(&targets[PLAIN], false, "plain", spans);
     open_target(&targets[STRICT], true, "strict", spans);
 }
