@@ -201,6 +201,26 @@ static void clients_that_leave_are_told_of(void **state)
     service_stop();
 }
 
+/* One comes in its time, one is cancelled meanwhile, and one's client leaves. */
+static void delayed_replies_end_with_their_streams(void **state)
+{
+    (void)state;
+    start(HANG_MS);
+    client *c = open_client();
+    const int32_t kept = ask(c, "GET", "/delay", NULL), reset = ask(c, "GET", "/delay", NULL);
+    push(c);
+    service_await(&service.counts.begun, 2);
+    assert_int_equal(nghttp2_submit_rst_stream(c->library, NGHTTP2_FLAG_NONE, reset, NGHTTP2_CANCEL), 0);
+    check(await(c, kept), 200, "GET /delay h:1 []");
+    service_await(&service.counts.ended, 2);
+    ask(c, "GET", "/delay", NULL);
+    push(c);
+    service_await(&service.counts.begun, 3);
+    close_client(c);
+    service_await(&service.counts.ended, 3);
+    service_stop();
+}
+
 static void floods_end_the_connection(void **state)
 {
     (void)state;
@@ -314,6 +334,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_refused_and_others_go_on),
         cmocka_unit_test(a_reply_may_come_before_the_body),
         cmocka_unit_test(clients_that_leave_are_told_of),
+        cmocka_unit_test(delayed_replies_end_with_their_streams),
         cmocka_unit_test(floods_end_the_connection),
         cmocka_unit_test(rapid_resets_end_the_connection),
         cmocka_unit_test(a_drain_serves_what_is_there),
