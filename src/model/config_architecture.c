@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "model/families.h"
 #include "model/folder.h"
+#include "model/quote.h"
 
 #include <string.h>
 
@@ -48,9 +49,9 @@ static aki_status refuse_own_ways(const config_fields *fields, const model_famil
     const bool is_known = code != NULL && family->code != NULL && strcmp(code, family->code) == 0;
     if (json_object_get(classes, "AutoModel") != NULL && !is_known) {
         error_set(error, AKI_MODEL_UNSUPPORTED,
-                  "'%s': \"auto_map\" names code of the model's own for AutoModel; supported are models that "
-                  "transformers has code for",
-                  fields->file.path);
+                  "'%s': \"auto_map\" names code of the model's own for AutoModel (%s); supported are models "
+                  "that transformers has code for, and classes that docs/MODELS.md lists",
+                  fields->file.path, quote_json(json_object_get(classes, "AutoModel")).text);
         return AKI_MODEL_UNSUPPORTED;
     }
     static const char *const keys[] = {"quantization_config", "pruned_heads", "adapters"};

@@ -158,8 +158,9 @@ aki_status config_only_absent(const config_fields *fields, const char *key, aki_
     if (value == NULL || json_is_null(value) ||
         (is_list && json_object_size(value) + json_array_size(value) == 0))
         return AKI_OK;
-    return error_set(error, AKI_MODEL_UNSUPPORTED, "'%s': \"%s\" is set; supported are models without it",
-                     path_of(fields, key), key);
+    return error_set(error, AKI_MODEL_UNSUPPORTED,
+                     "'%s': \"%s\" is set to %s; supported are models without it", path_of(fields, key), key,
+                     quote_json(value).text);
 }
 
 static aki_status only_flag(const config_fields *fields, const char *key, bool supported, aki_error *error)

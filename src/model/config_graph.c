@@ -40,9 +40,9 @@ static aki_status check_keys(const json_t *object, const config_fields *fields, 
         for (size_t i = 0; i < sizeof known / sizeof known[0] && !is_known; i++)
             is_known = strcmp(name, known[i]) == 0;
         if (!is_known)
-            return error_set(error, AKI_MODEL_UNSUPPORTED,
-                             "'%s': \"%s.%s\" is set; supported are models without it", fields->file.path,
-                             key, quote_name(name, strlen(name)).text);
+            return error_set(
+                error, AKI_MODEL_UNSUPPORTED, "'%s': \"%s.%s\" is set to %s; supported are models without it",
+                fields->file.path, key, quote_name(name, strlen(name)).text, quote_json(value).text);
     }
     return AKI_OK;
 }

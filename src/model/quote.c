@@ -26,3 +26,13 @@ quote quote_name(const char *name, size_t length)
     memcpy(q.text + used, kept < length ? "..." : "", kept < length ? sizeof "..." : 1);
     return q;
 }
+
+quote quote_json(const json_t *value)
+{
+    /* Beyond what is shown, so that quote_name cuts it. What does not fit is left out. */
+    char text[4 * QUOTE_MAX_BYTES] = "";
+    if (json_is_string(value))
+        return quote_name(json_string_value(value), json_string_length(value));
+    json_dumpb(value, text, sizeof text - 1, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+    return quote_name(text, strlen(text));
+}

@@ -1,7 +1,8 @@
-/* Names out of untrusted files, made fit for messages: cut to a bound, without control characters. */
+/* Names and values out of untrusted files, made fit for messages: cut to a bound, without control characters. */
 #ifndef MODEL_QUOTE_H
 #define MODEL_QUOTE_H
 
+#include <jansson.h>
 #include <stddef.h>
 
 #define QUOTE_MAX_BYTES 96 /* of the name; longer ones are cut and end in "..." */
@@ -12,5 +13,8 @@ typedef struct quote {
 
 /* name: valid UTF-8 of `length` bytes. Characters that base/visible_text.h hides become '?'. The result stays valid UTF-8. */
 quote quote_name(const char *name, size_t length);
+
+/* A value as it would stand in a JSON file; a string is without its quotes. */
+quote quote_json(const json_t *value);
 
 #endif

@@ -108,10 +108,11 @@ static aki_status check_sparse(const folder_json *file, aki_error *error)
         json_field_size(file->root, file->path, "max_active_dims", 1, (size_t)INT32_MAX, &most, error);
     if (status != AKI_OK || most == 0)
         return status;
-    return error_set(error, AKI_MODEL_UNSUPPORTED,
-                     "'%s': \"max_active_dims\" is set; leaving out all but the greatest weights is not "
-                     "supported",
-                     file->path);
+    return error_set(
+        error, AKI_MODEL_UNSUPPORTED,
+        "'%s': \"max_active_dims\" is set to %zu; leaving out all but the greatest weights is not "
+        "supported",
+        file->path, most);
 }
 
 static aki_status read_settings(root_file *out, const folder_json *file, bool sparse, aki_error *error)

@@ -44,6 +44,11 @@ def documented():
                 yield owner, name
 
 
+def values_of(value, shown):
+    """How a message may show the value: whole, or what in it is refused."""
+    return [shown, *(str(part) for part in (value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()))]
+
+
 CASES = sorted(set(documented()))
 
 
@@ -60,6 +65,8 @@ def test_each_documented_field_is_refused(tmp_path, family, field):
     (tmp_path / "config.json").write_text(json.dumps(config))
     log = run("embed", "--model", tmp_path, stdin=b"x\n", code=1).stderr
     assert "error[model_unsupported]" in log and f'"{field}' in log, log
+    shown = config[field] if isinstance(config[field], str) else json.dumps(config[field], separators=(",", ":"))
+    assert any(part in log for part in values_of(config[field], shown)), (shown, log)
 
 
 def test_the_configurations_themselves_are_taken(tmp_path):

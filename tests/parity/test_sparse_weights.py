@@ -177,7 +177,7 @@ REFUSED = {
                         "does not take 'logits' of 'forward'"),
     "config_kwargs": ({"config_kwargs": {"tie_word_embeddings": False}}, "\"config_kwargs\" sets \"tie_word_embeddings\""),
     "model_type": ({"model_type": "SentenceTransformer"}, "\"model_type\" is 'SentenceTransformer'; supported is 'SparseEncoder'"),
-    "max_active_dims": ({"max_active_dims": 32}, "\"max_active_dims\" is set"),
+    "max_active_dims": ({"max_active_dims": 32}, "\"max_active_dims\" is set to 32"),
     "default_prompt_name": ({"default_prompt_name": "other"}, "\"default_prompt_name\" is 'other'"),
     "tie_word_embeddings": ({"tie_word_embeddings": False}, "lacks the tensor 'cls.predictions.decoder.weight'"),
 }

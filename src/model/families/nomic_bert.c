@@ -8,6 +8,9 @@
 #include "model/limits.h"
 
 static const config_fixed fixed[] = {
+    /* Before what else comes with them in nomic-embed-text-v2-moe. */
+    {.key = "num_experts", .kind = CONFIG_NUMBER, .number = 0.0},
+    {.key = "moe_every_n_layers", .kind = CONFIG_NUMBER, .number = 0.0},
     {.key = "is_decoder", .kind = CONFIG_FALSE},
     {.key = "add_cross_attention", .kind = CONFIG_FALSE},
     {.key = "causal", .kind = CONFIG_FALSE},
@@ -30,9 +33,7 @@ static const config_fixed fixed[] = {
     {.key = "rope_scaling", .kind = CONFIG_ABSENT},
     {.key = "activation_function", .kind = CONFIG_TEXT, .text = "swiglu"},
     {.key = "use_alibi", .kind = CONFIG_FALSE},
-    {.key = "num_experts", .kind = CONFIG_NUMBER, .number = 0.0},
     {.key = "expert_choice_router", .kind = CONFIG_FALSE},
-    {.key = "moe_every_n_layers", .kind = CONFIG_NUMBER, .number = 0.0},
     {.key = "ffn_div", .kind = CONFIG_NUMBER, .number = 1.0},
     {.key = "num_key_value_heads", .kind = CONFIG_ABSENT},
     {.key = "sliding_window", .kind = CONFIG_ABSENT},

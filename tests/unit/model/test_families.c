@@ -212,10 +212,12 @@ static void refuses_what_is_not_implemented(void **state)
         const char *field, *message;
     } all[] =
         {
-            {",\"quantization_config\":{\"quant_method\":\"gptq\"}", "\"quantization_config\" is set"},
+            {",\"quantization_config\":{\"quant_method\":\"gptq\"}",
+             "\"quantization_config\" is set to {\"quant_method\":\"gptq\"}; supported"},
             {",\"pruned_heads\":{\"0\":[1]}", "\"pruned_heads\" is set"},
             {",\"adapters\":{\"a\":1}", "\"adapters\" is set"},
-            {",\"auto_map\":{\"AutoModel\":\"modeling.Own\"}", "\"auto_map\" names code of the model's own"},
+            {",\"auto_map\":{\"AutoModel\":\"modeling.Own\"}",
+             "\"auto_map\" names code of the model's own for AutoModel (modeling.Own)"},
         },
       of_bert[] = {
           {",\"is_decoder\":true", "\"is_decoder\" is 'true'; supported: false"},
