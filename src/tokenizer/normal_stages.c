@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "tokenizer/stage_parts.h"
 
 #include <string.h>
 
@@ -23,9 +24,6 @@ static aki_status read_one(normal_stages *stages, const json_t *part, const char
             "program runs Precompiled, Replace, Strip, Prepend, Lowercase, NFC, NFD, NFKC, NFKD and a "
             "Sequence of them",
             path, type != NULL ? type : "(none)");
-    if (stages->count == TOKENIZER_STAGES_MAX)
-        return error_set(error, AKI_MODEL_UNSUPPORTED, "'%s' has more than %d normalizers in a row", path,
-                         TOKENIZER_STAGES_MAX);
     aki_status status = kind->read(&stages->items[stages->count].data, part, path, error);
     if (status == AKI_OK)
         stages->items[stages->count++].kind = kind;
@@ -34,19 +32,11 @@ static aki_status read_one(normal_stages *stages, const json_t *part, const char
 
 aki_status normal_stages_read(normal_stages *stages, const json_t *part, const char *path, aki_error *error)
 {
+    stage_parts parts;
     *stages = (normal_stages){0};
-    if (part == NULL || json_is_null(part))
-        return AKI_OK;
-    const char *type = json_string_value(json_object_get(part, "type"));
-    if (type == NULL || strcmp(type, "Sequence") != 0)
-        return read_one(stages, part, path, error);
-    const json_t *list = json_object_get(part, "normalizers");
-    if (!json_is_array(list))
-        return error_set(error, AKI_MODEL_INVALID,
-                         "'%s': \"normalizer\" is a Sequence without \"normalizers\", an array", path);
-    aki_status status = AKI_OK;
-    for (size_t i = 0; status == AKI_OK && i < json_array_size(list); i++)
-        status = read_one(stages, json_array_get(list, i), path, error);
+    aki_status status = stage_parts_read(&parts, part, "normalizer", "normalizers", path, error);
+    for (size_t i = 0; status == AKI_OK && i < parts.count; i++)
+        status = read_one(stages, parts.items[i], path, error);
     if (status != AKI_OK)
         normal_stages_free(stages);
     return status;

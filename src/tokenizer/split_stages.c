@@ -1,6 +1,7 @@
 #include "tokenizer/split_stages.h"
 
 #include "base/error.h"
+#include "tokenizer/stage_parts.h"
 
 #include <string.h>
 
@@ -20,9 +21,6 @@ static aki_status read_one(split_stages *stages, const json_t *part, const char 
             "'%s' has the \"pre_tokenizer\" type '%.100s'; with a Unigram or a BPE model this program runs "
             "WhitespaceSplit, Metaspace, Split, Digits, Punctuation, ByteLevel and a Sequence of them",
             path, type != NULL ? type : "(none)");
-    if (stages->count == TOKENIZER_STAGES_MAX)
-        return error_set(error, AKI_MODEL_UNSUPPORTED, "'%s' has more than %d pre-tokenizers in a row", path,
-                         TOKENIZER_STAGES_MAX);
     aki_status status = kind->read(&stages->items[stages->count].data, part, path, error);
     if (status == AKI_OK)
         stages->items[stages->count++].kind = kind;
@@ -31,19 +29,11 @@ static aki_status read_one(split_stages *stages, const json_t *part, const char 
 
 aki_status split_stages_read(split_stages *stages, const json_t *part, const char *path, aki_error *error)
 {
+    stage_parts parts;
     *stages = (split_stages){0};
-    if (part == NULL || json_is_null(part))
-        return AKI_OK;
-    const char *type = json_string_value(json_object_get(part, "type"));
-    if (type == NULL || strcmp(type, "Sequence") != 0)
-        return read_one(stages, part, path, error);
-    const json_t *list = json_object_get(part, "pretokenizers");
-    if (!json_is_array(list))
-        return error_set(error, AKI_MODEL_INVALID,
-                         "'%s': \"pre_tokenizer\" is a Sequence without \"pretokenizers\", an array", path);
-    aki_status status = AKI_OK;
-    for (size_t i = 0; status == AKI_OK && i < json_array_size(list); i++)
-        status = read_one(stages, json_array_get(list, i), path, error);
+    aki_status status = stage_parts_read(&parts, part, "pre_tokenizer", "pretokenizers", path, error);
+    for (size_t i = 0; status == AKI_OK && i < parts.count; i++)
+        status = read_one(stages, parts.items[i], path, error);
     if (status != AKI_OK)
         split_stages_free(stages);
     return status;
