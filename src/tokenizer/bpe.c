@@ -49,10 +49,12 @@ static void find_bytes(bpe *model)
         const size_t length = model->byte_level ? 1 : (size_t)snprintf(text, sizeof text, "<0x%02X>", byte);
         model->byte_ids[byte] = token_index_find(&model->tokens, text, length);
     }
-    for (unsigned c = 0; c < 128; c++) {
+    for (unsigned c = 0; c < 256; c++) {
         const char text[1] = {(char)c};
-        model->ascii[c] = token_index_find(&model->tokens, text, 1);
+        model->single[c] = token_index_find(&model->tokens, text, 1);
     }
+    if (!model->byte_level)
+        model->single[BPE_BEGIN_SPACE] = token_index_find(&model->tokens, SPACE_SIGN, SPACE_SIGN_BYTES);
 }
 
 /* True where the text of the token begins, or ends, with that of the other one. */
@@ -99,10 +101,7 @@ static void find_joined(bpe *model, const vocabulary *vocab, const bpe_settings 
 {
     bool all = leaves_out(model);
     for (size_t begin = 0; begin < BPE_BEGINS; begin++) {
-        const bool known = begin < BPE_BEGIN_SPACE
-                               ? model->ascii[begin] >= 0
-                               : token_index_find(&model->tokens, SPACE_SIGN, SPACE_SIGN_BYTES) >= 0;
-        for (size_t last = 0; last < 256 && !known; last++)
+        for (size_t last = 0; last < 256 && model->single[begin] < 0; last++)
             model->joined[last][begin] = true;
     }
     for (size_t i = 0; i < settings->merge_count && !all; i++) {
@@ -123,18 +122,18 @@ static void find_joined(bpe *model, const vocabulary *vocab, const bpe_settings 
 static bool merge_piece(const bpe *model, bpe_scratch *scratch, const char *text, size_t length,
                         id_list *out);
 
-/* Finds the tokens whose text becomes that token: nearly all, but not those that other merges come before. */
-static bool find_whole(bpe *model, size_t count)
+/* Finds the tokens that a piece becomes only because merges are ignored: a few at most, so that it costs little to look for them. */
+static bool find_unmerged(bpe *model)
 {
     bpe_scratch scratch = {0};
     id_list ids = {0};
-    model->whole = mem_zalloc(count, sizeof *model->whole);
-    bool done = model->whole != NULL;
+    bool done = token_index_init(&model->unmerged, model->tokens.count);
     for (size_t i = 0; i < model->tokens.count && done; i++) {
         const token_entry *entry = &model->tokens.entries[i];
         ids.count = 0;
         done = merge_piece(model, &scratch, entry->text, entry->length, &ids);
-        model->whole[entry->value] = model->ignore_merges || (ids.count == 1 && ids.ids[0] == entry->value);
+        if (done && (ids.count != 1 || ids.ids[0] != entry->value))
+            token_index_add(&model->unmerged, entry->text, entry->length, entry->value);
     }
     id_list_free(&ids);
     bpe_scratch_free(&scratch);
@@ -160,14 +159,14 @@ aki_status bpe_build(bpe *model, const vocabulary *vocab, size_t count, const bp
                    .fuse_unknown = settings->fuse_unknown,
                    .ignore_merges = settings->ignore_merges};
     if (!index_tokens(model, vocab, count) ||
-        !bpe_merges_build(&model->merges, settings->merges, settings->merge_count)) {
+        !bpe_merges_build(&model->merges, settings->merges, settings->merge_count, count)) {
         bpe_free(model);
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the vocabulary of '%s'", vocab->path);
     }
     find_bytes(model);
     if (!model->byte_level)
         find_joined(model, vocab, settings);
-    if (!find_whole(model, count)) {
+    if (!bpe_merges_start(&model->merges, model->single) || (model->ignore_merges && !find_unmerged(model))) {
         bpe_free(model);
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the vocabulary of '%s'", vocab->path);
     }
@@ -179,13 +178,14 @@ void bpe_free(bpe *model)
 {
     bpe_merges_free(&model->merges);
     token_index_free(&model->tokens);
+    token_index_free(&model->unmerged);
     buf_free(&model->texts);
-    mem_free(model->whole);
 }
 
 void bpe_scratch_free(bpe_scratch *scratch)
 {
     mem_free(scratch->symbols);
+    mem_free(scratch->numbers);
     bpe_merge_scratch_free(&scratch->merges);
     piece_cache_free(&scratch->cache);
     *scratch = (bpe_scratch){0};
@@ -202,6 +202,10 @@ static bool reserve_symbols(bpe_scratch *scratch, size_t wanted)
     if (symbols == NULL)
         return false;
     scratch->symbols = symbols;
+    uint8_t *numbers = mem_realloc(scratch->numbers, capacity, sizeof *numbers);
+    if (numbers == NULL)
+        return false;
+    scratch->numbers = numbers;
     scratch->capacity = capacity;
     return true;
 }
@@ -247,9 +251,8 @@ static size_t write_symbols(const bpe *model, const char *text, size_t length, i
         const unsigned char byte = (unsigned char)text[at];
         uint32_t code_point;
         bytes = model->byte_level || byte < 0x80 ? 1 : utf8_decode(text + at, &code_point);
-        const int32_t id = model->byte_level ? model->byte_ids[byte]
-                           : byte < 0x80     ? model->ascii[byte]
-                                             : token_index_find(&model->tokens, text + at, bytes);
+        const int32_t id =
+            bytes == 1 ? model->single[byte] : token_index_find(&model->tokens, text + at, bytes);
         if (id >= 0)
             write_known(model, &to, id);
         else if (!model->byte_fallback || !write_bytes(model, &to, text + at, bytes))
@@ -258,6 +261,23 @@ static size_t write_symbols(const bpe *model, const char *text, size_t length, i
     if (to.unknown)
         to.symbols[to.count++] = model->unknown;
     return to.count;
+}
+
+/* Writes the symbols of a text of nothing but single ones (model->single), and their numbers. SIZE_MAX = it is another one. */
+static size_t write_singles(const bpe *model, const char *text, size_t length, int32_t *symbols,
+                            uint8_t *numbers)
+{
+    int32_t all = 0;
+    size_t count = 0;
+    for (size_t at = 0; at < length && all >= 0; count++) {
+        const size_t number = model->byte_level ? (unsigned char)text[at] : begin_of(text + at, length - at);
+        if (number == BPE_BEGINS)
+            return SIZE_MAX;
+        at += number == BPE_BEGIN_SPACE && !model->byte_level ? SPACE_SIGN_BYTES : 1;
+        numbers[count] = (uint8_t)number;
+        all |= symbols[count] = model->single[number];
+    }
+    return all >= 0 ? count : SIZE_MAX;
 }
 
 /* ---- Pieces ------------------------------------------------------------------------------------------- */
@@ -272,16 +292,20 @@ static bool push(id_list *out, int32_t id)
 
 static bool merge_piece(const bpe *model, bpe_scratch *scratch, const char *text, size_t length, id_list *out)
 {
-    return reserve_symbols(scratch, length) &&
-           bpe_merge_word(&model->merges, &scratch->merges, scratch->symbols,
-                          write_symbols(model, text, length, scratch->symbols), out);
+    if (!reserve_symbols(scratch, length))
+        return false;
+    bpe_word word = {scratch->symbols, scratch->numbers,
+                     write_singles(model, text, length, scratch->symbols, scratch->numbers)};
+    if (word.count == SIZE_MAX)
+        word = (bpe_word){scratch->symbols, NULL, write_symbols(model, text, length, scratch->symbols)};
+    return bpe_merge_word(&model->merges, &scratch->merges, &word, out);
 }
 
 static bool find_piece(const bpe *model, bpe_scratch *scratch, const char *text, size_t length, id_list *out)
 {
-    const int32_t whole = token_index_find(&model->tokens, text, length);
-    return whole != TOKEN_INDEX_NONE && model->whole[whole] ? push(out, whole)
-                                                            : merge_piece(model, scratch, text, length, out);
+    const int32_t whole =
+        model->unmerged.count > 0 ? token_index_find(&model->unmerged, text, length) : TOKEN_INDEX_NONE;
+    return whole != TOKEN_INDEX_NONE ? push(out, whole) : merge_piece(model, scratch, text, length, out);
 }
 
 static bool encode_piece(const bpe *model, bpe_scratch *scratch, const char *text, size_t length, size_t room,

@@ -33,10 +33,11 @@ typedef struct bpe {
     bpe_merges merges;
     token_index
         tokens; /* by the text that they stand for; byte-level ones that stand for no bytes are left out */
-    buf texts;  /* byte-level: what `tokens` points to */
+    token_index unmerged;  /* of ignore_merges: those whose text the merges make other tokens of */
+    buf texts;             /* byte-level: what `tokens` points to */
     int32_t byte_ids[256]; /* of each byte; of "<0x00>" … where the model works on characters; or -1 */
-    int32_t ascii[128];    /* of each ASCII character, or -1 */
-    uint8_t *whole;        /* [count] 1: a piece that is the token's text becomes that token */
+    /* Symbols that have a number: bytes, or ASCII characters and, as BPE_BEGIN_SPACE, U+2581. -1 = it has no token. */
+    int32_t single[256];
     bool joined[256][BPE_BEGINS]; /* [last byte of a character][of the next one]: a merge may join the two */
     int32_t unknown;              /* or -1 */
     bool byte_level, byte_fallback, fuse_unknown, ignore_merges;
@@ -46,6 +47,7 @@ typedef struct bpe {
 /* A zeroed one is ready for use; for any number of models, one after another. */
 typedef struct bpe_scratch {
     int32_t *symbols; /* [capacity] */
+    uint8_t *numbers; /* [capacity] of symbols in bpe.single */
     size_t capacity;
     bpe_merge_scratch merges;
     piece_cache cache;

@@ -14,79 +14,104 @@
 /* Most tokens that are looked for as what a text repeats. */
 #define REPEAT_TOKENS_MAX ((size_t)8)
 
-/* Bits of the filter for each merge, at least. */
-#define FILTER_BITS ((size_t)8)
-
 typedef int32_t vector __attribute__((vector_size(16)));
 #define VECTOR ((size_t)4)
+#define FEW ((size_t)8)
 
 _Static_assert(BPE_SCAN == 256, "a place in a window takes eight bits beside a rank");
 
-static inline uint64_t key_of(int32_t left, int32_t right)
+static inline uint32_t hash_of(int32_t right)
 {
-    return (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+    return (uint32_t)right * UINT32_C(0x9E3779B1);
 }
 
-static inline uint64_t hash_of(uint64_t key)
+static inline uint64_t filter_of(uint32_t hash)
 {
-    const uint64_t hash = key * UINT64_C(0x9E3779B97F4A7C15);
-    return (hash ^ hash >> 32) * UINT64_C(0xD6E8FEB86659FD93);
+    return UINT64_C(1) << (hash >> 26);
 }
 
 /* Where the pair is, or where it would go. */
-static inline bpe_pair *place_of(const bpe_merges *merges, uint64_t key, uint64_t hash)
+static inline bpe_pair *place_of(const bpe_merges *merges, const bpe_row *row, int32_t right, uint32_t hash)
 {
-    const size_t mask = ((size_t)1 << (64 - merges->shift)) - 1;
-    for (size_t i = (size_t)(hash >> merges->shift);; i = (i + 1) & mask)
-        if (merges->pairs[i].key == key || merges->pairs[i].key == BPE_PAIR_FREE)
-            return &merges->pairs[i];
+    for (uint32_t i = hash >> 8;; i++) {
+        bpe_pair *pair = &merges->pairs[row->start + (i & row->mask)];
+        if (pair->right == right || pair->right == BPE_PAIR_FREE)
+            return pair;
+    }
 }
 
 /* The pair, or NULL. */
 static inline const bpe_pair *find(const bpe_merges *merges, int32_t left, int32_t right)
 {
-    const uint64_t key = key_of(left, right), hash = hash_of(key), bit = hash >> merges->filter_shift;
-    if ((merges->filter[bit / 64] >> bit % 64 & 1) == 0)
+    const bpe_row *row = &merges->rows[left];
+    const uint32_t hash = hash_of(right);
+    if ((row->filter & filter_of(hash)) == 0)
         return NULL;
-    const bpe_pair *pair = place_of(merges, key, hash);
-    return pair->key == key ? pair : NULL;
+    const bpe_pair *pair = place_of(merges, row, right, hash);
+    return pair->right == right ? pair : NULL;
 }
 
-/* Number of bits by which the hash is shifted right to give a number below a power of two that is `least` or more. */
-static unsigned shift_for(size_t least)
+/* Gives each row as many places as its pairs need, at most two thirds of them taken, and returns how many that are. The start of a row
+ * holds the count of its pairs before. */
+static size_t lay_out_rows(bpe_row *rows, size_t token_count)
 {
-    unsigned shift = 58;
-    while (((size_t)1 << (64 - shift)) < least)
-        shift--;
-    return shift;
+    size_t room = 1;
+    for (size_t i = 0; i < token_count; i++) {
+        const size_t count = rows[i].start;
+        size_t places = 2;
+        while (2 * places < 3 * count)
+            places *= 2;
+        rows[i].start = count > 0 ? (uint32_t)room : 0;
+        rows[i].mask = count > 0 ? (uint32_t)places - 1 : 0;
+        room += count > 0 ? places : 0;
+    }
+    return room;
 }
 
-bool bpe_merges_build(bpe_merges *merges, const bpe_merge *list, size_t count)
+bool bpe_merges_build(bpe_merges *merges, const bpe_merge *list, size_t count, size_t token_count)
 {
-    *merges = (bpe_merges){.shift = shift_for(count + count / 3 + 1),
-                           .filter_shift = shift_for(FILTER_BITS * count)};
-    const size_t room = (size_t)1 << (64 - merges->shift);
+    *merges = (bpe_merges){.rows = mem_zalloc(token_count, sizeof *merges->rows)};
+    if (merges->rows == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        merges->rows[list[i].left].start++;
+    const size_t room = lay_out_rows(merges->rows, token_count);
     merges->pairs = mem_alloc(room, sizeof *merges->pairs);
-    merges->filter = mem_zalloc(((size_t)1 << (64 - merges->filter_shift)) / 64, sizeof *merges->filter);
-    if (merges->pairs == NULL || merges->filter == NULL) {
+    if (merges->pairs == NULL) {
         bpe_merges_free(merges);
         return false;
     }
     for (size_t i = 0; i < room; i++)
-        merges->pairs[i] = (bpe_pair){BPE_PAIR_FREE, NO_RANK, 0};
+        merges->pairs[i] = (bpe_pair){.right = BPE_PAIR_FREE};
     for (size_t i = 0; i < count; i++) {
-        const uint64_t key = key_of(list[i].left, list[i].right), hash = hash_of(key);
-        const uint64_t bit = hash >> merges->filter_shift;
-        *place_of(merges, key, hash) = (bpe_pair){key, (int32_t)i, list[i].result};
-        merges->filter[bit / 64] |= UINT64_C(1) << bit % 64;
+        bpe_row *row = &merges->rows[list[i].left];
+        const uint32_t hash = hash_of(list[i].right);
+        *place_of(merges, row, list[i].right, hash) = (bpe_pair){list[i].right, (int32_t)i, list[i].result};
+        row->filter |= filter_of(hash);
     }
+    return true;
+}
+
+bool bpe_merges_start(bpe_merges *merges, const int32_t *ids)
+{
+    merges->starts = mem_alloc((size_t)256 * 256, sizeof *merges->starts);
+    if (merges->starts == NULL)
+        return false;
+    for (size_t left = 0; left < 256; left++)
+        for (size_t right = 0; right < 256; right++) {
+            const bpe_pair *pair =
+                ids[left] >= 0 && ids[right] >= 0 ? find(merges, ids[left], ids[right]) : NULL;
+            merges->starts[left << 8 | right] =
+                pair != NULL ? (bpe_start){pair->rank << 8, pair->result} : (bpe_start){BPE_NO_ORDER, 0};
+        }
     return true;
 }
 
 void bpe_merges_free(bpe_merges *merges)
 {
+    mem_free(merges->starts);
+    mem_free(merges->rows);
     mem_free(merges->pairs);
-    mem_free(merges->filter);
     *merges = (bpe_merges){0};
 }
 
@@ -101,7 +126,7 @@ void bpe_merge_scratch_free(bpe_merge_scratch *scratch)
 /* ---- By scanning -------------------------------------------------------------------------------------- */
 
 /* A word of up to BPE_SCAN symbols. order: rank << 8 | place of the symbol, whose merge with the next one it is; the least
- * one is the merge to do. */
+ * one is the merge to do. From BPE_NO_ORDER on: none. */
 typedef struct scan {
     int32_t order[BPE_SCAN], id[BPE_SCAN], result[BPE_SCAN];
     uint16_t previous[BPE_SCAN], next[BPE_SCAN]; /* BPE_SCAN = none */
@@ -110,7 +135,7 @@ typedef struct scan {
 static inline void look_up(const bpe_merges *merges, scan *s, size_t at)
 {
     const size_t next = s->next[at];
-    s->order[at] = NO_RANK;
+    s->order[at] = BPE_NO_ORDER;
     if (next == BPE_SCAN)
         return;
     const bpe_pair *pair = find(merges, s->id[at], s->id[next]);
@@ -120,9 +145,25 @@ static inline void look_up(const bpe_merges *merges, scan *s, size_t at)
     s->result[at] = pair->result;
 }
 
-/* The least of order[0..count), a multiple of VECTOR. */
+static inline int32_t lower(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Numbers by numbers: a vector would wait for the numbers just stored. */
+static inline int32_t least_of_few(const int32_t *order)
+{
+    return lower(lower(lower(order[0], order[1]), lower(order[2], order[3])),
+                 lower(lower(order[4], order[5]), lower(order[6], order[7])));
+}
+
+/* The least of order[0..count), a multiple of FEW. */
 static inline int32_t least(const int32_t *order, size_t count)
 {
+    if (count == FEW)
+        return least_of_few(order);
+    if (count == 2 * FEW)
+        return lower(least_of_few(order), least_of_few(order + FEW));
     vector low;
     memcpy(&low, order, sizeof low);
     for (size_t i = VECTOR; i < count; i += VECTOR) {
@@ -131,28 +172,38 @@ static inline int32_t least(const int32_t *order, size_t count)
         const vector smaller = v < low;
         low = (v & smaller) | (low & ~smaller);
     }
-    int32_t found = low[0];
-    for (size_t i = 1; i < VECTOR; i++)
-        found = low[i] < found ? low[i] : found;
-    return found;
+    return lower(lower(low[0], low[1]), lower(low[2], low[3]));
 }
 
-static size_t merge_by_scan(const bpe_merges *merges, const int32_t *symbols, size_t count, bpe_token *out)
+static void start_scan(const bpe_merges *merges, const bpe_word *word, scan *s)
+{
+    const size_t count = word->count;
+    memcpy(s->id, word->symbols, count * sizeof *word->symbols);
+    for (size_t i = 0; i < count; i++) {
+        s->previous[i] = (uint16_t)(i - 1);
+        s->next[i] = (uint16_t)(i + 1);
+    }
+    s->previous[0] = s->next[count - 1] = BPE_SCAN;
+    for (size_t i = 0; i + 1 < count && word->numbers != NULL; i++) {
+        const bpe_start *start = &merges->starts[(size_t)word->numbers[i] << 8 | word->numbers[i + 1]];
+        s->order[i] = start->order | (int32_t)i;
+        s->result[i] = start->result;
+    }
+    for (size_t i = 0; i + 1 < count && word->numbers == NULL; i++)
+        look_up(merges, s, i);
+}
+
+static size_t merge_by_scan(const bpe_merges *merges, const bpe_word *word, bpe_token *out)
 {
     scan s;
-    const size_t padded = (count + VECTOR - 1) / VECTOR * VECTOR;
-    memcpy(s.id, symbols, count * sizeof *symbols);
-    for (size_t i = 0; i < count; i++) {
-        s.previous[i] = (uint16_t)(i > 0 ? i - 1 : BPE_SCAN);
-        s.next[i] = (uint16_t)(i + 1 < count ? i + 1 : BPE_SCAN);
-        look_up(merges, &s, i);
-    }
-    for (size_t i = count; i < padded; i++)
-        s.order[i] = NO_RANK;
-    for (int32_t order; (order = least(s.order, padded)) != NO_RANK;) {
+    const size_t count = word->count, padded = (count + FEW - 1) / FEW * FEW;
+    start_scan(merges, word, &s);
+    for (size_t i = count - 1; i < padded; i++)
+        s.order[i] = BPE_NO_ORDER;
+    for (int32_t order; (order = least(s.order, padded)) < BPE_NO_ORDER;) {
         const size_t at = (size_t)order % BPE_SCAN, gone = s.next[at], next = s.next[gone];
         s.id[at] = s.result[at];
-        s.order[gone] = NO_RANK;
+        s.order[gone] = BPE_NO_ORDER;
         s.next[at] = (uint16_t)next;
         if (next != BPE_SCAN)
             s.previous[next] = (uint16_t)at;
@@ -284,11 +335,16 @@ static bool reserve_heap(bpe_merge_scratch *scratch, size_t count)
     return true;
 }
 
-static size_t merge(const bpe_merges *merges, bpe_merge_scratch *scratch, const int32_t *symbols,
-                    size_t count, bpe_token *out)
+static size_t merge(const bpe_merges *merges, bpe_merge_scratch *scratch, const bpe_word *word,
+                    bpe_token *out)
 {
-    return count <= BPE_SCAN ? merge_by_scan(merges, symbols, count, out)
-                             : merge_by_heap(merges, scratch, symbols, count, out);
+    return word->count <= BPE_SCAN ? merge_by_scan(merges, word, out)
+                                   : merge_by_heap(merges, scratch, word->symbols, word->count, out);
+}
+
+static bpe_word part_of(const bpe_word *word, size_t from, size_t to)
+{
+    return (bpe_word){word->symbols + from, word->numbers != NULL ? word->numbers + from : NULL, to - from};
 }
 
 static bool append(id_list *out, const bpe_token *tokens, size_t count)
@@ -385,32 +441,33 @@ static bool begins_with(const window *w, const window *other, size_t token)
            start_of(w, 1) - w->from == start_of(other, token + 1) - start_of(other, token);
 }
 
-static void merge_next(const bpe_merges *merges, bpe_merge_scratch *scratch, const int32_t *symbols,
-                       size_t count, size_t width, size_t from, window *next)
+static void merge_window(const bpe_merges *merges, bpe_merge_scratch *scratch, const bpe_word *word,
+                         size_t width, size_t from, window *next)
 {
     next->from = from;
-    next->to = count - from < width ? count : from + width;
-    next->count = merge(merges, scratch, symbols + from, next->to - from, next->tokens);
+    next->to = word->count - from < width ? word->count : from + width;
+    const bpe_word part = part_of(word, from, next->to);
+    next->count = merge(merges, scratch, &part, next->tokens);
 }
 
 /* Merges count > width symbols by windows. APART: two of them do not agree, and `out` is as before. */
-static outcome merge_windows(const bpe_merges *merges, bpe_merge_scratch *scratch, const int32_t *symbols,
-                             size_t count, size_t width, id_list *out)
+static outcome merge_windows(const bpe_merges *merges, bpe_merge_scratch *scratch, const bpe_word *word,
+                             size_t width, id_list *out)
 {
     const size_t out_before = out->count;
-    window now = {.tokens = scratch->tokens, .to = width}, next = {.tokens = scratch->tokens + width};
-    now.count = merge(merges, scratch, symbols, width, now.tokens);
-    while (now.to < count) {
+    window now = {.tokens = scratch->tokens}, next = {.tokens = scratch->tokens + width};
+    merge_window(merges, scratch, word, width, 0, &now);
+    while (now.to < word->count) {
         size_t mine = last_before_overlap(&now), theirs = 0;
-        repeat again = find_repeat(&now, mine, symbols, count, width);
+        repeat again = find_repeat(&now, mine, word->symbols, word->count, width);
         if (again.times > 0) {
-            merge_next(merges, scratch, symbols, count, width,
-                       start_of(&now, mine) + again.times * again.period, &next);
+            merge_window(merges, scratch, word, width, start_of(&now, mine) + again.times * again.period,
+                         &next);
             if (!begins_with(&next, &now, mine))
                 again.times = 0;
         }
         if (again.times == 0 && mine > 0)
-            merge_next(merges, scratch, symbols, count, width, start_of(&now, mine), &next);
+            merge_window(merges, scratch, word, width, start_of(&now, mine), &next);
         if (again.times == 0 && (mine == 0 || !agree(&now, &next, &mine, &theirs))) {
             out->count = out_before;
             return APART;
@@ -426,21 +483,21 @@ static outcome merge_windows(const bpe_merges *merges, bpe_merge_scratch *scratc
     return append(out, now.tokens, now.count) ? DONE : NO_MEMORY;
 }
 
-bool bpe_merge_word(const bpe_merges *merges, bpe_merge_scratch *scratch, const int32_t *symbols,
-                    size_t count, id_list *out)
+bool bpe_merge_word(const bpe_merges *merges, bpe_merge_scratch *scratch, const bpe_word *word, id_list *out)
 {
     static const size_t widths[] = {NARROW_WINDOW, BPE_SCAN, WIDE_WINDOW};
+    const size_t count = word->count;
     if (count == 0)
         return true;
     for (size_t i = 0; i < sizeof widths / sizeof widths[0] && count > widths[i]; i++) {
         if (!reserve_tokens(scratch, 2 * widths[i]) ||
             (widths[i] > BPE_SCAN && !reserve_heap(scratch, widths[i])))
             return false;
-        const outcome done = merge_windows(merges, scratch, symbols, count, widths[i], out);
+        const outcome done = merge_windows(merges, scratch, word, widths[i], out);
         if (done != APART)
             return done == DONE;
     }
     if (!reserve_tokens(scratch, count) || (count > BPE_SCAN && !reserve_heap(scratch, count)))
         return false;
-    return append(out, scratch->tokens, merge(merges, scratch, symbols, count, scratch->tokens));
+    return append(out, scratch->tokens, merge(merges, scratch, word, scratch->tokens));
 }

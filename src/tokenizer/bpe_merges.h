@@ -23,20 +23,42 @@ typedef struct bpe_merge {
     int32_t left, right, result; /* ids */
 } bpe_merge;
 
+/* What a token becomes with one that follows it. */
 typedef struct bpe_pair {
-    uint64_t key; /* left << 32 | right; BPE_PAIR_FREE = free */
+    int32_t right; /* BPE_PAIR_FREE = no pair */
     int32_t rank, result;
 } bpe_pair;
 
-#define BPE_PAIR_FREE UINT64_MAX
+#define BPE_PAIR_FREE (-1)
 
-/* Most pairs that are asked for have no merge. `filter` tells that of nearly all of them, and is small enough to stay in
- * a cache of the core, which `pairs` is not. */
+/* The pairs of one left token: a hash table of its own, of which at least one place is free. Tokens that are met often have small
+ * ids, as trained vocabularies are in that order, so that their rows lie close together and stay in the core's caches. */
+typedef struct bpe_row {
+    uint32_t start,
+        mask;        /* pairs[start] to pairs[start + mask]; a token without pairs has the free one at 0 */
+    uint64_t filter; /* bit of a hash of the right token: 1 = there may be a pair */
+} bpe_row;
+
+/* What two symbols that have numbers become. */
+typedef struct bpe_start {
+    int32_t order; /* rank << 8, or BPE_NO_ORDER */
+    int32_t result;
+} bpe_start;
+
+#define BPE_NO_ORDER (INT32_MAX & ~(int32_t)0xFF)
+
 typedef struct bpe_merges {
-    bpe_pair *pairs;  /* [1 << (64 - shift)], at most three quarters of them taken */
-    uint64_t *filter; /* [1 << (64 - filter_shift)] bits: 1 = there may be a pair of this hash */
-    unsigned shift, filter_shift;
+    bpe_row *rows; /* [token_count] */
+    bpe_pair *pairs;
+    bpe_start *starts; /* [256][256] by numbers: the first merges of a word, found without a hash; or NULL */
 } bpe_merges;
+
+/* A word that is to be merged. */
+typedef struct bpe_word {
+    const int32_t *symbols; /* [count] ids of its characters or bytes */
+    const uint8_t *numbers; /* [count] of the symbols, by bpe_merges_start; or NULL */
+    size_t count;           /* < UINT32_MAX */
+} bpe_word;
 
 /* A token of a word: where it begins, counted in symbols. */
 typedef struct bpe_token {
@@ -64,16 +86,16 @@ typedef struct bpe_merge_scratch {
     size_t heap_capacity; /* of `symbols` and, twice that, of `heap` */
 } bpe_merge_scratch;
 
-/* merges: [count], by rank; of a pair that is there twice the last one counts. count <= BPE_MERGES_MAX. False = out of
- * memory. */
-bool bpe_merges_build(bpe_merges *merges, const bpe_merge *list, size_t count);
+/* list: [count], by rank; of a pair that is there twice the last one counts. count <= BPE_MERGES_MAX. token_count: all ids are below it.
+ * False = out of memory. */
+bool bpe_merges_build(bpe_merges *merges, const bpe_merge *list, size_t count, size_t token_count);
+/* ids: [256] of symbols by number, -1 = there is none. After this words may have numbers. False = out of memory. */
+bool bpe_merges_start(bpe_merges *merges, const int32_t *ids);
 /* Zeroed merges are allowed. */
 void bpe_merges_free(bpe_merges *merges);
 void bpe_merge_scratch_free(bpe_merge_scratch *scratch);
 
-/* Appends what symbols[0..count), ids of a word's characters or bytes, become. count < UINT32_MAX. False = out of
- * memory. */
-bool bpe_merge_word(const bpe_merges *merges, bpe_merge_scratch *scratch, const int32_t *symbols,
-                    size_t count, id_list *out);
+/* Appends what the word becomes. False = out of memory. */
+bool bpe_merge_word(const bpe_merges *merges, bpe_merge_scratch *scratch, const bpe_word *word, id_list *out);
 
 #endif

@@ -1,4 +1,5 @@
-/* Merging: equal to doing the merges one by one, for words of every length and merges of every kind. */
+/* Merging: equal to doing the merges one by one, for words of every length, of symbols with and without numbers, and merges of every
+ * kind. */
 #include "unit.h"
 
 #include "base/memory.h"
@@ -79,6 +80,23 @@ static size_t merge_plainly(const rules *r, int32_t *ids, size_t count)
     }
 }
 
+/* Of a letter. */
+static uint8_t number_of(int32_t letter)
+{
+    return (uint8_t)(0xFF - letter);
+}
+
+static void build(const rules *r, bpe_merges *merges)
+{
+    int32_t ids[256];
+    for (size_t i = 0; i < 256; i++)
+        ids[i] = -1;
+    for (int32_t letter = 0; letter < LETTERS; letter++)
+        ids[number_of(letter)] = letter;
+    assert_true(bpe_merges_build(merges, r->list, r->count, TOKENS_MAX));
+    assert_true(bpe_merges_start(merges, ids));
+}
+
 static void check_word(const rules *r, const bpe_merges *merges, bpe_merge_scratch *scratch,
                        const int32_t *word, size_t length)
 {
@@ -87,10 +105,19 @@ static void check_word(const rules *r, const bpe_merges *merges, bpe_merge_scrat
     assert_non_null(expected);
     memcpy(expected, word, length * sizeof *word);
     const size_t count = merge_plainly(r, expected, length);
-    assert_true(bpe_merge_word(merges, scratch, word, length, &found));
-    assert_int_equal(found.count, count);
-    assert_memory_equal(found.ids, expected, count * sizeof *expected);
+    uint8_t *numbers = mem_alloc(length, sizeof *numbers);
+    assert_non_null(numbers);
+    for (size_t i = 0; i < length; i++)
+        numbers[i] = number_of(word[i]);
+    for (int numbered = 0; numbered < 2; numbered++) {
+        found.count = 0;
+        assert_true(
+            bpe_merge_word(merges, scratch, &(bpe_word){word, numbered ? numbers : NULL, length}, &found));
+        assert_int_equal(found.count, count);
+        assert_memory_equal(found.ids, expected, count * sizeof *expected);
+    }
     id_list_free(&found);
+    mem_free(numbers);
     mem_free(expected);
 }
 
@@ -107,7 +134,7 @@ static void draw_word(int32_t *word, size_t length, uint64_t *state, uint32_t ki
 static void words_become_what_single_merges_make_of_them(void **state)
 {
     (void)state;
-    static const size_t lengths[] = {1, 2, 3, 7, 16, 63, 64, 65, 66, 100, 129, 200};
+    static const size_t lengths[] = {1, 2, 3, 7, 8, 9, 16, 17, 63, 64, 65, 66, 100, 129, 200};
     uint64_t random = UINT64_C(88172645463325252);
     bpe_merge_scratch scratch = {0};
     for (size_t round = 0; round < 200; round++) {
@@ -115,7 +142,7 @@ static void words_become_what_single_merges_make_of_them(void **state)
         bpe_merges merges;
         int32_t word[1100];
         draw_rules(&r, &random, round % 60);
-        assert_true(bpe_merges_build(&merges, r.list, r.count));
+        build(&r, &merges);
         for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
             draw_word(word, lengths[i], &random, draw(&random, 3));
             check_word(&r, &merges, &scratch, word, lengths[i]);
@@ -140,7 +167,7 @@ static void words_that_repeat_become_what_single_merges_make_of_them(void **stat
         bpe_merges merges;
         int32_t word[1000];
         draw_rules(&r, &random, 10 + round % 50);
-        assert_true(bpe_merges_build(&merges, r.list, r.count));
+        build(&r, &merges);
         for (size_t at = 0, end; at < 1000; at = end) {
             const size_t block = 1 + draw(&random, 6), start = at;
             end = at + 300 + draw(&random, 400);
@@ -164,15 +191,15 @@ static void tokens_longer_than_any_window(void **state)
     bpe_merge_scratch scratch = {0};
     for (int32_t i = 0; i < 12; i++)
         list[i] = (bpe_merge){i, i, i + 1};
-    assert_true(bpe_merges_build(&merges, list, 12));
+    assert_true(bpe_merges_build(&merges, list, 12, 13));
     int32_t *word = mem_zalloc(10000, sizeof *word);
     assert_non_null(word);
     id_list found = {0};
-    assert_true(bpe_merge_word(&merges, &scratch, word, 10000, &found));
+    assert_true(bpe_merge_word(&merges, &scratch, &(bpe_word){word, NULL, 10000}, &found));
     const int32_t expected[] = {12, 12, 10, 9, 8, 4}; /* 10,000 = 4,096 + 4,096 + 1,024 + 512 + 256 + 16 */
     assert_int_equal(found.count, sizeof expected / sizeof expected[0]);
     assert_memory_equal(found.ids, expected, sizeof expected);
-    assert_true(bpe_merge_word(&merges, &scratch, word, 0, &found));
+    assert_true(bpe_merge_word(&merges, &scratch, &(bpe_word){word, NULL, 0}, &found));
     assert_int_equal(found.count, sizeof expected / sizeof expected[0]);
     id_list_free(&found);
     mem_free(word);
