@@ -149,6 +149,38 @@ class CohereV1(Cohere):
         return self.client().embed(texts=texts, model=self.model, input_type="search_document", **extra).embeddings
 
 
+class HaystackCohere(Client):
+    def embed(self, texts):
+        from haystack import Document
+        from haystack.utils import Secret
+        from haystack_integrations.components.embedders.cohere import CohereDocumentEmbedder
+        embedder = CohereDocumentEmbedder(api_base_url=self.url, model=self.model, api_key=Secret.from_token(self.key), progress_bar=False,
+                                          truncate="NONE" if self.whole else "END")
+        return [document.embedding for document in embedder.run([Document(content=text) for text in texts])["documents"]]
+
+
+class LangChainNVIDIA(Client):
+    def embed(self, texts):
+        from langchain_nvidia_ai_endpoints import NVIDIAEmbeddings
+        truncate = "NONE" if self.whole else "END"
+        return NVIDIAEmbeddings(model=self.model, base_url=self.url + "/v1", api_key=self.key, truncate=truncate).embed_documents(texts)
+
+
+class Mem0OpenAI(Client):
+    def embed(self, texts):
+        from mem0.configs.embeddings.base import BaseEmbedderConfig
+        from mem0.embeddings.openai import OpenAIEmbedding
+        settings = BaseEmbedderConfig(model=self.model, openai_base_url=self.url + "/v1", api_key=self.key)
+        return OpenAIEmbedding(settings).embed_batch(texts)
+
+
+class Mem0Ollama(Client):
+    def embed(self, texts):
+        from mem0.configs.embeddings.base import BaseEmbedderConfig
+        from mem0.embeddings.ollama import OllamaEmbedding
+        return OllamaEmbedding(BaseEmbedderConfig(model=self.model, ollama_base_url=self.url)).embed_batch(texts)
+
+
 class Voyage(Client):
     def client(self):
         import voyageai
@@ -244,6 +276,7 @@ CLIENTS = {
     "LlamaIndex, Ollama": LlamaIndexOllama, "Haystack, OpenAI": HaystackOpenAI, "Haystack, TEI": HaystackTEI,
     "huggingface_hub": HuggingFaceHub, "ollama": Ollama, "cohere": Cohere, "cohere, version 1": CohereV1, "voyageai": Voyage,
     "chromadb, OpenAI": ChromaOpenAI, "chromadb, Ollama": ChromaOllama, "chromadb, TEI": ChromaHuggingFace,
+    "langchain-nvidia-ai-endpoints": LangChainNVIDIA, "Haystack, Cohere": HaystackCohere, "mem0, OpenAI": Mem0OpenAI, "mem0, Ollama": Mem0Ollama,
     "tritonclient, HTTP": TritonHTTP, "tritonclient, gRPC": TritonGRPC,
 } | {f"litellm, {name}/": litellm_route(name, *row) for name, row in LITELLM.items()}
 

@@ -15,7 +15,8 @@ from python_driver import LITELLM
 
 SECTION = PAGE.read_text(encoding="utf-8").partition("## Tried by `make test-clients`")[2].partition("\n## ")[0]
 BLOCKS = [(title, language, block) for title, text in re.findall(r"^### ([^\n]+)\n(.*?)(?=^### |\Z)", SECTION, re.M | re.S)
-          for language, block in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.M | re.S)]# Lines in Go leave a reply, of which JSON tells the vectors.
+          for language, block in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.M | re.S)]
+# Lines in Go leave a reply, of which JSON tells the vectors.
 GO = """package main
 
 %s
@@ -59,6 +60,8 @@ def by_go(block, folder):
     subprocess.run(["go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", "lines", "."], cwd=folder, check=True,
                    env=os.environ | {"GOTOOLCHAIN": "local"})
     reply = output(folder / "lines")
+    if isinstance(reply, list):
+        return reply
     vectors = reply.get("embeddings") or [item["embedding"] for item in reply["data"]]
     return vectors["float"] if isinstance(vectors, dict) else vectors
 

@@ -14,6 +14,8 @@ import (
 	"net/url"
 	"os"
 	"reflect"
+	"regexp"
+	"strconv"
 
 	cohere "github.com/cohere-ai/cohere-go/v2"
 	cohereclient "github.com/cohere-ai/cohere-go/v2/client"
@@ -23,6 +25,10 @@ import (
 	openai "github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
 	sashabaranov "github.com/sashabaranov/go-openai"
+	"github.com/tmc/langchaingo/embeddings"
+	langjina "github.com/tmc/langchaingo/embeddings/jina"
+	langollama "github.com/tmc/langchaingo/llms/ollama"
+	langopenai "github.com/tmc/langchaingo/llms/openai"
 )
 
 // With texts: embed them; Whole: one that is too long shall be refused. Without: rank the documents for the query.
@@ -174,13 +180,58 @@ func cohere1Rank(ask question) ([][2]float64, error) {
 	return scores, nil
 }
 
+// langChainEmbed asks by any of langchaingo's models that embed; its embedder makes batches of 512.
+func langChainEmbed(model embeddings.EmbedderClient, err error, ask question) ([][]float64, error) {
+	if err != nil {
+		return nil, err
+	}
+	embedder, err := embeddings.NewEmbedder(model)
+	if err != nil {
+		return nil, err
+	}
+	vectors, err := embedder.EmbedDocuments(context.Background(), ask.Texts)
+	if err != nil {
+		return nil, err
+	}
+	return widened(vectors), nil
+}
+
+func langChainOpenai(ask question) ([][]float64, error) {
+	model, err := langopenai.New(langopenai.WithBaseURL(ask.URL+"/v1"), langopenai.WithToken(ask.Key), langopenai.WithEmbeddingModel(ask.Model))
+	return langChainEmbed(model, err, ask)
+}
+
+func langChainOllama(ask question) ([][]float64, error) {
+	model, err := langollama.New(langollama.WithServerURL(ask.URL), langollama.WithModel(ask.Model),
+		langollama.WithHTTPClient(&http.Client{Transport: withKey(ask.Key)}))
+	return langChainEmbed(model, err, ask)
+}
+
+func langChainJina(ask question) ([][]float64, error) {
+	model, err := langjina.NewJina(langjina.WithAPIBaseURL(ask.URL+"/v1/embeddings"), langjina.WithAPIKey(ask.Key), langjina.WithModel(ask.Model))
+	if err != nil {
+		return nil, err
+	}
+	vectors, err := model.EmbedDocuments(context.Background(), ask.Texts)
+	if err != nil {
+		return nil, err
+	}
+	return widened(vectors), nil
+}
+
 var clients = map[string]client{
 	"openai-go":            {openaiEmbed, nil},
 	"go-openai":            {sashabaranovEmbed, nil},
 	"ollama":               {ollamaEmbed, nil},
 	"cohere-go":            {cohereEmbed, cohereRank},
 	"cohere-go, version 1": {cohere1Embed, cohere1Rank},
+	"langchaingo, OpenAI":  {langChainOpenai, nil},
+	"langchaingo, Ollama":  {langChainOllama, nil},
+	"langchaingo, Jina":    {langChainJina, nil},
 }
+
+// langChainStatus is how langchaingo tells the reply's status.
+var langChainStatus = regexp.MustCompile(`API returned unexpected status code: (\d{3})`)
 
 // statusOf is the reply's status as the client tells it, or 0.
 func statusOf(err error) int {
@@ -203,6 +254,10 @@ func statusOf(err error) int {
 		return stranger.StatusCode
 	case errors.As(err, &generated):
 		return generated.StatusCode
+	}
+	if text := langChainStatus.FindStringSubmatch(err.Error()); text != nil {
+		status, _ := strconv.Atoi(text[1])
+		return status
 	}
 	return 0
 }
