@@ -154,8 +154,7 @@ static void simd_lay_out(const kernel_attention *a, size_t head, const simd_bloc
         const size_t columns = block->end - first < PANEL ? block->end - first : PANEL;
         for (size_t j = 0; j < columns; j++)
             simd_ask_for(simd_keys_of(a, head, first + j) + kernel_key_value_heads(a) * size, size);
-        simd_lay_out_keys(a, head, first, columns, units,
-                          scratch->keys + (first - block->origin) * units);
+        simd_lay_out_keys(a, head, first, columns, units, scratch->keys + (first - block->origin) * units);
     }
     for (size_t first = 0; first < size; first += PANEL)
         simd_lay_out_values(a, head, block->first, block->end, first,
