@@ -122,18 +122,18 @@ static void find_joined(bpe *model, const vocabulary *vocab, const bpe_settings 
 static bool merge_piece(const bpe *model, bpe_scratch *scratch, const char *text, size_t length,
                         id_list *out);
 
-/* Finds the tokens that a piece becomes only because merges are ignored: a few at most, so that it costs little to look for them. */
-static bool find_unmerged(bpe *model)
+/* Finds the tokens whose text becomes that token: nearly all, but not those that other merges come before. */
+static bool find_whole(bpe *model)
 {
     bpe_scratch scratch = {0};
     id_list ids = {0};
-    bool done = token_index_init(&model->unmerged, model->tokens.count);
+    bool done = token_index_init(&model->whole, model->tokens.count);
     for (size_t i = 0; i < model->tokens.count && done; i++) {
         const token_entry *entry = &model->tokens.entries[i];
         ids.count = 0;
         done = merge_piece(model, &scratch, entry->text, entry->length, &ids);
-        if (done && (ids.count != 1 || ids.ids[0] != entry->value))
-            token_index_add(&model->unmerged, entry->text, entry->length, entry->value);
+        if (done && (model->ignore_merges || (ids.count == 1 && ids.ids[0] == entry->value)))
+            token_index_add(&model->whole, entry->text, entry->length, entry->value);
     }
     id_list_free(&ids);
     bpe_scratch_free(&scratch);
@@ -166,7 +166,7 @@ aki_status bpe_build(bpe *model, const vocabulary *vocab, size_t count, const bp
     find_bytes(model);
     if (!model->byte_level)
         find_joined(model, vocab, settings);
-    if (!bpe_merges_start(&model->merges, model->single) || (model->ignore_merges && !find_unmerged(model))) {
+    if (!bpe_merges_start(&model->merges, model->single) || !find_whole(model)) {
         bpe_free(model);
         return error_set(error, AKI_OUT_OF_MEMORY, "no memory for the vocabulary of '%s'", vocab->path);
     }
@@ -178,7 +178,7 @@ void bpe_free(bpe *model)
 {
     bpe_merges_free(&model->merges);
     token_index_free(&model->tokens);
-    token_index_free(&model->unmerged);
+    token_index_free(&model->whole);
     buf_free(&model->texts);
 }
 
@@ -303,8 +303,7 @@ static bool merge_piece(const bpe *model, bpe_scratch *scratch, const char *text
 
 static bool find_piece(const bpe *model, bpe_scratch *scratch, const char *text, size_t length, id_list *out)
 {
-    const int32_t whole =
-        model->unmerged.count > 0 ? token_index_find(&model->unmerged, text, length) : TOKEN_INDEX_NONE;
+    const int32_t whole = token_index_find(&model->whole, text, length);
     return whole != TOKEN_INDEX_NONE ? push(out, whole) : merge_piece(model, scratch, text, length, out);
 }
 

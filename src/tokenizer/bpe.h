@@ -33,7 +33,7 @@ typedef struct bpe {
     bpe_merges merges;
     token_index
         tokens; /* by the text that they stand for; byte-level ones that stand for no bytes are left out */
-    token_index unmerged;  /* of ignore_merges: those whose text the merges make other tokens of */
+    token_index whole;     /* the tokens that a piece of their text becomes: with ignore_merges all of them */
     buf texts;             /* byte-level: what `tokens` points to */
     int32_t byte_ids[256]; /* of each byte; of "<0x00>" … where the model works on characters; or -1 */
     /* Symbols that have a number: bytes, or ASCII characters and, as BPE_BEGIN_SPACE, U+2581. -1 = it has no token. */

@@ -23,6 +23,18 @@ static inline uint32_t tag_of(uint64_t hash)
     return (uint32_t)(hash >> 8);
 }
 
+/* Two more of the hash's high bits than choose the slot. */
+static inline uint64_t filter_place(const token_index *index, uint64_t hash)
+{
+    return hash >> (index->shift - 2);
+}
+
+static inline bool may_be_there(const token_index *index, uint64_t hash)
+{
+    const uint64_t place = filter_place(index, hash);
+    return index->filter[place / 64] >> place % 64 & 1;
+}
+
 bool token_index_init(token_index *index, size_t capacity)
 {
     *index = (token_index){.capacity = capacity, .shift = 60};
@@ -30,7 +42,8 @@ bool token_index_init(token_index *index, size_t capacity)
         index->shift--;
     index->slots = mem_zalloc((size_t)1 << (64 - index->shift), sizeof *index->slots);
     index->entries = mem_alloc(capacity, sizeof *index->entries);
-    if (index->slots == NULL || index->entries == NULL) {
+    index->filter = mem_zalloc(((size_t)1 << (64 - index->shift)) * 4 / 64, sizeof *index->filter);
+    if (index->slots == NULL || index->entries == NULL || index->filter == NULL) {
         token_index_free(index);
         return false;
     }
@@ -40,6 +53,7 @@ bool token_index_init(token_index *index, size_t capacity)
 void token_index_free(token_index *index)
 {
     mem_free(index->slots);
+    mem_free(index->filter);
     mem_free(index->entries);
     *index = (token_index){0};
 }
@@ -76,6 +90,7 @@ bool token_index_add(token_index *index, const char *text, size_t length, int32_
         return false;
     index->entries[index->count++] = (token_entry){text, (uint32_t)length, value};
     *slot = (token_slot){tag_of(hash), (uint32_t)index->count};
+    index->filter[filter_place(index, hash) / 64] |= UINT64_C(1) << filter_place(index, hash) % 64;
     if (length > index->longest)
         index->longest = length;
     index->lengths |= UINT64_C(1) << (length < 63 ? length : 63);
@@ -86,7 +101,10 @@ int32_t token_index_find(const token_index *index, const char *text, size_t leng
 {
     if (length == 0 || length > index->longest)
         return TOKEN_INDEX_NONE;
-    const token_slot *slot = find_slot(index, hash_of(text, length), text, length);
+    const uint64_t hash = hash_of(text, length);
+    if (!may_be_there(index, hash))
+        return TOKEN_INDEX_NONE;
+    const token_slot *slot = find_slot(index, hash, text, length);
     return slot->entry != 0 ? index->entries[slot->entry - 1].value : TOKEN_INDEX_NONE;
 }
 
