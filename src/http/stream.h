@@ -49,6 +49,9 @@ void http_stream_reply(http_stream *stream, http_reply *reply);
 /* The same after the delay, to a request that is whole. Meanwhile nothing of the stream is told but its end, which comes at once
  * where the connection breaks. */
 void http_stream_reply_after(http_stream *stream, http_reply *reply, int64_t delay_ns);
+/* At once, but after the interval where the connection's last reply by this function was within it: for refusals that some clients
+ * answer by the same request, at once and for ever. To a request that is whole. */
+void http_stream_reply_spaced(http_stream *stream, http_reply *reply, int64_t interval_ns);
 /* Replies that there is no memory, without taking any, and ends the connection. */
 void http_stream_reply_out_of_memory(http_stream *stream);
 /* Ends the stream without a reply, before one was sent. */

@@ -58,7 +58,7 @@ aki_status lock_acquire(file_lock *lock, const char *path, const hub_settings *s
             return AKI_OK;
         }
         if (clock_monotonic_ns() >= report_ns) {
-            log_write(&settings->log, AKI_LOG_INFO, "hub",
+            log_write(&settings->log, AKI_LOG_WARN, "hub",
                       "waiting for another process that downloads the same file");
             report_ns = clock_monotonic_ns() + REPORT_NS;
         }

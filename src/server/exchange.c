@@ -23,8 +23,9 @@
     "Retry-After.\",\"type\":\"unavailable_error\",\"param\":null,\"code\":\"out_of_memory\"}}\n"
 /* Retry-After where nothing better is known. */
 #define RETRY_MS 1000
-/* How long a 503 is kept back: some clients repeat the request at once, and for ever. */
-#define UNAVAILABLE_DELAY_MS 250
+/* Between two replies of 503 on a connection: some clients repeat the request at once, and for ever. The first one is not kept back,
+ * because a proxy turns to another instance by it. */
+#define UNAVAILABLE_INTERVAL_MS 250
 
 /* Calls the member of each observer that has it. */
 #define TELL(x, member, ...)                                                                                 \
@@ -359,7 +360,7 @@ static void add_headers(const exchange *x, http_reply *reply)
 }
 
 /* Refusals of work that hold no memory while they wait. Not those of probes, and none once the service ends. */
-static bool is_kept_back(const exchange *x, unsigned status)
+static bool is_spaced(const exchange *x, unsigned status)
 {
     return x->failed && status == 503 && x->complete && x->route != NULL && x->route->resume != NULL &&
            x->error.code != HTTP_ERROR_OUT_OF_MEMORY && server_phase_now(x->owner) != SERVER_DRAINING;
@@ -367,14 +368,14 @@ static bool is_kept_back(const exchange *x, unsigned status)
 
 void exchange_send(exchange *x, http_reply *reply)
 {
-    const bool waits = is_kept_back(x, reply->status);
+    const bool spaced = is_spaced(x, reply->status);
     add_headers(x, reply);
     x->status = reply->fields.failed                ? 503
                 : x->failed && reply->status == 200 ? http_error_status(x->error.code)
                                                     : reply->status;
     TELL(x, replied, x);
-    if (waits)
-        http_stream_reply_after(x->stream, reply, UNAVAILABLE_DELAY_MS * NS_PER_MS);
+    if (spaced)
+        http_stream_reply_spaced(x->stream, reply, UNAVAILABLE_INTERVAL_MS * NS_PER_MS);
     else
         http_stream_reply(x->stream, reply);
 }

@@ -62,6 +62,7 @@ struct http_connection {
     bool closed;
     bool counted; /* in the owner's count of addresses */
     unsigned requests;
+    int64_t spaced_ns;     /* when its last spaced reply was, or is, sent; 0 = none yet */
     int64_t idle_since_ns; /* its opening, or the end of its last request */
     union {
         struct sockaddr any;

@@ -115,6 +115,18 @@ void http_stream_reply_after(http_stream *face, http_reply *reply, int64_t delay
     http_loop_set_timer(stream->connection->loop, &stream->held_back, clock_monotonic_ns() + delay_ns);
 }
 
+void http_stream_reply_spaced(http_stream *face, http_reply *reply, int64_t interval_ns)
+{
+    http_connection *c = whole_of(face)->connection;
+    const int64_t now_ns = clock_monotonic_ns();
+    const bool soon = c->spaced_ns != 0 && now_ns < c->spaced_ns + interval_ns;
+    c->spaced_ns = soon ? now_ns + interval_ns : now_ns;
+    if (soon)
+        http_stream_reply_after(face, reply, interval_ns);
+    else
+        http_stream_reply(face, reply);
+}
+
 void http_stream_reply_out_of_memory(http_stream *face)
 {
     connection_stream *stream = whole_of(face);
