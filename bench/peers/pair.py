@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy
 
-import engine_akidb
 from batching import load_tokenizer
 from family_report import QUERY
 from timing import cosines, timed
@@ -95,7 +94,8 @@ def reference_vectors(folder, file, texts, threads):
 def measure(name, precision, home, folder, path, threads, tokens, seconds):
     calls, sizes, texts = load_texts(folder, tokens)
     exact = reference_vectors(folder, path.parent / f"reference-{tokens}.npy", texts, threads)
-    ours = engine_akidb.open_engine(folder, precision, threads)
+    from engine_akidb import open_engine  # loads the library: tests of the rest do without
+    ours = open_engine(folder, precision, threads)
     if ours is None:
         raise RuntimeError(f"akidb-embed has no {precision} on this CPU")
     peer = open_peer(name, home, folder, path, precision, threads)
