@@ -49,7 +49,7 @@ def tiers_with(precision, tiers):
     found = []
     for tier in tiers:
         arguments = [program(), "embed", "--model", str(model_folder()), "--precision", precision, "--cpu-tier", tier]
-        done = subprocess.run(arguments, input=b"x\n", capture_output=True, timeout=60)
+        done = subprocess.run(arguments, input=b"x\n", capture_output=True, timeout=600)
         if done.returncode == 0:
             found.append(tier)
         else:
