@@ -8,10 +8,8 @@
 The weights are random (shapes.py). Rates come from `akidb-embed bench` on one CPU.
 """
 import argparse
-import json
 import os
 import random
-import subprocess
 import sys
 from pathlib import Path
 
@@ -19,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from recording import describe_machine, others_share
 from shapes import write_shape
+from single_result import single_result
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHAPE, MEGABYTES = "qwen3-0.6b", (0, 128)
@@ -36,16 +35,8 @@ def write_queries(path, instruction_tokens, query_tokens, count):
 
 
 def bench(arguments, folder, corpus, precision, megabytes):
-    command = [arguments.build / "akidb-embed", "bench", "--json", "--model", folder, "--precision", precision, "--threads", 1,
-               "--corpus", corpus, "--prefix-cache-mb", megabytes, "--seconds", arguments.seconds]
-    cpu = sorted(os.sched_getaffinity(0))[:1]
-    done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          preexec_fn=lambda: os.sched_setaffinity(0, cpu))
-    if done.returncode == 0:
-        return json.loads(done.stdout)["results"][0]
-    if "cpu_unsupported" in done.stderr:
-        return None
-    sys.exit(f"{' '.join(map(str, command))} failed:\n{done.stderr}")
+    cpus = sorted(os.sched_getaffinity(0))[:1]
+    return single_result(arguments.build, folder, precision, cpus, "--corpus", corpus, "--prefix-cache-mb", megabytes, "--seconds", arguments.seconds)
 
 
 def row(precision, whole, shared):

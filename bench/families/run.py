@@ -8,9 +8,7 @@ The weights are random (shapes.py), the texts real. Rates come from `akidb-embed
 programs first: on a busy machine every figure is too low.
 """
 import argparse
-import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from recording import describe_machine, others_share, write_section
 from shapes import SHAPES, write_shape
+from single_result import single_result
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PRECISIONS = ("fp32", "bf16", "int8", "int4")
@@ -29,16 +28,7 @@ AIMS = {"bert-small": {"bf16": 0.90, "int8": 0.80}, "bert-base": {"bf16": 0.90, 
 
 
 def bench(arguments, folder, precision, length, cpus):
-    """The result of `akidb-embed bench --json` for one length; None where this CPU has not the precision."""
-    command = [arguments.build / "akidb-embed", "bench", "--json", "--model", folder, "--precision", precision, "--threads", len(cpus),
-               "--length", length, "--seconds", arguments.seconds]
-    done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          preexec_fn=lambda: os.sched_setaffinity(0, cpus))
-    if done.returncode == 0:
-        return json.loads(done.stdout)["results"][0]
-    if "cpu_unsupported" in done.stderr:
-        return None
-    sys.exit(f"{' '.join(map(str, command))} failed:\n{done.stderr}")
+    return single_result(arguments.build, folder, precision, cpus, "--length", length, "--seconds", arguments.seconds)
 
 
 def measure_shape(arguments, name, cpus):
