@@ -69,6 +69,18 @@ bool grpc_tei_set_prompt(json_t *root, bool given, ProtobufCBinaryData name, htt
     return !given || grpc_json_set_string(root, "prompt_name", name, error);
 }
 
+bool grpc_tei_read_text(api_call *call, const grpc_tei_text *text,
+                        bool (*fields)(api_call *call, const api_service *service, http_error *error),
+                        const api_service *service, http_error *error)
+{
+    const bool done = grpc_tei_begin(call, error) &&
+                      grpc_tei_set_text(call->root, text->inputs, text->truncate, text->direction, error) &&
+                      grpc_tei_set_prompt(call->root, text->has_prompt, text->prompt, error) &&
+                      fields(call, service, error);
+    grpc_tei_count(call, grpc_tei_characters(text->inputs));
+    return done;
+}
+
 bool grpc_tei_append_text(json_t *list, ProtobufCBinaryData text, const char *param, http_error *error)
 {
     json_t *value = grpc_json_string(text, param, error);

@@ -29,6 +29,20 @@ bool grpc_tei_set_text(json_t *root, ProtobufCBinaryData text, bool truncate, in
                        http_error *error);
 /* Member "prompt_name", where it is given. */
 bool grpc_tei_set_prompt(json_t *root, bool given, ProtobufCBinaryData name, http_error *error);
+
+/* The fields of a message that asks about one text. */
+typedef struct grpc_tei_text {
+    ProtobufCBinaryData inputs;
+    bool truncate;
+    int direction; /* Tei__V1__TruncationDirection */
+    bool has_prompt;
+    ProtobufCBinaryData prompt;
+} grpc_tei_text;
+
+/* Begins the call, gives it the text, and has `fields` read them: the function of api/tei.h for this kind of call. */
+bool grpc_tei_read_text(api_call *call, const grpc_tei_text *text,
+                        bool (*fields)(api_call *call, const api_service *service, http_error *error),
+                        const api_service *service, http_error *error);
 bool grpc_tei_append_text(json_t *list, ProtobufCBinaryData text, const char *param, http_error *error);
 /* A list of texts. NULL with *error filled. */
 json_t *grpc_tei_strings(const ProtobufCBinaryData *texts, size_t count, const char *param,

@@ -18,16 +18,15 @@ static bool read_sparse(api_call *call, const api_request *request, const api_se
         grpc_message_read(&tei__v1__embed_sparse_request__descriptor, request, service, error);
     if (message == NULL)
         return false;
-    const size_t characters = grpc_tei_characters(message->inputs);
-    const bool done = grpc_tei_begin(call, error) &&
-                      grpc_tei_set_text(call->root, message->inputs, message->truncate,
-                                        message->truncation_direction, error) &&
-                      grpc_tei_set_prompt(call->root,
-                                          message->has_prompt_name_case !=
-                                              TEI__V1__EMBED_SPARSE_REQUEST__HAS_PROMPT_NAME__NOT_SET,
-                                          message->prompt_name, error) &&
-                      tei_embed_sparse_fields(call, service, error);
-    grpc_tei_count(call, characters);
+    const grpc_tei_text text = {
+        .inputs = message->inputs,
+        .truncate = message->truncate,
+        .direction = message->truncation_direction,
+        .has_prompt =
+            message->has_prompt_name_case != TEI__V1__EMBED_SPARSE_REQUEST__HAS_PROMPT_NAME__NOT_SET,
+        .prompt = message->prompt_name,
+    };
+    const bool done = grpc_tei_read_text(call, &text, tei_embed_sparse_fields, service, error);
     grpc_message_free(message);
     return done;
 }
