@@ -1,5 +1,5 @@
-/* What libcurl keeps from one request to the next, for users that open a handle for each request: connections, TLS sessions and
- * addresses. */
+/* Connections, TLS sessions and addresses that libcurl keeps from one request to the next, for users that open a handle for each
+ * request. */
 #ifndef BASE_CURL_SHARE_H
 #define BASE_CURL_SHARE_H
 

@@ -229,7 +229,7 @@ static bool same_time(struct timespec a, struct timespec b)
     return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-/* The same files, not written to in between. */
+/* True where both map the same files, and none of them was written to between the two openings. */
 static bool is_alike(const mapping *a, const mapping *b)
 {
     if (a->count != b->count)

@@ -1,4 +1,4 @@
-/* What the texts of a worker's passes take over from its model's prefix cache.
+/* Decides for each pass of a worker which beginnings of its texts are read from the model's prefix cache instead of being computed.
  *
  * Before a pass, prefix_pass_plan looks for a beginning that is worth an entry. Where there is one it becomes a pass of its own, of the
  * beginning alone, and not a part of a text's pass: a text whose numbers overflow later would spoil what others take over.

@@ -46,8 +46,8 @@ struct http_stream {
 
 /* Sends the reply, which is taken over. Once, on the stream's thread. */
 void http_stream_reply(http_stream *stream, http_reply *reply);
-/* The same after the delay, to a request that is whole. Meanwhile nothing of the stream is told but its end, which comes at once
- * where the connection breaks. */
+/* As http_stream_reply, after the delay; the request must have been read to its end. Until then the handler is told only of the
+ * stream's end, which comes at once where the connection breaks. */
 void http_stream_reply_after(http_stream *stream, http_reply *reply, int64_t delay_ns);
 /* At once, but after the interval where the connection's last reply by this function was within it: for refusals that some clients
  * answer by the same request, at once and for ever. To a request that is whole. */

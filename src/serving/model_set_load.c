@@ -268,8 +268,8 @@ static const model_use *twin_of(const model_set *set, const model_entry *e)
     return NULL;
 }
 
-/* What to reserve for a load: as it was measured, or else as much as it may take, within what the budget can give. Only what the
- * model takes for certain can make it too big. */
+/* The bytes to reserve before a load. A model that was loaded before: what it took then. Another one: the most that it may take, but no more
+ * than the budget can free; it is refused as too big only where the bytes that it certainly takes exceed the budget. */
 static size_t bytes_to_reserve(model_set *set, const model_entry *e, const model_guess *guess)
 {
     const model_use *twin = e->misjudged ? NULL : twin_of(set, e);

@@ -23,7 +23,7 @@ typedef struct bpe_merge {
     int32_t left, right, result; /* ids */
 } bpe_merge;
 
-/* What a token becomes with one that follows it. */
+/* A merge of a token, whose row this is in, with the token `right` behind it. */
 typedef struct bpe_pair {
     int32_t right; /* BPE_PAIR_FREE = no pair */
     int32_t rank, result;
@@ -39,7 +39,7 @@ typedef struct bpe_row {
     uint64_t filter; /* bit of a hash of the right token: 1 = there may be a pair */
 } bpe_row;
 
-/* What two symbols that have numbers become. */
+/* The merge of two symbols that both have a number, in the table by the two numbers. */
 typedef struct bpe_start {
     int32_t order; /* rank << 8, or BPE_NO_ORDER */
     int32_t result;

@@ -8,7 +8,7 @@
 
 #include "engine/encoder.h"
 
-/* The same one at each call. */
+/* Opened at the first call, and returned by all of them. */
 static inline encoder *tiny_encoder(void)
 {
     static encoder *enc;

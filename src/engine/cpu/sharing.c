@@ -1,4 +1,4 @@
-/* What a pass takes over of an earlier one's keys and values, and keeps of its own. Rows of a layer are [key heads][head_size] keys, and as
+/* Keys and values of a text's beginning: a pass reads those that an earlier pass kept, and keeps its own for later ones. Rows of a layer are [key heads][head_size] keys, and as
  * many values behind them, of consecutive tokens. */
 #include "engine/cpu/internal.h"
 

@@ -142,7 +142,7 @@ static void memory_has_a_limit(void **state)
     assert_int_equal(find(cache, ids, 64), 0);
     make_text(ids, 64, 4, 0);
     assert_int_equal(find(cache, ids, 64), PROMPT);
-    /* What is in use is not freed, and where it leaves no room there is no entry. */
+    /* Entries in use are not freed; where they leave no room, no new entry is made. */
     prefix_entry *held[2];
     for (int i = 0; i < 2; i++) {
         make_text(ids, 64, i == 0 ? 0 : 4, 0);

@@ -438,7 +438,7 @@ static void a_closed_connection_is_watched_no_more_whoever_has_its_socket(void *
     service_stop();
 }
 
-/* What came behind it waits for its turn, and one whose client has left, or is there when the service ends, ends. */
+/* The request behind a delayed one waits for its turn. A delayed one ends early where its client leaves, and where the service ends. */
 static void a_delayed_reply_comes_when_its_time_is_over(void **state)
 {
     (void)state;

@@ -250,7 +250,7 @@ static void a_model_that_takes_more_than_expected_is_loaded_again_with_room(void
     model_set_close(set);
 }
 
-/* What it certainly takes fits, what it may take does not: it is opened, and then counted by what it takes. */
+/* The least that it takes fits the budget, the most that it may take does not: it is opened, and counted by what it took. */
 static void a_model_that_may_fit_is_tried(void **state)
 {
     (void)state;
