@@ -181,44 +181,54 @@ static aki_status open_one(service *sv, load_trace *trace, const encoder **loade
     return status;
 }
 
-static aki_status load_one(service *sv, aki_error *error)
-{
-    aki_error own;
+/* Of the one model, for the line that says that it is ready. */
+typedef struct ready_model {
     aki_model_info info;
+    size_t dimension, max_tokens;
+    double seconds; /* to load it */
+} ready_model;
+
+static aki_status load_one(service *sv, ready_model *out, aki_error *error)
+{
     const encoder *enc;
-    const char *name = sv->models.specs[0].name;
-    load_trace trace = {.model = name, .start_ns = clock_monotonic_ns()};
-    aki_status status = open_one(sv, &trace, &enc, &own);
+    load_trace trace = {.model = sv->models.specs[0].name, .start_ns = clock_monotonic_ns()};
+    aki_status status = open_one(sv, &trace, &enc, error);
     trace.end_ns = clock_monotonic_ns();
-    load_trace_emit(&trace, telemetry_tracer(sv->telemetry), enc, status == AKI_OK ? NULL : own.message);
-    if (status != AKI_OK) {
-        if (error != NULL)
-            *error = own;
+    load_trace_emit(&trace, telemetry_tracer(sv->telemetry), enc, status == AKI_OK ? NULL : error->message);
+    if (status != AKI_OK)
         return status;
-    }
-    encoder_describe(enc, &info);
+    /* Now: once the server manages its models, another one may take its place. */
+    encoder_describe(enc, &out->info);
+    out->dimension = encoder_dimension(enc);
+    out->max_tokens = encoder_max_tokens(enc);
+    out->seconds = (double)(trace.end_ns - trace.start_ns) / NS_PER_S;
+    return AKI_OK;
+}
+
+static void tell_one_ready(service *sv, const ready_model *m)
+{
     log_write(
         &sv->log, AKI_LOG_INFO, LOG_TARGET,
         "ready: model %s, dimension %zu, at most %zu tokens per text, CPU tier %s, precision %s, threads %u, "
         "%.2f s to load",
-        name, encoder_dimension(enc), encoder_max_tokens(enc), info.cpu_tier,
-        kernel_precision_name(info.precision), info.threads,
-        (double)(trace.end_ns - trace.start_ns) / NS_PER_S);
-    return AKI_OK;
+        sv->models.specs[0].name, m->dimension, m->max_tokens, m->info.cpu_tier,
+        kernel_precision_name(m->info.precision), m->info.threads, m->seconds);
+    notify_send(&sv->manager, READY_MESSAGE);
 }
 
 static aki_status load_models(service *sv, aki_error *error)
 {
-    aki_status status = serves_one(sv) ? load_one(sv, error) : AKI_OK;
+    ready_model one;
+    aki_status status = serves_one(sv) ? load_one(sv, &one, error) : AKI_OK;
     if (stop_signal(sv->stop) != 0)
         return AKI_OK; /* asked to end while loading: not a failure */
     if (status == AKI_OK)
         status = server_start_models(sv->server, error);
     if (status != AKI_OK)
         return status;
-    serve_announce_example(sv->options, sv->server, &sv->log);
     if (serves_one(sv))
-        notify_send(&sv->manager, READY_MESSAGE);
+        tell_one_ready(sv, &one);
+    serve_announce_example(sv->options, sv->server, &sv->log);
     atomic_store(&sv->watching, true);
     return AKI_OK;
 }
