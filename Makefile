@@ -271,6 +271,9 @@ bench-server: build-all ## Loads the server over HTTP and holds it against its a
 bench-models: build-all ## Loads a server of two models: their shares, and queries of one beside the other, into docs/BENCHMARKS.md
 	@model=$$(scripts/get-model) && python3 bench/server/two_models.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(MODELS_ARGS)
 
+bench-dialects: build-all ## Compares the dialects of one server: texts/s beside the native one, and the CPU time of a query, into docs/BENCHMARKS.md
+	@model=$$(scripts/get-model) && python3 bench/server/dialects.py --build $(BUILD) --model "$$model" --output docs/BENCHMARKS.md $(DIALECTS_ARGS)
+
 bench-front: build-all ## Measures the HTTP front over plain, TLS and HTTP/2, into docs/HTTP.md (FRONT_ARGS="--beside 'old=PATH'")
 	@model=$$(scripts/get-model) && python3 bench/front/run.py --build $(BUILD) --model "$$model" --output docs/HTTP.md $(FRONT_ARGS)
 

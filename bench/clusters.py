@@ -54,6 +54,31 @@ def engine_rate(arguments, corpus):
     return json.loads(done.stdout)["results"][0]["texts_per_second"]
 
 
+def kill_in_the_middle(out, processes):
+    """A thread that kills these, a function's, when half of the pieces are there."""
+    def kill():
+        while len(list(Path(out).glob("part-*"))) < PIECES // 2:
+            time.sleep(0.001)
+        for process in processes():
+            os.kill(process, signal.SIGKILL)
+
+    thread = threading.Thread(target=kill, daemon=True)
+    thread.start()
+    return thread
+
+
+def workers_of_spark():
+    """Process ids of its Python workers: children of a process of the same command, which started them."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"pyspark.daemon" in (folder / "cmdline").read_bytes():
+                parents[int(folder.name)] = int((folder / "stat").read_text(encoding="ascii").rpartition(")")[2].split()[1])
+        except OSError:  # it has ended
+            pass
+    return [process for process, parent in parents.items() if parent in parents]
+
+
 class Ray:
     name = "Ray"
 
@@ -72,17 +97,10 @@ class Ray:
         embed_parquet([str(source)], str(out), self.model, workers=1, cpus_per_worker=self.cores, piece_rows=max(1, rows // PIECES), on_worker=on_worker)
 
     def embed_killed(self, source, out):
-        threads, killed = [], []
-
-        def kill(process):
-            while len(list(Path(out).glob("part-*"))) < PIECES // 2 and not killed:
-                time.sleep(0.001)
-            os.kill(process, signal.SIGKILL)
-            killed.append(process)
+        threads = []
 
         def on_worker(process):
-            threads.append(threading.Thread(target=kill, args=(process,), daemon=True))
-            threads[-1].start()
+            threads.append(kill_in_the_middle(out, lambda: [process]))
 
         self.embed(source, out, on_worker)
         threads[0].join()
@@ -104,6 +122,25 @@ class Spark:
                         .config("spark.driver.bindAddress", "127.0.0.1").getOrCreate())
         self.session.sparkContext.setLogLevel("ERROR")
         self.model, self.cores = str(arguments.model), arguments.cores
+
+    def embed(self, source, out):
+        from akidb_embed.spark import embed_parquet
+
+        embed_parquet(self.session, [str(source)], str(out), self.model, piece_rows=max(1, pq.ParquetFile(source).metadata.num_rows // PIECES))
+
+    def embed_killed(self, source, out):
+        thread = kill_in_the_middle(out, workers_of_spark)
+        self.embed(source, out)
+        thread.join()
+
+    def stop(self):
+        self.session.stop()
+
+
+class SparkFrame(Spark):
+    """A data frame, whose rows Spark itself reads and writes."""
+
+    name = "Spark, data frame"
 
     def embed(self, source, out):
         from akidb_embed.spark import embed
@@ -132,9 +169,6 @@ class Spark:
         if not os.path.exists(mark):
             sys.exit("Spark: no worker was killed")
 
-    def stop(self):
-        self.session.stop()
-
 
 def measure(arguments, folder):
     """{who: rows/s}, and the engine's rates."""
@@ -142,7 +176,7 @@ def measure(arguments, folder):
     corpus = folder / "sample.txt"
     corpus.write_text("\n".join(short_texts(min(SAMPLE, arguments.rows))) + "\n", encoding="utf-8")
     engine, rates = [engine_rate(arguments, corpus)], {}
-    for kind in (Ray, Spark):
+    for kind in (Ray, Spark, SparkFrame):
         cluster = kind(arguments)
         try:
             print(f"{kind.name}: {arguments.rows:,} rows", file=sys.stderr, flush=True)

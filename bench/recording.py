@@ -15,8 +15,8 @@ IDLE_COLUMNS = (3, 4)
 WRITERS = {"aims": "bench/aims.py", "peers": "bench/peers/compare.py", "server": "bench/server/run.py",
            "observability": "bench/observability.py", "balance": "bench/balance_simulation.py", "families": "bench/families/run.py",
            "family-peers": "bench/peers/families.py", "front": "bench/front/run.py",
-           "models": "bench/server/two_models.py", "python": "bench/python_package.py", "retrieval": "bench/retrieval.py",
-           "clusters": "bench/clusters.py", "clients": "tests/clients/test_matrix.py"}
+           "models": "bench/server/two_models.py", "dialects": "bench/server/dialects.py", "python": "bench/python_package.py",
+           "retrieval": "bench/retrieval.py", "clusters": "bench/clusters.py", "clients": "tests/clients/test_matrix.py"}
 
 
 def cpu_name():

@@ -24,6 +24,7 @@ static const char USAGE[] =
     "  --half-heads         one in three of them sends half a head instead, and nothing more\n"
     "  --sink               listens on PORT instead, and reads away what comes\n"
     "  --bodies FILE        what to ask (all but --slow, --sink): lines \"TEXTS<tab>JSON\", taken in turn\n"
+    "  --post PATH          send the bodies there, not to /api/v1/embed, and look at no reply's vectors\n"
     "  --get PATH           ask for this instead, as /health/live\n"
     "  --tls                over TLS, with any certificate (not --slow, --sink)\n"
     "  --connections N      [default 1]\n"
@@ -39,7 +40,7 @@ static const char USAGE[] =
 
 typedef struct arguments {
     load_options load;
-    const char *bodies, *get;
+    const char *bodies, *post, *get;
     size_t references;
     bool idle, slow, half_heads, sink, tls, waits, counts;
 } arguments;
@@ -68,6 +69,7 @@ static arguments parse(int argc, char **argv)
         SINK,
         PORT,
         BODIES,
+        POST,
         GET,
         TLS,
         CONNECTIONS,
@@ -90,6 +92,7 @@ static arguments parse(int argc, char **argv)
         {"sink", no_argument, NULL, SINK},
         {"port", required_argument, NULL, PORT},
         {"bodies", required_argument, NULL, BODIES},
+        {"post", required_argument, NULL, POST},
         {"get", required_argument, NULL, GET},
         {"tls", no_argument, NULL, TLS},
         {"connections", required_argument, NULL, CONNECTIONS},
@@ -141,6 +144,9 @@ static arguments parse(int argc, char **argv)
         case BODIES:
             a.bodies = optarg;
             break;
+        case POST:
+            a.post = optarg;
+            break;
         case GET:
             a.get = optarg;
             break;
@@ -181,7 +187,8 @@ static arguments parse(int argc, char **argv)
     }
     int asked = (a.bodies != NULL) + (a.get != NULL);
     if (modes != 1 || optind != argc || address->sin_port == 0 || asked != (a.slow || a.sink ? 0 : 1) ||
-        (a.tls && (a.slow || a.sink)) || (a.half_heads && !a.slow)) {
+        (a.tls && (a.slow || a.sink)) || (a.half_heads && !a.slow) ||
+        (a.post != NULL && (a.bodies == NULL || a.references > 0))) {
         fputs(USAGE, stderr);
         exit(2);
     }
@@ -323,7 +330,7 @@ int main(int argc, char **argv)
         return 1;
     }
     bodies b = {0};
-    bool good = a.get != NULL ? bodies_get(&b, a.get) : bodies_read(&b, a.bodies);
+    bool good = a.get != NULL ? bodies_get(&b, a.get) : bodies_read(&b, a.bodies, a.post);
     if (good)
         good = a.idle ? run_idle(&a, &b) : run_load(&a, &b);
     bodies_destroy(&b);

@@ -8,7 +8,7 @@
 
 enum { REFERENCE_WAIT_MS = 60000 };
 
-static bool add_line(bodies *b, const char *line)
+static bool add_line(bodies *b, const char *line, const char *target)
 {
     char *json;
     unsigned long texts = strtoul(line, &json, 10);
@@ -20,12 +20,12 @@ static bool add_line(bodies *b, const char *line)
         return false;
     b->items = grown;
     request_body *added = &b->items[b->count];
-    *added = (request_body){.texts = texts};
+    *added = (request_body){.texts = target == NULL ? texts : 0};
     int bytes =
         asprintf(&added->request,
-                 "POST /api/v1/embed HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+                 "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
                  "Content-Length: %zu\r\n\r\n%s",
-                 strlen(json), json);
+                 target == NULL ? "/api/v1/embed" : target, strlen(json), json);
     if (bytes < 0)
         return false;
     added->request_bytes = (size_t)bytes;
@@ -33,7 +33,7 @@ static bool add_line(bodies *b, const char *line)
     return true;
 }
 
-bool bodies_read(bodies *b, const char *path)
+bool bodies_read(bodies *b, const char *path, const char *target)
 {
     FILE *file = fopen(path, "r");
     if (file == NULL) {
@@ -47,7 +47,7 @@ bool bodies_read(bodies *b, const char *path)
     while (good && (bytes = getline(&line, &capacity, file)) > 0) {
         if (line[bytes - 1] == '\n')
             line[bytes - 1] = '\0';
-        good = add_line(b, line);
+        good = add_line(b, line, target);
     }
     free(line);
     fclose(file);

@@ -20,8 +20,9 @@ typedef struct bodies {
     size_t count;
 } bodies;
 
-/* Reads lines "TEXTS<tab>JSON"; every body goes to POST /api/v1/embed. Says on stderr why it is false. */
-bool bodies_read(bodies *b, const char *path);
+/* Reads lines "TEXTS<tab>JSON"; every body goes to POST /api/v1/embed, or to `target` where that is not NULL, a route
+ * of another dialect, of whose replies the status alone is looked at. Says on stderr why it is false. */
+bool bodies_read(bodies *b, const char *path, const char *target);
 
 /* The request of `path` by GET, whose reply has no vectors. Says on stderr why it is false. */
 bool bodies_get(bodies *b, const char *path);

@@ -115,11 +115,8 @@ class Harness:
         self.seconds_of_load = max(1.0, seconds * self.scale)
         command = [self.generator, "--port", self.port, *mode, "--bodies", self.bodies(corpus, texts, encoding, model), "--connections", connections,
                    "--seconds", self.seconds_of_load, "--warmup", warmup * min(1, self.scale), "--references", max(1, COMPARED_TEXTS // texts),
-                   "--server-pid", self.server.pid, "--wait"]
-        process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        if process.stdout.readline() != "ready\n":
-            sys.exit(f"the load generator failed: {' '.join(map(str, command))}")
-        return process
+                   "--server-pid", self.server.pid]
+        return prepare(command)
 
     def load(self, *arguments, **settings):
         return finish(self.start(*arguments, **settings))
@@ -142,6 +139,14 @@ class Harness:
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return probe.getsockname()[1]
+
+
+def prepare(command):
+    """The load generator, which waits to be let go once it is ready."""
+    process = subprocess.Popen([*map(str, command), "--wait"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    if process.stdout.readline() != "ready\n":
+        sys.exit(f"the load generator failed: {' '.join(map(str, command))}")
+    return process
 
 
 def finish(process):

@@ -15,6 +15,10 @@ from . import parquet
 from .model import Model
 
 
+# Pieces that a worker makes at once: while one is begun or written to its end, the library computes the other.
+_PIECES_AT_ONCE = 2
+
+
 class Embedder:
     """For ``Dataset.map_batches`` with ``batch_format="pyarrow"``: adds the vectors of a column, keeps all others.
 
@@ -81,8 +85,8 @@ def embed_parquet(inputs: Sequence[str], output: str, model: str, *, workers: in
                   on_worker: Any = None, **settings: Any) -> int:
     """Parquet files to Parquet files with vectors, in the folder ``output``, which all nodes see. Gives the number of rows that were made.
 
-    A worker that is killed is restarted, and its piece begun anew; a driver that is killed goes on where it was when it is run again.
-    Rows do not pass through the object store: each worker reads and writes its own pieces, a batch at a time.
+    A worker that is killed is restarted, and its pieces begun anew; a driver that is killed goes on where it was when it is run again.
+    Rows do not pass through the object store: each worker reads and writes its own pieces, two of them at once, a batch at a time.
 
     Args:
         inputs: Parquet files and folders of them.
@@ -94,10 +98,10 @@ def embed_parquet(inputs: Sequence[str], output: str, model: str, *, workers: in
     left = parquet.start(job, parquet.plan(inputs, piece_rows))
     if not left:
         return 0
-    actor = ray.remote(num_cpus=cpus_per_worker, max_restarts=-1, max_task_retries=-1)(_PieceWorker)
+    actor = ray.remote(num_cpus=cpus_per_worker, max_restarts=-1, max_task_retries=-1, max_concurrency=_PIECES_AT_ONCE)(_PieceWorker)
     made = [actor.remote(model, settings) for _ in range(min(workers, len(left)))]
     if on_worker is not None:
         for process in ray.get([worker.process.remote() for worker in made]):
             on_worker(process)
-    pool = ray.util.ActorPool(made)
+    pool = ray.util.ActorPool(made * _PIECES_AT_ONCE)
     return sum(pool.map_unordered(lambda worker, piece: worker.embed.remote(job, piece), left))

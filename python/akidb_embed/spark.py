@@ -1,7 +1,8 @@
-"""Spark: vectors of a column, by Arrow batches. Each of Spark's Python workers opens a model once and keeps it."""
+"""Spark: vectors of a column of a data frame, by Arrow batches, and Parquet files piece by piece, whose rows do not pass through the JVM. Each
+of Spark's Python workers opens a model once and keeps it."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from . import _interrupt, parquet
@@ -77,3 +78,28 @@ def embed_udf(session: Any, model: str, *, encode: dict[str, Any] | None = None,
     vectors.__annotations__ = {"texts": pd.Series, "return": pd.Series}
     function: Callable[..., Any] = pandas_udf(vectors, ArrayType(FloatType()))
     return function
+
+
+def embed_parquet(session: Any, inputs: Sequence[str], output: str, model: str, *, text_column: str = "text", vector_column: str = "embedding",
+                  columns: Sequence[str] | None = None, batch_rows: int = parquet.BATCH_ROWS, piece_rows: int = parquet.PIECE_ROWS,
+                  encode: dict[str, Any] | None = None, **settings: Any) -> int:
+    """Parquet files to Parquet files with vectors, in the folder ``output``, which all nodes see. Gives the number of rows that were made.
+
+    A task is a piece, which Spark's Python worker reads and writes itself, a batch at a time: no row passes through the JVM. The task of a
+    worker that is killed is tried again; a job that ended goes on where it was when it is run again.
+
+    Args:
+        session: a session of PySpark.
+        inputs: Parquet files and folders of them.
+        encode, settings: as in ``embed``.
+    """
+    job = parquet.Job(output=output, text_column=text_column, vector_column=vector_column,
+                      columns=None if columns is None else tuple(columns), batch_rows=batch_rows, model=model, encode=encode or {})
+    left = parquet.start(job, parquet.plan(inputs, piece_rows))
+    own = _settings(session, settings)
+
+    def make(pieces: Iterable[parquet.Piece]) -> Iterator[int]:
+        for piece in pieces:
+            yield parquet.embed_piece(_model(model, own), job, piece)
+
+    return int(session.sparkContext.parallelize(left, len(left)).mapPartitions(make).sum()) if left else 0

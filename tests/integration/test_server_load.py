@@ -59,6 +59,16 @@ def test_closed_loop_and_burst(server, bodies):
 
 
 @needs_generator
+def test_bodies_go_to_another_dialect(server, tmp_path):
+    path = tmp_path / "bodies"
+    path.write_text('1\t{"inputs": "a"}\n1\t{"input": "a"}\n', encoding="utf-8")
+    result = json.loads(generate(server.address[1], "--open", 20, "--seconds", 1, "--drain", 100, "--bodies", path, "--post", "/embed"))
+    assert result["statuses"] == {"200": 10, "422": 10} and result["wrong_replies"] == 0
+    generate(server.address[1], "--closed", "--bodies", path, "--post", "/embed", "--references", 1, code=2)
+    generate(server.address[1], "--closed", "--get", "/health/live", "--post", "/embed", code=2)
+
+
+@needs_generator
 def test_slow_connections_do_not_keep_others_out(server, client):
     port = server.address[1]
     command = [GENERATOR, "--port", port, "--slow", "--connections", 20, "--seconds", 2]

@@ -2,16 +2,20 @@
 import os
 import signal
 import sys
+import threading
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from akidb_embed.spark import embed, embed_udf, mapper, with_vector_column
+from akidb_embed.errors import InvalidInputError
+from akidb_embed.spark import embed, embed_parquet, embed_udf, mapper, with_vector_column
 from conftest import MODEL, ROOT, SHORT
 from pyspark.sql import SparkSession
 
-sys.path.insert(0, str(ROOT / "examples" / "python"))
+sys.path[:0] = [str(ROOT / "examples" / "python"), str(ROOT / "bench")]
+
+from clusters import workers_of_spark  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +74,38 @@ def test_a_killed_worker_costs_no_row_and_doubles_none(session, source, tmp_path
     frame.mapInArrow(add_and_die, with_vector_column(frame.schema, "embedding")).write.parquet(str(tmp_path / "out"))
     assert os.path.exists(mark)
     check(session.read.parquet(str(tmp_path / "out")).orderBy("id").collect(), model)
+
+
+def test_files_are_made_by_pieces_in_spite_of_a_killed_worker(session, tmp_path, model):
+    source, out = tmp_path / "texts.parquet", tmp_path / "out"
+    pq.write_table(pa.table({"id": range(4000), "text": [SHORT[number % len(SHORT)] for number in range(4000)]}), source, row_group_size=100)
+    killed, ended = [], threading.Event()
+
+    def kill():
+        while not list(out.glob("part-*")) and not ended.is_set():
+            pass
+        killed.append(len(list(out.glob("part-*"))))
+        for worker in workers_of_spark():
+            os.kill(worker, signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        assert embed_parquet(session, [str(source)], str(out), str(MODEL), piece_rows=100) == 4000
+    finally:
+        ended.set()
+        thread.join()
+    assert 1 <= killed[0] < 40  # in the middle
+    made = pq.read_table(out).sort_by("id")
+    assert made["id"].to_pylist() == list(range(4000)) and made["text"].to_pylist() == SHORT * (4000 // len(SHORT))
+    vectors = np.array(made["embedding"].combine_chunks().flatten())
+    assert vectors.tobytes() == np.concatenate([model.encode(SHORT)] * (4000 // len(SHORT))).tobytes()
+    before = {path.name: path.stat().st_mtime_ns for path in out.glob("part-*")}
+    assert len(before) == 40
+    assert embed_parquet(session, [str(source)], str(out), str(MODEL), piece_rows=100) == 0  # all is there
+    assert {path.name: path.stat().st_mtime_ns for path in out.glob("part-*")} == before
+    with pytest.raises(InvalidInputError, match="begun with other"):
+        embed_parquet(session, [str(source)], str(out), str(MODEL), piece_rows=200)
 
 
 def test_the_example_runs(session, source, tmp_path, model):
