@@ -17,7 +17,6 @@
 #include "base/memory.h"
 #include "kernels/kernels.h"
 #include "kernels/simd/linear.h"
-#include "kernels/simd/bias.h"
 #include "kernels/simd/softmax.h"
 #include "kernels/simd/tile.h"
 

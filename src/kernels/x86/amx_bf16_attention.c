@@ -6,7 +6,7 @@
  *
  * Keys of longer texts go through in blocks, as in simd/attention.h. Between blocks a run's rows are kept by tile and not by token,
  * because the last tiles overlap: a row that two of them have is summed up twice, to the same bits. */
-#include "kernels/x86/amx.h"
+#include "kernels/x86/x86.h"
 
 #include <string.h>
 
@@ -15,7 +15,6 @@
 
 #include "kernels/simd/bf16.h"
 
-#include "kernels/simd/bias.h"
 #include "kernels/simd/softmax.h"
 
 #define AMX_DOT amx_dot_bf16

@@ -10,7 +10,7 @@
  *
  * The vector units finish a block (activation, rounding, storing) while the tiles multiply the next one: a few rows of it after
  * each step. */
-#include "kernels/x86/amx.h"
+#include "kernels/x86/x86.h"
 
 #include <string.h>
 

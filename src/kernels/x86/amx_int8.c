@@ -1,9 +1,9 @@
-#include "kernels/x86/amx.h"
+#include "kernels/x86/x86.h"
 
 #include "kernels/x86/avx512_vec.h"
 
 #define AMX_DOT amx_dot_int8
-#include "kernels/x86/amx_burst.h"
+#include "kernels/x86/amx_block.h"
 
 /* Numbers first .. first + lanes - 1 of a row, lanes at most VF_LANES, times their factors where there are any; what is beyond
  * is zero. */

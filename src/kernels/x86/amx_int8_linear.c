@@ -6,7 +6,7 @@
  * A row has one scale per INT8_CHUNK inputs, so the depth is taken in such chunks whatever the number of rows: exact sums of a
  * chunk, times the row's scale, are added up in f32, and the last chunk's finish makes the output of them. Rows that are to
  * be int8 again need all of INT8_CHUNK outputs first and wait for them in the scratch. */
-#include "kernels/x86/amx.h"
+#include "kernels/x86/x86.h"
 
 #include "base/memory.h"
 #include "kernels/x86/avx512_bf16_vec.h"

@@ -1,4 +1,5 @@
-#include "kernels/x86/avx2.h"
+/* int8 of the avx2 tier, apart from avx2.c because it has a compiler flag more, see meson.build. */
+#include "kernels/x86/x86.h"
 
 #define INT8_PAIRS
 #define INT8_TILE_ROWS 5 /* 10 sums, and what the three instructions of a product need */

@@ -1,7 +1,8 @@
-#include "kernels/x86/avx512_bf16.h"
+/* int8 of the avx512-bf16 tier, apart from avx512_bf16.c because it has other compiler flags, see meson.build. */
+#include "kernels/x86/x86.h"
 
 #include "kernels/x86/avx512_bf16_vec.h"
-#include "kernels/x86/avx512_vnni_vec.h"
+#include "kernels/x86/avx512_int8_vec.h"
 
 #include "kernels/simd/bf16.h"
 

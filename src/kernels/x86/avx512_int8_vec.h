@@ -1,4 +1,4 @@
-/* The operations of simd/int8_*.h for AVX-512, but the dot product of bytes, which a tier with VNNI defines. */
+/* The operations of simd/int8_*.h for AVX-512, by VNNI where the tier has it. */
 #ifndef KERNELS_AVX512_INT8_VEC_H
 #define KERNELS_AVX512_INT8_VEC_H
 
@@ -8,6 +8,9 @@
 #include <string.h>
 
 #define INT8_TILE_ROWS 12
+#ifndef __AVX512VNNI__
+#define INT8_PAIRS
+#endif
 
 typedef int32_t vi32 __attribute__((vector_size(64)));
 
@@ -56,6 +59,20 @@ static inline void vf_store_int8(unsigned char *p, vf32 v)
 {
     const __m128i bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v));
     _mm_storeu_si128((__m128i *)p, _mm_xor_si128(bytes, _mm_set1_epi8((char)0x80)));
+}
+
+/* sum + the sum of a unit's products of unsigned a and signed b, by lane. Without VNNI, sums of two products fit 16 bits, see
+ * int8_pack.h. */
+static inline vi32 vi_dot(vi32 sum, vi32 a, vi32 b)
+{
+#ifdef __AVX512VNNI__
+    /* By the intrinsic, gcc 12 copies sums between registers and the stack. */
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+    return sum;
+#else
+    const __m512i pairs = _mm512_maddubs_epi16((__m512i)a, (__m512i)b);
+    return sum + (vi32)_mm512_madd_epi16(pairs, _mm512_set1_epi16(1));
+#endif
 }
 
 #endif

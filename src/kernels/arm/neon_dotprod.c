@@ -1,4 +1,6 @@
-#include "kernels/arm/neon_dotprod.h"
+#include "kernels/tiers.h"
+
+#include "kernels/arm/neon.h"
 
 #include "kernels/arm/neon_int8_vec.h"
 
@@ -28,7 +30,7 @@ static inline vi32 int8_step_by(vi32 sum, int8_factors a, size_t i, vi32 b)
 
 #include "kernels/simd/int8_linear.h"
 
-const kernel_int8 neon_dotprod_int8 = {
+static const kernel_int8 neon_dotprod_int8 = {
     .number = NUMBER,
     .zero = INT8_ZERO,
     .row_block = 96,
@@ -39,4 +41,12 @@ const kernel_int8 neon_dotprod_int8 = {
     .scratch_bytes = simd_int8_scratch_bytes,
     .multiply = simd_int8_multiply,
     .burst = simd_int8_burst,
+};
+
+const kernel_table kernels_neon_dotprod = {
+    .name = "neon-dotprod",
+    .fp32 = &neon_fp32,
+    .int8 = &neon_dotprod_int8,
+    .int8_is_faster = true,
+    .norm = neon_norm,
 };

@@ -1,17 +1,19 @@
-#include "kernels/x86/avx2.h"
+#include "kernels/x86/x86.h"
 
-#include "kernels/x86/avx2_vec.h"
+#include "kernels/tiers.h"
+
+#include "kernels/x86/avx512_vec.h"
 #include "kernels/x86/transpose.h"
 
 #include "kernels/simd/f32.h"
 
 #include "kernels/simd/attention.h"
-#include "kernels/simd/burst.h"
 #include "kernels/simd/expand.h"
 #include "kernels/simd/linear.h"
+#include "kernels/simd/norm.h"
 #include "kernels/simd/rotary.h"
 
-const kernel_precision avx2_fp32 = {
+const kernel_precision avx512_fp32 = {
     .number = NUMBER,
     .row_block = 96,
     .column_step = PANEL,
@@ -24,4 +26,17 @@ const kernel_precision avx2_fp32 = {
     .rotary = simd_rotary,
     .gate = simd_gate,
     .burst = simd_burst,
+};
+
+void avx512_norm(const kernel_norm *norm)
+{
+    simd_norm(norm);
+}
+
+const kernel_table kernels_avx512 = {
+    .name = "avx512",
+    .fp32 = &avx512_fp32,
+    .int8 = &avx512_int8,
+    .int8_is_faster = true,
+    .norm = avx512_norm,
 };

@@ -1,4 +1,6 @@
-#include "kernels/x86/avx2_vnni.h"
+#include "kernels/tiers.h"
+
+#include "kernels/x86/x86.h"
 
 #define INT8_TILE_ROWS 6
 #include "kernels/x86/avx2_int8_vec.h"
@@ -19,7 +21,7 @@ static inline vi32 vi_dot(vi32 sum, vi32 a, vi32 b)
 
 #include "kernels/simd/int8_linear.h"
 
-const kernel_int8 avx2_vnni_int8 = {
+static const kernel_int8 avx2_vnni_int8 = {
     .number = NUMBER,
     .zero = INT8_ZERO,
     .row_block = 96,
@@ -30,4 +32,12 @@ const kernel_int8 avx2_vnni_int8 = {
     .scratch_bytes = simd_int8_scratch_bytes,
     .multiply = simd_int8_multiply,
     .burst = simd_int8_burst,
+};
+
+const kernel_table kernels_avx2_vnni = {
+    .name = "avx2-vnni",
+    .fp32 = &avx2_fp32,
+    .int8 = &avx2_vnni_int8,
+    .int8_is_faster = true,
+    .norm = avx2_norm,
 };

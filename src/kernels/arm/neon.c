@@ -1,14 +1,16 @@
 #include "kernels/arm/neon.h"
 
+#include "kernels/tiers.h"
+
 #include "kernels/arm/neon_vec.h"
 
 #include "kernels/simd/f32.h"
 
 #include "kernels/simd/attention.h"
-#include "kernels/simd/burst.h"
 #define EXPAND_STORED (2 * EXPAND_PANEL)
 #include "kernels/simd/expand.h"
 #include "kernels/simd/linear.h"
+#include "kernels/simd/norm.h"
 #include "kernels/simd/rotary.h"
 
 const kernel_precision neon_fp32 = {
@@ -24,4 +26,15 @@ const kernel_precision neon_fp32 = {
     .rotary = simd_rotary,
     .gate = simd_gate,
     .burst = simd_burst,
+};
+
+void neon_norm(const kernel_norm *norm)
+{
+    simd_norm(norm);
+}
+
+const kernel_table kernels_neon = {
+    .name = "neon",
+    .fp32 = &neon_fp32,
+    .norm = neon_norm,
 };

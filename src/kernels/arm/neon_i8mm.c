@@ -1,4 +1,6 @@
-#include "kernels/arm/neon_i8mm.h"
+#include "kernels/tiers.h"
+
+#include "kernels/arm/neon.h"
 
 #define INT8_ROW_PAIRS
 #define INT8_UNIT 8
@@ -37,7 +39,7 @@ static inline vi32 vi_dot(vi32 sum, vi32 a, vi32 b)
 
 #include "kernels/simd/int8_linear.h"
 
-const kernel_int8 neon_i8mm_int8 = {
+static const kernel_int8 neon_i8mm_int8 = {
     .number = NUMBER,
     .zero = INT8_ZERO,
     .row_block = 96,
@@ -48,4 +50,12 @@ const kernel_int8 neon_i8mm_int8 = {
     .scratch_bytes = simd_int8_scratch_bytes,
     .multiply = simd_int8_multiply,
     .burst = simd_int8_burst,
+};
+
+const kernel_table kernels_neon_i8mm = {
+    .name = "neon-i8mm",
+    .fp32 = &neon_fp32,
+    .int8 = &neon_i8mm_int8,
+    .int8_is_faster = true,
+    .norm = neon_norm,
 };
