@@ -12,6 +12,7 @@
 
 #include "resilience/gradient_limit.h"
 #include "scheduler/queue.h"
+#include "scheduler/settings.h"
 
 typedef struct admission {
     /* settings */

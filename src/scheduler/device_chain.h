@@ -3,8 +3,9 @@
 #ifndef SCHEDULER_DEVICE_CHAIN_H
 #define SCHEDULER_DEVICE_CHAIN_H
 
+#include "base/log.h"
 #include "engine/device_lane.h"
-#include "scheduler/scheduler.h"
+#include "scheduler/settings.h"
 
 /* Levels that compute: SCHEDULER_LEVEL_GPU and SCHEDULER_LEVEL_CPU. */
 #define DEVICE_CHAIN_LEVELS 2

@@ -6,7 +6,7 @@
 #include "base/siphash.h"
 #include "engine/scratch_pool.h"
 #include "scheduler/result_cache.h"
-#include "scheduler/scheduler.h"
+#include "scheduler/submission.h"
 
 /* Shared by all requests of a scheduler. */
 typedef struct request_context {

@@ -10,179 +10,15 @@
 #define SCHEDULER_SCHEDULER_H
 
 #include "akidb/embed.h"
-#include "base/log.h"
 #include "engine/encoder.h"
-#include "resilience/breaker.h"
-#include "resilience/retry.h"
 #include "engine/prefix_cache.h"
+#include "resilience/breaker.h"
 #include "scheduler/result_cache.h"
+#include "scheduler/settings.h"
+#include "scheduler/submission.h"
 
 /* Names the threads of a crew for schedulers. */
 #define SCHEDULER_THREAD_NAME "aki-scheduler"
-
-struct crew; /* engine/crew.h */
-typedef struct scheduler scheduler;
-typedef struct scheduler_request scheduler_request;
-
-/* Who answers, best first. A request is said to be served by the lowest level that any of its texts needed. */
-typedef enum scheduler_level {
-    SCHEDULER_LEVEL_NONE, /* nobody */
-    SCHEDULER_LEVEL_GPU,
-    SCHEDULER_LEVEL_CPU,
-    SCHEDULER_LEVEL_CACHE, /* earlier results of the same texts */
-    SCHEDULER_LEVEL_COUNT
-} scheduler_level;
-
-/* "gpu", "cpu", "cache"; "none". Static storage. */
-const char *scheduler_level_name(scheduler_level level);
-
-/* One pass through the model that has ended well. */
-typedef struct scheduler_pass {
-    size_t texts, tokens, budget_tokens;
-    int64_t duration_ns;
-    scheduler_level level;
-    device_times times; /* of the GPU */
-} scheduler_pass;
-
-/* Circuit breakers, retries and fallbacks for devices that fail: docs/RESILIENCE.md. */
-typedef struct scheduler_resilience {
-    breaker_settings breaker; /* one for each device */
-    retry_settings retry;
-    retry_budget_settings retry_budget;
-    int64_t device_timeout_ms; /* of a pass on a device beyond the CPU, which is then given up */
-    bool cpu_fallback;         /* the CPU computes what such a device cannot */
-    size_t
-        fallback_cache_bytes; /* for results that are looked at only when nothing can compute; there is such a cache where
-                                    there are such a device and no cache_bytes */
-} scheduler_resilience;
-
-void scheduler_resilience_init(scheduler_resilience *settings);
-
-/* When the steps of a pass ended, each beginning where the one before it ended; by clock_monotonic_ns. */
-typedef struct scheduler_pass_times {
-    int64_t begun_ns;    /* it was made up, and began */
-    int64_t gathered_ns; /* token ids were where the model reads them */
-    encoder_steps steps; /* all 0 where the device does not tell */
-    int64_t ended_ns;    /* the last step that the device does */
-    int64_t handed_ns;   /* vectors were where their requests read them */
-    size_t texts, tokens;
-    scheduler_level level; /* that computed it, or found it among cached results */
-} scheduler_pass_times;
-
-/* Times of a request for its trace, by clock_monotonic_ns; 0 = the request did not get so far. Only submitted_ns and
- * begun_ns are there for a request that is not traced. */
-typedef struct scheduler_times {
-    int64_t submitted_ns;      /* it was tokenized and went into the queue */
-    int64_t begun_ns;          /* its first pass was being made up */
-    int64_t first_pass_ns;     /* that pass began */
-    unsigned passes;           /* that computed any of its texts */
-    scheduler_pass_times last; /* of the one that ended last */
-} scheduler_times;
-
-typedef struct scheduler_settings {
-    /* The threads that compute, which several schedulers share; it outlives the scheduler. NULL = `workers` (>= 1) of
-     * the scheduler's own. */
-    struct crew *crew;
-    unsigned workers;
-    size_t max_queue_requests;    /* waiting, not yet begun */
-    size_t max_queue_tokens;      /* waiting, not yet in a pass */
-    size_t max_queue_bytes;       /* of token ids and vectors, of all requests not yet done */
-    int64_t max_queue_wait_ms;    /* interactive work that would wait for longer is refused; 0 = no limit */
-    int64_t request_timeout_ms;   /* that a request has from its first pass on, at least */
-    int64_t max_request_time_ms;  /* likewise, at most; 0 = no limit */
-    int64_t inference_timeout_ms; /* of one pass; 0 = none */
-    int64_t batch_window_ms;      /* how long a pass that is not full waits for more work; 0 = not at all */
-    size_t cache_bytes;           /* for results by exact text; 0 = no cache */
-    const scheduler_resilience *resilience; /* copied; NULL = defaults */
-    bool adaptive_limit; /* limit the requests in flight by their latency (gradient_limit.h) */
-    /* Called after each pass from its worker's thread, to return soon; NULL = nobody. */
-    void (*on_pass)(void *cookie, const scheduler_pass *done);
-    void *on_pass_cookie;
-    log_sink log;
-} scheduler_settings;
-
-#define SCHEDULER_CLASSES 2
-typedef enum scheduler_priority {
-    SCHEDULER_PRIORITY_AUTO, /* by size: interactive where any single text would be, else bulk */
-    SCHEDULER_PRIORITY_INTERACTIVE,
-    SCHEDULER_PRIORITY_BULK,
-} scheduler_priority;
-
-/* Why one text of a request has no vector. */
-typedef struct scheduler_item_error {
-    size_t index; /* of the text */
-    aki_status status;
-    char message[256];
-} scheduler_item_error;
-
-typedef struct scheduler_result {
-    aki_status status; /* AKI_OK, or why the whole request failed */
-    aki_error error;
-    const float *vectors;      /* [count][encoder_numbers]; of a text in item_errors: zeros */
-    const aki_text_info *info; /* [count]; likewise */
-    size_t count;
-    const scheduler_item_error
-        *item_errors; /* [item_errors_count], by rising index; none unless on_error_item */
-    size_t item_errors_count;
-    int64_t tokenize_ns;  /* on the submitting thread */
-    int64_t queue_ns;     /* from there to the first pass */
-    int64_t inference_ns; /* from the first pass's begin to the last one's end */
-    scheduler_level served_by;
-    unsigned device_attempts;  /* calls of devices by its passes, failed ones included */
-    device_times device_times; /* of its passes on the GPU */
-    scheduler_times times;
-} scheduler_result;
-
-/* Called exactly once per submitted request, from a worker's thread or, where nothing had to be computed, from within
- * scheduler_submit; to return soon and without blocking. The result lives until scheduler_request_free. */
-typedef void (*scheduler_done_fn)(void *cookie, scheduler_request *request, const scheduler_result *result);
-
-/* Returns true when a vector that a device of that level computed is right. Called by a worker's thread before the
- * vector is used; must return soon. */
-typedef bool (*scheduler_judge_fn)(void *cookie, scheduler_level level, const float *vector);
-
-/* The token ids of a text, special tokens included: 1 to encoder_max_tokens, each below the vocabulary's size. */
-typedef struct scheduler_ids {
-    int32_t *ids; /* [count]; NULL = the text itself counts */
-    size_t count;
-    bool truncated; /* for aki_text_info */
-    size_t second;  /* as in encoder_sequence */
-} scheduler_ids;
-
-/* All zero but texts, count and done is a plain request. */
-typedef struct scheduler_submission {
-    const aki_text *texts; /* [count]; data NULL = what stands there is not a text: AKI_INVALID_ARGUMENT */
-    const scheduler_ids
-        *ids; /* [count]: embedded instead of the text, and not kept in the cache; NULL = none */
-    size_t count;
-    /* Where it is no VECTOR, nothing is kept in the cache, or answered from it. */
-    encoder_output output;
-    /* For outputs of tokens: how many a text has at most. All texts must be given by their ids. scheduler_result.vectors is then
-     * [count][token_room][numbers of a token], filled as far as info says. Else 0. */
-    size_t token_room;
-    /* Vectors are computed whole, so `dimensions` must be 0. A prompt stands before texts, never before ids. */
-    aki_embed_options options;
-    scheduler_priority priority;
-    bool
-        on_error_item; /* a text that cannot be embedded fails alone, as a scheduler_item_error, not the request */
-    /* A health probe: never refused because of load, never answered from the cache, not counted. Priority, client and
-     * times have no effect. */
-    bool probe;
-    bool calibrates; /* a probe whose passes count for the measured speed */
-    /* Checks the device; NULL = no check. A wrong vector fails the pass, opens the device's circuit breaker, and
-     * drops from the cache what the device has computed since it was last found right. Until a judge finds it right,
-     * an open breaker lets only passes with a judge probe it. */
-    scheduler_judge_fn judge;
-    bool traced;     /* scheduler_result.times is wanted; costs some readings of the clock per pass */
-    uint64_t client; /* whose request it is, for fairness between clients; 0 = nobody's in particular */
-    /* clock_monotonic_ns values; 0 = none. The latest time for the first pass to begin, and the caller's own
-     * deadline. From the first pass on, work_time.h limits the request. */
-    int64_t begin_by_ns, deadline_ns;
-    /* The log's name of the request; NULL = none. Lives until scheduler_request_free. */
-    const char *label;
-    scheduler_done_fn done;
-    void *cookie;
-} scheduler_submission;
 
 /* The encoder must outlive the scheduler. Error: AKI_OUT_OF_MEMORY (also: no more threads to be had). */
 AKI_MUST_CHECK aki_status scheduler_open(scheduler **out, const encoder *enc,
@@ -209,8 +45,6 @@ AKI_MUST_CHECK aki_status scheduler_admits(scheduler *s, const scheduler_submiss
 /* The client has gone: work not yet in a pass is dropped; `done` is still called (AKI_CANCELLED or the result). Not
  * after scheduler_request_free. */
 void scheduler_cancel(scheduler_request *request);
-/* After `done` only; the scheduler may be closed by then. NULL allowed. */
-void scheduler_request_free(scheduler_request *request);
 
 /* Estimated time until all that is queued and in passes is done, from the measured tokens per second; for Retry-After.
  * 0 before anything was measured. */

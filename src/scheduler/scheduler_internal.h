@@ -6,6 +6,7 @@
 #include "engine/crew.h"
 #include "scheduler/admission.h"
 #include "scheduler/pass_runner.h"
+#include "scheduler/scheduler.h"
 
 #include <pthread.h>
 

@@ -36,7 +36,7 @@ static void finish_connections(const server *s, int64_t until_ns)
         pause_ms(ROUND_MS);
 }
 
-bool server_drain(server *s)
+bool drain_run(server *s)
 {
     atomic_store(&s->phase, SERVER_DRAINING);
     message_streams_wake(s);

@@ -1,4 +1,4 @@
-/* One request and its reply: headers checked, body collected or thrown away, handed to a route, answered.
+/* One request and its reply. arrival.h opens it, with the request's head, and frees it.
  *
  * An exchange belongs to the HTTP thread of its connection. While it waits only its task on the pool and `done`
  * of the scheduler touch it, one after the other, and the last hands it back by resuming. Errors found early are kept until the body is read away: a client that is still
@@ -117,8 +117,13 @@ struct exchange {
     size_t reply_told;               /* bytes of a stream's replies */
 };
 
-/* Fills all of it but turn_away and the cookie, which is a way_in. */
-void exchange_handle(http_handler *handler);
+/* Calls the member of each observer that has it. */
+#define EXCHANGE_TELL(x, member, ...)                                                                        \
+    do {                                                                                                     \
+        for (const exchange_observer *const *each = (x)->observers; each != NULL && *each != NULL; each++)   \
+            if ((*each)->member != NULL)                                                                     \
+                (*each)->member(__VA_ARGS__);                                                                \
+    } while (0)
 
 /* The value of a header; NULL = there is none. */
 static inline const char *exchange_header(const exchange *x, const char *name)

@@ -1,5 +1,6 @@
 #include "server/listening.h"
 
+#include "server/arrival.h"
 #include "server/exchange.h"
 #include "http/request_id.h"
 #include "api/http_error.h"
@@ -86,7 +87,7 @@ static aki_status open_front(server *s, bool admin, listen_sockets *sockets, htt
                                  .max_connections_per_address =
                                      admin ? 0 : settings->max_connections_per_address,
                                  .log = settings->log};
-    exchange_handle(&front.handler);
+    arrival_handle(&front.handler);
     return http_front_open(out, sockets, &front, error);
 }
 

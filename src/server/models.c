@@ -69,6 +69,12 @@ static aki_status find_model(void *cookie, const model_spec *spec, char **folder
     return s->settings.find_model(s->settings.cookie, spec, folder, guess, error);
 }
 
+void models_note_load(server *s, int64_t duration_ns)
+{
+    metrics_observe(metrics_shard(s->metrics), METRIC_MODEL_LOAD_DURATION, 0, (double)duration_ns / NS_PER_S,
+                    NULL);
+}
+
 static aki_status open_model(void *cookie, const model_spec *spec, const char *folder, served_model **out,
                              encoder_memory *memory, aki_error *error)
 {
@@ -76,7 +82,7 @@ static aki_status open_model(void *cookie, const model_spec *spec, const char *f
     encoder *enc = NULL;
     const int64_t start_ns = clock_monotonic_ns();
     aki_status status = s->settings.open_model(s->settings.cookie, spec, folder, &enc, error);
-    server_note_load(s, clock_monotonic_ns() - start_ns);
+    models_note_load(s, clock_monotonic_ns() - start_ns);
     if (status != AKI_OK)
         return status;
     status = open_crew(s, enc, error);

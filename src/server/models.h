@@ -14,6 +14,8 @@ AKI_MUST_CHECK aki_status models_attach(server *s, encoder *enc, bool owned, con
 /* Takes another list of models. */
 AKI_MUST_CHECK aki_status models_configure(server *s, const model_spec *specs, size_t count,
                                            aki_error *error);
+/* For the metrics: how long opening a model took. */
+void models_note_load(server *s, int64_t duration_ns);
 /* For watchdog_watch; cookie: the server. */
 void models_each_target(void *cookie, void (*see)(void *see_cookie, watch_target *target), void *see_cookie);
 

@@ -24,20 +24,6 @@
  * own threshold with the first large block freed and keep the next ones. */
 #define LARGE_BLOCK_BYTES (1 << 20)
 
-#define ROW(...) SETTING_ROW(server_settings, __VA_ARGS__),
-
-static const option_row setting_rows[] = {SERVICE_OPTIONS(OPTION_NOTHING, ROW)};
-
-void server_settings_init(server_settings *settings)
-{
-    *settings = (server_settings){.model_name = "default",
-                                  .unix_socket_mode = HTTP_UNIX_SOCKET_MODE,
-                                  .joins_traces = true,
-                                  .keeps_exemplars = true};
-    option_set_defaults(setting_rows, sizeof setting_rows / sizeof setting_rows[0], settings);
-    scheduler_resilience_init(&settings->resilience);
-}
-
 static void warn_of_unfit_ocsp(const server *s)
 {
     if (tls_ocsp_is_unfit(s->tls))
@@ -171,8 +157,12 @@ bool server_models_settled(server *s)
 
 void server_note_load(server *s, int64_t duration_ns)
 {
-    metrics_observe(metrics_shard(s->metrics), METRIC_MODEL_LOAD_DURATION, 0, (double)duration_ns / NS_PER_S,
-                    NULL);
+    models_note_load(s, duration_ns);
+}
+
+bool server_drain(server *s)
+{
+    return drain_run(s);
 }
 
 metrics *server_registry(server *s)

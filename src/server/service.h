@@ -10,7 +10,7 @@
 #include "scheduler/scheduler.h"
 #include "server/access_sampler.h"
 #include "http/api_keys.h"
-#include "server/server.h"
+#include "server/settings.h"
 #include "server/task_pool.h"
 #include "serving/model_set.h"
 #include "serving/model_totals.h"
@@ -20,6 +20,8 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+
+typedef struct server server;
 
 /* On the admin port. */
 #define ADMIN_CONNECTIONS 64

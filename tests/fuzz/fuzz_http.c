@@ -16,6 +16,7 @@
 
 #include "base/utf8.h"
 #include "server/handlers.h"
+#include "server/server.h"
 #include "server/service.h"
 #include "telemetry/log_line.h"
 

@@ -3,6 +3,7 @@
 
 #include "base/thread.h"
 #include "server/drain.h"
+#include "server/server.h"
 
 #include <sched.h>
 

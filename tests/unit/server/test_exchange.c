@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "http/connection/connection.h"
+#include "server/arrival.h"
 #include "server/exchange.h"
 
 static unsigned told;
@@ -49,7 +50,7 @@ static void nobody_is_told_of_a_client_once_its_request_has_ended(void **state)
     server *s = make_server();
     way_in way = {.owner = s};
     http_handler handler = {.cookie = &way};
-    exchange_handle(&handler);
+    arrival_handle(&handler);
     http_connection connection = {.handler = &handler};
     connection_stream stream;
     connection_stream_init(&stream, &connection, &ways);
@@ -80,7 +81,7 @@ static void a_fault_is_told_by_its_kind(void **state)
     server *s = make_server();
     way_in way = {.owner = s};
     http_handler handler = {.cookie = &way};
-    exchange_handle(&handler);
+    arrival_handle(&handler);
     http_connection connection = {.handler = &handler};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         connection_stream stream;
@@ -149,7 +150,7 @@ static void observers_are_told_of_each_step(void **state)
     server *s = make_server();
     way_in way = {.owner = s, .observers = observers};
     http_handler handler = {.cookie = &way};
-    exchange_handle(&handler);
+    arrival_handle(&handler);
     http_connection connection = {.handler = &handler};
     for (int whole = 0; whole < 2; whole++) {
         connection_stream stream;

@@ -2,6 +2,7 @@
 #include "http_client.h"
 
 #include "server/listening.h"
+#include "server/server.h"
 
 #define REPLY_BYTES 4096
 

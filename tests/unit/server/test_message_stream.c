@@ -6,6 +6,7 @@
 #include "grpc/frame.h"
 #include "http/connection/connection.h"
 #include "http/connection/loop.h"
+#include "server/arrival.h"
 #include "server/exchange.h"
 #include "server/message_stream.h"
 
@@ -102,7 +103,7 @@ static void open_stream(const char *path)
     assert_int_equal(watchdog_open(&t.server.watchdog, &watching, &error), AKI_OK);
     assert_int_equal(model_set_open(&t.server.models, &(model_set_settings){0}, &error), AKI_OK);
     t.way = (way_in){.owner = &t.server};
-    exchange_handle(&t.handler);
+    arrival_handle(&t.handler);
     t.handler.cookie = &t.way;
     t.connection.handler = &t.handler;
     t.connection.draining = &t.draining;
