@@ -7,7 +7,7 @@
 #ifndef MODEL_CONFIG_H
 #define MODEL_CONFIG_H
 
-#include "model/model.h"
+#include "model/parts.h"
 #include "model/modules.h"
 #include "model/sentence_file.h"
 

@@ -5,7 +5,7 @@
 #ifndef MODEL_CONFIG_FIELDS_H
 #define MODEL_CONFIG_FIELDS_H
 
-#include "model/model.h"
+#include "model/parts.h"
 #include "model/sentence_file.h"
 
 typedef struct config_fields {

@@ -2,7 +2,7 @@
 #ifndef MODEL_FINGERPRINT_H
 #define MODEL_FINGERPRINT_H
 
-#include "model/model.h"
+#include "model/parts.h"
 
 /* XXH64 of the configuration's numbers and of every tensor that is computed with, at the speed of memory. words: how many rows of the
  * word embeddings, which are half of a model, are read: spread evenly from the first on, or SIZE_MAX = all. */

@@ -2,7 +2,7 @@
 #ifndef MODEL_FLOP_H
 #define MODEL_FLOP_H
 
-#include "model/model.h"
+#include "model/parts.h"
 
 /* Matrix products, and in attention the scores and values of the keys that each token sees; a multiply-add is two operations. Norms,
  * activations and heads behind the last layer are not counted. */

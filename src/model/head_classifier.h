@@ -7,7 +7,7 @@
 #ifndef MODEL_HEAD_CLASSIFIER_H
 #define MODEL_HEAD_CLASSIFIER_H
 
-#include "model/model.h"
+#include "model/parts.h"
 #include "model/modules.h"
 #include "model/safetensors.h"
 #include "model/sentence_file.h"

@@ -9,7 +9,7 @@
 #ifndef MODEL_HEAD_SPARSE_H
 #define MODEL_HEAD_SPARSE_H
 
-#include "model/model.h"
+#include "model/parts.h"
 #include "model/modules.h"
 #include "model/safetensors.h"
 #include "model/sentence_file.h"

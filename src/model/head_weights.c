@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "model/folder.h"
-#include "model/model.h"
+#include "model/parts.h"
 #include "model/quote.h"
 #include "model/safetensors.h"
 #include "model/weight_files.h"

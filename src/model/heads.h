@@ -5,7 +5,7 @@
 #ifndef MODEL_HEADS_H
 #define MODEL_HEADS_H
 
-#include "model/model.h"
+#include "model/parts.h"
 #include "model/modules.h"
 
 #define HEAD_ACTIVATIONS "Identity, Tanh, ReLU, GELU, Sigmoid, SiLU"

@@ -4,7 +4,7 @@
 #ifndef MODEL_ROOT_FILE_H
 #define MODEL_ROOT_FILE_H
 
-#include "model/model.h"
+#include "model/parts.h"
 #include "model/modules.h"
 
 typedef struct root_file {

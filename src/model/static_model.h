@@ -5,7 +5,7 @@
 #ifndef MODEL_STATIC_MODEL_H
 #define MODEL_STATIC_MODEL_H
 
-#include "model/model.h"
+#include "model/parts.h"
 #include "model/modules.h"
 #include "model/safetensors.h"
 

@@ -1,4 +1,4 @@
-#include "model/model.h"
+#include "model/parts.h"
 
 #include <string.h>
 

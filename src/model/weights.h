@@ -6,7 +6,7 @@
 #ifndef MODEL_WEIGHTS_H
 #define MODEL_WEIGHTS_H
 
-#include "model/model.h"
+#include "model/parts.h"
 #include "model/safetensors.h"
 
 /* data: the file that `file` was parsed from; the weights are views into it. Whatever the result, release them with

@@ -217,4 +217,3 @@ void arrival_handle(http_handler *handler)
     handler->end = on_end;
     handler->out_of_memory = OUT_OF_MEMORY_BODY;
 }
-
