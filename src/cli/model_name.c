@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "hub/cache_layout.h"
-#include "hub/environment.h"
+#include "hub/hub.h"
 #include "hub/repo_id.h"
 
 #include <limits.h>

@@ -1,6 +1,6 @@
 #include "grpc/frame.h"
 
-#include "http/gzip_body.h"
+#include "http/gzip.h"
 
 #include <string.h>
 

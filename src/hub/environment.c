@@ -1,10 +1,9 @@
-#include "hub/environment.h"
+#include "hub/hub.h"
 
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "hub/hub.h"
 
 #include <errno.h>
 #include <pwd.h>

@@ -69,4 +69,8 @@ void hub_list_free(hub_cached_model *models, size_t count);
 AKI_MUST_CHECK aki_status hub_remove(const char *id, const hub_settings *settings, uint64_t *bytes,
                                      aki_error *error);
 
+/* The path with a leading "~" replaced by the home folder (as it is where that is unknown). Freed with mem_free; NULL =
+ * out of memory. */
+char *environment_expand_home(const char *path) __attribute__((malloc, warn_unused_result));
+
 #endif

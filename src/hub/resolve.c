@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "hub/environment.h"
 #include "hub/pull.h"
 #include "hub/snapshot.h"
 

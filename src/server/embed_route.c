@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "http/gzip_body.h"
+#include "http/gzip.h"
 #include "server/memory_promise.h"
 #include "server/models.h"
 #include "server/observers.h"

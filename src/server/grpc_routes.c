@@ -1,4 +1,4 @@
-#include "server/grpc_routes.h"
+#include "server/routes.h"
 
 #include "grpc/methods.h"
 #include "server/handlers.h"

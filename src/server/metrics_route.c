@@ -1,6 +1,6 @@
 #include "server/handlers.h"
 
-#include "http/gzip_reply.h"
+#include "http/gzip.h"
 #include "telemetry/metrics_text.h"
 
 #define MAX_METRICS_BYTES ((size_t)4 << 20)

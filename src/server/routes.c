@@ -1,8 +1,8 @@
 #include "server/routes.h"
 
+#include "base/json_text.h"
 #include "http/route_path.h"
 #include "server/handlers.h"
-#include "server/grpc_routes.h"
 
 #include <string.h>
 
@@ -204,4 +204,25 @@ const api_operation *routes_api(const char *path, const char *method)
         if (route_path_matches(r->path, path) && (found == NULL || serves(r, method)))
             found = r;
     return found != NULL ? found->api : NULL;
+}
+
+#define MAX_INDEX_BYTES ((size_t)64 << 10)
+
+void index_route(exchange *x)
+{
+    buf body;
+    buf_init(&body, MAX_INDEX_BYTES);
+    buf_printf(&body, "{\"name\":\"akidb-embed\",\"version\":\"%s\",\"model\":", aki_version());
+    json_text_append_string(&body, model_set_default_name(x->owner->models));
+    buf_append_string(&body, ",\"routes\":[");
+    const char *separator = "";
+    for (const route *r = route_table; r->path != NULL; r++) {
+        if (!routes_visible(r, x->owner, x->admin))
+            continue;
+        buf_printf(&body, "%s{\"method\":\"%s\",\"path\":\"%s\",\"description\":\"%s\"}", separator,
+                   r->method, r->path, r->description);
+        separator = ",";
+    }
+    buf_append_string(&body, "]}\n");
+    exchange_reply(x, 200, &body);
 }

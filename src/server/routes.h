@@ -18,4 +18,8 @@ metric_route routes_kind(const char *path);
 /* The operation at a path, where possible of that method: errors of the path have its form. NULL = the service's own. */
 const api_operation *routes_api(const char *path, const char *method);
 
+/* The routes of gRPC: a row for each call of the services in proto/. routes_find looks here as well; lists of routes for people
+ * and /openapi.json leave them out, for reflection lists them. Ends with a row whose path is NULL. */
+extern const route grpc_route_table[];
+
 #endif

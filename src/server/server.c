@@ -5,7 +5,6 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "server/exchange.h"
-#include "server/drain.h"
 #include "server/handlers.h"
 #include "server/listening.h"
 #include "server/message_stream.h"

@@ -3,7 +3,7 @@
 #define TELEMETRY_OTEL_SETTINGS_H
 
 #include "telemetry/otel_values.h"
-#include "telemetry/otlp_target.h"
+#include "telemetry/otlp_client.h"
 #include "telemetry/resource.h"
 #include "telemetry/tracer.h"
 

@@ -7,14 +7,24 @@
 
 #include "telemetry/trace_context.h"
 
+#define SAMPLER_ALL (UINT64_C(1) << 63)
+
 typedef struct sampler {
-    uint64_t
-        threshold; /* a trace is recorded when the low 63 bits of its id are below: 0 = none, 1 << 63 = all */
+    /* A trace is recorded when the low 63 bits of its id are below: 0 = none, SAMPLER_ALL = all. */
+    uint64_t threshold;
     bool parent_based;
 } sampler;
 
 /* ratio: 0 .. 1, other values are taken as the nearer end. */
-sampler sampler_make(double ratio, bool parent_based);
+static inline sampler sampler_make(double ratio, bool parent_based)
+{
+    sampler s = {.parent_based = parent_based};
+    if (ratio >= 1)
+        s.threshold = SAMPLER_ALL;
+    else if (ratio > 0) /* false for NaN too */
+        s.threshold = (uint64_t)(ratio * (double)SAMPLER_ALL);
+    return s;
+}
 
 /* parent: the caller's context, or NULL. trace_id: the caller's, or the new one. */
 static inline bool sampler_decide(const sampler *s, const trace_context *parent,

@@ -5,7 +5,7 @@
 
 #include "base/utf8.h"
 #include "api/embed_request.h"
-#include "http/gzip_body.h"
+#include "http/gzip.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "cli/bench/prose.h"
+#include "cli/bench/texts.h"
 
 #include <stddef.h>
 

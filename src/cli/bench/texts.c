@@ -2,7 +2,6 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "cli/bench/prose.h"
 
 #include <string.h>
 

@@ -47,4 +47,9 @@ AKI_MUST_CHECK aki_status bench_texts_read(bench_texts *out, const aki_model *mo
 /* A zeroed struct is allowed. */
 void bench_texts_free(bench_texts *texts);
 
+/* English prose: what an engine meets in real text (words of one token and of several, punctuation, numbers), which zeros or one
+ * repeated sentence would not show. Written for this purpose; in prose.c. Sentences in the order they are read, ended by NULL.
+ * Words are separated by single spaces. */
+extern const char *const bench_prose[];
+
 #endif

@@ -15,8 +15,4 @@ void doctor_check_device(doctor_report *report, const options *o, const char *fo
 /* folder: where the model's files are. Adds findings; a failure is one of them. */
 void doctor_check_model(doctor_report *report, const options *o, const char *folder, log_sink log);
 
-/* The CPU tiers of this machine with the precisions of each, for `doctor --json`. */
-/* Appends a JSON array, best tier first: [{"name":"avx2","precisions":["fp32"],"default_precision":"fp32"}, …]. */
-void doctor_append_tiers(buf *out);
-
 #endif

@@ -1,7 +1,7 @@
 #include "cli/doctor/report.h"
 
-#include "cli/doctor/checks.h"
 #include "base/json_text.h"
+#include "kernels/precision.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -62,6 +62,27 @@ static void append_field(buf *out, const char *name, const char *value)
     json_text_append_string(out, value);
 }
 
+/* The CPU tiers of this machine, best first, with the precisions of each: [{"name":"avx2","precisions":["fp32"],
+ * "default_precision":"fp32"}, …]. */
+static void append_tiers(buf *out)
+{
+    const kernel_table *const *tiers = kernels_available();
+    buf_append_char(out, '[');
+    for (size_t i = 0; tiers[i] != NULL; i++) {
+        const char *name, *comma = "";
+        buf_printf(out, "%s\n{\"name\":\"%s\",\"precisions\":[", i > 0 ? "," : "", tiers[i]->name);
+        for (aki_precision p = AKI_PRECISION_FP32; (name = kernel_precision_name(p)) != NULL; p++) {
+            if (!kernel_has_precision(tiers[i], p))
+                continue;
+            buf_printf(out, "%s\"%s\"", comma, name);
+            comma = ",";
+        }
+        buf_printf(out, "],\"default_precision\":\"%s\"}",
+                   kernel_precision_name(kernel_precision_default(tiers[i])));
+    }
+    buf_append_char(out, ']');
+}
+
 void doctor_print_json(buf *out, const doctor_report *report)
 {
     buf_printf(out, "{\"ok\":%s,\"checks\":[", doctor_healthy(report) ? "true" : "false");
@@ -80,6 +101,6 @@ void doctor_print_json(buf *out, const doctor_report *report)
         buf_append_char(out, '}');
     }
     buf_append_string(out, "\n],\"tiers\":");
-    doctor_append_tiers(out);
+    append_tiers(out);
     buf_append_string(out, "}\n");
 }

@@ -1,9 +1,8 @@
 #include "http/connection/h2.h"
 
+#include "http/connection/h2_stream.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "http/connection/h2_head.h"
-#include "http/connection/h2_reply.h"
 
 #include <string.h>
 

@@ -5,8 +5,8 @@
  * nothing (SETTINGS, PING, RST_STREAM, PRIORITY, empty DATA): a client that sends many of them is told ENHANCE_YOUR_CALM and closed.
  * While the client does not take what it was sent, nothing more is read.
  *
- * Here are the connection's input and output, its bounds, its deadlines and its end; heads, replies and streams are h2_head.h's,
- * h2_reply.h's and h2_stream.h's. */
+ * Here are the connection's input and output, its bounds, its deadlines and its end; heads, replies and streams
+ * are h2_stream.h's. */
 #ifndef HTTP_CONNECTION_H2_H
 #define HTTP_CONNECTION_H2_H
 

@@ -1,6 +1,7 @@
-#include "http/connection/h2_head.h"
+/* Heads of requests that come by HTTP/2. The library decodes them and refuses what RFC 9113 forbids; what HTTP/1 refuses in a head
+ * (h1_head.h) is refused here: its size, the count of its fields, the target, the host. Trailers are dropped. */
+#include "http/connection/h2_stream.h"
 
-#include "http/connection/h2_reply.h"
 #include "http/host_header.h"
 
 #include <string.h>

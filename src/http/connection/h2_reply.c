@@ -1,4 +1,9 @@
-#include "http/connection/h2_reply.h"
+/* Replies that leave by HTTP/2: a head and the body's bytes, which the library asks for as the client's windows open. A stream that
+ * has its whole reply while its request is still coming is reset without an error, so that the client sends no more of it.
+ *
+ * Trailers, where there are any, follow the body. The body of a reply in pieces ends when its handler says so; while there is no
+ * piece the library is told to wait. */
+#include "http/connection/h2_stream.h"
 
 #include "base/clock.h"
 

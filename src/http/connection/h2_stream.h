@@ -1,7 +1,9 @@
 /* The streams of one connection of HTTP/2, each a request and its reply, and the session that they are of.
  *
  * A stream whose client has cancelled it, or left, is kept as an orphan until its handler has answered: other threads may hold it.
- * The connection has one timer, set to the first of its streams' deadlines, or to the end of its idle time. */
+ * The connection has one timer, set to the first of its streams' deadlines, or to the end of its idle time.
+ *
+ * Heads are read in h2_head.c and replies written in h2_reply.c. */
 #ifndef HTTP_CONNECTION_H2_STREAM_H
 #define HTTP_CONNECTION_H2_STREAM_H
 
@@ -64,5 +66,16 @@ void h2_stream_complete(h2_stream *h, const http_fault *fault);
 void h2_stream_lose(h2_stream *h);
 /* Tells the handler of the end, where it knows of the stream, and frees it. */
 void h2_stream_end(h2_stream *h, bool whole);
+
+/* Has the library open a stream for each head, and fill it with the head's fields. */
+void h2_head_receive(nghttp2_session_callbacks *callbacks);
+/* The head is whole: checks it and tells the handler. ends: no body follows. The stream may have ended when it returns. */
+void h2_head_take(h2_session *s, h2_stream *h, bool ends);
+
+/* Of h2_stream.stream. */
+extern const connection_stream_ways h2_reply_ways;
+
+/* Has the library tell of the frames that it sends. */
+void h2_reply_send(nghttp2_session_callbacks *callbacks);
 
 #endif

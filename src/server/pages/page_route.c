@@ -1,9 +1,8 @@
 #include "server/handlers.h"
 
 #include "base/accept.h"
-#include "http/gzip_reply.h"
-#include "server/pages/page_text.h"
-#include "server/pages/page_file.h"
+#include "http/gzip.h"
+#include "server/pages/page.h"
 #include "server/routes.h"
 
 #include <stdio.h>

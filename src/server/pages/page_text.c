@@ -1,4 +1,4 @@
-#include "server/pages/page_text.h"
+#include "server/pages/page.h"
 
 #include "base/json_text.h"
 #include "kernels/precision.h"

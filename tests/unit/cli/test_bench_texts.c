@@ -1,6 +1,5 @@
 #include "unit.h"
 
-#include "cli/bench/prose.h"
 #include "cli/bench/texts.h"
 
 /* The tokens are made up. */

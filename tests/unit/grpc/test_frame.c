@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "grpc/frame.h"
-#include "http/gzip_reply.h"
+#include "http/gzip.h"
 
 static http_error error;
 

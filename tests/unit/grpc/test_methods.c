@@ -6,7 +6,6 @@
 #include "grpc/methods.h"
 #include "grpc/reflection_v1alpha.pb-c.h"
 #include "grpc/tei.pb-c.h"
-#include "server/grpc_routes.h"
 #include "server/routes.h"
 
 static const ProtobufCServiceDescriptor *const services[] = {

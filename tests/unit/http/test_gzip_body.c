@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "base/memory.h"
-#include "http/gzip_body.h"
+#include "http/gzip.h"
 
 #include <zlib.h>
 

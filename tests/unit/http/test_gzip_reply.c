@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "http/gzip_reply.h"
+#include "http/gzip.h"
 
 #include <zlib.h>
 

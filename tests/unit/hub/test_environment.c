@@ -1,7 +1,6 @@
 #include "unit.h"
 
 #include "base/memory.h"
-#include "hub/environment.h"
 #include "hub/hub.h"
 
 static void clear(void)

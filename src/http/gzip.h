@@ -1,6 +1,7 @@
-/* Request bodies with Content-Encoding: gzip (RFC 1952), with bounds against those that blow up. */
-#ifndef HTTP_GZIP_BODY_H
-#define HTTP_GZIP_BODY_H
+/* Content-Encoding: gzip (RFC 1952): request bodies, with bounds against those that blow up, and replies for clients that say
+ * that they take it. */
+#ifndef HTTP_GZIP_H
+#define HTTP_GZIP_H
 
 #include "base/buf.h"
 
@@ -18,5 +19,11 @@ typedef enum gzip_outcome {
 
 /* Appends what data[0..length) holds, one gzip member or several, to `out`, whose maximum is the limit. */
 gzip_outcome gzip_body_inflate(const char *data, size_t length, buf *out);
+
+/* True where an Accept-Encoding header (NULL = absent) allows gzip: named, or by "*", with a weight that is not 0. */
+bool gzip_reply_accepted(const char *accept_encoding);
+
+/* Replaces the contents by their compressed form. False when that cannot be had: the contents are as they were. */
+bool gzip_reply_deflate(buf *body);
 
 #endif
