@@ -1,4 +1,4 @@
-"""``python -m akidb_embed embed``: Parquet files with texts to Parquet files with vectors."""
+"""``python -m akidb_embed embed``: Parquet or Arrow files with texts to such files with vectors."""
 from __future__ import annotations
 
 import argparse
@@ -17,11 +17,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m akidb_embed", description="Text embeddings in process.")
     parser.add_argument("--version", action="version", version=_library.version().decode())
     commands = parser.add_subparsers(dest="command", required=True)
-    embed = commands.add_parser("embed", help="Parquet with texts to Parquet with vectors",
-                                description="Embeds a column of Parquet files. All columns are kept, and the vectors added. A run that was "
+    embed = commands.add_parser("embed", help="Parquet or Arrow files with texts to such files with vectors",
+                                description="Embeds a column of Parquet or Arrow files. All columns are kept, and the vectors added. A run that was "
                                             "interrupted goes on where it was when it is started again with the same arguments.")
-    embed.add_argument("inputs", nargs="+", metavar="INPUT", help="a Parquet file, or a folder of them")
-    embed.add_argument("--output", required=True, help="a file that ends in .parquet, or a folder for one file per piece")
+    embed.add_argument("inputs", nargs="+", metavar="INPUT", help="a file of Parquet or Arrow (IPC file, which is Feather, or stream), or a folder of them")
+    embed.add_argument("--output", required=True, help="a file that ends in .parquet, .arrow, .feather or .arrows (a stream), or a folder for one file per piece")
+    embed.add_argument("--format", choices=("parquet", "arrow", "arrows"), help="of the files in a folder (that of the first input; of a stream arrow)")
     embed.add_argument("--model", default="sentence-transformers/all-MiniLM-L6-v2", help="a model's name or folder (%(default)s)")
     embed.add_argument("--text-column", default="text", metavar="NAME", help="the texts (%(default)s)")
     embed.add_argument("--vector-column", default="embedding", metavar="NAME", help="the vectors (%(default)s)")
@@ -70,18 +71,23 @@ def _encode_arguments(arguments: argparse.Namespace) -> dict[str, str]:
 
 def _embed(arguments: argparse.Namespace) -> None:
     try:
-        from . import parquet
+        from . import _formats, parquet
     except ImportError as error:
-        raise EmbedError(f"Parquet needs pyarrow: {error}", "pip install 'akidb-embed[parquet]'", "invalid_argument") from error
+        raise EmbedError(f"Parquet and Arrow need pyarrow: {error}", "pip install 'akidb-embed[parquet]'", "invalid_argument") from error
 
-    is_file = arguments.output.endswith(".parquet")
+    said = _formats.by_suffix(arguments.output)
+    if said is not None and arguments.format not in (None, said.name):
+        raise EmbedError(f"{arguments.output} is not a name for --format {arguments.format}", f"Leave --format out, or let the name end in "
+                         f"{_formats.FORMATS[arguments.format].suffixes[0]}.", "invalid_argument")
+    is_file = said is not None
     if is_file and os.path.exists(arguments.output):
         raise EmbedError(f"{arguments.output} is there already", "Name another output, or remove it.", "invalid_argument")
+    pieces = parquet.plan(arguments.inputs, arguments.piece_rows, said.name if said is not None else arguments.format)
     model = Model(arguments.model, precision=arguments.precision, threads=arguments.threads, truncate_dim=arguments.truncate_dim)
     job = parquet.Job(output=arguments.output + ".parts" if is_file else arguments.output, text_column=arguments.text_column,
                       vector_column=arguments.vector_column, columns=tuple(arguments.columns.split(",")) if arguments.columns else None,
                       batch_rows=arguments.batch_rows, encode=_encode_arguments(arguments), model=f"{arguments.model} {model.precision} {model.cpu_tier} {arguments.truncate_dim}")
-    pieces = parquet.plan(arguments.inputs, arguments.piece_rows)
+    parquet.check(job, pieces, one_file=is_file)
     left = parquet.start(job, pieces)
     total = sum(piece.rows for piece in pieces)
     progress = _Progress(total, total - sum(piece.rows for piece in left))

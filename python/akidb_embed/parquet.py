@@ -1,8 +1,9 @@
-"""Parquet in, Parquet with vectors out, piece by piece, so that a run which was interrupted or lost a worker goes on where it was.
+"""Parquet or Arrow files in, the same with vectors out, piece by piece, so that a run which was interrupted or lost a worker goes on where
+it was.
 
-A piece is some row groups of one input file. It becomes one output file, which is written under another name and renamed when it is
-whole: so a piece is there or is not, whoever was killed when, and making one twice gives the same file. The command line, Ray and whoever
-schedules pieces otherwise share this.
+A piece is some groups of rows of one input file: row groups of Parquet, record batches of Arrow. It becomes one output file, which is
+written under another name and renamed when it is whole: so a piece is there or is not, whoever was killed when, and making one twice gives
+the same file. The command line, Ray and whoever schedules pieces otherwise share this.
 """
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import json
 import posixpath
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.fs as pafs
-import pyarrow.parquet as pq
 
-from . import _interrupt
+from . import _formats, _interrupt
+from ._formats import file_system as _file_system
 from .errors import InvalidInputError
 
 # Rows that are in memory at a time, with their vectors.
@@ -53,7 +55,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Piece:
-    """Row groups ``first`` to ``last`` (not included) of a file, and the name of its output file."""
+    """Groups of rows ``first`` to ``last`` (not included) of a file, and the name of its output file, whose suffix is that of its format."""
 
     path: str
     first: int
@@ -62,49 +64,96 @@ class Piece:
     name: str
 
 
-def _file_system(path: str) -> tuple[Any, str]:
-    if "://" not in path:
-        return pafs.LocalFileSystem(), path
-    file_system, inner = pafs.FileSystem.from_uri(path)
-    return file_system, inner
-
-
 def _join(folder: str, name: str) -> str:
     return posixpath.join(folder, name)
 
 
 def _files(inputs: Sequence[str]) -> list[str]:
-    """The Parquet files of files and folders, in their order; those of a folder by name, without hidden ones."""
+    """The files of files and folders, in their order; those of a folder by name, without hidden ones and such as have no suffix of a format."""
     found: list[str] = []
     for path in inputs:
         file_system, inner = _file_system(path)
         info = file_system.get_file_info(inner)
         if info.type == pafs.FileType.NotFound:
-            raise InvalidInputError(f"there is no {path}", "Name Parquet files or folders of them.", "invalid_argument")
+            raise InvalidInputError(f"there is no {path}", "Name Parquet or Arrow files, or folders of them.", "invalid_argument")
         if info.type == pafs.FileType.File:
             found.append(path)
             continue
         inside = file_system.get_file_info(pafs.FileSelector(inner, recursive=True))
         prefix = path[: len(path) - len(inner)]
-        found += sorted(prefix + entry.path for entry in inside
-                        if entry.type == pafs.FileType.File and entry.path.endswith(".parquet") and not entry.base_name.startswith(("_", ".")))
+        files = sorted(prefix + entry.path for entry in inside if entry.type == pafs.FileType.File
+                       and _formats.by_suffix(entry.path) is not None and not entry.base_name.startswith(("_", ".")))
+        if not files:
+            raise InvalidInputError(f"{path} holds no Parquet or Arrow files", "Their names end in .parquet, .arrow, .feather or .arrows.", "invalid_argument")
+        # One is likely a copy of the other, and each row would be there twice.
+        if len({_formats.by_suffix(file) is _formats.Parquet for file in files}) == 2:
+            raise InvalidInputError(f"{path} holds both Parquet and Arrow files", "Name the files that are meant.", "invalid_argument")
+        found += files
     return found
 
 
-def plan(inputs: Sequence[str], piece_rows: int = PIECE_ROWS) -> list[Piece]:
-    """All pieces, in the order of the rows."""
+@contextmanager
+def _readable(path: str) -> Iterator[None]:
+    """Turns what pyarrow raises while it reads a file into an error that names the file."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise InvalidInputError(f"{path} cannot be read: {error}", "The file is damaged, or not whole: write or copy it again.",
+                                "invalid_argument") from error
+
+
+def plan(inputs: Sequence[str], piece_rows: int = PIECE_ROWS, output_format: str | None = None) -> list[Piece]:
+    """All pieces, in the order of the rows. A file of no rows is a piece too.
+
+    Args:
+        output_format: ``"parquet"``, ``"arrow"`` or ``"arrows"`` (a stream); ``None`` is Parquet where the first input is, else ``"arrow"``.
+
+    Raises:
+        InvalidInputError: a file is missing, damaged or of another format.
+    """
     pieces: list[Piece] = []
     for number, path in enumerate(_files(inputs)):
-        file_system, inner = _file_system(path)
-        with file_system.open_input_file(inner) as source:
-            metadata = pq.ParquetFile(source).metadata
+        with _readable(path):
+            kind = _formats.of_file(path)
+            groups = kind.rows(path)
+        if output_format is None:
+            output_format = "parquet" if kind is _formats.Parquet else "arrow"
+        suffix = _formats.FORMATS[output_format].suffixes[0]
         first, rows = 0, 0
-        for group in range(metadata.num_row_groups):
-            rows += metadata.row_group(group).num_rows
-            if rows >= piece_rows or group == metadata.num_row_groups - 1:
-                pieces.append(Piece(path, first, group + 1, rows, f"part-{number:05d}-{first:05d}.parquet"))
+        for group, count in enumerate(groups or [0]):
+            rows += count
+            if rows >= piece_rows or group + 1 >= len(groups):
+                pieces.append(Piece(path, first, min(group + 1, len(groups)), rows, f"part-{number:05d}-{first:05d}{suffix}"))
                 first, rows = group + 1, 0
     return pieces
+
+
+def _columns(job: Job, schema: Any) -> list[str]:
+    """Those that are read of a file."""
+    return list(schema.names) if job.columns is None else sorted({*job.columns, job.text_column})
+
+
+def check(job: Job, pieces: Sequence[Piece], one_file: bool = False) -> None:
+    """That each file has the columns, and, where the pieces become one file, that these are of the same types in all of them.
+
+    Raises:
+        InvalidInputError: names the file.
+    """
+    first: dict[str, Any] = {}
+    for path in dict.fromkeys(piece.path for piece in pieces):
+        with _readable(path):
+            schema = _formats.of_file(path).schema(path)
+        names = _columns(job, schema)
+        if job.vector_column in names:
+            raise InvalidInputError(f"{path} has a column {job.vector_column!r} already", "Name another column for the vectors.", "invalid_argument")
+        for name in (*names, job.text_column):
+            if name not in schema.names:
+                raise InvalidInputError(f"{path} has no column {name!r}; it has {', '.join(schema.names)}", "Name one of these.", "invalid_argument")
+        types = {name: _formats.value_type(schema.field(name).type) for name in names}
+        if one_file and first and types != first:
+            raise InvalidInputError(f"{path} has other columns, or of other types, than {pieces[0].path}", "Name a folder as output.",
+                                    "invalid_argument")
+        first = first or types
 
 
 def start(job: Job, pieces: Sequence[Piece]) -> list[Piece]:
@@ -186,28 +235,28 @@ def with_vectors(model: Any, batch: Any, text_column: str, vector_column: str, e
 
 
 def _batches(job: Job, piece: Piece) -> Iterator[Any]:
-    file_system, inner = _file_system(piece.path)
-    columns = None if job.columns is None else sorted({*job.columns, job.text_column})
-    with file_system.open_input_file(inner) as source:
-        # Without it pyarrow would keep what it has read until the file is closed.
-        file = pq.ParquetFile(source, pre_buffer=False)
-        yield from file.iter_batches(job.batch_rows, row_groups=range(piece.first, piece.last), columns=columns)
+    with _readable(piece.path):
+        kind = _formats.of_file(piece.path)
+        schema = kind.schema(piece.path)
+        columns = _columns(job, schema)
+        if piece.rows == 0:  # a batch whose schema the output file has
+            yield pa.record_batch([pa.array([], schema.field(name).type) for name in columns],
+                                  schema=pa.schema([schema.field(name) for name in columns], metadata=schema.metadata))
+        yield from kind.batches(piece.path, piece.first, piece.last, None if job.columns is None else columns, job.batch_rows)
 
 
-def _writer(sink: Any, schema: Any, job: Job) -> Any:
-    """Writes Parquet. pyarrow wants the names of leaves, such as ``embedding.list.element``, and takes a column that is left out for one
-    that is not to be compressed."""
-    empty = pa.BufferOutputStream()
-    pq.write_table(schema.empty_table(), empty)
-    leaves = [column.path for column in pq.ParquetFile(pa.BufferReader(empty.getvalue())).schema]
-    # Vectors have no repeats for a dictionary to find, and no order that would make them smaller.
-    others = [leaf for leaf in leaves if not leaf.startswith(job.vector_column + ".list.")]
-    return pq.ParquetWriter(sink, schema, use_dictionary=others, compression={leaf: "SNAPPY" if leaf in others else "NONE" for leaf in leaves})
+def _kind(piece: Piece) -> type[_formats.Format]:
+    kind = _formats.by_suffix(piece.name)
+    assert kind is not None
+    return kind
 
 
 def embed_piece(model: Any, job: Job, piece: Piece, progress: Callable[[int], None] | None = None) -> int:
     """Makes the piece's output file and gives its number of rows. ``progress`` is called with the rows of each batch."""
     file_system, folder = _file_system(job.output)
+    kind = _kind(piece)
+    # Of an Arrow file all batches share a dictionary. Those of a row group or of a stream have their own, which an Arrow file cannot hold.
+    flat = kind is not _formats.Parquet and _formats.of_file(piece.path) is not _formats.ArrowFile
     rows = 0
 
     def write(sink: Any) -> None:
@@ -217,9 +266,11 @@ def embed_piece(model: Any, job: Job, piece: Piece, progress: Callable[[int], No
         for made in _interrupt.ahead(lambda batch: with_vectors(model, batch, job.text_column, job.vector_column, job.encode), _batches(job, piece)):
             if job.columns is not None:
                 made = made.select([*job.columns, job.vector_column])
+            if flat:
+                made = _formats.without_dictionaries(made)
             if writer is None:
-                writer = _writer(sink, made.schema, job)
-            writer.write_batch(made)
+                writer = kind.writer(sink, made.schema, job.vector_column)
+            writer.write(made)
             rows += made.num_rows
             if progress is not None:
                 progress(made.num_rows)
@@ -234,20 +285,21 @@ def embed_piece(model: Any, job: Job, piece: Piece, progress: Callable[[int], No
 
 
 def merge(job: Job, pieces: Sequence[Piece], path: str) -> None:
-    """One file of all pieces, in the order of the rows."""
-    file_system, folder = _file_system(job.output)
+    """One file of all pieces, in the order of the rows, in the format that its name says."""
     target_system, target = _file_system(path)
+    kind = _formats.by_suffix(path) or _kind(pieces[0])
+    # Each input file has dictionaries of its own, and so has each row group.
+    flat = kind is not _formats.Parquet and (len({piece.path for piece in pieces}) > 1 or _kind(pieces[0]) is _formats.Parquet)
 
     def write(sink: Any) -> None:
         writer = None
         for piece in pieces:
-            with file_system.open_input_file(_join(folder, piece.name)) as source:
-                file = pq.ParquetFile(source, pre_buffer=False)
-                for group in range(file.num_row_groups):
-                    table = file.read_row_group(group)
-                    if writer is None:
-                        writer = _writer(sink, table.schema, job)
-                    writer.write_table(table)
+            for group in _kind(piece).groups(_join(job.output, piece.name)):
+                if flat:
+                    group = _formats.without_dictionaries(group)
+                if writer is None:
+                    writer = kind.writer(sink, group.schema, job.vector_column)
+                writer.write(group)
         if writer is not None:
             writer.close()
 

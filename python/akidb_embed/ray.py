@@ -89,13 +89,13 @@ def embed_parquet(inputs: Sequence[str], output: str, model: str, *, workers: in
     Rows do not pass through the object store: each worker reads and writes its own pieces, two of them at once, a batch at a time.
 
     Args:
-        inputs: Parquet files and folders of them.
+        inputs: Parquet or Arrow files and folders of them. Whatever they are, Parquet is written.
         workers, cpus_per_worker, encode, settings: as in ``embed``.
         on_worker: called with each worker's process id.
     """
     job = parquet.Job(output=output, text_column=text_column, vector_column=vector_column,
                       columns=None if columns is None else tuple(columns), batch_rows=batch_rows, model=model, encode=encode or {})
-    left = parquet.start(job, parquet.plan(inputs, piece_rows))
+    left = parquet.start(job, parquet.plan(inputs, piece_rows, "parquet"))
     if not left:
         return 0
     actor = ray.remote(num_cpus=cpus_per_worker, max_restarts=-1, max_task_retries=-1, max_concurrency=_PIECES_AT_ONCE)(_PieceWorker)
