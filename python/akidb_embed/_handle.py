@@ -37,6 +37,7 @@ class Handle:
         precision, cpu_tier, threads: those that were chosen.
         max_seq_length: tokens per text or pair, special ones included.
         weight_bytes: memory that weights take.
+        prefix_cache_bytes: memory that common beginnings of texts may take; 0 where none are kept.
         prompts: name and text of each of the model's prompts.
     """
 
@@ -46,7 +47,7 @@ class Handle:
         self._calls = 0
 
     def _open(self, folder: str, precision: str, threads: int, cpu_tier: str | None, max_pass_tokens: int,
-              weights_cache: str | os.PathLike[str] | None) -> None:
+              weights_cache: str | os.PathLike[str] | None, prefix_cache_mb: int | None) -> None:
         settings = _library.Settings()
         _library.settings_init(settings, ctypes.sizeof(settings))
         settings.precision = _library.PRECISIONS.index(precision)
@@ -54,6 +55,8 @@ class Handle:
         settings.cpu_tier = cpu_tier.encode() if cpu_tier is not None else None
         settings.max_pass_tokens = max_pass_tokens
         settings.weights_cache = os.fsencode(weights_cache) if weights_cache is not None else None
+        if prefix_cache_mb is not None:
+            settings.prefix_cache_bytes = prefix_cache_mb * 1_000_000 or _library.NO_PREFIX_CACHE
         error = _library.Error()
         if _library.open_model(self._handle, os.fsencode(folder), settings, error) != 0:
             raise _library.exception(error)
@@ -65,6 +68,7 @@ class Handle:
         self.cpu_tier: str = info.cpu_tier.decode()
         self.threads: int = info.threads
         self.weight_bytes: int = info.weight_bytes
+        self.prefix_cache_bytes: int = info.prefix_cache_bytes
         self.hidden_size: int = info.hidden_size
         self.token_dimension: int = info.token_dimension
         self.vocabulary_size: int = info.vocabulary_size

@@ -12,6 +12,7 @@ from typing import Any
 from .errors import BY_CODE, EmbedError
 
 NO_INDEX = c_size_t(-1).value
+NO_PREFIX_CACHE = c_size_t(-1).value
 DEFAULT, ON, OFF = 0, 1, 2
 PRECISIONS = ("auto", "fp32", "bf16", "int8", "int4")
 TASKS = ("embed", "classify", "sparse")
@@ -30,7 +31,7 @@ class Text(Structure):
 class Settings(Structure):
     _fields_ = [("struct_size", c_size_t), ("precision", c_int), ("cpu_tier", c_char_p), ("threads", c_uint),
                 ("max_pass_tokens", c_size_t), ("log", c_void_p), ("log_cookie", c_void_p), ("pin", c_int),
-                ("weights_cache", c_char_p)]
+                ("weights_cache", c_char_p), ("prefix_cache_bytes", c_size_t)]
 
 
 class ModelInfo(Structure):
@@ -38,7 +39,7 @@ class ModelInfo(Structure):
                 ("default_normalize", c_bool), ("threads", c_uint), ("threads_pinned", c_bool), ("max_pass_tokens", c_size_t),
                 ("layers", c_size_t), ("hidden_size", c_size_t), ("heads", c_size_t), ("intermediate_size", c_size_t),
                 ("vocabulary_size", c_size_t), ("weight_bytes", c_size_t), ("default_prompt_name", c_char_p),
-                ("token_dimension", c_size_t), ("gives_sparse", c_bool)]
+                ("token_dimension", c_size_t), ("gives_sparse", c_bool), ("prefix_cache_bytes", c_size_t)]
 
 
 class EmbedOptions(Structure):

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Texts whose token vectors the library holds before they are copied.
 _TOKEN_TEXTS = 1 << 9
+# As much as --prefix-cache-mb takes.
+_MOST_MB = 1_000_000
 _QUERY_PROMPTS = ("query",)
 _DOCUMENT_PROMPTS = ("document", "passage", "corpus")
 OUTPUT_TYPES = ("float32", "int8", "uint8", "binary", "ubinary")
@@ -62,6 +64,8 @@ class Model(Scoring, SparseEncoding):
         cpu_tier: the kernels, one of ``akidb_embed.cpu_tiers()``; ``None`` is the best.
         max_pass_tokens: upper bound of tokens that one thread computes at once; 0 is the default.
         weights_cache: a folder of packed weights, which opening in int8 or int4 reads again.
+        prefix_cache_mb: memory in MB, of 1,000,000 bytes, for what texts of a causal model begin with in common, such as an instruction, so
+            that it is computed once; vectors stay the same bits. ``None`` is the default (128), 0 is none.
         truncate_dim: keep so many numbers of each vector, unless ``encode`` is told otherwise.
         cache_folder, revision, token, local_files_only: as in ``akidb_embed.locate``.
         device: ``None`` or ``"cpu"``.
@@ -80,7 +84,7 @@ class Model(Scoring, SparseEncoding):
     device = "cpu"
 
     def __init__(self, model_name_or_path: str | os.PathLike[str], *, precision: str = "auto", threads: int = 0, cpu_tier: str | None = None,
-                 max_pass_tokens: int = 0, weights_cache: str | os.PathLike[str] | None = None, truncate_dim: int | None = None,
+                 max_pass_tokens: int = 0, weights_cache: str | os.PathLike[str] | None = None, prefix_cache_mb: int | None = None, truncate_dim: int | None = None,
                  cache_folder: str | os.PathLike[str] | None = None, revision: str | None = None, token: str | None = None,
                  local_files_only: bool = False, device: str | None = None) -> None:
         super().__init__()
@@ -88,12 +92,14 @@ class Model(Scoring, SparseEncoding):
             raise InvalidInputError(f"device {device!r} is not known", "Leave it out: the model runs on the CPU.", "invalid_argument")
         if precision not in _library.PRECISIONS:
             raise InvalidInputError(f"precision {precision!r} is not known", f"Use one of {', '.join(_library.PRECISIONS)}.", "invalid_argument")
+        if prefix_cache_mb is not None and not 0 <= prefix_cache_mb <= _MOST_MB:
+            raise InvalidInputError(f"prefix_cache_mb is {prefix_cache_mb}", f"Use 0 to {_MOST_MB}, or leave it out.", "invalid_argument")
         self.folder = locate(model_name_or_path, cache_folder=cache_folder, revision=revision, token=token, local_files_only=local_files_only)
         self.truncate_dim = truncate_dim
         # The folder, so that another process opens the very same files.
         self._arguments = {"precision": precision, "threads": threads, "cpu_tier": cpu_tier, "max_pass_tokens": max_pass_tokens,
-                           "weights_cache": weights_cache, "truncate_dim": truncate_dim}
-        self._open(self.folder, precision, threads, cpu_tier, max_pass_tokens, weights_cache)
+                           "weights_cache": weights_cache, "prefix_cache_mb": prefix_cache_mb, "truncate_dim": truncate_dim}
+        self._open(self.folder, precision, threads, cpu_tier, max_pass_tokens, weights_cache, prefix_cache_mb)
 
     # ---- Life ----
 

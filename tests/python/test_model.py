@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from akidb_embed import CancelledError, EmbedError, InvalidInputError, Model, ModelError, _interrupt
-from conftest import MODEL, TEXTS
+from conftest import INSTRUCTED, MODEL, TEXTS
 
 
 def test_one_text_is_a_vector_and_a_list_is_a_matrix(model):
@@ -175,8 +175,9 @@ def test_a_model_that_is_not_there(tmp_path):
     with pytest.raises(ModelError) as caught:
         Model("some-org/not-in-the-cache", local_files_only=True)
     assert caught.value.code == "model_not_found" and caught.value.hint
-    with pytest.raises(InvalidInputError):
-        Model(MODEL, precision="fp64")
+    for wrong in ({"precision": "fp64"}, {"prefix_cache_mb": -1}, {"prefix_cache_mb": 1_000_001}):
+        with pytest.raises(InvalidInputError):
+            Model(MODEL, **wrong)
 
 
 def test_tokens(model):
@@ -307,6 +308,22 @@ def test_precisions(model):
     with Model(MODEL, precision="fp32", threads=1) as exact, Model(MODEL, precision="int8", threads=1) as coarse:
         assert exact.precision == "fp32" and coarse.precision == "int8"
         assert exact.similarity_pairwise(exact.encode(TEXTS[:4]), coarse.encode(TEXTS[:4])).min() > 0.95
+
+
+def test_instructions_are_kept_or_not(scorers):
+    """In a causal model, bit for bit as without."""
+    documents = [f"Document number {number} says something else." for number in range(20)]
+    found = {}
+    for megabytes, size in ((None, 128_000_000), (0, 0), (1, 1_000_000)):
+        with Model(scorers[INSTRUCTED], precision="fp32", threads=2, prefix_cache_mb=megabytes) as opened:
+            assert opened.prefix_cache_bytes == size
+            found[megabytes] = [opened.predict([("which one?", document) for document in documents]).tobytes() for _ in range(2)]
+            again = pickle.loads(pickle.dumps(opened))
+            assert again.prefix_cache_bytes == size
+            again.close()
+    assert len({scores for rounds in found.values() for scores in rounds}) == 1
+    with Model(MODEL, threads=1) as opened:
+        assert opened.prefix_cache_bytes == 0  # not causal
 
 
 def test_the_exceptions_have_a_common_base():
