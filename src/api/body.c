@@ -3,6 +3,7 @@
 #include "api/field.h"
 #include "api/json_budget.h"
 #include "api/json_faults.h"
+#include "api/json_saturate.h"
 #include "base/json_parse.h"
 #include "base/memory.h"
 #include "base/utf8.h"
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #define MAX_DEPTH 32
+#define FLAGS (JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL)
 
 static bool begins_with(const char *body, size_t length, const char *bytes, size_t count)
 {
@@ -90,7 +92,14 @@ static bool parse(json_t **out, const char *body, size_t length, http_error *err
 {
     json_error_t reason;
     bool lacked_memory;
-    *out = json_parse(body, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &reason, &lacked_memory);
+    *out = json_parse(body, length, FLAGS, &reason, &lacked_memory);
+    if (*out == NULL && !lacked_memory && json_error_code(&reason) == json_error_numeric_overflow) {
+        char *saturated = json_saturate(body, length);
+        lacked_memory = saturated == NULL;
+        if (saturated != NULL)
+            *out = json_parse(saturated, length, FLAGS, &reason, &lacked_memory);
+        mem_free(saturated);
+    }
     if (*out == NULL && lacked_memory)
         http_error_set(error, HTTP_ERROR_OUT_OF_MEMORY, NULL, "no memory to read the body");
     else if (*out == NULL)

@@ -150,8 +150,8 @@ static json_t *decode(const cl100k *vocabulary, const json_t *ids, const char *p
         const char *token = cl100k_token(vocabulary, json_integer_value(item), &length);
         if (token == NULL) {
             http_error_set(error, HTTP_ERROR_INVALID_VALUE, param,
-                           "%s has the token id %lld, which cl100k has not", param,
-                           (long long)json_integer_value(item));
+                           "%s has the token id %lld%s, which cl100k has not", param,
+                           (long long)json_integer_value(item), field_beyond(json_integer_value(item)));
             return NULL;
         }
         if (length > *left) {

@@ -1,5 +1,7 @@
 #include "api/field.h"
 
+#include <math.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -75,17 +77,29 @@ bool field_read_switch(const json_t *value, const char *param, bool *out, http_e
     return true;
 }
 
+static json_int_t saturated(double whole)
+{
+    return whole >= 0x1p63 ? INT64_MAX : whole < -0x1p63 ? INT64_MIN : (json_int_t)whole;
+}
+
 bool field_read_number(const json_t *value, const char *param, json_int_t least, json_int_t *out,
                        http_error *error)
 {
-    const double most = 9007199254740992.0; /* 2^53: beyond it a double skips whole numbers */
-    const double real = json_is_number(value) ? json_number_value(value) : 0;
-    if (!json_is_number(value) || !(real >= -most && real <= most) || real != (double)(json_int_t)real)
-        return field_refuse_type(error, param, "a whole number", value);
-    *out = (json_int_t)real;
+    if (!json_is_number(value) ||
+        (json_is_real(value) && trunc(json_real_value(value)) != json_real_value(value))) {
+        http_error_set(error, HTTP_ERROR_INVALID_TYPE, param, "%s must be a whole number, not %s", param,
+                       json_is_real(value) ? "a fraction" : field_type_name(value));
+        return false;
+    }
+    *out = json_is_integer(value) ? json_integer_value(value) : saturated(json_real_value(value));
     if (*out >= least)
         return true;
-    http_error_set(error, HTTP_ERROR_INVALID_VALUE, param, "%s must be at least %lld, not %lld", param,
-                   (long long)least, (long long)*out);
+    http_error_set(error, HTTP_ERROR_INVALID_VALUE, param, "%s must be at least %lld, not %lld%s", param,
+                   (long long)least, (long long)*out, field_beyond(*out));
     return false;
+}
+
+const char *field_beyond(json_int_t number)
+{
+    return number == INT64_MAX ? " or more" : number == INT64_MIN ? " or less" : "";
 }

@@ -27,8 +27,10 @@ bool field_read_choice(const json_t *value, const char *param, const field_choic
 bool field_read_word(const json_t *value, const char *param, const field_choice *choices, const char *listed,
                      int *out, http_error *error);
 bool field_read_switch(const json_t *value, const char *param, bool *out, http_error *error);
-/* A whole number from `least` on; 5.0 counts as 5. */
+/* A whole number from `least` on; 5.0 counts as 5. One of more than 64 bits is read as the nearest one that these hold. */
 bool field_read_number(const json_t *value, const char *param, json_int_t least, json_int_t *out,
                        http_error *error);
+/* For messages, behind the number: " or more", " or less" where it may stand for one of more than 64 bits; else "". Static storage. */
+const char *field_beyond(json_int_t number);
 
 #endif

@@ -78,8 +78,8 @@ static bool read_ids(api_call *call, size_t index, const char *param, const json
         const json_int_t number = json_integer_value(id);
         if (number < 0 || (size_t)number >= model.vocabulary_size) {
             http_error_set(error, HTTP_ERROR_INVALID_VALUE, param,
-                           "%s has the token id %lld; the model's are 0 to %zu", param, (long long)number,
-                           model.vocabulary_size - 1);
+                           "%s has the token id %lld%s; the model's are 0 to %zu", param, (long long)number,
+                           field_beyond(number), model.vocabulary_size - 1);
             return false;
         }
         ids[i] = (int32_t)number;

@@ -74,7 +74,8 @@ static bool read_shape(const json_t *shape, size_t *count, const api_service *se
     if (*count <= service->max_texts)
         return true;
     http_error_set(error, HTTP_ERROR_TOO_MANY_TEXTS, "inputs[0].shape",
-                   "%zu texts; one request takes at most %zu", *count, service->max_texts);
+                   "the shape has %zu%s texts; one request takes at most %zu", *count,
+                   *count >= INT64_MAX ? " or more" : "", service->max_texts);
     return false;
 }
 
@@ -143,8 +144,8 @@ static bool take_elements(json_t *texts, const json_t *tensor, const char *bytes
         return refuse(error, "inputs[0]", "a tensor has either data or binary_data_size");
     if ((uint64_t)count != length) {
         http_error_set(error, HTTP_ERROR_INVALID_VALUE, "inputs[0].parameters.binary_data_size",
-                       "binary_data_size is %lld, but %zu bytes are behind the JSON", (long long)count,
-                       length);
+                       "binary_data_size is %lld%s, but %zu bytes are behind the JSON", (long long)count,
+                       field_beyond(count), length);
         return false;
     }
     return split_bytes(texts, bytes, length, error);

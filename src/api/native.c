@@ -3,6 +3,7 @@
 
 #include "api/embed_reply.h"
 #include "api/embed_request.h"
+#include "api/field.h"
 #include "api/options.h"
 
 static bool fits_model(const api_call *call, const api_service *service, http_error *error)
@@ -11,7 +12,8 @@ static bool fits_model(const api_call *call, const api_service *service, http_er
     aki_text prompt;
     if (call->dimensions > most) {
         http_error_set(error, HTTP_ERROR_INVALID_VALUE, "dimensions",
-                       "dimensions is %zu; the model's vectors have %zu", call->dimensions, most);
+                       "dimensions is %zu%s; the model's vectors have %zu", call->dimensions,
+                       field_beyond((json_int_t)call->dimensions), most);
         return false;
     }
     return options_prompt(call, service, &prompt, error);

@@ -103,8 +103,8 @@ bool option_dimensions(api_call *call, const char *name, const json_t *value, co
         return false;
     if (call->dimensions <= most)
         return true;
-    http_error_set(error, HTTP_ERROR_INVALID_VALUE, name, "%s is %lld; the model's vectors have %zu", name,
-                   (long long)asked, most);
+    http_error_set(error, HTTP_ERROR_INVALID_VALUE, name, "%s is %lld%s; the model's vectors have %zu", name,
+                   (long long)asked, field_beyond(asked), most);
     return false;
 }
 
@@ -156,8 +156,8 @@ bool option_max_tokens(api_call *call, const char *name, const json_t *value, co
     if (!field_read_number(value, name, -1, &asked, error))
         return false;
     if (asked != -1 && asked < least) {
-        http_error_set(error, HTTP_ERROR_INVALID_VALUE, name, "%s must be at least %lld, or -1, not %lld",
-                       name, (long long)least, (long long)asked);
+        http_error_set(error, HTTP_ERROR_INVALID_VALUE, name, "%s must be at least %lld, or -1, not %lld%s",
+                       name, (long long)least, (long long)asked, field_beyond(asked));
         return false;
     }
     call->max_tokens = asked > 0 ? (size_t)asked : 0;

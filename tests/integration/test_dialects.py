@@ -370,3 +370,51 @@ def test_nim_s_names_of_models_say_what_the_text_is_for(client):
         assert reply.status_code == 200 and [row["embedding"] for row in reply.json()["data"]] == wanted and reply.json()["model"].endswith(NAME)
     for name in (f"{NAME}-other", "other-query", "-query", f"{NAME}-query-query"):
         assert client.post("/v1/embeddings", json={"input": ["x"], "model": name}).status_code == 404
+
+
+# Path, body in which NUMBER stands for the number, the form of the error, its status, and what the message says of a number that is too big: the field's name and its limit.
+NUMBERS = {
+    "native": (EMBED, '{"texts":["x"],"dimensions":NUMBER}', lambda reply: reply.json()["error"]["message"], 400, "dimensions is 9223372036854775807 or more; the model's vectors have 384"),
+    "native, texts": (EMBED, '{"texts":["x",NUMBER]}', lambda reply: reply.json()["error"]["message"], 400, "texts[1] must be a string, not a number"),
+    "OpenAI": ("/v1/embeddings", '{"input":"x","dimensions":NUMBER}', openai_message, 400, "dimensions is 9223372036854775807 or more; the model's vectors have 384"),
+    "Azure": (f"/openai/deployments/{NAME}/embeddings", '{"dimensions":NUMBER,"input":"x"}', openai_message, 400, "dimensions is 9223372036854775807 or more"),
+    "Voyage": ("/v1/embeddings", '{"input":"x","output_dimension":NUMBER}', openai_message, 400, "output_dimension is 9223372036854775807 or more; the model's vectors have 384"),
+    "vLLM": ("/pooling", '{"input":"x","dimensions":NUMBER}', openai_message, 400, "dimensions is 9223372036854775807 or more; the model's vectors have 384"),
+    "TEI": ("/embed", '{"inputs":"x","dimensions":NUMBER}', tei_message, 422, "dimensions is 9223372036854775807 or more; the model's vectors have 384"),
+    "TEI, ids": ("/embed", '{"inputs":[[5,NUMBER]]}', tei_message, 422, "texts[0] has the token id 9223372036854775807 or more; the model's are 0 to 30521"),
+    "TEI, ids to decode": ("/decode", '{"ids":[NUMBER]}', tei_message, 422, "ids holds a number that is no token id"),
+    "Cohere": ("/v2/embed", '{"texts":["x"],"output_dimension":NUMBER}', cohere_message, 400, "output_dimension is 9223372036854775807 or more; the model's vectors have 384"),
+    "Cohere 1": ("/v1/embed", '{"texts":["x"],"output_dimension":NUMBER}', cohere_message, 400, "output_dimension is 9223372036854775807 or more; the model's vectors have 384"),
+    "Ollama": ("/api/embed", '{"input":["x",NUMBER]}', ollama_message, 400, "texts[1] must be a string, not a number"),
+    "llama.cpp": ("/embedding", '{"content":"x","dimensions":NUMBER}', lambda reply: reply.json()["error"]["message"], 400, "dimensions is 9223372036854775807 or more; the model's vectors have 384"),
+    "llama.cpp, norm": ("/embedding", '{"content":"x","embd_normalize":NUMBER}', lambda reply: reply.json()["error"]["message"], 400, "embd_normalize must be 2"),
+    "Weaviate": ("/vectors", '{"text":"x","config":{"dimensions":NUMBER}}', ollama_message, 400, "dimensions is 9223372036854775807 or more; the model's vectors have 384"),
+    "KServe": (f"/v2/models/{NAME}/infer", '{"inputs":[{"name":"text","shape":[1],"datatype":"BYTES","data":["x"]}],"parameters":{"dimensions":NUMBER}}', ollama_message, 400,
+               "dimensions is 9223372036854775807 or more; the model's vectors have 384"),
+    "KServe, shape": (f"/v2/models/{NAME}/infer", '{"inputs":[{"name":"text","shape":[NUMBER],"datatype":"BYTES","data":["x"]}]}', ollama_message, 400,
+                      "the shape has 9223372036854775807 or more texts; one request takes at most 2048"),
+}
+
+
+@pytest.mark.parametrize("dialect", NUMBERS)
+def test_numbers_that_no_type_holds_are_refused_by_the_limit_of_their_field(connection, dialect):
+    path, body, message, status, told = NUMBERS[dialect]
+    for number in ("99999999999999999999", "1e999"):
+        reply = connection.send(post(body.replace("NUMBER", number).encode(), path=path)).reply()
+        assert reply.status == status and "not valid JSON" not in message(reply), reply
+        if number != "1e999" or "ids" not in dialect:
+            assert told in message(reply), reply
+    reply = connection.send(post(body.replace("NUMBER", "-99999999999999999999").encode(), path=path)).reply()
+    assert reply.status == status and "not valid JSON" not in message(reply), reply
+    if "dimension" in body:
+        assert "must be at least 1, not -9223372036854775808 or less" in message(reply), reply
+
+
+@pytest.mark.parametrize("path, body", [
+    ("/v1/embeddings", {"input": ["x"], "seed": 0}), ("/v1/embeddings", {"input": ["x"], "truncate_prompt_tokens": 0}), ("/embed", {"inputs": ["x"], "seed": 0}),
+    ("/api/embed", {"input": ["x"], "dimensions": 0}), ("/api/embed", {"input": ["x"], "keep_alive": 0}), ("/api/embed", {"input": ["x"], "options": {"num_ctx": 0, "seed": 0}}),
+    ("/v2/embed", {"texts": ["x"], "max_tokens": 0}), ("/v2/embed", {"texts": ["x"], "unknown": 0})])
+@pytest.mark.parametrize("number", ["99999999999999999999", "1e999"])
+def test_numbers_that_no_type_holds_are_taken_where_there_is_no_limit(connection, path, body, number):
+    reply = connection.send(post(json.dumps(body).replace(": 0", ":" + number).encode(), path=path)).reply()
+    assert reply.status == 200, reply
