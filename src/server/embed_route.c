@@ -336,6 +336,9 @@ static bool read_body(exchange *x)
     const bool plain = !x->gzip || x->body.length == 0 || inflate_body(x);
     x->gzip &= !plain;
     const bool read = plain && read_call(x) && fits_memory(x);
+    model_release(x->owner->models, x->waiter.use,
+                  MODEL_KEEP_UNCHANGED); /* the call has acquired it by now */
+    x->waiter.use = NULL;
     if (!read && x->waits) { /* for its model, with the body, of which nothing was done yet */
         api_call_free(&x->call);
         return false;

@@ -419,6 +419,7 @@ bool model_set_wait(model_set *set, const char *name, model_waiter *waiter)
     if (waits) {
         e->waits++;
         waiter->next = e->waiters;
+        waiter->use = NULL;
         e->waiters = waiter;
         pthread_cond_broadcast(&set->changed); /* its deadline may be the next one */
     }

@@ -106,10 +106,13 @@ void model_use_count(model_set *set, model_use *use);
 /* The name of the model that a request would get, as it was configured; NULL = there is none. Lives as long as the set. */
 const char *model_set_name(model_set *set, const char *name);
 
-/* Called once when the model is ready, has failed, or the deadline has passed: from a thread of the set's, without its lock. */
+/* Called once when the model is ready, has failed, or the deadline has passed: from a thread of the set's, without its lock.
+ * use: by then the model that was loaded, acquired for the waiter, who calls model_release; else NULL. It keeps the model from being unloaded
+ * for another one before the waiter has used it: two models that both are waited for would otherwise make room for each other for ever. */
 typedef struct model_waiter {
     int64_t deadline_ns;
     void (*done)(struct model_waiter *self);
+    model_use *use;
     struct model_waiter *next;
 } model_waiter;
 /* False, and no call: the state has changed since it was asked for, or there is no such model. */

@@ -163,6 +163,10 @@ static model_waiter *end_load(model_set *set, model_entry *e)
     }
     e->again = false;
     pthread_cond_broadcast(&set->changed);
+    for (model_waiter *waiter = e->waiters; e->current != NULL && waiter != NULL; waiter = waiter->next) {
+        waiter->use = e->current;
+        e->current->users++;
+    }
     return e->load == LOAD_NONE || e->current != NULL ? entry_take_waiters(e) : NULL;
 }
 

@@ -113,6 +113,42 @@ static void who_has_waited_too_long_is_told_and_the_load_is_given_up(void **stat
     model_set_close(set);
 }
 
+/* Two models that have room by turns, each with waiters. */
+static void a_model_stays_until_its_waiters_have_used_it(void **state)
+{
+    (void)state;
+    model_set *set = fake_set(25 * MB, 0);
+    CONFIGURE(set, "a", "b", "c");
+    run(set);
+    model_use *use;
+    int64_t retry_ms;
+    aki_error error;
+    model_waiter of_b[2] = {{.deadline_ns = INT64_MAX, .done = note_told},
+                            {.deadline_ns = INT64_MAX, .done = note_told}},
+                 of_c = {.deadline_ns = INT64_MAX, .done = note_told};
+    told = 0;
+    assert_int_equal(model_set_acquire(set, "b", true, &use, &retry_ms, &error), MODEL_NOT_LOADED);
+    assert_true(model_set_wait(set, "b", &of_b[0]) && model_set_wait(set, "b", &of_b[1]));
+    assert_int_equal(model_set_acquire(set, "c", true, &use, &retry_ms, &error), MODEL_NOT_LOADED);
+    assert_true(model_set_wait(set, "c", &of_c));
+    run(set);
+    assert_int_equal(told, 2);
+    assert_true(of_b[0].use != NULL && of_b[0].use == of_b[1].use && of_c.use == NULL);
+    assert_int_equal(view_of(set, "b").phase, MODEL_READY);
+    assert_int_equal(view_of(set, "b").in_use, 2);
+    model_release(set, of_b[0].use, MODEL_KEEP_UNCHANGED);
+    run(set);
+    assert_int_equal(told, 2);
+    model_release(set, of_b[1].use, MODEL_KEEP_UNCHANGED);
+    run(set);
+    assert_int_equal(told, 3);
+    assert_int_equal(view_of(set, "b").phase, MODEL_KNOWN);
+    assert_string_equal(model_use_name(of_c.use), "c");
+    model_release(set, of_c.use, MODEL_KEEP_UNCHANGED);
+    model_set_close(set);
+    assert_int_equal(fake.opened, 3);
+}
+
 static void all_who_wait_are_told_of_the_end(void **state)
 {
     (void)state;
@@ -581,6 +617,7 @@ int main(void)
         TEST(the_default_and_the_pinned_are_loaded_at_once),
         TEST(who_waits_is_told_when_the_model_is_there),
         TEST(who_has_waited_too_long_is_told_and_the_load_is_given_up),
+        TEST(a_model_stays_until_its_waiters_have_used_it),
         TEST(all_who_wait_are_told_of_the_end),
         TEST(the_least_recently_used_makes_room),
         TEST(a_model_in_use_is_not_unloaded),

@@ -60,17 +60,19 @@ static void tell(model_waiter *self)
     pthread_mutex_unlock(&w->lock);
 }
 
-static void wait_for(model_set *set, const char *name)
+/* The model, where it was loaded meanwhile. */
+static model_use *wait_for(model_set *set, const char *name)
 {
     waiting w = {.waiter = {.deadline_ns = INT64_MAX, .done = tell},
                  .lock = PTHREAD_MUTEX_INITIALIZER,
                  .changed = PTHREAD_COND_INITIALIZER};
     if (!model_set_wait(set, name, &w.waiter))
-        return;
+        return NULL;
     pthread_mutex_lock(&w.lock);
     while (!w.told)
         pthread_cond_wait(&w.changed, &w.lock);
     pthread_mutex_unlock(&w.lock);
+    return w.waiter.use;
 }
 
 static void *ask(void *argument)
@@ -82,10 +84,10 @@ static void *ask(void *argument)
         model_use *use;
         int64_t retry_ms;
         aki_error error;
-        if (model_set_acquire(set, name, true, &use, &retry_ms, &error) != MODEL_ACQUIRED) {
-            wait_for(set, name);
+        if (model_set_acquire(set, name, true, &use, &retry_ms, &error) != MODEL_ACQUIRED)
+            use = wait_for(set, name);
+        if (use == NULL)
             continue;
-        }
         if (model_use_model(use)->source[0] != name[0])
             atomic_fetch_add(&wrong, 1);
         model_use_count(set, use);
