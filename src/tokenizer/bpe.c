@@ -7,6 +7,7 @@
 #include "tokenizer/byte_level.h"
 #include "tokenizer/tokenizer_limits.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -96,10 +97,21 @@ static inline size_t begin_of(const char *text, size_t length)
                : BPE_BEGINS;
 }
 
+/* Takes ASCII letters and digits for joined. Cut where no merge joins two of them, a text of random ones would be pieces of two or
+ * three characters, each of which misses the cache. */
+static void join_letters(bpe *model)
+{
+    for (int last = 0; last < 128; last++)
+        for (int begin = 0; begin < 128; begin++)
+            if (isalnum(last) && isalnum(begin))
+                model->joined[last][begin] = true;
+}
+
 /* Finds the characters that a merge joins. A character without a token would be part of a run of unknown ones. */
 static void find_joined(bpe *model, const vocabulary *vocab, const bpe_settings *settings)
 {
     bool all = leaves_out(model);
+    join_letters(model);
     for (size_t begin = 0; begin < BPE_BEGINS; begin++) {
         for (size_t last = 0; last < 256 && model->single[begin] < 0; last++)
             model->joined[last][begin] = true;

@@ -3,8 +3,8 @@
  *
  * A character without a token becomes a token per byte with byte_fallback, else the unknown token, else nothing. Short
  * pieces are kept in a cache. Where the model works on characters, a piece is cut before ASCII characters and U+2581, which
- * stands for a space, wherever no merge of the model joins them with what stands before them; that changes no id, and words are
- * then found in the cache. Const after building. */
+ * stands for a space, wherever no merge of the model joins them with what stands before them, but not between two letters or digits;
+ * that changes no id, and words are then found in the cache. Const after building. */
 #ifndef TOKENIZER_BPE_H
 #define TOKENIZER_BPE_H
 
@@ -38,7 +38,7 @@ typedef struct bpe {
     int32_t byte_ids[256]; /* of each byte; of "<0x00>" … where the model works on characters; or -1 */
     /* Symbols that have a number: bytes, or ASCII characters and, as BPE_BEGIN_SPACE, U+2581. -1 = it has no token. */
     int32_t single[256];
-    bool joined[256][BPE_BEGINS]; /* [last byte of a character][of the next one]: a merge may join the two */
+    bool joined[256][BPE_BEGINS]; /* [last byte of a character][of the next one]: no cut between the two */
     int32_t unknown;              /* or -1 */
     bool byte_level, byte_fallback, fuse_unknown, ignore_merges;
     uint64_t fingerprint; /* of all that decides the ids */

@@ -6,16 +6,15 @@
 
 #define NO_RANK INT32_MAX
 #define NO_PLACE UINT32_MAX
-/* Windows of longer words, and which part of one the next one takes again. */
-#define NARROW_WINDOW ((size_t)64)
+/* Windows of longer words, and how many symbols of one the next one takes again. */
+#define NARROW_WINDOW ((size_t)128)
 #define WIDE_WINDOW ((size_t)1024)
-#define OVERLAP(width) ((width) / 4)
+#define OVERLAP(width) ((width) / ((width) == NARROW_WINDOW ? 8 : 4))
 
 /* Most tokens that are looked for as what a text repeats. */
 #define REPEAT_TOKENS_MAX ((size_t)8)
 
-typedef int32_t vector __attribute__((vector_size(16)));
-#define VECTOR ((size_t)4)
+/* Numbers whose least is found at once. */
 #define FEW ((size_t)8)
 
 _Static_assert(BPE_SCAN == 256, "a place in a window takes eight bits beside a rank");
@@ -125,24 +124,29 @@ void bpe_merge_scratch_free(bpe_merge_scratch *scratch)
 
 /* ---- By scanning -------------------------------------------------------------------------------------- */
 
+/* Places that stand for no symbol: behind the last one, and before the first one. The id of BEHIND is no token's, and it follows
+ * BEFORE, so that look-ups at the ends of a word find no pair there and need no branch. */
+#define BEHIND BPE_SCAN
+#define BEFORE (BPE_SCAN + 1)
+#define PLACES (BPE_SCAN + FEW)
+#define NO_TOKEN (-2)
+
 /* A word of up to BPE_SCAN symbols. order: rank << 8 | place of the symbol, whose merge with the next one it is; the least
  * one is the merge to do. From BPE_NO_ORDER on: none. */
 typedef struct scan {
-    int32_t order[BPE_SCAN], id[BPE_SCAN], result[BPE_SCAN];
-    uint16_t previous[BPE_SCAN], next[BPE_SCAN]; /* BPE_SCAN = none */
+    int32_t order[PLACES], id[PLACES], result[PLACES];
+    int32_t low[PLACES / FEW + FEW]; /* the least order of each FEW */
+    uint16_t previous[PLACES], next[PLACES];
 } scan;
 
-static inline void look_up(const bpe_merges *merges, scan *s, size_t at)
+/* Returns the order of the merge of the symbol with the next one. */
+static inline int32_t look_up(const bpe_merges *merges, scan *s, size_t at)
 {
-    const size_t next = s->next[at];
-    s->order[at] = BPE_NO_ORDER;
-    if (next == BPE_SCAN)
-        return;
-    const bpe_pair *pair = find(merges, s->id[at], s->id[next]);
+    const bpe_pair *pair = find(merges, s->id[at], s->id[s->next[at]]);
     if (pair == NULL)
-        return;
-    s->order[at] = pair->rank << 8 | (int32_t)at;
+        return BPE_NO_ORDER;
     s->result[at] = pair->result;
+    return pair->rank << 8 | (int32_t)at;
 }
 
 static inline int32_t lower(int32_t a, int32_t b)
@@ -150,69 +154,111 @@ static inline int32_t lower(int32_t a, int32_t b)
     return a < b ? a : b;
 }
 
-/* Numbers by numbers: a vector would wait for the numbers just stored. */
+/* Number by number: a vector load would wait for the numbers just stored. Without the empty statements the compiler turns the
+ * three rounds into seven comparisons that wait for each other. */
 static inline int32_t least_of_few(const int32_t *order)
 {
-    return lower(lower(lower(order[0], order[1]), lower(order[2], order[3])),
-                 lower(lower(order[4], order[5]), lower(order[6], order[7])));
+    int32_t a = lower(order[0], order[1]), b = lower(order[2], order[3]), c = lower(order[4], order[5]),
+            d = lower(order[6], order[7]);
+    __asm__("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d));
+    a = lower(a, b);
+    c = lower(c, d);
+    __asm__("" : "+r"(a), "+r"(c));
+    return lower(a, c);
 }
 
-/* The least of order[0..count), a multiple of FEW. */
-static inline int32_t least(const int32_t *order, size_t count)
+/* The least of low[0..count). Behind them BPE_NO_ORDER stands up to a multiple of FEW. */
+static inline int32_t least(const int32_t *low, size_t count)
 {
-    if (count == FEW)
-        return least_of_few(order);
-    if (count == 2 * FEW)
-        return lower(least_of_few(order), least_of_few(order + FEW));
-    vector low;
-    memcpy(&low, order, sizeof low);
-    for (size_t i = VECTOR; i < count; i += VECTOR) {
-        vector v;
-        memcpy(&v, order + i, sizeof v);
-        const vector smaller = v < low;
-        low = (v & smaller) | (low & ~smaller);
-    }
-    return lower(lower(low[0], low[1]), lower(low[2], low[3]));
+    int32_t found = count > 1 ? least_of_few(low) : low[0];
+    for (size_t i = FEW; i < count; i += FEW)
+        found = lower(found, least_of_few(low + i));
+    return found;
+}
+
+static inline void find_low(scan *s, size_t at)
+{
+    s->low[at / FEW] = least_of_few(s->order + at / FEW * FEW);
+}
+
+static inline void put_order(scan *s, size_t at, int32_t order)
+{
+    s->order[at] = order;
+    s->low[at / FEW] = lower(s->low[at / FEW], order);
 }
 
 static void start_scan(const bpe_merges *merges, const bpe_word *word, scan *s)
 {
     const size_t count = word->count;
     memcpy(s->id, word->symbols, count * sizeof *word->symbols);
-    for (size_t i = 0; i < count; i++) {
-        s->previous[i] = (uint16_t)(i - 1);
-        s->next[i] = (uint16_t)(i + 1);
-    }
-    s->previous[0] = s->next[count - 1] = BPE_SCAN;
+    s->id[BEHIND] = NO_TOKEN;
+    s->id[BEFORE] = word->symbols[0];
+    for (size_t i = 0; i < count; i += FEW)
+        for (size_t j = i; j < i + FEW; j++) {
+            s->previous[j] = (uint16_t)(j - 1);
+            s->next[j] = (uint16_t)(j + 1);
+        }
+    s->previous[0] = BEFORE;
+    s->next[count - 1] = s->next[BEFORE] = BEHIND;
     for (size_t i = 0; i + 1 < count && word->numbers != NULL; i++) {
         const bpe_start *start = &merges->starts[(size_t)word->numbers[i] << 8 | word->numbers[i + 1]];
         s->order[i] = start->order | (int32_t)i;
         s->result[i] = start->result;
     }
     for (size_t i = 0; i + 1 < count && word->numbers == NULL; i++)
-        look_up(merges, s, i);
+        s->order[i] = look_up(merges, s, i);
 }
 
+/* Returns the count of s->low. */
+static size_t start_low(scan *s, size_t count)
+{
+    const size_t fews = (count + FEW - 1) / FEW;
+    for (size_t i = 0; i < FEW; i++) {
+        s->order[count - 1 + i] = BPE_NO_ORDER;
+        s->order[BPE_SCAN + i] = BPE_NO_ORDER;
+        s->low[fews + i] = BPE_NO_ORDER;
+    }
+    for (size_t i = 0; i < fews; i++)
+        find_low(s, i * FEW);
+    return fews;
+}
+
+/* The least order, after those of three places have changed. Of a short word all are looked at. */
+static inline int32_t least_after(scan *s, size_t fews, size_t a, size_t b, size_t c)
+{
+    if (fews == 1)
+        return least_of_few(s->order);
+    if (fews == 2)
+        return lower(least_of_few(s->order), least_of_few(s->order + FEW));
+    find_low(s, a);
+    find_low(s, b);
+    find_low(s, c);
+    return least(s->low, fews);
+}
+
+/* The next merge is the least of those that this one leaves as they are, which are compared while the core fetches the two new
+ * pairs, and of these two. */
 static size_t merge_by_scan(const bpe_merges *merges, const bpe_word *word, bpe_token *out)
 {
     scan s;
-    const size_t count = word->count, padded = (count + FEW - 1) / FEW * FEW;
+    const size_t count = word->count;
     start_scan(merges, word, &s);
-    for (size_t i = count - 1; i < padded; i++)
-        s.order[i] = BPE_NO_ORDER;
-    for (int32_t order; (order = least(s.order, padded)) < BPE_NO_ORDER;) {
-        const size_t at = (size_t)order % BPE_SCAN, gone = s.next[at], next = s.next[gone];
+    const size_t fews = start_low(&s, count);
+    for (int32_t order = least(s.low, fews); order < BPE_NO_ORDER;) {
+        const size_t at = (size_t)order % BPE_SCAN, gone = s.next[at], next = s.next[gone],
+                     previous = s.previous[at];
         s.id[at] = s.result[at];
-        s.order[gone] = BPE_NO_ORDER;
         s.next[at] = (uint16_t)next;
-        if (next != BPE_SCAN)
-            s.previous[next] = (uint16_t)at;
-        look_up(merges, &s, at);
-        if (s.previous[at] != BPE_SCAN)
-            look_up(merges, &s, s.previous[at]);
+        s.previous[next] = (uint16_t)at;
+        s.order[at] = s.order[gone] = s.order[previous] = BPE_NO_ORDER;
+        const int32_t rest = least_after(&s, fews, at, gone, previous), mine = look_up(merges, &s, at),
+                      before = look_up(merges, &s, previous);
+        put_order(&s, at, mine);
+        put_order(&s, previous, before);
+        order = lower(rest, lower(mine, before));
     }
     size_t written = 0;
-    for (size_t i = 0; i < count; i = s.next[i] != BPE_SCAN ? s.next[i] : count)
+    for (size_t i = 0; i != BEHIND; i = s.next[i])
         out[written++] = (bpe_token){s.id[i], (uint32_t)i};
     return written;
 }

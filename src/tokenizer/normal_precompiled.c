@@ -43,15 +43,18 @@ static bool append_replacement(const charsmap *map, size_t number, buf *out)
 
 static bool append_characters(const charsmap *map, const char *text, size_t length, buf *out)
 {
-    for (size_t i = 0; i < length;) {
+    size_t kept = 0; /* text[kept..i) stays, and is not appended yet */
+    for (size_t i = 0, bytes; i < length; i += bytes) {
         uint32_t code_point;
-        size_t bytes = utf8_decode(text + i, &code_point);
-        uint32_t number = char_table_get(&map->characters, code_point) >> CHARSMAP_SHIFT;
-        if (number > 0 ? !append_replacement(map, number - 1, out) : !buf_append(out, text + i, bytes))
+        bytes = utf8_decode(text + i, &code_point);
+        const uint32_t number = char_table_get(&map->characters, code_point) >> CHARSMAP_SHIFT;
+        if (number == 0)
+            continue;
+        if (!buf_append(out, text + kept, i - kept) || !append_replacement(map, number - 1, out))
             return false;
-        i += bytes;
+        kept = i + bytes;
     }
-    return true;
+    return buf_append(out, text + kept, length - kept);
 }
 
 /* A grapheme cluster. value: that of its first character. */
@@ -67,6 +70,8 @@ static cluster cluster_of(const charsmap *map, const char *text, size_t length)
     size_t end = utf8_decode(text, &code_point);
     const uint32_t value = char_table_get(&map->characters, code_point);
     const size_t first_bytes = end;
+    if (end < length && ((unsigned char)text[0] | (unsigned char)text[1]) < 0x80 && text[0] != '\r')
+        return (cluster){1, 1, value}; /* of ASCII only CR LF is one */
     grapheme_cluster open = grapheme_begin(value & GRAPHEME_CLASS_MASK);
     while (end < length) {
         const size_t bytes = utf8_decode(text + end, &code_point);
@@ -120,8 +125,8 @@ static size_t first_of_map(const void *data, const char *text, size_t length)
     return bytes;
 }
 
-/* Bytes of the ASCII characters at text[0..length) that are clusters of their own and stay. */
-static size_t plain_run(const charsmap *map, const char *text, size_t length)
+/* Bytes of the ASCII characters at text[0..length) that stay where no mark follows. */
+static inline size_t plain_ascii(const charsmap *map, const char *text, size_t length)
 {
     size_t run = 0;
     for (uint64_t others = 0; map->printable && others == 0 && run + BYTE_VECTOR_BYTES <= length;) {
@@ -130,9 +135,26 @@ static size_t plain_run(const charsmap *map, const char *text, size_t length)
     }
     while (run < length && (unsigned char)text[run] < 0x80 && map->plain[(unsigned char)text[run]])
         run++;
-    if (run > 0 && run < length && (unsigned char)text[run] >= 0x80)
-        run--;
     return run;
+}
+
+/* Bytes of the characters at text[0..length) that are clusters of their own and stay. A character of no grapheme class joins
+ * none before it; any other one beyond ASCII may, so that the character before it is left out. */
+static size_t plain_run(const charsmap *map, const char *text, size_t length)
+{
+    for (size_t run = 0, last = 0, bytes;; run += bytes, last = bytes) {
+        if (run == length || (unsigned char)text[run] < 0x80) {
+            const size_t ascii = run < length ? plain_ascii(map, text + run, length - run) : 0;
+            last = ascii > 0 ? 1 : last;
+            run += ascii;
+            if (run == length || (unsigned char)text[run] < 0x80)
+                return run;
+        }
+        uint32_t code_point;
+        bytes = utf8_decode(text + run, &code_point);
+        if ((char_table_get(&map->characters, code_point) & ~CHARSMAP_BEGINS) != 0)
+            return run - last;
+    }
 }
 
 static bool run_map(const void *data, const char *text, size_t length, buf *out)

@@ -134,7 +134,8 @@ static void draw_word(int32_t *word, size_t length, uint64_t *state, uint32_t ki
 static void words_become_what_single_merges_make_of_them(void **state)
 {
     (void)state;
-    static const size_t lengths[] = {1, 2, 3, 7, 8, 9, 16, 17, 63, 64, 65, 66, 100, 129, 200};
+    static const size_t lengths[] = {1,  2,   3,   7,   8,   9,   15,  16,  17,  63, 64,
+                                     65, 100, 127, 128, 129, 130, 200, 255, 256, 257};
     uint64_t random = UINT64_C(88172645463325252);
     bpe_merge_scratch scratch = {0};
     for (size_t round = 0; round < 200; round++) {
