@@ -21,11 +21,10 @@ static bool add_line(bodies *b, const char *line, const char *target)
     b->items = grown;
     request_body *added = &b->items[b->count];
     *added = (request_body){.texts = target == NULL ? texts : 0};
-    int bytes =
-        asprintf(&added->request,
-                 "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-                 "Content-Length: %zu\r\n\r\n%s",
-                 target == NULL ? "/api/v1/embed" : target, strlen(json), json);
+    int bytes = asprintf(&added->request,
+                         "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+                         "Content-Length: %zu\r\n\r\n%s",
+                         target == NULL ? "/api/v1/embed" : target, strlen(json), json);
     if (bytes < 0)
         return false;
     added->request_bytes = (size_t)bytes;
