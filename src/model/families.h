@@ -22,7 +22,17 @@ typedef enum tensor_extent {
     TENSOR_KEY,     /* key_value_heads * head_size */
     TENSOR_HEAD,    /* head_size */
     TENSOR_ROWS,    /* matrix_rows */
+    TENSOR_EXPERTS,
+    TENSOR_EXPERT_ROWS, /* experts * intermediate_size */
 } tensor_extent;
+
+/* Layers that have a tensor. */
+typedef enum tensor_layers {
+    TENSOR_IN_EVERY_LAYER,
+    TENSOR_NOT_IN_FIRST,
+    TENSOR_IN_MIXTURES,
+    TENSOR_NOT_IN_MIXTURES,
+} tensor_layers;
 
 typedef struct tensor_row {
     const char *name;
@@ -32,17 +42,18 @@ typedef struct tensor_row {
     /* The file's tensor consists of `parts` tensors of that shape, one after the other, and this is number `part` of them; parts 0: of this
      * one only. */
     unsigned char part, parts;
-    bool not_in_first_layer;
+    tensor_layers layers;
 } tensor_row;
 
 #define TENSOR_MATRIX(type, field, rows, columns, name)                                                      \
     {                                                                                                        \
-        name, NULL, offsetof(type, field), TENSOR_##rows, TENSOR_##columns, 0, 0, false                      \
+        name, NULL, offsetof(type, field), TENSOR_##rows, TENSOR_##columns, 0, 0, TENSOR_IN_EVERY_LAYER      \
     }
 /* Number `part` of `parts` that stand in one tensor: a vector where `rows` is NONE. */
 #define TENSOR_PART(type, field, rows, columns, name, part, parts)                                           \
     {                                                                                                        \
-        name, NULL, offsetof(type, field), TENSOR_##rows, TENSOR_##columns, part, parts, false               \
+        name, NULL, offsetof(type, field), TENSOR_##rows, TENSOR_##columns, part, parts,                     \
+            TENSOR_IN_EVERY_LAYER                                                                            \
     }
 /* A norm's weight alone, or any other vector. */
 #define TENSOR_VECTOR(type, field, columns, name) TENSOR_MATRIX(type, field, NONE, columns, name)
@@ -51,9 +62,11 @@ typedef struct tensor_row {
     TENSOR_MATRIX(model_layer, field.weight, rows, columns, name ".weight"),                                 \
         TENSOR_MATRIX(model_layer, field.bias, NONE, rows, name ".bias")
 #define TENSOR_NORM(type, field, name)                                                                       \
-    {name ".weight", name ".gamma", offsetof(type, field.gamma), TENSOR_NONE, TENSOR_HIDDEN, 0, 0, false},   \
+    {name ".weight",       name ".gamma", offsetof(type, field.gamma), TENSOR_NONE, TENSOR_HIDDEN, 0, 0,     \
+     TENSOR_IN_EVERY_LAYER},                                                                                 \
     {                                                                                                        \
-        name ".bias", name ".beta", offsetof(type, field.beta), TENSOR_NONE, TENSOR_HIDDEN, 0, 0, false      \
+        name ".bias", name ".beta", offsetof(type, field.beta), TENSOR_NONE, TENSOR_HIDDEN, 0, 0,            \
+            TENSOR_IN_EVERY_LAYER                                                                            \
     }
 
 typedef struct tensor_table {
@@ -137,6 +150,14 @@ extern const model_family family_bert, family_camembert, family_distilbert, fami
 
 /* sentence-transformers' StaticEmbedding, which no config.json names: not among those that are found. */
 extern const model_family family_static_embedding;
+
+/* nomic_bert with "num_experts" above 0, which family_nomic_bert hands over to. */
+extern const model_family family_nomic_moe;
+
+/* The fields of nomic_bert with mixtures and without: sizes, rotary positions, epsilon. */
+AKI_MUST_CHECK aki_status family_nomic_read(model_config *config, const config_fields *fields,
+                                            aki_error *error);
+extern const tensor_table family_nomic_embeddings;
 
 /* The fields of BertConfig, with BERT's graph. */
 AKI_MUST_CHECK aki_status family_bert_read(model_config *config, const config_fields *fields,

@@ -40,7 +40,10 @@ uint64_t model_fingerprint(const model_config *config, const model_weights *weig
                                 config->graph.pre_norm,
                                 config->graph.joint_head_norms,
                                 config->graph.attention_input_twice,
-                                config->graph.gated};
+                                config->graph.gated,
+                                config->graph.experts,
+                                config->graph.chosen,
+                                config->graph.mixture_every};
     const float reals[] = {config->layer_norm_epsilon,
                            config->graph.rotary[MODEL_GLOBAL].theta,
                            config->graph.rotary[MODEL_GLOBAL].divisor,

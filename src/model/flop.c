@@ -15,10 +15,13 @@ double model_text_flop(const model_config *config, size_t tokens)
     const model_graph *graph = &config->graph;
     const double hidden = (double)config->hidden_size, queries = (double)model_query_size(config);
     const double feed_forward = (graph->gated ? 3.0 : 2.0) * (double)config->intermediate_size;
-    const double products = hidden * (2 * queries + 2 * (double)model_key_size(config) + feed_forward);
+    const double attention = 2 * queries + 2 * (double)model_key_size(config);
+    const double mixture = (double)graph->chosen * feed_forward + (double)graph->experts;
     double sum = 0;
     for (size_t layer = 0; layer < config->layers; layer++) {
         const size_t window = model_layer_reach(graph, layer) == MODEL_LOCAL ? graph->window : 0;
+        const double products =
+            hidden * (attention + (model_layer_is_mixture(graph, layer) ? mixture : feed_forward));
         sum += products * (double)tokens + 2 * queries * visible_keys(graph, window, tokens);
     }
     return 2 * sum;

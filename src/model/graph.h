@@ -56,7 +56,15 @@ typedef struct model_graph {
     bool attention_input_twice;
     bool gated;            /* the feed-forward net's inside is activation(gate(x)) * intermediate(x) */
     float embedding_scale; /* of the word embeddings; 0 = 1 */
+    /* Mixtures of experts: in layers whose number leaves 1 when divided by mixture_every, each token goes through `chosen` of `experts`
+     * feed-forward nets, those with the greatest softmax(router(x)), whose outputs are weighted by it. 0 experts = there are none. */
+    size_t experts, chosen, mixture_every;
 } model_graph;
+
+static inline bool model_layer_is_mixture(const model_graph *graph, size_t layer)
+{
+    return graph->experts > 0 && layer % graph->mixture_every == 1;
+}
 
 static inline model_reach model_layer_reach(const model_graph *graph, size_t layer)
 {

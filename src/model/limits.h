@@ -15,6 +15,7 @@
 #define MODEL_MAX_LAYERS ((size_t)256)
 #define MODEL_MAX_HEADS ((size_t)256)
 #define MODEL_MAX_INTERMEDIATE ((size_t)1 << 16)
+#define MODEL_MAX_EXPERTS ((size_t)64)
 #define MODEL_MAX_POSITIONS ((size_t)1 << 16)
 #define MODEL_MAX_TOKEN_TYPES ((size_t)64)
 #define MODEL_STATIC_TOKENS ((size_t)1 << 15) /* per text, of models that have no limit of their own */

@@ -89,8 +89,13 @@ typedef union model_layer {
         model_norm before_attention, before_feed_forward;
         /* Before queries and keys are turned. [head_size], without a beta: RMSNorm of each head; [hidden] with joint_head_norms */
         model_norm query_norm, key_norm;
+        /* Of a mixture, instead of `intermediate` and `output`. An expert has `intermediate` consecutive rows of both its matrices: its output
+         * is activation(x in^T) out. The bias is added once to the weighted sum of the outputs. */
+        model_tensor router;                  /* [experts][hidden] */
+        model_tensor experts_in, experts_out; /* [experts * intermediate][hidden] */
+        model_tensor experts_bias;            /* [hidden] */
     };
-    model_tensor tensors[26];
+    model_tensor tensors[30];
 } model_layer;
 
 /* All tensors of a model, listed likewise. */

@@ -45,6 +45,10 @@ static size_t length_of(const model_config *config, tensor_extent e)
         return config->head_size;
     case TENSOR_ROWS:
         return config->matrix_rows;
+    case TENSOR_EXPERTS:
+        return config->graph.experts;
+    case TENSOR_EXPERT_ROWS:
+        return config->graph.experts * config->intermediate_size;
     case TENSOR_NONE:
         break;
     }
@@ -132,13 +136,25 @@ static aki_status bind_row(const binder *b, const char *stem, const tensor_row *
 }
 
 /* layer: 0 outside of layers too. */
+static bool has_row(const model_config *config, const tensor_row *r, size_t layer)
+{
+    const bool is_mixture = model_layer_is_mixture(&config->graph, layer);
+    const bool has[] = {
+        [TENSOR_IN_EVERY_LAYER] = true,
+        [TENSOR_NOT_IN_FIRST] = layer > 0,
+        [TENSOR_IN_MIXTURES] = is_mixture,
+        [TENSOR_NOT_IN_MIXTURES] = !is_mixture,
+    };
+    return has[r->layers] && length_of(config, r->rows) > 0;
+}
+
 static aki_status bind_table(const binder *b, const char *stem, const tensor_table *table, size_t layer,
                              void *target)
 {
     aki_status status = AKI_OK;
     for (size_t i = 0; i < table->count && status == AKI_OK; i++) {
         const tensor_row *r = &table->rows[i];
-        if (length_of(b->config, r->rows) > 0 && !(r->not_in_first_layer && layer == 0))
+        if (has_row(b->config, r, layer))
             status = bind_row(b, stem, r, target);
     }
     return status;

@@ -3,7 +3,7 @@
 A row has the fields of config.json and the tensors by name, shape and kind, under the names of the published weight files.
 """
 
-HIDDEN, INNER, LIMIT, PADDING = 48, 80, 64, 1
+HIDDEN, INNER, LIMIT, PADDING, EXPERTS = 48, 80, 64, 1, 6
 COMMON = {"hidden_size": HIDDEN, "intermediate_size": INNER, "max_position_embeddings": 512, "pad_token_id": PADDING, "bos_token_id": 0, "eos_token_id": 2}
 
 
@@ -30,6 +30,20 @@ def nomic_bert(vocabulary, layers):
         stem = f"encoder.layers.{number}."
         found += matrices(stem, ("attn.Wqkv", 3 * HIDDEN, HIDDEN), ("attn.out_proj", HIDDEN, HIDDEN), ("mlp.fc11", INNER, HIDDEN),
                           ("mlp.fc12", INNER, HIDDEN), ("mlp.fc2", HIDDEN, INNER)) + layer_norms(stem, "norm1", "norm2")
+    return found
+
+
+def nomic_moe(vocabulary, layers):
+    found = words("embeddings.word_embeddings.weight", vocabulary)
+    found += [("embeddings.token_type_embeddings.weight", [1, HIDDEN], "table")] + layer_norms("", "emb_ln")
+    for number in range(layers):
+        stem = f"encoder.layers.{number}."
+        found += linear(stem, "attn.Wqkv", 3 * HIDDEN, HIDDEN) + linear(stem, "attn.out_proj", HIDDEN, HIDDEN) + layer_norms(stem, "norm1", "norm2")
+        if number % 2 == 0:
+            found += linear(stem, "mlp.fc1", INNER, HIDDEN) + linear(stem, "mlp.fc2", HIDDEN, INNER)
+            continue
+        found += matrices(stem, ("mlp.router.layer", EXPERTS, HIDDEN)) + [(f"{stem}mlp.experts.bias", [HIDDEN], "bias")]
+        found += [(f"{stem}mlp.experts.mlp.{name}", [EXPERTS * INNER, HIDDEN], "matrix") for name in ("w1", "w2")]
     return found
 
 
@@ -153,6 +167,12 @@ FAMILIES = {
     "jina_bert-reglu": row("bert", {"num_attention_heads": 4, **JINA, "feed_forward_type": "reglu"}, jina, seed=31, prefix="bert."),
     "jina_code": row("bert", {"num_attention_heads": 3, **JINA_CODE, "feed_forward_type": "geglu"}, jina_code, seed=33),
     "jina_code-reglu": row("bert", {"num_attention_heads": 4, **JINA_CODE, "feed_forward_type": "reglu"}, jina_code, seed=34, prefix="bert."),
+    # The keys that nomic-embed-text-v2-moe is published with.
+    "nomic_moe": row("nomic_bert", {"num_attention_heads": 3, "type_vocab_size": 1, "activation_function": "gelu", "layer_norm_epsilon": 1e-5,
+                                    "qkv_proj_bias": True, "mlp_fc1_bias": True, "mlp_fc2_bias": True, "rotary_emb_base": 10000,
+                                    "rotary_emb_fraction": 1.0, "moe_every_n_layers": 2, "moe_top_k": 2, "num_experts": EXPERTS,
+                                    "moe_impl": "megablocks", "moe_normalize_expert_weights": False, "num_shared_experts": 0,
+                                    "expert_choice_router": False, "ffn_div": 1}, nomic_moe, layers=4, seed=35),
 }
 
 # Models that a long text is computed with as well: what it is made of, and how many tokens of it count.

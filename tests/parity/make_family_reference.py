@@ -13,28 +13,29 @@ from safetensors.numpy import load_file
 
 import family_models
 import jina_reference
+import nomic_reference
 
 
-def own_vectors(folder):
+def own_vectors(folder, hidden_states):
     """Means of the tokens' states where transformers has no class."""
     tokenizer = tokenizers.Tokenizer.from_file(f"{folder}/tokenizer.json")
     tokenizer.no_padding()
     tokenizer.enable_truncation(family_models.LIMIT)
     config, tensors = json.loads(pathlib.Path(folder, "config.json").read_text()), load_file(f"{folder}/model.safetensors")
-    states = [jina_reference.hidden_states(tokenizer.encode(text).ids, tensors, config) for text in family_models.TEXTS]
+    states = [hidden_states(tokenizer.encode(text).ids, tensors, config) for text in family_models.TEXTS]
     return [[round(float(x), 6) for x in rows.mean(0)] for rows in states]
 
 
 def vectors(name, texts=family_models.TEXTS, limit=family_models.LIMIT):
-    from sentence_transformers import SentenceTransformer
-
     with tempfile.TemporaryDirectory() as folder:
         changed = dict(family_models.FAMILIES[name].get("reference", {}))
         if limit > family_models.LIMIT:
             changed["max_position_embeddings"] = limit
         written = str(family_models.write_family(folder, name, limit, **changed))
-        if name.startswith("jina"):
-            return own_vectors(written)
+        if name == "nomic_moe" or name.startswith("jina"):
+            return own_vectors(written, (nomic_reference if name == "nomic_moe" else jina_reference).hidden_states)
+        from sentence_transformers import SentenceTransformer
+
         model = SentenceTransformer(written, device="cpu")
         return [[round(float(x), 6) for x in model.encode([text])[0]] for text in texts]
 

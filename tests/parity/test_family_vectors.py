@@ -15,6 +15,8 @@ COSINES = {"fp32": 1 - 1e-7, "bf16": 0.999, "int8": 0.997, "int4": 0.9}
 INT4 = {"modernbert": 0.87}
 # Of long texts in int8. ModernBERT's vector is that of one token, and cosines of 0.9958 to 0.9972 were seen from tier to tier.
 INT8_LONG = {"modernbert": 0.995}
+# One text's second and third expert of a token weigh nearly as much, and rounding chooses the other: 0.9969 in bf16 and 0.9954 in int8 were seen.
+MIXTURES = {"bf16": 0.996, "int8": 0.994, "int4": 0.9}
 STATIC = "model2vec"  # test_static_vectors.py
 
 
@@ -56,6 +58,7 @@ def tiers_of(cpu_tiers):
 def test_other_precisions(family, reference, precision, tiers_of):
     name, folder = family
     gate = INT4.get(name, COSINES["int4"]) if precision == "int4" else COSINES[precision]
+    gate = MIXTURES[precision] if name == "nomic_moe" else gate
     for tier in tiers_of[precision]:
         vectors = embed(folder, "--precision", precision, "--cpu-tier", tier)
         assert cosines(vectors, numpy.array(reference[name])).min() >= gate, tier

@@ -10,7 +10,8 @@ from cli_program import run
 from family_models import FAMILIES
 
 KEYS = {name: {**FAMILIES[row]["keys"], "vocab_size": 100} for name, row in {
-    "bert": "bert", "electra": "electra", "mpnet": "mpnet", "distilbert": "distilbert", "nomic_bert": "nomic_bert", "modernbert": "modernbert",
+    "bert": "bert", "electra": "electra", "mpnet": "mpnet", "distilbert": "distilbert", "nomic_bert": "nomic_bert", "nomic_bert with mixtures": "nomic_moe",
+    "modernbert": "modernbert",
     "qwen3": "qwen3", "gemma3_text": "gemma3", "gte": "gte", "new": "gte-ntk", "JinaBERT": "jina_bert", "JinaBERT for code": "jina_code"}.items()}
 SET, MORE, TEXT, OBJECT = True, 8, "other", {"rope_type": "yarn", "type": "yarn", "factor": 2.0}
 # A value that is refused, where it is not what the field's row has.
@@ -19,7 +20,7 @@ VALUES = {"hidden_act": "mish", "activation": "mish", "model_type": "t5", "auto_
           "activation_function": TEXT, "rope_parameters": OBJECT, "rope_scaling": OBJECT,
           "pack_qkv": False, "scale_attn_weights": False, "embedding_size": 24, "relative_attention_num_buckets": MORE, "hidden_size": 48,
           "num_hidden_layers": 2, "num_attention_heads": 3, "rotary_emb_fraction": 0.5, "rotary_emb_scale_base": 512, "rotary_scaling_factor": 2.0,
-          "num_experts": MORE, "moe_every_n_layers": 2, "ffn_div": 2, "num_key_value_heads": 1, "sliding_window": 16, "head_dim": 16,
+          "num_experts": MORE, "moe_every_n_layers": 2, "moe_impl": TEXT, "num_shared_experts": 1, "ffn_div": 2, "num_key_value_heads": 1, "sliding_window": 16, "head_dim": 16,
           "partial_rotary_factor": 0.5, "attn_logit_softcapping": 50.0, "hidden_size_per_layer_input": 4, "num_kv_shared_layers": 2,
           "laurel_rank": 4, "global_head_dim": 32, "num_loras": 5, "lora_adaptations": ["a"]}
 # Families that stand for all where a row names none.
@@ -38,7 +39,8 @@ def documented():
         else:
             fields, _, families = cell.partition(" of ")
         names = re.findall(r"[a-z_0-9]+", fields)
-        owners = ["JinaBERT"] if "JinaBERT" in families else re.findall(r"`([a-z_0-9]+)`", families)
+        variant = {"JinaBERT": "JinaBERT", "`num_experts`": "nomic_bert with mixtures"}
+        owners = [owner for word, owner in variant.items() if word in families] or re.findall(r"`([a-z_0-9]+)`", families)
         for name in names:
             for owner in owners or [EVERY.get(name, "bert")]:
                 yield owner, name

@@ -5,6 +5,8 @@
  * scale. For each input k of the products behind a norm a factor (greatest weight)^(1-a) / (greatest activation)^a, rounded to a
  * power of two, moves that difference into the weights, as SmoothQuant does (Xiao et al. 2022, arXiv 2211.10438), a = 0.6.
  *
+ * Of a mixture every expert takes the rows of all tokens, so that it is known even where few tokens choose it.
+ *
  * Each product is then computed in int8 too. A matrix whose results differ by more than MOST_ERROR stays in the other precision.
  * Factors and choice depend on the model and the tier only. */
 #include "engine/cpu/internal.h"
@@ -54,14 +56,15 @@ static void place(calibration *c, carver *room)
     c->weight_magnitudes = carve(room, c->widest, sizeof(float));
     c->int8_scratch = carve(room, c->device->int8->scratch_bytes(c->tokens), 1);
     c->wide.layers = carve(room, c->device->config.layers, sizeof *c->wide.layers);
+    c->wide.matrices = carve(room, c->device->matrix_count, sizeof *c->wide.matrices);
     c->ids = carve(room, c->tokens, sizeof *c->ids);
 }
 
-/* Sizes of the layers' largest matrix; false when one does not fit size_t. */
+/* Sizes of the largest matrix; false when one does not fit size_t. */
 static bool measure_matrices(calibration *c)
 {
-    for (size_t i = 0; i < CPU_MATRICES; i++) {
-        const cpu_matrix *matrix = &c->device->layers[0].matrices[i];
+    for (size_t m = 0; m < c->device->matrix_count; m++) {
+        const cpu_matrix *matrix = &c->device->matrices[m];
         const size_t bytes = c->device->linear->packed_bytes(matrix->outputs, matrix->inputs);
         const size_t int8_bytes = c->device->int8->packed_bytes(matrix->outputs, matrix->inputs);
         if (bytes == 0 || int8_bytes == 0)
@@ -79,18 +82,24 @@ static void make_wide(calibration *c)
 {
     const cpu_device *device = c->device;
     cpu_layer *layers = c->wide.layers;
+    cpu_matrix *matrices = c->wide.matrices;
     c->linear = *device->linear;
     c->linear.row_block = c->tokens;
     c->wide = *device;
     c->wide.linear = &c->linear;
     c->wide.int8 = NULL;
     c->wide.layers = layers;
+    c->wide.matrices = matrices;
+    c->wide.experts_of_token = device->config.graph.experts;
+    for (size_t m = 0; m < device->matrix_count; m++) {
+        matrices[m] = device->matrices[m];
+        matrices[m].int8 = false;
+        matrices[m].packed = c->packed;
+    }
     for (size_t l = 0; l < device->config.layers; l++) {
         layers[l] = device->layers[l];
-        for (size_t m = 0; m < CPU_MATRICES; m++) {
-            layers[l].matrices[m].int8 = false;
-            layers[l].matrices[m].packed = c->packed;
-        }
+        for (cpu_place place = 0; place < CPU_PLACES; place++)
+            layers[l].matrices[place] = matrices + (device->layers[l].matrices[place] - device->matrices);
     }
 }
 
@@ -188,14 +197,12 @@ static void try_matrix(calibration *c, cpu_matrix *matrix, const cpu_plan *plan,
 static void observe(void *cookie, const void *rows, kernel_number number, size_t stride)
 {
     calibration *c = cookie;
-    const size_t layer = c->seen / CPU_MATRICES;
-    const cpu_place place = c->seen++ % CPU_MATRICES;
-    cpu_matrix *matrix = &c->device->layers[layer].matrices[place];
-    const cpu_parts parts = cpu_matrix_parts(c->device, &c->weights->layers[layer], place);
-    if (cpu_plans[place].follows_norm)
+    cpu_matrix *matrix = &c->device->matrices[c->seen++];
+    const cpu_parts parts = cpu_matrix_parts(c->device, c->weights, matrix);
+    if (cpu_plans[matrix->place].follows_norm)
         find_factors(c, matrix, &parts, rows, stride);
     pack_both(c, matrix, &parts);
-    try_matrix(c, matrix, &cpu_plans[place], number, rows, stride);
+    try_matrix(c, matrix, &cpu_plans[matrix->place], number, rows, stride);
 }
 
 size_t cpu_calibration_tokens(const model_config *config)
@@ -251,7 +258,7 @@ aki_status cpu_calibrate(cpu_device *device, const model_weights *weights, const
     const aki_status status = run_pass(&c, error);
     if (status == AKI_OK)
         log_write(log, AKI_LOG_DEBUG, "device", "%zu of %zu matrices are kept from int8",
-                  device->kept_from_int8, CPU_MATRICES * config->layers);
+                  device->kept_from_int8, device->matrix_count);
     mem_free(block);
     return status;
 }

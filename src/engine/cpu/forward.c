@@ -5,7 +5,7 @@
  * The pass is written as phases of chunks, see base/team.h: rows of norms, columns of products, heads of attention. A
  * worker alone does each phase in one piece; a team shares it out. Every number is computed by the same arithmetic either
  * way, so the vectors are bit-identical. */
-#include "engine/cpu/internal.h"
+#include "engine/cpu/walk.h"
 
 #include <string.h>
 
@@ -13,81 +13,9 @@
 #include "kernels/bf16.h"
 #include "kernels/int4.h"
 
-/* What a product takes: rows in the form that its matrix was packed for. */
-typedef struct operand {
-    const void *numbers; /* stride in numbers */
-    size_t stride;
-    int8_rows int8; /* instead, where the matrix is int8 */
-} operand;
-
-typedef struct product {
-    const cpu_matrix *matrix;
-    operand input;
-    size_t rows;
-    kernel_activation activation;
-    int8_form form;
-    bool gated; /* to numbers, through the worker's own state->gated */
-    void
-        *output; /* f32 or numbers, output_stride apart; INT8_TO_INT8 goes to the state's intermediate_int8 */
-    size_t output_stride;
-} product;
-
-/* Rows of f32 or numbers that a matrix takes in another form. */
-typedef struct preparation {
-    const cpu_matrix *matrix;
-    kernel_number number; /* of the rows */
-    const void *rows;
-    size_t stride;
-    int8_rows int8; /* where the matrix is int8, else: */
-    void *numbers;  /* context_stride apart */
-} preparation;
-
-/* The state of one worker in a pass. All workers of a team go through the same phases; batch and buffers are the
- * leader's, scratch is the worker's own. Everything that decides which phases there are, and of how many chunks, is
- * copied here: a mate may still be inside when the pass is over and the leader fills batch and buffers for the next
- * one. Only the work on chunks touches these, and the leader waits for that. */
-typedef struct walk {
-    team_member member;
-    const cpu_device *device;
-    const cpu_state *state, *own;
-    device_batch batch;
-    size_t rows;
-    cpu_sharing sharing;
-    /* What the phase at hand does. */
-    product product;
-    kernel_norm norm;
-    /* Before w->norm: of what that adds to the residual stream, with pre-norm alone, else of the sum of both, to which the stream is added
-     * once more. NULL = none */
-    const cpu_norm *inner;
-    preparation preparation;
-    const cpu_layer *layer;
-    model_reach reach;
-    size_t first_row;
-    const cpu_observer *observer; /* NULL = nobody looks on */
-} walk;
-
-/* Row `row` of a matrix of numbers. */
-static void *row_of(const walk *w, void *rows, size_t row, size_t stride)
+void cpu_prepare_rows(const cpu_walk *w, size_t first, size_t count)
 {
-    return (unsigned char *)rows + row * stride * cpu_number_size(w->device);
-}
-
-static int8_rows int8_from(int8_rows rows, size_t first)
-{
-    rows.values += first * rows.stride;
-    rows.scales += first * rows.scale_stride;
-    return rows;
-}
-
-/* True where rows of that number can be multiplied by the matrix as they are. */
-static bool takes(const walk *w, const cpu_matrix *matrix, kernel_number number)
-{
-    return !matrix->int8 && number == w->device->linear->number;
-}
-
-static void prepare_rows(const walk *w, size_t first, size_t count)
-{
-    const preparation *p = &w->preparation;
+    const cpu_preparation *p = &w->preparation;
     const cpu_device *device = w->device;
     const size_t size = p->number == KERNEL_F32 ? sizeof(float) : sizeof(uint16_t);
     const void *rows = (const unsigned char *)p->rows + first * p->stride * size;
@@ -99,54 +27,54 @@ static void prepare_rows(const walk *w, size_t first, size_t count)
             .from = rows,
             .from_stride = p->stride,
             .factors = p->matrix->factors,
-            .to = int8_from(p->int8, first),
+            .to = cpu_int8_from(p->int8, first),
         });
     } else {
         device->linear->narrow(count, p->matrix->inputs, rows, p->stride,
-                               row_of(w, p->numbers, first, w->state->context_stride),
+                               cpu_row_of(w, p->numbers, first, w->state->context_stride),
                                w->state->context_stride);
     }
 }
 
 /* Rows of the residual stream from `first` on as `matrix` takes them. */
-static preparation of_hidden(const walk *w, const cpu_matrix *matrix, size_t first)
+static cpu_preparation of_hidden(const cpu_walk *w, const cpu_matrix *matrix, size_t first)
 {
     const cpu_state *state = w->state;
-    return (preparation){
+    return (cpu_preparation){
         .matrix = matrix,
         .number = KERNEL_F32,
         .rows = state->normed + first * state->hidden_stride,
         .stride = state->hidden_stride,
-        .int8 = int8_from(state->quantised, first),
-        .numbers = row_of(w, state->narrowed, first, state->context_stride),
+        .int8 = cpu_int8_from(state->quantised, first),
+        .numbers = cpu_row_of(w, state->narrowed, first, state->context_stride),
     };
 }
 
 /* What comes of a preparation, or the rows as they are where they need none. */
-static operand prepared(const walk *w, const preparation *p)
+static cpu_operand prepared(const cpu_walk *w, const cpu_preparation *p)
 {
     if (p->matrix->int8)
-        return (operand){.int8 = p->int8};
-    if (takes(w, p->matrix, p->number))
-        return (operand){.numbers = p->rows, .stride = p->stride};
-    return (operand){.numbers = p->numbers, .stride = w->state->context_stride};
+        return (cpu_operand){.int8 = p->int8};
+    if (cpu_takes(w, p->matrix, p->number))
+        return (cpu_operand){.numbers = p->rows, .stride = p->stride};
+    return (cpu_operand){.numbers = p->numbers, .stride = w->state->context_stride};
 }
 
 /* Chunks: rows of w->preparation. */
 static void prepare_chunk(void *cookie, size_t first, size_t count)
 {
-    prepare_rows(cookie, first, count);
+    cpu_prepare_rows(cookie, first, count);
 }
 
 /* A phase of its own, where there is anything to do. */
-static bool prepare(walk *w, const preparation *p, size_t rows)
+static bool prepare(cpu_walk *w, const cpu_preparation *p, size_t rows)
 {
     w->preparation = *p;
-    return takes(w, p->matrix, p->number) || team_phase(&w->member, rows, prepare_chunk, w);
+    return cpu_takes(w, p->matrix, p->number) || team_phase(&w->member, rows, prepare_chunk, w);
 }
 
 /* `norm` of rows of f32, [rows][hidden], hidden_stride apart. */
-static kernel_norm norm_of(const walk *w, const cpu_norm *norm, const float *input, float *output,
+static kernel_norm norm_of(const cpu_walk *w, const cpu_norm *norm, const float *input, float *output,
                            size_t rows)
 {
     const cpu_device *device = w->device;
@@ -166,7 +94,7 @@ static kernel_norm norm_of(const walk *w, const cpu_norm *norm, const float *inp
 }
 
 /* Makes a token of type 0 one of type 1. row: [hidden] */
-static void add_type(const walk *w, float *row)
+static void add_type(const cpu_walk *w, float *row)
 {
     const size_t hidden = w->device->config.hidden_size;
     const float *step = w->device->type_step;
@@ -176,7 +104,7 @@ static void add_type(const walk *w, float *row)
 
 /* Rows of the pass that have consecutive rows of the table of positions, from `position` on; those from `second` on are of token
  * type 1. */
-static void embed_run(const walk *w, size_t row, size_t rows, size_t position, size_t second)
+static void embed_run(const cpu_walk *w, size_t row, size_t rows, size_t position, size_t second)
 {
     const cpu_device *device = w->device;
     const size_t hidden = device->config.hidden_size, stride = w->state->hidden_stride;
@@ -203,7 +131,7 @@ static void embed_run(const walk *w, size_t row, size_t rows, size_t position, s
 }
 
 /* Rows of the residual stream as the first layer takes them. */
-static void enter_first_layer(const walk *w, size_t first, size_t rows)
+static void enter_first_layer(const cpu_walk *w, size_t first, size_t rows)
 {
     const size_t at = first * w->state->hidden_stride;
     const cpu_norm *before = &w->device->layers[0].norms[CPU_BEFORE_ATTENTION];
@@ -218,7 +146,7 @@ static void enter_first_layer(const walk *w, size_t first, size_t rows)
 }
 
 /* Rows first .. end - 1 of the pass, of text number `text`. */
-static void embed_text(const walk *w, size_t text, size_t first, size_t end)
+static void embed_text(const cpu_walk *w, size_t text, size_t first, size_t end)
 {
     const size_t start = w->batch.offsets[text];
     const size_t second = w->batch.second != NULL ? start + w->batch.second[text] : SIZE_MAX;
@@ -244,7 +172,7 @@ static void embed_text(const walk *w, size_t text, size_t first, size_t end)
 /* Chunks: rows of the pass. */
 static void embed_rows(void *cookie, size_t first, size_t count)
 {
-    const walk *w = cookie;
+    const cpu_walk *w = cookie;
     const uint32_t *offsets = w->batch.offsets;
     const size_t end = first + count;
     size_t text = 0;
@@ -255,18 +183,18 @@ static void embed_rows(void *cookie, size_t first, size_t count)
         embed_text(w, text, row, next);
     }
     enter_first_layer(w, first, count);
-    if (!takes(w, w->preparation.matrix, KERNEL_F32))
-        prepare_rows(w, first, count);
+    if (!cpu_takes(w, w->preparation.matrix, KERNEL_F32))
+        cpu_prepare_rows(w, first, count);
 }
 
-static bool embed(walk *w)
+static bool embed(cpu_walk *w)
 {
-    w->preparation = of_hidden(w, &w->device->layers[0].matrices[CPU_QKV], 0);
+    w->preparation = of_hidden(w, w->device->layers[0].matrices[CPU_QKV], 0);
     return team_phase(&w->member, w->rows, embed_rows, w);
 }
 
 /* Outputs at whose multiples w->product may be cut. */
-static size_t column_step(const walk *w)
+static size_t column_step(const cpu_walk *w)
 {
     if (!w->product.matrix->int8)
         return w->device->linear->column_step;
@@ -274,7 +202,7 @@ static size_t column_step(const walk *w)
 }
 
 /* Bytes that the outputs before `column`, a column step, take of w->product's matrix, which is not int8. */
-static size_t packed_before(const walk *w, size_t column)
+static size_t packed_before(const cpu_walk *w, size_t column)
 {
     const kernel_precision *linear = w->device->linear;
     const size_t inputs = w->product.matrix->inputs;
@@ -285,7 +213,7 @@ static size_t packed_before(const walk *w, size_t column)
 
 /* `whole` with weights stored as int4: a panel at a time is expanded and used while it is in the cache. number: bytes of an
  * element of the output. */
-static void multiply_stored(const walk *w, const kernel_product *whole, size_t number)
+static void multiply_stored(const cpu_walk *w, const kernel_product *whole, size_t number)
 {
     const kernel_precision *linear = w->device->linear;
     const unsigned char *stored = whole->weights;
@@ -301,11 +229,10 @@ static void multiply_stored(const walk *w, const kernel_product *whole, size_t n
     }
 }
 
-/* Outputs column .. column + columns - 1 of w->product, in that form; column is a column step. */
-static void multiply_part(const walk *w, size_t column, size_t columns, int8_form form,
-                          kernel_activation activation, void *output, size_t output_stride)
+void cpu_multiply_part(const cpu_walk *w, size_t column, size_t columns, int8_form form,
+                       kernel_activation activation, void *output, size_t output_stride)
 {
-    const product *p = &w->product;
+    const cpu_product *p = &w->product;
     const cpu_matrix *matrix = p->matrix;
     const unsigned char *weights = matrix->packed;
     if (matrix->int8) {
@@ -348,25 +275,25 @@ static void multiply_part(const walk *w, size_t column, size_t columns, int8_for
 /* Chunks: column steps of w->product. */
 static void multiply_columns(void *cookie, size_t first, size_t count)
 {
-    const walk *w = cookie;
-    const product *p = &w->product;
+    const cpu_walk *w = cookie;
+    const cpu_product *p = &w->product;
     const size_t step = column_step(w), column = first * step, left = p->matrix->outputs - column;
     const size_t number = p->form == INT8_TO_F32 ? sizeof(float) : cpu_number_size(w->device);
     void *output = p->form == INT8_TO_INT8 ? NULL : (unsigned char *)p->output + column * number;
-    multiply_part(w, column, count * step < left ? count * step : left, p->form, p->activation, output,
-                  p->output_stride);
+    cpu_multiply_part(w, column, count * step < left ? count * step : left, p->form, p->activation, output,
+                      p->output_stride);
 }
 
 /* Chunks: turns of CPU_GATE_STEP outputs of w->product, which is gated. */
 static void multiply_turns(void *cookie, size_t first, size_t count)
 {
-    const walk *w = cookie;
-    const product *p = &w->product;
+    const cpu_walk *w = cookie;
+    const cpu_product *p = &w->product;
     for (size_t turn = first; turn < first + count; turn++) {
         const size_t column = turn * CPU_GATE_STEP, left = p->matrix->outputs / 2 - column;
         const size_t columns = left < CPU_GATE_STEP ? left : CPU_GATE_STEP;
-        multiply_part(w, 2 * column, 2 * columns, INT8_TO_F32, KERNEL_IDENTITY, w->own->gated,
-                      CPU_GATED_STRIDE);
+        cpu_multiply_part(w, 2 * column, 2 * columns, INT8_TO_F32, KERNEL_IDENTITY, w->own->gated,
+                          CPU_GATED_STRIDE);
         w->device->linear->gate(&(kernel_gate){
             .rows = p->rows,
             .columns = columns,
@@ -381,7 +308,7 @@ static void multiply_turns(void *cookie, size_t first, size_t count)
 }
 
 /* `p` of the rows that a preparation is for, or left as they are. */
-static bool multiply(walk *w, const preparation *from, const product *p)
+static bool multiply(cpu_walk *w, const cpu_preparation *from, const cpu_product *p)
 {
     w->product = *p;
     w->product.matrix = from->matrix;
@@ -398,7 +325,7 @@ static bool multiply(walk *w, const preparation *from, const product *p)
 /* Chunks: rows of w->norm. */
 static void norm_rows(void *cookie, size_t first, size_t count)
 {
-    const walk *w = cookie;
+    const cpu_walk *w = cookie;
     kernel_norm part = w->norm;
     part.rows = count;
     part.input += first * part.input_stride;
@@ -415,13 +342,13 @@ static void norm_rows(void *cookie, size_t first, size_t count)
         w->device->kernels->norm(&inner);
     }
     w->device->kernels->norm(&part);
-    if (w->preparation.matrix != NULL && !takes(w, w->preparation.matrix, KERNEL_F32))
-        prepare_rows(w, first, count);
+    if (w->preparation.matrix != NULL && !cpu_takes(w, w->preparation.matrix, KERNEL_F32))
+        cpu_prepare_rows(w, first, count);
 }
 
 /* Adds state->projected to rows of the residual stream, prepares them for the matrix that takes them next, or makes them the
  * pass's result where there is none. behind: the layer's norm that follows; before: that of what comes next, with pre-norm. */
-static bool add_norm(walk *w, const cpu_norm *behind, const cpu_norm *before, size_t first, size_t rows,
+static bool add_norm(cpu_walk *w, const cpu_norm *behind, const cpu_norm *before, size_t first, size_t rows,
                      const cpu_matrix *next)
 {
     const cpu_state *state = w->state;
@@ -429,7 +356,7 @@ static bool add_norm(walk *w, const cpu_norm *behind, const cpu_norm *before, si
     const bool twice = w->device->config.graph.attention_input_twice && before->gamma != NULL;
     const size_t hidden = w->device->config.hidden_size, stride = state->hidden_stride;
     float *residual = state->hidden + first * stride;
-    w->preparation = next != NULL ? of_hidden(w, next, first) : (preparation){.matrix = NULL};
+    w->preparation = next != NULL ? of_hidden(w, next, first) : (cpu_preparation){.matrix = NULL};
     w->inner = (pre_norm || twice) && behind->gamma != NULL ? behind : NULL;
     w->norm = norm_of(w, pre_norm || twice ? before : behind, state->projected,
                       state->normed + first * stride, rows);
@@ -447,7 +374,7 @@ static bool add_norm(walk *w, const cpu_norm *behind, const cpu_norm *before, si
 }
 
 /* The norm of `count` rows of queries or keys over all heads. Numbers of bf16 go through a row of the worker's own. */
-static void norm_joint(const walk *w, const cpu_norm *norm, void *rows, size_t count)
+static void norm_joint(const cpu_walk *w, const cpu_norm *norm, void *rows, size_t count)
 {
     const cpu_device *device = w->device;
     const size_t stride = w->state->qkv_stride, columns = device->config.hidden_size;
@@ -470,7 +397,7 @@ static void norm_joint(const walk *w, const cpu_norm *norm, void *rows, size_t c
 /* Chunks: rows of the pass from w->first_row on. Norms and positions of w->layer's queries and keys. */
 static void turn_rows(void *cookie, size_t first, size_t count)
 {
-    const walk *w = cookie;
+    const cpu_walk *w = cookie;
     const cpu_device *device = w->device;
     const model_config *config = &device->config;
     const uint32_t *offsets = w->batch.offsets;
@@ -482,7 +409,7 @@ static void turn_rows(void *cookie, size_t first, size_t count)
         while (offsets[text + 1] <= row)
             text++;
         next = offsets[text + 1] < end ? offsets[text + 1] : end;
-        unsigned char *queries = row_of(w, w->state->qkv, row, w->state->qkv_stride);
+        unsigned char *queries = cpu_row_of(w, w->state->qkv, row, w->state->qkv_stride);
         kernel_rotary part = {
             .rows = next - row,
             .heads = config->heads,
@@ -508,7 +435,7 @@ static void turn_rows(void *cookie, size_t first, size_t count)
     }
 }
 
-static bool turn(walk *w, size_t first, size_t rows)
+static bool turn(cpu_walk *w, size_t first, size_t rows)
 {
     if (w->device->rotary[w->reach] == NULL && w->layer->query_norm.gamma == NULL &&
         w->layer->key_norm.gamma == NULL)
@@ -520,7 +447,7 @@ static bool turn(walk *w, size_t first, size_t rows)
 /* Chunks: heads of one text after the other. */
 static void attend_heads(void *cookie, size_t first, size_t count)
 {
-    const walk *w = cookie;
+    const cpu_walk *w = cookie;
     const cpu_state *state = w->state;
     const uint32_t *offsets = w->batch.offsets;
     const model_graph *graph = &w->device->config.graph;
@@ -539,9 +466,9 @@ static void attend_heads(void *cookie, size_t first, size_t count)
             .window = w->reach == MODEL_LOCAL ? graph->window : 0,
             .first_head = head % heads,
             .head_count = next - head,
-            .qkv = row_of(w, state->qkv, row, state->qkv_stride),
+            .qkv = cpu_row_of(w, state->qkv, row, state->qkv_stride),
             .qkv_stride = state->qkv_stride,
-            .output = row_of(w, state->context, row, state->context_stride),
+            .output = cpu_row_of(w, state->context, row, state->context_stride),
             .output_stride = state->context_stride,
             .bias = bias,
             .bias_stride = w->device->relative_stride,
@@ -554,30 +481,31 @@ static void attend_heads(void *cookie, size_t first, size_t count)
     }
 }
 
-static bool attend(walk *w)
+static bool attend(cpu_walk *w)
 {
     return team_phase(&w->member, w->batch.texts * w->device->config.heads, attend_heads, w);
 }
 
-static bool project_qkv(walk *w, size_t first, size_t rows)
+static bool project_qkv(cpu_walk *w, size_t first, size_t rows)
 {
     const cpu_state *state = w->state;
-    const preparation from = of_hidden(w, &w->layer->matrices[CPU_QKV], first); /* done by the norm before */
+    const cpu_preparation from =
+        of_hidden(w, w->layer->matrices[CPU_QKV], first); /* done by the norm before */
     return multiply(w, &from,
-                    &(product){
+                    &(cpu_product){
                         .rows = rows,
                         .form = INT8_TO_NUMBERS,
-                        .output = row_of(w, state->qkv, first, state->qkv_stride),
+                        .output = cpu_row_of(w, state->qkv, first, state->qkv_stride),
                         .output_stride = state->qkv_stride,
                     }) &&
            turn(w, first, rows);
 }
 
 /* A product that goes to the residual stream, through state->projected. */
-static bool project(walk *w, const preparation *from, size_t rows)
+static bool project(cpu_walk *w, const cpu_preparation *from, size_t rows)
 {
     return multiply(w, from,
-                    &(product){
+                    &(cpu_product){
                         .rows = rows,
                         .form = INT8_TO_F32,
                         .output = w->state->projected,
@@ -586,30 +514,30 @@ static bool project(walk *w, const preparation *from, size_t rows)
 }
 
 /* From the attention's result to the residual stream. */
-static bool project_context(walk *w, size_t first, size_t rows)
+static bool project_context(cpu_walk *w, size_t first, size_t rows)
 {
     const cpu_state *state = w->state;
     const cpu_layer *layer = w->layer;
-    const preparation from = {
-        .matrix = &layer->matrices[CPU_ATTENTION_OUTPUT],
+    const cpu_preparation from = {
+        .matrix = layer->matrices[CPU_ATTENTION_OUTPUT],
         .number = w->device->linear->number,
-        .rows = row_of(w, state->context, first, state->context_stride),
+        .rows = cpu_row_of(w, state->context, first, state->context_stride),
         .stride = state->context_stride,
-        .int8 = int8_from(state->quantised, first),
+        .int8 = cpu_int8_from(state->quantised, first),
     };
     return prepare(w, &from, rows) && project(w, &from, rows) &&
            add_norm(w, &layer->norms[CPU_ATTENTION_NORM], &layer->norms[CPU_BEFORE_FEED_FORWARD], first, rows,
-                    &layer->matrices[CPU_INTERMEDIATE]);
+                    layer->matrices[CPU_INTERMEDIATE]);
 }
 
-/* after: the next layer, NULL = none. */
-static bool feed_forward(walk *w, size_t first, size_t rows, const cpu_layer *after)
+/* From rows of the residual stream to state->projected. */
+static bool apply_net(cpu_walk *w, size_t first, size_t rows)
 {
     const cpu_state *state = w->state;
     const cpu_layer *layer = w->layer;
-    const cpu_matrix *in = &layer->matrices[CPU_INTERMEDIATE], *out = &layer->matrices[CPU_OUTPUT];
-    const preparation from = of_hidden(w, in, first); /* done by the norm before */
-    const preparation middle = {
+    const cpu_matrix *in = layer->matrices[CPU_INTERMEDIATE], *out = layer->matrices[CPU_OUTPUT];
+    const cpu_preparation from = of_hidden(w, in, first); /* done by the norm before */
+    const cpu_preparation middle = {
         .matrix = out,
         .number = w->device->linear->number,
         .rows = state->intermediate,
@@ -619,7 +547,7 @@ static bool feed_forward(walk *w, size_t first, size_t rows, const cpu_layer *af
     const bool gated = w->device->config.graph.gated;
     const bool stays_int8 = in->int8 && out->int8 && !gated;
     return multiply(w, &from,
-                    &(product){
+                    &(cpu_product){
                         .rows = rows,
                         .activation = w->device->activation,
                         .form = stays_int8 ? INT8_TO_INT8 : INT8_TO_NUMBERS,
@@ -627,16 +555,23 @@ static bool feed_forward(walk *w, size_t first, size_t rows, const cpu_layer *af
                         .output = state->intermediate,
                         .output_stride = state->intermediate_stride,
                     }) &&
-           (stays_int8 || prepare(w, &middle, rows)) && project(w, &middle, rows) &&
+           (stays_int8 || prepare(w, &middle, rows)) && project(w, &middle, rows);
+}
+
+/* after: the next layer, NULL = none. */
+static bool feed_forward(cpu_walk *w, size_t first, size_t rows, const cpu_layer *after)
+{
+    const cpu_layer *layer = w->layer;
+    return (layer->router != NULL ? cpu_mix_experts(w, first, rows) : apply_net(w, first, rows)) &&
            add_norm(w, &layer->norms[CPU_OUTPUT_NORM],
                     after != NULL ? &after->norms[CPU_BEFORE_ATTENTION] : &w->device->final_norm, first, rows,
-                    after != NULL ? &after->matrices[CPU_QKV] : NULL);
+                    after != NULL ? after->matrices[CPU_QKV] : NULL);
 }
 
 /* Chunks: rows of the pass of a static model, which are its result. */
 static void take_rows(void *cookie, size_t first, size_t count)
 {
-    const walk *w = cookie;
+    const cpu_walk *w = cookie;
     const cpu_device *device = w->device;
     const size_t hidden = device->config.hidden_size;
     for (size_t row = first; row < first + count; row++) {
@@ -650,7 +585,7 @@ static void take_rows(void *cookie, size_t first, size_t count)
 }
 
 /* Until the pass is over, or this worker is called away from it. */
-static void walk_through(walk *w)
+static void walk_through(cpu_walk *w)
 {
     const size_t rows = w->rows, layers = w->device->config.layers;
     if (layers == 0) {
@@ -685,13 +620,13 @@ const float *cpu_forward(const cpu_device *device, cpu_state *state, const devic
 void cpu_forward_observed(const cpu_device *device, cpu_state *state, const device_batch *batch,
                           const cpu_observer *observer)
 {
-    walk w = {.device = device,
-              .state = state,
-              .own = state,
-              .batch = *batch,
-              .rows = batch->offsets[batch->texts],
-              .sharing = state->next_sharing,
-              .observer = observer};
+    cpu_walk w = {.device = device,
+                  .state = state,
+                  .own = state,
+                  .batch = *batch,
+                  .rows = batch->offsets[batch->texts],
+                  .sharing = state->next_sharing,
+                  .observer = observer};
     walk_through(&w);
     state->next_sharing = (cpu_sharing){.reuse = NULL};
 }
@@ -710,13 +645,13 @@ void cpu_team_begin(cpu_state *state, const device_batch *batch, unsigned worker
 
 const float *cpu_team_run(const cpu_device *device, cpu_state *state, const device_batch *batch)
 {
-    walk w = {.member = state->leader,
-              .device = device,
-              .state = state,
-              .own = state,
-              .batch = *batch,
-              .rows = batch->offsets[batch->texts],
-              .sharing = state->next_sharing};
+    cpu_walk w = {.member = state->leader,
+                  .device = device,
+                  .state = state,
+                  .own = state,
+                  .batch = *batch,
+                  .rows = batch->offsets[batch->texts],
+                  .sharing = state->next_sharing};
     walk_through(&w);
     team_end(&w.member);
     state->next_sharing = (cpu_sharing){.reuse = NULL};
@@ -726,7 +661,7 @@ const float *cpu_team_run(const cpu_device *device, cpu_state *state, const devi
 void cpu_team_help(const cpu_device *device, const cpu_state *own, const cpu_state *leader,
                    const atomic_uint *called_away)
 {
-    walk w = {.device = device, .state = leader, .own = own};
+    cpu_walk w = {.device = device, .state = leader, .own = own};
     if (!team_join(leader->team, called_away, &w.member))
         return;
     w.batch = leader->batch;

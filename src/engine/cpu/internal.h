@@ -11,8 +11,19 @@ typedef struct cpu_norm {
     float *gamma, *beta; /* [hidden], or as model_layer says; gamma NULL = there is none */
 } cpu_norm;
 
+/* The kinds of matrices of a layer in the order in which a pass reads them. */
+typedef enum cpu_place {
+    CPU_QKV,              /* [cpu_qkv_size][hidden]: query (scaled, see kernel_attention), key, value */
+    CPU_ATTENTION_OUTPUT, /* [hidden][queries] */
+    CPU_INTERMEDIATE, /* [intermediate][hidden]; where it is gated [2 * intermediate][hidden], see CPU_GATE_STEP */
+    CPU_OUTPUT,       /* [hidden][intermediate] */
+    CPU_PLACES,
+} cpu_place;
+
 /* A packed matrix with its bias. */
 typedef struct cpu_matrix {
+    size_t layer, expert; /* expert 0: of a layer that has none, too */
+    cpu_place place;
     void *
         packed; /* in cpu_device.packed, by the kernels of cpu_device.int8 when int8 is set, else of .linear */
     size_t outputs, inputs;
@@ -20,15 +31,6 @@ typedef struct cpu_matrix {
     bool int4;      /* stored as int4 with panels of .linear's column_step */
     float *factors; /* [inputs] of int8_quantisation; NULL = 1 */
 } cpu_matrix;
-
-/* The matrices of a layer in the order in which a pass reads them. */
-typedef enum cpu_place {
-    CPU_QKV,              /* [cpu_qkv_size][hidden]: query (scaled, see kernel_attention), key, value */
-    CPU_ATTENTION_OUTPUT, /* [hidden][queries] */
-    CPU_INTERMEDIATE, /* [intermediate][hidden]; where it is gated [2 * intermediate][hidden], see CPU_GATE_STEP */
-    CPU_OUTPUT,       /* [hidden][intermediate] */
-    CPU_MATRICES,
-} cpu_place;
 
 /* Outputs of the gate and outputs that it is multiplied by stand in turns of this many in one matrix, so that both are at hand while
  * they are in the cache. A multiple of every tier's column step. */
@@ -44,7 +46,9 @@ typedef enum cpu_norm_place {
 } cpu_norm_place;
 
 typedef struct cpu_layer {
-    cpu_matrix matrices[CPU_MATRICES];
+    cpu_matrix *matrices[CPU_PLACES]; /* in cpu_device.matrices: that of the place, or those of the experts */
+    float *router;                    /* [hidden][experts]; NULL = the layer is no mixture */
+    float *experts_bias;              /* [hidden] */
     cpu_norm norms[CPU_NORMS];
     cpu_norm query_norm, key_norm; /* of model_layer; the query's is scaled */
 } cpu_layer;
@@ -58,7 +62,7 @@ typedef struct cpu_plan {
     bool activates;
 } cpu_plan;
 
-extern const cpu_plan cpu_plans[CPU_MATRICES];
+extern const cpu_plan cpu_plans[CPU_PLACES];
 
 struct cpu_device {
     const kernel_table *kernels;
@@ -85,8 +89,11 @@ struct cpu_device {
      * NULL = the graph has none */
     float *relative;
     size_t relative_stride;
-    cpu_layer *layers; /* [config.layers] */
-    void *packed;      /* all packed matrices, one after the other; packed_bytes */
+    cpu_layer *layers;    /* [config.layers] */
+    cpu_matrix *matrices; /* [matrix_count]: of all layers, in the order in which a pass reads them */
+    size_t matrix_count;
+    size_t experts_of_token; /* that compute it: those chosen; in calibration all, where the others weigh 0 */
+    void *packed;            /* all packed matrices, one after the other; packed_bytes */
     size_t packed_bytes;
     void *vectors; /* norms and positions; vector_bytes */
     size_t vector_bytes;
@@ -111,7 +118,10 @@ AKI_MUST_CHECK aki_status cpu_place_packed(cpu_device *device, aki_error *error)
 
 /* Where a matrix comes from: outputs of several of the model's, one after the other, each scaled. */
 typedef struct cpu_part {
-    const model_linear *linear;
+    model_tensor weight; /* [outputs][inputs], or [inputs][outputs] where it is transposed */
+    model_tensor bias;   /* data NULL = zeros */
+    size_t outputs, inputs;
+    bool transposed;
     float scale;
 } cpu_part;
 
@@ -126,7 +136,7 @@ typedef struct pack_room {
     float *rows, *biases;
 } pack_room;
 
-cpu_parts cpu_matrix_parts(const cpu_device *device, const model_layer *layer, cpu_place place);
+cpu_parts cpu_matrix_parts(const cpu_device *device, const model_weights *weights, const cpu_matrix *matrix);
 /* Into matrix->packed, which holds zeros. */
 void cpu_pack_matrix(const cpu_device *device, const cpu_matrix *matrix, const cpu_parts *parts,
                      const pack_room *room);
@@ -140,7 +150,7 @@ size_t cpu_calibration_tokens(const model_config *config);
 AKI_MUST_CHECK aki_status cpu_calibrate(cpu_device *device, const model_weights *weights,
                                         const pack_room *room, const log_sink *log, aki_error *error);
 
-/* Calibration's view of a pass: called before each product, in the order of layers and places, with the rows that it takes. */
+/* Calibration's view of a pass: called before each product, in the order of cpu_device.matrices, with the rows that it takes. */
 typedef struct cpu_observer {
     void (*before)(void *cookie, const void *rows, kernel_number number, size_t stride);
     void *cookie;
@@ -149,6 +159,13 @@ typedef struct cpu_observer {
 /* cpu_forward, observed. */
 void cpu_forward_observed(const cpu_device *device, cpu_state *state, const device_batch *batch,
                           const cpu_observer *observer);
+
+/* An expert that computes a token of a block. */
+typedef struct cpu_choice {
+    size_t expert;
+    size_t slot;  /* row of the experts' buffers */
+    float weight; /* of its output */
+} cpu_choice;
 
 /* "Numbers" are those of cpu_device.linear, kernel_precision.number; strides count what the rows consist of. */
 struct cpu_state {
@@ -162,14 +179,22 @@ struct cpu_state {
         *context; /* [max_tokens][cpu_qkv_size], [max_tokens][queries] numbers: attention's input and output */
     void *
         narrowed; /* [max_tokens][hidden] numbers, context_stride apart: `normed` as products take it; none in fp32 */
-    void *intermediate;          /* [row_block][intermediate] numbers: inside the feed-forward net */
+    void *intermediate;          /* [slots][intermediate] numbers: inside the feed-forward net */
     int8_rows quantised;         /* [max_tokens]: `normed`, then the context, as products in int8 take them */
-    int8_rows intermediate_int8; /* [row_block][intermediate]: `intermediate`, in int8 */
+    int8_rows intermediate_int8; /* [slots][intermediate]: `intermediate`, in int8 */
     float *projected;            /* [row_block][hidden]: a product before its norm */
-    float *gated;  /* [row_block][2 * CPU_GATE_STEP], CPU_GATED_STRIDE apart: a step of a gated product */
-    float *output; /* [max_tokens][hidden] dense */
-    void *scratch; /* of the attention */
-    void *int8_scratch; /* of products in int8 */
+    float *gated; /* [row_block][2 * CPU_GATE_STEP], CPU_GATED_STRIDE apart: a step of a gated product */
+    /* Of mixtures: slots are row_block * experts_of_token, one for each choice, in the order of the experts. In other models
+     * `intermediate` has row_block slots, and these have none. */
+    cpu_choice *choices;  /* [row_block][experts_of_token], by expert */
+    size_t *slot_rows;    /* [slots]: row of the block */
+    size_t *expert_slots; /* [experts + 1]: slot at which an expert begins */
+    void *gathered;       /* [slots][hidden] numbers, context_stride apart: rows as the experts take them */
+    int8_rows gathered_int8;
+    float *expert_output; /* [slots][hidden], hidden_stride apart */
+    float *output;        /* [max_tokens][hidden] dense */
+    void *scratch;        /* of the attention */
+    void *int8_scratch;   /* of products in int8 */
     void *expanded; /* [column_step outputs][the most inputs]: of a matrix stored as int4, packed by linear */
     size_t hidden_stride;                                   /* of hidden and projected */
     size_t qkv_stride, context_stride, intermediate_stride; /* context_stride: of narrowed too */

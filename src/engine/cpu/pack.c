@@ -23,7 +23,7 @@ static void carve_matrix(const cpu_device *device, carver *c, cpu_matrix *matrix
 
 #define LINEAR(field) offsetof(model_layer, field)
 
-const cpu_plan cpu_plans[CPU_MATRICES] = {
+const cpu_plan cpu_plans[CPU_PLACES] = {
     [CPU_QKV] = {.name = "query, key and value",
                  .parts = {LINEAR(query), LINEAR(key), LINEAR(value)},
                  .count = 3,
@@ -53,9 +53,8 @@ static const model_norm *norm_of(const model_layer *layer, cpu_norm_place place)
 static void place_matrices(cpu_device *device, const model_weights *weights, carver *c)
 {
     (void)weights;
-    for (size_t l = 0; l < device->config.layers; l++)
-        for (size_t m = 0; m < CPU_MATRICES; m++)
-            carve_matrix(device, c, &device->layers[l].matrices[m]);
+    for (size_t m = 0; m < device->matrix_count; m++)
+        carve_matrix(device, c, &device->matrices[m]);
 }
 
 static void place_norm(const model_norm *from, cpu_norm *norm, size_t count, carver *c)
@@ -95,11 +94,14 @@ static void place_vectors(cpu_device *device, const model_weights *weights, carv
             place_norm(norm_of(layer, n), &device->layers[l].norms[n], hidden, c);
         place_norm(&layer->query_norm, &device->layers[l].query_norm, size, c);
         place_norm(&layer->key_norm, &device->layers[l].key_norm, size, c);
-        for (size_t m = 0; m < CPU_MATRICES && device->int8 != NULL; m++)
-            if (cpu_plans[m].follows_norm)
-                device->layers[l].matrices[m].factors =
-                    carve(c, device->layers[l].matrices[m].inputs, sizeof(float));
+        if (layer->router.data != NULL) {
+            device->layers[l].router = carve(c, hidden * device->config.graph.experts, sizeof(float));
+            device->layers[l].experts_bias = carve(c, hidden, sizeof(float));
+        }
     }
+    for (size_t m = 0; m < device->matrix_count && device->int8 != NULL; m++)
+        if (cpu_plans[device->matrices[m].place].follows_norm)
+            device->matrices[m].factors = carve(c, device->matrices[m].inputs, sizeof(float));
     device->positions = carve(c, device->position_rows * hidden, sizeof(float));
     device->zeros = carve(c, hidden, sizeof(float));
     if (device->config.token_types > 1)
@@ -139,13 +141,27 @@ static aki_status allocate(cpu_device *device, const model_weights *weights, pla
     return AKI_OK;
 }
 
+/* rows: [count][inputs]; count is at most PACK_ROWS. */
+static void read_transposed(const cpu_part *part, size_t first, size_t count, float *rows)
+{
+    float outputs[PACK_ROWS];
+    for (size_t i = 0; i < part->inputs; i++) {
+        tensor_read_f32(&part->weight, i * part->outputs + first, count, outputs);
+        for (size_t r = 0; r < count; r++)
+            rows[r * part->inputs + i] = outputs[r];
+    }
+}
+
 /* Outputs first .. first + count - 1 of a part as they are packed, into room->rows and room->biases. */
 static void read_rows(const cpu_part *part, size_t first, size_t count, const pack_room *room)
 {
-    const size_t inputs = part->linear->weight.columns;
-    tensor_read_f32(&part->linear->weight, first * inputs, count * inputs, room->rows);
-    if (part->linear->bias.data != NULL)
-        tensor_read_f32(&part->linear->bias, first, count, room->biases);
+    const size_t inputs = part->inputs;
+    if (part->transposed)
+        read_transposed(part, first, count, room->rows);
+    else
+        tensor_read_f32(&part->weight, first * inputs, count * inputs, room->rows);
+    if (part->bias.data != NULL)
+        tensor_read_f32(&part->bias, first, count, room->biases);
     else
         memset(room->biases, 0, count * sizeof *room->biases);
     if (part->scale == 1.0f)
@@ -184,7 +200,7 @@ void cpu_pack_matrix(const cpu_device *device, const cpu_matrix *matrix, const c
     size_t output = 0;
     for (size_t first = 0; output < matrix->outputs; first += turn)
         for (size_t p = 0; p < parts->count; p++) {
-            const size_t rows = parts->list[p].linear->weight.rows;
+            const size_t rows = parts->list[p].outputs;
             const size_t end = rows - first < turn ? rows : first + turn;
             pack_run(device, matrix, &parts->list[p], first, end, output, room);
             output += end - first;
@@ -193,11 +209,11 @@ void cpu_pack_matrix(const cpu_device *device, const cpu_matrix *matrix, const c
 
 void cpu_column_magnitudes(const cpu_parts *parts, float *greatest, const pack_room *room)
 {
-    const size_t inputs = parts->list[0].linear->weight.columns;
+    const size_t inputs = parts->list[0].inputs;
     for (size_t i = 0; i < inputs; i++)
         greatest[i] = 0.0f;
     for (size_t p = 0; p < parts->count; p++) {
-        const size_t rows = parts->list[p].linear->weight.rows;
+        const size_t rows = parts->list[p].outputs;
         for (size_t row = 0; row < rows; row += PACK_ROWS) {
             const size_t count = rows - row < PACK_ROWS ? rows - row : PACK_ROWS;
             read_rows(&parts->list[p], row, count, room);
@@ -217,17 +233,46 @@ static float score_scale(const model_config *config)
     return (float)(M_LOG2E / (divisor > 0.0 ? divisor : sqrt((double)config->head_size)));
 }
 
-cpu_parts cpu_matrix_parts(const cpu_device *device, const model_layer *layer, cpu_place place)
+static cpu_part part_of(const model_linear *linear, float scale)
 {
-    const cpu_plan *plan = &cpu_plans[place];
-    if (place == CPU_INTERMEDIATE && device->config.graph.gated)
-        return (cpu_parts){
-            .list = {{&layer->gate, 1.0f}, {&layer->intermediate, 1.0f}}, .count = 2, .turn = CPU_GATE_STEP};
+    return (cpu_part){.weight = linear->weight,
+                      .bias = linear->bias,
+                      .outputs = linear->weight.rows,
+                      .inputs = linear->weight.columns,
+                      .scale = scale};
+}
+
+/* A matrix of an expert, whose inner numbers are rows of both tensors. */
+static cpu_part part_of_expert(const model_layer *layer, const cpu_matrix *matrix, size_t inner)
+{
+    const bool inwards = matrix->place == CPU_INTERMEDIATE;
+    model_tensor weight = inwards ? layer->experts_in : layer->experts_out;
+    const size_t width = weight.dtype == MODEL_F32 ? sizeof(float) : sizeof(uint16_t);
+    weight.data += matrix->expert * inner * weight.columns * width;
+    weight.rows = inner;
+    return (cpu_part){.weight = weight,
+                      .outputs = inwards ? inner : weight.columns,
+                      .inputs = inwards ? weight.columns : inner,
+                      .transposed = !inwards,
+                      .scale = 1.0f};
+}
+
+cpu_parts cpu_matrix_parts(const cpu_device *device, const model_weights *weights, const cpu_matrix *matrix)
+{
+    const model_config *config = &device->config;
+    const model_layer *layer = &weights->layers[matrix->layer];
+    const cpu_plan *plan = &cpu_plans[matrix->place];
+    if (matrix->place >= CPU_INTERMEDIATE && layer->router.data != NULL)
+        return (cpu_parts){.list = {part_of_expert(layer, matrix, config->intermediate_size)}, .count = 1};
+    if (matrix->place == CPU_INTERMEDIATE && config->graph.gated)
+        return (cpu_parts){.list = {part_of(&layer->gate, 1.0f), part_of(&layer->intermediate, 1.0f)},
+                           .count = 2,
+                           .turn = CPU_GATE_STEP};
     cpu_parts parts = {.count = plan->count};
     for (size_t i = 0; i < plan->count; i++) {
         const model_linear *linear = (const model_linear *)((const char *)layer + plan->parts[i]);
         const bool scaled = linear == &layer->query && layer->query_norm.gamma.data == NULL;
-        parts.list[i] = (cpu_part){linear, scaled ? score_scale(&device->config) : 1.0f};
+        parts.list[i] = part_of(linear, scaled ? score_scale(config) : 1.0f);
     }
     return parts;
 }
@@ -284,6 +329,20 @@ static void fill_rotary(const cpu_device *device, const model_rotary *kind, floa
     }
 }
 
+/* room: [hidden] */
+static void read_router(const cpu_device *device, const model_layer *from, cpu_layer *layer, float *room)
+{
+    const size_t hidden = device->config.hidden_size, experts = device->config.graph.experts;
+    if (layer->router == NULL)
+        return;
+    tensor_read_f32(&from->experts_bias, 0, hidden, layer->experts_bias);
+    for (size_t e = 0; e < experts; e++) {
+        tensor_read_f32(&from->router, e * hidden, hidden, room);
+        for (size_t i = 0; i < hidden; i++)
+            layer->router[i * experts + e] = room[i];
+    }
+}
+
 static void read_vectors(cpu_device *device, const model_weights *weights, float *row)
 {
     const size_t hidden = device->config.hidden_size;
@@ -297,6 +356,7 @@ static void read_vectors(cpu_device *device, const model_weights *weights, float
             read_norm(device, norm_of(from, n), hidden, 1.0f, &layer->norms[n]);
         read_norm(device, &from->query_norm, size, score_scale(&device->config), &layer->query_norm);
         read_norm(device, &from->key_norm, size, 1.0f, &layer->key_norm);
+        read_router(device, from, layer, row);
     }
     const size_t rows = device->position_rows;
     float *positions = device->positions;
@@ -323,27 +383,51 @@ static void read_vectors(cpu_device *device, const model_weights *weights, float
             fill_rotary(device, &device->config.graph.rotary[k], device->rotary[k]);
 }
 
-static void read_layers(cpu_device *device, const model_weights *weights, const pack_room *room)
+static void read_matrices(cpu_device *device, const model_weights *weights, const pack_room *room)
 {
-    for (size_t l = 0; l < device->config.layers; l++)
-        for (size_t m = 0; m < CPU_MATRICES; m++) {
-            const cpu_parts parts = cpu_matrix_parts(device, &weights->layers[l], m);
-            cpu_pack_matrix(device, &device->layers[l].matrices[m], &parts, room);
-        }
+    for (size_t m = 0; m < device->matrix_count; m++) {
+        const cpu_parts parts = cpu_matrix_parts(device, weights, &device->matrices[m]);
+        cpu_pack_matrix(device, &device->matrices[m], &parts, room);
+    }
 }
 
-static void shape_layers(cpu_device *device, const model_weights *weights)
+static size_t experts_of_layer(const model_config *config, size_t layer)
 {
-    for (size_t l = 0; l < device->config.layers; l++)
-        for (size_t m = 0; m < CPU_MATRICES; m++) {
-            const cpu_parts parts = cpu_matrix_parts(device, &weights->layers[l], m);
-            cpu_matrix matrix = {.inputs = parts.list[0].linear->weight.columns,
-                                 .int8 = device->int8 != NULL,
-                                 .int4 = device->int4};
-            for (size_t i = 0; i < parts.count; i++)
-                matrix.outputs += parts.list[i].linear->weight.rows;
-            device->layers[l].matrices[m] = matrix;
+    return model_layer_is_mixture(&config->graph, layer) ? config->graph.experts : 1;
+}
+
+static cpu_matrix shape_matrix(const cpu_device *device, const model_weights *weights, size_t layer,
+                               cpu_place place, size_t expert)
+{
+    cpu_matrix matrix = {
+        .layer = layer, .expert = expert, .place = place, .int8 = device->int8 != NULL, .int4 = device->int4};
+    const cpu_parts parts = cpu_matrix_parts(device, weights, &matrix);
+    matrix.inputs = parts.list[0].inputs;
+    for (size_t i = 0; i < parts.count; i++)
+        matrix.outputs += parts.list[i].outputs;
+    return matrix;
+}
+
+/* Lists the matrices of all layers. */
+static aki_status shape_layers(cpu_device *device, const model_weights *weights, aki_error *error)
+{
+    const model_config *config = &device->config;
+    device->experts_of_token = config->graph.chosen;
+    device->layers = mem_zalloc(config->layers, sizeof *device->layers);
+    for (size_t l = 0; l < config->layers; l++)
+        device->matrix_count += CPU_INTERMEDIATE + 2 * experts_of_layer(config, l);
+    device->matrices = mem_zalloc(device->matrix_count, sizeof *device->matrices);
+    if (device->layers == NULL || device->matrices == NULL)
+        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for %zu layers", config->layers);
+    cpu_matrix *matrix = device->matrices;
+    for (size_t l = 0; l < config->layers; l++)
+        for (cpu_place place = 0; place < CPU_PLACES; place++) {
+            const size_t experts = place >= CPU_INTERMEDIATE ? experts_of_layer(config, l) : 1;
+            device->layers[l].matrices[place] = matrix;
+            for (size_t e = 0; e < experts; e++)
+                *matrix++ = shape_matrix(device, weights, l, place, e);
         }
+    return AKI_OK;
 }
 
 aki_status cpu_place_packed(cpu_device *device, aki_error *error)
@@ -362,7 +446,7 @@ static aki_status compute_packed(cpu_device *device, const model_weights *weight
         status = cpu_place_packed(device, error);
     if (status == AKI_OK) {
         memset(device->packed, 0, device->packed_bytes);
-        read_layers(device, weights, room);
+        read_matrices(device, weights, room);
     }
     return status;
 }
@@ -373,13 +457,12 @@ aki_status cpu_pack(cpu_device *device, const model_weights *weights, const char
     const size_t widest = cpu_most_inputs(&device->config);
     device->position_rows =
         weights->position_embeddings.data != NULL ? model_position_rows(&device->config) : 1;
-    device->layers = mem_zalloc(device->config.layers, sizeof *device->layers);
-    if (device->layers == NULL)
-        return error_set(error, AKI_OUT_OF_MEMORY, "no memory for %zu layers", device->config.layers);
-    shape_layers(device, weights);
+    aki_status status = shape_layers(device, weights, error);
+    if (status != AKI_OK)
+        return status;
     device->relative_stride = 2 * device->config.max_positions + KERNEL_BIAS_ROOM;
     carver counted; /* before anything of these sizes is asked for */
-    aki_status status = count(device, weights, place_matrices, &counted, error);
+    status = count(device, weights, place_matrices, &counted, error);
     if (status == AKI_OK)
         status = allocate(device, weights, place_vectors, &device->vectors, &device->vector_bytes, error);
     if (status != AKI_OK)

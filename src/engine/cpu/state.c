@@ -80,14 +80,24 @@ aki_status cpu_state_open(cpu_state **out, const cpu_device *device, size_t max_
     size_t context = reserve(&bytes, rows, state->context_stride, size, &overflow);
     size_t narrowed =
         reserve(&bytes, device->linear->narrow != NULL ? rows : 0, state->context_stride, size, &overflow);
-    size_t intermediate = reserve(&bytes, block, state->intermediate_stride, size, &overflow);
+    const size_t experts = device->experts_of_token, slots = experts > 0 ? block * experts : block;
+    size_t intermediate = reserve(&bytes, slots, state->intermediate_stride, size, &overflow);
     size_t quantised =
         reserve_int8(&bytes, int8 != NULL ? rows : 0, widest_row, &state->quantised, &overflow);
-    size_t intermediate_int8 = reserve_int8(&bytes, int8 != NULL ? block : 0, config->intermediate_size,
+    size_t intermediate_int8 = reserve_int8(&bytes, int8 != NULL ? slots : 0, config->intermediate_size,
                                             &state->intermediate_int8, &overflow);
     size_t projected = reserve(&bytes, block, state->hidden_stride, sizeof(float), &overflow);
     size_t gated =
         reserve(&bytes, config->graph.gated ? block : 0, CPU_GATED_STRIDE, sizeof(float), &overflow);
+    const size_t mixed = experts > 0 ? slots : 0;
+    size_t choices = reserve(&bytes, mixed, 1, sizeof *state->choices, &overflow);
+    size_t slot_rows = reserve(&bytes, mixed, 1, sizeof *state->slot_rows, &overflow);
+    size_t expert_slots =
+        reserve(&bytes, config->graph.experts + 1, 1, sizeof *state->expert_slots, &overflow);
+    size_t gathered = reserve(&bytes, mixed, state->context_stride, size, &overflow);
+    size_t gathered_int8 =
+        reserve_int8(&bytes, int8 != NULL ? mixed : 0, config->hidden_size, &state->gathered_int8, &overflow);
+    size_t expert_output = reserve(&bytes, mixed, state->hidden_stride, sizeof(float), &overflow);
     size_t output = reserve(&bytes, max_tokens, config->hidden_size, sizeof(float), &overflow);
     size_t scratch_bytes =
         has_layers ? device->linear->attention_scratch_bytes(longest, config->head_size) : KERNEL_ALIGNMENT;
@@ -115,12 +125,18 @@ aki_status cpu_state_open(cpu_state **out, const cpu_device *device, size_t max_
     state->intermediate = state->block + intermediate;
     state->projected = (float *)(state->block + projected);
     state->gated = (float *)(state->block + gated);
+    state->choices = (cpu_choice *)(state->block + choices);
+    state->slot_rows = (size_t *)(state->block + slot_rows);
+    state->expert_slots = (size_t *)(state->block + expert_slots);
+    state->gathered = state->block + gathered;
+    state->expert_output = (float *)(state->block + expert_output);
     state->output = (float *)(state->block + output);
     state->scratch = state->block + scratch;
     state->int8_scratch = state->block + int8_scratch;
     state->expanded = state->block + expanded;
     place_int8(&state->quantised, state->block + quantised, max_tokens);
-    place_int8(&state->intermediate_int8, state->block + intermediate_int8, state->row_block);
+    place_int8(&state->intermediate_int8, state->block + intermediate_int8, slots);
+    place_int8(&state->gathered_int8, state->block + gathered_int8, mixed);
     *out = state;
     return AKI_OK;
 }

@@ -23,14 +23,14 @@ static uint64_t hash_model(const cpu_device *device, const model_weights *weight
     return model_fingerprint(&device->config, weights, cpu_calibration_tokens(&device->config));
 }
 
-/* Per layer: for each matrix a byte, whether it is in the precision asked for, and the factors where it has some. */
+/* For each matrix a byte, whether it is in the precision asked for, and the factors where it has some. */
 static size_t choices_bytes(const cpu_device *device)
 {
-    size_t bytes = CPU_MATRICES;
-    for (size_t m = 0; m < CPU_MATRICES; m++)
-        if (device->layers[0].matrices[m].factors != NULL)
-            bytes += device->layers[0].matrices[m].inputs * sizeof(float);
-    return device->config.layers * bytes;
+    size_t bytes = device->matrix_count;
+    for (size_t m = 0; m < device->matrix_count; m++)
+        if (device->matrices[m].factors != NULL)
+            bytes += device->matrices[m].inputs * sizeof(float);
+    return bytes;
 }
 
 static void exchange(void *choice, unsigned char **at, size_t bytes, bool to_device)
@@ -44,23 +44,21 @@ static void exchange(void *choice, unsigned char **at, size_t bytes, bool to_dev
 
 static void exchange_choices(const cpu_device *device, unsigned char *at, bool to_device)
 {
-    for (size_t l = 0; l < device->config.layers; l++)
-        for (size_t m = 0; m < CPU_MATRICES; m++) {
-            cpu_matrix *matrix = &device->layers[l].matrices[m];
-            unsigned char int8 = matrix->int8;
-            exchange(&int8, &at, 1, to_device);
-            matrix->int8 = device->int8 != NULL && int8 != 0;
-            if (matrix->factors != NULL)
-                exchange(matrix->factors, &at, matrix->inputs * sizeof(float), to_device);
-        }
+    for (size_t m = 0; m < device->matrix_count; m++) {
+        cpu_matrix *matrix = &device->matrices[m];
+        unsigned char int8 = matrix->int8;
+        exchange(&int8, &at, 1, to_device);
+        matrix->int8 = device->int8 != NULL && int8 != 0;
+        if (matrix->factors != NULL)
+            exchange(matrix->factors, &at, matrix->inputs * sizeof(float), to_device);
+    }
 }
 
 static size_t count_kept(const cpu_device *device)
 {
     size_t kept = 0;
-    for (size_t l = 0; device->int8 != NULL && l < device->config.layers; l++)
-        for (size_t m = 0; m < CPU_MATRICES; m++)
-            kept += !device->layers[l].matrices[m].int8;
+    for (size_t m = 0; device->int8 != NULL && m < device->matrix_count; m++)
+        kept += !device->matrices[m].int8;
     return kept;
 }
 
@@ -70,9 +68,8 @@ static void forget(cpu_device *device)
     mem_free(device->packed);
     device->packed = NULL;
     device->packed_bytes = device->kept_from_int8 = 0;
-    for (size_t l = 0; l < device->config.layers; l++)
-        for (size_t m = 0; m < CPU_MATRICES; m++)
-            device->layers[l].matrices[m].int8 = device->int8 != NULL;
+    for (size_t m = 0; m < device->matrix_count; m++)
+        device->matrices[m].int8 = device->int8 != NULL;
 }
 
 static uint64_t checksum(const unsigned char *choices, size_t bytes, const cpu_device *device)

@@ -38,6 +38,7 @@ static const char *lacking(const model_config *config)
         {g->joint_head_norms, "norms of all heads together"},
         {g->attention_input_twice, "an input of attention that is added twice"},
         {g->gated, "a gated feed-forward net"},
+        {g->experts > 0, "mixtures of experts"},
         {g->embedding_scale > 0.0f, "scaled embeddings"},
         {config->activation == MODEL_SILU, "the activation SiLU"},
         {config->token_types == 0, "no token types"},

@@ -277,6 +277,7 @@ void cpu_device_close(cpu_device *device)
     if (device == NULL || !leave_shared(device))
         return;
     mem_free(device->layers);
+    mem_free(device->matrices);
     mem_free(device->packed);
     mem_free(device->vectors);
     mem_free(device);

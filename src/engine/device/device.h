@@ -20,7 +20,7 @@
 #include "engine/device/device_times.h"
 #include "model/model.h"
 
-#define DEVICE_ABI_VERSION 5u
+#define DEVICE_ABI_VERSION 6u
 #define DEVICE_PLUGIN_SYMBOL "aki_device_plugin"
 #define DEVICE_MESSAGE_BYTES 256
 #define DEVICE_CPU_SCORE 100

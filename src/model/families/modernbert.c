@@ -71,7 +71,7 @@ static const tensor_row layer_rows[] = {
      .field = offsetof(model_layer, before_attention.gamma),
      .rows = TENSOR_NONE,
      .columns = TENSOR_HIDDEN,
-     .not_in_first_layer = true},
+     .layers = TENSOR_NOT_IN_FIRST},
     TENSOR_PART(model_layer, query.weight, QUERY, HIDDEN, "attn.Wqkv.weight", 0, 3),
     TENSOR_PART(model_layer, key.weight, QUERY, HIDDEN, "attn.Wqkv.weight", 1, 3),
     TENSOR_PART(model_layer, value.weight, QUERY, HIDDEN, "attn.Wqkv.weight", 2, 3),

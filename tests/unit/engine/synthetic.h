@@ -59,6 +59,16 @@ static inline model_tensor synthetic_gain(synthetic *s, size_t count)
     return synthetic_tensor(s, 1, count, 0.1, s->config.graph.norm == MODEL_RMS_NORM_FROM_ONE ? 0.0 : 1.0);
 }
 
+static inline void synthetic_open_experts(synthetic *s, model_layer *layer)
+{
+    const size_t hidden = s->config.hidden_size, inner = s->config.intermediate_size;
+    const size_t experts = s->config.graph.experts;
+    layer->router = synthetic_tensor(s, experts, hidden, 1.5 / sqrt((double)hidden), 0.0);
+    layer->experts_in = synthetic_tensor(s, experts * inner, hidden, 1.5 / sqrt((double)hidden), 0.0);
+    layer->experts_out = synthetic_tensor(s, experts * inner, hidden, 1.5 / sqrt((double)inner), 0.0);
+    layer->experts_bias = synthetic_tensor(s, 1, hidden, 0.1, 0.0);
+}
+
 /* A layer of a graph with pre-norm: no biases; RMSNorm comes with norms of queries and keys; Gemma's kind with norms behind too. */
 static inline void synthetic_open_layer_before(synthetic *s, model_layer *layer)
 {
@@ -105,6 +115,7 @@ static inline void synthetic_open_heads(synthetic *s, size_t hidden, size_t head
                      .random = 88172645463325252u};
     const size_t positions = model_position_rows(&s->config);
     s->values = mem_alloc((100 + positions + types + 3) * hidden + MODEL_RELATIVE_BUCKETS * heads +
+                              layers * graph.experts * hidden * (2 * intermediate + 1) +
                               layers * (4 * (hidden + 1) * (model_query_size(&s->config) + 1) +
                                         3 * (hidden + 1) * (intermediate + 1) + 12 * hidden +
                                         2 * s->config.head_size),
@@ -141,8 +152,12 @@ static inline void synthetic_open_heads(synthetic *s, size_t hidden, size_t head
         }
         if (graph.attention_input_twice)
             layer->before_feed_forward = synthetic_norm(s, hidden);
-        layer->intermediate = synthetic_linear(s, intermediate, hidden);
-        layer->output = synthetic_linear(s, hidden, intermediate);
+        if (model_layer_is_mixture(&graph, l)) {
+            synthetic_open_experts(s, layer);
+        } else {
+            layer->intermediate = synthetic_linear(s, intermediate, hidden);
+            layer->output = synthetic_linear(s, hidden, intermediate);
+        }
         layer->output_norm = synthetic_norm(s, hidden);
     }
 }
@@ -342,6 +357,37 @@ static inline void synthetic_embed(const synthetic *s, const int32_t *ids, size_
     synthetic_norm_rows(s, &s->weights.embedding_norm, x, tokens, x);
 }
 
+/* y = the mixture of x, each [hidden]; inner: [intermediate] */
+static inline void synthetic_mix(const synthetic *s, const model_layer *layer, const double *x, double *inner,
+                                 double *y)
+{
+    const model_graph *graph = &s->config.graph;
+    const size_t hidden = s->config.hidden_size, size = s->config.intermediate_size;
+    const model_linear router = {.weight = layer->router};
+    double shares[MODEL_MAX_EXPERTS], sum = 0.0;
+    synthetic_apply(&router, x, 1, shares);
+    for (size_t e = 0; e < graph->experts; e++)
+        sum += shares[e] = exp(shares[e]);
+    for (size_t i = 0; i < hidden; i++)
+        y[i] = synthetic_row(&layer->experts_bias, 0)[i];
+    for (size_t n = 0; n < graph->chosen; n++) {
+        size_t best = 0;
+        for (size_t e = 1; e < graph->experts; e++)
+            best = shares[e] > shares[best] ? e : best;
+        for (size_t j = 0; j < size; j++) {
+            const float *in = synthetic_row(&layer->experts_in, best * size + j);
+            inner[j] = 0.0;
+            for (size_t i = 0; i < hidden; i++)
+                inner[j] += x[i] * in[i];
+            inner[j] = synthetic_activate(s->config.activation, inner[j]);
+            for (size_t i = 0; i < hidden; i++)
+                y[i] +=
+                    shares[best] / sum * inner[j] * synthetic_row(&layer->experts_out, best * size + j)[i];
+        }
+        shares[best] = -1.0;
+    }
+}
+
 /* Last hidden states of one text, [tokens][hidden], freed by mem_free. */
 static inline double *synthetic_forward(const synthetic *s, const int32_t *ids, size_t tokens)
 {
@@ -376,6 +422,12 @@ static inline double *synthetic_forward(const synthetic *s, const int32_t *ids, 
             synthetic_add_norm(s, &layer->before_feed_forward, x, before, tokens);
         const model_norm none = {0}, *next = c->graph.pre_norm ? &layer->before_feed_forward : &none;
         synthetic_norm_rows(s, next, x, tokens, normed);
+        if (model_layer_is_mixture(&c->graph, l)) {
+            for (size_t t = 0; t < tokens; t++)
+                synthetic_mix(s, layer, normed + t * hidden, inner, y + t * hidden);
+            synthetic_add_norm(s, &layer->output_norm, x, y, tokens);
+            continue;
+        }
         synthetic_apply(&layer->intermediate, normed, tokens, inner);
         if (c->graph.gated)
             synthetic_apply(&layer->gate, normed, tokens, gate);

@@ -43,15 +43,13 @@ static void assert_same(const cpu_device *a, const cpu_device *b)
     assert_int_equal(a->vector_bytes, b->vector_bytes);
     assert_memory_equal(a->positions, b->positions,
                         a->config.max_positions * a->config.hidden_size * sizeof(float));
-    for (size_t l = 0; l < a->config.layers; l++) {
-        const cpu_layer *x = &a->layers[l], *y = &b->layers[l];
-        for (size_t m = 0; m < CPU_MATRICES; m++) {
-            const cpu_matrix *one = &x->matrices[m], *other = &y->matrices[m];
-            assert_true(one->int8 == other->int8);
-            assert_int_equal(one->factors != NULL, a->int8 != NULL && cpu_plans[m].follows_norm);
-            if (one->factors != NULL)
-                assert_memory_equal(one->factors, other->factors, one->inputs * sizeof(float));
-        }
+    assert_int_equal(a->matrix_count, b->matrix_count);
+    for (size_t m = 0; m < a->matrix_count; m++) {
+        const cpu_matrix *one = &a->matrices[m], *other = &b->matrices[m];
+        assert_true(one->int8 == other->int8);
+        assert_int_equal(one->factors != NULL, a->int8 != NULL && cpu_plans[one->place].follows_norm);
+        if (one->factors != NULL)
+            assert_memory_equal(one->factors, other->factors, one->inputs * sizeof(float));
     }
 }
 
@@ -167,8 +165,8 @@ static void damaged_files_are_refused_and_rebuilt(void **state)
                                  offsetof(weights_cache_header, choices_bytes),
                                  offsetof(weights_cache_header, packed_bytes),
                                  offsetof(weights_cache_header, checksum),
-                                 header,                /* a choice */
-                                 header + CPU_MATRICES, /* a factor, or the second layer's choice */
+                                 header,              /* a choice */
+                                 header + CPU_PLACES, /* a factor, or the second layer's choice */
                                  header + (length - header) / 2,
                                  length - 1};
         for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {

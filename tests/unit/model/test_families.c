@@ -30,6 +30,10 @@ static const struct family_case {
      "\"type_vocab_size\":0,\"activation_function\":\"swiglu\",\"rotary_emb_base\":1000,\"auto_map\":"
      "{\"AutoModel\":\"nomic-ai/nomic-bert-2048--modeling_hf_nomic_bert.NomicBertModel\"}",
      10, 0, false, false, "hidden_act", 0, 0},
+    {"nomic_bert",
+     SIZES ",\"type_vocab_size\":1,\"num_experts\":3,\"moe_top_k\":2,\"moe_every_n_layers\":2,\"moe_impl\":"
+           "\"megablocks\",\"activation_function\":\"gelu\",\"qkv_proj_bias\":true",
+     10, 1, false, false, NULL, 0, 0},
     {"modernbert", SIZES, 10, 0, false, false, "hidden_activation", 0, 0},
     {"qwen3", SIZES ",\"num_key_value_heads\":1,\"head_dim\":6", 10, 0, false, false, "hidden_act", 6, 1},
     {"gemma3_text", SIZES ",\"num_key_value_heads\":1,\"head_dim\":4", 10, 0, false, false,
@@ -63,6 +67,8 @@ static const struct family_case {
 
 static const model_family *find(const struct family_case *c)
 {
+    if (strstr(c->fields, "num_experts") != NULL)
+        return &family_nomic_moe;
     return model_family_find(c->type, strstr(c->fields, "JinaBertModel") != NULL ? "JinaBertModel" : NULL,
                              c->fields);
 }
@@ -98,6 +104,10 @@ static size_t length_of(const struct family_case *c, tensor_extent extent)
         return (c->pairs > 0 ? c->pairs : 2) * head_size;
     case TENSOR_HEAD:
         return head_size;
+    case TENSOR_EXPERTS:
+        return 3;
+    case TENSOR_EXPERT_ROWS:
+        return 3 * 6;
     case TENSOR_ROWS: /* test_static_model.c */
     case TENSOR_NONE:
         break;
@@ -113,14 +123,30 @@ typedef struct weights_maker {
     char missing[200];
 } weights_maker;
 
-static void add_table(weights_maker *w, const tensor_table *table, const char *stem, bool first_layer)
+/* By the case's "moe_every_n_layers", which is 2. */
+static bool is_in_layer(const tensor_row *r, size_t layer)
+{
+    switch (r->layers) {
+    case TENSOR_NOT_IN_FIRST:
+        return layer > 0;
+    case TENSOR_IN_MIXTURES:
+        return layer == 1;
+    case TENSOR_NOT_IN_MIXTURES:
+        return layer != 1;
+    case TENSOR_IN_EVERY_LAYER:
+        break;
+    }
+    return true;
+}
+
+static void add_table(weights_maker *w, const tensor_table *table, const char *stem, size_t layer)
 {
     char name[160];
     for (size_t i = 0; i < table->count; i++) {
         const tensor_row *r = &table->rows[i];
         const size_t rows = length_of(w->c, r->rows), columns = length_of(w->c, r->columns);
         const size_t parts = r->parts > 0 ? r->parts : 1;
-        if ((r->rows != TENSOR_NONE && rows == 0) || (r->not_in_first_layer && first_layer))
+        if ((r->rows != TENSOR_NONE && rows == 0) || !is_in_layer(r, layer))
             continue;
         w->bound++;
         if (r->part > 0)
@@ -140,10 +166,10 @@ static weights_maker put_weights(const struct family_case *c, bool prefixed, siz
     weights_maker w = {.c = c, .left_out = left_out};
     tensor_file_begin(&w.file);
     const char *prefix = prefixed ? family->prefix : "";
-    add_table(&w, family->embeddings, prefix, false);
+    add_table(&w, family->embeddings, prefix, 0);
     for (size_t l = 0; l < 2; l++) {
         snprintf(stem, sizeof stem, "%s%s%zu.", prefix, family->layers_prefix, l);
-        add_table(&w, family->layer, stem, l == 0);
+        add_table(&w, family->layer, stem, l);
     }
     tiny_path(path, folder, "model.safetensors");
     tensor_file_end(&w.file, path, 0);
@@ -277,7 +303,6 @@ static const struct family_refusal {
     {"nomic_bert", ",\"rope_scaling\":{\"type\":\"dynamic\"}", "\"rope_scaling\" is set"},
     {"nomic_bert", ",\"activation_function\":\"gelu\"",
      "\"activation_function\" is 'gelu'; supported: swiglu"},
-    {"nomic_bert", ",\"num_experts\":8", "\"num_experts\" is 8; supported: 0"},
     {"nomic_bert", ",\"moe_every_n_layers\":2", "\"moe_every_n_layers\" is 2; supported: 0"},
     {"nomic_bert", ",\"ffn_div\":2", "\"ffn_div\" is 2; supported: 1"},
     {"nomic_bert", ",\"num_key_value_heads\":1", "\"num_key_value_heads\" is set"},
@@ -451,6 +476,29 @@ static void refuses_single_fields(void **state)
          "\"num_attention_heads\" is set"},
         {"\"model_type\":\"distilbert\",\"dim\":5,\"n_heads\":2", AKI_MODEL_INVALID,
          "\"dim\" (5) is not a multiple of \"n_heads\" (2)"},
+#define MIXTURE "\"model_type\":\"nomic_bert\"," SIZES ",\"num_experts\":8"
+#define TOP_2 MIXTURE ",\"moe_every_n_layers\":2,\"moe_top_k\":2"
+        {MIXTURE, AKI_MODEL_INVALID, "has \"num_experts\" but no \"moe_every_n_layers\""},
+        {MIXTURE ",\"moe_every_n_layers\":2", AKI_MODEL_INVALID, "but no \"moe_top_k\""},
+        {MIXTURE ",\"moe_every_n_layers\":1,\"moe_top_k\":2", AKI_MODEL_INVALID, "\"moe_every_n_layers\""},
+        {MIXTURE ",\"moe_every_n_layers\":2,\"moe_top_k\":9", AKI_MODEL_INVALID,
+         "\"moe_top_k\" (9) is above \"num_experts\" (8)"},
+        {"\"model_type\":\"nomic_bert\"," SIZES ",\"num_experts\":65", AKI_MODEL_INVALID, "\"num_experts\""},
+        {TOP_2 ",\"moe_normalize_expert_weights\":true", AKI_MODEL_UNSUPPORTED,
+         "\"moe_normalize_expert_weights\" is 'true'; supported: false"},
+        {TOP_2 ",\"moe_impl\":\"tutel\"", AKI_MODEL_UNSUPPORTED, "\"moe_impl\" is 'tutel'"},
+        {TOP_2 ",\"num_shared_experts\":1", AKI_MODEL_UNSUPPORTED,
+         "\"num_shared_experts\" is 1; supported: 0"},
+        {TOP_2 ",\"expert_choice_router\":true", AKI_MODEL_UNSUPPORTED, "\"expert_choice_router\" is 'true'"},
+        {TOP_2 ",\"ffn_div\":2", AKI_MODEL_UNSUPPORTED, "\"ffn_div\" is 2; supported: 1"},
+        {TOP_2 ",\"activation_function\":\"swiglu\"", AKI_MODEL_UNSUPPORTED,
+         "\"activation_function\" is 'swiglu'; supported: gelu"},
+        {TOP_2 ",\"hidden_act\":\"silu\"", AKI_MODEL_UNSUPPORTED,
+         "\"hidden_act\" is 'silu'; supported: gelu"},
+        {TOP_2 ",\"qkv_proj_bias\":false", AKI_MODEL_UNSUPPORTED, "\"qkv_proj_bias\" is 'false'"},
+        {TOP_2 ",\"mlp_fc1_bias\":false", AKI_MODEL_UNSUPPORTED, "\"mlp_fc1_bias\" is 'false'"},
+        {TOP_2 ",\"mlp_fc2_bias\":false", AKI_MODEL_UNSUPPORTED, "\"mlp_fc2_bias\" is 'false'"},
+        {TOP_2 ",\"prenorm\":true", AKI_MODEL_UNSUPPORTED, "\"prenorm\" is 'true'"},
 #define JINA                                                                                                 \
     "\"model_type\":\"bert\",\"auto_map\":{\"AutoModel\":\"jinaai/x--modeling_bert.JinaBertModel\"}," SIZES
         {JINA, AKI_MODEL_UNSUPPORTED, "\"position_embedding_type\" is 'absolute'; supported: alibi"},

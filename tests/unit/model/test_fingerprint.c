@@ -100,6 +100,9 @@ static void changes_with_the_graph(void **state)
         {.attention_input_twice = true},
         {.gated = true},
         {.embedding_scale = 8.0f},
+        {.experts = 8},
+        {.experts = 8, .chosen = 2},
+        {.experts = 8, .chosen = 2, .mixture_every = 2},
     };
     enum { COUNT = sizeof graphs / sizeof graphs[0] };
     uint64_t found[COUNT];

@@ -27,6 +27,20 @@ static void counts_qwen3(void **state)
     assert_true(model_text_flop(&qwen3, 100) == 100 * products + 28 * 4.0 * 2048 * 5050);
 }
 
+/* nomic-embed-text-v2-moe: in 6 of 12 layers 2 of 8 experts, and the router. */
+static void counts_mixtures(void **state)
+{
+    (void)state;
+    const model_config nomic = {.layers = 12,
+                                .hidden_size = 768,
+                                .heads = 12,
+                                .head_size = 64,
+                                .intermediate_size = 3072,
+                                .graph = {.experts = 8, .chosen = 2, .mixture_every = 2}};
+    const double products = 2.0 * 768 * (12 * 4 * 768 + (6 + 6 * 2) * 2 * 3072 + 6 * 8);
+    assert_true(model_text_flop(&nomic, 1) == products + 12 * 4.0 * 768);
+}
+
 /* Against the definition: a key is seen by the queries that are not farther away than the window. */
 static void counts_windows(void **state)
 {
@@ -55,6 +69,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_minilm),
         cmocka_unit_test(counts_qwen3),
+        cmocka_unit_test(counts_mixtures),
         cmocka_unit_test(counts_windows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
