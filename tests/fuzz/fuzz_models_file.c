@@ -42,7 +42,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options o;
     model_list list = {.specs = NULL};
     aki_error error = {.message = ""};
-    if (options_resolve(&o, COMMAND_SERVE, count, words, environment, &error) == AKI_OK) {
+    /* A value of "--help" asks for help, and nothing else is read then. */
+    if (options_resolve(&o, COMMAND_SERVE, count, words, environment, &error) == AKI_OK &&
+        !option_on(&o, OPTION_HELP)) {
         if (model_list_read(&list, &o, &error) == AKI_OK)
             check_list(&list);
         else
