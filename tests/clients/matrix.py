@@ -71,8 +71,11 @@ CLIENTS = {
     "langchaingo, Ollama": Row("Go"),
     "langchaingo, Jina": Row("Go"),
     "openai-java": Row("Java", obeys=True),
+    "cohere-java": Row("Java", ranks=True, obeys=True),
+    "cohere-java, version 1": Row("Java", ranks=True, obeys=True),
     "LangChain4j, OpenAI": Row("Java"),
     "LangChain4j, Ollama": Row("Java"),
+    "LangChain4j, Cohere": Row("Java", ranks=True),
     "Spring AI, OpenAI": Row("Java"),
     "Spring AI, Ollama": Row("Java"),
 }
