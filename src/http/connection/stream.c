@@ -46,7 +46,8 @@ void connection_stream_init(connection_stream *stream, http_connection *connecti
 
 void connection_stream_destroy(connection_stream *stream)
 {
-    http_loop_set_timer(stream->connection->loop, &stream->held_back, TIMER_WHEEL_NEVER);
+    if (stream->held_back.timer.link != NULL) /* an answer still waits */
+        http_loop_set_timer(stream->connection->loop, &stream->held_back, TIMER_WHEEL_NEVER);
     http_reply_free(&stream->answer);
     pthread_mutex_destroy(&stream->lock);
 }
