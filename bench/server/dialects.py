@@ -7,7 +7,6 @@ All send the same texts in the same order, and their replies hold the same vecto
 round, so that a drifting clock hits each alike. The query's text is in the cache: what remains is reading the request and writing the
 reply, where dialects differ. Close other programs first.
 """
-import argparse
 import base64
 import itertools
 import json
@@ -15,14 +14,12 @@ import struct
 import sys
 import tempfile
 import urllib.request
-from pathlib import Path
 from statistics import median
 from typing import Callable, NamedTuple
 
 from load_report import row
-from run import ROOT, Harness, finish, group, prepare, tell
-
-from recording import describe_machine, others_share, write_section  # run.py makes it importable
+from run import Harness, finish, group, prepare, tell
+from section import main
 
 TEXTS_A_REQUEST, CONNECTIONS, QUERY = 32, 8, "three short words"
 SHARE_AIM, QUERY_AIM_US, CHECKED = 97, 30, 3
@@ -150,27 +147,5 @@ def make_rows(found):
                   form="{:.1f}", unit=" µs") for name in others)]
 
 
-def make_markdown(found, machine, command):
-    lines = [machine, "", f"akidb-embed {found['engine']['version']}, tier {found['engine']['tier']}, {found['engine']['precision']}. Command: `{command}`",
-             "", "| | aim | measured | |", "|---|---|---|---|", *("| " + " | ".join(cells) + " |" for cells in make_rows(found))]
-    return "\n".join(lines)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True, help="folder of all-MiniLM-L6-v2")
-    parser.add_argument("--build", type=Path, default=ROOT / "build")
-    parser.add_argument("--precision", default="auto")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--scale", type=float, default=1.0, help="of all durations; 1 takes two and a half minutes")
-    parser.add_argument("--output", type=Path, help="a Markdown file with the markers, such as docs/BENCHMARKS.md; default: stdout alone")
-    arguments = parser.parse_args()
-    share = others_share()
-    text = make_markdown(measure(arguments), describe_machine(share), f"bench/server/dialects.py --rounds {arguments.rounds} --scale {arguments.scale:g}")
-    print(text)
-    if arguments.output:
-        write_section(arguments.output, "dialects", text)
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, "dialects.py", "dialects", measure, make_rows, rounds=5, duration="two and a half minutes")

@@ -5,16 +5,13 @@
 
 Both models are the same files under two names, so that a token costs the same in either. Close other programs first.
 """
-import argparse
 import tempfile
-from pathlib import Path
 from statistics import median
 
 from load_report import PASS_TOKENS, row
 from rounds import typical_p99
-from run import ROOT, Harness, finish_together, tell
-
-from recording import describe_machine, others_share, write_section  # run.py makes it importable
+from run import Harness, finish_together, tell
+from section import main
 
 NAMES = ("first", "second")
 BATCH = {"texts": 32, "connections": 8, "seconds": 5}
@@ -62,27 +59,5 @@ def make_rows(found):
                 at_most=True, unit=" ms")]
 
 
-def make_markdown(found, machine, command):
-    lines = [machine, "", f"akidb-embed {found['engine']['version']}, tier {found['engine']['tier']}, {found['engine']['precision']}. Command: `{command}`",
-             "", "| | aim | measured | |", "|---|---|---|---|", *("| " + " | ".join(cells) + " |" for cells in make_rows(found))]
-    return "\n".join(lines)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True, help="folder of all-MiniLM-L6-v2")
-    parser.add_argument("--build", type=Path, default=ROOT / "build")
-    parser.add_argument("--precision", default="auto")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--scale", type=float, default=1.0, help="of all durations; 1 takes a minute and a half")
-    parser.add_argument("--output", type=Path, help="a Markdown file with the markers, such as docs/BENCHMARKS.md; default: stdout alone")
-    arguments = parser.parse_args()
-    share = others_share()
-    text = make_markdown(measure(arguments), describe_machine(share), f"bench/server/two_models.py --rounds {arguments.rounds} --scale {arguments.scale:g}")
-    print(text)
-    if arguments.output:
-        write_section(arguments.output, "models", text)
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, "two_models.py", "models", measure, make_rows, rounds=3, duration="a minute and a half")

@@ -25,7 +25,7 @@ def file_system(path: str) -> tuple[Any, str]:
 
 
 class Format:
-    """What a format does. No method keeps more than one group in memory.
+    """A file format: how it is read and written. No method keeps more than one group in memory.
 
     Attributes:
         name: in ``FORMATS`` and for ``--format``.

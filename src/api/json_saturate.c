@@ -48,7 +48,7 @@ static bool is_number(const char *at, const char *end, bool *integer)
     return behind == end;
 }
 
-/* What replaces the number, which stands without its sign; NULL = it fits. Behind `end` is a byte that strtod stops at. */
+/* The text to put in the place of a number, which stands without its sign; NULL = the number fits. Behind `end` is a byte that strtod stops at. */
 static const char *replacement(const char *digits, const char *end, bool negative)
 {
     const char *most = negative ? "9223372036854775808" : "9223372036854775807";

@@ -1,4 +1,4 @@
-/* What a model consists of: the numbers of its architecture, its tensors, the steps from its hidden states to a vector, and the
+/* The parts of a model: the numbers of its architecture, its tensors, the steps from its hidden states to a vector, and the
  * prompts that may stand before a text. */
 #ifndef MODEL_PARTS_H
 #define MODEL_PARTS_H

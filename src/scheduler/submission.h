@@ -1,4 +1,4 @@
-/* What is asked of a scheduler, and what it answers. */
+/* A submission of texts to a scheduler, and its result. */
 #ifndef SCHEDULER_SUBMISSION_H
 #define SCHEDULER_SUBMISSION_H
 

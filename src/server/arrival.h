@@ -1,4 +1,4 @@
-/* What a connection calls for each request: opens the exchange with the request's head, has the headers checked, collects the
+/* From a connection to a route: opens the exchange with the request's head, has the headers checked, collects the
  * body or throws it away, hands the complete request to its route, and frees the exchange at the end. */
 #ifndef SERVER_ARRIVAL_H
 #define SERVER_ARRIVAL_H

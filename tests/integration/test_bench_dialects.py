@@ -1,4 +1,4 @@
-"""What `make bench-dialects` compares: that every dialect answers with the same vectors, and the report's arithmetic, on made-up measurements."""
+"""`make bench-dialects`: every dialect answers with the same vectors, and the report's arithmetic is right on made-up measurements."""
 import sys
 from types import SimpleNamespace
 

@@ -4,7 +4,7 @@
 
 #include "engine/cpu/internal.h"
 
-/* What a product takes: rows in the form that its matrix was packed for. */
+/* The rows that a product multiplies, in the form that its matrix was packed for. */
 typedef struct cpu_operand {
     const void *numbers; /* stride in numbers */
     size_t stride;
