@@ -72,6 +72,18 @@ def test_bits_do_not_depend_on_batches_and_threads(family):
     assert (together[::-1][::3] == alone).all() and (together[::-1][1::3] == alone).all()
 
 
+@pytest.mark.parametrize("precision", ["int8", "int4"])
+def test_the_second_start_takes_stored_weights(family, precision, tmp_path):
+    """The first start keeps its packed weights, the second one reads them, and the vectors have the same bits as without."""
+    _, folder = family
+    options = ("--precision", precision, "--weights-cache", tmp_path)
+    first = embed(folder, *options)
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    second = embed(folder, *options)
+    assert len(kept) == 1 and {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == kept
+    assert (first == second).all() and (first == embed(folder, "--precision", precision)).all()
+
+
 @pytest.mark.parametrize("name", LONG)
 def test_long_texts(name, reference, cpu_tiers, tmp_path):
     """Up to 8,192 tokens, beside shorter ones and shared out between threads: the library's vector, and the same bits as alone."""
