@@ -117,12 +117,15 @@ static inline __attribute__((always_inline)) void run_block(const amx_block *blo
 
 #include "kernels/x86/amx_variants.h"
 
-/* What a call works with; `before` is the block whose sums are not finished yet, with no rows at first. */
+/* What a call works with. Blocks take the two finishes in turn, one of which is that of the block before, whose sums are not
+ * finished yet; the first has no rows. They are built where they are read: a copy by vectors of what was just written by
+ * words would wait until the words are in the cache. */
 typedef struct work {
     const kernel_product *product;
     const variants *run;
     amx_cut cut;
-    finish before;
+    finish finishes[2];
+    size_t blocks;
     size_t tile_count; /* of the depth */
     _Alignas(KERNEL_ALIGNMENT) float sums[GROUP_TILES / 2][2][HALF_SUMS];
     /* The last inputs of each row where they are no whole tile, filled up with zeros. */
@@ -163,7 +166,9 @@ static void run_steps(work *w, size_t tile, size_t in_group, size_t panel, size_
         .start_stride = first == 0 ? 0 : sums_stride,
         .sums_stride = sums_stride,
     };
-    finish after = {
+    const finish *before = &w->finishes[w->blocks++ % 2];
+    finish *after = &w->finishes[w->blocks % 2];
+    *after = (finish){
         .to_stride = p->output_stride * output_size,
         .height = w->cut.height,
         .rows = last ? count * w->cut.height : 0,
@@ -179,16 +184,15 @@ static void run_steps(work *w, size_t tile, size_t in_group, size_t panel, size_
         b.panels[h] = from + AMX_PANEL * sizeof(float) + first * AMX_PANEL_STEP;
         b.start[h] = first == 0 ? (const void *)from : sums[h];
         b.sums[h] = sums[h];
-        after.sums[h] = sums[h];
-        after.to[h] = (unsigned char *)p->output +
+        after->sums[h] = sums[h];
+        after->to[h] = (unsigned char *)p->output +
                       (amx_first_row(w->cut, p->rows, row_tile) * p->output_stride + column) * output_size;
-        after.columns[h] = p->outputs - column < AMX_PANEL ? p->outputs - column : AMX_PANEL;
+        after->columns[h] = p->outputs - column < AMX_PANEL ? p->outputs - column : AMX_PANEL;
     }
     if (one_tile)
-        (count == 2 ? w->run->two_panels : w->run->one_panel)(&b, &w->before);
+        (count == 2 ? w->run->two_panels : w->run->one_panel)(&b, before);
     else
-        (w->cut.tiles > 2 ? w->run->rows_pass : w->run->panels_pass)(&b, &w->before);
-    w->before = after;
+        (w->cut.tiles > 2 ? w->run->rows_pass : w->run->panels_pass)(&b, before);
 }
 
 /* The tiles of rows first_tile .. first_tile + tiles - 1 by all panels. */
@@ -222,10 +226,11 @@ void amx_bf16_multiply(const kernel_product *product)
     w.run = variants_of(product->activation);
     w.cut = amx_cut_rows(product->rows);
     w.tile_count = tiles_of(product->inputs);
-    w.before = (finish){0};
+    w.finishes[0] = (finish){0};
+    w.blocks = 0;
     amx_configure_for(w.cut);
     for (size_t tile = 0; tile < w.cut.tiles; tile += GROUP_TILES)
         multiply_group(&w, tile, w.cut.tiles - tile < GROUP_TILES ? w.cut.tiles - tile : GROUP_TILES);
-    w.run->finish_last(&w.before);
+    w.run->finish_last(&w.finishes[w.blocks % 2]);
     amx_release();
 }
