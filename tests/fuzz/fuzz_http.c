@@ -179,7 +179,8 @@ static int connect_to(const target *t, int way)
     const socklen_t length = local ? sizeof t->local : sizeof address;
     unsigned attempts = 0;
     while (connect(s, to, length) != 0) {
-        if (errno == EINTR) /* libFuzzer's clock, a signal; called again, connect waits for the same connection */
+        if (errno ==
+            EINTR) /* libFuzzer's clock, a signal; called again, connect waits for the same connection */
             continue;
         /* Another program may have used up the machine's ports for the moment. */
         FUZZ_CHECK(errno == EADDRNOTAVAIL && attempts++ < HANG_MS / 10);

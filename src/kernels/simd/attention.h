@@ -212,10 +212,8 @@ static void simd_attend_rows(const kernel_attention *a, const simd_run *run, siz
     if (keys.first >= keys.end)
         return;
     simd_score_rows(a, run, first, rows, block, &keys, scratch);
-    for (size_t r = 0; r < rows; r++)
-        joins[r] =
-            simd_weigh_block(a, first + r, keys, block->only, scratch->scores + r * scratch->scores_stride,
-                             &scratch->rows[first + r - run->first]);
+    simd_weigh_rows(a, first, rows, keys, block->only, scratch->scores, scratch->scores_stride,
+                    scratch->rows + (first - run->first), joins);
     for (size_t d = 0; d < size; d += PANEL) {
         const tile_unit *panel =
             scratch->values + d * scratch->depth + (keys.first - block->origin) / UNIT_NUMBERS * PANEL;

@@ -1,4 +1,4 @@
-/* Template: the softmax of one row of scores, a block of keys at a time. Include after a tier's vec header and the header of a
+/* Template: the softmax of rows of scores, a block of keys at a time. Include after a tier's vec header and the header of a
  * number.
  *
  * Weights are relative to the greatest score so far, and where a block brings a greater one, the sums from before it are scaled
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "kernels/kernels.h"
+#include "kernels/simd/unroll.h"
 
 /* Takes the greatest score of a block into *greatest, that of the blocks before; NaN wins. Returns what the weights are relative
  * to. Scores that all overflowed downwards are -INFINITY, and must not become the NaN of -INFINITY - -INFINITY while another block
@@ -32,48 +33,75 @@ static inline vf32 simd_between(vf32 x, size_t s, size_t first, size_t end, vf32
     return s < first ? vf_first(others, first - s, x) : x;
 }
 
-/* scores: [span] of a block, of which the row sees first .. end - 1; these are left as numbers exp2(score - greatest), the others,
- * and what fills up the last vector, as zeros. *greatest: of the scores of the row before this block, -INFINITY where there are none;
- * then with those of the block. Returns the sum of the exp2. */
-static float simd_weigh(float *scores, size_t first, size_t end, size_t span, float *greatest)
+/* Rows that are weighed together where they see the same keys: each step of theirs hides the latency of the others'. */
+#define SIMD_WEIGHED_ROWS (VF_LANES == 16 ? 4 : 2)
+
+/* The number exp2(score - most) of each lane, in place: never ahead of what is still to be read. */
+static inline __attribute__((always_inline)) vf32 simd_weigh_vector(float *scores, size_t s, size_t first,
+                                                                    size_t end, const bool whole, vf32 most)
+{
+    vf32 x = number_exp2(vf_sub(vf_load(scores + s), most));
+    if (!whole)
+        x = simd_between(x, s, first, end, vf_set1(0.0f));
+    vf_store_numbers((number *)scores + s, x);
+    return x;
+}
+
+/* scores: [span] of a block for each of the rows, of which they see first .. end - 1; these are left as numbers
+ * exp2(score - greatest), the others, and what fills up the last vector, as zeros. greatest: of the scores of each row before this
+ * block, -INFINITY where there are none; then with those of the block. sums: of the exp2. */
+static inline __attribute__((always_inline)) void simd_weigh(float *const *scores, const size_t rows,
+                                                             size_t first, size_t end, size_t span,
+                                                             float *greatest, float *sums)
 {
     const vf32 lowest = vf_set1(-INFINITY), zero = vf_set1(0.0f);
-    const size_t begin = first / VF_LANES * VF_LANES;
-    number *weights = (number *)scores; /* in place: never ahead of what is still to be read */
-    vf32 most = lowest, most_too = lowest, sum = zero;
-    size_t s = begin;
-    if (s < first) {
-        most = simd_between(vf_load(scores + s), s, first, end, lowest);
-        s += VF_LANES;
+    const size_t begin = first / VF_LANES * VF_LANES, inside = begin < first ? begin + VF_LANES : begin;
+    vf32 most[SIMD_WEIGHED_ROWS], most_too[SIMD_WEIGHED_ROWS], sum[SIMD_WEIGHED_ROWS];
+    SIMD_UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        most[r] =
+            begin < first ? simd_between(vf_load(scores[r] + begin), begin, first, end, lowest) : lowest;
+        most_too[r] = lowest;
+        sum[r] = zero;
     }
+    size_t s = inside;
     for (; s + 2 * VF_LANES <= end; s += 2 * VF_LANES) {
-        most = vf_max(most, vf_load(scores + s));
-        most_too = vf_max(most_too, vf_load(scores + s + VF_LANES));
+        SIMD_UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            most[r] = vf_max(most[r], vf_load(scores[r] + s));
+            most_too[r] = vf_max(most_too[r], vf_load(scores[r] + s + VF_LANES));
+        }
     }
-    for (; s < end; s += VF_LANES)
-        most = vf_max(most, simd_between(vf_load(scores + s), s, first, end, lowest));
-    most = simd_greatest(vf_max(most_too, most), greatest);
-    for (s = 0; s < begin; s += VF_LANES)
-        vf_store_numbers(weights + s, zero);
-    if (s < first) {
-        sum = simd_between(number_exp2(vf_sub(vf_load(scores + s), most)), s, first, end, zero);
-        vf_store_numbers(weights + s, sum);
-        s += VF_LANES;
+    for (; s < end; s += VF_LANES) {
+        SIMD_UNROLL
+        for (size_t r = 0; r < rows; r++)
+            most[r] = vf_max(most[r], simd_between(vf_load(scores[r] + s), s, first, end, lowest));
     }
-    for (; s + VF_LANES <= end; s += VF_LANES) {
-        const vf32 x = number_exp2(vf_sub(vf_load(scores + s), most));
-        vf_store_numbers(weights + s, x);
-        sum = vf_add(sum, x);
+    SIMD_UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        most[r] = simd_greatest(vf_max(most_too[r], most[r]), &greatest[r]);
+        for (s = 0; s < begin; s += VF_LANES)
+            vf_store_numbers((number *)scores[r] + s, zero);
+        if (begin < first)
+            sum[r] = simd_weigh_vector(scores[r], begin, first, end, false, most[r]);
+    }
+    for (s = inside; s + VF_LANES <= end; s += VF_LANES) {
+        SIMD_UNROLL
+        for (size_t r = 0; r < rows; r++)
+            sum[r] = vf_add(sum[r], simd_weigh_vector(scores[r], s, first, end, true, most[r]));
     }
     if (s < end) {
-        const vf32 x = simd_between(number_exp2(vf_sub(vf_load(scores + s), most)), s, first, end, zero);
-        vf_store_numbers(weights + s, x);
-        sum = vf_add(sum, x);
+        SIMD_UNROLL
+        for (size_t r = 0; r < rows; r++)
+            sum[r] = vf_add(sum[r], simd_weigh_vector(scores[r], s, first, end, false, most[r]));
         s += VF_LANES;
     }
-    for (; s < span; s += VF_LANES)
-        vf_store_numbers(weights + s, zero);
-    return vf_sum(sum);
+    SIMD_UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t t = s; t < span; t += VF_LANES)
+            vf_store_numbers((number *)scores[r] + t, zero);
+        sums[r] = vf_sum(sum[r]);
+    }
 }
 
 /* A row between two blocks of its keys: the greatest score so far, and the sum of the weights relative to it. */
@@ -121,26 +149,50 @@ typedef struct simd_join {
     float factor;
 } simd_join;
 
-/* Weighs the scores of `query` with `keys` of one block, which it need not all see. only: there is no other block, and *row is
- * neither read nor written. Which block is a row's first is told from what the query sees, not from who else is computed. */
-static simd_join simd_weigh_block(const kernel_attention *a, size_t query, kernel_keys keys, bool only,
-                                  float *scores, simd_softmax *row)
+/* Weighs the scores of rows that see the same keys, of which `keys` is one block. */
+static inline __attribute__((always_inline)) void simd_weigh_alike(const size_t rows, kernel_keys seen,
+                                                                   kernel_keys keys, bool only, float *scores,
+                                                                   size_t stride, simd_softmax *kept,
+                                                                   simd_join *joins)
 {
-    const kernel_keys seen = kernel_visible_keys(a, query);
     const size_t first = seen.first > keys.first ? seen.first : keys.first;
     const size_t end = seen.end < keys.end ? seen.end : keys.end;
-    if (first >= end)
-        return (simd_join){SIMD_JOIN_NONE, 0.0f};
     const bool begins = only || seen.first / KERNEL_KEY_BLOCK == first / KERNEL_KEY_BLOCK;
-    float greatest = begins ? -INFINITY : row->greatest;
-    const float sum =
-        simd_weigh(scores, first - keys.first, end - keys.first, keys.end - keys.first, &greatest);
-    if (only)
-        return (simd_join){SIMD_JOIN_WHOLE, simd_softmax_factor((simd_softmax){greatest, sum})};
-    if (!begins)
-        return (simd_join){SIMD_JOIN_NEXT, simd_softmax_add(row, greatest, sum)};
-    *row = (simd_softmax){greatest, sum};
-    return (simd_join){SIMD_JOIN_FIRST, 0.0f};
+    float *of_row[SIMD_WEIGHED_ROWS], greatest[SIMD_WEIGHED_ROWS], sums[SIMD_WEIGHED_ROWS];
+    for (size_t r = 0; r < rows; r++) {
+        joins[r] = (simd_join){SIMD_JOIN_NONE, 0.0f};
+        of_row[r] = scores + r * stride;
+        greatest[r] = begins ? -INFINITY : kept[r].greatest;
+    }
+    if (first >= end)
+        return;
+    simd_weigh(of_row, rows, first - keys.first, end - keys.first, keys.end - keys.first, greatest, sums);
+    for (size_t r = 0; r < rows; r++) {
+        const simd_softmax weighed = {greatest[r], sums[r]};
+        if (only) {
+            joins[r] = (simd_join){SIMD_JOIN_WHOLE, simd_softmax_factor(weighed)};
+        } else if (begins) {
+            kept[r] = weighed;
+            joins[r].kind = SIMD_JOIN_FIRST;
+        } else {
+            joins[r] = (simd_join){SIMD_JOIN_NEXT, simd_softmax_add(&kept[r], greatest[r], sums[r])};
+        }
+    }
+}
+
+/* Weighs the scores of the queries query .. query + rows - 1, `stride` apart, with `keys` of one block, which they need not all see.
+ * only: there is no other block, and kept[rows] is neither read nor written. Which block is a row's first is told from what the
+ * query sees, not from who else is computed. */
+static void simd_weigh_rows(const kernel_attention *a, size_t query, size_t rows, kernel_keys keys, bool only,
+                            float *scores, size_t stride, simd_softmax *kept, simd_join *joins)
+{
+    size_t r = 0;
+    for (; !a->causal && a->window == 0 && r + SIMD_WEIGHED_ROWS <= rows; r += SIMD_WEIGHED_ROWS)
+        simd_weigh_alike(SIMD_WEIGHED_ROWS, kernel_visible_keys(a, query + r), keys, only,
+                         scores + r * stride, stride, kept + r, joins + r);
+    for (; r < rows; r++)
+        simd_weigh_alike(1, kernel_visible_keys(a, query + r), keys, only, scores + r * stride, stride,
+                         kept + r, joins + r);
 }
 
 /* mixed: [panel], whole vectors; sums: the same columns of the row's sums; output: [columns] <= panel */

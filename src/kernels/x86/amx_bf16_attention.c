@@ -252,21 +252,22 @@ static void score(const kernel_attention *a, size_t head, const queries *q, pane
     }
 }
 
-/* Scores of a query with these panels become numbers, filled up to whole panels with zeros. Tells how what they mix joins the row
- * that is kept between blocks. */
-static simd_join weigh(const kernel_attention *a, size_t head, size_t query, const key_block *block,
-                       panel_range panels, float *scores, simd_softmax *row)
+/* Scores of the queries of a half with these panels become numbers, filled up to whole panels with zeros. joins: how what they mix
+ * joins the rows that are kept between blocks. */
+static void weigh(const kernel_attention *a, size_t head, const queries *q, size_t half,
+                  const key_block *block, panel_range panels, const attention_scratch *scratch,
+                  simd_join *joins)
 {
-    const size_t first = block->first + panels.first * AMX_PANEL;
+    const size_t first = block->first + panels.first * AMX_PANEL, query = q->first[half];
     const size_t end = at_most(block->first + panels.end * AMX_PANEL, block->end);
-    if (a->bias != NULL)
-        simd_add_bias(a, head, query, first, end, scores);
-    const simd_join join = simd_weigh_block(a, query, (kernel_keys){first, end}, block->only, scores, row);
-    number *weights = (number *)scores;
-    const size_t filled = (end - first + VF_LANES - 1) / VF_LANES * VF_LANES;
-    if (filled % AMX_PANEL != 0)
-        vf_store_numbers(weights + filled, vf_set1(0.0f));
-    return join;
+    const size_t filled = (end - first + VF_LANES - 1) / VF_LANES * VF_LANES, row = half * q->height;
+    float *scores = scratch->scores + row * scratch->scores_stride;
+    for (size_t r = 0; r < q->height && a->bias != NULL; r++)
+        simd_add_bias(a, head, query + r, first, end, scores + r * scratch->scores_stride);
+    simd_weigh_rows(a, query, q->height, (kernel_keys){first, end}, block->only, scores,
+                    scratch->scores_stride, scratch->rows + q->slot + row, joins + row);
+    for (size_t r = 0; r < q->height && filled % AMX_PANEL != 0; r++)
+        vf_store_numbers((number *)(scores + r * scratch->scores_stride) + filled, vf_set1(0.0f));
 }
 
 static void mix(const kernel_attention *a, size_t head, const queries *q, panel_range panels,
@@ -301,9 +302,8 @@ static void attend(const kernel_attention *a, size_t head, const queries *q, con
     if (panels.first >= panels.end)
         return;
     score(a, head, q, panels, scratch);
-    for (size_t r = 0; r < q->halves * q->height; r++)
-        joins[r] = weigh(a, head, query_of(q, r), block, panels, scratch->scores + r * scratch->scores_stride,
-                         &scratch->rows[q->slot + r]);
+    for (size_t half = 0; half < q->halves; half++)
+        weigh(a, head, q, half, block, panels, scratch, joins);
     mix(a, head, q, panels, scratch, joins);
 }
 

@@ -186,7 +186,7 @@ static void run_steps(work *w, size_t tile, size_t in_group, size_t panel, size_
         b.sums[h] = sums[h];
         after->sums[h] = sums[h];
         after->to[h] = (unsigned char *)p->output +
-                      (amx_first_row(w->cut, p->rows, row_tile) * p->output_stride + column) * output_size;
+                       (amx_first_row(w->cut, p->rows, row_tile) * p->output_stride + column) * output_size;
         after->columns[h] = p->outputs - column < AMX_PANEL ? p->outputs - column : AMX_PANEL;
     }
     if (one_tile)
