@@ -133,13 +133,13 @@ static inline __attribute__((always_inline)) void run_block(const amx_block *blo
 
 #include "kernels/x86/amx_variants.h"
 
-/* What a call works with; `before` is the block whose sums are not finished yet, with no rows at first. */
+/* What a call works with. Blocks take the two finishes in turn, as amx_bf16_linear.c says, and the two sums. */
 typedef struct work {
     const int8_product *product;
     const variants *run;
     amx_cut cut;
-    finish before;
-    size_t group_row, turn; /* the group's first row; blocks take the two sums in turn */
+    finish finishes[2];
+    size_t group_row, blocks; /* the group's first row; how many blocks there were */
     _Alignas(KERNEL_ALIGNMENT) int32_t sums[2][2][HALF_SUMS];
     _Alignas(KERNEL_ALIGNMENT) float partial[GROUP_TILES / 2][2][HALF_SUMS];
 } work;
@@ -168,13 +168,15 @@ static void run_chunk(work *w, size_t tile, size_t pair, size_t panel, size_t co
     const int8_product *p = w->product;
     const bool one_tile = w->cut.tiles == 1;
     const size_t first = chunk * CHUNK_STEPS, left = tiles_of(p->inputs) - first;
-    int32_t(*sums)[HALF_SUMS] = w->sums[w->turn++ % 2];
+    const finish *before = &w->finishes[w->blocks % 2];
+    int32_t(*sums)[HALF_SUMS] = w->sums[w->blocks++ % 2];
+    finish *after = &w->finishes[w->blocks % 2];
     amx_block b = {
         .steps = left < CHUNK_STEPS ? left : CHUNK_STEPS,
         .row_stride = p->input.stride,
         .sums_stride = AMX_PANEL * sizeof(int32_t),
     };
-    finish after = {
+    *after = (finish){
         .scale_stride = p->input.scale_stride,
         .to_stride = output_stride_bytes(p),
         .height = w->cut.height,
@@ -192,24 +194,24 @@ static void run_chunk(work *w, size_t tile, size_t pair, size_t panel, size_t co
         b.rows[h] = p->input.values + row * p->input.stride + first * TILE_NUMBERS;
         b.panels[h] = from + HEAD_BYTES + first * AMX_PANEL_STEP;
         b.sums[h] = sums[part];
-        after.sums[h] = sums[part];
-        after.scales[h] = p->input.scales + row * p->input.scale_stride + chunk;
-        after.partial[h] = w->partial[pair][part];
-        after.panel[h] = (const float *)from;
-        after.to[h] = output_of(w, row, column);
-        after.columns[h] = p->outputs - column < AMX_PANEL ? p->outputs - column : AMX_PANEL;
+        after->sums[h] = sums[part];
+        after->scales[h] = p->input.scales + row * p->input.scale_stride + chunk;
+        after->partial[h] = w->partial[pair][part];
+        after->panel[h] = (const float *)from;
+        after->to[h] = output_of(w, row, column);
+        after->columns[h] = p->outputs - column < AMX_PANEL ? p->outputs - column : AMX_PANEL;
     }
     if (one_tile)
-        (count == 2 ? w->run->two_panels : w->run->one_panel)(&b, &w->before);
+        (count == 2 ? w->run->two_panels : w->run->one_panel)(&b, before);
     else
-        (w->cut.tiles > 2 ? w->run->rows_pass : w->run->panels_pass)(&b, &w->before);
-    w->before = after;
+        (w->cut.tiles > 2 ? w->run->rows_pass : w->run->panels_pass)(&b, before);
 }
 
 static void finish_last(work *w)
 {
-    w->run->finish_last(&w->before);
-    w->before = (finish){0};
+    finish *last = &w->finishes[w->blocks % 2];
+    w->run->finish_last(last);
+    *last = (finish){0};
 }
 
 /* The `rows` rows of the group whose outputs first .. end - 1, a chunk of them, stand in the scratch. */
@@ -258,8 +260,8 @@ void amx_int8_multiply(const int8_product *product)
     w.product = product;
     w.run = variants_of(product->activation);
     w.cut = amx_cut_rows(product->rows);
-    w.turn = 0;
-    w.before = (finish){0};
+    w.blocks = 0;
+    w.finishes[0] = (finish){0};
     amx_configure_for(w.cut);
     for (size_t tile = 0; tile < w.cut.tiles; tile += GROUP_TILES)
         multiply_group(&w, tile, w.cut.tiles - tile < GROUP_TILES ? w.cut.tiles - tile : GROUP_TILES);
