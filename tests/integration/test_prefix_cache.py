@@ -32,7 +32,8 @@ def folders(tmp_path_factory):
 
 
 def serve(folder, *options, precision="fp32"):
-    return Server("--precision", precision, *PATIENT, *options, model=folder)
+    # Without probes, whose lookups the counters count too.
+    return Server("--precision", precision, "--probe-interval", "none", *PATIENT, *options, model=folder)
 
 
 def counts(client):
