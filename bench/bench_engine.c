@@ -21,7 +21,7 @@
 #include "engine/device/cpu_device.h"
 #include "kernels/precision.h"
 #include "measure.h"
-#include "model/flop.h"
+#include "model/parts.h"
 
 #define FIRST_WORD 1996 /* where whole words begin in BERT's uncased vocabulary */
 #define CLS 101

@@ -3,13 +3,12 @@
  * Embeds the lines of the file (or a few built-in sentences), then writes their vectors again and again, as numbers and as
  * base64, and prints the time per vector, of the values alone and of a whole reply body of 1 and of all texts. */
 #include "akidb/embed.h"
+#include "api/embed_reply.h"
+#include "api/float_text.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "measure.h"
-#include "api/base64.h"
-#include "api/embed_reply.h"
-#include "api/float_text.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,15 +1,16 @@
 #include "api/body.h"
 
 #include "api/field.h"
-#include "api/json_budget.h"
 #include "api/json_faults.h"
-#include "api/json_saturate.h"
 #include "base/json_parse.h"
 #include "base/memory.h"
 #include "base/utf8.h"
 
+#include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_DEPTH 32
@@ -177,4 +178,124 @@ bool body_load(json_t **root, const char *body, size_t length, const body_shape 
 {
     *root = NULL;
     return check_text(body, length, shape, error) && load(root, body, length, shape, error);
+}
+
+/* No longer than any real that is beyond a double, such as 1e309. */
+#define MOST_REAL "1e308"
+
+/* `at` is behind the opening quote. Returns where the closing one is, or the end. */
+static const char *skip_string(const char *at, const char *end)
+{
+    while (at < end && *at != '"')
+        at += *at == '\\' && end - at > 1 ? 2 : 1;
+    return at;
+}
+
+static const char *skip_digits(const char *at, const char *end)
+{
+    while (at < end && *at >= '0' && *at <= '9')
+        at++;
+    return at;
+}
+
+/* Exactly a number of JSON without its sign: what is none shall stay what the parser refuses. */
+static bool is_number(const char *at, const char *end, bool *integer)
+{
+    const char *behind = skip_digits(at, end);
+    if (behind == at || (*at == '0' && behind - at > 1))
+        return false;
+    *integer = behind == end;
+    if (behind < end && *behind == '.') {
+        at = behind + 1;
+        behind = skip_digits(at, end);
+        if (behind == at)
+            return false;
+    }
+    if (behind < end && (*behind == 'e' || *behind == 'E')) {
+        at = behind + 1;
+        at += at < end && (*at == '+' || *at == '-');
+        behind = skip_digits(at, end);
+        if (behind == at)
+            return false;
+    }
+    return behind == end;
+}
+
+/* The text to put in the place of a number, which stands without its sign; NULL = the number fits. Behind `end` is a byte that strtod stops at. */
+static const char *replacement(const char *digits, const char *end, bool negative)
+{
+    const char *most = negative ? "9223372036854775808" : "9223372036854775807";
+    const size_t length = (size_t)(end - digits);
+    bool integer = false;
+    if (!is_number(digits, end, &integer))
+        return NULL;
+    if (!integer)
+        return isinf(strtod(digits, NULL)) ? MOST_REAL : NULL;
+    if (length < strlen(most) || (length == strlen(most) && memcmp(digits, most, length) <= 0))
+        return NULL;
+    return most;
+}
+
+char *json_saturate(const char *text, size_t length)
+{
+    char *copy = mem_alloc(length, 1);
+    const char *end = text + length, *at = text;
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, text, length);
+    while (at < end) {
+        if (*at == '"') {
+            at = skip_string(at + 1, end) + 1;
+            continue;
+        }
+        const char *digits = at + (*at == '-'), *behind = digits;
+        while (behind < end && *behind != '\0' && strchr("0123456789+-.eE", *behind) != NULL)
+            behind++;
+        const char *most = behind > digits && behind < end ? replacement(digits, behind, digits > at) : NULL;
+        if (most != NULL) {
+            memset(copy + (digits - text), ' ', (size_t)(behind - digits));
+            memcpy(copy + (digits - text), most, strlen(most));
+        }
+        at = behind > at ? behind : at + 1;
+    }
+    return copy;
+}
+
+/* Behind the closing quote of the string whose first character is at `at`; the end where it is not closed. */
+static const char *skip_saturated_string(const char *at, const char *end)
+{
+    while (at < end) {
+        const char *quote = memchr(at, '"', (size_t)(end - at));
+        if (quote == NULL)
+            return end;
+        const char *run = quote; /* of backslashes before the quote */
+        while (run > at && run[-1] == '\\')
+            run--;
+        at = quote + 1;
+        if ((quote - run) % 2 == 0)
+            return at;
+    }
+    return end;
+}
+
+json_cost json_cost_of(const char *text, size_t length, size_t max_values)
+{
+    json_cost cost = {.values = 1};
+    size_t depth = 0;
+    const char *at = text, *end = text + length;
+    while (at < end && cost.values <= max_values) {
+        char c = *at++;
+        if (c == '"') {
+            at = skip_saturated_string(at, end);
+        } else if (c == '[' || c == '{') {
+            cost.values++;
+            if (++depth > cost.depth)
+                cost.depth = depth;
+        } else if ((c == ']' || c == '}') && depth > 0) {
+            depth--;
+        } else if (c == ',') {
+            cost.values++;
+        }
+    }
+    return cost;
 }

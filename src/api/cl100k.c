@@ -1,13 +1,12 @@
 #include "api/cl100k.h"
 
-#include "api/base64.h"
 #include "api/field.h"
+#include "api/float_text.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/utf8.h"
-#include "base/utf8_repair.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -1,6 +1,5 @@
 #include "api/vector_json.h"
 
-#include "api/base64.h"
 #include "api/float_text.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -14,7 +13,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 
 #define INT8_SCALE 127.0F
 
-static aki_status not_finite(size_t index, aki_error *error)
+static aki_status refuse_not_finite(size_t index, aki_error *error)
 {
     aki_status status =
         error_set(error, AKI_NOT_FINITE, "the vector of text %zu holds NaN or infinity", index);
@@ -31,7 +30,7 @@ aki_status vector_json_write_numbers(const float *vector, size_t dimension, size
     at[0] = '[';
     size_t length = float_text_write_list(vector, dimension, at + 1);
     if (length == 0)
-        return not_finite(index, error);
+        return refuse_not_finite(index, error);
     at[length + 1] = ']';
     buf_commit(out, length + 2);
     return AKI_OK;
@@ -41,7 +40,7 @@ aki_status vector_json_check(const float *vector, size_t dimension, size_t index
 {
     for (size_t d = 0; d < dimension; d++)
         if (!isfinite(vector[d]))
-            return not_finite(index, error);
+            return refuse_not_finite(index, error);
     return AKI_OK;
 }
 

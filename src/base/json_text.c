@@ -1,7 +1,6 @@
 #include "base/json_text.h"
 
 #include "base/utf8.h"
-#include "base/visible_text.h"
 
 #include <string.h>
 

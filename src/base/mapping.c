@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -373,4 +374,12 @@ bool mapping_damaged(const mapping *map)
         if (was_cut(&map->files[i]))
             atomic_store_explicit(damaged, true, memory_order_release);
     return atomic_load_explicit(damaged, memory_order_acquire);
+}
+
+void mem_discard(void *part, size_t bytes)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)part;
+    const uintptr_t first = (start + page - 1) / page * page, end = (start + bytes) / page * page;
+    if (first < end) /* refusal costs memory only */
+        (void)madvise((unsigned char *)part + (first - start), end - first, MADV_DONTNEED);
 }

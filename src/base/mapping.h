@@ -14,6 +14,8 @@
 #ifndef BASE_MAPPING_H
 #define BASE_MAPPING_H
 
+#include <stddef.h>
+
 #include "akidb/embed.h"
 
 #define MAPPING_MAX 64
@@ -43,5 +45,11 @@ size_t mapping_file_size(const mapping *map, size_t index);
 /* True once a page of the mapping could not be read, or when the file is found shorter than it was. Never goes back to
  * false. Costs one fstat for each file. */
 bool mapping_damaged(const mapping *map);
+
+/* Gives memory back to the system while its block stays allocated: for large buffers that are seldom needed whole. */
+
+/* Drops the pages that lie wholly inside `part` of a block of mem_alloc. Its contents are lost; pages that are touched again come
+ * back as zeros. */
+void mem_discard(void *part, size_t bytes);
 
 #endif

@@ -112,4 +112,12 @@ void option_describe_values(const option_row *row, char *out, size_t room);
 /* Writes the word that stands for a value in help ("NUMBER", "auto|fp32"); nothing for a switch. */
 void option_value_name(const option_row *row, char *out, size_t room);
 
+/* Permission bits of files as chmod takes them: "660", "0600". */
+
+/* False, and *mode untouched, where the text is not three octal digits, or four with a leading 0. */
+bool file_mode_parse(const char *text, unsigned *mode);
+
+/* The check of --unix-socket-mode (base/option.h). */
+bool file_mode_check(const char *text, char *must_be, size_t room);
+
 #endif

@@ -1,7 +1,7 @@
 #include "base/shard_index.h"
 
 #include "base/error.h"
-#include "base/json_file.h"
+#include "base/json_parse.h"
 #include "base/memory.h"
 
 #include <stdlib.h>

@@ -1,7 +1,6 @@
 #include "base/team.h"
 
 #include "base/memory.h"
-#include "base/spin.h"
 
 #include <limits.h>
 #include <linux/futex.h>

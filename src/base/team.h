@@ -71,4 +71,17 @@ void team_leave(team_member *mate);
  * over. */
 bool team_phase(team_member *member, size_t chunks, team_work work, void *cookie);
 
+/* A short pause between two reads of a value that another thread is about to change. */
+
+static inline void spin_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb" ::: "memory"); /* yield does nothing on most cores */
+#else
+    __asm__ volatile("" ::: "memory");
+#endif
+}
+
 #endif

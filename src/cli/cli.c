@@ -2,11 +2,10 @@
 
 #include "base/error.h"
 #include "base/json_parse.h"
-#include "cli/options/help.h"
-#include "cli/device_process.h"
+#include "cli/device_source.h"
 #include "cli/message.h"
-#include "cli/options/suggest.h"
-#include "cli/options/unread_variables.h"
+#include "cli/options/help.h"
+#include "cli/options/options.h"
 #include "telemetry/metrics_text.h"
 #include "telemetry/otel_table.h"
 

@@ -1,6 +1,6 @@
 #include "cli/message.h"
 
-#include "base/visible_text.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>

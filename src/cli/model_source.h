@@ -20,4 +20,11 @@ AKI_MUST_CHECK aki_status model_locate(const options *o, const char *id, bool pu
 /* Settings for aki_open and encoder_open; their strings live as long as the options. */
 aki_settings model_open_settings(const options *o, log_sink log);
 
+/* The name of the model that --model gives. */
+
+/* The last part of a folder's path, or the id of a model of the hub. Slashes and "." at the end are left out. For a
+ * path that ends in "..", or is "." or "~" alone, the folder's real name is looked up. A link keeps its own name. A snapshot in
+ * the hub's cache, which is called by a commit, has the id of its model. To be freed with mem_free; NULL = out of memory. */
+char *model_name_of(const char *model) __attribute__((malloc, warn_unused_result));
+
 #endif

@@ -6,7 +6,6 @@
 #include "base/memory.h"
 #include "base/sized.h"
 #include "engine/encoder.h"
-#include "engine/scratch_pool.h"
 #include "engine/worker_pool.h"
 #include "tokenizer/token_pair.h"
 

@@ -7,7 +7,7 @@
 #include "engine/device/cpu_device.h"
 #include "engine/device/registry.h"
 #include "engine/head_chain.h"
-#include "engine/not_finite.h"
+#include "engine/pooling.h"
 #include "engine/prefix_cache.h"
 #include "engine/settings.h"
 #include "tokenizer/token_pair.h"

@@ -52,4 +52,15 @@ void head_chain_run(const head_chain *chain, float *scratch, encoder_sequence *s
 /* Then the normalisation, where it is wanted. */
 void head_chain_conclude(const head_chain *chain, encoder_sequence *sequences, size_t count);
 
+/* From a classifier's logits to the scores that people read. */
+
+/* As the class of torch.nn computes it. */
+float head_activate(float x, model_head_activation activation);
+
+/* Turns the logits of one text or pair ([count], in place) into scores, as `scores` says. heads: the model's. */
+void head_scores_apply(const model_heads *heads, aki_scores scores, float *logits, size_t count);
+
+/* Fills order[0..count) with the places of the scores, greatest first, equal ones as they stand. */
+void head_scores_order(const float *scores, size_t count, size_t *order);
+
 #endif

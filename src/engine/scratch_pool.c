@@ -1,4 +1,4 @@
-#include "engine/scratch_pool.h"
+#include "engine/worker_pool.h"
 
 void scratch_pool_init(scratch_pool *pool)
 {

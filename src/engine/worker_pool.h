@@ -3,7 +3,10 @@
 #ifndef ENGINE_WORKER_POOL_H
 #define ENGINE_WORKER_POOL_H
 
+#include <pthread.h>
+
 #include "engine/encoder.h"
+#include "tokenizer/tokenizer.h"
 
 typedef struct worker_pool worker_pool;
 
@@ -19,5 +22,22 @@ void worker_pool_close(worker_pool *pool);
  * per-sequence outcomes are in sequences[i].status. */
 AKI_MUST_CHECK aki_status worker_pool_run(worker_pool *pool, encoder_sequence *sequences, size_t count,
                                           const volatile int *cancel, aki_error *error);
+
+/* Tokenizer scratches for callers that come and go: taken for the length of a call, kept for the next. */
+
+#define SCRATCH_POOL_KEEP 64
+
+typedef struct scratch_pool {
+    pthread_mutex_t lock;
+    tokenizer_scratch *free[SCRATCH_POOL_KEEP];
+    size_t free_count;
+} scratch_pool;
+
+void scratch_pool_init(scratch_pool *pool);
+void scratch_pool_destroy(scratch_pool *pool);
+
+/* NULL = out of memory. Give it back with scratch_pool_give. Thread-safe. */
+tokenizer_scratch *scratch_pool_take(scratch_pool *pool);
+void scratch_pool_give(scratch_pool *pool, tokenizer_scratch *scratch);
 
 #endif

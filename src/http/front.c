@@ -6,7 +6,6 @@
 #include "http/connection/address_count.h"
 #include "http/connection/connection.h"
 #include "http/connection/h1.h"
-#include "http/connection/h1_write.h"
 
 #include <errno.h>
 #include <limits.h>

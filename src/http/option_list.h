@@ -3,7 +3,6 @@
 #define HTTP_OPTION_LIST_H
 
 #include "base/option.h"
-#include "base/file_mode.h"
 
 /* Permissions of the unix socket, in octal. */
 #define HTTP_UNIX_SOCKET_MODE HTTP_OCTAL(HTTP_UNIX_SOCKET_DIGITS)

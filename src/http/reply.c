@@ -2,6 +2,8 @@
 
 #include "base/memory.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MAX_FIELD_BYTES ((size_t)32 << 10)
@@ -107,4 +109,16 @@ const char *http_reply_reason(unsigned status)
         if (rows[i].status == status)
             return rows[i].reason;
     return "";
+}
+
+bool http_fault_set(http_fault *fault, http_fault_kind kind, const char *format, ...)
+{
+    if (fault->kind != HTTP_FAULT_NONE)
+        return false;
+    fault->kind = kind;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(fault->message, sizeof fault->message, format, arguments);
+    va_end(arguments);
+    return false;
 }

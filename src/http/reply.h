@@ -2,6 +2,8 @@
 #ifndef HTTP_REPLY_H
 #define HTTP_REPLY_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 
 typedef struct http_reply {
@@ -39,5 +41,25 @@ static inline bool http_reply_is_bare(const http_reply *reply)
 
 /* "Not Found"; "" for a status that is not among ours. */
 const char *http_reply_reason(unsigned status);
+
+/* Why a request cannot be read as HTTP. The connection ends with its reply: where the next request would begin is not known. */
+
+typedef enum http_fault_kind {
+    HTTP_FAULT_NONE,
+    HTTP_FAULT_MALFORMED,       /* 400 */
+    HTTP_FAULT_HEAD_TOO_LARGE,  /* 431 */
+    HTTP_FAULT_TARGET_TOO_LONG, /* 414 */
+    HTTP_FAULT_NOT_IMPLEMENTED, /* 501 */
+    HTTP_FAULT_VERSION,         /* 505 */
+} http_fault_kind;
+
+typedef struct http_fault {
+    http_fault_kind kind;
+    char message[160];
+} http_fault;
+
+/* Keeps the first fault. Returns false, so that readers write `return http_fault_set(...)`. */
+bool http_fault_set(http_fault *fault, http_fault_kind kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

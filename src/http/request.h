@@ -61,4 +61,32 @@ void http_request_join(const http_request *request, const char *name, buf *out);
 /* True where the list of tokens `value` (RFC 9110 section 5.6.1) has this one, in any letter case. NULL allowed: false. */
 bool http_list_has(const char *value, const char *token);
 
+/* The x-request-id of a request: the caller's, where it is fit to be echoed into a header, or a new one. */
+
+#define REQUEST_ID_MAX 128
+
+/* given: the caller's header value or NULL; taken when it is 1 to REQUEST_ID_MAX visible ASCII characters. Otherwise
+ * 128 random bits as 32 hexadecimal digits. */
+void request_id_choose(const char *given, char out[REQUEST_ID_MAX + 1]);
+
+/* How long a caller is willing to wait, as it says in a header of its request. */
+
+/* x-request-timeout-ms: a whole number of milliseconds, 1 to 9 digits, not 0. False where it is anything else. */
+bool request_timeout_parse_ms(const char *text, int64_t *timeout_ns);
+
+/* grpc-timeout (grpc/grpc doc/PROTOCOL-HTTP2.md): 1 to 8 digits, not 0, and one of H M S m u n for hours, minutes,
+ * seconds, milli-, micro- and nanoseconds. False where it is anything else. */
+bool request_timeout_parse_grpc(const char *text, int64_t *timeout_ns);
+
+/* x-stainless-read-timeout, as OpenAI's and Cohere's clients send it: seconds, 1 to 6 digits, and decimals, of which three
+ * count. False where it is anything else, or less than a millisecond. */
+bool request_timeout_parse_seconds(const char *text, int64_t *timeout_ns);
+
+/* Paths of routes, in which one {name} may stand for one or more characters. */
+
+bool route_path_matches(const char *pattern, const char *path);
+/* Writes what the path has in the place of {name}, percent-decoded, cut to room - 1 bytes; "" where the pattern has none, or is
+ * not matched. */
+void route_path_value(const char *pattern, const char *path, char *out, size_t room);
+
 #endif

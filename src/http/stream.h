@@ -7,7 +7,6 @@
 #ifndef HTTP_STREAM_H
 #define HTTP_STREAM_H
 
-#include "http/fault.h"
 #include "http/reply.h"
 #include "http/request.h"
 

@@ -2,7 +2,7 @@
 #include "hub/download.h"
 
 #include "base/error.h"
-#include "hub/retry.h"
+#include "hub/transfer.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "hub/cache_layout.h"
-#include "hub/retry.h"
+#include "hub/transfer.h"
 
 #include <errno.h>
 #include <fcntl.h>

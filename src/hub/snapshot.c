@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/json_file.h"
+#include "base/json_parse.h"
 #include "base/shard_index.h"
 
 #include <stdio.h>

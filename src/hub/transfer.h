@@ -6,9 +6,32 @@
 #ifndef HUB_TRANSFER_H
 #define HUB_TRANSFER_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "hub/hub.h"
 #include "hub/response_head.h"
-#include "hub/url.h"
+
+/* The few questions asked about URLs: to whom does one lead, and is that still the hub? */
+
+#define URL_MAX 8192 /* bytes; redirects to storage carry long signatures */
+#define URL_HOST_MAX 256
+#define URL_ORIGIN_MAX (URL_HOST_MAX + 16)
+
+/* Both are valid http(s) URLs with the same scheme, host and port: only then may the token travel along. */
+bool url_same_origin(const char *a, const char *b);
+
+/* "host" or "host:port" for messages, never credentials or a query; "?" when the URL makes no sense. */
+void url_host(const char *url, char host[URL_HOST_MAX]);
+
+/* "https://host" or "http://host:port", likewise. */
+void url_origin(const char *url, char text[URL_ORIGIN_MAX]);
+
+bool url_is_https(const char *url);
+
+/* "<endpoint>/<id>/resolve/<revision>/<file>", percent-encoded as huggingface_hub does it. False: too long. */
+bool url_of_file(const char *endpoint, const char *id, const char *revision, const char *file,
+                 char url[URL_MAX]);
 
 #define TRANSFER_REDIRECTS_MAX 8
 #define TRANSFER_HEADER_BYTES_MAX ((size_t)256 << 10) /* over all answers of one request */
@@ -54,5 +77,23 @@ void transfer_head(transfer *t, const char *url, transfer_result *result);
 /* Asks for the bytes from `offset` on. */
 void transfer_get(transfer *t, const char *url, uint64_t offset, const transfer_sink *sink,
                   transfer_result *result);
+
+/* When a request is tried again, and after which wait. */
+
+#define RETRY_DELAY_MAX_MS 5000 /* the longest wait of our own choice */
+#define RETRY_AFTER_MAX_S 60    /* a hub that asks for more is not waited for */
+
+/* The wait before the attempt that follows `failures` >= 1 failed ones: first_ms, doubled with each further failure,
+ * at most RETRY_DELAY_MAX_MS, of which the random number takes up to half away so that clients spread. */
+int64_t retry_delay_ms(unsigned failures, int64_t first_ms, uint32_t random);
+
+/* 408, 429 and all 5xx: the same request may succeed later. */
+bool retry_status(long http_status);
+
+/* 32 random bits. */
+uint32_t retry_random(void);
+
+/* Waits; false when settings->cancelled said so. */
+bool retry_wait(const hub_settings *settings, int64_t ms);
 
 #endif

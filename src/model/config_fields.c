@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/json_file.h"
+#include "base/json_parse.h"
 #include "model/quote.h"
 
 static const char *path_of(const config_fields *fields, const char *key)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/json_file.h"
+#include "base/json_parse.h"
 #include "model/limits.h"
 #include "model/quote.h"
 

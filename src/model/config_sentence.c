@@ -1,7 +1,7 @@
 #include "model/config.h"
 
 #include "base/error.h"
-#include "base/json_file.h"
+#include "base/json_parse.h"
 #include "model/folder.h"
 #include "model/limits.h"
 #include "model/quote.h"

@@ -4,6 +4,7 @@
 #define MODEL_FILE_HASHES_H
 
 #include "akidb/embed.h"
+#include "model/parts.h"
 
 /* name: relative to the model folder, "1_Pooling/config.json"; hash: XXH64 of all its bytes as 16 hexadecimal digits, or
  * "unreadable". Both are valid during the call only. */
@@ -15,5 +16,11 @@ typedef void (*file_hashes_fn)(void *cookie, const char *name, const char *hash)
  * AKI_IO_ERROR, AKI_OUT_OF_MEMORY. */
 AKI_MUST_CHECK aki_status file_hashes_of(const char *folder, file_hashes_fn add, void *cookie,
                                          aki_error *error);
+
+/* Tells whether two loaded models are the same. */
+
+/* XXH64 of the configuration's numbers and of every tensor that is computed with, at the speed of memory. words: how many rows of the
+ * word embeddings, which are half of a model, are read: spread evenly from the first on, or SIZE_MAX = all. */
+uint64_t model_fingerprint(const model_config *config, const model_weights *weights, size_t words);
 
 #endif

@@ -1,11 +1,10 @@
 #include "model/head_classifier.h"
 
 #include "base/error.h"
-#include "base/json_file.h"
+#include "base/json_parse.h"
 #include "base/memory.h"
 #include "model/families.h"
 #include "model/folder.h"
-#include "model/head_weights.h"
 #include "model/heads.h"
 #include "model/quote.h"
 #include "model/weights.h"

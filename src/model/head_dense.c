@@ -2,10 +2,9 @@
 #include "model/heads.h"
 
 #include "base/error.h"
-#include "base/json_file.h"
+#include "base/json_parse.h"
 #include "base/memory.h"
 #include "model/folder.h"
-#include "model/head_weights.h"
 #include "model/limits.h"
 #include "model/quote.h"
 #include "model/weight_files.h"

@@ -1,11 +1,11 @@
 #include "model/head_sparse.h"
 
 #include "base/error.h"
-#include "base/json_file.h"
+#include "base/json_parse.h"
 #include "model/config_fields.h"
 #include "model/families.h"
 #include "model/folder.h"
-#include "model/head_weights.h"
+#include "model/heads.h"
 #include "model/quote.h"
 #include "model/weights.h"
 

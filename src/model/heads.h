@@ -5,8 +5,10 @@
 #ifndef MODEL_HEADS_H
 #define MODEL_HEADS_H
 
-#include "model/parts.h"
+#include "akidb/embed.h"
 #include "model/modules.h"
+#include "model/parts.h"
+#include "model/safetensors.h"
 
 #define HEAD_ACTIVATIONS "Identity, Tanh, ReLU, GELU, Sigmoid, SiLU"
 
@@ -32,5 +34,22 @@ bool head_activation_named(const char *path, model_head_activation *out);
 AKI_MUST_CHECK aki_status head_read_pooling(model_head *head, const char *folder, aki_error *error);
 AKI_MUST_CHECK aki_status head_read_dense(model_head *head, const char *folder, aki_error *error);
 AKI_MUST_CHECK aki_status head_read_layer_norm(model_head *head, const char *folder, aki_error *error);
+
+/* Reads the weights of a module behind the Transformer, a few small tensors, out of a file of its folder. */
+
+typedef struct head_tensor {
+    const char *name;
+    size_t rows, columns; /* rows 0: a vector of `columns` */
+    float **values;       /* becomes [rows][columns] f32; freed with mem_free, also after a failure */
+} head_tensor;
+
+/* The file must hold these tensors and no others, as in the reference, in F32, F16 or BF16 and all finite. Errors as
+ * heads_read; messages name the file and the tensor. */
+AKI_MUST_CHECK aki_status head_weights_read(const char *folder, const char *file, const head_tensor *wanted,
+                                            size_t count, aki_error *error);
+
+/* Takes them out of a file that is open, and that may hold others. data: the file's bytes; path: for messages. */
+AKI_MUST_CHECK aki_status head_weights_copy(const head_tensor *wanted, size_t count, const safetensors *file,
+                                            const unsigned char *data, const char *path, aki_error *error);
 
 #endif

@@ -27,8 +27,8 @@ typedef struct model_config {
     size_t matrix_rows; /* of word_embeddings; vocabulary_size where token ids are not mapped */
     bool drops_unknown; /* unknown tokens are left out, and texts cut by characters too */
     bool normalizes;    /* vectors, where no modules.json says so */
-    size_t
-        max_tokens; /* per text, special tokens included: sentence_bert_config.json, at most max_positions */
+    /* per text, special tokens included: sentence_bert_config.json, at most max_positions */
+    size_t max_tokens;
 } model_config;
 
 /* Numbers of a token's queries, and of its keys and of its values. */
@@ -172,8 +172,8 @@ typedef enum model_sparse_kind {
 typedef struct model_sparse {
     model_sparse_kind kind;
     /* MLM: logit = decoder(norm(activation(transform(state)))), weight = log1p(relu(logit)) of each token. Views. */
-    model_linear
-        transform; /* [hidden][hidden]; without a bias its data is NULL, as the decoder's and the norm's beta */
+    /* [hidden][hidden]; without a bias its data is NULL, as the decoder's and the norm's beta */
+    model_linear transform;
     model_norm norm;
     model_linear decoder; /* [vocabulary][hidden] */
     model_activation activation;
@@ -201,8 +201,8 @@ typedef struct model_heads {
     size_t dimension; /* of the vectors: the last step's outputs, or fewer by "truncate_dim" */
     model_task task;
     model_sparse sparse; /* beside the vector, or instead of it where the task says so */
-    model_head
-        token_dense; /* bge-m3's ColBERT: of each token's vector, which is then normalised; outputs 0 = none */
+    /* bge-m3's ColBERT: of each token's vector, which is then normalised; outputs 0 = none */
+    model_head token_dense;
     bool unread_pickles; /* the folder has these two in files that are not read */
     /* CLASSIFY: */
     const struct model_question *question; /* model/families.h; NULL = the model has a head of its own */
@@ -229,5 +229,11 @@ const char *model_pooling_name(aki_pooling pooling);
 
 /* Converts `count` elements from element `first` on to f32. The range must lie within the tensor. */
 void tensor_read_f32(const model_tensor *tensor, size_t first, size_t count, float *out);
+
+/* Counts the floating-point operations of a text's forward pass: what benchmarks hold against the CPU's peak. */
+
+/* Matrix products, and in attention the scores and values of the keys that each token sees; a multiply-add is two operations. Norms,
+ * activations and heads behind the last layer are not counted. */
+double model_text_flop(const model_config *config, size_t tokens);
 
 #endif

@@ -1,7 +1,6 @@
 #include "model/quote.h"
 
 #include "base/utf8.h"
-#include "base/visible_text.h"
 
 #include <string.h>
 

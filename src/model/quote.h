@@ -11,7 +11,7 @@ typedef struct quote {
     char text[QUOTE_MAX_BYTES + sizeof "..."];
 } quote;
 
-/* name: valid UTF-8 of `length` bytes. Characters that base/visible_text.h hides become '?'. The result stays valid UTF-8. */
+/* name: valid UTF-8 of `length` bytes. Characters that base/utf8.h hides become '?'. The result stays valid UTF-8. */
 quote quote_name(const char *name, size_t length);
 
 /* A value as it would stand in a JSON file; a string is without its quotes. */

@@ -1,7 +1,7 @@
 #include "model/root_file.h"
 
 #include "base/error.h"
-#include "base/json_file.h"
+#include "base/json_parse.h"
 #include "base/memory.h"
 #include "model/folder.h"
 #include "model/limits.h"

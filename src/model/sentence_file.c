@@ -1,7 +1,7 @@
 #include "model/sentence_file.h"
 
 #include "base/error.h"
-#include "base/json_file.h"
+#include "base/json_parse.h"
 #include "model/quote.h"
 
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #define SCHEDULER_REQUEST_H
 
 #include "base/siphash.h"
-#include "engine/scratch_pool.h"
+#include "engine/worker_pool.h"
 #include "scheduler/result_cache.h"
 #include "scheduler/submission.h"
 

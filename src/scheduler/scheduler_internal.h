@@ -5,7 +5,7 @@
 
 #include "engine/crew.h"
 #include "scheduler/admission.h"
-#include "scheduler/pass_runner.h"
+#include "scheduler/pass.h"
 #include "scheduler/scheduler.h"
 
 #include <pthread.h>
@@ -26,8 +26,8 @@ struct scheduler {
     pthread_mutex_t *lock; /* the crew's; of all below */
     pthread_cond_t halt;   /* `stopping` was set */
     queue q;
-    bool
-        fills_passes; /* a pass takes all it can, whoever waits: encoder_fills_passes. Not changed any more */
+    /* a pass takes all it can, whoever waits: encoder_fills_passes. Not changed any more */
+    bool fills_passes;
     size_t running_tokens;
     admission gate;
     scheduler_stats counters; /* of what queue and gate do not count */

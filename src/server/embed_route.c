@@ -12,9 +12,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "http/gzip.h"
+#include "server/exchange.h"
 #include "server/memory_promise.h"
 #include "server/models.h"
-#include "server/observers.h"
 #include "server/server_metrics.h"
 
 #include <stdio.h>

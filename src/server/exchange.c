@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "http/cors.h"
+#include "http/page_guard.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* One request and its reply. arrival.h opens it, with the request's head, and frees it.
+/* One request and its reply. listening.h opens it, with the request's head, and frees it.
  *
  * An exchange belongs to the HTTP thread of its connection. While it waits only its task on the pool and `done`
  * of the scheduler touch it, one after the other, and the last hands it back by resuming. Errors found early are kept until the body is read away: a client that is still
@@ -7,8 +7,8 @@
 #define SERVER_EXCHANGE_H
 
 #include "api/api.h"
+#include "http/request.h"
 #include "server/request_facts.h"
-#include "http/request_id.h"
 #include "server/service.h"
 #include "telemetry/metric_table.h"
 #include "telemetry/tracer.h"
@@ -72,8 +72,8 @@ struct exchange {
     int64_t arrived_ns;
     int64_t deadline_ns; /* for the body to arrive and the first pass to begin */
     int64_t ended_ns;    /* 0 until then */
-    int64_t
-        caller_deadline_ns; /* the client's own; 0 = none. Bodies are read until deadline_ns all the same */
+    /* the client's own; 0 = none. Bodies are read until deadline_ns all the same */
+    int64_t caller_deadline_ns;
     scheduler_priority priority; /* by header; the body's field goes before it */
 
     uint64_t client; /* whose request it is: a number for the API key's name; 0 = nobody's */
@@ -82,8 +82,8 @@ struct exchange {
     bool failed;   /* `error` is to be the reply; the body is thrown away */
     bool complete; /* the request was read to its end */
     bool closes;   /* the connection ends with the reply */
-    bool
-        revalidates; /* the reply may be kept by who asks before each use whether it still holds: it has an ETag */
+    /* the reply may be kept by who asks before each use whether it still holds: it has an ETag */
+    bool revalidates;
     http_error error;
     const char *allow; /* for the Allow header of a 405 */
     buf body;
@@ -182,5 +182,28 @@ void exchange_release_body(exchange *x);
 
 /* Has the route's `resume` called on the exchange's own thread. From any thread, once. */
 void exchange_resume(exchange *x);
+
+/* The observers of the service's exchanges: the log of requests and their traces; metrics are in server_metrics.h. */
+
+/* The log of requests, written at the end of each: a line of the target "access", a warning where it was slow, and a line of
+ * the target "http" with the hint where it failed. The target's lines and their fields are told in docs/OBSERVABILITY.md.
+ *
+ * No line holds a text, or anything that was sent but names and ids, unless the settings ask for it. */
+/* whole: the reply was sent to the end. */
+void request_log_end(exchange *x, bool whole);
+
+/* The trace of an embedding request: the caller's place in it, read from the headers, and the spans of the request, made at
+ * its end from the times that were noted on the way. docs/OBSERVABILITY.md draws the tree.
+ *
+ * A request that is not sampled costs the reading of a header and no more. */
+/* The headers were checked. Other routes than the embedding ones are not traced. */
+void request_trace_begin(exchange *x);
+/* The reply is about to be handed to the connection. */
+void request_trace_replied(exchange *x);
+/* The request has ended; whole: its reply was sent to the end. */
+void request_trace_end(exchange *x, bool whole);
+
+/* The present time where the request is sampled, else 0: for times that only spans need. */
+int64_t request_trace_now(const exchange *x);
 
 #endif

@@ -1,12 +1,10 @@
 #include "server/request_check.h"
 
 #include "grpc/methods.h"
-#include "http/cors.h"
 #include "http/page_guard.h"
-#include "http/request_timeout.h"
-#include "http/route_path.h"
-#include "server/memory_promise.h"
+#include "http/request.h"
 #include "server/handlers.h"
+#include "server/memory_promise.h"
 #include "server/routes.h"
 
 #include <stdint.h>

@@ -3,6 +3,10 @@
 #ifndef SERVER_REQUEST_FACTS_H
 #define SERVER_REQUEST_FACTS_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "scheduler/scheduler.h"
 #include "telemetry/tracer.h"
 
@@ -33,5 +37,20 @@ void request_facts_quote(request_facts *facts, aki_text text);
  * ", traceparent;desc="00-…-01"", by which a caller without a trace of its own finds this one. */
 void request_facts_server_timing(const request_facts *facts, const trace_root *trace, int64_t total_ns,
                                  char out[SERVER_TIMING_BYTES]);
+
+/* Which answered requests get a line in the access log: so many in each second, and a count of the others. Safe for several
+ * threads, without a lock: at the turn of a second, and only then, the count may be off by some. */
+
+typedef struct access_sampler {
+    uint64_t per_second;
+    _Atomic int64_t second;
+    _Atomic uint64_t taken; /* in this second */
+    _Atomic uint64_t left_out;
+} access_sampler;
+
+/* per_second 0: none at all. */
+void access_sampler_init(access_sampler *s, uint64_t per_second);
+/* False: no line. *left_out: how many got none since the last line. */
+bool access_sampler_admit(access_sampler *s, int64_t now_ns, uint64_t *left_out);
 
 #endif

@@ -1,4 +1,4 @@
-#include "server/observers.h"
+#include "server/exchange.h"
 
 #include "base/clock.h"
 

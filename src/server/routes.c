@@ -1,7 +1,7 @@
 #include "server/routes.h"
 
 #include "base/json_text.h"
-#include "http/route_path.h"
+#include "http/request.h"
 #include "server/handlers.h"
 
 #include <string.h>

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "server/drain.h"
 #include "server/exchange.h"
 #include "server/handlers.h"
 #include "server/listening.h"

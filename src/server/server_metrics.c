@@ -4,8 +4,7 @@
 #include "kernels/precision.h"
 #include "server/handlers.h"
 #include "server/models.h"
-#include "serving/memory_usage.h"
-#include "telemetry/gpu_utilization.h"
+#include "serving/memory_budget.h"
 #include "telemetry/process_stats.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Made by `scripts/make-reference-vector models/all-MiniLM-L6-v2` with sentence-transformers 6.2.0, fp32
  * on the CPU. Do not edit by hand. */
-#include "serving/reference_vector.h"
+#include "serving/vector_check.h"
 
 const char reference_model[] = "all-MiniLM-L6-v2";
 const char reference_weights_sha256[] = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db";

@@ -2,9 +2,8 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "serving/reference_vector.h"
+#include "serving/probe.h"
 #include "serving/vector_check.h"
-#include "serving/warm_up.h"
 
 struct served_model {
     encoder *enc;

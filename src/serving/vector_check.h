@@ -26,4 +26,14 @@ bool vector_agrees_across(const float *vector, const float *expected, size_t dim
 bool vector_logits_agree(const float *logits, const float *expected, size_t count, aki_precision precision,
                          bool across);
 
+/* The vector that sentence-transformers computes for one sentence with all-MiniLM-L6-v2. `doctor` and the first inference of
+ * `serve` compare theirs with it. */
+
+#define REFERENCE_DIMENSION 384
+
+extern const char reference_model[];          /* last part of the model's name */
+extern const char reference_weights_sha256[]; /* of the published model.safetensors */
+extern const char reference_text[];
+extern const float reference_vector[REFERENCE_DIMENSION]; /* fp32, L2 norm 1 */
+
 #endif

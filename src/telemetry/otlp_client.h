@@ -6,8 +6,8 @@
 
 #include "akidb/embed.h"
 #include "base/buf.h"
+#include "telemetry/otel_values.h"
 #include "telemetry/otlp_reply.h"
-#include "telemetry/percent.h"
 
 typedef enum otlp_signal { OTLP_TRACES, OTLP_METRICS, OTLP_SIGNALS } otlp_signal;
 

@@ -1,4 +1,4 @@
-#include "telemetry/otlp_encode.h"
+#include "telemetry/otlp_message.h"
 
 #include <stdint.h>
 #include <zlib.h>

@@ -3,9 +3,26 @@
 #ifndef TELEMETRY_OTLP_MESSAGE_H
 #define TELEMETRY_OTLP_MESSAGE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "base/buf.h"
-#include "telemetry/arena.h"
-#include "telemetry/resource.h"
+#include "telemetry/metrics.h"
+#include "telemetry/span.h"
+#include "telemetry/otel_settings.h"
+
+/* Memory for many small objects that end together: what a message is built of before it is packed. Failure is sticky, so that
+ * a builder may go on with NULLs only where it checks, and asks once at the end. */
+
+typedef struct arena {
+    struct arena_block *blocks;
+    size_t used, capacity; /* of the first block */
+    bool failed;
+} arena;
+
+/* Zeroed, aligned for any type; NULL (and failed) when out of memory. An arena begins as {0}. */
+void *arena_zalloc(arena *a, size_t count, size_t size);
+void arena_free(arena *a);
 
 #define OTLP_MESSAGE_MAX_BYTES ((size_t)64 << 20) /* what receivers take */
 
@@ -21,5 +38,24 @@ struct Otlp__InstrumentationScope *otlp_scope(arena *a);
 
 /* Appends the message; false when out of memory or it would be larger than OTLP_MESSAGE_MAX_BYTES. */
 bool otlp_pack(const void *message, buf *out);
+
+/* Requests of the OpenTelemetry protocol, encoded: what is sent, and its outermost layer. */
+
+/* Spans as an ExportTraceServiceRequest of the OpenTelemetry protocol. */
+/* Appends the message. wall_offset_ns: what to add to the spans' times. False when out of memory or too large. */
+bool otlp_trace_encode(const resource *from, const span *const *spans, size_t count, int64_t wall_offset_ns,
+                       buf *out);
+
+/* The registry of metrics as an ExportMetricsServiceRequest of the OpenTelemetry protocol: counters as monotonic sums, gauges,
+ * histograms with explicit bounds and exemplars; all cumulative, under the names of the Prometheus formats. An info metric is
+ * left out: the resource says what it says. */
+/* Appends the message. Times in nanoseconds since 1970: when counting began, and now. *points: how many data points it has.
+ * False when out of memory. Thread-safe. */
+bool otlp_metrics_encode(metrics *m, const resource *from, int64_t start_ns, int64_t now_ns, buf *out,
+                         size_t *points);
+
+/* The outermost layer of a message: gzip (RFC 1952), and gRPC's prefix of a flag and a length. */
+/* Replaces what is in `out`; false when out of memory. */
+bool otlp_frame(const buf *message, bool grpc, bool gzip, buf *out);
 
 #endif

@@ -1,9 +1,8 @@
-#include "telemetry/otlp_encode.h"
+#include "telemetry/otlp_message.h"
 
 #include "base/memory.h"
 #include "telemetry/metrics_internal.h"
 #include "telemetry/otlp.pb-c.h"
-#include "telemetry/otlp_message.h"
 
 #include <math.h>
 #include <string.h>

@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "resilience/jitter.h"
-#include "telemetry/otlp_encode.h"
 #include "telemetry/otlp_message.h"
 
 #include <pthread.h>

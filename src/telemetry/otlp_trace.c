@@ -1,7 +1,6 @@
-#include "telemetry/otlp_encode.h"
+#include "telemetry/otlp_message.h"
 
 #include "telemetry/otlp.pb-c.h"
-#include "telemetry/otlp_message.h"
 
 #include <string.h>
 

@@ -8,4 +8,9 @@
 /* Readers for all process_* metrics of the table. */
 void process_stats_register(metrics *m);
 
+/* candle_gpu_utilization_percent: NVIDIA's management library (NVML), opened when the first scrape asks and never linked. */
+
+/* The reader of the metric: the utilization of the busiest GPU, 0 where there is no GPU or no driver. */
+void gpu_utilization_register(metrics *m);
+
 #endif

@@ -4,7 +4,9 @@
 #define TELEMETRY_TELEMETRY_H
 
 #include "telemetry/metrics.h"
+#include "telemetry/otel_settings.h"
 #include "telemetry/otel_values.h"
+#include "telemetry/otlp_sender.h"
 #include "telemetry/tracer.h"
 
 typedef struct telemetry telemetry;
@@ -36,5 +38,34 @@ AKI_MUST_CHECK aki_status telemetry_watch(telemetry *t, metrics *registry, aki_e
 void telemetry_finish(telemetry *t, int64_t flush_ms);
 /* No thread may use the tracer any more. NULL allowed. */
 void telemetry_close(telemetry *t);
+
+/* Ties a tracer to a collector: batches of spans are encoded and sent. */
+
+typedef struct otlp_exporter otlp_exporter;
+
+/* settings->target and `from` must outlive the exporter; settings->noun is set here. Errors as otlp_sender_open. */
+AKI_MUST_CHECK aki_status otlp_exporter_open(otlp_exporter **out, const otlp_sender_settings *settings,
+                                             const resource *from, aki_error *error);
+/* After the tracer that uses it. NULL allowed. */
+void otlp_exporter_close(otlp_exporter *exporter);
+
+span_exporter otlp_exporter_of(otlp_exporter *exporter);
+
+/* Sends the registry of metrics to a collector at regular times, in a thread of its own, and once more at the end. */
+
+typedef struct metrics_push metrics_push;
+
+typedef struct metrics_push_settings {
+    metrics *registry;
+    const resource *from;
+    otlp_sender_settings sender; /* noun is set here */
+    int64_t interval_ms, timeout_ms;
+} metrics_push_settings;
+
+/* Whatever the settings point to must outlive it. Errors: as otlp_sender_open, AKI_INTERNAL (no thread). */
+AKI_MUST_CHECK aki_status metrics_push_open(metrics_push **out, const metrics_push_settings *settings,
+                                            aki_error *error);
+/* The last export may take flush_ms. NULL allowed. */
+void metrics_push_close(metrics_push *push, int64_t flush_ms);
 
 #endif

@@ -8,7 +8,10 @@
 #ifndef TOKENIZER_BPE_H
 #define TOKENIZER_BPE_H
 
+#include <stdint.h>
+
 #include "akidb/embed.h"
+#include "base/buf.h"
 #include "tokenizer/bpe_merges.h"
 #include "tokenizer/piece_cache.h"
 #include "tokenizer/token_index.h"
@@ -19,7 +22,7 @@ typedef struct bpe_settings {
     bpe_merge *merges; /* [merge_count] */
     size_t merge_count;
     int32_t unknown; /* id, or -1 */
-    bool byte_level; /* the vocabulary is written in the alphabet of byte_level.h */
+    bool byte_level; /* the vocabulary is written in the alphabet of ByteLevel, below */
     bool byte_fallback;
     bool fuse_unknown;  /* neighbouring unknown characters are one token */
     bool ignore_merges; /* a piece that is a token is that token, whatever the merges say */
@@ -31,8 +34,8 @@ typedef struct bpe_settings {
 
 typedef struct bpe {
     bpe_merges merges;
-    token_index
-        tokens; /* by the text that they stand for; byte-level ones that stand for no bytes are left out */
+    /* by the text that they stand for; byte-level ones that stand for no bytes are left out */
+    token_index tokens;
     token_index whole;     /* the tokens that a piece of their text becomes: with ignore_merges all of them */
     buf texts;             /* byte-level: what `tokens` points to */
     int32_t byte_ids[256]; /* of each byte; of "<0x00>" … where the model works on characters; or -1 */
@@ -65,5 +68,17 @@ bool bpe_encode(const bpe *model, bpe_scratch *scratch, const char *text, size_t
                 id_list *out, size_t stop_count);
 
 void bpe_scratch_free(bpe_scratch *scratch);
+
+/* The alphabet of byte-level tokenizers (GPT-2's): each byte is written as a character that is visible, so that a
+ * vocabulary of bytes can stand in a file of text. Printable bytes of Latin-1 are themselves, the others follow from
+ * U+0100 on: a space is U+0120. */
+
+uint32_t byte_level_character(uint8_t byte);
+/* The byte that the character stands for, or -1. */
+int byte_level_byte(uint32_t code_point);
+
+/* Appends the bytes of text[0..length), valid UTF-8. False where a character stands for no byte, or out of memory
+ * (out->failed); `out` is then as before. */
+bool byte_level_bytes(const char *text, size_t length, buf *out);
 
 #endif

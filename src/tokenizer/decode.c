@@ -3,8 +3,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/utf8.h"
-#include "base/utf8_repair.h"
-#include "tokenizer/byte_level.h"
+#include "tokenizer/bpe.h"
 
 #include <string.h>
 

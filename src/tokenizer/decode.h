@@ -19,7 +19,7 @@ typedef struct decode_stage {
         DECODE_REPLACE,       /* from, to */
         DECODE_BYTE_FALLBACK, /* "<0x41>" is a byte */
         DECODE_FUSE,          /* all texts become one */
-        DECODE_BYTE_LEVEL,    /* the same, of tokens in the alphabet of byte_level.h */
+        DECODE_BYTE_LEVEL,    /* the same, of tokens in the alphabet of ByteLevel (bpe.h) */
         DECODE_STRIP,         /* from: a character, of which up to `start` and `stop` ones are cut off */
     } kind;
     char *from, *to;

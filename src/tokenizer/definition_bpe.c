@@ -2,7 +2,7 @@
 #include "tokenizer/definition.h"
 
 #include "base/error.h"
-#include "base/json_file.h"
+#include "base/json_parse.h"
 #include "base/memory.h"
 
 #include <string.h>

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "tokenizer/char_table.h"
-#include "tokenizer/mark_order.h"
+#include "tokenizer/normalizer_action.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -101,7 +101,7 @@ static aki_status read_form(void **data, const char *path, bool compatible, bool
 
 /* ---- Running ------------------------------------------------------------------------------------------ */
 
-/* Elements (mark_order.h) of a stretch, and room to put marks in order. */
+/* Elements (normalizer_action.h) of a stretch, and room to put marks in order. */
 typedef struct stretch {
     uint32_t *elements, *sorted; /* [capacity] */
     size_t count, capacity;
@@ -316,3 +316,14 @@ FORM(nfc, "NFC", false, true);
 FORM(nfd, "NFD", false, false);
 FORM(nfkc, "NFKC", true, true);
 FORM(nfkd, "NFKD", true, false);
+
+void mark_order(const uint32_t *marks, size_t count, uint32_t *sorted)
+{
+    size_t start[257] = {0};
+    for (size_t i = 0; i < count; i++)
+        start[ELEMENT_RANK(marks[i]) + 1]++;
+    for (size_t rank = 0; rank < 256; rank++)
+        start[rank + 1] += start[rank];
+    for (size_t i = 0; i < count; i++)
+        sorted[start[ELEMENT_RANK(marks[i])]++] = marks[i];
+}

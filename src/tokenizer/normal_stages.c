@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
-#include "tokenizer/stage_parts.h"
+#include "tokenizer/token_json.h"
 
 #include <string.h>
 

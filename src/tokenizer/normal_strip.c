@@ -3,7 +3,7 @@
 #include "tokenizer/normal_stages.h"
 
 #include "base/error.h"
-#include "base/json_file.h"
+#include "base/json_parse.h"
 #include "base/memory.h"
 #include "tokenizer/white_space.h"
 

@@ -3,8 +3,20 @@
 #ifndef TOKENIZER_NORMALIZER_ACTION_H
 #define TOKENIZER_NORMALIZER_ACTION_H
 
-#include "tokenizer/mark_order.h"
+#include <stddef.h>
+#include <stdint.h>
+
 #include "tokenizer/unicode_data.h"
+
+/* Canonical order of combining marks. An element is a code point with the rank of its combining class in the top byte, 0 for
+ * a character that keeps its place. */
+
+#define ELEMENT(rank, code_point) ((uint32_t)(rank) << 24 | (code_point))
+#define ELEMENT_RANK(element) ((element) >> 24)
+#define ELEMENT_CODE_POINT(element) ((element)&0xFFFFFF)
+
+/* sorted: [count], what marks[0..count) are in order of their rank. Stable, in linear time. */
+void mark_order(const uint32_t *marks, size_t count, uint32_t *sorted);
 
 typedef enum normalizer_kind {
     ACTION_COPY,     /* as it is */
@@ -21,7 +33,7 @@ typedef enum normalizer_kind {
 #define ACTION_KIND(action) ((normalizer_kind)((action)&7))
 #define ACTION_OPERAND(action) ((action) >> 3)
 
-/* Elements of sequences and marks held back are those of mark_order.h; one more stands where marks must not pass. */
+/* Elements of sequences and marks held back are those of mark_order; one more stands where marks must not pass. */
 #define ELEMENT_BARRIER ELEMENT(255, 0)
 /* The longest: a decomposed Chinese character between two spaces. */
 #define SEQUENCE_ELEMENTS_MAX (UNICODE_SEQUENCE_MAX * UNICODE_SEQUENCE_MAX + 2)

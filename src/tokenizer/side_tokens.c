@@ -1,7 +1,7 @@
 #include "tokenizer/side_tokens.h"
 
 #include "base/error.h"
-#include "base/json_file.h"
+#include "base/json_parse.h"
 #include "base/memory.h"
 #include "tokenizer/token_json.h"
 

@@ -4,7 +4,7 @@
 #include "tokenizer/split_stages.h"
 
 #include "base/error.h"
-#include "base/json_file.h"
+#include "base/json_parse.h"
 #include "base/memory.h"
 
 typedef struct byte_level {

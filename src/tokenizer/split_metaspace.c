@@ -3,7 +3,7 @@
 #include "tokenizer/split_stages.h"
 
 #include "base/error.h"
-#include "base/json_file.h"
+#include "base/json_parse.h"
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "tokenizer/byte_block.h"

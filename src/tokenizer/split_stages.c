@@ -1,7 +1,7 @@
 #include "tokenizer/split_stages.h"
 
 #include "base/error.h"
-#include "tokenizer/stage_parts.h"
+#include "tokenizer/token_json.h"
 
 #include <string.h>
 

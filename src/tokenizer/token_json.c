@@ -1,7 +1,7 @@
 #include "tokenizer/token_json.h"
 
 #include "base/error.h"
-#include "base/json_file.h"
+#include "base/json_parse.h"
 
 #include <string.h>
 
@@ -33,5 +33,29 @@ aki_status token_json_text(const json_t *text, const char *path, const char *key
             error, AKI_MODEL_UNSUPPORTED,
             "'%s': \"%s\" holds a token of %zu bytes; this program takes added tokens of up to %d", path, key,
             *length, TOKENIZER_ADDED_TOKEN_BYTES_MAX);
+    return AKI_OK;
+}
+
+aki_status stage_parts_read(stage_parts *parts, const json_t *field, const char *name, const char *list,
+                            const char *path, aki_error *error)
+{
+    *parts = (stage_parts){.count = 0};
+    if (field == NULL || json_is_null(field))
+        return AKI_OK;
+    const char *type = json_string_value(json_object_get(field, "type"));
+    if (type == NULL || strcmp(type, "Sequence") != 0) {
+        parts->items[parts->count++] = field;
+        return AKI_OK;
+    }
+    const json_t *array = json_object_get(field, list);
+    if (!json_is_array(array))
+        return error_set(error, AKI_MODEL_INVALID, "'%s': \"%s\" is a Sequence without \"%s\", an array",
+                         path, name, list);
+    if (json_array_size(array) > TOKENIZER_STAGES_MAX)
+        return error_set(error, AKI_MODEL_UNSUPPORTED,
+                         "'%s' has %zu stages in \"%s\"; this program runs up to %d in a row", path,
+                         json_array_size(array), list, TOKENIZER_STAGES_MAX);
+    for (size_t i = 0; i < json_array_size(array); i++)
+        parts->items[parts->count++] = json_array_get(array, i);
     return AKI_OK;
 }

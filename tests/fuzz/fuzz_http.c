@@ -18,7 +18,7 @@
 #include "server/handlers.h"
 #include "server/server.h"
 #include "server/service.h"
-#include "telemetry/log_line.h"
+#include "telemetry/log_writer.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

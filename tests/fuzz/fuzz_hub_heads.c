@@ -6,7 +6,7 @@
 #include "hub/digest.h"
 #include "hub/repo_id.h"
 #include "hub/response_head.h"
-#include "hub/url.h"
+#include "hub/transfer.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 #include "fuzz.h"
 #include "scratch.h"
 
-#include "telemetry/percent.h"
+#include "telemetry/otel_values.h"
 #include "telemetry/trace_context.h"
 
 #include <string.h>

@@ -2,7 +2,7 @@
  * opentelemetry-proto makes of the same spans. */
 #include <stdio.h>
 
-#include "telemetry/otlp_encode.h"
+#include "telemetry/otlp_message.h"
 
 #define WALL_OFFSET INT64_C(1700000000000000000)
 

@@ -15,7 +15,7 @@
  *
  * Calls of `forward` are counted in the file of that name with ".calls". AKIDB_FAULT_SCORE: the device's score
  * (1000). */
-#include "engine/cpu/cpu.h"
+#include "engine/device/cpu_device.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "kernels/precision.h"
-#include "model/flop.h"
+#include "model/parts.h"
 
 #include <time.h>
 

@@ -3,6 +3,7 @@
 #ifndef CLI_BULK_CSV_TEXTS_H
 #define CLI_BULK_CSV_TEXTS_H
 
+#include "cli/bulk/csv_row.h"
 #include "cli/bulk/text_record.h"
 
 typedef struct csv_texts csv_texts;
@@ -26,5 +27,20 @@ char csv_texts_delimiter(const csv_texts *csv);
 
 /* Sets text, length and line of the record. */
 text_outcome csv_texts_next(csv_texts *csv, text_record *record, aki_error *error);
+
+/* Guesses the delimiter of a CSV file (comma, semicolon, tab or pipe) from its first line. */
+
+#define CSV_DELIMITERS ",;\t|"
+
+/* Returns the delimiter, or '\0' where several do equally well; those are in among[0..3).
+ * With a header: the delimiter under which a column is called `wanted`, else the one that gives most columns.
+ * Without: the only one that divides the line; where several do, none is chosen, because texts contain commas and
+ * semicolons. A tab that is `usual` wins whenever it divides the line. `usual` where no delimiter divides it.
+ * Out of memory counts as a line that is not divided. */
+char csv_delimiter_guess(const char *line, size_t length, const char *wanted, bool header, char usual,
+                         char among[4]);
+
+/* The name that --delimiter takes, such as "comma". */
+const char *csv_delimiter_name(char delimiter);
 
 #endif

@@ -1,9 +1,9 @@
 #include "cli/bulk/text_input.h"
 
 #include "base/error.h"
-#include "cli/options/commands.h"
-#include "cli/bulk/csv_delimiter.h"
+#include "cli/bulk/csv_texts.h"
 #include "cli/message.h"
+#include "cli/options/commands.h"
 #include "cli/progress.h"
 
 #include <stdio.h>

@@ -2,12 +2,13 @@
 #include "cli/options/commands.h"
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/memory.h"
-#include "cli/message.h"
-#include "cli/model_source.h"
 #include "cli/bulk/output_file.h"
 #include "cli/bulk/text_input.h"
-#include "base/json_text.h"
+#include "cli/message.h"
+#include "cli/model_source.h"
+#include "engine/encoder.h"
 #include "engine/model_tokens.h"
 
 #include <signal.h>

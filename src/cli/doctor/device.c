@@ -1,4 +1,4 @@
-#include "cli/doctor/checks.h"
+#include "cli/doctor/report.h"
 
 #include "base/error.h"
 #include "cli/device_source.h"

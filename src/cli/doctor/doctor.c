@@ -4,7 +4,6 @@
 #include "base/cpus.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "cli/doctor/checks.h"
 #include "cli/doctor/report.h"
 #include "cli/message.h"
 #include "cli/model_source.h"

@@ -1,15 +1,13 @@
-#include "cli/doctor/checks.h"
+#include "cli/doctor/report.h"
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "cli/model_name.h"
 #include "cli/model_source.h"
 #include "cli/progress.h"
 #include "hub/digest.h"
 #include "kernels/precision.h"
 #include "model/modules.h"
-#include "serving/reference_vector.h"
 #include "serving/vector_check.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "cli/options/commands.h"
-#include "cli/options/suggest.h"
+#include "cli/options/options.h"
 
 #include <stdio.h>
 #include <string.h>

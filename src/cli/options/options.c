@@ -4,7 +4,6 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "cli/options/command_line.h"
-#include "cli/options/suggest.h"
 #include "server/server.h"
 
 #include <stdio.h>
@@ -253,4 +252,101 @@ bool option_on(const options *o, option_id id)
 bool option_given(const options *o, option_id id)
 {
     return o->values[id].source != OPTION_FROM_DEFAULT;
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+size_t suggest_distance(const char *a, const char *b)
+{
+    size_t rows = strlen(a), columns = strlen(b);
+    if (rows >= SUGGEST_MAX_BYTES || columns >= SUGGEST_MAX_BYTES)
+        return SUGGEST_MAX_BYTES;
+    size_t table[3][SUGGEST_MAX_BYTES + 1]; /* the rows i - 2, i - 1 and i, at i % 3 */
+    for (size_t j = 0; j <= columns; j++)
+        table[0][j] = j;
+    for (size_t i = 1; i <= rows; i++) {
+        size_t *now = table[i % 3];
+        const size_t *before = table[(i - 1) % 3];
+        const size_t *before_that = table[(i + 1) % 3];
+        now[0] = i;
+        for (size_t j = 1; j <= columns; j++) {
+            size_t cost = a[i - 1] == b[j - 1] ? 0 : 1;
+            now[j] = least(least(before[j], now[j - 1]) + 1, before[j - 1] + cost);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                now[j] = least(now[j], before_that[j - 2] + 1);
+        }
+    }
+    return table[rows % 3][columns];
+}
+
+int suggest_near(const char *typed, const char *name)
+{
+    size_t length = strlen(typed);
+    if (length >= 3 && strncmp(typed, name, length) == 0)
+        return 1;
+    return suggest_distance(typed, name) <= (length < 3 ? 1 : 1 + length / 4);
+}
+
+#define MISTYPED_DISTANCE_MAX 2
+
+/* Of the Rust service; docs/MIGRATION.md has the same table. */
+static const struct former_variable {
+    const char *name, *meant;
+} former_variables[] = {
+    {"AKIDB_REST_PORT", "AKIDB_PORT"},
+    {"AKIDB_LOG_LEVEL", "AKIDB_LOG"},
+    {"AKIDB_EMBEDDING_MODEL", "AKIDB_MODEL"},
+    {"AKIDB_EMBEDDING_PROVIDER", NULL},
+    {"AKIDB_EMBEDDING_PYTHON_PATH", NULL},
+    {"AKIDB_METRICS_ENABLED", NULL},
+    {"AKIDB_GRPC_PORT", NULL},
+    {"AKIDB_DB_PATH", NULL},
+    {"AKIDB_VECTOR_PERSISTENCE_ENABLED", NULL},
+};
+
+static bool is_former(unread_variable *found)
+{
+    for (size_t i = 0; i < sizeof former_variables / sizeof former_variables[0]; i++) {
+        if (strcmp(found->name, former_variables[i].name) == 0) {
+            found->meant = former_variables[i].meant;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_mistyped(unread_variable *found)
+{
+    size_t nearest = MISTYPED_DISTANCE_MAX + 1;
+    found->meant = NULL;
+    for (option_id id = 0; id < OPTION_TOTAL; id++) {
+        const char *variable = option_table[id].variable;
+        if (variable == NULL)
+            continue;
+        if (strcmp(found->name, variable) == 0)
+            return false;
+        size_t distance = suggest_distance(found->name, variable);
+        if (distance < nearest) {
+            nearest = distance;
+            found->meant = variable;
+        }
+    }
+    return found->meant != NULL;
+}
+
+bool unread_variables_next(const char *const *environment, size_t *cursor, unread_variable *found)
+{
+    while (environment[*cursor] != NULL) {
+        const char *entry = environment[(*cursor)++];
+        size_t length = strcspn(entry, "=");
+        if (strncmp(entry, "AKIDB_", 6) != 0 || length >= sizeof found->name)
+            continue;
+        snprintf(found->name, sizeof found->name, "%.*s", (int)length, entry);
+        if (is_former(found) || is_mistyped(found))
+            return true;
+    }
+    return false;
 }

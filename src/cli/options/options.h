@@ -7,6 +7,9 @@
 #ifndef CLI_OPTIONS_OPTIONS_H
 #define CLI_OPTIONS_OPTIONS_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "akidb/embed.h"
 #include "base/buf.h"
 #include "cli/bench/option_list.h"
@@ -52,8 +55,8 @@ typedef struct option_value {
 typedef struct options {
     command_id command;
     option_value values[OPTION_TOTAL];
-    char *
-        argument; /* what stands beside the options ("pull <id>"), behind the verb if there is one; or NULL */
+    /* what stands beside the options ("pull <id>"), behind the verb if there is one; or NULL */
+    char *argument;
 } options;
 
 /* Resolves all sources for `command`. arguments: what follows the command's name. environment: as environ. --help among
@@ -95,5 +98,28 @@ AKI_MUST_CHECK aki_status options_read_file(options *o, const char *path, aki_er
 /* Stores a parsed value with its origin; label as in option_parse. */
 AKI_MUST_CHECK aki_status options_store(options *o, option_id id, option_source source, const char *origin,
                                         const char *label, const char *text, aki_error *error);
+
+/* "Did you mean ...?": the nearest of some names to a mistyped one. */
+
+#define SUGGEST_MAX_BYTES 64 /* longer names have no neighbours */
+
+/* Least number of insertions, deletions, replacements and swaps of neighbours that turn a into b (optimal string
+ * alignment), or SUGGEST_MAX_BYTES when one is longer than that. */
+size_t suggest_distance(const char *a, const char *b);
+
+/* True when the two are near enough that one may be a slip for the other. */
+int suggest_near(const char *typed, const char *name);
+
+/* Variables that look meant for this program but are read by no option: mistyped ones, and those of the Rust service that
+ * this program replaces. Ignored without a word, they would leave a default in force that nobody asked for. */
+
+typedef struct unread_variable {
+    char name[SUGGEST_MAX_BYTES];
+    const char *meant; /* the variable to set instead; NULL = nothing takes its place */
+} unread_variable;
+
+/* Fills *found with the next such variable of `environment` ("NAME=value" strings, NULL at the end); false at the end. *cursor
+ * starts at 0. Other names that begin with AKIDB_ are left alone: orchestrators make some of a service's name. */
+bool unread_variables_next(const char *const *environment, size_t *cursor, unread_variable *found);
 
 #endif

@@ -7,7 +7,6 @@
 #include "base/memory.h"
 #include "cli/options/commands.h"
 #include "cli/options/config_lines.h"
-#include "cli/options/suggest.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -4,6 +4,8 @@
 #define CLI_SERVE_ACTIVATION_H
 
 #include "akidb/embed.h"
+#include "cli/options/options.h"
+#include "server/server.h"
 
 #define ACTIVATION_MAX 16
 #define ACTIVATION_FIRST 3 /* descriptors count from here */
@@ -17,5 +19,14 @@ typedef struct activation {
  * sockets must be meant. Error: AKI_INVALID_ARGUMENT (a count that is none, or over ACTIVATION_MAX). */
 AKI_MUST_CHECK aki_status activation_read(activation *out, const char *pid, const char *count,
                                           const char *names, long own_pid, aki_error *error);
+
+/* The lines by which `akidb-embed serve` tells where it is to be found. */
+
+/* Every address, port and socket that the server listens on, and whether keys are asked for. */
+void serve_announce_listening(const options *o, const server *s, const activation *sockets,
+                              const log_sink *log);
+
+/* A command that a new user may copy. */
+void serve_announce_example(const options *o, const server *s, const log_sink *log);
 
 #endif

@@ -1,4 +1,4 @@
-#include "cli/serve/load_trace.h"
+#include "cli/serve/model_loader.h"
 
 #include "kernels/precision.h"
 

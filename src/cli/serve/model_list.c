@@ -3,9 +3,9 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/xxhash64.h"
-#include "cli/model_name.h"
+#include "cli/model_source.h"
 #include "cli/options/config_lines.h"
-#include "cli/options/suggest.h"
+#include "cli/options/options.h"
 #include "model/modules.h"
 
 #include <ctype.h>

@@ -4,10 +4,15 @@
 #include "base/memory.h"
 #include "cli/device_source.h"
 #include "cli/model_source.h"
+#include "hub/digest.h"
 #include "model/modules.h"
 #include "serving/memory_budget.h"
+#include "serving/vector_check.h"
 
+#include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define LOG_TARGET "serve"
 /* The least that a model can take: its matrices, which are most of it, in the narrowest precision. */
@@ -92,4 +97,19 @@ aki_status model_loader_open_traced(const model_loader *loader, const model_spec
     if (status != AKI_OK && error != NULL)
         *error = own;
     return status;
+}
+
+bool published_weights_in(const char *folder)
+{
+    char digest[DIGEST_HEX_MAX + 1] = "";
+    weight_paths paths;
+    int descriptor = -1;
+    if (modules_find_weights(&paths, folder, NULL) == AKI_OK && paths.count == 1)
+        descriptor = open(paths.items[0], O_RDONLY | O_CLOEXEC);
+    weight_paths_free(&paths);
+    if (descriptor < 0)
+        return false;
+    bool read = digest_file(descriptor, DIGEST_SHA256, NULL, NULL, digest, NULL) == AKI_OK;
+    close(descriptor);
+    return read && strcmp(digest, reference_weights_sha256) == 0;
 }

@@ -2,12 +2,28 @@
 #ifndef CLI_SERVE_MODEL_LOADER_H
 #define CLI_SERVE_MODEL_LOADER_H
 
-#include "cli/options/options.h"
-#include "cli/serve/load_trace.h"
-#include "cli/stop.h"
+#include <stdbool.h>
+
 #include "base/log.h"
+#include "cli/options/options.h"
+#include "cli/stop.h"
 #include "engine/encoder.h"
 #include "serving/model_set.h"
+#include "telemetry/tracer.h"
+
+/* The trace of a model's loading: model_load with its stages download_model, load_config, load_tokenizer, select_device,
+ * load_weights and warm_up below it. A stage that was not reached has no span; the one that failed has the error. */
+
+typedef struct load_trace {
+    const char *model;
+    int64_t start_ns, end_ns; /* CLOCK_MONOTONIC, as all here */
+    int64_t located_ns;       /* its folder was found; 0 = it was not */
+    encoder_times times;
+    int64_t opened_ns; /* opening ended, well or not; 0 = never begun */
+} load_trace;
+
+/* enc: NULL when it could not be opened. error: what went wrong, or NULL. */
+void load_trace_emit(const load_trace *trace, tracer *t, const encoder *enc, const char *error);
 
 typedef struct model_loader {
     const options *options;
@@ -27,5 +43,10 @@ AKI_MUST_CHECK aki_status model_loader_open(const model_loader *loader, const mo
 /* As model_loader_open, with a trace of its own. */
 AKI_MUST_CHECK aki_status model_loader_open_traced(const model_loader *loader, const model_spec *spec,
                                                    const char *folder, encoder **out, aki_error *error);
+
+/* Tells if a model's weights are, byte for byte, the published ones that the stored reference vector was made with. */
+
+/* Reads the whole file. False as well where it cannot be read. */
+bool published_weights_in(const char *folder);
 
 #endif

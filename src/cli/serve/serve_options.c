@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/file_mode.h"
+#include "base/option.h"
 
 #include <string.h>
 

@@ -1,7 +1,6 @@
-#include "engine/cpu/cpu.h"
+#include "engine/device/cpu_device.h"
 
 #include "base/clock.h"
-#include "engine/device/cpu_device.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 
 #include "base/cpus.h"
 #include "base/error.h"
-#include "base/discard.h"
+#include "base/mapping.h"
 #include "base/memory.h"
 
 /* In elements of `size` bytes, whole cache lines. Rows whose distance is a multiple of 2 KiB compete for the same few sets

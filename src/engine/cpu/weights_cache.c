@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/xxhash64.h"
-#include "model/fingerprint.h"
+#include "model/file_hashes.h"
 
 #define MAGIC "AKIWGHT"
 #define VERSION 2

@@ -107,4 +107,9 @@ const float *cpu_team_run(const cpu_device *device, cpu_state *state, const devi
 void cpu_team_help(const cpu_device *device, const cpu_state *own, const cpu_state *leader,
                    const atomic_uint *called_away);
 
+/* The CPU behind the interface of devices: for choosing among devices by score, and for devices that compute by it. The
+ * encoder itself calls engine/device/cpu_device.h directly, where several workers may help with one pass. */
+
+extern const device_api device_cpu_api;
+
 #endif

@@ -1,5 +1,5 @@
 /* The interface of a device: what computes last hidden states from token ids. Implemented in this program by the CPU
- * (engine/cpu/cpu.h) and by shared objects that are loaded at start (engine/device/plugin.h), for GPUs and for tests.
+ * (engine/device/cpu_device.h) and by shared objects that are loaded at start (engine/device/plugin.h), for GPUs and for tests.
  *
  * A plugin exports one constant, `const device_api aki_device_plugin`. It is built against the headers of the program that
  * loads it: abi_version says so, is looked at before anything else, and changes with any struct of this header or of
@@ -15,10 +15,12 @@
 #ifndef ENGINE_DEVICE_DEVICE_H
 #define ENGINE_DEVICE_DEVICE_H
 
+#include <stdint.h>
+
 #include "akidb/embed.h"
 #include "base/log.h"
-#include "engine/device/device_times.h"
 #include "model/model.h"
+#include "engine/device/device_times.h"
 
 #define DEVICE_ABI_VERSION 6u
 #define DEVICE_PLUGIN_SYMBOL "aki_device_plugin"
@@ -55,9 +57,8 @@ typedef struct device_model {
     const model_weights *weights;
     aki_precision precision; /* as asked for, AUTO included: the device's own best */
     const char *folder;      /* that the model was opened from */
-    const model_heads
-        *heads; /* what is made of the last hidden states; the host's to run, but for the pooling of
-                                 a device that pools. NULL = not known */
+    /* what is made of the last hidden states; the host's to run, but for the pooling of a device that pools. NULL = not known */
+    const model_heads *heads;
 } device_model;
 
 /* True for the ways in which a device that pools can do it. The host computes all others on the CPU. */
@@ -68,9 +69,9 @@ static inline bool device_has_pooling(aki_pooling pooling)
 
 typedef struct device_batch {
     const int32_t *token_ids; /* [offsets[texts]], each checked to be within the vocabulary by the caller */
-    const uint32_t
-        *offsets; /* [texts + 1], rising from 0; text i is token_ids[offsets[i] .. offsets[i + 1]) */
-    size_t texts; /* >= 1; every text has 1 .. max_positions tokens */
+    /* [texts + 1], rising from 0; text i is token_ids[offsets[i] .. offsets[i + 1]) */
+    const uint32_t *offsets;
+    size_t texts;               /* >= 1; every text has 1 .. max_positions tokens */
     const aki_pooling *pooling; /* [texts], by device_has_pooling; NULL for devices that do not pool */
     /* [texts]: the first token of each text that is of type 1, as the ones behind it are; the text's length = none. NULL = all tokens
      * are of type 0, as always for devices without `token_types`. */

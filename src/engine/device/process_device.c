@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/cpus.h"
 #include "engine/device/process_wire.h"
-#include "model/fingerprint.h"
+#include "model/file_hashes.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* A device in a process of its own, for plugins whose failures cost their process the device for good (device_api.isolated):
  * what fails, crashes, or does not come back is that process. It is ended, and the next state that is opened begins a new one.
  *
- * The process is this program again (/proc/self/exe), with the command PROCESS_COMMAND: engine/device/process_serve.h. It opens the model
+ * The process is this program again (/proc/self/exe), with the command PROCESS_COMMAND: engine/device/process_wire.h. It opens the model
  * from its folder, and is not used if that is not the same model any more. It sees this process' end by the closed control
  * socket and ends itself, whatever the device does. A pass costs two changes of process more; only ids and vectors are copied. */
 #ifndef ENGINE_DEVICE_PROCESS_DEVICE_H

@@ -1,11 +1,10 @@
-#include "engine/device/process_serve.h"
+#include "engine/device/process_wire.h"
 
 #include "base/cpus.h"
 #include "base/error.h"
 #include "base/thread.h"
 #include "engine/device/plugin.h"
-#include "engine/device/process_wire.h"
-#include "model/fingerprint.h"
+#include "model/file_hashes.h"
 
 #include <errno.h>
 #include <stdio.h>

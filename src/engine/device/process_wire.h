@@ -1,4 +1,4 @@
-/* Messages between the server (process_device.h) and the process that a device has to itself (process_serve.h).
+/* Messages between the server (process_device.h) and the process that a device has to itself (process_serve, below).
  * Both are the same program, so that structs travel as they are.
  *
  * Two descriptors come with the process: the control socket, and the plugin, already checked. Over the control socket it says
@@ -9,6 +9,7 @@
 #define ENGINE_DEVICE_PROCESS_WIRE_H
 
 #include "base/memory.h"
+#include "akidb/embed.h"
 #include "engine/device/device.h"
 
 #define PROCESS_COMMAND "device-process" /* the program's, for itself */
@@ -70,5 +71,12 @@ static inline bool process_memory_place(process_memory *m, void *base, size_t ma
     m->second = (uint32_t *)(m->pooling + max_tokens + 1);
     return true;
 }
+
+/* The other side of engine/device/process_device.h: the process that a device has to itself. */
+
+/* Loads the model and the plugin, and serves passes until the control socket is closed, which is when the process is to end:
+ * threads and device are left as they are. The descriptors of engine/device/process_wire.h must be there. False = it could not begin, or
+ * what came over the socket was no message of this program's. */
+bool process_serve(const char *folder, aki_precision precision);
 
 #endif

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "engine/cpu/cpu.h"
+#include "engine/device/cpu_device.h"
 #include "engine/device/process_device.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 #include "http/connection/h1_chunked.h"
 
-#include "http/connection/field_line.h"
+#include "http/connection/h1_head.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
 #ifndef HTTP_CONNECTION_H1_CHUNKED_H
 #define HTTP_CONNECTION_H1_CHUNKED_H
 
-#include "http/fault.h"
+#include "http/reply.h"
 #include "http/request.h"
 
 /* Of all extensions of a body together, leading zeros of sizes included. */

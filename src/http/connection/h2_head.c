@@ -2,7 +2,7 @@
  * (h1_head.h) is refused here: its size, the count of its fields, the target, the host. Trailers are dropped. */
 #include "http/connection/h2_stream.h"
 
-#include "http/host_header.h"
+#include "http/page_guard.h"
 
 #include <string.h>
 #include <strings.h>

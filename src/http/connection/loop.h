@@ -8,10 +8,22 @@
 #define HTTP_CONNECTION_LOOP_H
 
 #include "akidb/embed.h"
-#include "http/date.h"
 #include "http/connection/timer_wheel.h"
 
 #include <stdatomic.h>
+#include <stdint.h>
+
+/* The value of the header Date (RFC 9110 section 5.6.7), written anew once a second. */
+
+#define HTTP_DATE_BYTES 30
+
+typedef struct http_date {
+    int64_t second; /* of the text; 0 = none yet */
+    char text[HTTP_DATE_BYTES];
+} http_date;
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT" for this time of the wall clock; valid until the next call. One thread. */
+const char *http_date_text(http_date *date, int64_t wall_ns);
 
 #define LOOP_SCRATCH_BYTES ((size_t)64 << 10)
 

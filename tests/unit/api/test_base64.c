@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "api/base64.h"
+#include "api/float_text.h"
 
 static void assert_base64(const char *bytes, const char *expected)
 {

@@ -1,7 +1,7 @@
 #include "unit.h"
 
-#include "api/base64.h"
 #include "api/cl100k.h"
+#include "api/float_text.h"
 #include "base/buf.h"
 
 #define TOKENS 100256

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "api/json_budget.h"
+#include "api/body.h"
 
 static json_cost cost_of(const char *text)
 {

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "api/json_saturate.h"
+#include "api/body.h"
 #include "base/memory.h"
 
 typedef struct row {

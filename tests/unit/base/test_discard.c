@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "base/discard.h"
+#include "base/mapping.h"
 #include "base/memory.h"
 
 #include <unistd.h>

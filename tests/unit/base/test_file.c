@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "base/file.h"
-#include "base/json_file.h"
+#include "base/json_parse.h"
 #include "base/memory.h"
 
 #include <sys/stat.h>

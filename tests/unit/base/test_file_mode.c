@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "base/file_mode.h"
+#include "base/option.h"
 
 static void reads_octal_digits(void **state)
 {

@@ -1,6 +1,5 @@
 #include "unit.h"
 
-#include "base/json_file.h"
 #include "base/json_parse.h"
 
 static char folder[200], path[256];

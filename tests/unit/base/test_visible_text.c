@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "base/visible_text.h"
+#include "base/utf8.h"
 
 static void assert_shown(const char *text, const char *expected)
 {

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "cli/bulk/csv_delimiter.h"
+#include "cli/bulk/csv_texts.h"
 
 static void test_first_lines(void **state)
 {

@@ -1,7 +1,7 @@
 /* The trace of loadings that went well, or failed at one stage or another, from times made by hand. */
 #include "unit.h"
 
-#include "cli/serve/load_trace.h"
+#include "cli/serve/model_loader.h"
 
 #define MAX_SPANS 16
 

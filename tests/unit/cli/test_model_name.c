@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "base/memory.h"
-#include "cli/model_name.h"
+#include "cli/model_source.h"
 
 #include <limits.h>
 #include <sys/stat.h>

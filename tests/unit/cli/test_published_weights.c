@@ -1,7 +1,7 @@
 /* Another file than the published one is not taken for it, whatever is wrong with it. */
 #include "unit.h"
 
-#include "cli/serve/published_weights.h"
+#include "cli/serve/model_loader.h"
 
 #include <limits.h>
 #include <sys/stat.h>

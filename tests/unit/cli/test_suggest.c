@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "cli/options/suggest.h"
+#include "cli/options/options.h"
 
 static void test_distance_counts_edits(void **state)
 {

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "cli/options/unread_variables.h"
+#include "cli/options/options.h"
 
 static void test_mistyped_and_former_variables_are_found(void **state)
 {

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "engine/head_scores.h"
+#include "engine/head_chain.h"
 
 #include <math.h>
 

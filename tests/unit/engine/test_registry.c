@@ -1,6 +1,6 @@
 #include "engine/synthetic.h"
 
-#include "engine/cpu/cpu.h"
+#include "engine/device/cpu_device.h"
 #include "engine/device/registry.h"
 
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 #include "http/made_request.h"
 
-#include "http/cors.h"
+#include "http/page_guard.h"
 
 static void knows_the_origins_of_the_list(void **state)
 {

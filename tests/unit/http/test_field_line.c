@@ -1,7 +1,7 @@
 /* Lines of heads and trailer sections: where they end, and what is a field. */
 #include "unit.h"
 
-#include "http/connection/field_line.h"
+#include "http/connection/h1_head.h"
 
 static void names_are_tokens(void **state)
 {

@@ -1,8 +1,8 @@
 /* The head of a reply, byte by byte. */
 #include "unit.h"
 
-#include "http/date.h"
-#include "http/connection/h1_write.h"
+#include "http/connection/h1.h"
+#include "http/connection/loop.h"
 
 #include "base/clock.h"
 

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "http/host_header.h"
+#include "http/page_guard.h"
 
 static void takes_names_and_addresses(void **state)
 {

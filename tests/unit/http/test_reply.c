@@ -1,8 +1,8 @@
 /* Replies, and how HTTP/1.1 writes their heads. */
 #include "unit.h"
 
-#include "http/date.h"
-#include "http/connection/h1_write.h"
+#include "http/connection/h1.h"
+#include "http/connection/loop.h"
 
 static void fields_come_back_in_their_order(void **state)
 {

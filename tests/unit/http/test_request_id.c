@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "http/request_id.h"
+#include "http/request.h"
 
 static void takes_the_callers_where_it_is_fit(void **state)
 {

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "http/request_timeout.h"
+#include "http/request.h"
 
 #include "base/clock.h"
 

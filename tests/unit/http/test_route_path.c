@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "http/route_path.h"
+#include "http/request.h"
 
 static void a_name_stands_for_one_or_more_characters(void **state)
 {

@@ -3,7 +3,6 @@
 
 #include "base/file.h"
 #include "http/connection/link.h"
-#include "http/connection/tls.h"
 
 #include <gnutls/x509.h>
 #include <sys/socket.h>

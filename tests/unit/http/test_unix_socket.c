@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "base/memory.h"
-#include "http/connection/unix_socket.h"
+#include "http/connection/listen_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "hub/retry.h"
+#include "hub/transfer.h"
 
 static void test_delay_doubles_up_to_the_cap(void **state)
 {

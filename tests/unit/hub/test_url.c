@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "hub/url.h"
+#include "hub/transfer.h"
 
 static void test_origins(void **state)
 {

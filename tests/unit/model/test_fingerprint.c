@@ -1,6 +1,6 @@
 #include "engine/synthetic.h"
 
-#include "model/fingerprint.h"
+#include "model/file_hashes.h"
 
 static void is_the_same_for_equal_models(void **state)
 {

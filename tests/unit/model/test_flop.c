@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "model/flop.h"
+#include "model/parts.h"
 
 /* 21.23 MFLOP and 9,216 per token of length for each token of all-MiniLM-L6-v2. */
 static void counts_minilm(void **state)

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/mapping.h"
-#include "model/fingerprint.h"
+#include "model/file_hashes.h"
 #include "model/tiny_model.h"
 #include "model/weight_files.h"
 

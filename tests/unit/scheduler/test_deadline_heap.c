@@ -1,7 +1,7 @@
 #include "scheduler/requests.h"
 
 #include "resilience/jitter.h"
-#include "scheduler/deadline_heap.h"
+#include "scheduler/queue.h"
 
 #define REQUESTS 300
 

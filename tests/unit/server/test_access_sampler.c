@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "server/access_sampler.h"
+#include "server/request_facts.h"
 
 #include <pthread.h>
 

@@ -2,7 +2,7 @@
 #include "http_client.h"
 
 #include "base/thread.h"
-#include "server/drain.h"
+#include "server/listening.h"
 #include "server/server.h"
 
 #include <sched.h>

@@ -2,8 +2,8 @@
 #include "unit.h"
 
 #include "http/connection/connection.h"
-#include "server/arrival.h"
 #include "server/exchange.h"
+#include "server/listening.h"
 
 static unsigned told;
 

@@ -6,8 +6,8 @@
 #include "grpc/frame.h"
 #include "http/connection/connection.h"
 #include "http/connection/loop.h"
-#include "server/arrival.h"
 #include "server/exchange.h"
+#include "server/listening.h"
 #include "server/message_stream.h"
 
 #define REFLECTION "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"

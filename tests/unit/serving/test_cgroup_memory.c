@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "serving/memory_usage.h"
+#include "serving/memory_budget.h"
 
 #include <ftw.h>
 #include <sys/stat.h>

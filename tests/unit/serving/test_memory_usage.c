@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "serving/memory_usage.h"
+#include "serving/memory_budget.h"
 
 static void sees_memory_that_is_touched(void **state)
 {

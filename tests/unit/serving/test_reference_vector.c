@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "base/utf8.h"
-#include "serving/reference_vector.h"
+#include "serving/vector_check.h"
 
 #include <math.h>
 

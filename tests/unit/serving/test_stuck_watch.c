@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "serving/stuck_watch.h"
+#include "serving/watchdog.h"
 
 #define PERIOD_NS (200 * NS_PER_MS)
 #define START_NS (1000 * NS_PER_S)

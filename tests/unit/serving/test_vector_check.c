@@ -1,6 +1,5 @@
 #include "unit.h"
 
-#include "serving/reference_vector.h"
 #include "serving/vector_check.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 #include "scheduler/rig.h"
 
-#include "serving/warm_up.h"
+#include "serving/probe.h"
 
 /* Equal ones would be computed once. */
 static void each_worker_gets_a_text_of_its_own(void **state)

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "telemetry/arena.h"
+#include "telemetry/otlp_message.h"
 
 static void gives_zeroed_memory_of_any_size(void **state)
 {

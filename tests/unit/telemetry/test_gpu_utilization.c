@@ -1,8 +1,8 @@
 /* With tests/plugins/fake_nvml.c in place of NVIDIA's library; without one the value is 0, as the metrics' tests see it. */
 #include "unit.h"
 
-#include "telemetry/gpu_utilization.h"
 #include "telemetry/metrics_text.h"
+#include "telemetry/process_stats.h"
 
 #include <dlfcn.h>
 

@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "base/utf8.h"
-#include "telemetry/log_line.h"
+#include "telemetry/log_writer.h"
 
 #include <jansson.h>
 #include <math.h>

@@ -1,8 +1,8 @@
 #include "collector.h"
 
 #include "base/clock.h"
-#include "telemetry/metrics_push.h"
 #include "telemetry/otlp.pb-c.h"
+#include "telemetry/telemetry.h"
 
 #define NEVER_MS (24 * 3600 * INT64_C(1000))
 

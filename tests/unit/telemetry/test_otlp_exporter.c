@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "telemetry/otlp.pb-c.h"
-#include "telemetry/otlp_exporter.h"
+#include "telemetry/telemetry.h"
 
 typedef struct fixture {
     otlp_target target;

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "telemetry/otlp_encode.h"
+#include "telemetry/otlp_message.h"
 
 #include <zlib.h>
 

@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "telemetry/otlp.pb-c.h"
-#include "telemetry/otlp_encode.h"
+#include "telemetry/otlp_message.h"
 
 #include <math.h>
 

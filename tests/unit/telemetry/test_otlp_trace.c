@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "telemetry/otlp.pb-c.h"
-#include "telemetry/otlp_encode.h"
+#include "telemetry/otlp_message.h"
 
 #define ROOM ((size_t)1 << 20)
 

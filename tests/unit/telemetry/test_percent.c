@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "telemetry/percent.h"
+#include "telemetry/otel_values.h"
 
 static void parses_lists(void **state)
 {

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "telemetry/resource.h"
+#include "telemetry/otel_settings.h"
 
 static size_t times(const resource *r, const char *key)
 {

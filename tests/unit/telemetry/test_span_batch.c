@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "telemetry/span_batch.h"
+#include "telemetry/tracer.h"
 
 static void takes_up_to_its_size(void **state)
 {

@@ -1,8 +1,8 @@
 #include "unit.h"
 
 #include "base/thread.h"
-#include "telemetry/span_batch.h"
 #include "telemetry/span_ring.h"
+#include "telemetry/tracer.h"
 
 #include <sched.h>
 
