@@ -13,8 +13,8 @@ typedef struct slow_result {
     uint64_t bytes_sent;
     uint64_t closed_by_server;
     uint64_t failed; /* could not connect */
-    int64_t
-        longest_ns; /* that a connection was open, whether the server closed it or it was open at the end */
+    /* that a connection was open, whether the server closed it or it was open at the end */
+    int64_t longest_ns;
     size_t open_at_end;
 } slow_result;
 

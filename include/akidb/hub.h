@@ -27,8 +27,8 @@ typedef struct aki_hub_options {
     const char *cache_folder; /* NULL = HF_HUB_CACHE, else $HF_HOME/hub, else ~/.cache/huggingface/hub */
     const char *revision;     /* branch, tag or commit; NULL = "main" */
     const char *token;        /* NULL = HF_TOKEN or the file where huggingface_hub keeps it */
-    const char
-        *ca_file; /* certificates to trust where SSL_CERT_FILE and the like name none; NULL = the system's */
+    /* certificates to trust where SSL_CERT_FILE and the like name none; NULL = the system's */
+    const char *ca_file;
     bool offline; /* never touch the network; as HF_HUB_OFFLINE */
     bool pull;    /* ask the hub even where the cache has the model, and repair what is damaged there */
     /* Called on the calling thread while something is downloaded; NULL = not wanted. False ends the download with

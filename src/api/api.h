@@ -42,8 +42,8 @@ typedef struct api_listed {
     size_t dimension, max_tokens;
     char prompts[API_PROMPTS_BYTES]; /* their names, each ended by NUL, behind the last one another NUL */
     size_t weight_bytes;
-    size_t
-        bytes; /* of memory, with what its workers and caches take; also while it is being loaded or unloaded */
+    /* of memory, with what its workers and caches take; also while it is being loaded or unloaded */
+    size_t bytes;
     uint64_t requests;
     int64_t last_use_s, expires_s; /* Unix time; 0 = never */
     char failure[256];             /* of the last load; "" = none */
@@ -86,8 +86,8 @@ typedef struct api_request {
 } api_request;
 
 typedef struct api_call {
-    aki_text
-        *texts; /* [count], in `root` or static; data NULL where `ids` says what to embed, or not a text */
+    /* [count], in `root` or static; data NULL where `ids` says what to embed, or not a text */
+    aki_text *texts;
     scheduler_ids *ids; /* [count]; NULL = texts only */
     size_t count;       /* 0 = the reply needs no vectors */
     aki_embed_options options;
@@ -135,8 +135,8 @@ typedef struct api_hint {
 } api_hint;
 
 typedef struct api_dialect {
-    const char *
-        text_field; /* what the parameter of an error calls the texts: "input" for "texts[3]" -> "input[3]" */
+    /* what the parameter of an error calls the texts: "input" for "texts[3]" -> "input[3]" */
+    const char *text_field;
     const char *example;   /* of a body */
     const api_hint *hints; /* end with a NULL text; NULL = none */
     bool any_media_type;   /* a body's Content-Type may be anything, or missing */

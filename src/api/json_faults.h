@@ -19,8 +19,8 @@ typedef struct json_fault {
 } json_fault;
 
 typedef struct json_faults {
-    json_fault *
-        faults; /* [count]: the first one of each element, rising; at most one elsewhere, after which the search ends */
+    /* [count]: the first one of each element, rising; at most one elsewhere, after which the search ends */
+    json_fault *faults;
     size_t count, room;
     char *repaired; /* [length of the text]; NULL where there is no fault */
 } json_faults;

@@ -18,8 +18,8 @@ typedef struct json_scan {
     size_t length, at;
     bool begun;
     /* After JSON_SCAN_FAULT: */
-    size_t
-        fault_column;  /* of the byte that cannot stand there, from 1; at the end of the text its last byte */
+    /* of the byte that cannot stand there, from 1; at the end of the text its last byte */
+    size_t fault_column;
     const char *fault; /* "':' expected", static storage */
 } json_scan;
 

@@ -50,8 +50,8 @@ struct turn {
 typedef struct turn_order {
     turn *first;
     int64_t now_used_ns[TURNS_CLASSES]; /* the least used_ns of active sources, which never falls */
-    int64_t
-        bulk_due_ns; /* computing time * (TURNS_BULK_ONE_IN - 1) that bulk work has to get; negative = had more */
+    /* computing time * (TURNS_BULK_ONE_IN - 1) that bulk work has to get; negative = had more */
+    int64_t bulk_due_ns;
     uint64_t passes; /* begun so far */
 } turn_order;
 

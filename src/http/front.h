@@ -19,8 +19,8 @@ typedef struct http_front_settings {
     tls *tls; /* for all sockets but unix ones; NULL = plain */
     bool h2c; /* HTTP/2 without TLS, for clients that know that it is spoken */
     size_t max_header_bytes;
-    int64_t
-        header_timeout_ms; /* from a connection's opening, or a request's first byte, to its last header */
+    /* from a connection's opening, or a request's first byte, to its last header */
+    int64_t header_timeout_ms;
     int64_t idle_timeout_ms, write_timeout_ms;
     unsigned max_connections;
     unsigned max_connections_per_address; /* 0 = no limit of its own */

@@ -14,8 +14,8 @@ typedef struct download_session {
     const char *id;
     transfer *transfer;
     hub_progress now; /* file_index and file_count are kept by whoever walks the files */
-    bool
-        hub_unavailable; /* the failure was the network's or the hub's, not the request's: a cache may stand in */
+    /* the failure was the network's or the hub's, not the request's: a cache may stand in */
+    bool hub_unavailable;
 } download_session;
 
 typedef struct remote_file {

@@ -17,13 +17,12 @@ typedef struct hub_settings {
     const char *cache_folder; /* HF_HUB_CACHE, else $HF_HOME/hub, else ~/.cache/huggingface/hub */
     const char *endpoint;     /* HF_ENDPOINT */
     const char *token;        /* HF_TOKEN, HF_TOKEN_PATH or $HF_HOME/token; NULL = anonymous. Never logged */
-    const char
-        *http_proxy;      /* HTTP_PROXY, for http:// addresses; NULL = as libcurl finds it: it reads the other
-                               * variables, but this one in lower case only */
-    const char *ca_file;  /* SSL_CERT_FILE and the like: certificates to trust; NULL = the system's */
-    bool offline;         /* HF_HUB_OFFLINE: never touch the network */
-    const char *revision; /* branch, tag or commit; default "main" */
-    unsigned attempts;    /* per file, >= 1; counted anew after every 256 KiB that arrived */
+    /* HTTP_PROXY, for http:// addresses; NULL = as libcurl finds it: it reads the other variables, but this one in lower case only */
+    const char *http_proxy;
+    const char *ca_file;    /* SSL_CERT_FILE and the like: certificates to trust; NULL = the system's */
+    bool offline;           /* HF_HUB_OFFLINE: never touch the network */
+    const char *revision;   /* branch, tag or commit; default "main" */
+    unsigned attempts;      /* per file, >= 1; counted anew after every 256 KiB that arrived */
     int64_t retry_delay_ms; /* before the second attempt; doubles, jittered, capped */
     int64_t connect_timeout_ms, stall_timeout_ms;
     void (*progress)(void *cookie, const hub_progress *now); /* NULL = none; called from the calling thread */

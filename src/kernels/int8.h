@@ -63,11 +63,11 @@ typedef struct int8_quantisation {
 
 typedef struct kernel_int8 {
     kernel_number number; /* what attention beside these products works on: that of the tier's bf16 or fp32 */
-    unsigned char
-        zero;         /* 0 where the instructions multiply signed by signed, 128 where one side is unsigned */
+    /* 0 where the instructions multiply signed by signed, 128 where one side is unsigned */
+    unsigned char zero;
     size_t row_block; /* as in kernel_precision */
-    size_t
-        column_step; /* as in kernel_precision; divides INT8_CHUNK, at whose multiples INT8_TO_INT8 may be cut */
+    /* as in kernel_precision; divides INT8_CHUNK, at whose multiples INT8_TO_INT8 may be cut */
+    size_t column_step;
 
     /* As in kernel_precision. The packed weights of an output are within greatest / INT8_MOST of its weights,
      * greatest being their largest magnitude. */

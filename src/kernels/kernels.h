@@ -59,8 +59,8 @@ typedef struct kernel_product {
     void *output;        /* [rows][outputs], stride output_stride >= outputs; must not overlap the input */
     size_t output_stride;
     kernel_activation activation;
-    bool
-        narrow_output; /* the output is of the precision's numbers, for its next product or attention; else f32 */
+    /* the output is of the precision's numbers, for its next product or attention; else f32 */
+    bool narrow_output;
 } kernel_product;
 
 /* Self-attention of one text, the heads first_head .. first_head + head_count - 1 of it; a head's result does not depend
@@ -143,8 +143,8 @@ typedef struct kernel_rotary {
     size_t stride;
     const float *gamma; /* [head_size]; NULL = no norm */
     float epsilon;
-    const float
-        *table; /* [rows] of [head_size / 2] cosines and as many sines, dense; NULL = nothing is turned */
+    /* [rows] of [head_size / 2] cosines and as many sines, dense; NULL = nothing is turned */
+    const float *table;
 } kernel_rotary;
 
 /* output[r][j] = activation(gate[r][j]) * up[r][j]. Bound: that of the activation times |up|, and u |output|. */
@@ -153,8 +153,8 @@ typedef struct kernel_gate {
     const float *gate, *up; /* [rows][columns], `stride` apart */
     size_t stride;
     kernel_activation activation;
-    void *
-        output; /* [rows][columns] numbers of the precision, stride output_stride; behind an odd row a zero */
+    /* [rows][columns] numbers of the precision, stride output_stride; behind an odd row a zero */
+    void *output;
     size_t output_stride;
 } kernel_gate;
 
@@ -228,8 +228,8 @@ typedef struct kernel_table {
     const kernel_precision *fp32;
     const kernel_precision *bf16; /* NULL when the tier has none */
     bool bf16_is_faster;          /* than the tier's fp32 */
-    const struct kernel_int8
-        *int8;           /* NULL when the tier has none; its number is that of fp32 or bf16 above */
+    /* NULL when the tier has none; its number is that of fp32 or bf16 above */
+    const struct kernel_int8 *int8;
     bool int8_is_faster; /* than both */
     void (*norm)(const kernel_norm *norm);
 } kernel_table;

@@ -122,8 +122,8 @@ typedef struct model_family {
     const char *code;
     /* Part of the name of the repository that this class is from, where another family has a class of that name; NULL = any. */
     const char *repository;
-    const char *
-        arguments; /* that a sentence file may give for its config.json, as sentence_arguments_check takes them */
+    /* that a sentence file may give for its config.json, as sentence_arguments_check takes them */
+    const char *arguments;
     /* Fills in what config.json decides: sizes, epsilon, activation and graph, which is zero before. Without layers the sizes are those
      * of the weights, and static_model.h fills them in. */
     aki_status (*read)(model_config *config, const config_fields *fields, aki_error *error);

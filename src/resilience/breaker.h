@@ -58,11 +58,10 @@ typedef struct breaker_settings {
     unsigned failures;   /* 1 .. FAILURE_WINDOW_MAX */
     int64_t window_ns;   /* >= 1 ms */
     int64_t cooldown_ns; /* >= 1 ms */
-    int64_t
-        cooldown_max_ns; /* >= cooldown_ns: each opening from half-open doubles the cooldown up to this (and 128 times);
-                                equal to cooldown_ns: always the same */
-    unsigned
-        cooldown_jitter_percent; /* 0 .. BREAKER_JITTER_MAX_PERCENT: a cooldown is longer or shorter by up to this, drawn at random */
+    /* >= cooldown_ns: each opening from half-open doubles the cooldown up to this (and 128 times); equal to cooldown_ns: always the same */
+    int64_t cooldown_max_ns;
+    /* 0 .. BREAKER_JITTER_MAX_PERCENT: a cooldown is longer or shorter by up to this, drawn at random */
+    unsigned cooldown_jitter_percent;
     unsigned probes;    /* out at once in half-open: 1 .. BREAKER_PROBES_MAX */
     unsigned successes; /* that close it: 1 .. BREAKER_SUCCESSES_MAX */
     int64_t lease_ns;   /* the longest that a probe may take; >= 1 ms */

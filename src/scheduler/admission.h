@@ -21,8 +21,8 @@ typedef struct admission {
     bool adaptive;
 
     /* state */
-    unsigned
-        sharers; /* sources that share the workers, the caller's included: each gets an equal part of their time */
+    /* sources that share the workers, the caller's included: each gets an equal part of their time */
+    unsigned sharers;
     gradient_limit limits[SCHEDULER_CLASSES];
     size_t in_flight[SCHEDULER_CLASSES]; /* requests let in and not done */
     double rate_tokens, rate_ns;         /* decayed sums over passes */

@@ -28,9 +28,8 @@ typedef struct scheduler_resilience {
     retry_budget_settings retry_budget;
     int64_t device_timeout_ms; /* of a pass on a device beyond the CPU, which is then given up */
     bool cpu_fallback;         /* the CPU computes what such a device cannot */
-    size_t
-        fallback_cache_bytes; /* for results that are looked at only when nothing can compute; there is such a cache where
-                                    there are such a device and no cache_bytes */
+    /* for results that are looked at only when nothing can compute; there is such a cache where there are such a device and no cache_bytes */
+    size_t fallback_cache_bytes;
 } scheduler_resilience;
 
 void scheduler_resilience_init(scheduler_resilience *settings);

@@ -50,8 +50,8 @@ typedef struct scheduler_result {
     const float *vectors;      /* [count][encoder_numbers]; of a text in item_errors: zeros */
     const aki_text_info *info; /* [count]; likewise */
     size_t count;
-    const scheduler_item_error
-        *item_errors; /* [item_errors_count], by rising index; none unless on_error_item */
+    /* [item_errors_count], by rising index; none unless on_error_item */
+    const scheduler_item_error *item_errors;
     size_t item_errors_count;
     int64_t tokenize_ns;  /* on the submitting thread */
     int64_t queue_ns;     /* from there to the first pass */
@@ -81,8 +81,8 @@ typedef struct scheduler_ids {
 /* All zero but texts, count and done is a plain request. */
 typedef struct scheduler_submission {
     const aki_text *texts; /* [count]; data NULL = what stands there is not a text: AKI_INVALID_ARGUMENT */
-    const scheduler_ids
-        *ids; /* [count]: embedded instead of the text, and not kept in the cache; NULL = none */
+    /* [count]: embedded instead of the text, and not kept in the cache; NULL = none */
+    const scheduler_ids *ids;
     size_t count;
     /* Where it is no VECTOR, nothing is kept in the cache, or answered from it. */
     encoder_output output;
@@ -92,8 +92,8 @@ typedef struct scheduler_submission {
     /* Vectors are computed whole, so `dimensions` must be 0. A prompt stands before texts, never before ids. */
     aki_embed_options options;
     scheduler_priority priority;
-    bool
-        on_error_item; /* a text that cannot be embedded fails alone, as a scheduler_item_error, not the request */
+    /* a text that cannot be embedded fails alone, as a scheduler_item_error, not the request */
+    bool on_error_item;
     /* A health probe: never refused because of load, never answered from the cache, not counted. Priority, client and
      * times have no effect. */
     bool probe;

@@ -23,9 +23,9 @@ typedef struct model_spec {
     const char *aliases[MODEL_ALIASES_MAX];
     size_t aliases_count;
     aki_precision precision;
-    const char
-        *prompt; /* name of the prompt that stands before texts that ask for none; NULL = as the model says */
-    bool pinned; /* loaded at once and never evicted */
+    /* name of the prompt that stands before texts that ask for none; NULL = as the model says */
+    const char *prompt;
+    bool pinned;           /* loaded at once and never evicted */
     int64_t keep_alive_ms; /* without a request, after which it is unloaded; MODEL_KEEP_FOREVER = never */
     const char *stamp;     /* changes with the files of a folder; NULL = not known */
     const char *origin;    /* where it was configured, for errors: "models.ini line 4" */

@@ -47,8 +47,8 @@ typedef struct span {
     const char *trace_state; /* the caller's, or NULL */
     const char *message;     /* of SPAN_ERROR, or NULL */
     const span_attribute *attributes;
-    uint32_t
-        attribute_count; /* above SPAN_MAX_ATTRIBUTES or the tracer's limit: the last ones are dropped and counted */
+    /* above SPAN_MAX_ATTRIBUTES or the tracer's limit: the last ones are dropped and counted */
+    uint32_t attribute_count;
     uint32_t dropped_attributes; /* filled when the span is copied */
 } span;
 

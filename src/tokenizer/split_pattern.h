@@ -14,8 +14,8 @@
 
 typedef struct split_pattern {
     const char *text;
-    bool
-        newer; /* than GPT-2's: any case in 's, a sign goes with the letters behind it, line ends with what is before */
+    /* than GPT-2's: any case in 's, a sign goes with the letters behind it, line ends with what is before */
+    bool newer;
     unsigned numbers; /* how many make a piece; 0 = any, with a space before them */
     uint32_t letters; /* classes that words are made of */
 } split_pattern;

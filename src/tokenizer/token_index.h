@@ -21,8 +21,8 @@ typedef struct token_entry {
 
 typedef struct token_index {
     struct token_slot *slots; /* [1 << (64 - shift)] */
-    uint64_t *
-        filter; /* four bits for a slot: 0 = no entry has such a hash. A cache holds them where it cannot hold the slots */
+    /* four bits for a slot: 0 = no entry has such a hash. A cache holds them where it cannot hold the slots */
+    uint64_t *filter;
     token_entry *entries; /* [capacity], in order of adding */
     size_t count, capacity;
     unsigned shift;

@@ -13,10 +13,10 @@
 typedef struct cli_command {
     const char *name;
     const char *summary; /* one line for the list of commands */
-    const char
-        *argument; /* what must stand beside the options, as help shows it ("<id>"); NULL = nothing may */
-    const char
-        *verb; /* word that may stand beside the options, and then one argument behind it; NULL = none */
+    /* what must stand beside the options, as help shows it ("<id>"); NULL = nothing may */
+    const char *argument;
+    /* word that may stand beside the options, and then one argument behind it; NULL = none */
+    const char *verb;
     const char *verb_argument; /* as help shows it */
     const char *argument_hint; /* what to do when it is missing or one too many */
     const char *description;   /* paragraphs, each line at most 100 columns */

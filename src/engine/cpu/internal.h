@@ -24,8 +24,8 @@ typedef enum cpu_place {
 typedef struct cpu_matrix {
     size_t layer, expert; /* expert 0: of a layer that has none, too */
     cpu_place place;
-    void *
-        packed; /* in cpu_device.packed, by the kernels of cpu_device.int8 when int8 is set, else of .linear */
+    /* in cpu_device.packed, by the kernels of cpu_device.int8 when int8 is set, else of .linear */
+    void *packed;
     size_t outputs, inputs;
     bool int8;
     bool int4;      /* stored as int4 with panels of .linear's column_step */
@@ -78,8 +78,8 @@ struct cpu_device {
     const float *token_weights;
     kernel_activation activation;
     cpu_norm embedding_norm, final_norm;
-    float *
-        positions; /* [position_rows][hidden]: position + type 0 embedding; one row where no table of positions is */
+    /* [position_rows][hidden]: position + type 0 embedding; one row where no table of positions is */
+    float *positions;
     size_t position_rows;
     float *type_step; /* [hidden]: type 1 less type 0 embedding; NULL where the model has no type 1 */
     float *zeros;     /* [hidden] */
@@ -177,8 +177,8 @@ struct cpu_state {
     float *normed; /* [max_tokens][hidden]: what products take of it; `hidden` itself without pre-norm */
     void *qkv,
         *context; /* [max_tokens][cpu_qkv_size], [max_tokens][queries] numbers: attention's input and output */
-    void *
-        narrowed; /* [max_tokens][hidden] numbers, context_stride apart: `normed` as products take it; none in fp32 */
+    /* [max_tokens][hidden] numbers, context_stride apart: `normed` as products take it; none in fp32 */
+    void *narrowed;
     void *intermediate;          /* [slots][intermediate] numbers: inside the feed-forward net */
     int8_rows quantised;         /* [max_tokens]: `normed`, then the context, as products in int8 take them */
     int8_rows intermediate_int8; /* [slots][intermediate]: `intermediate`, in int8 */

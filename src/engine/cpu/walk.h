@@ -18,8 +18,8 @@ typedef struct cpu_product {
     kernel_activation activation;
     int8_form form;
     bool gated; /* to numbers, through the worker's own state->gated */
-    void
-        *output; /* f32 or numbers, output_stride apart; INT8_TO_INT8 goes to the state's intermediate_int8 */
+    /* f32 or numbers, output_stride apart; INT8_TO_INT8 goes to the state's intermediate_int8 */
+    void *output;
     size_t output_stride;
 } cpu_product;
 

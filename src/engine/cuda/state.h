@@ -15,16 +15,16 @@ typedef struct cuda_state {
     cudaEvent_t marks[CUDA_MARKS];
 
     /* In the host's memory, pinned. */
-    int32_t *
-        staged; /* [CUDA_STAGED_NUMBERS(max_tokens)]: what a pass needs to know of its texts, copied at once */
+    /* [CUDA_STAGED_NUMBERS(max_tokens)]: what a pass needs to know of its texts, copied at once */
+    int32_t *staged;
     float *vectors; /* [max_tokens][hidden]: a text has at least one token */
 
     /* On the device; rows: max_tokens, rounded up for products. */
     void *memory;
     int32_t *indices; /* the copy of `staged` */
     float *hidden;    /* [rows][hidden]: the residual sum */
-    void *
-        stored; /* [rows][hidden] bf16: the same, for products; in fp32 they read `hidden`, and this is NULL */
+    /* [rows][hidden] bf16: the same, for products; in fp32 they read `hidden`, and this is NULL */
+    void *stored;
     void *projected; /* [rows][3 * hidden] */
     void *context;   /* [rows][hidden] */
     float *product;  /* [rows][hidden] f32 */

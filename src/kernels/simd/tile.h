@@ -36,8 +36,8 @@ typedef struct tile {
     const float *start;     /* [PANEL] */
     float *c;               /* [rows][PANEL] */
     size_t c_stride;
-    const tile_unit
-        *ahead[2]; /* depth * TILE_AHEAD units from each on are asked into the L2 cache; any addresses */
+    /* depth * TILE_AHEAD units from each on are asked into the L2 cache; any addresses */
+    const tile_unit *ahead[2];
 } tile;
 
 #if TILE_STEPS == 1

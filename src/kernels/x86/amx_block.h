@@ -38,8 +38,8 @@ typedef struct amx_block {
     size_t steps;        /* tiles of the depth that are loaded from the rows themselves */
     const void *rows[2]; /* [height][steps * AMX_ROW_BYTES] */
     size_t row_stride;   /* all strides in bytes */
-    const void
-        *tails[2]; /* one more tile of the depth, its rows AMX_ROW_BYTES apart; NULL when there is none */
+    /* one more tile of the depth, its rows AMX_ROW_BYTES apart; NULL when there is none */
+    const void *tails[2];
     const void *panels[2]; /* [steps, and one for the tail][2] tiles */
     const void *start[2];  /* [height][AMX_PANEL] sums of four bytes to begin with; NULL: zeros */
     size_t start_stride;   /* 0: one row for all */
