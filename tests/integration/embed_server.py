@@ -134,6 +134,12 @@ class Server:
     def send_signal(self, number):
         os.kill(self.pid, number)
 
+    def pause(self):
+        """Stops all threads; send_signal(SIGCONT) lets them go on. The signal alone returns while some of them still run."""
+        self.send_signal(signal.SIGSTOP)
+        wait_until(lambda: all("State:\tT" in status.read_text() for status in pathlib.Path(f"/proc/{self.pid}/task").glob("*/status")),
+                   "the process is stopped", self)
+
     def wait(self):
         """The exit code."""
         return self.process.wait(DEADLINE_S)

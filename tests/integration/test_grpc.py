@@ -334,7 +334,7 @@ def test_a_message_over_many_small_fields_is_bounded(plain, tmp_path):
 def test_a_client_whose_time_is_over_leaves_and_the_next_call_is_answered(plain, calls, rest):
     """The server is stopped meanwhile, so that it cannot be faster than the client's clock."""
     calls(EMBED, inputs="hello")  # the connection is there
-    plain.send_signal(signal.SIGSTOP)
+    plain.pause()
     try:
         with pytest.raises(grpc.RpcError) as error:
             calls(EMBED, inputs="hello", timeout=0.05)

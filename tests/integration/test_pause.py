@@ -53,8 +53,7 @@ def test_only_a_worker_that_does_not_come_back_is_stuck(server):
 
         # Requests sent during the pause are answered by whichever thread runs first afterwards.
         in_flight = send_in_the_background(server)
-        server.send_signal(signal.SIGSTOP)
-        wait_until(lambda: "State:\tT" in open(f"/proc/{server.pid}/status").read(), "the process is stopped")
+        server.pause()
         for connection in connections:
             ask(connection)
         time.sleep(PAUSE_S)  # the length of the pause is the matter of the test

@@ -64,8 +64,7 @@ def test_no_sign_of_life_is_given_while_nothing_moves(manager):
     environment = {"NOTIFY_SOCKET": str(manager.path), "WATCHDOG_USEC": "400000"}
     with Server("--stuck-timeout", "1s", environment=environment) as server, server.client() as client:
         manager.next("WATCHDOG=1")
-        server.send_signal(signal.SIGSTOP)
-        wait_until(lambda: "State:\tT" in open(f"/proc/{server.pid}/status").read(), "the process is stopped")
+        server.pause()
         manager.socket.settimeout(0)
         with contextlib.suppress(BlockingIOError):
             while True:
