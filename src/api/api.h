@@ -5,13 +5,14 @@
  * api_operation: `read` turns a body into an api_call, which says what is to be embedded, with the options that all
  * dialects share (options.h); `write` turns the vectors into the body of the reply. A call without texts needs no
  * vectors, and is written at once: lists of models, tokens. The row of the route names the operation
- * (server/routes.c). */
+ * (route_list.h). */
 #ifndef API_API_H
 #define API_API_H
 
 #include "akidb/embed.h"
 #include "api/cl100k.h"
 #include "api/http_error.h"
+#include "api/route_list.h"
 #include "base/buf.h"
 #include "engine/encoder.h"
 #include "scheduler/scheduler.h"
@@ -235,22 +236,15 @@ void api_error_text(const http_error *error, const api_dialect *dialect, const a
 /* The error's parameter with the dialect's name of the texts ("input[3]"); "" = none. */
 void api_error_param(const http_error *error, const api_dialect *dialect, char param[80]);
 
-/* The operations, by dialect. */
-extern const api_dialect native_dialect;
-extern const api_operation native_embed, native_models;
-extern const api_dialect openai_dialect;
-extern const api_operation openai_embeddings, openai_deployment_embeddings, openai_models, openai_model;
-extern const api_operation tei_embed, tei_root, tei_similarity, tei_tokenize, tei_decode, tei_info;
-extern const api_operation ollama_embed, ollama_embeddings, ollama_tags, ollama_show, ollama_ps,
-    ollama_version, ollama_pull;
-extern const api_operation cohere_v1_embed, cohere_v2_embed;
-extern const api_dialect tei_dialect;
-extern const api_operation native_rerank;
-extern const api_operation cohere_v1_rerank, cohere_v2_rerank, voyage_rerank, weaviate_rerank, nim_rerank;
-extern const api_operation tei_rerank, tei_predict, tei_embed_all, tei_embed_sparse;
-extern const api_operation vllm_score, vllm_pooling, vllm_classify;
-extern const api_operation kserve_infer, kserve_server, kserve_model, kserve_ready;
-extern const api_operation weaviate_vectors, weaviate_meta;
-extern const api_operation llamacpp_embedding, llamacpp_embeddings, llamacpp_tokenize, llamacpp_detokenize;
+extern const api_dialect native_dialect, openai_dialect, tei_dialect;
+
+/* The operations of routes. */
+#define API_DECLARE(path, description, metric, operation) extern const api_operation operation;
+#define API_DECLARE_TELLING(path, description, roles, metric, operation) extern const api_operation operation;
+API_ROUTES(API_DECLARE, API_DECLARE_TELLING, API_DECLARE)
+#undef API_DECLARE
+#undef API_DECLARE_TELLING
+/* Those that a body turns out to be for, see api_call.as. */
+extern const api_operation voyage_rerank, weaviate_rerank, llamacpp_tokenize;
 
 #endif

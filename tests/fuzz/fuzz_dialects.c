@@ -1,30 +1,36 @@
-/* Fuzzes the operations of all dialects. The first byte names the operation; the lowest bit of the next one lets token
- * ids through, the one above it says that the JSON ends with the first line and bytes follow it; the rest is the body. An accepted body must give a call within the limits, whose reply, with vectors made
- * up here, is JSON and no longer than its bound; a refusal must be JSON with a status of an error. */
+/* Fuzzes the operations of all dialects. An input is a digit, the path of a route, a line end and the body. The digit's lowest bit lets
+ * token ids through, the one above it says that the JSON ends with the first line and bytes follow it. An accepted body must give
+ * a call within the limits, whose reply, with vectors made up here, is JSON and no longer than its bound; a refusal must be JSON with
+ * a status of an error. */
 #include "unit.h"
 
 #include "tiny_encoder.h"
 
 #include "api/api.h"
 #include "base/utf8.h"
+#include "http/request.h"
+#include "server/routes.h"
 
-#define CONTROL_BYTES 2
 #define MOST_TEXTS 16
+#define MOST_PATH_BYTES 64
 
-static const api_operation *const operations[] = {
-    &native_embed,      &openai_embeddings,  &openai_deployment_embeddings,
-    &openai_models,     &openai_model,       &tei_embed,
-    &tei_root,          &tei_similarity,     &tei_tokenize,
-    &tei_decode,        &tei_info,           &ollama_embed,
-    &ollama_embeddings, &ollama_tags,        &ollama_show,
-    &ollama_ps,         &ollama_version,     &cohere_v1_embed,
-    &cohere_v2_embed,   &kserve_infer,       &kserve_server,
-    &kserve_model,      &kserve_ready,       &weaviate_vectors,
-    &weaviate_meta,     &llamacpp_embedding, &llamacpp_embeddings,
-    &ollama_pull,       &llamacpp_tokenize,  &llamacpp_detokenize,
-    &vllm_pooling,      &vllm_classify,      &vllm_score,
-    &nim_rerank,        &tei_embed_all};
-#define OPERATIONS (sizeof operations / sizeof operations[0])
+/* The operation at the path in the first line; where a mutation left no such path, one that depends on its bytes. */
+static const api_operation *choose(const uint8_t *line, size_t length)
+{
+    char path[MOST_PATH_BYTES + 1];
+    const size_t kept = length < MOST_PATH_BYTES ? length : MOST_PATH_BYTES;
+    memcpy(path, line, kept);
+    path[kept] = '\0';
+    for (const route *r = route_table; r->path != NULL; r++)
+        if (r->api != NULL && route_path_matches(r->path, path))
+            return r->api;
+    size_t left = 0;
+    for (size_t i = 0; i < kept; i++)
+        left += line[i];
+    for (const route *r = route_table;; r = r[1].path != NULL ? r + 1 : route_table)
+        if (r->api != NULL && left-- == 0)
+            return r->api;
+}
 
 static void check_json(const buf *text)
 {
@@ -110,22 +116,25 @@ static const char *head_of(const uint8_t *body, size_t size, char text[24])
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size < CONTROL_BYTES)
+    const uint8_t *line_end = memchr(data, '\n', size);
+    if (line_end == NULL || line_end == data)
         return 0;
-    const api_operation *operation = operations[data[0] % OPERATIONS];
+    const uint8_t *rest = line_end + 1;
+    const size_t rest_bytes = size - (size_t)(rest - data);
+    const api_operation *operation = choose(data + 1, (size_t)(line_end - data) - 1);
     const api_service service = {.model_name = "org/some-\"Model",
                                  .enc = tiny_encoder(),
                                  .max_texts = MOST_TEXTS,
                                  .max_requests = 5,
                                  .http_threads = 1,
-                                 .takes_ids = (data[1] & 1) != 0};
-    uint8_t *body = copy_bytes(data + CONTROL_BYTES, size - CONTROL_BYTES);
+                                 .takes_ids = (data[0] & 1) != 0};
+    uint8_t *body = copy_bytes(rest, rest_bytes);
     char head_length[24];
-    const api_request request = {
-        .body = (const char *)body,
-        .length = size - CONTROL_BYTES,
-        .name = service.model_name,
-        .head_length = (data[1] & 2) != 0 ? head_of(body, size - CONTROL_BYTES, head_length) : NULL};
+    const api_request request = {.body = (const char *)body,
+                                 .length = rest_bytes,
+                                 .name = service.model_name,
+                                 .head_length =
+                                     (data[0] & 2) != 0 ? head_of(body, rest_bytes, head_length) : NULL};
     api_call call = {0};
     http_error error;
     const bool read = operation->read == NULL || api_read(operation, &call, &request, &service, &error);
