@@ -14,7 +14,9 @@
 
 typedef int32_t vi32 __attribute__((vector_size(64)));
 
-#define INT8_ZERO 128 /* one side of the dot product is unsigned */
+#ifndef INT8_ZERO
+#define INT8_ZERO 128 /* one side of vi_dot is unsigned; matrix tiles multiply signed bytes */
+#endif
 
 /* The compiler must take the vector for another one from here on. */
 #define VI_HIDE(v) __asm__("" : "+v"(v))
@@ -58,7 +60,7 @@ static inline uint32_t vi_greatest(vi32 v)
 static inline void vf_store_int8(unsigned char *p, vf32 v)
 {
     const __m128i bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v));
-    _mm_storeu_si128((__m128i *)p, _mm_xor_si128(bytes, _mm_set1_epi8((char)0x80)));
+    _mm_storeu_si128((__m128i *)p, _mm_xor_si128(bytes, _mm_set1_epi8((char)INT8_ZERO)));
 }
 
 /* sum + the sum of a unit's products of unsigned a and signed b, by lane. Without VNNI, sums of two products fit 16 bits, see
