@@ -13,8 +13,7 @@ static inline __attribute__((always_inline)) void amx_put_row(unsigned char *to,
     if (narrow) {
         number *numbers = (number *)to;
         if (columns == 2 * VF_LANES) {
-            vf_store_numbers(numbers, low);
-            vf_store_numbers(numbers + VF_LANES, high);
+            vf_store_two_bf16(numbers, low, high);
             return;
         }
         vf_store_first_numbers(numbers, lows, low);

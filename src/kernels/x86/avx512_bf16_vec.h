@@ -30,6 +30,12 @@ static inline void vf_store_bf16(void *p, vf32 v)
     _mm256_storeu_si256(p, (__m256i)_mm512_cvtneps_pbh(v));
 }
 
+/* Both in one store: two halves of a cache line take two places of the store buffer. */
+static inline void vf_store_two_bf16(void *p, vf32 low, vf32 high)
+{
+    _mm512_storeu_si512(p, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+}
+
 static inline void vf_store_first_bf16(void *p, size_t lanes, vf32 v)
 {
     _mm256_mask_storeu_epi16(p, vf_mask(lanes), (__m256i)_mm512_cvtneps_pbh(v));
