@@ -26,6 +26,9 @@ static size_t subjects(subject list[MOST_SUBJECTS])
     size_t count = 0;
     for (const kernel_table *const *tier = kernels_available(); *tier != NULL; tier++) {
         assert_true(count + 4 <= MOST_SUBJECTS);
+        /* Plain C, which is last, does the same on the CPU that emulates. */
+        if (unit_is_emulated() && count > 0 && strcmp((*tier)->name, "reference") == 0)
+            break;
         list[count++] = (subject){(*tier)->name, AKI_PRECISION_FP32};
         if ((*tier)->bf16 != NULL)
             list[count++] = (subject){(*tier)->name, AKI_PRECISION_BF16};
