@@ -3,12 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const model_family *const families[] = {
-    &family_bert,       &family_jina_code,  &family_jina_bert,   &family_camembert,
-    &family_distilbert, &family_electra,    &family_gemma3_text, &family_gte,
-    &family_model2vec,  &family_modernbert, &family_mpnet,       &family_new,
-    &family_nomic_bert, &family_qwen3,      &family_roberta,     &family_xlm_roberta,
-};
+#define FAMILY(name) &family_##name,
+static const model_family *const families[] = {MODEL_FAMILIES(FAMILY)};
 #define FAMILIES (sizeof families / sizeof families[0])
 
 static bool is_of(const model_family *f, const char *code, const char *repository)

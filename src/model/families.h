@@ -1,8 +1,8 @@
 /* The families of models: what a model_type in config.json means. A family is a row, made in one file of model/families/.
  *
  * A row says how the fields of config.json become numbers and a graph, which is data that the forward pass follows, and by which
- * names and in which shapes the tensors lie in the weight file. Whoever adds a family writes such a file, lists it in families.c and in
- * docs/MODELS.md. A field that would change the vectors and is not implemented is refused by its name. */
+ * names and in which shapes the tensors lie in the weight file. Whoever adds a family writes such a file and lists it in MODEL_FAMILIES below, in
+ * meson.build and in docs/MODELS.md. A field that would change the vectors and is not implemented is refused by its name. */
 #ifndef MODEL_FAMILIES_H
 #define MODEL_FAMILIES_H
 
@@ -144,9 +144,28 @@ void model_family_list(char *list, size_t room);
 
 /* ---- the rows, and what they share ---- */
 
-extern const model_family family_bert, family_camembert, family_distilbert, family_electra,
-    family_gemma3_text, family_gte, family_jina_bert, family_jina_code, family_model2vec, family_modernbert,
-    family_mpnet, family_new, family_nomic_bert, family_qwen3, family_roberta, family_xlm_roberta;
+/* All that are found, types in the order of the alphabet; of a type that several have, the one that an unknown code means comes first. */
+#define MODEL_FAMILIES(FAMILY)                                                                               \
+    FAMILY(bert)                                                                                             \
+    FAMILY(jina_code)                                                                                        \
+    FAMILY(jina_bert)                                                                                        \
+    FAMILY(camembert)                                                                                        \
+    FAMILY(distilbert)                                                                                       \
+    FAMILY(electra)                                                                                          \
+    FAMILY(gemma3_text)                                                                                      \
+    FAMILY(gte)                                                                                              \
+    FAMILY(model2vec)                                                                                        \
+    FAMILY(modernbert)                                                                                       \
+    FAMILY(mpnet)                                                                                            \
+    FAMILY(new)                                                                                              \
+    FAMILY(nomic_bert)                                                                                       \
+    FAMILY(qwen3)                                                                                            \
+    FAMILY(roberta)                                                                                          \
+    FAMILY(xlm_roberta)
+
+#define MODEL_FAMILY_DECLARE(name) extern const model_family family_##name;
+MODEL_FAMILIES(MODEL_FAMILY_DECLARE)
+#undef MODEL_FAMILY_DECLARE
 
 /* sentence-transformers' StaticEmbedding, which no config.json names: not among those that are found. */
 extern const model_family family_static_embedding;
