@@ -32,9 +32,9 @@ def texts(sanitized):
 
 @pytest.fixture(scope="module")
 def computations():
-    """(CPU tier, precision): all that this machine can do."""
+    """(CPU tier, precision): all that this machine can do by different kernels."""
     tiers = parity.cpu_tiers()
-    return [(tier, precision) for precision in ("fp32", "bf16", "int8", "int4") for tier in parity.tiers_with(precision, tiers)]
+    return [(tier, precision) for precision in ("fp32", "bf16", "int8", "int4") for tier in parity.tiers_with_kernels_of_their_own(precision, tiers)]
 
 
 def bits(vectors):

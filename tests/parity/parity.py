@@ -1,6 +1,7 @@
 """What the parity tools share: where things are, the corpus, the comparison, the program as a subprocess."""
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -55,6 +56,21 @@ def tiers_with(precision, tiers):
         else:
             assert f"CPU tier {tier} has no precision {precision}".encode() in done.stderr, done.stderr
     return found
+
+
+def tiers_with_kernels_of_their_own(precision, tiers):
+    """Those that have the precision, of each set that compute it by the same functions the first: what the others would show is the same."""
+    tables = {}
+    for source in (ROOT / "src" / "kernels").glob("*/*.c"):
+        table = re.search(r"const kernel_table \w+ = {(.*?)^};", source.read_text(encoding="utf-8"), re.M | re.S)
+        if table:
+            members = dict(re.findall(r"\.(\w+) = ([^,]+),", table[1]))
+            tables[members["name"].strip('"')] = members
+    uses = {"fp32": ("fp32", "norm"), "bf16": ("bf16", "norm"), "int8": ("int8", "fp32", "bf16", "norm"), "int4": ("fp32", "bf16", "norm")}[precision]
+    found = {}
+    for tier in tiers_with(precision, tiers):
+        found.setdefault(tuple(tables[tier].get(member) for member in uses), tier)
+    return list(found.values())
 
 
 def embed(texts, folder, *options):
