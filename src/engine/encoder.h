@@ -115,6 +115,7 @@ typedef struct encoder_sequence {
     aki_switch normalize;
     size_t dimensions;     /* the vector is cut to its first numbers and normalised again; 0 = not cut */
     encoder_output output; /* pooling, normalize and dimensions have an effect on a VECTOR only */
+    bool whole;            /* takes nothing over from other texts, and leaves nothing to them */
     float *vector;         /* [dimensions, or else encoder_numbers] f32, written by encoder_run */
     aki_status status;     /* written by encoder_run: AKI_OK or AKI_NOT_FINITE */
 } encoder_sequence;

@@ -36,7 +36,8 @@ void prefix_pass_close(prefix_pass *p)
 
 static bool may_take(const prefix_pass *p, const encoder_sequence *sequence)
 {
-    return sequence->count > PREFIX_LEAST_TOKENS && head_chain_takes_last(p->heads, sequence);
+    return !sequence->whole && sequence->count > PREFIX_LEAST_TOKENS &&
+           head_chain_takes_last(p->heads, sequence);
 }
 
 /* Of several beginnings that are worth an entry the longest: a shorter one of the same kind is a part of it. */

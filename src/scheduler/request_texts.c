@@ -200,6 +200,7 @@ static void place_sequences(scheduler_request *request, const request_context *c
         sequence->pooling = options->pooling;
         sequence->normalize = options->normalize;
         sequence->output = submission->output;
+        sequence->whole = submission->probe; /* it is to show that the device computes right */
         sequence->vector = request->vectors + request->text_of[i] * request->dimension;
         request->hashes[i] = siphash(context->hash_key, ids, sequence->count * sizeof *ids);
         ids += sequence->count;

@@ -32,8 +32,8 @@ def folders(tmp_path_factory):
 
 
 def serve(folder, *options, precision="fp32"):
-    # Without probes, whose lookups the counters count too.
-    return Server("--precision", precision, "--probe-interval", "none", *PATIENT, *options, model=folder)
+    # With many probes, which take nothing over, leave nothing and are not counted.
+    return Server("--precision", precision, "--probe-interval", "20ms", *PATIENT, *options, model=folder)
 
 
 def counts(client):
@@ -69,6 +69,7 @@ def test_the_same_bits(folders, name, precision):
         expected = [embed(client, [text])[0] for text in TEXTS]
         assert counts(client) == {"hit": 0, "miss": 0, "computed": 0, "saved_tokens": 0, "bytes": 0}
     with serve(folders[name], precision=precision) as server, server.client() as client:
+        assert counts(client)["miss"] == 0, "the probe that the server began with"
         for seed in range(3):
             order = random.Random(seed).sample(range(len(TEXTS)), len(TEXTS))
             alone = [embed(client, [TEXTS[index]])[0] for index in order]
