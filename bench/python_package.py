@@ -2,7 +2,7 @@
 """The Python package beside the engine that it calls, and beside sentence-transformers, on the same real texts in one run.
 
     make bench-python                                  (builds, makes the peer's environment; writes docs/BENCHMARKS.md)
-    build/peers-env/bin/python bench/python_package.py --model FOLDER [--build build] [--texts 10000] [--stream-texts 200000] [--no-peer]
+    build/peers-env/bin/python bench/python_package.py --model FOLDER [--build build] [--texts 10000] [--stream-texts 1000000] [--no-peer]
 
 Rates are medians over the rounds, in which all take turns; a share is the median of each round's share. The engine's rate is that of
 `akidb-embed bench --corpus` on these texts. The overhead of a query is what Model.encode takes beyond the library's call with everything
@@ -211,7 +211,7 @@ def parse_arguments():
     parser.add_argument("--seconds", type=int, default=10, help="of akidb-embed bench in each round")
     parser.add_argument("--queries", type=int, default=300)
     parser.add_argument("--interrupts", type=int, default=20)
-    parser.add_argument("--stream-texts", type=int, default=200_000)
+    parser.add_argument("--stream-texts", type=int, default=1_000_000)
     parser.add_argument("--no-peer", dest="peer", action="store_false", help="leave sentence-transformers out")
     parser.add_argument("--output", type=Path, help="a Markdown file with the markers, such as docs/BENCHMARKS.md; default: stdout alone")
     return parser.parse_args()

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -23,11 +24,22 @@ if TYPE_CHECKING:
 
 # Texts whose token vectors the library holds before they are copied.
 _TOKEN_TEXTS = 1 << 9
+# Vectors of so many bytes have a mapping of their own.
+_MAPPED_BYTES = 1 << 20
 # As much as --prefix-cache-mb takes.
 _MOST_MB = 1_000_000
 _QUERY_PROMPTS = ("query",)
 _DOCUMENT_PROMPTS = ("document", "passage", "corpus")
 OUTPUT_TYPES = ("float32", "int8", "uint8", "binary", "ubinary")
+
+
+def room_for_vectors(count: int, dimension: int) -> Vectors:
+    """``[count, dimension]`` of ``float32``, unset. A large one goes back to the system when it is freed: each call's thread has a heap of its
+    own, which would keep the room for one."""
+    size = count * dimension * 4
+    if size < _MAPPED_BYTES:
+        return np.empty((count, dimension), dtype=np.float32)
+    return np.frombuffer(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE), dtype=np.float32).reshape(count, dimension)
 
 
 def quantize(vectors: Vectors, precision: str) -> npt.NDArray[Any]:
@@ -243,7 +255,7 @@ class Model(Scoring, SparseEncoding):
         options = self._embed_options(prompt_name, prompt, normalize, dimensions, pooling, truncate)
         given = texts_of(texts)
         shape = (len(given), dimensions or self.dimension)
-        vectors = np.empty(shape, dtype=np.float32) if out is None else out
+        vectors = room_for_vectors(*shape) if out is None else out
         if vectors.shape != shape or vectors.dtype != np.float32 or not vectors.flags.c_contiguous or not vectors.flags.writeable:
             raise InvalidInputError(f"out is not a writable, C-contiguous array of float32 of the shape {shape}", "Correct it.", "invalid_argument")
 

@@ -1,5 +1,6 @@
 """Model: its vectors, its arguments, its errors, threads, processes and Ctrl-C."""
 import os
+import pathlib
 import pickle
 import signal
 import threading
@@ -9,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from akidb_embed import CancelledError, EmbedError, InvalidInputError, Model, ModelError, _interrupt
+from akidb_embed.model import room_for_vectors
 from conftest import INSTRUCTED, MODEL, TEXTS
 
 
@@ -328,3 +330,20 @@ def test_instructions_are_kept_or_not(scorers):
 
 def test_the_exceptions_have_a_common_base():
     assert issubclass(CancelledError, EmbedError) and issubclass(EmbedError, RuntimeError)
+
+
+def test_room_for_many_vectors_goes_back_to_the_system():
+    """Each call of a stream runs on a thread of its own, whose heap would keep the room."""
+    def is_mapped(address):
+        ranges = [line.split()[0].split("-") for line in pathlib.Path("/proc/self/maps").read_text(encoding="ascii").splitlines()]
+        return any(int(first, 16) <= address < int(end, 16) for first, end in ranges)
+
+    vectors = room_for_vectors(20_000, 384)
+    assert vectors.shape == (20_000, 384) and vectors.dtype == np.float32 and vectors.flags.c_contiguous and vectors.flags.writeable
+    address = vectors.ctypes.data
+    assert is_mapped(address)
+    row = vectors[0]
+    del vectors
+    assert is_mapped(address), "a row keeps it"
+    del row
+    assert not is_mapped(address)
