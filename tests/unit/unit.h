@@ -22,6 +22,17 @@ static inline bool unit_is_emulated(void)
     return getenv("AKIDB_TEST_EMULATED") != NULL;
 }
 
+/* True when, besides, the CPU that emulates has run the same code, being of the same architecture: an emulated Haswell, not an Arm.
+ * Then long tests take the least. */
+static inline bool unit_is_repeated(void)
+{
+#if defined(__x86_64__)
+    return unit_is_emulated();
+#else
+    return false;
+#endif
+}
+
 static inline int unit_remove_entry(const char *path, const struct stat *about, int kind, struct FTW *place)
 {
     (void)about, (void)kind, (void)place;

@@ -382,7 +382,7 @@ static void attends_behind_masks(void **state)
     (void)state;
     static const size_t windows[] = {0, 1, 2, 7, 15, 16, 31, 32, 33, 64, 100};
     CHECK_EACH_PRECISION(tier, precision)
-    for (size_t w = 0; w < sizeof windows / sizeof *windows; w += unit_is_emulated() ? 3 : 1)
+    for (size_t w = 0; w < sizeof windows / sizeof *windows; w += unit_is_repeated() ? 3 : 1)
         for (size_t tokens = 1; tokens <= 150; tokens += unit_is_emulated() ? 47 : tokens < 20 ? 6 : 29) {
             problem p = make_grouped(precision, tokens, 4, 1 + w % 2, 16 + 2 * (w % 3));
             p.window = windows[w];
